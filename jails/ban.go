@@ -1,0 +1,69 @@
+package jails
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// Forever is the bantime of a ban without an end.
+const Forever = time.Duration(0)
+
+// Ban is a prefix that is kept out, and why. Times are UTC.
+type Ban struct {
+	Prefix   netip.Prefix
+	Jail     string           // the jail that decided, or "manual"
+	Since    time.Time        // when it was decided
+	Until    time.Time        // when it ends; zero: for ever
+	Strike   int              // 1 is the first ban of this prefix within forgive_after
+	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
+	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
+	Reason   string           // one line for people; no log text in it
+	Lines    []Line           // the records that led to it, oldest first, at most MaxLines
+}
+
+// MaxLines is how many lines of evidence a ban keeps.
+const MaxLines = 10
+
+// Line is one record that counted. Text is cut at MaxLineText bytes.
+type Line struct {
+	Time   time.Time
+	Rule   string
+	Points parsers.Points
+	File   string
+	Text   parsers.Text
+}
+
+// MaxLineText is how much of a record is kept with a ban, in bytes.
+const MaxLineText = 512
+
+// Left is the time a ban still has at now; ok is false when it is over. A ban
+// for ever has Forever left.
+func (b Ban) Left(now time.Time) (left time.Duration, ok bool) {
+	if b.Until.IsZero() {
+		return Forever, true
+	}
+	left = b.Until.Sub(now)
+	return left, left > 0
+}
+
+// Strike is the history of a prefix: how often it was banned and when last.
+type Strike struct {
+	Prefix netip.Prefix
+	Count  int
+	Last   time.Time // end of the last ban
+}
+
+// Ledger is the record of bans on disk. The warden writes it and reads it once at
+// start. All methods may be called from any goroutine; the errors carry a hint.
+type Ledger interface {
+	// Bans returns the bans that are not over at now, and not lifted.
+	Bans(now time.Time) ([]Ban, error)
+	// Record writes new or changed bans, all or none.
+	Record(bans []Ban) error
+	// Lift ends the bans of these prefixes now, and notes who did it.
+	Lift(prefixes []netip.Prefix, by string, at time.Time) error
+	// Strikes returns the history since a time, newest first, at most limit rows.
+	Strikes(since time.Time, limit int) ([]Strike, error)
+}

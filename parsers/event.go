@@ -1,0 +1,102 @@
+package parsers
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Result says what a record is good for. The zero value is None.
+type Result uint8
+
+const (
+	None      Result = iota // nothing of interest, or nothing that can be charged to anybody
+	Signal                  // a success, a challenge, an alarm: never charged
+	Offence                 // Addr did something a jail may count
+	Ambiguous               // an offence by its words, but its address can be read two ways or is not to be trusted
+)
+
+// Kind is what happened, in the words jail files use. The zero value is no kind.
+type Kind uint8
+
+const (
+	KindNone         Kind = iota
+	BadPassword           // a known or unknown account, a wrong password
+	UnknownAccount        // an account that does not exist
+	UnknownExtension      // a call to a number that does not exist: a dial probe
+	GuestCall             // a call without an account reached the catch-all dialplan
+	ACL                   // refused by an access list
+	NotAllowed            // something the caller had no right to ask
+	Malformed             // a packet that no phone sends
+	Rate                  // too much, too many, or too slow
+	Scan                  // a probe that carries the mark of a scanner
+	Success               // a login
+	Challenge             // a challenge was sent: every login starts so
+	Blind                 // an alarm: the log is losing records
+	Custom                // a jail file's own pattern
+	kinds
+)
+
+// Evidence says how far an address can be trusted; design.md 3. Ordered: a
+// larger value is a better one. The zero value is no evidence at all.
+type Evidence uint8
+
+const (
+	NoEvidence Evidence = iota
+	Claimed             // text the caller wrote: Contact, Via, From
+	Seen                // the packet's source, which one forged UDP packet can fake
+	Proven              // the sender received something from us first
+)
+
+// Service is the part of Asterisk that was spoken to.
+type Service uint8
+
+const (
+	NoService Service = iota
+	PJSIP
+	SIP
+	IAX2
+	AMI
+	HTTP
+	Dialplan
+	Other
+	services
+)
+
+// Points are thousandths of one ordinary failure: 1000 is one wrong password.
+type Points int32
+
+// Point is one ordinary failure.
+const Point Points = 1000
+
+// Event is what one record means. The texts in it alias the caller's block and
+// hold only until the callback returns: keep a copy with Text.Clone.
+type Event struct {
+	Result   Result
+	Kind     Kind
+	Evidence Evidence
+	Service  Service
+	Points   Points     // what the rule finds one such record worth
+	Addr     netip.Addr // unmapped; the zero Addr when there is none
+	Port     uint16     // 0 when the record has none
+	Rule     string     // the row of the catalogue and its name, such as "J1 pjsip no matching endpoint"
+	Channel  Channel    // who wrote the record: one attempt is written by several
+	Account  Text       // as the caller wrote it
+	Number   Text       // as the caller dialled it
+	Agent    Text       // the user agent the caller sent
+	Session  Text       // Call-ID or session, as far as the record tells
+	Password bool       // a Success that used a password
+	Time     time.Time  // the record's own clock; zero when it has none
+	Line     Text       // the whole record
+}
+
+// Channel is a writer of records. The same attempt is written by several
+// channels and once or more by each, so channels are witnesses, not sums.
+type Channel uint8
+
+const (
+	ChannelSecurity Channel = iota // res_security_log
+	ChannelNotice                  // the module's own NOTICE, WARNING or ERROR
+	ChannelACL                     // acl.c, beside the module's own notice
+	ChannelDialplan                // lines a dialplan writes
+	channels
+)

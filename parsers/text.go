@@ -1,0 +1,38 @@
+package parsers
+
+import "strconv"
+
+// Text is log text that an attacker may have written. It can be quoted,
+// compared and stored; it has no String method on purpose, and fmt prints it
+// quoted (Format), so it never reaches a shell, a format or a terminal as it is.
+// The zero value is the empty text.
+type Text struct{ b []byte }
+
+// TextOf takes b as log text without copying it.
+func TextOf(b []byte) Text { return Text{b} }
+
+// Clone returns a copy that holds after the block it came from is gone.
+func (t Text) Clone() Text { return Text{append([]byte(nil), t.b...)} }
+
+// Len is the length in bytes.
+func (t Text) Len() int { return len(t.b) }
+
+// Empty reports whether there is no text.
+func (t Text) Empty() bool { return len(t.b) == 0 }
+
+// Is compares with a text of our own.
+func (t Text) Is(s string) bool { return string(t.b) == s }
+
+// Equal compares two texts.
+func (t Text) Equal(o Text) bool { return string(t.b) == string(o.b) }
+
+// Raw returns the bytes for storing and hashing. Printing them is the defect
+// this type is there to prevent: print Quoted.
+func (t Text) Raw() []byte { return t.b }
+
+// Quoted returns printable ASCII: everything else is escaped as Go escapes it,
+// with no quotes around it. No control byte survives.
+func (t Text) Quoted() string {
+	q := strconv.AppendQuoteToASCII(nil, string(t.b))
+	return string(q[1 : len(q)-1])
+}
