@@ -71,22 +71,27 @@ const Point Points = 1000
 // Event is what one record means. The texts in it alias the caller's block and
 // hold only until the callback returns: keep a copy with Text.Clone.
 type Event struct {
-	Result   Result
-	Kind     Kind
-	Evidence Evidence
-	Service  Service
-	Points   Points     // what the rule finds one such record worth
-	Addr     netip.Addr // unmapped; the zero Addr when there is none
-	Port     uint16     // 0 when the record has none
-	Rule     string     // the row of the catalogue and its name, such as "J1 pjsip no matching endpoint"
-	Channel  Channel    // who wrote the record: one attempt is written by several
-	Account  Text       // as the caller wrote it
-	Number   Text       // as the caller dialled it
-	Agent    Text       // the user agent the caller sent
-	Session  Text       // Call-ID or session, as far as the record tells
-	Password bool       // a Success that used a password
-	Time     time.Time  // the record's own clock; zero when it has none
-	Line     Text       // the whole record
+	Result    Result
+	Kind      Kind
+	Evidence  Evidence
+	Service   Service
+	Points    Points     // what the rule finds one such record worth
+	Addr      netip.Addr // unmapped; the zero Addr when there is none
+	Port      uint16     // 0 when the record has none
+	Rule      string     // the row of the catalogue and its name, such as "J1 pjsip no matching endpoint"
+	Channel   Channel    // who wrote the record: one attempt is written by several
+	Account   Text       // as the caller wrote it
+	Number    Text       // as the caller dialled it
+	Agent     Text       // the user agent the caller sent
+	Session   Text       // Call-ID or session, as far as the record tells
+	Challenge Text       // the nonce that was sent or answered
+	Password  bool       // a Success that used a password
+	Once      bool       // a repeat for the same account proves nothing new within findtime
+	Open      bool       // the record goes on in the next line
+	Doubt     string     // why an Ambiguous record charges nobody, or who can vouch for it
+	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
+	Time      time.Time  // the record's own clock; zero when it has none
+	Line      Text       // the whole record
 }
 
 // Channel is a writer of records. The same attempt is written by several

@@ -1,0 +1,102 @@
+package parsers
+
+import (
+	"bytes"
+	"time"
+)
+
+// Clock reads the dates of a log. The zero value reads them as UTC and cannot
+// tell the year of a date that has none. Not safe for concurrent use.
+type Clock struct {
+	Zone  *time.Location // of dates without one; nil is UTC
+	Until time.Time      // no record is later: tells the year of dates that have none (dateformat's default, %b %e %T)
+
+	last [40]byte
+	n    int
+	at   time.Time
+}
+
+// At reads a date as dateformat wrote it; the zero time is a date it cannot
+// read. Records come many to a second, so the last answer is kept.
+func (c *Clock) At(stamp []byte) time.Time {
+	if len(stamp) == 0 || len(stamp) > len(c.last) {
+		return time.Time{}
+	}
+	if !bytes.Equal(stamp, c.last[:c.n]) {
+		c.n = copy(c.last[:], stamp)
+		c.at = c.read(string(stamp))
+	}
+	return c.at
+}
+
+// layouts are those that logger.conf's sample and FreePBX offer, and syslog's.
+// Go reads fractions after the seconds without being told.
+var layouts = []string{
+	"2006-01-02 15:04:05",
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02T15:04:05Z07:00",
+	"2006-01-02 15:04:05 Z0700",
+	"2006-01-02T15:04:05",
+	"01/02/06 03:04:05 PM",
+	"01/02/06 15:04:05",
+	"02/01/2006 15:04:05",
+}
+
+func (c *Clock) read(s string) time.Time {
+	zone := c.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	if t, ok := epoch(s); ok {
+		return t
+	}
+	if s[0] >= 'A' {
+		t, err := time.ParseInLocation("Jan _2 15:04:05", s, zone)
+		if err != nil {
+			return time.Time{}
+		}
+		return c.year(t, zone)
+	}
+	for _, l := range layouts {
+		if t, err := time.ParseInLocation(l, s, zone); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// year puts a date without one into the last year in which it is not after
+// Until, by more than a day: clocks differ.
+func (c *Clock) year(t time.Time, zone *time.Location) time.Time {
+	if c.Until.IsZero() {
+		return time.Time{}
+	}
+	limit := c.Until.In(zone).AddDate(0, 0, 1)
+	at := t.AddDate(limit.Year()-t.Year(), 0, 0)
+	if at.After(limit) {
+		at = t.AddDate(limit.Year()-1-t.Year(), 0, 0)
+	}
+	return at
+}
+
+// epoch reads %s, with or without a fraction.
+func epoch(s string) (time.Time, bool) {
+	if len(s) < 9 || len(s) > 20 {
+		return time.Time{}, false
+	}
+	sec, frac, scale := int64(0), int64(0), int64(0)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && scale == 0:
+			scale = int64(time.Second)
+		case c < '0' || c > '9':
+			return time.Time{}, false
+		case scale == 0:
+			sec = sec*10 + int64(c-'0')
+		case scale >= 10:
+			scale /= 10
+			frac += int64(c-'0') * scale
+		}
+	}
+	return time.Unix(sec, frac), true
+}

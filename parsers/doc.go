@@ -1,0 +1,14 @@
+// Package parsers turns the text of Asterisk's logs into events: who did what,
+// from which address, and how far that address can be trusted. The daemon and
+// jailctl call it, one Parser per log.
+//
+// It reads structure, not sentences: the record's head once, then the one shape
+// that its level and source file allow. Asterisk escapes nothing it logs, so an
+// attacker writes parts of most records; a record that can be read two ways is
+// Ambiguous and charges nobody.
+//
+// It never resolves a name, opens a file, or takes an address from a field the
+// sender controls, except as Claimed evidence. Rows cited as S1, J5, C10, I3, A2,
+// L1, W1, U1, D1 are those of the message catalogue: a message each, with the
+// source that writes it. Lines refer to asterisk/asterisk at f0c1c1a7b7.
+package parsers

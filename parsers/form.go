@@ -1,0 +1,273 @@
+package parsers
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+)
+
+// form is the shape of one message: literal text that Asterisk writes, and
+// fields between. It is written as the message looks, a field in angle brackets:
+//
+//	Host <addr> failed MD5 authentication for '<account>' (<text> != <text>)
+//
+// addr is a bare address, hostport has a port, either may have one, glued may
+// have its IPv6 port without brackets. transport, word and number hold what only
+// Asterisk can have put there. nameaddr is a From header as pjsip prints it.
+// account, dialled, session and text are the sender's: they end at the first
+// place where the next literal stands, with a "*" at the last. reason, at the
+// end, is looked up in the rule's reasons.
+type form struct {
+	steps []step
+}
+
+type step struct {
+	lit   []byte // to be matched as it is, when field is fieldNone
+	field field
+	last  bool
+}
+
+type field uint8
+
+const (
+	fieldNone field = iota
+	fieldAddr
+	fieldHostport
+	fieldEither
+	fieldGlued
+	fieldTransport
+	fieldWord
+	fieldNumber
+	fieldNameaddr
+	fieldAccount
+	fieldDialled
+	fieldSession
+	fieldText
+	fieldReason
+)
+
+var fieldNames = map[string]field{
+	"addr": fieldAddr, "hostport": fieldHostport, "either": fieldEither, "glued": fieldGlued,
+	"transport": fieldTransport, "word": fieldWord, "number": fieldNumber, "nameaddr": fieldNameaddr,
+	"account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "text": fieldText, "reason": fieldReason,
+}
+
+// newForm compiles a form. It panics on a mistake: forms are constants of this package.
+func newForm(text string) form {
+	var f form
+	for text != "" {
+		open := strings.IndexByte(text, '<')
+		if open < 0 {
+			open = len(text)
+		}
+		if open > 0 {
+			f.steps = append(f.steps, step{lit: []byte(text[:open])})
+		}
+		if text = text[open:]; text == "" {
+			break
+		}
+		end := strings.IndexByte(text, '>')
+		name, last := strings.CutPrefix(text[1:end], "*")
+		what, ok := fieldNames[name]
+		if !ok {
+			panic("parsers: no such field: " + name)
+		}
+		f.steps = append(f.steps, step{field: what, last: last})
+		text = text[end+1:]
+	}
+	return f
+}
+
+// found is what a form took from a message.
+type found struct {
+	addr                       netip.Addr
+	port                       uint16
+	hasAddr                    bool
+	proven                     bool // the transport needs a handshake
+	account, dialled, session  []byte
+	method, reason, beforeAddr []byte
+}
+
+// outcome of matching a form.
+type outcome uint8
+
+const (
+	noMatch   outcome = iota
+	openMatch         // the address and what follows it stand, the end is missing: the record goes on in the next line
+	fullMatch
+)
+
+// match reads the whole of msg.
+func (f *form) match(msg []byte, got *found) outcome {
+	b := msg
+	miss := noMatch
+	for i := range f.steps {
+		s := &f.steps[i]
+		if s.field == fieldNone {
+			if !bytes.HasPrefix(b, s.lit) {
+				return miss
+			}
+			b = b[len(s.lit):]
+			if got.hasAddr && i < len(f.steps)-1 {
+				miss = openMatch
+			}
+			continue
+		}
+		n, ok := s.take(b, f.steps[i+1:], got)
+		if !ok {
+			return miss
+		}
+		if s.field >= fieldAddr && s.field <= fieldGlued {
+			got.beforeAddr = msg[:len(msg)-len(b)]
+		}
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		return noMatch
+	}
+	return fullMatch
+}
+
+// take reads the step's field from the start of b and says how long it is.
+func (s *step) take(b []byte, next []step, got *found) (n int, ok bool) {
+	switch s.field {
+	case fieldAddr:
+		return takeAddr(bareAddr, b, next, got)
+	case fieldHostport:
+		return takeAddr(portAddr, b, next, got)
+	case fieldEither:
+		return takeAddr(anyAddr, b, next, got)
+	case fieldGlued:
+		return takeAddr(gluedAddr, b, next, got)
+	case fieldTransport:
+		return takeTransport(b, got)
+	case fieldNameaddr:
+		n, ok = takeNameaddr(b)
+		got.account = b[:n]
+		return n, ok
+	case fieldWord:
+		for n < len(b) && b[n] > ' ' && b[n] != '"' && b[n] < 0x7f && !startsWith(next, b[n:]) {
+			n++
+		}
+		got.method = b[:n]
+		return n, true
+	case fieldNumber:
+		for n < len(b) && (b[n] >= '0' && b[n] <= '9' || b[n] == '.') {
+			n++
+		}
+		return n, n > 0
+	case fieldReason:
+		got.reason = b
+		return len(b), true
+	}
+	n, ok = s.takeText(b, next)
+	if !ok {
+		return 0, false
+	}
+	switch s.field {
+	case fieldAccount:
+		got.account = b[:n]
+	case fieldDialled:
+		got.dialled = b[:n]
+	case fieldSession:
+		got.session = b[:n]
+	}
+	return n, true
+}
+
+// takeText ends a free field at the next literal: the first one, or the last for
+// a "*" field; where that literal ends the message it must do so in both cases.
+func (s *step) takeText(b []byte, next []step) (int, bool) {
+	switch {
+	case len(next) == 0:
+		return len(b), true
+	case len(next) == 1 && next[0].field == fieldNone:
+		return len(b) - len(next[0].lit), bytes.HasSuffix(b, next[0].lit)
+	case s.last:
+		n := bytes.LastIndex(b, next[0].lit)
+		return n, n >= 0
+	}
+	n := bytes.Index(b, next[0].lit)
+	return n, n >= 0
+}
+
+func startsWith(next []step, b []byte) bool {
+	return len(next) > 0 && next[0].field == fieldNone && bytes.HasPrefix(b, next[0].lit)
+}
+
+func takeAddr(how addrForm, b []byte, next []step, got *found) (int, bool) {
+	n := addrToken(b)
+	if len(next) > 0 && len(next[0].lit) > 0 && next[0].lit[0] == ':' {
+		for n > 0 && b[n-1] == ':' { // the literal's, not the address's
+			n--
+		}
+	}
+	got.addr, got.port, got.hasAddr = how.parse(b[:n])
+	return n, got.hasAddr
+}
+
+func takeTransport(b []byte, got *found) (n int, ok bool) {
+	for n < len(b) && b[n] >= 'A' && b[n] <= 'Z' {
+		n++
+	}
+	got.proven, ok = handshake(b[:n])
+	return n, ok
+}
+
+// handshake knows the transports, and which of them prove the sender's address.
+func handshake(name []byte) (proven, known bool) {
+	switch string(name) {
+	case "UDP":
+		return false, true
+	case "TCP", "TLS", "WS", "WSS":
+		return true, true
+	}
+	return false, false
+}
+
+// takeNameaddr reads `"display" <uri>`, `<uri>` or a bare uri, as
+// pjproject:pjsip/src/pjsip/sip_uri.c prints a From header. The display is the
+// sender's, quotes in it keep their backslash; a quote inside the brackets could
+// hide a ">", so there is none.
+func takeNameaddr(b []byte) (int, bool) {
+	n := 0
+	if len(b) > 0 && b[0] == '"' {
+		n = quotedEnd(b)
+		if n == 0 {
+			return 0, false
+		}
+		for n < len(b) && b[n] == ' ' {
+			n++
+		}
+		if n == len(b) || b[n] != '<' {
+			return 0, false
+		}
+	}
+	bracket := n < len(b) && b[n] == '<'
+	for i := n; i < len(b); i++ {
+		switch c := b[i]; {
+		case bracket && c == '>':
+			return i + 1, true
+		case c <= ' ' || c == '"' || c == '<' && i > n || c == '>':
+			return 0, false
+		case !bracket && c == '\'' && bytes.HasPrefix(b[i:], failedFor):
+			return i, i > n
+		}
+	}
+	return 0, false
+}
+
+var failedFor = []byte("' failed for '")
+
+// quotedEnd returns the length of the quoted string b begins with, or 0.
+func quotedEnd(b []byte) int {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,234 @@
+package parsers
+
+import (
+	"bytes"
+)
+
+type level uint8
+
+const (
+	levelNone level = iota
+	levelNotice
+	levelWarning
+	levelError
+	levelSecurity
+	levelVerbose
+	levelOther // DEBUG, DTMF, FAX and whatever a module registers
+)
+
+// record is one log record, taken apart: asterisk:main/logger.c,
+// format_log_default, format_log_plain, format_log_json, ast_log_vsyslog.
+type record struct {
+	stamp []byte // the date as the log's dateformat wrote it; may be empty
+	level level
+	lwp   []byte // thread id
+	file  []byte // "chan_sip.c", "res_pjsip/pjsip_distributor.c", "Ext. s"
+	fn    []byte // function, where the form shows it
+	msg   []byte
+}
+
+// maxStamp bounds the search for a date's closing bracket.
+const maxStamp = 64
+
+// parseHead takes the head off a line. ok is false when the line does not begin
+// a record. The line holds no newline.
+func parseHead(line []byte, r *record) (ok bool) {
+	if len(line) < 8 {
+		return false
+	}
+	switch c := line[0]; {
+	case c == '[':
+		return parseBracketed(line, r)
+	case c == '{':
+		return false // parseJSON's
+	case c >= 'A' && c <= 'Z' && levelAt(line) != levelNone:
+		r.stamp = nil
+		return parseLevel(line, r, true) // the journal's MESSAGE
+	default:
+		return parseSyslog(line, r)
+	}
+}
+
+// parseBracketed reads "[DATE] LEVEL…". The date may hold brackets of its own,
+// so the first "] LEVEL[" ends it.
+func parseBracketed(line []byte, r *record) bool {
+	window := line[:min(len(line), maxStamp)]
+	for from := 1; ; {
+		i := bytes.IndexByte(window[from:], ']')
+		if i < 0 {
+			return false
+		}
+		i += from
+		if i+2 < len(line) && line[i+1] == ' ' && levelAt(line[i+2:]) != levelNone {
+			r.stamp = line[1:i]
+			return parseLevel(line[i+2:], r, false)
+		}
+		from = i + 1
+	}
+}
+
+// levelAt reads the level's name, which a "[" must follow.
+func levelAt(b []byte) level {
+	n := 0
+	for n < len(b) && n < 16 && b[n] >= 'A' && b[n] <= 'Z' {
+		n++
+	}
+	if n < 3 || n == len(b) || b[n] != '[' {
+		return levelNone
+	}
+	switch string(b[:n]) {
+	case "NOTICE":
+		return levelNotice
+	case "WARNING":
+		return levelWarning
+	case "ERROR":
+		return levelError
+	case "SECURITY":
+		return levelSecurity
+	case "VERBOSE":
+		return levelVerbose
+	}
+	return levelOther
+}
+
+// parseLevel reads "LEVEL[lwp][C-callid]" and what tells the source: " FILE: MSG"
+// (default), ": FILE:LINE FUNC: MSG" ([plain]) or ": FILE:LINE in FUNC: MSG"
+// (syslog). long says that only the long forms are allowed.
+func parseLevel(b []byte, r *record, long bool) bool {
+	r.level = levelAt(b)
+	r.file, r.fn = nil, nil
+	b = b[bytes.IndexByte(b, '[')+1:]
+	end := bytes.IndexByte(b[:min(len(b), 24)], ']')
+	if end < 0 || !allDigits(b[:end]) {
+		return false
+	}
+	r.lwp, b = b[:end], b[end+1:]
+	if bytes.HasPrefix(b, callOpen) {
+		end = bytes.IndexByte(b[:min(len(b), 32)], ']')
+		if end < 0 {
+			return false
+		}
+		b = b[end+1:]
+	}
+	switch {
+	case len(b) > 1 && b[0] == ':' && b[1] == ' ':
+		return parseLong(b[2:], r)
+	case long || len(b) == 0 || b[0] != ' ':
+		return false
+	}
+	b = b[1:]
+	if len(r.lwp) == 0 { // the dialplan recipe's "SECURITY[] Unknown Call…" names no file
+		r.msg = b
+		return true
+	}
+	end = bytes.Index(b[:min(len(b), 160)], colonBlank)
+	if end < 0 {
+		return false
+	}
+	r.file, r.msg = b[:end], b[end+2:]
+	return true
+}
+
+// parseLong reads "FILE:LINE FUNC: MSG", with or without "in" before FUNC.
+func parseLong(b []byte, r *record) bool {
+	colon := bytes.IndexByte(b[:min(len(b), 120)], ':')
+	if colon <= 0 {
+		return false
+	}
+	r.file, b = b[:colon], b[colon+1:]
+	blank := bytes.IndexByte(b[:min(len(b), 12)], ' ')
+	if blank < 0 || !allDigits(b[:blank]) {
+		return false
+	}
+	b = bytes.TrimPrefix(b[blank+1:], inBlank)
+	end := bytes.Index(b[:min(len(b), 120)], colonBlank)
+	if end < 0 {
+		return false
+	}
+	r.fn, r.msg = b[:end], b[end+2:]
+	return true
+}
+
+// parseSyslog reads "DATE HOST asterisk[pid]: LEVEL…". The tag is what syslog
+// knows of the writer; another program's text cannot stand before it.
+func parseSyslog(line []byte, r *record) bool {
+	n := syslogStamp(line)
+	if n == 0 {
+		return false
+	}
+	r.stamp = line[:n]
+	b := line[n+1:]
+	blank := bytes.IndexByte(b[:min(len(b), 256)], ' ')
+	if blank <= 0 || !isHostName(b[:blank]) {
+		return false
+	}
+	b = b[blank+1:]
+	if !bytes.HasPrefix(b, syslogTag) {
+		return false
+	}
+	b = b[len(syslogTag):]
+	if len(b) > 0 && b[0] == '[' {
+		end := bytes.IndexByte(b[:min(len(b), 16)], ']')
+		if end < 2 || !allDigits(b[1:end]) {
+			return false
+		}
+		b = b[end+1:]
+	}
+	if !bytes.HasPrefix(b, colonBlank) {
+		return false
+	}
+	return levelAt(b[2:]) != levelNone && parseLevel(b[2:], r, true)
+}
+
+// syslogStamp returns the length of "Mar  5 06:07:08" or an ISO 8601 date that a
+// blank follows, or 0.
+func syslogStamp(b []byte) int {
+	if len(b) > 20 && b[4] == '-' && b[10] == 'T' {
+		n := bytes.IndexByte(b[:min(len(b), 40)], ' ')
+		return max(n, 0)
+	}
+	if len(b) > 16 && b[3] == ' ' && b[6] == ' ' && b[9] == ':' && b[15] == ' ' {
+		return 15
+	}
+	return 0
+}
+
+func isHostName(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c == '[' || c == ']' || c >= 0x7f {
+			return false
+		}
+	}
+	return b[len(b)-1] != ':'
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	callOpen   = []byte("[C-")
+	colonBlank = []byte(": ")
+	inBlank    = []byte("in ")
+	syslogTag  = []byte("asterisk")
+)
+
+// hasHead reports whether text holds the head of another record: two records
+// glued together (a cut record loses its newline), or an imitation.
+func hasHead(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, ']')
+		if i < 0 || i+2 >= len(text) {
+			return false
+		}
+		text = text[i+1:]
+		if text[0] == ' ' && levelAt(text[1:]) != levelNone {
+			return true
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Pattern is a jail file's own pattern for records the built-in rules do not
+// know. It is matched against "LEVEL FILE: MESSAGE", or against the whole line
+// where it has no head of Asterisk's. Safe for concurrent use.
+type Pattern struct {
+	greedy, lazy *regexp.Regexp // the same pattern read from both ends
+	prefix       []byte
+	text         string
+}
+
+var (
+	errAnchor = errors.New(`begins with no "^": the sender could put the whole of it into a field of his`)
+	errAddr   = errors.New("has no <ADDR>")
+	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
+)
+
+const (
+	addrExpr = `(?P<ADDR>\[[0-9A-Fa-f:.]+\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)`
+	portExpr = `(?P<PORT>[0-9]{1,5})`
+)
+
+// NewPattern compiles an expression of RE2 with <ADDR> (or <HOST>), <PORT> and
+// fail2ban's <F-NAME> or <F-NAME>expression</F-NAME>. It must be anchored.
+func NewPattern(text string) (*Pattern, error) {
+	if !strings.HasPrefix(text, "^") {
+		return nil, errAnchor
+	}
+	if n := strings.Count(text, "<ADDR>") + strings.Count(text, "<HOST>"); n == 0 {
+		return nil, errAddr
+	} else if n > 1 {
+		return nil, errors.New("has more than one <ADDR>: only one address can be charged")
+	}
+	expr := expand(text)
+	greedy, err := regexp.Compile("(?s)" + expr)
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	if greedy.NumSubexp() > 50 {
+		return nil, errors.New("has more than 50 groups")
+	}
+	lazy, err := regexp.Compile("(?sU)" + expr)
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	p := &Pattern{greedy: greedy, lazy: lazy, text: text}
+	if plain, err := regexp.Compile(strings.TrimPrefix(expr, "^")); err == nil {
+		prefix, _ := plain.LiteralPrefix()
+		p.prefix = []byte(prefix)
+	}
+	return p, nil
+}
+
+// String returns the pattern as it was written.
+func (p *Pattern) String() string { return p.text }
+
+// expand puts expressions in place of the <NAMES>. A lone <F-NAME> takes as
+// little as it can; one that is closed later wraps an expression.
+func expand(text string) string {
+	return placeText.ReplaceAllStringFunc(text, func(tag string) string {
+		name := strings.Trim(tag, "</>")
+		switch {
+		case strings.HasPrefix(tag, "</"):
+			return ")"
+		case name == "ADDR" || name == "HOST":
+			return addrExpr
+		case name == "PORT":
+			return portExpr
+		case strings.Contains(text, "</"+name+">"):
+			return "(?P<" + strings.ReplaceAll(name, "-", "_") + ">"
+		}
+		return "(?P<" + strings.ReplaceAll(name, "-", "_") + ">.*?)"
+	})
+}
+
+// match reads text. An address that depends on which end one reads from is two
+// readings, and the record is Ambiguous.
+func (p *Pattern) match(text []byte, e *Event) bool {
+	if !strings.HasPrefix(string(text[:min(len(text), len(p.prefix))]), string(p.prefix)) {
+		return false
+	}
+	g := p.greedy.FindSubmatchIndex(text)
+	if g == nil {
+		return false
+	}
+	group := func(m []int, name string) []byte {
+		i := p.greedy.SubexpIndex(name)
+		if i < 0 || m[2*i] < 0 {
+			return nil
+		}
+		return text[m[2*i]:m[2*i+1]]
+	}
+	addr := group(g, "ADDR")
+	a, _, ok := anyAddr.parse(addr)
+	if !ok {
+		return false
+	}
+	*e = Event{Result: Offence, Kind: Custom, Evidence: Seen, Service: Other, Channel: ChannelNotice, Points: Point, Addr: a, Rule: "own pattern", Pattern: p}
+	e.Account = TextOf(group(g, "F_USER"))
+	e.Port, _ = parsePort(group(g, "PORT"))
+	if l := p.lazy.FindSubmatchIndex(text); l == nil || string(group(l, "ADDR")) != string(addr) {
+		e.Result, e.Doubt = Ambiguous, "the pattern finds another address when read from the other end"
+	} else if i := p.greedy.SubexpIndex("ADDR"); hasHead(text[:g[2*i]]) {
+		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
+	}
+	return true
+}
+
+// own tries the jail files' patterns.
+func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
+	text := line
+	if head {
+		text = append(p.textBuf[:0], levelWords[r.level]...)
+		if len(r.file) > 0 {
+			text = append(append(append(text, ' '), r.file...), ':')
+		}
+		text = append(append(text, ' '), r.msg...)
+		p.textBuf = text
+	}
+	for _, own := range p.patterns {
+		e := &p.event
+		if !own.match(text, e) {
+			continue
+		}
+		e.Line = TextOf(line)
+		p.gate(e, line, false, false)
+		if e.Result == None {
+			continue
+		}
+		if head {
+			e.Time = p.clock.At(r.stamp)
+		}
+		emit(e)
+	}
+}
+
+var levelWords = [...]string{levelNotice: "NOTICE", levelWarning: "WARNING", levelError: "ERROR", levelSecurity: "SECURITY", levelVerbose: "VERBOSE", levelOther: "OTHER"}

@@ -1,0 +1,114 @@
+package parsers
+
+// IAX2. A call token makes the sender answer from its address first (since
+// 1.4.26.2, AST-2009-006), so what comes after one is proven.
+func iax2Rules() []rule {
+	r := rule{levels: notice | warning, service: IAX2, channel: ChannelNotice, evidence: Proven, src: "asterisk:channels/chan_iax2.c"}
+	with := func(id, text string, k Kind, p Points) rule {
+		n := r
+		n.id, n.form, n.kind, n.points = id, newForm(text), k, p
+		return n
+	}
+	unproven := func(n rule, levels levelSet) rule {
+		n.evidence, n.levels = Seen, levels
+		return n
+	}
+	return []rule{
+		with("I4 iax2 md5", "Host <either> failed MD5 authentication for '<account>' (<text> != <text>)", BadPassword, Point),
+		with("I6 iax2 failed to authenticate", "Host <either> failed to authenticate as <account>", BadPassword, Point),
+		with("I1 iax2 no registration", "No registration for peer '<*account>' (from <either>)", UnknownAccount, twice),
+		with("I2 iax2 not dynamic", "Peer '<*account>' is not dynamic (from <either>)", NotAllowed, Point),
+		with("I3 iax2 denied", "Host <either> denied access to register peer '<account>'", ACL, twice),
+		with("I5 iax2 plaintext", "Host <either> did not provide proper plaintext password for '<account>'", BadPassword, Point),
+		with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half),
+		with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
+		with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
+		unproven(with("I9 iax2 empty registration", "Empty registration from <either>", Malformed, Point), notice),
+		unproven(with("I13 iax2 call token", "Address <either> failed CallToken hash inspection", Malformed, Point), warning),
+		unproven(with("I13 iax2 call token late", "Too much delay in IAX2 calltoken timestamp from address <either>", Malformed, half), warning),
+		unproven(with("I14 iax2 no call token", "Call rejected, CallToken Support required. If unexpected, resolve by placing address <either> in the calltokenoptional list or setting user <account> requirecalltoken=no", Scan, Point), errorly),
+		unproven(with("I15 iax2 call numbers", "maxcallnumber limit of <number> for <either> has been reached!", Rate, twice+half), errorly),
+		unproven(with("I16 iax2 short frame", "Rejecting packet from '<either>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
+		unproven(with("I16 iax2 trunk", "Unable to accept trunked packet from '<either>': No matching peer", Malformed, half), warning),
+	}
+}
+
+// The manager interface is TCP. An unknown user writes two of these.
+// asterisk:main/manager.c:2287, 2324.
+func managerRules() []rule {
+	r := rule{levels: notice, service: AMI, channel: ChannelNotice, evidence: Proven, src: "asterisk:main/manager.c, authenticate"}
+	with := func(id, text string, k Kind, p Points, l levelSet) rule {
+		n := r
+		n.id, n.form, n.kind, n.points, n.levels = id, newForm(text), k, p, l
+		return n
+	}
+	return []rule{
+		with("A1 ami unknown user", "<addr> tried to authenticate with nonexistent user '<account>'", UnknownAccount, twice, notice),
+		with("A3 ami wrong password", "<addr> failed to authenticate as '<account>'", BadPassword, Point, notice),
+		with("A2 ami acl", "<addr> failed to pass IP ACL as '<account>'", ACL, twice-half, notice),
+		with("A4 ami never logged in", "Client from <addr>, failed to authenticate in <number> seconds", Rate, half, verbose),
+	}
+}
+
+// One NOTICE for every access list, told apart by the prefix its caller gives:
+// asterisk:main/acl.c, ast_apply_acl. Those of Contact and media addresses, and
+// of IAX2 users (each is tried in turn, normal calls write it), are no offence.
+func aclRules() []rule {
+	var rules []rule
+	for _, l := range []struct {
+		prefix   string
+		service  Service
+		evidence Evidence
+	}{
+		{"SIP ACL: ", PJSIP, Seen}, {"SIP Peer ACL: ", SIP, Seen}, {"IAX2 Peer ACL: ", IAX2, Proven},
+		{"Manager User ACL: ", AMI, Proven}, {"Manager User ACL:", AMI, Proven}, {"ARI User ACL", HTTP, Proven}, {"HTTP Path ACL", HTTP, Proven},
+	} {
+		rules = append(rules, rule{
+			id: "L1 acl", levels: notice, service: l.service, channel: ChannelACL, kind: ACL, evidence: l.evidence, points: twice - half,
+			form: newForm(l.prefix + "Rejecting '<addr>' due to a failure to pass ACL '<text>'"), src: "asterisk:main/acl.c, ast_apply_acl",
+		})
+	}
+	return rules
+}
+
+func websocketRules() []rule {
+	return []rule{{
+		id: "W1 websocket refused", levels: warning, service: HTTP, channel: ChannelNotice, kind: Malformed, evidence: Proven, points: Point,
+		form: newForm("WebSocket connection from '<either>' could not be accepted - <text>"), src: "asterisk:res/res_http_websocket.c",
+	}}
+}
+
+func unistimRules() []rule {
+	var rules []rule
+	for _, text := range []string{"<addr> Packet too short - ignoring", "<addr> Invalid size of a discovery packet", "<addr> Invalid discovery packet"} {
+		rules = append(rules, rule{id: "U1 unistim", levels: notice, service: Other, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: Point,
+			form: newForm(text), src: "asterisk 1.8-20: channels/chan_unistim.c"})
+	}
+	return rules
+}
+
+func mgcpRules() []rule {
+	r := rule{id: "U3 mgcp", levels: notice | warning, service: Other, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: Point, src: "asterisk to 20: channels/chan_mgcp.c"}
+	verb, message := r, r
+	verb.form = newForm("Unknown verb '<*text>' received from <addr>")
+	message.form = newForm("Message from <addr> missing identifier")
+	return []rule{verb, message}
+}
+
+// FreePBX's from-sip-external logs every call without an account, from
+// extension s; in any other extension the prefix is the caller's text.
+// freepbx/core:functions.inc.php, from-sip-external.
+func freepbxRules() []rule {
+	return []rule{{
+		id: "D1 freepbx unknown caller", levels: warning, service: Dialplan, channel: ChannelDialplan, kind: GuestCall, evidence: Seen, points: twice,
+		form: newForm(`"Rejecting unknown SIP connection from <either>"`), src: "freepbx/core: from-sip-external",
+	}}
+}
+
+// What says that the log itself loses records, and names nobody.
+func alarmRules() []rule {
+	return []rule{
+		{id: "V4 event not issued", levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk:main/security_events.c"},
+		{id: "V5 log queue", levels: warning, channel: ChannelNotice, kind: Blind, form: newForm("Log queue threshold (<number>) exceeded.  Discarding <text>"), src: "asterisk:main/logger.c"},
+	}
+}
