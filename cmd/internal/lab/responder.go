@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// Responder answers SIP requests in the PBX's namespace as a PBX would: what
+// gets no answer did not get through.
+type Responder struct{ conns []*net.UDPConn }
+
+// NewResponder opens the PBX's SIP ports, v4 and v6. Packets wait in the
+// sockets until Run.
+func (n *Net) NewResponder() (*Responder, error) {
+	r := &Responder{}
+	err := n.PBX.Do(func() error {
+		for network, addr := range map[string]netip.Addr{"udp4": PBX4, "udp6": PBX6} {
+			conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, Port)))
+			if err != nil {
+				return err
+			}
+			r.conns = append(r.conns, conn)
+		}
+		return nil
+	})
+	if err != nil {
+		r.close()
+		return nil, fmt.Errorf("open the SIP ports: %w", err)
+	}
+	return r, nil
+}
+
+// Run answers until ctx ends, and closes the ports.
+func (r *Responder) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, r.close)()
+	var serving sync.WaitGroup
+	for _, conn := range r.conns {
+		serving.Go(func() { serve(conn) })
+	}
+	serving.Wait()
+	return nil
+}
+
+func (r *Responder) close() {
+	for _, conn := range r.conns {
+		conn.Close()
+	}
+}
+
+// serve ends when conn is closed.
+func serve(conn *net.UDPConn) {
+	packet := make([]byte, 2048)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(packet)
+		if err != nil {
+			return
+		}
+		if response, ok := answer(packet[:n]); ok {
+			conn.WriteToUDPAddrPort(response, from) // a lost answer is what UDP does
+		}
+	}
+}
