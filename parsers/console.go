@@ -8,15 +8,15 @@ import "bytes"
 var sgrEnd = []byte("\x1b[0m: ")
 
 // plainHead takes the colours out of the head of a console line, as container
-// logs hold it, into scratch. The message is left as it is: what is coloured
+// logs hold it. The message is left as it is: what is coloured
 // there is the sender's.
-func plainHead(line, scratch []byte) ([]byte, bool) {
+func plainHead(line []byte) ([]byte, bool) {
 	end := bytes.Index(line[:min(len(line), 400)], sgrEnd)
 	if end < 0 {
 		return nil, false
 	}
 	head, rest := line[:end], line[end+len(sgrEnd)-2:]
-	out := scratch[:0]
+	out := make([]byte, 0, len(line))
 	for len(head) > 0 {
 		esc := bytes.IndexByte(head, 0x1b)
 		if esc < 0 {

@@ -24,9 +24,8 @@ type Parser struct {
 	record   record
 	found    found
 	event    Event
-	// Three buffers, since one record may need each: a head without its colours,
-	// a message without its padding, and the text own patterns see.
-	headBuf, msgBuf, textBuf []byte
+	msgBuf   []byte // a message without its padding
+	textBuf  []byte // what own patterns see
 }
 
 // taint is how much of what follows belongs to a record that an attacker wrote
@@ -92,7 +91,8 @@ func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event
 	}
 }
 
-// skippable knows the two levels that make up most of a full log, and hold nothing for us.
+// skippable knows the two levels that make up most of a full log, and hold
+// nothing for us but what two modules write.
 func skippable(line []byte) bool {
 	if len(line) < 2 || line[0] != '[' {
 		return len(line) == 0
@@ -105,12 +105,23 @@ func skippable(line []byte) bool {
 	case 'D':
 		return string(rest[:6]) == "DEBUG["
 	case 'V':
-		return string(rest[:8]) == "VERBOSE[" && !bytes.Contains(rest[:min(len(rest), 60)], managerFile)
+		if string(rest[:8]) != "VERBOSE[" {
+			return false
+		}
+		blank := bytes.IndexByte(rest[:min(len(rest), 48)], ' ')
+		if blank < 0 {
+			return false
+		}
+		file := rest[blank+1:]
+		return !bytes.HasPrefix(file, managerFile) && !bytes.HasPrefix(file, iaxFile)
 	}
 	return false
 }
 
-var managerFile = []byte(" manager.c")
+var (
+	managerFile = []byte("manager.c")
+	iaxFile     = []byte("chan_iax2.c")
+)
 
 // trimLine takes off a CR line end and the NULs that a file truncated under its
 // writer begins with.
@@ -127,8 +138,7 @@ func (p *Parser) head(line []byte, r *record) bool {
 		return parseJSON(line, r)
 	}
 	if bytes.IndexByte(line[:min(len(line), 48)], 0x1b) >= 0 {
-		plain, ok := plainHead(line, p.headBuf)
-		p.headBuf = plain
+		plain, ok := plainHead(line)
 		return ok && parseHead(plain, r)
 	}
 	return parseHead(line, r)

@@ -23,6 +23,7 @@ func iax2Rules() []rule {
 		with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half),
 		with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
 		with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
+		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:", GuestCall, half)),
 		unproven(with("I9 iax2 empty registration", "Empty registration from <either>", Malformed, Point), notice),
 		unproven(with("I13 iax2 call token", "Address <either> failed CallToken hash inspection", Malformed, Point), warning),
 		unproven(with("I13 iax2 call token late", "Too much delay in IAX2 calltoken timestamp from address <either>", Malformed, half), warning),
@@ -31,6 +32,13 @@ func iax2Rules() []rule {
 		unproven(with("I16 iax2 short frame", "Rejecting packet from '<either>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
 		unproven(with("I16 iax2 trunk", "Unable to accept trunked packet from '<either>': No matching peer", Malformed, half), warning),
 	}
+}
+
+// guestCall narrows a rule to the lines that tell of a call taken without an
+// account. The admin allowed guests, so one weighs little; many are toll fraud.
+func guestCall(r rule) rule {
+	r.levels = verbose
+	return r
 }
 
 // The manager interface is TCP. An unknown user writes two of these.

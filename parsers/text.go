@@ -36,3 +36,9 @@ func (t Text) Quoted() string {
 	q := strconv.AppendQuoteToASCII(nil, string(t.b))
 	return string(q[1 : len(q)-1])
 }
+
+// CopyInto returns a copy of at most max bytes that reuses the memory of old,
+// which must not be used after.
+func (t Text) CopyInto(old Text, max int) Text {
+	return Text{append(old.b[:0], t.b[:min(len(t.b), max)]...)}
+}

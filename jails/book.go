@@ -1,0 +1,148 @@
+package jails
+
+import (
+	"math"
+	"net/netip"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// Book holds the bans that are live and the strikes of those that are over.
+// Owned by one Judge or Warden. Both are bounded: an attacker with a thousand
+// addresses fills it no further.
+type Book struct {
+	bans    map[netip.Prefix]*Ban
+	strikes map[netip.Prefix]Strike
+}
+
+const (
+	// MaxBans is how many bans are kept at once; more are refused, loudly.
+	MaxBans = 500_000
+	// MaxStrikes is how many prefixes have a history.
+	MaxStrikes = 200_000
+)
+
+// NewBook starts with what the ledger remembers.
+func NewBook(bans []Ban, strikes []Strike) *Book {
+	b := &Book{bans: make(map[netip.Prefix]*Ban, len(bans)), strikes: make(map[netip.Prefix]Strike, len(strikes))}
+	for _, s := range strikes {
+		b.strikes[s.Prefix] = s
+	}
+	for i := range bans {
+		b.bans[bans[i].Prefix] = &bans[i]
+	}
+	return b
+}
+
+// Get returns the ban of exactly this prefix, when it is live at now.
+func (b *Book) Get(p netip.Prefix, now time.Time) (*Ban, bool) {
+	ban, ok := b.bans[p]
+	if !ok {
+		return nil, false
+	}
+	if _, live := ban.Left(now); !live {
+		b.close(ban)
+		return nil, false
+	}
+	return ban, true
+}
+
+// Holding returns the live ban that contains an address: the longest prefix.
+func (b *Book) Holding(a netip.Addr, now time.Time) (*Ban, bool) {
+	for bits := a.BitLen(); bits > 0; bits-- {
+		p, _ := a.Prefix(bits)
+		if ban, ok := b.Get(p, now); ok {
+			return ban, true
+		}
+	}
+	return nil, false
+}
+
+// Put enters a ban. It reports false when the book is full.
+func (b *Book) Put(ban Ban) bool {
+	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= MaxBans {
+		return false
+	}
+	b.bans[ban.Prefix] = &ban
+	return true
+}
+
+// Lift ends a ban and forgets its strikes: who is let out by hand was banned
+// wrongly, or is trusted now.
+func (b *Book) Lift(p netip.Prefix) bool {
+	_, ok := b.bans[p]
+	delete(b.bans, p)
+	delete(b.strikes, p)
+	return ok
+}
+
+// Len is the number of bans, those included that are over and not yet expired.
+func (b *Book) Len() int { return len(b.bans) }
+
+// Each calls yield for every ban until it returns false.
+func (b *Book) Each(yield func(*Ban) bool) {
+	for _, ban := range b.bans {
+		if !yield(ban) {
+			return
+		}
+	}
+}
+
+// Expire closes the bans that are over at now and reports how many.
+func (b *Book) Expire(now time.Time) (n int) {
+	for _, ban := range b.bans {
+		if _, live := ban.Left(now); !live {
+			b.close(ban)
+			n++
+		}
+	}
+	return n
+}
+
+func (b *Book) close(ban *Ban) {
+	delete(b.bans, ban.Prefix)
+	if len(b.strikes) >= MaxStrikes {
+		for p := range b.strikes { // any one: which does not matter among so many
+			delete(b.strikes, p)
+			break
+		}
+	}
+	b.strikes[ban.Prefix] = Strike{Prefix: ban.Prefix, Count: ban.Strike, Last: ban.Until}
+}
+
+// strike is the number of the ban that would come now.
+func (b *Book) strike(p netip.Prefix, g configs.Growth, now time.Time) int {
+	s, ok := b.strikes[p]
+	if !ok || g.ForgiveAfter > 0 && now.Sub(s.Last) > g.ForgiveAfter {
+		return 1
+	}
+	return s.Count + 1
+}
+
+// bantime is how long a jail bans on this strike and evidence; Forever is for ever.
+func (j *Jail) bantime(strike int, e parsers.Evidence) time.Duration {
+	d := j.Bantime
+	if j.Growth.Factor > 1 && strike > 1 && d != Forever {
+		grown := float64(d) * math.Pow(j.Growth.Factor, float64(strike-1))
+		limit := float64(math.MaxInt64)
+		if j.Growth.Max != Forever {
+			limit = float64(max(j.Growth.Max, d))
+		}
+		d = time.Duration(min(grown, limit, float64(100*365*24*time.Hour)))
+	}
+	most := Forever
+	switch e {
+	case parsers.Claimed:
+		most = j.Evidence.Max.Claimed
+	case parsers.Seen:
+		most = j.Evidence.Max.Seen
+	case parsers.Proven:
+		most = j.Evidence.Max.Proven
+	}
+	if most != Forever && (d == Forever || d > most) {
+		d = most
+	}
+	return d
+}

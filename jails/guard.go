@@ -1,0 +1,46 @@
+package jails
+
+import (
+	"net/netip"
+	"slices"
+
+	"pbxjail/parsers"
+)
+
+// Guard knows the addresses that are never banned: by no jail, and by hand only
+// with force. The zero value protects what no packet from elsewhere can carry.
+// Safe for concurrent use once it is made.
+type Guard struct {
+	protections []Protection
+}
+
+// Protection is a prefix and the reason it is protected.
+type Protection struct {
+	Prefix netip.Prefix
+	Why    string
+}
+
+// NewGuard protects our own addresses and those of ignoreip.
+func NewGuard(own []netip.Addr, ignoreip []netip.Prefix) *Guard {
+	g := &Guard{}
+	for _, a := range own {
+		a = a.Unmap().WithZone("")
+		g.protections = append(g.protections, Protection{netip.PrefixFrom(a, a.BitLen()), "our own address"})
+	}
+	for _, p := range ignoreip {
+		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String()})
+	}
+	return g
+}
+
+// Protects says why no part of p may be banned; ok is false when it may.
+func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
+	if !parsers.Bannable(p.Addr()) {
+		return "no packet from elsewhere has this address", true
+	}
+	i := slices.IndexFunc(g.protections, func(x Protection) bool { return x.Prefix.Overlaps(p) })
+	if i < 0 {
+		return "", false
+	}
+	return g.protections[i].Why, true
+}

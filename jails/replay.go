@@ -1,0 +1,196 @@
+package jails
+
+import (
+	"bytes"
+	"container/heap"
+	"errors"
+	"io"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// Replay runs logs through a Judge as if they happened: by the clock of their
+// records, merged. It touches no firewall and no ledger.
+type Replay struct {
+	Judge  *Judge
+	Zone   *time.Location // of dates without one; nil is UTC
+	Counts Counts
+}
+
+// Counts are what a replay, or a daemon, has seen.
+type Counts struct {
+	Lines     uint64
+	Matched   uint64 // records that are an offence by their words
+	Ambiguous uint64 // those of them that charge nobody
+	Signals   uint64
+	Bans      uint64
+}
+
+// Count adds one event.
+func (c *Counts) Count(e *parsers.Event) {
+	switch e.Result {
+	case parsers.Offence:
+		c.Matched++
+	case parsers.Ambiguous:
+		c.Matched++
+		c.Ambiguous++
+	case parsers.Signal:
+		c.Signals++
+	}
+}
+
+// Log is one log to be replayed. Until is the latest time it can hold, usually
+// when the file was last written.
+type Log struct {
+	Name  string
+	Text  io.Reader
+	Until time.Time
+}
+
+// Run reads all logs to their end and calls decide for every verdict.
+func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
+	var open readers
+	for _, l := range logs {
+		src := r.Judge.Source(l.Name)
+		next := &reader{
+			src: src, counts: &r.Counts, text: l.Text, buf: make([]byte, readSize),
+			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
+		}
+		if ok, err := next.advance(); err != nil {
+			return err
+		} else if ok {
+			open = append(open, next)
+		}
+	}
+	heap.Init(&open)
+	take := func(v Verdict) {
+		if v.Protected == "" && !v.Observe {
+			r.Counts.Bans++
+			r.Judge.book.Put(v.Ban)
+		}
+		decide(v)
+	}
+	for len(open) > 0 {
+		first := open[0]
+		r.Judge.Hear(first.src, first.event(), first.at(), take)
+		ok, err := first.advance()
+		if err != nil {
+			return err
+		}
+		if ok {
+			heap.Fix(&open, 0)
+		} else {
+			heap.Pop(&open)
+		}
+	}
+	return nil
+}
+
+// readSize is how much of a log is read at once. A line may be as long as this.
+const readSize = 256 << 10
+
+// reader hands out the events of one log, one by one. A block's events alias its
+// text, so they are queued until the next block is read.
+type reader struct {
+	src    *Source
+	counts *Counts
+	text   io.Reader
+	parser *parsers.Parser
+	buf    []byte
+	held   int // bytes of an unfinished line at the start of buf
+	skip   bool
+	ended  bool
+	queue  []parsers.Event
+	next   int
+	last   time.Time
+}
+
+func (r *reader) event() *parsers.Event { return &r.queue[r.next-1] }
+
+// at is the time of the event at hand; a record without one happens when the last did.
+func (r *reader) at() time.Time {
+	if t := r.event().Time; !t.IsZero() {
+		r.last = t
+	}
+	return r.last
+}
+
+// advance moves on to the next event that matters; false at the end of the log.
+func (r *reader) advance() (bool, error) {
+	for r.next == len(r.queue) {
+		if r.ended {
+			return false, nil
+		}
+		if err := r.fill(); err != nil {
+			return false, err
+		}
+	}
+	r.next++
+	return true, nil
+}
+
+// fill reads a block and queues its offences.
+func (r *reader) fill() error {
+	copy(r.buf, r.buf[len(r.buf)-r.held:])
+	n, err := io.ReadFull(r.text, r.buf[r.held:])
+	r.queue, r.next = r.queue[:0], 0
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		r.ended = true
+	case err != nil:
+		return err
+	}
+	return r.split(r.buf[:r.held+n])
+}
+
+func (r *reader) split(data []byte) error {
+	r.held = 0
+	if !r.ended {
+		end := bytes.LastIndexByte(data, '\n') + 1
+		r.held = len(data) - end
+		if end == 0 { // one line fills the buffer: its beginning is all there is of it
+			r.held = 0
+			end = len(data)
+			if !r.skip {
+				r.parse(data[:min(len(data), parsers.MaxLine)], true)
+			}
+			r.skip = true
+			return nil
+		}
+		data = data[:end]
+	}
+	if r.skip {
+		n := bytes.IndexByte(data, '\n')
+		if n < 0 {
+			return nil
+		}
+		data, r.skip = data[n+1:], false
+	}
+	r.parse(data, false)
+	return nil
+}
+
+func (r *reader) parse(data []byte, cut bool) {
+	lines := r.parser.Block(data, cut, time.Time{}, func(e *parsers.Event) {
+		r.counts.Count(e)
+		if e.Result == parsers.Offence {
+			r.queue = append(r.queue, *e)
+		}
+	})
+	r.counts.Lines += uint64(lines)
+}
+
+// readers is a heap by the time of the event at hand.
+type readers []*reader
+
+func (h readers) Len() int           { return len(h) }
+func (h readers) Less(i, k int) bool { return h[i].at().Before(h[k].at()) }
+func (h readers) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
+func (h *readers) Push(x any)        { *h = append(*h, x.(*reader)) }
+func (h *readers) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
