@@ -1,0 +1,108 @@
+package control
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// jailer is a Backend with state and failures.
+type jailer struct {
+	mu      sync.Mutex
+	bans    map[netip.Prefix]Ban
+	by      []string      // who asked for changes, in order
+	fail    error         // what every change fails with
+	block   chan struct{} // what Status waits for, once it has said so on entered
+	entered chan struct{}
+}
+
+func newJailer(banned ...string) *jailer {
+	j := &jailer{bans: map[netip.Prefix]Ban{}, entered: make(chan struct{}, maxConns)}
+	for _, p := range banned {
+		j.bans[netip.MustParsePrefix(p)] = Ban{Prefix: netip.MustParsePrefix(p), Jail: "guessing", Since: t0, By: "log"}
+	}
+	return j
+}
+
+func (j *jailer) change(by string) error {
+	j.by = append(j.by, by)
+	return j.fail
+}
+
+func (j *jailer) Version() string { return "1.2.3" }
+
+func (j *jailer) Status() Status {
+	if j.block != nil {
+		j.entered <- struct{}{}
+		<-j.block
+	}
+	return Status{Version: "1.2.3", Since: t0, Jails: []Jail{{Name: "sipsec"}}}
+}
+
+func (j *jailer) Bans() (out []Ban) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, b := range j.bans {
+		out = append(out, b)
+	}
+	return out
+}
+
+func (j *jailer) Ban(req BanRequest, by string) (Ban, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.change(by); err != nil {
+		return Ban{}, err
+	}
+	b := Ban{Prefix: req.Prefix, Jail: req.Jail, Since: t0, By: by, Strike: 1}
+	if n := req.ForSeconds; n != nil && *n > 0 {
+		b.LeftSeconds = *n
+		b.Until = Moment(t0.Add(time.Duration(*n) * time.Second))
+	}
+	j.bans[req.Prefix] = b
+	return b, nil
+}
+
+func (j *jailer) Unban(p netip.Prefix, by string) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, was := j.bans[p]
+	delete(j.bans, p)
+	return was, j.change(by)
+}
+
+func (j *jailer) UnbanAll(by string) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := len(j.bans)
+	clear(j.bans)
+	return n, j.change(by)
+}
+
+func (j *jailer) Why(addr netip.Addr) Why {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	why := Why{Addr: addr, Jails: []WhyJail{{Name: "sipsec"}}}
+	for p, b := range j.bans {
+		if p.Contains(addr) {
+			why.Banned = &b
+		}
+	}
+	return why
+}
+
+func (j *jailer) Reload(by string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.change(by)
+}
+
+// hintError is another package's error with a hint.
+type hintError struct{ error }
+
+func (hintError) Hint() string { return "free some space" }
+
+var errDisk = hintError{errors.New("disk full")}

@@ -1,0 +1,150 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+)
+
+// patience is how long a client waits for an answer: lifting a full set of bans
+// takes the daemon seconds.
+const patience = 30 * time.Second
+
+// Client talks to a daemon. Its methods may be called from any goroutine; their
+// errors carry a hint.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient makes a client of the daemon at a socket; "" is DefaultPath. It
+// connects with each call.
+func NewClient(path string) *Client {
+	if path == "" {
+		path = DefaultPath
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path, http.Client{
+		Timeout:   patience,
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+	}}
+}
+
+// Version returns the release of the daemon.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	v, err := call[versionAnswer](ctx, c, "GET", "version", nil)
+	return v.Version, err
+}
+
+// Status returns the state of the daemon.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return call[Status](ctx, c, "GET", "status", nil)
+}
+
+// Bans returns the live bans in no order.
+func (c *Client) Bans(ctx context.Context) ([]Ban, error) {
+	return call[[]Ban](ctx, c, "GET", "bans", nil)
+}
+
+// Why returns all that is known of an address.
+func (c *Client) Why(ctx context.Context, addr netip.Addr) (Why, error) {
+	return call[Why](ctx, c, "GET", "why?addr="+url.QueryEscape(addr.String()), nil)
+}
+
+// Ban bans by hand and returns the ban as it stands.
+func (c *Client) Ban(ctx context.Context, req BanRequest) (Ban, error) {
+	return call[Ban](ctx, c, "POST", "ban", req)
+}
+
+// Unban lifts the ban of exactly this prefix; false means that there was none.
+func (c *Client) Unban(ctx context.Context, p netip.Prefix) (bool, error) {
+	a, err := call[unbanAnswer](ctx, c, "POST", "unban", unbanRequest{Prefix: p})
+	return a.Lifted > 0, err
+}
+
+// UnbanAll lifts every ban and says how many there were.
+func (c *Client) UnbanAll(ctx context.Context) (int, error) {
+	a, err := call[unbanAnswer](ctx, c, "POST", "unban", unbanRequest{All: true})
+	return a.Lifted, err
+}
+
+// Reload makes the daemon read its files again.
+func (c *Client) Reload(ctx context.Context) error {
+	_, err := call[struct{}](ctx, c, "POST", "reload", struct{}{})
+	return err
+}
+
+// call sends one request and reads its answer into a T.
+func call[T any](ctx context.Context, c *Client, method, verb string, body any) (v T, err error) {
+	var payload bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&payload).Encode(body); err != nil {
+			return v, err
+		}
+	}
+	// The host is for HTTP's sake: the socket is the address.
+	req, err := http.NewRequestWithContext(ctx, method, "http://pbxjail/v"+Major+"/"+verb, &payload)
+	if err != nil {
+		return v, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return v, c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.Header.Get(header); got != Major {
+		return v, c.stranger(got)
+	}
+	if resp.StatusCode != http.StatusOK {
+		a := errorAnswer{Error: "the daemon says " + resp.Status, Hint: "see its log"}
+		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // what cannot be read leaves the status
+		return v, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		return v, Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+	}
+	return v, nil
+}
+
+// stranger explains an answer that is not of our version.
+func (c *Client) stranger(major string) error {
+	if major == "" {
+		return Refuse(0, nameIt, "what answers at %s is not pbxjail", c.path)
+	}
+	return Refuse(0, sameRelease, "the daemon at %s speaks version %s of the API, not %s", c.path, major, Major)
+}
+
+const nameIt = "name the daemon's socket with --socket"
+
+// unreachable says in words why there was no answer.
+func (c *Client) unreachable(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the address that HTTP needs and nobody else
+	}
+	call, _ := errors.AsType[*net.OpError](err)
+	info, _ := os.Stat(c.path)
+	switch {
+	case info != nil && info.Mode().Type() != fs.ModeSocket:
+		return Refuse(0, nameIt, "%s is not a socket", c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return Refuse(0, "run it as root, or as a member of the socket's group (pbxjail)", "no permission to use %s", c.path)
+	case errors.Is(err, context.DeadlineExceeded):
+		return Refuse(0, "see its log; restart it with systemctl restart pbxjail", "the daemon at %s does not answer in time", c.path)
+	case call != nil && call.Op == "dial":
+		return Refuse(0, "start it with systemctl start pbxjail, or run pbxjail as root; --socket names another socket",
+			"no daemon answers at %s", c.path)
+	}
+	return Refuse(0, "ask again, and see its log", "the daemon at %s hung up: %w", c.path, err)
+}

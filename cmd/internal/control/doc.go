@@ -1,0 +1,40 @@
+// Package control is the API of a running daemon: JSON over HTTP on a Unix
+// socket. The daemon serves it from a Backend, jailctl calls it with a Client.
+// It must never decide or keep bans itself, listen on a network, or change
+// anything for a caller whose uid the kernel has not told (SO_PEERCRED, unix(7)).
+//
+// Who may open the socket may do everything: root, and the members of one group.
+//
+//	GET  /v1/status   Status
+//	GET  /v1/bans     a list of Ban, streamed
+//	GET  /v1/why      ?addr=ADDR: Why
+//	GET  /v1/version  {"version": "..."}
+//	POST /v1/ban      BanRequest: Ban
+//	POST /v1/unban    {"prefix": "..."} or {"all": true}: {"lifted": n}
+//	POST /v1/reload   {}
+//
+// Every answer carries the header Pbxjail-Api with the major version, and a
+// client refuses another one. An answer that is no is {"error", "hint"} with
+// status 400, 403, 404, 409 or 500. Within a version, fields are only added.
+package control
+
+import "runtime/debug"
+
+// Major is the version of the API: the N of /vN/.
+const Major = "1"
+
+const header = "Pbxjail-Api"
+
+// DefaultPath is where the daemon listens and jailctl looks.
+const DefaultPath = "/run/pbxjail/pbxjail.sock"
+
+// DefaultGroup is whose members may use the socket beside root, where it exists.
+const DefaultGroup = "pbxjail"
+
+// Release is the version of this program, as the build recorded it.
+func Release() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

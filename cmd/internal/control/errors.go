@@ -1,0 +1,51 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Refusal is an error for the operator. A Backend returns one to choose the
+// status of its answer, and a Client returns one for every call that failed.
+type Refusal struct {
+	Status int // 400, 403, 404, 409 or 500; 0 when no daemon said it
+	Err    error
+	Advice string
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Hint says what to do about it.
+func (r *Refusal) Hint() string { return r.Advice }
+
+// Refuse makes a Refusal from what happened, as fmt.Errorf does.
+func Refuse(status int, hint, format string, args ...any) error {
+	return &Refusal{status, fmt.Errorf(format, args...), hint}
+}
+
+// HintOf finds the hint in an error of any package, or "".
+func HintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+// statusOf is the status of an answer: an error that does not choose one is ours.
+func statusOf(err error) int {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		switch r.Status {
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
+			return r.Status
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+type errorAnswer struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint"`
+}

@@ -1,0 +1,79 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/user"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// peer is who is at the other end of a connection, as the kernel saw it when it
+// was made: SO_PEERCRED of unix(7).
+type peer struct{ uid, pid int }
+
+// String is what stands in the record of a change.
+func (p peer) String() string {
+	if u, err := user.LookupId(strconv.Itoa(p.uid)); err == nil {
+		return fmt.Sprintf("uid %d (%s)", p.uid, u.Username)
+	}
+	return fmt.Sprintf("uid %d", p.uid)
+}
+
+type peerKey struct{}
+
+// askKernel is an http.Server.ConnContext. A connection it can say nothing
+// about may read, and change nothing.
+func askKernel(ctx context.Context, c net.Conn) context.Context {
+	g, ok := c.(*guest)
+	if !ok {
+		return ctx
+	}
+	raw, err := g.SyscallConn()
+	if err != nil {
+		return ctx
+	}
+	var cred *unix.Ucred
+	if err := raw.Control(func(fd uintptr) {
+		cred, _ = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil || cred == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, peer{int(cred.Uid), int(cred.Pid)})
+}
+
+// gate is a listener that lets in at most cap(slots) connections at a time, and
+// hangs up on the others.
+type gate struct {
+	*net.UnixListener
+	slots chan struct{}
+}
+
+func (g *gate) Accept() (net.Conn, error) {
+	for {
+		c, err := g.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case g.slots <- struct{}{}:
+			return &guest{c, sync.OnceFunc(func() { <-g.slots })}, nil
+		default:
+			c.Close()
+		}
+	}
+}
+
+// guest is a connection that holds a slot until it is closed.
+type guest struct {
+	*net.UnixConn
+	leave func()
+}
+
+func (g *guest) Close() error {
+	g.leave() // first: who sees the end of the connection may come back at once
+	return g.UnixConn.Close()
+}

@@ -1,0 +1,112 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Limits of what one caller can make the daemon hold.
+const (
+	maxBody     = 64 << 10
+	maxHeader   = 8 << 10
+	maxConns    = 32
+	headerTime  = 2 * time.Second
+	readTime    = 5 * time.Second
+	writeTime   = 30 * time.Second
+	idleTime    = 5 * time.Second
+	gracePeriod = 800 * time.Millisecond // within the second that a stop may take
+)
+
+// Options of a Server.
+type Options struct {
+	Path    string       // "" is DefaultPath
+	Group   string       // whose members may use it; "" is DefaultGroup
+	Backend Backend      // required
+	Log     *slog.Logger // gets a record of every change; nil is none
+}
+
+// Server serves a Backend. Its methods are for one goroutine.
+type Server struct {
+	opts   Options
+	socket *socket
+	gate   *gate
+}
+
+// New makes a Server. It touches nothing before Listen or Run.
+func New(opts Options) *Server {
+	if opts.Path == "" {
+		opts.Path = DefaultPath
+	}
+	if opts.Group == "" {
+		opts.Group = DefaultGroup
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{opts: opts}
+}
+
+// Listen takes the socket, and fails when another daemon holds it: call it before
+// anything else is touched. note says, for the operator, what could not be had.
+// Callers wait from now on until Run serves them. A second call does nothing.
+func (s *Server) Listen() (note string, err error) {
+	if s.socket != nil {
+		return "", nil
+	}
+	s.socket, note, err = openSocket(s.opts.Path, s.opts.Group)
+	if err != nil {
+		return "", err
+	}
+	s.gate = &gate{s.socket.listener, make(chan struct{}, maxConns)}
+	return note, nil
+}
+
+// Run serves until ctx ends, then lets callers finish for less than a second.
+// It calls Listen when nobody has, and Close at its end.
+func (s *Server) Run(ctx context.Context) error {
+	if _, err := s.Listen(); err != nil {
+		return err
+	}
+	defer s.Close()
+	web := &http.Server{
+		Handler:           s.handler(),
+		ConnContext:       askKernel,
+		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(s.gate) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", s.opts.Path, err)
+	case <-ctx.Done():
+	}
+	s.socket.remove()
+	grace, cancel := context.WithTimeout(context.Background(), gracePeriod)
+	defer cancel()
+	if web.Shutdown(grace) != nil {
+		web.Close()
+	}
+	<-ended
+	return nil
+}
+
+// Close gives the socket up, for a daemon that ends before it could Run. A
+// second call does nothing.
+func (s *Server) Close() error {
+	if s.socket == nil {
+		return nil
+	}
+	s.socket.remove()
+	s.gate.Close()
+	err := s.socket.lock.Close() // last: it is what keeps the next daemon out
+	s.socket, s.gate = nil, nil
+	return err
+}

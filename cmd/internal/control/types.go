@@ -1,0 +1,182 @@
+package control
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Backend is what the daemon gives the server. All methods may be called from
+// any goroutine. Log text in its answers is quoted (parsers.Text.Quoted), times
+// are UTC. by is who asked, such as "uid 0 (root)". An error may be a *Refusal;
+// any other is status 500, with its hint when it has one.
+type Backend interface {
+	Version() string
+	Status() Status
+	// Bans returns the live bans in any order; the server only reads the list.
+	Bans() []Ban
+	// Ban gets a request whose Prefix is masked and unmapped.
+	Ban(req BanRequest, by string) (Ban, error)
+	// Unban reports whether exactly this prefix was banned.
+	Unban(p netip.Prefix, by string) (bool, error)
+	UnbanAll(by string) (int, error)
+	Why(addr netip.Addr) Why
+	Reload(by string) error
+}
+
+// BanRequest is a ban by hand.
+type BanRequest struct {
+	Prefix     netip.Prefix `json:"prefix"`
+	Jail       string       `json:"jail"`        // whose bantime and history it takes; "" is none
+	ForSeconds *int64       `json:"for_seconds"` // null: the jail's bantime; 0: for ever
+	Force      bool         `json:"force"`       // although the prefix is wide or protected
+}
+
+// Ban is a live or a past ban.
+type Ban struct {
+	Prefix      netip.Prefix `json:"prefix"`
+	Jail        string       `json:"jail"`
+	Country     string       `json:"country"` // ISO 3166 code, or "" when nobody knows
+	Since       time.Time    `json:"since"`
+	Until       *time.Time   `json:"until"`        // null: for ever
+	LeftSeconds int64        `json:"left_seconds"` // 0 when for ever or over
+	Strike      int          `json:"strike"`       // 1 is the first ban of this prefix
+	Evidence    string       `json:"evidence"`
+	By          string       `json:"by"`
+	Reason      string       `json:"reason"`
+	Packets     uint64       `json:"packets"` // dropped since it is in the kernel
+	Bytes       uint64       `json:"bytes"`
+	Pending     bool         `json:"pending"` // decided, but not in the kernel yet
+}
+
+// Status is the state of the daemon on one screen.
+type Status struct {
+	Version   string    `json:"version"`
+	Pid       int       `json:"pid"`
+	Since     time.Time `json:"since"`
+	Enforcer  string    `json:"enforcer"`
+	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
+	Bans      int       `json:"bans"`      // live ones
+	Problems  []Problem `json:"problems"`
+	Files     []File    `json:"files"`
+	Jails     []Jail    `json:"jails"`
+	Counters  Counters  `json:"counters"`
+}
+
+// Problem is something the operator should know, and what to do about it.
+type Problem struct {
+	What string `json:"what"`
+	Hint string `json:"hint"`
+}
+
+// File is a log that is followed, or waited for.
+type File struct {
+	Path     string     `json:"path"`
+	Offset   int64      `json:"offset"`
+	Size     int64      `json:"size"`
+	LastLine *time.Time `json:"last_line"` // when its last line arrived; null: none yet
+	Lines    uint64     `json:"lines"`
+	Problem  string     `json:"problem"` // "" is none
+}
+
+// Jail is a jail as it runs. Its times are seconds.
+type Jail struct {
+	Name     string   `json:"name"`
+	File     string   `json:"file"` // "" when it is built in
+	Enabled  bool     `json:"enabled"`
+	Observe  bool     `json:"observe"` // decides, but does not ban
+	Logs     []string `json:"logs"`
+	Tracked  int      `json:"tracked"` // addresses with a score
+	Banned   int      `json:"banned"`
+	Events   uint64   `json:"events"`
+	Maxretry float64  `json:"maxretry"`
+	Findtime int64    `json:"findtime"`
+	Bantime  int64    `json:"bantime"` // 0: for ever
+	Problem  string   `json:"problem"` // "" is none
+}
+
+// Counters count since the daemon's start.
+type Counters struct {
+	Lines     uint64 `json:"lines"`
+	Matched   uint64 `json:"matched"`
+	Ambiguous uint64 `json:"ambiguous"`
+	Signals   uint64 `json:"signals"`
+	Bans      uint64 `json:"bans"`
+	Unbans    uint64 `json:"unbans"`
+	Evicted   uint64 `json:"evicted"`
+}
+
+// Why is all that is known of an address.
+type Why struct {
+	Addr      netip.Addr `json:"addr"`
+	Banned    *Ban       `json:"banned"`    // the live ban that holds it; null: none
+	Protected string     `json:"protected"` // why it is never banned, or ""
+	Jails     []WhyJail  `json:"jails"`     // where it has a score
+	Lines     []WhyLine  `json:"lines"`     // the records behind the ban
+	History   []Ban      `json:"history"`
+	Ends      string     `json:"ends"` // how this ends, in words
+}
+
+// WhyJail is the score of an address in one jail. 1 point is one ordinary failure.
+type WhyJail struct {
+	Name     string    `json:"name"`
+	Score    float64   `json:"score"`
+	Maxretry float64   `json:"maxretry"`
+	Findtime int64     `json:"findtime"` // seconds
+	Window   []WhyLine `json:"window"`
+}
+
+// WhyLine is one record that counted. Text is quoted.
+type WhyLine struct {
+	Time   time.Time `json:"time"`
+	Jail   string    `json:"jail"`
+	Rule   string    `json:"rule"`
+	Points float64   `json:"points"`
+	File   string    `json:"file"`
+	Text   string    `json:"text"`
+}
+
+type unbanRequest struct {
+	Prefix netip.Prefix `json:"prefix,omitzero"`
+	All    bool         `json:"all,omitempty"`
+}
+
+type unbanAnswer struct {
+	Lifted int `json:"lifted"`
+}
+
+type versionAnswer struct {
+	Version string `json:"version"`
+}
+
+// Moment is t for a field that may be null: in UTC, nil for the zero time.
+func Moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC())
+}
+
+// tidy makes empty lists print as [], which spares every reader a case.
+func (s *Status) tidy() {
+	notNil(&s.Problems)
+	notNil(&s.Files)
+	notNil(&s.Jails)
+	for i := range s.Jails {
+		notNil(&s.Jails[i].Logs)
+	}
+}
+
+func (w *Why) tidy() {
+	notNil(&w.Jails)
+	notNil(&w.Lines)
+	notNil(&w.History)
+	for i := range w.Jails {
+		notNil(&w.Jails[i].Window)
+	}
+}
+
+func notNil[T any](list *[]T) {
+	if *list == nil {
+		*list = []T{}
+	}
+}
