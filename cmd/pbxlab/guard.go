@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"pbxjail/cmd/internal/lab"
+)
+
+// asteriskLogs is where the shipped jails look for logs.
+const asteriskLogs = "/var/log/asterisk"
+
+// guard is a pbxjail that guards the PBX of a lab: its logs are files of ours,
+// its configuration is the shipped one but for the paths.
+type guard struct {
+	net     *lab.Net
+	pbxjail string // the program
+	jailctl string // the program
+	dir     string
+	daemon  *exec.Cmd
+	ended   chan struct{} // closed when the daemon has ended
+	exit    error         // how it ended; to be read after that
+}
+
+// ban is what we read of `jailctl list --json`.
+type ban struct {
+	Prefix  netip.Prefix `json:"prefix"`
+	Jail    string       `json:"jail"`
+	Reason  string       `json:"reason"`
+	Packets uint64       `json:"packets"`
+}
+
+// prepare writes empty logs and the configuration into the guard's folder, and
+// shows the logs where Asterisk's would be.
+func (g *guard) prepare(logs []string) error {
+	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
+	err := errors.Join(
+		os.Mkdir(g.path("jails"), 0o755), // empty: the shipped ones are in the program
+		os.Mkdir(g.logs(), 0o755),
+		os.WriteFile(g.path("pbxjail.yaml"), []byte(config), 0o644))
+	for _, name := range logs {
+		err = errors.Join(err, os.WriteFile(filepath.Join(g.logs(), name), nil, 0o644))
+	}
+	return errors.Join(err, g.net.PBX.Mount(g.logs(), asteriskLogs))
+}
+
+// start starts pbxjail inside the PBX's namespace.
+func (g *guard) start() error {
+	said, err := os.Create(g.path("pbxjail.log"))
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	g.daemon = exec.Command(g.pbxjail, "--config", g.path("pbxjail.yaml"))
+	g.daemon.Stdout, g.daemon.Stderr = said, said
+	if err := g.net.PBX.Start(g.daemon); err != nil {
+		return fmt.Errorf("start pbxjail: %w", err)
+	}
+	g.ended = make(chan struct{})
+	go func() {
+		defer close(g.ended)
+		g.exit = g.daemon.Wait()
+	}()
+	return nil
+}
+
+func (g *guard) path(name string) string { return filepath.Join(g.dir, name) }
+
+func (g *guard) logs() string { return g.path("asterisk") }
+
+// said is what the daemon printed so far.
+func (g *guard) said() string {
+	text, _ := os.ReadFile(g.path("pbxjail.log"))
+	return string(text)
+}
+
+// ctl runs jailctl inside the PBX's namespace and returns what it printed.
+func (g *guard) ctl(args ...string) (string, error) {
+	out, err := g.net.PBX.Output(exec.Command(g.jailctl, append(args, "--socket", g.path("pbxjail.sock"))...))
+	return string(out), err
+}
+
+func (g *guard) bans() (bans []ban, err error) {
+	out, err := g.ctl("list", "--json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &bans)
+	}
+	return bans, err
+}
+
+// follows reports whether the daemon is up and follows all these logs.
+func (g *guard) follows(logs []string) bool {
+	var status struct {
+		Files []struct {
+			Path    string `json:"path"`
+			Problem string `json:"problem"`
+		} `json:"files"`
+	}
+	out, err := g.ctl("status", "--json")
+	if err != nil || json.Unmarshal([]byte(out), &status) != nil {
+		return false
+	}
+	for _, f := range status.Files {
+		if f.Problem == "" {
+			logs = slices.DeleteFunc(slices.Clone(logs), func(name string) bool { return f.Path == filepath.Join(asteriskLogs, name) })
+		}
+	}
+	return len(logs) == 0
+}
+
+// gone reports whether the daemon has ended.
+func (g *guard) gone() bool {
+	select {
+	case <-g.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait returns when no program of the guard's runs any more: the namespace that
+// is closed before kills it. It may be called whether or not one was started.
+func (g *guard) wait() {
+	if g.ended != nil {
+		<-g.ended
+	}
+}
+
+// stop ends the daemon as systemd does, and says how long it took to leave.
+func (g *guard) stop() (time.Duration, error) {
+	begin := time.Now()
+	if err := g.daemon.Process.Signal(syscall.SIGTERM); err != nil {
+		return 0, fmt.Errorf("end it: %w", err)
+	}
+	select {
+	case <-g.ended:
+		return time.Since(begin), g.exit
+	case <-time.After(10 * time.Second):
+		return time.Since(begin), errors.New("it does not end on SIGTERM")
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pbxjail/cmd/internal/lab"
+)
+
+func TestExitStatus(t *testing.T) {
+	pbxlab := filepath.Join(programs(t), "pbxlab")
+	for _, c := range []struct {
+		args string
+		want int
+		told string
+	}{
+		{"--help", 0, "Exit status:"},
+		{"nonsense", 2, "unknown command"},
+		{"demo --nonsense", 2, "unknown flag"},
+		{"demo more", 2, "unknown command"},
+		{"net", 2, "name the addresses"},
+		{"net example.net", 2, `"example.net" is not an address`},
+		{"demo --pbxjail /nonexistent", 1, "build it"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			cmd := exec.Command(pbxlab, strings.Fields(c.args)...)
+			out, _ := cmd.CombinedOutput()
+			if got := cmd.ProcessState.ExitCode(); got != c.want {
+				t.Errorf("got status %d, want %d", got, c.want)
+			}
+			if !strings.Contains(string(out), c.told) {
+				t.Errorf("got %q, want something of %q", out, c.told)
+			}
+		})
+	}
+}
+
+func TestNetRunsUntilInterrupted(t *testing.T) {
+	lab.ForTest(t)
+	cmd := exec.Command(filepath.Join(programs(t), "pbxlab"), "net", "198.51.100.7", "2001:db8:a1::7")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told string
+	for lines := bufio.NewScanner(out); strings.Count(told, ": answered\n") < 2 && lines.Scan(); {
+		told += lines.Text() + "\n"
+	}
+	name := regexp.MustCompile(`in namespace (\S+):`).FindStringSubmatch(told)
+	if name == nil {
+		t.Fatalf("no namespace is named in %q", told)
+	}
+	if _, err := os.Stat("/run/netns/" + name[1]); err != nil {
+		t.Errorf("while it runs: %v", err)
+	}
+	cmd.Process.Signal(os.Interrupt)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v after %q", err, told)
+	}
+	if _, err := os.Stat("/run/netns/" + name[1]); err == nil {
+		t.Errorf("%s was left behind", name[1])
+	}
+}
