@@ -1,0 +1,82 @@
+package configs
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Forever is a duration without an end: of a ban, of a limit, of a memory. It is
+// the zero duration, as in package jails: no file can ask for no time at all.
+const Forever = time.Duration(0)
+
+// units from the largest down: the order in which they are written.
+var units = [...]struct {
+	letter  byte
+	seconds int64
+}{{'w', 7 * 24 * 3600}, {'d', 24 * 3600}, {'h', 3600}, {'m', 60}, {'s', 1}}
+
+// durationForm has one group for each of units. A leading zero has no place in
+// it: YAML may read such a number as octal.
+var durationForm = regexp.MustCompile(`^(?:(0|[1-9]\d*)w)?(?:(0|[1-9]\d*)d)?(?:(0|[1-9]\d*)h)?(?:(0|[1-9]\d*)m)?(?:(0|[1-9]\d*)s)?$`)
+
+// ParseDuration reads 10m, 1h30m, 4w, forever, or a plain number of seconds as
+// in fail2ban. Zero, negative and overflowing durations are errors; all errors
+// carry a hint.
+func ParseDuration(text string) (time.Duration, error) {
+	if text == "forever" {
+		return Forever, nil
+	}
+	form := strings.TrimPrefix(text, "-")
+	if strings.Trim(form, "0123456789") == "" {
+		form += "s"
+	}
+	numbers := durationForm.FindStringSubmatch(form)
+	if numbers == nil {
+		return 0, hinted{quote(text) + " is not a duration", "write 90s, 10m, 1h30m, 2d, 4w, a plain number of seconds, or forever; the larger unit first"}
+	}
+	var total int64
+	for i, u := range units {
+		if numbers[i+1] == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(numbers[i+1], 10, 64)
+		if err != nil || n > (int64(math.MaxInt64/time.Second)-total)/u.seconds {
+			return 0, hinted{quote(text) + " is longer than 292 years", "write forever for a time without an end"}
+		}
+		total += n * u.seconds
+	}
+	if total == 0 || text[0] == '-' {
+		return 0, hinted{quote(text) + " is no time at all", "write a time above zero such as 10m, or forever for one without an end (fail2ban's -1)"}
+	}
+	return time.Duration(total) * time.Second, nil
+}
+
+// FormatDuration prints what ParseDuration reads back: 1h30m, 2d, 4w, forever.
+// Parts of a second round up, so that what is not over never reads as nothing.
+// Weeks are used for whole weeks only: 30d is what people say, not 4w2d.
+func FormatDuration(d time.Duration) string {
+	if d == Forever {
+		return "forever"
+	}
+	if d < 0 {
+		return "0s"
+	}
+	left := int64(d / time.Second)
+	if d%time.Second > 0 {
+		left++
+	}
+	var b []byte
+	for _, u := range units {
+		if u.letter == 'w' && left%u.seconds != 0 {
+			continue
+		}
+		if n := left / u.seconds; n > 0 {
+			b = append(strconv.AppendInt(b, n, 10), u.letter)
+			left -= n * u.seconds
+		}
+	}
+	return string(b)
+}

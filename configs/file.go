@@ -1,0 +1,78 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"unicode/utf8"
+)
+
+// maxFile is the size above which a file is not read: the largest sensible jail
+// file has a few hundred lines.
+const maxFile = 1 << 20
+
+// read returns the bytes of a configuration file. A failure is a Problem.
+func read(path string) ([]byte, error) {
+	// Asked before opening: opening a named pipe would wait for its writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if info.IsDir() {
+		return nil, Problem{File: path, What: "is a folder", Fix: "name a file, or move the folder out of the way"}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, Problem{File: path, What: "is not a regular file", Fix: "put a plain text file there"}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return data, nil
+}
+
+func unreadable(path string, err error) Problem {
+	p := Problem{File: path, cause: err, Fix: "check the disk and the path"}
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err // the path stands in front already
+	}
+	p.What = err.Error()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Fix = "check the spelling of the path; without --config and without a file the built-in defaults hold"
+	case errors.Is(err, fs.ErrPermission):
+		p.Fix = "run as root, or let the user of this program read the file and enter its folder"
+	}
+	return p
+}
+
+// checkText finds what makes a file no text at all, before YAML is tried on it:
+// the message of a YAML parser about a binary file helps nobody.
+func checkText(file string, data []byte) *Problem {
+	const restore = "put the text file back, saved as UTF-8"
+	if len(data) > maxFile {
+		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "this is no configuration file: check what was put there"}
+	}
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		return &Problem{File: file, Line: lineAt(data, i), What: "holds a NUL byte: this is not a text file", Fix: restore}
+	}
+	if !utf8.Valid(data) {
+		i := bytes.IndexByte(bytes.ToValidUTF8(data, []byte{0}), 0) // it holds no other NUL
+		return &Problem{File: file, Line: lineAt(data, i), What: fmt.Sprintf("byte 0x%02x is not UTF-8", data[i]), Fix: restore}
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return &Problem{File: file, What: "is empty", Fix: "write the keys that differ from the defaults (jailctl check --reference lists them all), or remove the file"}
+	}
+	return nil
+}
+
+func lineAt(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte("\n")) }

@@ -1,0 +1,98 @@
+package configs
+
+import (
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Jail is one jail file. The tags hold the documentation; Reference prints it.
+type Jail struct {
+	Name     string   // the file's name without .yaml
+	File     string   // where it was read; "shipped/NAME.yaml" for an embedded one
+	Warnings Problems // what was read otherwise than written
+
+	Enabled  bool           `yaml:"enabled" default:"true" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
+	Observe  bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
+	Logs     []string       `yaml:"logs" fail2ban:"logpath" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
+	Match    []Match        `yaml:"match" fail2ban:"filter failregex" doc:"What counts. At least one, each either an event or a regex."`
+	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
+	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
+	Bantime  time.Duration  `yaml:"bantime" default:"10m" doc:"How long a ban lasts; forever is allowed."`
+	Growth   Growth         `yaml:"bantime_growth" fail2ban:"bantime.increment bantime.factor bantime.maxtime" doc:"Longer bans for those who come back."`
+	Evidence Evidence       `yaml:"evidence" doc:"How well an address must be known. claimed: the caller wrote it. seen: his packet came from it, which one forged UDP packet can fake. proven: he has answered us from there."`
+	Ignoreip []netip.Prefix `yaml:"ignoreip" optional:"[198.51.100.0/24]" doc:"Addresses and networks this jail never bans, beside those of the main file."`
+	Samples  []Sample       `yaml:"samples" doc:"Lines that prove the jail right; jailctl check runs them."`
+}
+
+// Match is one thing that counts: an event or a regex, never both.
+type Match struct {
+	Line int // where it stands in the file
+
+	Event   string `yaml:"event" example:"bad-password" doc:"A kind of event: bad-password, unknown-account, unknown-extension, guest-call, acl, not-allowed, malformed, rate or scan."`
+	Service string `yaml:"service" optional:"pjsip" doc:"Only when this was spoken to: pjsip, sip, iax2, ami, http or dialplan. Left out: any."`
+	Regex   string `yaml:"regex" optional:"'^NOTICE chan_custom\\.c: login of <F-USER> from <ADDR>:<PORT> refused$'" doc:"In place of event: a pattern of your own (RE2), anchored, with <ADDR> where the address stands."`
+	Points  Points `yaml:"points" optional:"2" doc:"What one such line is worth. Left out: what the parser finds it worth; 1 for a regex."` // 0: left out
+}
+
+// Growth makes each further ban of an address longer. The zero Max has no limit,
+// the zero ForgiveAfter never forgives.
+type Growth struct {
+	Factor       float64       `yaml:"factor" default:"1" doc:"Each ban lasts this many times the one before. 1: no growth."`
+	Max          time.Duration `yaml:"max" default:"4w" doc:"No ban grows beyond this; forever is allowed."`
+	ForgiveAfter time.Duration `yaml:"forgive_after" default:"30d" doc:"An address that was quiet for so long begins anew."`
+}
+
+// Evidence is what a jail asks of an address before it bans it.
+type Evidence struct {
+	Ban string     `yaml:"ban" default:"seen" doc:"The least evidence that leads to a ban: claimed, seen or proven."`
+	Max MaxBantime `yaml:"max_bantime" doc:"The longest ban on each kind of evidence."`
+}
+
+// MaxBantime is the longest ban for each kind of evidence; zero has no limit.
+type MaxBantime struct {
+	Claimed time.Duration `yaml:"claimed" default:"15m" doc:"Short: the caller may have written the address of somebody else."`
+	Seen    time.Duration `yaml:"seen" default:"forever" doc:"The address the packet came from."`
+	Proven  time.Duration `yaml:"proven" default:"forever" doc:"The address that has answered us."`
+}
+
+// Sample is a line and what the jail must make of it.
+type Sample struct {
+	Line int // where it stands in the file
+
+	Text string     `yaml:"line" example:"\"[2026-01-02 03:04:05] NOTICE[1] chan_sip.c: Registration from '<sip:301@pbx.example>' failed for '203.0.113.9:5060' - Wrong password\"" doc:"The whole line, as the log has it."`
+	Addr netip.Addr `yaml:"addr" example:"203.0.113.9" doc:"Whom it must be charged to, or \"-\" when nobody may be."` // zero: nobody
+}
+
+// JailName is the name of the jail that a file defines.
+func JailName(path string) string {
+	base := filepath.Base(path)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// LoadJail reads one jail file. An error is a Problem or Problems.
+func LoadJail(path string) (*Jail, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseJail(path, data)
+}
+
+// ParseJail reads the text of the jail file called file. An error is Problems,
+// with every fault of the file.
+func ParseJail(file string, data []byte) (*Jail, error) {
+	j := &Jail{Name: JailName(file), File: file}
+	setDefaults(reflect.ValueOf(j).Elem())
+	d := newDecoder(file)
+	if d.document(data, j) {
+		j.validate(d)
+	}
+	j.Warnings = d.warnings
+	if err := d.result(); err != nil {
+		return nil, err
+	}
+	return j, nil
+}

@@ -1,0 +1,66 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+)
+
+// LoadMain reads the main file. When explicit is false the path is only where it
+// would be, and a file that is not there means the built-in defaults. An error is
+// a Problem or Problems: nothing of a bad file is used.
+func LoadMain(path string, explicit bool) (*Main, error) {
+	data, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) && !explicit {
+		return defaultMain(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseMain(path, data)
+}
+
+// parseMain checks the tree first, since viper folds keys to lower case and
+// forgets lines (spf13/viper issue 1014), then lets viper decode what is sound.
+func parseMain(file string, data []byte) (*Main, error) {
+	d := newDecoder(file)
+	checked := defaultMain()
+	if d.document(data, checked) {
+		checked.validate(d)
+	}
+	if err := d.result(); err != nil {
+		return nil, err
+	}
+
+	m := defaultMain()
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if err := v.UnmarshalExact(m, strictly); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", file, err)
+	}
+	m.File, m.Warnings = file, d.warnings
+	return m, nil
+}
+
+// strictly makes viper use our names and our conversions.
+func strictly(c *mapstructure.DecoderConfig) {
+	c.TagName = "yaml"
+	c.WeaklyTypedInput = false
+	c.IgnoreUntaggedFields = true
+	c.DecodeHook = func(_, to reflect.Type, data any) (any, error) {
+		v := reflect.New(to).Elem()
+		if !isLeaf(v) {
+			return data, nil
+		}
+		err := setLeaf(v, fmt.Sprint(data))
+		return v.Interface(), err
+	}
+}

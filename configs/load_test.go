@@ -1,0 +1,255 @@
+package configs
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestLoadMainMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pbxjail.yaml")
+
+	got, err := LoadMain(path, false)
+	want := &Main{
+		Jails: "/etc/pbxjail.d", Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
+		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
+		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("not asked for: got %+v, %v, want %+v", got, err, want)
+	}
+
+	_, err = LoadMain(path, true)
+	if want := path + ": no such file or directory"; err == nil || err.Error() != want {
+		t.Errorf("asked for: got %v, want %s", err, want)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %#v, want an error that is fs.ErrNotExist", err)
+	}
+}
+
+func TestLoadMain(t *testing.T) {
+	got, err := LoadMain("testdata/main/ok-all.yaml", true)
+	want := &Main{
+		File:  "testdata/main/ok-all.yaml",
+		Jails: "/srv/jails", Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+		Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
+		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
+		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// The environment is no place for settings that nobody sees.
+func TestLoadMainIgnoresEnvironment(t *testing.T) {
+	t.Setenv("CHAIN", "stolen")
+	t.Setenv("PBXJAIL_CHAIN", "stolen")
+	got, err := parseMain("x.yaml", []byte("observe: true\n"))
+	if err != nil || got.Chain != "pbxjail" {
+		t.Errorf("got %+v, %v, want chain pbxjail", got, err)
+	}
+}
+
+// What is no configuration file at all, for both kinds of file.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, data string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	fifo := filepath.Join(dir, "fifo.yaml")
+	if err := syscall.Mkfifo(fifo, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop.yaml")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, path, want string }{
+		{"folder", dir, ": is a folder"},
+		{"pipe", fifo, ": is not a regular file"},
+		{"loop", loop, ": too many levels of symbolic links"},
+		{"empty", file("empty.yaml", ""), ": is empty"},
+		{"blank", file("blank.yaml", " \n\t\n"), ": is empty"},
+		{"large", file("large.yaml", strings.Repeat("#\n", maxFile/2)+"#"), ": is larger than 1 MiB"},
+		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: holds a NUL byte: this is not a text file"},
+		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: holds a NUL byte: this is not a text file"},
+		{"latin1", file("latin1.yaml", "# \xc3\xbc\n# \xef\xbf\xbd\n# \xfc\n"), ":3: byte 0xfc is not UTF-8"},
+		{"control", file("control.yaml", "a: \x1b[31m\n"), ":1: not YAML: control characters are not allowed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, jailErr := LoadJail(c.path)
+			_, mainErr := LoadMain(c.path, false)
+			for kind, err := range map[string]error{"jail": jailErr, "main": mainErr} {
+				if err == nil || err.Error() != c.path+c.want {
+					t.Errorf("%s: got %v, want %s", kind, err, c.path+c.want)
+				} else if p, ok := errors.AsType[Problem](err); !ok || p.Hint() == "" {
+					t.Errorf("%s: got no hint with %v", kind, err)
+				}
+			}
+		})
+	}
+}
+
+func TestPermissionDenied(t *testing.T) {
+	if os.Getuid() == 0 {
+		// Root reads everything: give up the rights of this thread, which the
+		// runtime discards because it stays locked.
+		runtime.LockOSThread()
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETFSUID, 65534, 0, 0); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	dir, err := os.MkdirTemp("", "configs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "secret.yaml")
+	if err := os.WriteFile(path, []byte("enabled: false\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = LoadJail(path)
+	if want := path + ": permission denied"; err == nil || err.Error() != want {
+		t.Fatalf("got %v, want %s", err, want)
+	}
+	if p, ok := errors.AsType[Problem](err); !ok || !strings.Contains(p.Hint(), "root") {
+		t.Errorf("got hint %q", p.Hint())
+	}
+}
+
+// No file name and no value can write to the terminal of whoever reads the error.
+func TestProblemsArePrintable(t *testing.T) {
+	_, err := ParseJail("a\x1b]0;x\a\u202e.yaml", []byte("\"b\\e[2J\\u202e\": 1\nlogs: [\"\\a\"]\nmatch: *\n"))
+	_, err2 := ParseJail("a.yaml", []byte("\"b\\e[2J\\u202e"+strings.Repeat("x", 500)+"\": 1\n"))
+	_, err3 := ParseJail("a.yaml", []byte("a: &é [*ü]\n"))
+	for _, err := range []error{err, err2, err3} {
+		if err == nil {
+			t.Fatal("got no error")
+		}
+		checkPrintable(t, err)
+	}
+}
+
+func checkPrintable(t *testing.T, err error) {
+	t.Helper()
+	problems, ok := errors.AsType[Problems](err)
+	if !ok || len(problems) == 0 {
+		t.Fatalf("got %#v, want Problems", err)
+	}
+	for _, p := range problems {
+		if p.File == "" || p.Line < 0 || p.What == "" || p.Fix == "" {
+			t.Errorf("got %#v, want file, text and hint", p)
+		}
+		for _, text := range []string{p.Error(), p.Hint()} {
+			if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+				t.Errorf("got %q with a character that is not printable ASCII at %d", text, i)
+			}
+		}
+	}
+}
+
+func TestTooManyProblems(t *testing.T) {
+	_, err := ParseJail("x.yaml", []byte(strings.Repeat("? [a]\n: b\n", 10000)))
+	problems, ok := errors.AsType[Problems](err)
+	if !ok || len(problems) != maxProblems {
+		t.Errorf("got %d problems, want %d", len(problems), maxProblems)
+	}
+}
+
+func TestJailDefaults(t *testing.T) {
+	// The defaults of fail2ban:config/jail.conf.
+	got, err := ParseJail("/etc/pbxjail.d/plain.yaml", []byte("logs: [/a]\nmatch: [{event: scan}]\n"))
+	want := &Jail{
+		Name: "plain", File: "/etc/pbxjail.d/plain.yaml", Enabled: true,
+		Logs: []string{"/a"}, Match: []Match{{Line: 2, Event: "scan"}},
+		Maxretry: 5000, Findtime: 10 * time.Minute, Bantime: 10 * time.Minute,
+		Growth:   Growth{Factor: 1, Max: 28 * 24 * time.Hour, ForgiveAfter: 30 * 24 * time.Hour},
+		Evidence: Evidence{Ban: "seen", Max: MaxBantime{Claimed: 15 * time.Minute}},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// Positions are for package jails, which finds faults that are not seen here.
+func TestPositions(t *testing.T) {
+	text := "logs: [/a]\nmatch:\n  - event: scan\n\n  - regex: '^a <ADDR>$'\n    points: 0.5\nsamples:\n  - line: |-\n      a 203.0.113.9\n    addr: 203.0.113.9\n  - {line: b, addr: '-'}\n  - {line: c}\n"
+	got, err := ParseJail("x.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Match{{Line: 3, Event: "scan"}, {Line: 5, Regex: "^a <ADDR>$", Points: 500}}; !slices.Equal(got.Match, want) {
+		t.Errorf("got %+v, want %+v", got.Match, want)
+	}
+	addr := netip.MustParseAddr("203.0.113.9")
+	if want := []Sample{{Line: 8, Text: "a 203.0.113.9", Addr: addr}, {Line: 11, Text: "b"}, {Line: 12, Text: "c"}}; !slices.Equal(got.Samples, want) {
+		t.Errorf("got %+v, want %+v", got.Samples, want)
+	}
+}
+
+func FuzzParseJail(f *testing.F) {
+	seed(f, "testdata/jail/*.yaml")
+	seed(f, "jails/*.yaml")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		jail, err := ParseJail("/etc/pbxjail.d/x.yaml", data)
+		if err != nil {
+			checkPrintable(t, err)
+			return
+		}
+		if jail.Enabled && (len(jail.Logs) == 0 || len(jail.Match) == 0) || jail.Maxretry <= 0 || jail.Findtime <= 0 || jail.Bantime < 0 || jail.Growth.Factor < 1 {
+			t.Errorf("got %+v", jail)
+		}
+		for _, p := range jail.Ignoreip {
+			if p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
+				t.Errorf("got ignoreip %v", p)
+			}
+		}
+	})
+}
+
+func FuzzParseMain(f *testing.F) {
+	seed(f, "testdata/main/*.yaml")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := parseMain("x.yaml", data)
+		if err != nil {
+			checkPrintable(t, err)
+			return
+		}
+		// Viper must have read what was checked.
+		want, d := defaultMain(), newDecoder("x.yaml")
+		d.document(data, want)
+		want.File, want.Warnings = got.File, got.Warnings
+		if len(want.Ignoreip) == 0 && len(got.Ignoreip) == 0 {
+			want.Ignoreip = got.Ignoreip // an empty list or none
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+func seed(f *testing.F, glob string) {
+	files, _ := filepath.Glob(glob)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+}

@@ -1,0 +1,77 @@
+package configs
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestReference(t *testing.T) {
+	const golden = "testdata/reference.golden"
+	got := Reference()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant what %s has: run with -update and read the diff", got, golden)
+	}
+}
+
+// What the reference shows is valid, and its defaults are the defaults.
+func TestReferenceIsValid(t *testing.T) {
+	mainPart, jailPart, _ := strings.Cut(Reference(), "---\n")
+	m, err := parseMain("", []byte(mainPart))
+	if err != nil || !reflect.DeepEqual(m, defaultMain()) {
+		t.Errorf("got %+v, %v, want %+v", m, err, defaultMain())
+	}
+	got, err := ParseJail("x.yaml", []byte(jailPart))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := ParseJail("x.yaml", []byte(plain))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Logs, want.Match, want.Samples = got.Logs, got.Match, got.Samples
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	// Examples that are commented out are valid as well.
+	for _, example := range []string{"# ignoreip: ", "    # service: ", "    # points: "} {
+		text := strings.Replace(jailPart, example, strings.Replace(example, "# ", "", 1), 1)
+		if text == jailPart {
+			t.Errorf("got no example %q", example)
+		}
+		if _, err := ParseJail("x.yaml", []byte(text)); err != nil {
+			t.Errorf("%s: got %v", example, err)
+		}
+	}
+}
+
+// Every key says what it is for, and has either a default or an example.
+func TestKeysAreDocumented(t *testing.T) {
+	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}} {
+		for _, k := range keysOf(reflect.TypeOf(of)) {
+			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
+				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)
+			}
+			shown := 0
+			for _, tag := range []string{"default", "example", "optional"} {
+				if _, ok := k.Tag.Lookup(tag); ok {
+					shown++
+				}
+			}
+			nested := k.Type.Kind() == reflect.Struct || k.Type.Kind() == reflect.Slice && k.Type.Elem().Kind() == reflect.Struct
+			if shown != 1 && !(nested && shown == 0) {
+				t.Errorf("%T %s: got %d of default, example and optional, want one", of, k.name, shown)
+			}
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package configs
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	// chainName leaves room for what is put behind it: iptables takes 28 bytes
+	// (linux:include/uapi/linux/netfilter/x_tables.h XT_EXTENSION_MAXNAMELEN).
+	chainName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
+	// jailName fits into the name of a set, pbxjail-NAME-4: ipset takes 31 bytes
+	// (linux:include/uapi/linux/netfilter/ipset/ip_set.h IPSET_MAXNAMELEN).
+	jailName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,19}$`)
+)
+
+// maxSocket is the longest path a Unix socket can have: unix(7) sun_path.
+const maxSocket = 107
+
+// validate notes every fault that a single value does not show by itself.
+func (m *Main) validate(d *decoder) {
+	checkAbsolute(d, "jails", m.Jails)
+	checkAbsolute(d, "database", m.Database)
+	checkAbsolute(d, "socket", m.Socket)
+	if len(m.Socket) > maxSocket {
+		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
+	}
+	checkWord(d, "enforcer", m.Enforcer, "auto", "ipset", "iptables", "observe")
+	checkWord(d, "hook", m.Hook, "raw", "filter")
+	checkWord(d, "log_level", m.LogLevel, "debug", "info", "warn", "error")
+	checkWord(d, "log_format", m.LogFormat, "text", "json")
+	if !chainName.MatchString(m.Chain) {
+		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
+	}
+	if least, most := 1000, 10_000_000; m.MaxAddresses < least || m.MaxAddresses > most {
+		d.fault("max_addresses", "the default is 200000", "%d is not between %d and %d", m.MaxAddresses, least, most)
+	}
+}
+
+func (j *Jail) validate(d *decoder) {
+	if !jailName.MatchString(j.Name) {
+		d.fault("", "rename the file to a to z, 0 to 9 and -, at most 20 before .yaml", "%s can not be the name of a jail", quote(j.Name))
+	}
+	j.validateSources(d)
+	if j.Findtime == Forever {
+		d.fault("findtime", "write a time such as 10m or 1d", "lines can not count forever")
+	}
+	j.Growth.validate(d, j)
+	checkWord(d, "evidence.ban", j.Evidence.Ban, "claimed", "seen", "proven")
+	for i, s := range j.Samples {
+		if s.Text == "" {
+			d.fault(fmt.Sprintf("samples[%d]", i), "write line: and the line of the log", "has no line")
+		}
+	}
+}
+
+// validateSources checks what a jail reads. A jail that is switched off needs nothing.
+func (j *Jail) validateSources(d *decoder) {
+	if j.Enabled && len(j.Logs) == 0 {
+		d.fault("logs", "name the log to follow, such as logs: [/var/log/asterisk/security]", "none are named")
+	}
+	for i, log := range j.Logs {
+		path := fmt.Sprintf("logs[%d]", i)
+		checkAbsolute(d, path, log)
+		if _, err := filepath.Match(log, ""); err != nil {
+			d.fault(path, `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
+		}
+	}
+	if j.Enabled && len(j.Match) == 0 {
+		d.fault("match", "say what counts, such as match: [{event: bad-password}]", "nothing is to be matched")
+	}
+	for i, m := range j.Match {
+		m.validate(d, fmt.Sprintf("match[%d]", i))
+	}
+}
+
+func (m Match) validate(d *decoder, path string) {
+	switch {
+	case m.Event == "" && m.Regex == "":
+		d.fault(path, "write event: bad-password, or regex: and a pattern", "has neither event nor regex")
+	case m.Event != "" && m.Regex != "":
+		d.fault(path, "make two entries of it", "has both event and regex")
+	case m.Service != "" && m.Regex != "":
+		d.fault(path+".service", "remove it: the pattern says what it wants", "belongs to an event, not to a regex")
+	}
+}
+
+func (g Growth) validate(d *decoder, j *Jail) {
+	if g.Factor < 1 || g.Factor > 100 {
+		d.fault("bantime_growth.factor", "write 1 for no growth, 2 to double each time", "%v is not between 1 and 100", g.Factor)
+	}
+	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
+		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", FormatDuration(g.Max), FormatDuration(j.Bantime))
+	}
+}
+
+func checkWord(d *decoder, path, word string, words ...string) {
+	if !slices.Contains(words, word) {
+		d.fault(path, "write one of "+strings.Join(words, ", "), "%s is not known", quote(word))
+	}
+}
+
+func checkAbsolute(d *decoder, path, file string) {
+	if !strings.HasPrefix(file, "/") {
+		d.fault(path, "write the whole path: where the program was started must not matter", "%s does not begin with /", quote(file))
+	}
+}

@@ -1,0 +1,123 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Points are thousandths of one ordinary failure, the unit of parsers.Points:
+// 1000 is one wrong password.
+type Points int32
+
+// maxPoints keeps sums of points far from the end of an int32.
+const maxPoints Points = 1_000_000
+
+// isLeaf reports whether v is set from one word of text.
+func isLeaf(v reflect.Value) bool {
+	switch v.Interface().(type) {
+	case string, bool, int, float64, time.Duration, Points, netip.Prefix, netip.Addr:
+		return true
+	}
+	return false
+}
+
+// setLeaf sets v from the text of a file. Errors carry a hint.
+func setLeaf(v reflect.Value, text string) (err error) {
+	switch p := v.Addr().Interface().(type) {
+	case *string:
+		*p = text
+	case *bool:
+		*p, err = parseBool(text)
+	case *int:
+		*p, err = strconv.Atoi(text)
+		// Only the plain form: YAML reads 010 as 8, and a reader as 10.
+		if err != nil || strconv.Itoa(*p) != text {
+			err = hinted{quote(text) + " is not a whole number", "write digits only, such as 200000"}
+		}
+	case *float64:
+		*p, err = strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(*p) || math.IsInf(*p, 0) {
+			err = hinted{quote(text) + " is not a number", "write a number such as 2 or 1.5"}
+		}
+	case *time.Duration:
+		*p, err = ParseDuration(text)
+	case *Points:
+		*p, err = parsePoints(text)
+	case *netip.Prefix:
+		*p, err = parsePrefix(text)
+	case *netip.Addr:
+		if text != "" && text != "-" { // nobody
+			*p, err = parseAddr(text)
+		}
+	default:
+		err = fmt.Errorf("no text sets a %s", v.Type())
+	}
+	return err
+}
+
+func parseBool(text string) (bool, error) {
+	switch text {
+	case "true", "True", "TRUE":
+		return true, nil
+	case "false", "False", "FALSE":
+		return false, nil
+	}
+	return false, hinted{quote(text) + " is neither true nor false", "write true or false"}
+}
+
+func parsePoints(text string) (Points, error) {
+	bad := hinted{quote(text) + " is not a number of points", "write a number above zero such as 5 or 2.5, with at most three decimals; 1 is one ordinary failure"}
+	whole, decimals, dotted := strings.Cut(text, ".")
+	if dotted && (decimals == "" || len(decimals) > 3) {
+		return 0, bad
+	}
+	n, err := strconv.ParseUint(whole+(decimals + "000")[:3], 10, 31)
+	if err != nil || whole == "" || n == 0 {
+		return 0, bad
+	}
+	if Points(n) > maxPoints {
+		return 0, hinted{quote(text) + " is more points than can be counted", "write at most " + strconv.Itoa(int(maxPoints/1000))}
+	}
+	return Points(n), nil
+}
+
+// parsePrefix reads an address or a network in its shortest form: host bits are
+// cleared, IPv4 written as IPv6 is IPv4.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := parseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, notAddress(text, "an address or a network", "198.51.100.7 or 198.51.100.0/24")
+	}
+	p = p.Masked()
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p, nil
+}
+
+func parseAddr(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, notAddress(text, "an address", "198.51.100.7")
+	}
+	return addr.Unmap(), nil
+}
+
+func notAddress(text, wanted, example string) error {
+	// No address, however mistyped, has a letter beyond f.
+	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
+		return hinted{
+			quote(text) + " is a name, not " + wanted,
+			"write its address (getent ahosts NAME shows it): names are not resolved here, since whoever answers for a name could lift his own ban",
+		}
+	}
+	return hinted{quote(text) + " is not " + wanted, "write " + example}
+}
