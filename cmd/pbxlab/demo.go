@@ -214,7 +214,11 @@ func holds(a lab.Actor) func(ban) bool { return func(b ban) bool { return b.Pref
 
 // fallen tells one ban, and judges it.
 func (s *story) fallen(b ban, after time.Duration) {
-	fmt.Fprintf(s.out, "  %4.1fs  %s  jail %s: %s\n", after.Seconds(), b.Prefix, b.Jail, b.Reason)
+	who := b.Prefix.String()
+	if b.Prefix.IsSingleIP() {
+		who = b.Prefix.Addr().String()
+	}
+	fmt.Fprintf(s.out, "  %4.1fs  %-18s  jail %s: %s\n", after.Seconds(), who, b.Jail, b.Reason)
 	known := false
 	for _, a := range s.actors {
 		if !b.Prefix.Contains(a.Addr) {
@@ -226,7 +230,7 @@ func (s *story) fallen(b ban, after time.Duration) {
 		}
 	}
 	if !known {
-		s.fault("nobody in the recording is %s", b.Prefix)
+		s.fault("nobody in the recording is %s", who)
 	}
 }
 

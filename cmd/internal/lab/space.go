@@ -93,17 +93,17 @@ func (s *Space) Start(cmd *exec.Cmd) error {
 	return s.Do(cmd.Start)
 }
 
-// Output runs cmd inside the namespace to its end and returns what it printed,
-// errors included.
+// Output runs cmd inside the namespace to its end and returns what it printed.
+// What it complained of is in the error.
 func (s *Space) Output(cmd *exec.Cmd) ([]byte, error) {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := s.Start(cmd)
 	if err == nil {
 		err = cmd.Wait()
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
+		err = fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, bytes.TrimSpace(complaint.Bytes()))
 	}
 	return out.Bytes(), err
 }
