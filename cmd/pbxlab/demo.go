@@ -239,10 +239,15 @@ func (s *story) title(format string, args ...any) {
 	fmt.Fprintf(s.out, "\n== %s\n\n", fmt.Sprintf(format, args...))
 }
 
-// quote prints what a program said.
+// quote prints what a program said, long lines cut for the reader's sake.
 func (s *story) quote(text string) {
+	const most = 180
 	for line := range strings.Lines(text) {
-		fmt.Fprintf(s.out, "  | %s\n", strings.TrimRight(line, "\n"))
+		line = strings.TrimRight(line, "\n")
+		if len(line) > most {
+			line = line[:most] + "..."
+		}
+		fmt.Fprintf(s.out, "  | %s\n", line)
 	}
 }
 
