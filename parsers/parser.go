@@ -225,3 +225,6 @@ func dumpSize(msg []byte) int {
 	}
 	return n
 }
+
+// SetPatterns puts other patterns in place of those New was given.
+func (p *Parser) SetPatterns(patterns []*Pattern) { p.patterns = patterns }

@@ -23,7 +23,7 @@ func iax2Rules() []rule {
 		with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half),
 		with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
 		with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
-		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:", GuestCall, half)),
+		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:", GuestCall, half+half/2)),
 		unproven(with("I9 iax2 empty registration", "Empty registration from <either>", Malformed, Point), notice),
 		unproven(with("I13 iax2 call token", "Address <either> failed CallToken hash inspection", Malformed, Point), warning),
 		unproven(with("I13 iax2 call token late", "Too much delay in IAX2 calltoken timestamp from address <either>", Malformed, half), warning),

@@ -1,0 +1,67 @@
+package parsers
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// Blocks cuts a reader's text into runs of whole lines, for logs that are read
+// from beginning to end. Memory is bounded whatever the text is: of a line longer
+// than the buffer only the beginning is handed out. Not safe for concurrent use.
+type Blocks struct {
+	text io.Reader
+	buf  []byte
+	held []byte // an unfinished line, at the end of buf
+	skip bool   // the rest of a long line is still to come
+	done bool
+}
+
+// blockSize is how much is read at once.
+const blockSize = 256 << 10
+
+// NewBlocks reads from text, which it does not close.
+func NewBlocks(text io.Reader) *Blocks {
+	return &Blocks{text: text, buf: make([]byte, blockSize)}
+}
+
+// Next returns the next block, which holds until the call after it. cut says that
+// it is the beginning of one long line. The last line need not end with a newline.
+// The error is io.EOF at the end.
+func (b *Blocks) Next() (data []byte, cut bool, err error) {
+	for !b.done {
+		n := copy(b.buf, b.held)
+		b.held = nil
+		more, err := io.ReadFull(b.text, b.buf[n:])
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			b.done = true
+		} else if err != nil {
+			return nil, false, err
+		}
+		if data, cut = b.split(b.buf[:n+more]); len(data) > 0 {
+			return data, cut, nil
+		}
+	}
+	return nil, false, io.EOF
+}
+
+// split keeps an unfinished line for the next block and drops the rest of a long one.
+func (b *Blocks) split(data []byte) (lines []byte, cut bool) {
+	if b.skip {
+		n := bytes.IndexByte(data, '\n')
+		if n < 0 {
+			return nil, false
+		}
+		data, b.skip = data[n+1:], false
+	}
+	if b.done {
+		return data, false
+	}
+	end := bytes.LastIndexByte(data, '\n') + 1
+	if end == 0 && len(data) == len(b.buf) {
+		b.skip = true
+		return data[:MaxLine], true
+	}
+	b.held = data[end:]
+	return data[:end], false
+}
