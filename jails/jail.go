@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -47,10 +48,10 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 		}
 		class, ok := eventClass{}, false
 		if class.kind, ok = parsers.ParseKind(m.Event); !ok {
-			complain(m.Line, "event: there is no kind "+m.Event, "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
+			complain(m.Line, fmt.Sprintf("event: there is no kind %q", m.Event), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
 		}
 		if class.service, ok = parsers.ParseService(m.Service); !ok && m.Service != "" {
-			complain(m.Line, "service: there is no service "+m.Service, "one of: pjsip, sip, iax2, ami, http, dialplan, other")
+			complain(m.Line, fmt.Sprintf("service: there is no service %q", m.Service), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
 		}
 		j.kinds[class] = parsers.Points(m.Points)
 	}

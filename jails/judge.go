@@ -50,7 +50,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 func (j *Judge) SetJails(list []*Jail) {
 	old := map[string]*Jail{}
 	for _, jail := range j.jails {
-		old[jail.Name] = jail
+		old[jail.Name] = new(*jail)
 	}
 	for _, jail := range list {
 		jail.window = newWindow(jail.Findtime, parsers.Points(jail.Maxretry), j.max)

@@ -1,9 +1,9 @@
 package jails
 
 import (
-	"bytes"
 	"container/heap"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -54,7 +54,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	for _, l := range logs {
 		src := r.Judge.Source(l.Name)
 		next := &reader{
-			src: src, counts: &r.Counts, text: l.Text, buf: make([]byte, readSize),
+			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text),
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
 		}
 		if ok, err := next.advance(); err != nil {
@@ -87,20 +87,13 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	return nil
 }
 
-// readSize is how much of a log is read at once. A line may be as long as this.
-const readSize = 256 << 10
-
-// reader hands out the events of one log, one by one. A block's events alias its
-// text, so they are queued until the next block is read.
+// reader hands out the events of one log, one by one. They alias the block they
+// stand in, so they are queued until the next one is read.
 type reader struct {
 	src    *Source
 	counts *Counts
-	text   io.Reader
+	blocks *parsers.Blocks
 	parser *parsers.Parser
-	buf    []byte
-	held   int // bytes of an unfinished line at the start of buf
-	skip   bool
-	ended  bool
 	queue  []parsers.Event
 	next   int
 	last   time.Time
@@ -119,56 +112,17 @@ func (r *reader) at() time.Time {
 // advance moves on to the next event that matters; false at the end of the log.
 func (r *reader) advance() (bool, error) {
 	for r.next == len(r.queue) {
-		if r.ended {
+		data, cut, err := r.blocks.Next()
+		if errors.Is(err, io.EOF) {
 			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("read %s: %w", r.src.file, err)
 		}
-		if err := r.fill(); err != nil {
-			return false, err
-		}
+		r.queue, r.next = r.queue[:0], 0
+		r.parse(data, cut)
 	}
 	r.next++
 	return true, nil
-}
-
-// fill reads a block and queues its offences.
-func (r *reader) fill() error {
-	copy(r.buf, r.buf[len(r.buf)-r.held:])
-	n, err := io.ReadFull(r.text, r.buf[r.held:])
-	r.queue, r.next = r.queue[:0], 0
-	switch {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		r.ended = true
-	case err != nil:
-		return err
-	}
-	return r.split(r.buf[:r.held+n])
-}
-
-func (r *reader) split(data []byte) error {
-	r.held = 0
-	if !r.ended {
-		end := bytes.LastIndexByte(data, '\n') + 1
-		r.held = len(data) - end
-		if end == 0 { // one line fills the buffer: its beginning is all there is of it
-			r.held = 0
-			end = len(data)
-			if !r.skip {
-				r.parse(data[:min(len(data), parsers.MaxLine)], true)
-			}
-			r.skip = true
-			return nil
-		}
-		data = data[:end]
-	}
-	if r.skip {
-		n := bytes.IndexByte(data, '\n')
-		if n < 0 {
-			return nil
-		}
-		data, r.skip = data[n+1:], false
-	}
-	r.parse(data, false)
-	return nil
 }
 
 func (r *reader) parse(data []byte, cut bool) {

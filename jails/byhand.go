@@ -1,0 +1,192 @@
+package jails
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// Order is a ban by hand.
+type Order struct {
+	Prefix netip.Prefix
+	Jail   string         // whose bantime it takes; "" is none
+	For    *time.Duration // nil: the jail's bantime, or an hour; Forever: for ever
+	Force  bool           // although it is protected
+	By     string
+}
+
+// ErrProtected is returned for a ban by hand of a protected prefix.
+var ErrProtected = errors.New("is protected")
+
+// ErrNoJail is returned for a jail that does not exist.
+var ErrNoJail = errors.New("there is no jail of this name")
+
+// Order bans by hand.
+func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if why, ok := w.judge.guard.Protects(o.Prefix); ok && !o.Force {
+		return Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
+	}
+	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: 1, By: o.By, Reason: "by hand"}
+	d := bantimeByHand
+	if o.Jail != "" {
+		i := slices.IndexFunc(w.judge.jails, func(j *Jail) bool { return j.Name == o.Jail })
+		if i < 0 {
+			return Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
+		}
+		jail := w.judge.jails[i]
+		b.Jail, b.Strike = jail.Name, w.book.strike(o.Prefix, jail.Growth, now)
+		d = jail.bantime(b.Strike, parsers.NoEvidence)
+	}
+	if o.For != nil {
+		d = *o.For
+	}
+	b.Until = until(now, d)
+	if err := w.enter(b, now); err != nil {
+		return b, err
+	}
+	w.counts.Bans++
+	w.log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "for", forWords(b))
+	return b, nil
+}
+
+// Unban lets prefixes out: of the kernel at once, of the ledger before it
+// returns, so that no restart brings them back. It reports how many were banned.
+func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, error) {
+	w.ledgerMu.Lock()
+	defer w.ledgerMu.Unlock()
+	w.mu.Lock()
+	var lifted []netip.Prefix
+	var failed error
+	for _, p := range prefixes {
+		if err := w.enforcer.Unban(p); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		delete(w.pending, p)
+		if w.book.Lift(p) {
+			lifted = append(lifted, p)
+		}
+		w.judge.Forget(p)
+		w.log.Info("unban", "prefix", p, "by", by)
+	}
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(b Ban) bool { return slices.Contains(lifted, b.Prefix) })
+	w.unbans += uint64(len(lifted))
+	w.mu.Unlock()
+	if err := w.ledger.Lift(prefixes, by, now); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("note it in the ledger: %w", err))
+	}
+	return len(lifted), failed
+}
+
+// Bans returns the live bans, in any order.
+func (w *Warden) Bans(now time.Time) []Ban {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := make([]Ban, 0, w.book.Len())
+	for b := range w.book.Each {
+		if _, live := b.Left(now); live {
+			list = append(list, *b)
+		}
+	}
+	return list
+}
+
+// Pending reports whether a ban is decided and not in the kernel.
+func (w *Warden) Pending(p netip.Prefix) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.pending[p]
+	return ok
+}
+
+// Account is what the warden knows of one address.
+type Account struct {
+	Banned    *Ban
+	Protected string
+	Jails     []Standing
+}
+
+// Standing is an address in one jail.
+type Standing struct {
+	Jail  *configs.Jail
+	Score parsers.Points
+	Lines []Line // those that count now, oldest first, at most MaxLines
+}
+
+// Why tells all that is known of an address at now.
+func (w *Warden) Why(a netip.Addr, now time.Time) Account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out Account
+	if b, ok := w.book.Holding(a, now); ok {
+		out.Banned = new(*b)
+	}
+	out.Protected, _ = w.judge.guard.Protects(netip.PrefixFrom(a, a.BitLen()))
+	for _, j := range w.judge.jails {
+		if t := j.window.find(a, now); t != nil {
+			out.Jails = append(out.Jails, Standing{j.Jail, t.score(j.least), j.window.lines.chain(t.last, min(MaxLines, len(t.hits)))})
+		}
+	}
+	return out
+}
+
+// Forget drops what an address did: it was let out.
+func (j *Judge) Forget(p netip.Prefix) {
+	for _, jail := range j.jails {
+		if !p.IsSingleIP() {
+			continue
+		}
+		if i, ok := jail.window.index[addrKey(p.Addr().As16())]; ok {
+			jail.window.tallies[i].clear()
+		}
+	}
+}
+
+// Change puts new jails and protections in place of the old ones.
+func (w *Warden) Change(list []*Jail, g *Guard) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.SetJails(list)
+	w.judge.SetGuard(g)
+}
+
+// Report is the warden's state for a status screen.
+type Report struct {
+	Counts   Counts
+	Unbans   uint64
+	Evicted  uint64
+	Jails    []JailReport
+	Problems map[string]error // by what they are about
+	Pending  int
+}
+
+// JailReport is a jail's state.
+type JailReport struct {
+	*configs.Jail
+	Tracked, Banned int
+	Events          uint64
+}
+
+// Report tells how the warden stands.
+func (w *Warden) Report(now time.Time) Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := Report{Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
+	banned := map[string]int{}
+	for b := range w.book.Each {
+		banned[b.Jail]++
+	}
+	for _, j := range w.judge.jails {
+		r.Evicted += j.window.evicted
+		r.Jails = append(r.Jails, JailReport{j.Jail, len(j.window.index), banned[j.Name], j.events})
+	}
+	return r
+}
