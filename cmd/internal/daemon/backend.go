@@ -1,0 +1,191 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/jails"
+	"pbxjail/parsers"
+)
+
+// backend answers jailctl.
+type backend struct{ d *Daemon }
+
+// historyShown is how many past bans why tells of.
+const historyShown = 20
+
+func hintOf(err error) string { return control.HintOf(err) }
+
+func (b *backend) Version() string { return control.Release() }
+
+func (b *backend) Reload(by string) error {
+	b.note(by, "reload")
+	return b.d.Reload(by)
+}
+
+// note keeps who changed what. A ledger that cannot be written shows as a problem anyway.
+func (b *backend) note(by, what string) {
+	if err := b.d.store.Note(time.Now(), by, what); err != nil {
+		b.d.log.Warn("the change is not noted in the ledger", "by", by, "what", what, "err", err)
+	}
+}
+
+// Bans lists the live bans with what the kernel counted.
+func (b *backend) Bans() []control.Ban {
+	now := time.Now()
+	type count struct{ packets, bytes uint64 }
+	dropped := map[netip.Prefix]count{}
+	err := b.d.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) { dropped[p] = count{packets, bytes} })
+	if err != nil {
+		b.d.log.Error("counters of the kernel cannot be read", "err", err)
+	}
+	var list []control.Ban
+	for _, ban := range b.d.warden.Bans(now) {
+		c := b.ban(ban, now)
+		c.Packets, c.Bytes = dropped[ban.Prefix].packets, dropped[ban.Prefix].bytes
+		list = append(list, c)
+	}
+	return list
+}
+
+func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
+	left, _ := ban.Left(now)
+	return control.Ban{
+		Prefix: ban.Prefix, Jail: ban.Jail, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
+		LeftSeconds: int64(max(left, 0).Round(time.Second) / time.Second), Strike: ban.Strike, Evidence: ban.Evidence.String(),
+		By: ban.By, Reason: ban.Reason, Pending: b.d.warden.Pending(ban.Prefix),
+	}
+}
+
+func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
+	order := jails.Order{Prefix: req.Prefix, Jail: req.Jail, Force: req.Force, By: by}
+	if req.ForSeconds != nil {
+		order.For = new(time.Duration(*req.ForSeconds) * time.Second)
+	}
+	now := time.Now()
+	ban, err := b.d.warden.Order(order, now)
+	switch {
+	case errors.Is(err, jails.ErrProtected):
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "take it out of ignoreip, or say --force when you mean it", "%w", err)
+	case errors.Is(err, jails.ErrNoJail):
+		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status names the jails", "%w", err)
+	case err != nil:
+		return b.ban(ban, now), err
+	}
+	b.note(by, "ban "+ban.Prefix.String())
+	return b.ban(ban, now), nil
+}
+
+func (b *backend) Unban(p netip.Prefix, by string) (bool, error) {
+	n, err := b.d.warden.Unban([]netip.Prefix{p}, by, time.Now())
+	b.note(by, "unban "+p.String())
+	return n > 0, err
+}
+
+func (b *backend) UnbanAll(by string) (int, error) {
+	now := time.Now()
+	var all []netip.Prefix
+	for _, ban := range b.d.warden.Bans(now) {
+		all = append(all, ban.Prefix)
+	}
+	n, err := b.d.warden.Unban(all, by, now)
+	b.note(by, fmt.Sprintf("unban all, %d bans", n))
+	return n, err
+}
+
+// Why tells all that is known of an address.
+func (b *backend) Why(addr netip.Addr) control.Why {
+	now := time.Now()
+	account := b.d.warden.Why(addr, now)
+	why := control.Why{Addr: addr, Protected: account.Protected}
+	if account.Banned != nil {
+		why.Banned = new(b.ban(*account.Banned, now))
+		why.Ends = "at its end, or with: jailctl unban " + account.Banned.Prefix.String()
+	}
+	for _, s := range account.Jails {
+		why.Jails = append(why.Jails, control.WhyJail{
+			Name: s.Jail.Name, Score: float64(s.Score) / 1000, Maxretry: float64(s.Jail.Maxretry) / 1000,
+			Findtime: int64(s.Jail.Findtime / time.Second), Window: whyLines(s.Jail.Name, s.Lines),
+		})
+	}
+	history, err := b.d.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
+	if err != nil {
+		b.d.log.Error("history cannot be read", "err", err)
+	}
+	for _, h := range history {
+		why.History = append(why.History, b.ban(h, now))
+		if account.Banned != nil && h.Prefix == account.Banned.Prefix && h.Since.Equal(account.Banned.Since) {
+			why.Lines = whyLines(h.Jail, h.Lines)
+		}
+	}
+	return why
+}
+
+func whyLines(jail string, lines []jails.Line) []control.WhyLine {
+	var out []control.WhyLine
+	for _, l := range lines {
+		out = append(out, control.WhyLine{Time: l.Time.UTC(), Jail: jail, Rule: l.Rule, Points: float64(l.Points) / float64(parsers.Point), File: l.File, Text: l.Text.Quoted()})
+	}
+	return out
+}
+
+// Status is the daemon on one screen.
+func (b *backend) Status() control.Status {
+	d, now := b.d, time.Now()
+	report := d.warden.Report(now)
+	s := control.Status{
+		Version: control.Release(), Pid: os.Getpid(), Since: d.since, Enforcer: d.enforcer.Name(),
+		Bans: len(d.warden.Bans(now)), Problems: slices.Clone(d.problems),
+		Counters: control.Counters{
+			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
+			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
+		},
+	}
+	s.Enforcing = report.Problems["enforcer"] == nil && !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
+	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
+		err := report.Problems[about]
+		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})
+	}
+	for _, f := range d.watcher.Files() {
+		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: d.reading.lines(f.File)}
+		if f.Problem != nil {
+			file.Problem = f.Problem.Error()
+		}
+		s.Files = append(s.Files, file)
+	}
+	b.jailStatus(&s, report)
+	return s
+}
+
+func (b *backend) jailStatus(s *control.Status, report jails.Report) {
+	b.d.mu.Lock()
+	defer b.d.mu.Unlock()
+	shown := map[string]bool{}
+	for _, j := range report.Jails {
+		shown[j.Name] = true
+		jail := control.Jail{
+			Name: j.Name, File: j.File, Enabled: true, Observe: j.Observe, Logs: j.Logs, Tracked: j.Tracked, Banned: j.Banned, Events: j.Events,
+			Maxretry: float64(j.Maxretry) / 1000, Findtime: int64(j.Findtime / time.Second), Bantime: int64(j.Bantime / time.Second),
+		}
+		if err := b.d.bad[j.Name]; err != nil {
+			jail.Problem = err.Error()
+		}
+		s.Jails = append(s.Jails, jail)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.d.bad)) {
+		err := b.d.bad[name]
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+		if !shown[name] && name != "" {
+			s.Jails = append(s.Jails, control.Jail{Name: name, Problem: err.Error()})
+		}
+	}
+}
+
+var _ control.Backend = (*backend)(nil)

@@ -1,0 +1,211 @@
+// Package daemon puts the rooms together: watcher, parsers, jails, actions,
+// ledger and control socket. cmd/pbxjail runs it, tests embed it. It is wiring:
+// nothing here decides who is banned, and nothing here may outlive Run.
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"pbxjail/actions"
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/jails"
+	"pbxjail/jails/store"
+	"pbxjail/watcher"
+)
+
+// Options of a Daemon.
+type Options struct {
+	Config  string // the main file; "" is configs.DefaultMain, where that exists
+	Observe bool   // decide and record, ban nothing, whatever the main file says
+	Log     *slog.Logger
+	Level   *slog.LevelVar     // set from the main file; may be nil
+	Notify  func(state string) // sd_notify(3); may be nil
+}
+
+// Daemon is everything that runs.
+type Daemon struct {
+	opts     Options
+	log      *slog.Logger
+	since    time.Time
+	main     *configs.Main
+	store    *store.Store
+	enforcer actions.Enforcer
+	warden   *jails.Warden
+	watcher  *watcher.Watcher
+	server   *control.Server
+	reading  *reading
+
+	mu       sync.Mutex // guards what a reload changes
+	jails    map[string]*jails.Jail
+	bad      map[string]error // jail files that are refused, by jail
+	guard    guardState
+	problems []control.Problem // found at start, for status
+}
+
+// New reads the configuration and sets everything up; nothing runs before Run. On
+// an error it takes back what it had set up. Errors carry a hint.
+func New(opts Options) (d *Daemon, err error) {
+	d = &Daemon{opts: opts, log: opts.Log, since: time.Now().UTC()}
+	defer func() {
+		if err != nil {
+			d.Close()
+			d = nil
+		}
+	}()
+	path := cmp.Or(opts.Config, configs.DefaultMain)
+	if d.main, err = configs.LoadMain(path, opts.Config != ""); err != nil {
+		return d, err
+	}
+	d.setLevel()
+	for _, w := range d.main.Warnings {
+		d.log.Warn(w.Error(), "hint", w.Hint())
+	}
+	if err = d.openControl(); err != nil {
+		return d, err
+	}
+	if err = d.openStore(); err != nil {
+		return d, err
+	}
+	if err = d.openEnforcer(); err != nil {
+		return d, err
+	}
+	if err = d.openJails(); err != nil {
+		return d, err
+	}
+	d.openWatcher()
+	return d, nil
+}
+
+// Close gives up what New took. Bans stay in the kernel.
+func (d *Daemon) Close() error {
+	var errs []error
+	if d.server != nil {
+		errs = append(errs, d.server.Close())
+	}
+	if d.enforcer != nil {
+		errs = append(errs, d.enforcer.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Daemon) openControl() error {
+	d.server = control.New(control.Options{Path: d.main.Socket, Group: d.main.Group, Backend: &backend{d}, Log: d.log})
+	note, err := d.server.Listen()
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		d.log.Info(note)
+	}
+	return nil
+}
+
+func (d *Daemon) openStore() (err error) {
+	var notes store.Notes
+	if d.store, notes, err = store.Open(d.main.Database, d.since); err != nil {
+		return err
+	}
+	if notes.Aside != "" {
+		d.trouble("the ledger was damaged and is at "+notes.Aside+" now; bans were taken from the kernel",
+			"strikes and history start anew; keep the file if you need them, otherwise remove it")
+		d.log.Error("ledger was damaged: a new one is in its place", "aside", notes.Aside, "err", notes.Cause)
+	}
+	return nil
+}
+
+// trouble notes a problem for status. Before Run only.
+func (d *Daemon) trouble(what, hint string) {
+	d.problems = append(d.problems, control.Problem{What: what, Hint: hint})
+}
+
+func (d *Daemon) openEnforcer() (err error) {
+	kind := d.main.Enforcer
+	if d.main.Observe || d.opts.Observe {
+		kind = "observe"
+	}
+	var notes []string
+	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: d.main.Chain, Hook: d.main.Hook})
+	if err != nil {
+		return err
+	}
+	degraded, err := d.enforcer.Setup()
+	if err != nil {
+		return fmt.Errorf("set up the firewall: %w", err)
+	}
+	for _, n := range append(notes, degraded...) {
+		d.trouble(n, "")
+		d.log.Warn(n)
+	}
+	return nil
+}
+
+// Run runs until ctx ends, and then stops within two seconds. reload asks for
+// Reload each time it can be received from; it may be nil.
+func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
+	if err := d.warden.Restore(time.Now()); err != nil {
+		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+	}
+	d.announce()
+	ctx, cancel := context.WithCancelCause(ctx)
+	var parts sync.WaitGroup
+	start := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	start("warden", d.warden.Run)
+	start("control", d.server.Run)
+	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
+	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
+	d.notify("READY=1")
+	<-ctx.Done()
+	d.notify("STOPPING=1")
+	d.wait(&parts)
+	d.savePositions()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	d.log.Info("stopped: bans stay in the kernel")
+	return nil
+}
+
+// stopTime is how long the parts get to end; a ledger on a dead disk must not
+// keep the machine from going down.
+const stopTime = 1500 * time.Millisecond
+
+func (d *Daemon) wait(parts *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { parts.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(stopTime):
+		d.log.Error("stopped before everything was written")
+	}
+}
+
+func (d *Daemon) notify(state string) {
+	if d.opts.Notify != nil {
+		d.opts.Notify(state)
+	}
+}
+
+func (d *Daemon) setLevel() {
+	if d.opts.Level == nil {
+		return
+	}
+	if err := d.opts.Level.UnmarshalText([]byte(d.main.LogLevel)); err != nil {
+		d.log.Warn("log_level is not understood", "level", d.main.LogLevel)
+	}
+}

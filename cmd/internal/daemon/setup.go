@@ -1,0 +1,181 @@
+package daemon
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/jails"
+	"pbxjail/watcher"
+)
+
+// strikesKept is how far back the ledger is asked for strikes.
+const strikesKept = 365 * 24 * time.Hour
+
+func (d *Daemon) openJails() error {
+	list := d.loadJails()
+	now := time.Now()
+	bans, err := d.store.Bans(now)
+	if err != nil {
+		return err
+	}
+	strikes, err := d.store.Strikes(now.Add(-strikesKept), jails.MaxStrikes)
+	if err != nil {
+		return err
+	}
+	d.guard = d.readGuard()
+	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
+	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	return nil
+}
+
+// loadJails reads the jail files. A file that is refused leaves the jail of its
+// name as it was. mu is held, or nothing runs yet.
+func (d *Daemon) loadJails() []*jails.Jail {
+	specs, bad := configs.LoadJails(d.main.Jails)
+	if bad == nil {
+		bad = map[string]error{}
+	}
+	fresh := map[string]*jails.Jail{}
+	for _, spec := range specs {
+		j, err := jails.Compile(spec)
+		if err != nil {
+			bad[spec.Name] = err
+			continue
+		}
+		fresh[spec.Name] = j
+		for _, w := range spec.Warnings {
+			d.log.Warn(w.Error(), "hint", w.Hint())
+		}
+	}
+	for name, err := range bad {
+		kept := "there is no such jail now"
+		if old := d.jails[name]; old != nil {
+			fresh[name], kept = old, "the jail stays as it was"
+		}
+		d.logProblems("jail file is refused: "+kept, name, err)
+	}
+	d.jails, d.bad = fresh, bad
+	return d.jailList()
+}
+
+// logProblems logs each of the problems of a file with its own hint.
+func (d *Daemon) logProblems(what, name string, err error) {
+	list, ok := err.(configs.Problems)
+	if !ok {
+		d.log.Error(what, "jail", name, "err", err, "hint", hintOf(err))
+		return
+	}
+	for _, p := range list {
+		d.log.Error(what, "jail", name, "err", p.Error(), "hint", p.Hint())
+	}
+}
+
+func (d *Daemon) jailList() []*jails.Jail {
+	var list []*jails.Jail
+	for _, name := range slices.Sorted(maps.Keys(d.jails)) {
+		list = append(list, d.jails[name])
+	}
+	return list
+}
+
+// patterns are the logs of all jails.
+func (d *Daemon) patterns() []string {
+	set := map[string]bool{}
+	for _, j := range d.jails {
+		for _, l := range j.Logs {
+			set[l] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// guardState is what a Guard is made of, kept to see when it changes.
+type guardState struct {
+	own      []netip.Addr
+	ignoreip []netip.Prefix
+}
+
+func (g guardState) guard() *jails.Guard { return jails.NewGuard(g.own, g.ignoreip) }
+
+func (g guardState) equal(o guardState) bool {
+	return slices.Equal(g.own, o.own) && slices.Equal(g.ignoreip, o.ignoreip)
+}
+
+// readGuard asks the kernel for our own addresses. When it does not answer, those
+// known before are kept.
+func (d *Daemon) readGuard() guardState {
+	g := guardState{own: d.guard.own, ignoreip: d.main.Ignoreip}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		d.log.Error("own addresses cannot be read: those known before stay protected", "err", err)
+		return g
+	}
+	g.own = nil
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			g.own = append(g.own, p.Addr().Unmap())
+		}
+	}
+	slices.SortFunc(g.own, netip.Addr.Compare)
+	return g
+}
+
+func (d *Daemon) openWatcher() {
+	d.reading = newReading(d)
+	remembered := map[string]watcher.Position{}
+	if list, err := d.store.Positions(); err != nil {
+		d.log.Error("positions in the logs are lost: reading goes on at their ends", "err", err, "hint", hintOf(err))
+	} else {
+		for _, p := range list {
+			remembered[p.File] = watcher.Position{File: p.File, Dev: p.Dev, Inode: p.Inode, Offset: p.Offset, Head: p.Head}
+		}
+	}
+	d.watcher = watcher.New(watcher.Options{
+		Patterns: d.patterns(),
+		Resume: func(file string) (watcher.Position, bool) {
+			p, ok := remembered[file]
+			return p, ok
+		},
+		Notify: func(file string, problem error) {
+			if problem != nil {
+				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hintOf(problem))
+			} else {
+				d.log.Info("log can be read again", "file", file)
+			}
+		},
+	})
+}
+
+// announce says at start what is followed, which jails there are, and what drops packets.
+func (d *Daemon) announce() {
+	d.log.Info("pbxjail starts", "enforcer", d.enforcer.Name(), "bans", len(d.warden.Bans(time.Now())), "socket", d.main.Socket)
+	for _, j := range d.jailList() {
+		d.log.Info("jail", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
+			"findtime", configs.FormatDuration(j.Findtime), "bantime", configs.FormatDuration(j.Bantime), "observe", j.Observe)
+	}
+	found, missing := 0, []string{}
+	for _, p := range d.patterns() {
+		if _, err := os.Stat(p); err == nil {
+			found++
+			d.log.Info("follows", "file", p)
+		} else if !strings.ContainsAny(p, "*?[") {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		d.log.Info("waits for logs that are not there yet", "files", strings.Join(missing, " "))
+	}
+	if found == 0 {
+		d.log.Warn("no log is there yet: nothing can be seen", "hint", "check /etc/asterisk/logger.conf: security and messages must be written, see the README")
+	}
+	if len(d.jails) == 0 {
+		d.log.Warn("there is no jail: nobody is banned", "hint", "see jailctl check")
+	}
+}

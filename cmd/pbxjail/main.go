@@ -1,0 +1,99 @@
+// Command pbxjail is the daemon beside Asterisk. It reads flags, turns signals
+// into a context and a reload, and leaves the rest to package daemon. It stays in
+// the foreground and logs to stderr: a service manager keeps it.
+//
+// Exit status: 0 stopped when asked; 1 it could not start or go on; 2 wrong usage.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/daemon"
+	"pbxjail/configs"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+func run(args []string, stderr io.Writer) int {
+	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", where it exists)")
+	observe := flags.Bool("observe", false, "decide and record, ban nobody")
+	version := flags.Bool("version", false, "print the version and exit")
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
+		if flags.NArg() > 0 {
+			fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: the steering is done with jailctl\n")
+		}
+		return 2
+	}
+	if *version {
+		fmt.Fprintln(stderr, "pbxjail", control.Release())
+		return 0
+	}
+	level := new(slog.LevelVar)
+	d, err := daemon.New(daemon.Options{
+		Config: *config, Observe: *observe, Level: level, Log: newLog(stderr, level, *config),
+		Notify: func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
+	})
+	if err == nil {
+		defer d.Close()
+		err = serve(d)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "pbxjail: %v\n", err)
+		if hint := control.HintOf(err); hint != "" {
+			fmt.Fprintf(stderr, "hint: %s\n", hint)
+		}
+		return 1
+	}
+	return 0
+}
+
+// serve runs until SIGTERM or SIGINT; SIGHUP reloads.
+func serve(d *daemon.Daemon) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hups := make(chan os.Signal, 1)
+	signal.Notify(hups, syscall.SIGHUP)
+	defer signal.Stop(hups)
+	reload := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hups:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case reload <- struct{}{}:
+			}
+		}
+	}()
+	return d.Run(ctx, reload)
+}
+
+// newLog makes the log in the format of the main file. A main file that cannot be
+// read is told as text, by whoever reads it next.
+func newLog(w io.Writer, level *slog.LevelVar, config string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	path := config
+	if path == "" {
+		path = configs.DefaultMain
+	}
+	if m, err := configs.LoadMain(path, config != ""); err == nil && m.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
