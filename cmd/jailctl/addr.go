@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// parsePrefix reads ADDR: an address or a prefix. note says what was taken
+// otherwise than it was written. Names are never looked up: whoever owns the
+// name would choose who is banned.
+func parsePrefix(arg string) (p netip.Prefix, note string, err error) {
+	if strings.Contains(arg, "/") {
+		p, err = netip.ParsePrefix(arg)
+	} else {
+		var addr netip.Addr
+		if addr, err = netip.ParseAddr(arg); err == nil && addr.Zone() == "" {
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+	}
+	if err != nil || !p.IsValid() {
+		return p, "", notAddress(arg)
+	}
+	exact, err := control.Canonical(p)
+	if err != nil {
+		return p, "", usage("name an IPv4 prefix, such as 203.0.113.0/24", "%w", err)
+	}
+	if exact != p {
+		note = fmt.Sprintf("note: %s is taken as %s", arg, address(exact))
+	}
+	return exact, note, nil
+}
+
+func notAddress(arg string) error {
+	hint := "give an address or a prefix, such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/64; names are never looked up"
+	if ap, err := netip.ParseAddrPort(arg); err == nil {
+		hint = "leave the port out: " + ap.Addr().String()
+	} else if before, _, zone := strings.Cut(arg, "%"); zone {
+		hint = "leave the zone out: " + before
+	}
+	return usage(hint, "%q is not an address", arg)
+}
+
+// prefixArg is parsePrefix that tells its note to the user.
+func (a *app) prefixArg(arg string) (netip.Prefix, error) {
+	p, note, err := parsePrefix(arg)
+	if err == nil && note != "" {
+		a.complain("%s", note)
+	}
+	return p, err
+}

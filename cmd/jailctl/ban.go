@@ -1,0 +1,55 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+)
+
+func (a *app) banVerb() *cobra.Command {
+	var length string
+	var req control.BanRequest
+	c := &cobra.Command{
+		Use:   "ban ADDR",
+		Short: "ban an address or a prefix now",
+		Args:  takes("ADDR"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if req.Prefix, err = a.prefixArg(args[0]); err != nil {
+				return err
+			}
+			if c.Flags().Changed("for") {
+				if req.ForSeconds, err = parseFor(length); err != nil {
+					return err
+				}
+			}
+			b, err := a.client().Ban(c.Context(), req)
+			if err != nil {
+				return err
+			}
+			if b.Pending {
+				a.complain("note: decided, but not in the kernel yet: see jailctl status")
+			}
+			if a.json {
+				return a.emit(b)
+			}
+			a.say("banned %s, jail %s, left: %s", address(b.Prefix), b.Jail, left(b))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&length, "for", "", "how long, such as 10m, 1h30m, 4w or forever; the jail's bantime if not given")
+	c.Flags().StringVar(&req.Jail, "jail", "", "the jail to count it in")
+	c.Flags().BoolVar(&req.Force, "force", false, "ban although the address is protected or the prefix wide")
+	return c
+}
+
+// parseFor reads the value of --for as the API's seconds, of which 0 is for ever.
+func parseFor(text string) (*int64, error) {
+	d, err := configs.ParseDuration(text)
+	if err != nil {
+		return nil, usage(control.HintOf(err), "--for: %w", err)
+	}
+	return new(int64(d / time.Second)), nil
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// fake is a daemon's Backend: bans, an address that is protected, a jail.
+type fake struct {
+	mu     sync.Mutex
+	bans   map[netip.Prefix]control.Ban
+	status control.Status
+	why    control.Why
+	broken bool // reload fails
+}
+
+const trunk = "198.51.100.1"
+
+func newFake() *fake {
+	f := &fake{bans: map[netip.Prefix]control.Ban{}}
+	f.status = control.Status{Version: "1.2.3", Pid: 812, Since: time.Now().Add(-time.Hour), Enforcer: "observe"}
+	return f
+}
+
+func (f *fake) Version() string        { return "1.2.3" }
+func (f *fake) Status() control.Status { return f.status }
+
+func (f *fake) Bans() (out []control.Ban) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, b := range f.bans {
+		out = append(out, b)
+	}
+	return out
+}
+
+func (f *fake) Ban(req control.BanRequest, by string) (control.Ban, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if req.Prefix.Contains(netip.MustParseAddr(trunk)) && !req.Force {
+		return control.Ban{}, control.Refuse(409, "--force bans it all the same", "%s is protected: it is in ignoreip", req.Prefix)
+	}
+	if req.Jail != "" && req.Jail != "guessing" {
+		return control.Ban{}, control.Refuse(404, "jailctl status names the jails", "no jail %s", req.Jail)
+	}
+	b := control.Ban{Prefix: req.Prefix, Jail: "manual", Since: time.Now(), Strike: 1, By: by, Reason: "banned by " + by,
+		LeftSeconds: 3600, Pending: req.Force}
+	if req.Jail != "" {
+		b.Jail = req.Jail
+	}
+	if req.ForSeconds != nil {
+		b.LeftSeconds = *req.ForSeconds
+	}
+	if b.LeftSeconds > 0 {
+		b.Until = control.Moment(b.Since.Add(time.Duration(b.LeftSeconds) * time.Second))
+	}
+	f.bans[b.Prefix] = b
+	return b, nil
+}
+
+func (f *fake) Unban(p netip.Prefix, _ string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, was := f.bans[p]
+	delete(f.bans, p)
+	return was, nil
+}
+
+func (f *fake) UnbanAll(string) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.bans)
+	clear(f.bans)
+	return n, nil
+}
+
+func (f *fake) Why(addr netip.Addr) control.Why {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.why
+	w.Addr = addr
+	for p, b := range f.bans {
+		if p.Contains(addr) {
+			w.Banned = &b
+		}
+	}
+	if addr.String() == trunk {
+		w.Protected = "it is in ignoreip"
+	}
+	return w
+}
+
+func (f *fake) Reload(string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken {
+		return control.Refuse(409, "correct line 3; the old file goes on", "guessing.yaml: unknown key maxrety")
+	}
+	return nil
+}
+
+// serve runs a daemon's API and returns its socket and what stops it.
+func serve(b control.Backend) (path string, stop func(), err error) {
+	dir, err := os.MkdirTemp("", "ctl") // short: a socket's path has 107 bytes
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(dir, "s")
+	s := control.New(control.Options{Path: path, Backend: b})
+	if _, err := s.Listen(); err != nil {
+		return "", nil, fmt.Errorf("%w (%s)", err, control.HintOf(err))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return path, func() { cancel(); <-ended; os.RemoveAll(dir) }, nil
+}
+
+func serveTest(t *testing.T, b control.Backend) (path string) {
+	t.Helper()
+	path, stop, err := serve(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return path
+}

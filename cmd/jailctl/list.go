@@ -1,0 +1,49 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+func (a *app) listVerb() *cobra.Command {
+	var jail string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "the live bans, newest last",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			bans, err := a.client().Bans(c.Context())
+			if err != nil {
+				return err
+			}
+			if c.Flags().Changed("jail") {
+				bans = slices.DeleteFunc(bans, func(b control.Ban) bool { return b.Jail != jail })
+			}
+			slices.SortFunc(bans, func(x, y control.Ban) int {
+				return cmp.Or(x.Since.Compare(y.Since), x.Prefix.Compare(y.Prefix))
+			})
+			if a.json {
+				return a.emit(bans)
+			}
+			return a.printBans(bans)
+		},
+	}
+	c.Flags().StringVar(&jail, "jail", "", "only the bans of this jail")
+	return c
+}
+
+func (a *app) printBans(bans []control.Ban) error {
+	if len(bans) == 0 {
+		a.say("nobody is banned")
+		return nil
+	}
+	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "REASON")
+	for _, b := range bans {
+		t.row(address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), b.Reason)
+	}
+	return t.end()
+}

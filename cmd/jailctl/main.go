@@ -1,0 +1,83 @@
+// Command jailctl is the operator's side of pbxjail. It asks the daemon over its
+// socket, and reads log files by itself for parse and replay. It must never touch
+// the firewall, or follow a log: that is the daemon's.
+//
+// The rules of the terminal:
+//
+//   - what was asked for goes to stdout, everything else to stderr;
+//   - an error is one line, "jailctl: what happened", and one line, "hint: what
+//     to do"; no capitals, no full stop;
+//   - each line and each cell of a table passes through safe: a log may hold
+//     anything, and a terminal obeys what it is sent;
+//   - --json prints the API's own types, and nothing but ASCII.
+//
+// Exit status: 0 done; 1 what was asked did not happen; 2 wrong usage. Lifting a
+// ban that is not there is done: afterwards the address is not banned.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+)
+
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program: args in, exit status out.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out := &sink{w: stdout}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr, now: time.Now}
+	root := newRoot(a)
+	root.SetArgs(append([]string{}, args...)) // cobra takes nil for os.Args
+	err := root.Execute()
+	if err == nil {
+		err = out.err
+	}
+	if err == nil {
+		return exitDone
+	}
+	a.complain("jailctl: %v", err)
+	if hint := control.HintOf(err); hint != "" {
+		a.complain("hint: %s", hint)
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
+
+func usage(hint, format string, args ...any) error {
+	return &usageError{control.Refuse(0, hint, format, args...)}
+}
+
+// sink remembers the first write that went wrong, so that a full disk behind a
+// redirection is not exit status 0.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	if err != nil && s.err == nil {
+		s.err = fmt.Errorf("write the output: %w", err)
+	}
+	return n, err
+}

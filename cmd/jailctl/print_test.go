@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// hostile is what an attacker would send to a terminal: ESC, a second line, CR, backspace, NUL, DEL,
+// C1 as UTF-8 and as a bare byte, bidi override and isolate, zero width, a
+// line separator, a look-alike, an emoji, a tag, and bytes that are no UTF-8.
+const hostile = "\x1b[2J\x1b]0;pwned\a a\nb\rc\bd\x00\x7f\u009b31m\x9b\u202e\u2066\u200b\u2028\u0430\U0001f600\U000e0041\xff\xfe\t\v\f%s%n"
+
+// terminalSafe reports whether text is printable ASCII and newlines.
+func terminalSafe(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') })
+}
+
+func TestSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text, 100 %": "plain text, 100 %",
+		`quoted \x1b[2J`:    `quoted \x1b[2J`,
+		"\x1b[2J":           `\x1b[2J`,
+		"a\nb\rc\td":        `a\nb\rc\td`,
+		"\x00\x7f\x9b":      `\x00\x7f\ufffd`,
+		"\u009b31m":         `\u009b31m`,
+		"\u202eevil\u2066":  `\u202eevil\u2066`,
+		"\U000e0041":        `\U000e0041`,
+		"b\u00fcro":         `b\u00fcro`,
+		"'\"\\":             `'"\`,
+	} {
+		if got := safe(in); got != want {
+			t.Errorf("%+q: got %+q, want %+q", in, got, want)
+		}
+	}
+}
+
+func FuzzSafe(f *testing.F) {
+	f.Add(hostile)
+	f.Add("")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := safe(text)
+		if !terminalSafe(got) || strings.Contains(got, "\n") {
+			t.Errorf("got %+q, want one line of printable ASCII", got)
+		}
+		if safe(got) != got {
+			t.Errorf("got %+q and then %+q, want safe text left alone", got, safe(got))
+		}
+		if plain := terminalSafe(text) && !strings.Contains(text, "\n"); plain && got != text {
+			t.Errorf("got %q, want %q as it is", got, text)
+		}
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	f.Add(hostile)
+	f.Fuzz(func(t *testing.T, text string) {
+		var out bytes.Buffer
+		if err := (&app{stdout: &out}).emit(text); err != nil {
+			t.Fatal(err)
+		}
+		if !terminalSafe(out.String()) {
+			t.Errorf("got %+q, want ASCII", out.String())
+		}
+		var back string
+		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != strings.ToValidUTF8(text, "\ufffd") && !strings.Contains(back, "\ufffd") {
+			t.Errorf("got back %+q, %v, want %+q", back, err, text)
+		}
+	})
+}
+
+func TestBrief(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Hour:                   "0s",
+		0:                            "0s",
+		47 * time.Second:             "47s",
+		90 * time.Second:             "1m30s",
+		5 * time.Minute:              "5m",
+		47*time.Minute + time.Second: "47m",
+		time.Hour:                    "1h",
+		10 * time.Hour:               "10h",
+		90*time.Minute + time.Second: "1h30m",
+		76 * time.Hour:               "3d4h",
+		240 * time.Hour:              "10d",
+		28*24*time.Hour - 1:          "27d23h",
+	} {
+		if got := brief(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
+	}
+}
+
+// golden compares with testdata/golden/NAME.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func ban(prefix string, since, left time.Duration) control.Ban {
+	b := control.Ban{Prefix: netip.MustParsePrefix(prefix), Jail: "guessing", Since: t0.Add(-since), Strike: 1, Evidence: "seen",
+		By: "log", Reason: "6 points within 10m: 6 wrong passwords for 3 accounts", Packets: 1234, Bytes: 567890}
+	if left > 0 {
+		b.LeftSeconds = int64(left / time.Second)
+		b.Until = control.Moment(t0.Add(left))
+	}
+	return b
+}
+
+func sampleStatus() control.Status {
+	return control.Status{
+		Version: "0.1.0", Pid: 812, Since: t0.Add(-3*time.Hour - 12*time.Minute),
+		Enforcer: "ipset, raw PREROUTING, v4 and v6", Enforcing: true, Bans: 2,
+		Problems: []control.Problem{
+			{What: "/var/log/asterisk/security is not there", Hint: "add a security line to logger.conf"},
+			{What: "no ip6tables here"},
+		},
+		Files: []control.File{
+			{Path: "/var/log/asterisk/full", Offset: 4096, Size: 4196, LastLine: control.Moment(t0.Add(-2 * time.Second)), Lines: 123456},
+			{Path: "/var/log/asterisk/security", Problem: "not there yet"},
+		},
+		Jails: []control.Jail{
+			{Name: "guessing", Enabled: true, Logs: []string{"/var/log/asterisk/full", "/var/log/asterisk/security*"}, Tracked: 12,
+				Banned: 2, Events: 345, Maxretry: 5, Findtime: 600, Bantime: 3600},
+			{Name: "sipsec", Enabled: true, Observe: true, Maxretry: 2.5, Findtime: 90, Bantime: 0},
+			{Name: "manager", Problem: "line 3: unknown key maxrety", Maxretry: 5, Findtime: 600, Bantime: 3600},
+		},
+		Counters: control.Counters{Lines: 123456, Matched: 345, Ambiguous: 6, Signals: 78, Bans: 9, Unbans: 1},
+	}
+}
+
+func sampleWhy() control.Why {
+	b := ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute)
+	old := ban("203.0.113.7/32", 26*time.Hour, 0)
+	old.Until = control.Moment(t0.Add(-25 * time.Hour))
+	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Points: 1,
+		File: "/var/log/asterisk/full", Text: `NOTICE[1] res_pjsip.c: Request 'INVITE' from '\x1b[2J' failed`}
+	half := line
+	half.Points, half.Rule = 0.5, "D2 guest call"
+	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Protected: "a phone has registered from it",
+		Jails: []control.WhyJail{{Name: "guessing", Score: 2.5, Maxretry: 5, Findtime: 600, Window: []control.WhyLine{half}}},
+		Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or by jailctl unban 203.0.113.7"}
+}
+
+func TestGolden(t *testing.T) {
+	pending := ban("198.51.100.0/24", 26*time.Hour, 76*time.Hour)
+	pending.Pending, pending.Country, pending.Strike = true, "NL", 3
+	for name, print := range map[string]func(*app) error{
+		"status.txt": func(a *app) error { return a.printStatus(sampleStatus()) },
+		"list.txt": func(a *app) error {
+			return a.printBans([]control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)})
+		},
+		"why.txt":        func(a *app) error { return a.printWhy(sampleWhy()) },
+		"why-nobody.txt": func(a *app) error { return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1")}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := print(&app{stdout: &out, now: func() time.Time { return t0 }}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name, out.Bytes())
+		})
+	}
+}
+
+// TestHostileDaemon gives every string that a daemon can send to the terminal,
+// through every verb.
+func TestHostileDaemon(t *testing.T) {
+	f := newFake()
+	b := control.Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Jail: hostile, Country: hostile, Evidence: hostile, By: hostile, Reason: hostile}
+	line := control.WhyLine{Jail: hostile, Rule: hostile, File: hostile, Text: hostile}
+	f.bans[b.Prefix] = b
+	f.status = control.Status{Version: hostile, Enforcer: hostile, Problems: []control.Problem{{What: hostile, Hint: hostile}},
+		Files: []control.File{{Path: hostile, Problem: hostile}},
+		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
+	f.why = control.Why{Protected: hostile, Ends: hostile, Lines: []control.WhyLine{line}, History: []control.Ban{b},
+		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
+	path := serveTest(t, &hostileFake{f})
+	for _, args := range []string{
+		"status", "list", "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
+		"list " + hostile, hostile, "--" + hostile, "ban " + hostile, "ban 203.0.113.7 --for " + hostile, "completion " + hostile,
+	} {
+		for _, more := range [][]string{nil, {"--json"}} {
+			var stdout, stderr bytes.Buffer
+			verb, arg, _ := strings.Cut(args, " ")
+			line := append([]string{"--socket", path}, more...)
+			line = append(line, verb)
+			if arg != "" {
+				line = append(line, arg)
+			}
+			status := run(line, strings.NewReader(""), &stdout, &stderr)
+			if !terminalSafe(stdout.String()) || !terminalSafe(stderr.String()) {
+				t.Errorf("%+q: got %+q and %+q, want nothing a terminal obeys", line, stdout.String(), stderr.String())
+			}
+			if stdout.Len()+stderr.Len() == 0 || status != exitDone && stdout.Len() > 0 {
+				t.Errorf("%+q: got status %d, stdout %q, stderr %q", line, status, stdout.String(), stderr.String())
+			}
+		}
+	}
+}
+
+// hostileFake fails with hostile words.
+type hostileFake struct{ *fake }
+
+func (h *hostileFake) Version() string     { return hostile }
+func (h *hostileFake) Reload(string) error { return control.Refuse(409, hostile, "%s", hostile) }
+func (h *hostileFake) Ban(control.BanRequest, string) (control.Ban, error) {
+	return control.Ban{}, control.Refuse(409, hostile, "%s", hostile)
+}
+
+func TestFullDisk(t *testing.T) {
+	path := serveTest(t, newFake())
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"status"}, {"list"}, {"list", "--json"}, {"version"}, {"--help"}, {"completion", "bash"}} {
+		var stderr bytes.Buffer
+		if got := run(append(args, "--socket", path), strings.NewReader(""), io.Writer(full), &stderr); got != exitFailed {
+			t.Errorf("%s: got exit status %d, want %d: %s", args, got, exitFailed, stderr.String())
+		}
+	}
+}

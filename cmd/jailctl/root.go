@@ -1,0 +1,98 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// app is what every verb needs.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	now    func() time.Time
+	socket string
+	json   bool
+}
+
+func (a *app) client() *control.Client { return control.NewClient(a.socket) }
+
+const about = `jailctl asks the pbxjail daemon what it does, and tells it what to do.
+
+Exit status:
+  0  done; also for unban of an address that was not banned
+  1  what was asked did not happen; stderr says why
+  2  wrong usage: an unknown verb or flag, or an argument that cannot be meant`
+
+// newRoot makes the command line: one verb, one file.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:                        "jailctl",
+		Short:                      "look into pbxjail and tell it what to do",
+		Long:                       about,
+		Args:                       cobra.ArbitraryArgs,
+		RunE:                       noVerb,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.PersistentFlags().StringVar(&a.socket, "socket", control.DefaultPath, "the daemon's control socket")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("see "+c.CommandPath()+" --help", "%w", err)
+	})
+	root.SetHelpCommand(helpVerb())
+	root.AddCommand(
+		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.whyVerb(),
+		a.reloadVerb(), a.versionVerb(), a.completionVerb(),
+	)
+	return root
+}
+
+func noVerb(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usage("jailctl status says what goes on, jailctl --help names all verbs", "no verb given")
+	}
+	hint := "see jailctl --help"
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usage(hint, "unknown verb %q", args[0])
+}
+
+// helpVerb is cobra's, but for an unknown verb, which is wrong usage here too.
+func helpVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "what a verb does, and its flags",
+		RunE: func(c *cobra.Command, args []string) error {
+			verb, _, err := c.Root().Find(args)
+			if err != nil || verb == c.Root() && len(args) > 0 {
+				return noVerb(c.Root(), args)
+			}
+			return verb.Help()
+		},
+	}
+}
+
+// takes refuses any other number of arguments than those named.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usage("write "+c.UseLine(), "%s needs %s", c.Name(), names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usage("write "+c.UseLine(), "%s does not take %q", c.Name(), args[len(names)])
+		}
+		return nil
+	}
+}

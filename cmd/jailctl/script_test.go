@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/script: each file is a page of the manual, with a
+// daemon at $SOCKET that has nobody banned. UPDATE_SCRIPTS=1 writes cmp files anew.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(e *testscript.Env) error {
+			f := newFake()
+			path, stop, err := serve(f)
+			if err != nil {
+				return err
+			}
+			e.Defer(stop)
+			e.Setenv("SOCKET", path)
+			e.Values["fake"] = f
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"jailctl":     scriptJailctl,
+			"exits":       scriptExits,
+			"breakreload": scriptBreakReload,
+		},
+	})
+}
+
+// scriptJailctl is "jailctl ARGS...": it must be done.
+func scriptJailctl(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("write exits N jailctl: which status is part of the manual")
+	}
+	scriptExits(ts, false, append([]string{"0", "jailctl"}, args...))
+}
+
+// scriptExits is "exits N jailctl ARGS...": the exit status is exactly N.
+func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := run(args[2:], strings.NewReader(""), ts.Stdout(), ts.Stderr()); got != want {
+		ts.Fatalf("got exit status %d, want %d", got, want)
+	}
+}
+
+// scriptBreakReload is "breakreload": the daemon's files are bad from now on.
+func scriptBreakReload(ts *testscript.TestScript, _ bool, _ []string) {
+	f := ts.Value("fake").(*fake)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = true
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+func (a *app) statusVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "what is followed, what is enforced, and what is wrong",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := a.client().Status(c.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(s)
+			}
+			return a.printStatus(s)
+		},
+	}
+}
+
+func (a *app) printStatus(s control.Status) error {
+	for _, p := range s.Problems {
+		a.say("problem: %s", p.What)
+		if p.Hint != "" {
+			a.say("   hint: %s", p.Hint)
+		}
+	}
+	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, brief(a.now().Sub(s.Since)))
+	if s.Enforcing {
+		a.say("enforcer: %s; %d bans", s.Enforcer, s.Bans)
+	} else {
+		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
+	}
+	n := s.Counters
+	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
+		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
+
+	a.say("")
+	files := newTable(a.stdout, "FILE", "LINES", "BEHIND", "LAST LINE", "STATE")
+	for _, f := range s.Files {
+		last := "never"
+		if f.LastLine != nil {
+			last = a.ago(*f.LastLine)
+		}
+		files.row(f.Path, number(f.Lines), number(max(0, f.Size-f.Offset)), last, state(f.Problem, "followed"))
+	}
+	if err := files.end(); err != nil {
+		return err
+	}
+
+	a.say("")
+	jails := newTable(a.stdout, "JAIL", "EVENTS", "TRACKED", "BANNED", "MAXRETRY", "FINDTIME", "BANTIME", "STATE", "LOGS")
+	for _, j := range s.Jails {
+		jails.row(j.Name, number(j.Events), number(j.Tracked), number(j.Banned), points(j.Maxretry),
+			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
+	}
+	return jails.end()
+}
+
+func jailState(j control.Jail) string {
+	switch {
+	case !j.Enabled:
+		return state(j.Problem, "off")
+	case j.Observe:
+		return state(j.Problem, "observes")
+	}
+	return state(j.Problem, "bans")
+}
+
+func state(problem, good string) string {
+	if problem != "" {
+		return problem
+	}
+	return good
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+func (a *app) unbanVerb() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "unban ADDR|--all",
+		Short: "lift a ban, or all of them; no ban to lift is no error",
+		Args: func(c *cobra.Command, args []string) error {
+			if all {
+				return takes()(c, args)
+			}
+			return takes("ADDR or --all")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if all {
+				return a.unbanAll(c.Context())
+			}
+			p, err := a.prefixArg(args[0])
+			if err != nil {
+				return err
+			}
+			return a.unban(c.Context(), p)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "lift every ban")
+	return c
+}
+
+func (a *app) unbanAll(ctx context.Context) error {
+	n, err := a.client().UnbanAll(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.emit(map[string]int{"lifted": n})
+	}
+	a.say("lifted %d bans", n)
+	return nil
+}
+
+func (a *app) unban(ctx context.Context, p netip.Prefix) error {
+	was, err := a.client().Unban(ctx, p)
+	if err != nil {
+		return err
+	}
+	if !was {
+		if err := a.stillInside(ctx, p); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.json && was:
+		return a.emit(map[string]int{"lifted": 1})
+	case a.json:
+		return a.emit(map[string]int{"lifted": 0})
+	case was:
+		a.say("lifted the ban of %s", address(p))
+	default:
+		a.say("%s was not banned", address(p))
+	}
+	return nil
+}
+
+// stillInside is the error of lifting an address whose packets are dropped all
+// the same, because a wider prefix is banned.
+func (a *app) stillInside(ctx context.Context, p netip.Prefix) error {
+	why, err := a.client().Why(ctx, p.Addr())
+	if err != nil {
+		return err
+	}
+	if why.Banned == nil || !why.Banned.Prefix.Contains(p.Addr()) || why.Banned.Prefix.Bits() >= p.Bits() {
+		return nil
+	}
+	wider := why.Banned.Prefix
+	return control.Refuse(0, "jailctl unban "+wider.String()+" lifts that one",
+		"%s has no ban of its own, but is inside the ban of %s", address(p), wider)
+}
