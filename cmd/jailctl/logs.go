@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// openLog opens a log, plain or gzip, or stdin for "-". until is when it was last
+// written.
+func (a *app) openLog(name string) (text io.Reader, until time.Time, closeLog func() error, err error) {
+	if name == "-" {
+		text, err = plain(a.stdin)
+		return text, a.now(), func() error { return nil }, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, until, nil, control.Refuse(0, "check the path; - reads stdin", "%w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = control.Refuse(0, "name the files in it", "%s is a folder", name)
+	}
+	if err == nil {
+		text, err = plain(f)
+	}
+	if err != nil {
+		f.Close()
+		return nil, until, nil, err
+	}
+	return text, info.ModTime(), f.Close, nil
+}
+
+// plain unpacks what is packed.
+func plain(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
+		return b, nil
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	return z, nil
+}
+
+// atMost refuses more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usage("write "+c.UseLine(), "%s does not take %q", c.Name(), args[n])
+		}
+		return nil
+	}
+}
+
+// atLeast refuses to go without the argument named.
+func atLeast(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("write "+c.UseLine(), "%s needs %s", c.Name(), name)
+		}
+		return nil
+	}
+}
+
+// addrsOf reads the addresses of a repeated flag.
+func addrsOf(flag string, words []string) (list []netip.Addr, err error) {
+	for _, w := range words {
+		a, err := netip.ParseAddr(w)
+		if err != nil {
+			return nil, usage("write an address such as 192.0.2.10; names are not looked up", "--%s: %q is no address", flag, w)
+		}
+		list = append(list, a.Unmap())
+	}
+	return list, nil
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/configs"
+	"pbxjail/jails"
+	"pbxjail/parsers"
+)
+
+// fallen is a ban as it would have fallen.
+type fallen struct {
+	Time      time.Time    `json:"time"`
+	Prefix    netip.Prefix `json:"prefix"`
+	Jail      string       `json:"jail"`
+	Until     *time.Time   `json:"until"` // null: for ever
+	Strike    int          `json:"strike"`
+	Evidence  string       `json:"evidence"`
+	Reason    string       `json:"reason"`
+	Protected string       `json:"protected"` // why it is not banned all the same, or ""
+	Observe   bool         `json:"observe"`   // the jail only observes
+	Lines     []string     `json:"lines"`     // quoted
+}
+
+type replayFlags struct {
+	config, jails string
+	own           []string
+	bans          bool
+}
+
+func (a *app) replayVerb() *cobra.Command {
+	var f replayFlags
+	c := &cobra.Command{
+		Use:   "replay FILE...",
+		Short: "who would have been banned, by the clock of the logs; needs no daemon",
+		Long: `replay reads logs (plain or gzip), merged by time, and prints each ban as it
+would have fallen. It touches no firewall. A jail reads each log that has the last
+name of one of its own; a log of another name is read by every jail.
+The last line on stderr counts: lines=N matched=N ambiguous=N bans=N`,
+		Args: atLeast("FILE"),
+		RunE: func(_ *cobra.Command, files []string) error { return a.replay(f, files) },
+	}
+	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
+	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the main file's")
+	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned; may be repeated")
+	c.Flags().BoolVar(&f.bans, "bans", false, "print the prefixes alone, one a line")
+	return c
+}
+
+func (a *app) replay(f replayFlags, files []string) error {
+	judge, err := a.judge(f)
+	if err != nil {
+		return err
+	}
+	var logs []jails.Log
+	for _, name := range files {
+		text, until, closeLog, err := a.openLog(name)
+		if err != nil {
+			return err
+		}
+		defer closeLog()
+		logs = append(logs, jails.Log{Name: name, Text: text, Until: until})
+	}
+	r := jails.Replay{Judge: judge, Zone: time.Local}
+	err = r.Run(logs, func(v jails.Verdict) { a.printVerdict(v, f.bans) })
+	a.complain("lines=%d matched=%d ambiguous=%d bans=%d", r.Counts.Lines, r.Counts.Matched, r.Counts.Ambiguous, r.Counts.Bans)
+	return err
+}
+
+// judge builds what the daemon would, from the same files. A jail file that the
+// daemon would refuse is an error here.
+func (a *app) judge(f replayFlags) (*jails.Judge, error) {
+	path := f.config
+	if path == "" {
+		path = configs.DefaultMain
+	}
+	main, err := configs.LoadMain(path, f.config != "")
+	if err != nil {
+		return nil, err
+	}
+	if f.jails != "" {
+		main.Jails = f.jails
+	}
+	specs, bad := configs.LoadJails(main.Jails)
+	var errs []error
+	for _, err := range bad {
+		errs = append(errs, err)
+	}
+	var list []*jails.Jail
+	for _, spec := range specs {
+		j, err := jails.Compile(spec)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		list = append(list, j)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	own, err := addrsOf("own", f.own)
+	if err != nil {
+		return nil, err
+	}
+	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
+	return jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true), nil
+}
+
+// interfaceAddrs are this machine's own, which the daemon would protect too.
+func interfaceAddrs() (list []netip.Addr) {
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			list = append(list, p.Addr().Unmap())
+		}
+	}
+	return list
+}
+
+func (a *app) printVerdict(v jails.Verdict, bansOnly bool) {
+	b := v.Ban
+	banned := v.Protected == "" && !v.Observe
+	switch {
+	case bansOnly:
+		if banned {
+			fmt.Fprintln(a.stdout, b.Prefix)
+		}
+	case a.json:
+		f := fallen{Time: b.Since, Prefix: b.Prefix, Jail: b.Jail, Strike: b.Strike, Evidence: b.Evidence.String(), Reason: b.Reason, Protected: v.Protected, Observe: v.Observe}
+		if !b.Until.IsZero() {
+			f.Until = &b.Until
+		}
+		for _, l := range b.Lines {
+			f.Lines = append(f.Lines, l.Text.Quoted())
+		}
+		if line, err := json.Marshal(f); err == nil {
+			a.stdout.Write(append(asciiJSON(line), '\n'))
+		}
+	default:
+		a.say("%s", verdictLine(v, banned))
+	}
+}
+
+func verdictLine(v jails.Verdict, banned bool) string {
+	b := v.Ban
+	what := "ban"
+	switch {
+	case v.Protected != "":
+		what = "protected (" + v.Protected + ")"
+	case !banned:
+		what = "observed"
+	}
+	length := "for ever"
+	if !b.Until.IsZero() {
+		length = "for " + configs.FormatDuration(b.Until.Sub(b.Since))
+	}
+	rule := ""
+	if n := len(b.Lines); n > 0 {
+		l := b.Lines[n-1]
+		rule = fmt.Sprintf("; last: %s, %s points", l.Rule, parsers.Points(l.Points))
+	}
+	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", stamp(b.Since), what, address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
+}
