@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -155,7 +156,9 @@ func (b *backend) Status() control.Status {
 	}
 	for _, f := range d.watcher.Files() {
 		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: d.reading.lines(f.File)}
-		if f.Problem != nil {
+		if errors.Is(f.Problem, fs.ErrNotExist) {
+			file.Problem = "not there yet"
+		} else if f.Problem != nil {
 			file.Problem = f.Problem.Error()
 		}
 		s.Files = append(s.Files, file)

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"net/netip"
@@ -144,9 +146,12 @@ func (d *Daemon) openWatcher() {
 			return p, ok
 		},
 		Notify: func(file string, problem error) {
-			if problem != nil {
+			switch {
+			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
+				d.log.Debug("log is not there", "file", file)
+			case problem != nil:
 				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hintOf(problem))
-			} else {
+			default:
 				d.log.Info("log can be read again", "file", file)
 			}
 		},

@@ -1,0 +1,77 @@
+# Two targets are all a visitor needs, both as root: `make run` and `make test`.
+
+GO        ?= go
+BIN       := bin
+SOURCES   := $(shell find cmd watcher parsers actions jails configs -name '*.go' -o -name '*.yaml' 2>/dev/null)
+LOGS      := /var/log/asterisk
+FUZZTIME  ?= 20s
+STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: run demo build setup test setup-test unit race kernel lint fuzz bench reference install clean
+
+# Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
+run: setup build
+	@if [ -d $(LOGS) ] && [ -n "$$(ls -A $(LOGS))" ]; then \
+		echo "logs of Asterisk are in $(LOGS): guarding them (ctrl-c ends it, bans stay)"; \
+		exec $(BIN)/pbxjail; \
+	else \
+		echo "no logs of Asterisk in $(LOGS): guarding a recorded attack, in network namespaces of its own"; \
+		exec $(BIN)/pbxlab demo; \
+	fi
+
+demo: setup build
+	$(BIN)/pbxlab demo
+
+build: $(BIN)/pbxjail $(BIN)/jailctl $(BIN)/pbxlab
+
+$(BIN)/%: $(SOURCES) go.mod go.sum
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$*
+
+# What the programs need on Debian. Nothing is asked of the network when it is there.
+setup:
+	@need=""; \
+	command -v iptables >/dev/null || need="$$need iptables"; \
+	command -v ipset >/dev/null || need="$$need ipset"; \
+	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
+
+# What the tests need besides: the race detector wants a C compiler.
+setup-test: setup
+	@command -v gcc >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+
+# Everything: style, units with the race detector and the fuzz seeds, the real
+# kernel in network namespaces, and both programs end to end.
+test: setup-test lint race
+
+race:
+	PBXJAIL_KERNEL=1 $(GO) test -race -shuffle=on -count=1 -timeout 30m ./...
+
+unit:
+	$(GO) test -shuffle=on ./...
+
+lint:
+	@test -z "$$(gofmt -l cmd watcher parsers actions jails configs)" || { gofmt -l cmd watcher parsers actions jails configs; echo "gofmt would change these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATIC) ./...
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./parsers ./jails ./watcher
+
+reference: $(BIN)/jailctl
+	@$(BIN)/jailctl check --reference
+
+PREFIX ?= /usr/local
+install: build
+	install -D -m 0755 $(BIN)/pbxjail $(DESTDIR)$(PREFIX)/sbin/pbxjail
+	install -D -m 0755 $(BIN)/jailctl $(DESTDIR)$(PREFIX)/bin/jailctl
+
+clean:
+	rm -rf $(BIN)

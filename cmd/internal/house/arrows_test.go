@@ -1,0 +1,168 @@
+// Package house holds no code: its tests read the sources of the whole program and
+// keep the rules that a compiler does not. They read files, rather than ask the go
+// command, so that a cached result is never taken for a fresh one.
+package house
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "pbxjail"
+
+// arrow says what a package may import of ours, and why no more.
+type arrow struct {
+	may []string
+	why string
+}
+
+// arrows is the picture of the house: watcher → parsers → jails → actions. A
+// package that is not named here may import nothing of ours.
+var arrows = map[string]arrow{
+	"watcher":              {nil, "the watcher is a leaf: it must not know what lines mean"},
+	"parsers":              {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
+	"actions":              {nil, "actions are a leaf: only prefixes and durations cross into them, never log text"},
+	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
+	"jails":                {[]string{"parsers", "configs"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
+	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
+	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
+	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "actions", "configs", "cmd/internal/control"}, "the one place that knows everybody"},
+	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
+	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "cmd/internal/control"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
+}
+
+// thirdParty says who alone may import a library, and why.
+var thirdParty = map[string]arrow{
+	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
+	"github.com/coreos/go-iptables":  {[]string{"actions"}, "only enforcers touch the firewall"},
+	"github.com/nxadm/tail":          {[]string{"watcher"}, "it serves named pipes; over a rotation of files it loses lines"},
+	"github.com/fsnotify/fsnotify":   {[]string{"watcher"}, "events are hints, and only the watcher knows the truth behind them"},
+	"modernc.org/sqlite":             {[]string{"jails/store"}, "one writer of the ledger"},
+	"github.com/spf13/cobra":         {[]string{"cmd/jailctl", "cmd/pbxlab"}, "only these have verbs"},
+	"github.com/vishvananda/netlink": {[]string{"actions", "cmd/internal/lab", "cmd/pbxlab"}, "only enforcers and the bench speak to the kernel's network"},
+	"os/exec":                        {[]string{"cmd/pbxlab", "cmd/internal/lab"}, "no program is started: a ban must not wait for one, and text must not reach one (go-iptables starts iptables, with a fixed argv)"},
+	"html/template":                  {nil, "there is no page"},
+	"text/template":                  {nil, "nothing is made from templates (CVE-2021-32749)"},
+}
+
+// source is one Go file.
+type source struct {
+	pkg, name string // slash-separated, from the top
+	file      *ast.File
+	fset      *token.FileSet
+	lines     int
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	top := filepath.Join("..", "..", "..")
+	var list []source
+	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "bin") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(top, p)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, p, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		list = append(list, source{pkg: path.Dir(name), name: name, file: f, fset: fset, lines: strings.Count(string(text), "\n")})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 40 {
+		t.Fatalf("got %d sources, want the whole program: the walk is broken", len(list))
+	}
+	return list
+}
+
+func (s source) isTest() bool { return strings.HasSuffix(s.name, "_test.go") }
+
+func (s source) imports(t *testing.T) (list []string) {
+	t.Helper()
+	for _, i := range s.file.Imports {
+		p, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func TestArrows(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.isTest() {
+			continue
+		}
+		for _, i := range s.imports(t) {
+			to, ours := strings.CutPrefix(i, module+"/")
+			if !ours {
+				continue
+			}
+			a, known := arrows[s.pkg]
+			if !known {
+				t.Errorf("%s imports %s: package %s is not in the picture; draw its arrows in arrows_test.go", s.name, i, s.pkg)
+			} else if !slices.Contains(a.may, to) {
+				t.Errorf("%s imports %s: %s", s.name, i, a.why)
+			}
+		}
+	}
+}
+
+func TestLibrariesStayInTheirRoom(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.isTest() {
+			continue
+		}
+		for _, i := range s.imports(t) {
+			for lib, a := range thirdParty {
+				if (i == lib || strings.HasPrefix(i, lib+"/")) && !slices.Contains(a.may, s.pkg) {
+					t.Errorf("%s imports %s: %s", s.name, i, a.why)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	said := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.isTest() {
+			said[s.pkg] = said[s.pkg] || s.file.Doc != nil
+		}
+	}
+	for pkg, ok := range said {
+		if !ok {
+			t.Errorf("package %s has no package comment: what it does, who calls it, what it must never do", pkg)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package house
+
+import (
+	"go/ast"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// maxLines is the budget of a source file.
+const maxLines = 400
+
+func TestFilesStaySmall(t *testing.T) {
+	for _, s := range sources(t) {
+		if !s.isTest() && s.lines > maxLines {
+			t.Errorf("%s has %d lines, more than %d: split it by what it is responsible for", s.name, s.lines, maxLines)
+		}
+	}
+}
+
+// calls visits each call of a package's function, such as time.Sleep.
+func calls(s source, visit func(pkg, name string, at token.Pos)) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok {
+					visit(x.Name, sel.Sel.Name, call.Pos())
+				}
+			}
+		}
+		return true
+	})
+}
+
+func TestNobodySleeps(t *testing.T) {
+	for _, s := range sources(t) {
+		bubble := s.isTest() && slices.Contains(s.imports(t), "testing/synctest")
+		calls(s, func(pkg, name string, at token.Pos) {
+			if pkg == "time" && name == "Sleep" && !bubble {
+				t.Errorf("%s sleeps: wait for something instead", s.fset.Position(at))
+			}
+		})
+	}
+}
+
+func TestNoNameIsEverLookedUp(t *testing.T) {
+	for _, s := range sources(t) {
+		calls(s, func(pkg, name string, at token.Pos) {
+			if pkg == "net" && (strings.HasPrefix(name, "Lookup") || strings.HasPrefix(name, "Resolve")) {
+				t.Errorf("%s looks up a name: whoever wrote it would choose whom we ban", s.fset.Position(at))
+			}
+		})
+	}
+}
+
+// TestNoProgramIsStarted: a ban must not wait for one, and text must not reach
+// one. go-iptables starts iptables at set-up, with a fixed argument list.
+func TestNoProgramIsStarted(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.isTest() || s.pkg == "cmd/pbxlab" || s.pkg == "cmd/internal/lab" {
+			continue
+		}
+		calls(s, func(pkg, name string, at token.Pos) {
+			if pkg == "exec" && strings.HasPrefix(name, "Command") || pkg == "os" && name == "StartProcess" {
+				t.Errorf("%s starts a program", s.fset.Position(at))
+			}
+		})
+	}
+}
+
+func TestNoShell(t *testing.T) {
+	shells := []string{"sh", "bash", "/bin/sh", "/bin/bash", "sh -c"}
+	for _, s := range sources(t) {
+		if s.pkg == "cmd/internal/house" || s.pkg == "cmd/jailctl" { // jailctl prints completions for shells, and may not import os/exec
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if text, err := strconv.Unquote(lit.Value); err == nil && slices.Contains(shells, text) {
+					t.Errorf("%s names a shell: log text must never reach one", s.fset.Position(lit.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestNothingStartsByItself(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init: state that no test can choose", s.fset.Position(f.Pos()))
+			}
+		}
+	}
+}
+
+// TestTopLevel keeps the top of the tree as it was given.
+func TestTopLevel(t *testing.T) {
+	given := []string{"cmd", "watcher", "parsers", "actions", "jails", "configs", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE", "CHANGELOG.md"}
+	entries, err := os.ReadDir("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "bin" && !slices.Contains(given, n) {
+			t.Errorf("%s stands at the top level: only %s may", n, strings.Join(given, " "))
+		}
+	}
+}
