@@ -156,7 +156,9 @@ func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Point
 		v.Ban.Strike = j.book.strike(p, jail.Growth, now)
 	}
 	v.Ban.Until = until(now, jail.bantime(v.Ban.Strike, evidence))
-	if banned && (held.Jail == jail.Name || !later(v.Ban.Until, held.Until)) {
+	// Another jail may hold longer; that it heard of it later does not count, or
+	// two jails would renew each other's bans for ever.
+	if banned && (held.Jail == jail.Name || !longer(v.Ban, *held)) {
 		return v, false
 	}
 	return v, true
@@ -170,7 +172,10 @@ func until(now time.Time, d time.Duration) time.Time {
 	return now.Add(d).UTC()
 }
 
-// later reports whether a ends after b; the zero time is for ever.
-func later(a, b time.Time) bool {
-	return !b.IsZero() && (a.IsZero() || a.After(b))
+// longer reports whether a lasts longer than b does in all.
+func longer(a, b Ban) bool {
+	if a.Until.IsZero() || b.Until.IsZero() {
+		return a.Until.IsZero() && !b.Until.IsZero()
+	}
+	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since)
 }
