@@ -1,0 +1,169 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"pbxjail/jails"
+)
+
+// Bounds of the texts in a row, in bytes. What is longer is cut.
+const (
+	maxName   = 256 // a jail, a rule, who did it
+	maxReason = 1024
+	maxPath   = 4096
+)
+
+// sweepEvery is how many bans are recorded between two looks at the limits.
+const sweepEvery = 1000
+
+const (
+	// A ban that was ended stays ended, even when a late change of it arrives.
+	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (prefix, jail, since) DO UPDATE SET until = excluded.until, strike = excluded.strike,
+			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason
+		WHERE ended_by IS NULL
+		RETURNING id`
+	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
+		WHERE prefix = ?2 AND id <> ?3 AND until > ?1 AND ended_by IS NULL`
+	dropLines = `DELETE FROM lines WHERE ban = ?`
+	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	// Bans that are over are marked too: their strikes are forgotten, and a clock
+	// that is set back does not bring them to life.
+	liftBan = `UPDATE bans SET until = min(until, max(since, ?1)), ended_by = ?2
+		WHERE prefix = ?3 AND ended_by IS NULL`
+)
+
+// Record writes new or changed bans, all or none. A ban is known by Prefix, Jail
+// and Since: the same three again change it, and keep its lines when the change
+// has none. A prefix has one ban at a time, as in jails.Book: a new one ends the
+// older, whichever jail's it was. A ban that was lifted stays lifted.
+func (s *Store) Record(bans []jails.Ban) error {
+	if len(bans) == 0 {
+		return nil
+	}
+	return s.write("write bans to", func(tx *sql.Tx) error {
+		w, err := newBanWriter(tx)
+		if err != nil {
+			return err
+		}
+		for _, ban := range bans {
+			if err := w.put(ban); err != nil {
+				return fmt.Errorf("ban of %s: %w", ban.Prefix, err)
+			}
+		}
+		return s.bound(tx, w.newest, w.latest, len(bans))
+	})
+}
+
+// banWriter holds the statements of one Record.
+type banWriter struct {
+	ban, older, drop, line *sql.Stmt
+	newest                 int64 // the largest id written
+	latest                 int64 // the latest since written
+}
+
+func newBanWriter(tx *sql.Tx) (*banWriter, error) {
+	w := new(banWriter)
+	var err error
+	for text, stmt := range map[string]**sql.Stmt{
+		putBan: &w.ban, endOlder: &w.older, dropLines: &w.drop, putLine: &w.line,
+	} {
+		if *stmt, err = tx.Prepare(text); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *banWriter) put(ban jails.Ban) error {
+	prefix, err := canonical(ban.Prefix)
+	if err != nil {
+		return err
+	}
+	jail, since := cut(ban.Jail, maxName), nanos(ban.Since)
+	var id int64
+	err = w.ban.QueryRow(prefix, jail, since, untilNanos(ban.Until), ban.Strike, wordOf(ban.Evidence),
+		cut(ban.By, maxName), cut(ban.Reason, maxReason)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.newest, w.latest = max(w.newest, id), max(w.latest, since)
+	if _, err := w.older.Exec(since, prefix, id); err != nil {
+		return err
+	}
+	return w.putLines(id, ban.Lines)
+}
+
+func (w *banWriter) putLines(id int64, lines []jails.Line) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	if _, err := w.drop.Exec(id); err != nil {
+		return err
+	}
+	lines = lines[max(0, len(lines)-jails.MaxLines):]
+	for n, line := range lines {
+		text := line.Text.Raw()
+		text = text[:min(len(text), jails.MaxLineText)]
+		if text == nil {
+			text = []byte{} // nil would be NULL
+		}
+		_, err := w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bound keeps the limits, as part of the write that would exceed them, because
+// between two Trims an attacker can cause any number of bans. Lines are most of
+// the bytes and go first. Bans that still run are never dropped; the clock is
+// the latest ban's. Ids grow, so their distance bounds the number of rows.
+func (s *Store) bound(tx *sql.Tx, newest, latest int64, written int) error {
+	if newest/sweepEvery == (newest-int64(written))/sweepEvery {
+		return nil
+	}
+	if _, err := tx.Exec(`DELETE FROM lines WHERE ban <= ?`, newest-s.limits.withLines); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DELETE FROM bans WHERE id <= ? AND until <= ?`, newest-s.limits.bans, latest)
+	return err
+}
+
+// Lift ends the bans of exactly these prefixes at a time, forgets their strikes,
+// and notes who did it. A prefix without a ban is no error.
+func (s *Store) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	by = cut(by, maxName)
+	return s.write("lift bans in", func(tx *sql.Tx) error {
+		lift, err := tx.Prepare(liftBan)
+		if err != nil {
+			return err
+		}
+		for _, p := range prefixes {
+			prefix, err := canonical(p)
+			if err != nil {
+				return err
+			}
+			if _, err := lift.Exec(nanos(at), by, prefix); err != nil {
+				return fmt.Errorf("ban of %s: %w", p, err)
+			}
+		}
+		what := fmt.Sprintf("unban %s", prefixes[0])
+		if more := len(prefixes) - 1; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+		return s.note(tx, at, by, what)
+	})
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// hinted is an error that says what the operator can do about it.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h hinted) Error() string { return h.err.Error() }
+func (h hinted) Unwrap() error { return h.err }
+
+// Hint says what to do.
+func (h hinted) Hint() string { return h.hint }
+
+// errDamaged is what a check of the file found wrong.
+var errDamaged = errors.New("check of the file")
+
+// damaged reports whether only a new file helps.
+func damaged(err error) bool {
+	code := sqliteCode(err)
+	return errors.Is(err, errDamaged) || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
+// sqliteCode is the primary result code, 0 when err is not SQLite's.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// explain names what was being done, and adds a hint unless err has one.
+func (s *Store) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
+	if _, ok := errors.AsType[hinted](err); ok {
+		return err
+	}
+	return hinted{err, s.hint(err)}
+}
+
+func (s *Store) hint(err error) string {
+	folder := filepath.Dir(s.path)
+	code := sqliteCode(err)
+	switch {
+	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full: make room on the file system of " + folder + "; bans hold in the kernel meanwhile"
+	case code == sqlite3.SQLITE_READONLY, errors.Is(err, syscall.EROFS):
+		return "mount the file system of " + folder + " read-write, and see that pbxjail may write there"
+	case code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN, errors.Is(err, os.ErrPermission):
+		return "see that the user pbxjail runs as owns " + folder + " and the files in it"
+	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
+		return "another program has the ledger open, sqlite3 perhaps: close it there"
+	case damaged(err):
+		return "restart pbxjail: it moves the damaged file aside and adopts the bans the kernel holds"
+	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
+		return "the disk reports errors: see dmesg(1), and move the ledger to a sound one"
+	}
+	return "see that " + folder + " is a folder on a local disk that pbxjail may write"
+}

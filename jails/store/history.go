@@ -1,0 +1,108 @@
+package store
+
+import (
+	"database/sql"
+	"net/netip"
+	"strings"
+	"time"
+
+	"pbxjail/jails"
+	"pbxjail/parsers"
+)
+
+const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason`
+
+// Bans returns the bans that are not over at now and not lifted, in the order
+// they were recorded. They come without their Lines, so that a hundred thousand
+// of them load fast and small; History has the lines.
+func (s *Store) Bans(now time.Time) ([]jails.Ban, error) {
+	var n int
+	err := s.query("count bans of", func(row *sql.Rows) error { return row.Scan(&n) },
+		`SELECT count(*) FROM bans WHERE until > ?`, nanos(now))
+	if err != nil {
+		return nil, err
+	}
+	bans, names := make([]jails.Ban, 0, n), make(names)
+	err = s.query("read bans of", func(row *sql.Rows) error {
+		_, ban, err := readBan(row, names)
+		bans = append(bans, ban)
+		return err
+	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
+	return bans, err
+}
+
+// History returns the bans of p and of every prefix that contains it, running
+// and over, with their Lines, newest first, at most limit. Until of a ban that
+// was cut short is when that happened.
+func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
+	if _, err := canonical(p); err != nil {
+		return nil, s.explain("read history of", err)
+	}
+	var args []any
+	for bits := p.Bits(); bits >= 0; bits-- {
+		wider, _ := canonical(netip.PrefixFrom(p.Addr(), bits))
+		args = append(args, wider)
+	}
+	places := strings.Repeat(", ?", len(args))[2:]
+	var bans []jails.Ban
+	var ids []int64
+	err := s.query("read history of", func(row *sql.Rows) error {
+		id, ban, err := readBan(row, nil)
+		bans, ids = append(bans, ban), append(ids, id)
+		return err
+	}, `SELECT `+banColumns+` FROM bans WHERE prefix IN (`+places+`) ORDER BY id DESC LIMIT ?`, append(args, limit)...)
+	for i := 0; i < len(bans) && err == nil; i++ {
+		bans[i].Lines, err = s.lines(ids[i])
+	}
+	return bans, err
+}
+
+// Strikes returns the prefixes whose last ban ended since a time or still runs,
+// newest first, at most limit. Count is the strike that ban was, so what was
+// forgiven before it stays forgiven, and nothing is left of a prefix whose last
+// ban was lifted. A ban for ever counts as of its begin.
+func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
+	var strikes []jails.Strike
+	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
+	err := s.query("read strikes of", func(row *sql.Rows) error {
+		var prefix string
+		var count int
+		var last int64
+		if err := row.Scan(&prefix, &count, &last); err != nil {
+			return err
+		}
+		p, err := netip.ParsePrefix(prefix)
+		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
+		return err
+	}, `SELECT prefix, strike, last FROM
+		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans GROUP BY prefix)
+		WHERE strike > 0 AND ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
+	return strikes, err
+}
+
+// readBan reads one row of banColumns.
+func readBan(row *sql.Rows, names names) (id int64, ban jails.Ban, err error) {
+	var since, until int64
+	var prefix, evidence string
+	err = row.Scan(&id, &prefix, &ban.Jail, &since, &until, &ban.Strike, &evidence, &ban.By, &ban.Reason)
+	if err != nil {
+		return 0, ban, err
+	}
+	ban.Since, ban.Until, ban.Evidence = timeOf(since), untilOf(until), evidenceOf(evidence)
+	ban.Jail, ban.By, ban.Reason = names.one(ban.Jail), names.one(ban.By), names.one(ban.Reason)
+	ban.Prefix, err = netip.ParsePrefix(prefix)
+	return id, ban, err
+}
+
+func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
+	err = s.query("read lines of", func(row *sql.Rows) error {
+		var line jails.Line
+		var at int64
+		var text []byte
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text)
+		line.Time, line.Text = timeOf(at), parsers.TextOf(text)
+		lines = append(lines, line)
+		return err
+	}, `SELECT time, rule, points, file, text FROM lines WHERE ban = ? ORDER BY n`, ban)
+	return lines, err
+}

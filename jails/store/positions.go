@@ -1,0 +1,67 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// keepPositions is how long the position of a file that nobody saves any more is
+// kept: a log that was gone for a month is read as a new one.
+const keepPositions = 30 * 24 * time.Hour
+
+// Position is a place in a followed file. It has the fields of watcher.Position,
+// in the same order, so that the daemon can convert one to the other: store does
+// not know watcher.
+type Position struct {
+	File   string
+	Dev    uint64
+	Inode  uint64
+	Offset int64  // bytes
+	Head   []byte // fingerprint of the first bytes
+}
+
+// Positions returns the positions saved last, one per file, by name.
+func (s *Store) Positions() (positions []Position, err error) {
+	err = s.query("read positions of", func(row *sql.Rows) error {
+		var p Position
+		var dev, inode int64
+		err := row.Scan(&p.File, &dev, &inode, &p.Offset, &p.Head)
+		p.Dev, p.Inode = uint64(dev), uint64(inode)
+		positions = append(positions, p)
+		return err
+	}, `SELECT file, dev, inode, offset, head FROM positions ORDER BY file`)
+	return positions, err
+}
+
+// SavePositions remembers these positions, all or none, and leaves those of other
+// files as they are. Each call waits for the disk: call it every few seconds, not
+// per block.
+func (s *Store) SavePositions(positions []Position, now time.Time) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	return s.write("write positions to", func(tx *sql.Tx) error {
+		put, err := tx.Prepare(`REPLACE INTO positions (file, dev, inode, offset, head, saved) VALUES (?, ?, ?, ?, ?, ?)`)
+		if err != nil {
+			return err
+		}
+		for _, p := range positions {
+			head := append([]byte{}, p.Head...) // nil would be NULL
+			// SQLite has no unsigned integers: the bits are kept, not the sign.
+			if _, err := put.Exec(p.File, int64(p.Dev), int64(p.Inode), p.Offset, head, nanos(now)); err != nil {
+				return fmt.Errorf("position in %s: %w", p.File, err)
+			}
+		}
+		return s.dropPositions(tx, now)
+	})
+}
+
+func (s *Store) dropPositions(tx *sql.Tx, now time.Time) error {
+	if _, err := tx.Exec(`DELETE FROM positions WHERE saved < ?`, nanos(now.Add(-keepPositions))); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`DELETE FROM positions WHERE file IN
+		(SELECT file FROM positions ORDER BY saved DESC LIMIT -1 OFFSET ?)`, s.limits.positions)
+	return err
+}

@@ -1,0 +1,160 @@
+// Package store keeps the ledger on disk: bans and the lines that led to them,
+// positions in the logs, and what operators changed. The warden writes bans and
+// reads them once at start; the daemon opens and trims it; jailctl is served
+// history from it. It must never decide who is banned, touch the firewall, or
+// stand between a decision and the kernel: a ledger that cannot be written costs
+// memory of a ban, never the ban.
+//
+// Text that came from a log is a BLOB, since log bytes are not UTF-8. Times are
+// nanoseconds since 1970 UTC.
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"pbxjail/jails"
+)
+
+var _ jails.Ledger = (*Store)(nil)
+
+// Store is an open ledger. Its methods may be called from any goroutine, one of
+// them works at a time, and their errors carry a hint (Hint() string).
+type Store struct {
+	db     *sql.DB
+	path   string
+	lock   *os.File
+	limits limits
+}
+
+// limits bound the file whatever an attacker makes us record: at most about
+// 60 MB of bans and 120 MB of lines.
+type limits struct {
+	bans      int64 // rows of bans; those still running are never dropped
+	withLines int64 // how many of the newest bans keep their lines
+	audit     int64 // rows of the audit
+	positions int64 // files whose position is kept
+}
+
+func defaultLimits() limits {
+	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096}
+}
+
+// Notes tell what Open found. The zero value: a sound ledger that was there.
+type Notes struct {
+	New   bool   // the ledger starts empty: adopt what the kernel holds
+	Aside string // where a damaged file was put; empty when there was none
+	Cause error  // what was wrong with it
+}
+
+// Open opens the ledger at path, and creates it and its folder when missing. A
+// damaged file is moved aside and an empty ledger takes its place; Notes tells
+// so. The caller must Close. One process at a time can have it open.
+func Open(path string, now time.Time) (*Store, Notes, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, Notes{}, fmt.Errorf("find ledger %s: %w", path, err)
+	}
+	s := &Store{path: path, limits: defaultLimits()}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, Notes{}, s.explain("create folder of", err)
+	}
+	if s.lock, err = lockFile(path + ".lock"); err != nil {
+		return nil, Notes{}, s.explain("lock", err)
+	}
+	notes, err := s.open()
+	if damaged(err) {
+		notes = Notes{New: true, Cause: err}
+		if notes.Aside, err = moveAside(path, now); err == nil {
+			_, err = s.open()
+		}
+	}
+	if err != nil {
+		s.lock.Close()
+		return nil, Notes{}, s.explain("open", err)
+	}
+	return s, notes, nil
+}
+
+// open connects, checks and migrates. On error nothing stays open.
+func (s *Store) open() (notes Notes, err error) {
+	if err := createFile(s.path); err != nil {
+		return Notes{}, err
+	}
+	// One connection, held exclusively. Writers exclude each other in SQLite
+	// anyway, and reads are rare and short. Exclusive, because then there is no
+	// -shm file, so a ledger on a full disk can still be read at start, and no
+	// forgotten sqlite3 shell can keep the -wal from being folded in until it
+	// fills the disk. Synchronous full: a power cut takes the kernel's sets too,
+	// so what we acknowledged must be on the disk; measured, that costs half a
+	// millisecond for each transaction.
+	dsn := url.URL{Scheme: "file", Path: s.path, RawQuery: "_pragma=locking_mode(exclusive)" +
+		"&_pragma=journal_size_limit(8388608)&_busy_timeout=2000&_foreign_keys=on&_synchronous=full&_txlock=immediate&_error_rc=1"}
+	connector, err := sqlite.NewConnector(dsn.String())
+	if err != nil {
+		return Notes{}, err
+	}
+	s.db = sql.OpenDB(connector)
+	s.db.SetMaxOpenConns(1)
+	if notes.New, err = s.prepare(); err != nil {
+		s.db.Close()
+	}
+	return notes, err
+}
+
+// createFile makes an empty file with our mode; SQLite gives -wal the same one.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o640)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return hinted{fmt.Errorf("%s is not a file", path), "remove it, or set another path for the ledger"}
+	}
+	return nil
+}
+
+// Close folds the -wal into the ledger and lets go of it.
+func (s *Store) Close() error {
+	err := s.db.Close()
+	return s.explain("close", errors.Join(err, s.lock.Close()))
+}
+
+// write runs do in one transaction: all of it is on disk, or none.
+func (s *Store) write(doing string, do func(tx *sql.Tx) error) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return s.explain(doing, err)
+	}
+	if err := do(tx); err != nil {
+		// SQLite may have rolled back by itself: then this has nothing to do.
+		_ = tx.Rollback()
+		return s.explain(doing, err)
+	}
+	return s.explain(doing, tx.Commit())
+}
+
+// query calls each with every row of an answer.
+func (s *Store) query(doing string, each func(row *sql.Rows) error, text string, args ...any) error {
+	rows, err := s.db.Query(text, args...)
+	if err != nil {
+		return s.explain(doing, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return s.explain(doing, err)
+		}
+	}
+	return s.explain(doing, rows.Err())
+}
