@@ -28,7 +28,8 @@ func mountSmall(t *testing.T) string {
 		skip("mount tmpfs: ", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		// Detached, so that a ledger a failed test left open leaves no mount behind.
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
