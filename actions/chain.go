@@ -1,0 +1,190 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+)
+
+// lockWait is how many seconds an iptables command waits for the xtables lock.
+// go-iptables by itself waits for ever.
+const lockWait = 5
+
+// chain is our chain in one table of one family, and the jump that leads to it.
+// The enforcer that owns it serialises the calls.
+type chain struct {
+	ipt                 *iptables.IPTables
+	name, table, parent string
+}
+
+func newChain(proto iptables.Protocol, o Options) (*chain, error) {
+	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(lockWait))
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, &hinted{err, "install it: apt-get install iptables"}
+	} else if err != nil {
+		return nil, err
+	}
+	c := &chain{ipt: ipt, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	if o.Hook == "filter" {
+		c.table, c.parent = "filter", "INPUT"
+	}
+	return c, nil
+}
+
+// xtRule is one rule of a chain: its arguments from -A on, and its counters.
+type xtRule struct {
+	args           []string
+	packets, bytes uint64
+}
+
+// parseXtRule reads what iptables -v -S prints. The counters stand before the
+// target, or at the end after older versions of iptables-nft. Whatever it cannot
+// read stays in args, so that a foreign rule is never in the way.
+func parseXtRule(line string) xtRule {
+	args := strings.Fields(line)
+	for i := range max(len(args)-2, 0) {
+		packets, bad := strconv.ParseUint(args[i+1], 10, 64)
+		bytes, bad2 := strconv.ParseUint(args[i+2], 10, 64)
+		if args[i] == "-c" && bad == nil && bad2 == nil {
+			return xtRule{slices.Delete(args, i, i+3), packets, bytes}
+		}
+	}
+	return xtRule{args: args}
+}
+
+// rules are the rules of a chain of our table, in order, and whether there is such a chain.
+func (c *chain) rules(name string) (rules []xtRule, exists bool, err error) {
+	lines, err := c.ipt.ListWithCounters(c.table, name)
+	// 1 is "no such chain" in words that differ from version to version
+	// (iptables(8) DIAGNOSTICS); a true trouble comes back when the chain is made.
+	if e, ok := errors.AsType[*iptables.Error](err); ok && e.ExitStatus() == 1 {
+		return nil, false, nil
+	} else if err != nil {
+		return nil, false, c.explain("list chain "+name, err)
+	}
+	for _, line := range lines {
+		if strings.HasPrefix(line, "-A ") {
+			rules = append(rules, parseXtRule(line))
+		}
+	}
+	return rules, true, nil
+}
+
+// ensure makes the chain if it is missing, and returns the rules in it.
+func (c *chain) ensure() ([]xtRule, error) {
+	rules, exists, err := c.rules(c.name)
+	if err == nil && !exists {
+		err = c.explain("make chain "+c.name, c.ipt.NewChain(c.table, c.name))
+	}
+	return rules, err
+}
+
+// ensureOnly makes the chain, which holds these rules, hold this one and no
+// other. The new one goes in before the old ones go, so that no packet slips
+// through a repair.
+func (c *chain) ensureOnly(rules []xtRule, spec ...string) error {
+	there, err := c.ipt.Exists(c.table, c.name, spec...)
+	if err != nil {
+		return c.explain("check chain "+c.name, err)
+	}
+	if there && len(rules) == 1 {
+		return nil
+	}
+	if err := c.ipt.Insert(c.table, c.name, 1, spec...); err != nil {
+		return c.explain("add rule to chain "+c.name, err)
+	}
+	for id := len(rules) + 1; id > 1; id-- {
+		if err := c.deleteAt(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *chain) deleteAt(id int) error {
+	return c.explain("clean chain "+c.name, c.ipt.DeleteById(c.table, c.name, id))
+}
+
+// hook makes exactly one jump to the chain. One that is there stays where it
+// is: moving it up again and again is how two firewalls fight. note says if
+// others come before it.
+func (c *chain) hook() (note string, err error) {
+	at, err := c.jumps()
+	if err != nil {
+		return "", err
+	}
+	if len(at) == 0 {
+		return "", c.explain("hook chain "+c.name, c.ipt.Insert(c.table, c.parent, 1, "-j", c.name))
+	}
+	// By content, not by number: numbers shift when somebody else edits the
+	// chain meanwhile, and then a rule of his would go.
+	for range len(at) - 1 {
+		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
+			return "", c.explain("unhook chain "+c.name, err)
+		}
+	}
+	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
+		note = fmt.Sprintf("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
+			c.name, last, c.table, c.parent)
+	}
+	return note, nil
+}
+
+// jumps are the positions of our jump, from 1. A jump with conditions is
+// somebody else's rule.
+func (c *chain) jumps() (at []int, err error) {
+	rules, _, err := c.rules(c.parent)
+	for i, rule := range rules {
+		if slices.Equal(rule.args, []string{"-A", c.parent, "-j", c.name}) {
+			at = append(at, i+1)
+		}
+	}
+	return at, err
+}
+
+// remove takes the jumps and the chain out. Nothing there is no error.
+func (c *chain) remove() error {
+	at, err := c.jumps()
+	if err != nil {
+		return err
+	}
+	for range at {
+		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
+			return c.explain("unhook chain "+c.name, err)
+		}
+	}
+	return c.explain("remove chain "+c.name, c.ipt.ClearAndDeleteChain(c.table, c.name))
+}
+
+const lockText = "xtables lock"
+
+// hints are found by what iptables prints, in both its variants.
+var hints = []struct{ text, hint string }{
+	{lockText, "another program holds /run/xtables.lock: find it with fuser -v /run/xtables.lock"},
+	{"Permission denied", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
+	{"Operation not permitted", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
+	{"Table does not exist", "load the table (modprobe iptable_raw ip6table_raw), or set the hook to filter"},
+	{"match `set'", "install the set match (modprobe xt_set), or use plain iptables rules"},
+	{"Too many links", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},
+	{"resource busy", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},
+}
+
+// explain adds what was being done, and a hint where we know one.
+func (c *chain) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	err = fmt.Errorf("%s in table %s: %s", doing, c.table, text)
+	for _, h := range hints {
+		if strings.Contains(text, h.text) {
+			return &hinted{err, h.hint}
+		}
+	}
+	return err
+}
