@@ -1,0 +1,86 @@
+package actions
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// observe drops nothing: it remembers what would be banned, so that the rest of
+// the house works as if it were. Members do not outlive the process.
+type observe struct {
+	mu    sync.Mutex                 // guards until
+	until map[netip.Prefix]time.Time // zero: for ever
+	max   int
+}
+
+func newObserve(o Options) *observe {
+	return &observe{until: make(map[netip.Prefix]time.Time), max: int(o.MaxElem)}
+}
+
+func (e *observe) Name() string             { return "observe, nothing is dropped" }
+func (e *observe) Setup() ([]string, error) { return nil, nil }
+func (e *observe) Close() error             { return nil }
+
+func (e *observe) Ban(p netip.Prefix, d time.Duration) error {
+	p, left, err := order(p, d)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if _, there := e.until[p]; !there && len(e.until) >= e.max {
+		if e.expire(now); len(e.until) >= e.max {
+			return fmt.Errorf("ban %s: %w", p, full(fmt.Sprintf("list of %d observed bans", e.max)))
+		}
+	}
+	e.until[p] = time.Time{}
+	if left > 0 {
+		e.until[p] = now.Add(time.Duration(left) * time.Second)
+	}
+	return nil
+}
+
+func (e *observe) Unban(p netip.Prefix) error {
+	p, err := member(p)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.until, p)
+	return nil
+}
+
+func (e *observe) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	e.expire(now)
+	for p, until := range e.until {
+		var left time.Duration
+		if !until.IsZero() {
+			left = until.Sub(now)
+		}
+		yield(p, left, 0, 0)
+	}
+	return nil
+}
+
+// expire forgets what is over; the caller holds mu.
+func (e *observe) expire(now time.Time) {
+	for p, until := range e.until {
+		if !until.IsZero() && !until.After(now) {
+			delete(e.until, p)
+		}
+	}
+}
+
+func (e *observe) Teardown() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.until)
+	return nil
+}

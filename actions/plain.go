@@ -1,0 +1,218 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-iptables/iptables"
+)
+
+// plainMax bounds plain rules: every packet is compared with each of them.
+const plainMax = 4096
+
+// untilMark starts the comment of a rule: when it ends, in seconds since 1970,
+// or 0. The rule itself is the only place that knows, so a restart and a look
+// with iptables -S read the same.
+const untilMark = "pbxjail-until-"
+
+// plain holds each ban in a rule of its own, where the kernel has no ipset. The
+// kernel does not end them: it is an Expirer. A change starts iptables two or
+// three times, some 10 ms.
+type plain struct {
+	mu    sync.Mutex // serialises everything
+	sides *sides
+}
+
+// plainRule is one ban as the chain holds it.
+type plainRule struct {
+	prefix         netip.Prefix
+	until          int64 // Unix time; 0 is for ever
+	packets, bytes uint64
+}
+
+func newPlain(o Options) (*plain, error) {
+	o.MaxElem = min(o.MaxElem, plainMax)
+	sides, err := newSides(o)
+	if err != nil {
+		return nil, err
+	}
+	return &plain{sides: sides}, nil
+}
+
+func (e *plain) Name() string { return e.sides.name("plain iptables rules") }
+func (e *plain) Close() error { return nil }
+
+func (e *plain) Setup() (degraded []string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sides.setup(func(s *side) ([]string, error) {
+		if _, err := s.chain.ensure(); err != nil {
+			return nil, err
+		}
+		_, err := tidy(s.chain, time.Now())
+		return nil, err
+	})
+}
+
+// tidy removes what is over, what is not a ban, and of two rules for one prefix
+// the second: Ban puts the new one first. It returns the rest.
+func tidy(c *chain, now time.Time) (map[netip.Prefix]plainRule, error) {
+	rules, exists, err := c.rules(c.name)
+	if err == nil && !exists {
+		err = &hinted{fmt.Errorf("chain %s is gone from table %s", c.name, c.table), "reload or restart pbxjail, which makes it again"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	live := make(map[netip.Prefix]plainRule)
+	var gone []int
+	for i, rule := range rules {
+		r, ok := parseRule(rule)
+		_, twice := live[r.prefix]
+		if !ok || twice || r.until != 0 && r.until <= now.Unix() {
+			gone = append(gone, i+1)
+		} else {
+			live[r.prefix] = r
+		}
+	}
+	for _, id := range slices.Backward(gone) {
+		if err := c.deleteAt(id); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// spec is the rule as iptables takes it, save the chain.
+func (r plainRule) spec() []string {
+	return []string{"-s", r.prefix.String(), "-m", "comment", "--comment", untilMark + strconv.FormatInt(r.until, 10), "-j", "DROP"}
+}
+
+// parseRule makes a ban of a rule. Only rules as spec makes them are bans; one
+// with a further condition is not ours to count as one.
+func parseRule(x xtRule) (r plainRule, ok bool) {
+	if len(x.args) != 10 {
+		return r, false
+	}
+	p, err := netip.ParsePrefix(x.args[3])
+	if err != nil {
+		return r, false
+	}
+	until, marked := strings.CutPrefix(strings.Trim(x.args[7], `"`), untilMark)
+	r = plainRule{prefix: p, packets: x.packets, bytes: x.bytes}
+	if r.until, err = strconv.ParseInt(until, 10, 64); err != nil || !marked || r.until < 0 {
+		return r, false
+	}
+	x.args[7] = untilMark + until
+	masked, err := member(p)
+	return r, err == nil && masked == p && slices.Equal(x.args[2:], r.spec())
+}
+
+func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
+	p, left, err := order(p, d)
+	if err != nil {
+		return err
+	}
+	return e.change(p, "ban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error {
+		r, old := plainRule{prefix: p}, live[p]
+		if left > 0 {
+			r.until = now.Add(time.Second-1).Unix() + int64(left)
+		}
+		if !old.prefix.IsValid() && len(live) >= int(e.sides.options.MaxElem) {
+			return full(fmt.Sprintf("chain %s with %d rules", c.name, len(live)))
+		}
+		if old.prefix.IsValid() && old.until == r.until {
+			return nil
+		}
+		// First in, since who attacks now sends most; and before the old one goes, so that nothing slips through.
+		if err := c.ipt.Insert(c.table, c.name, 1, r.spec()...); err != nil || !old.prefix.IsValid() {
+			return c.explain("add rule to chain "+c.name, err)
+		}
+		return deleteRule(c, old)
+	})
+}
+
+func (e *plain) Unban(p netip.Prefix) error {
+	p, err := member(p)
+	if err != nil {
+		return err
+	}
+	return e.change(p, "unban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, _ time.Time) error {
+		if old, banned := live[p]; banned {
+			return deleteRule(c, old)
+		}
+		return nil
+	})
+}
+
+func deleteRule(c *chain, r plainRule) error {
+	err := c.ipt.Delete(c.table, c.name, r.spec()...)
+	if gone, ok := errors.AsType[*iptables.Error](err); ok && gone.IsNotExist() {
+		return nil
+	}
+	return c.explain("delete rule of chain "+c.name, err)
+}
+
+func (e *plain) change(p netip.Prefix, doing string, do func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s, err := e.sides.of(p)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	now := time.Now()
+	live, err := tidy(s.chain, now)
+	if err == nil {
+		err = do(s.chain, live, now)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+func (e *plain) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+	now := time.Now()
+	live, err := e.expire(now)
+	for _, r := range live {
+		var left time.Duration
+		if r.until != 0 {
+			left = time.Unix(r.until, 0).Sub(now)
+		}
+		yield(r.prefix, left, r.packets, r.bytes)
+	}
+	return err
+}
+
+// Expire implements Expirer.
+func (e *plain) Expire(now time.Time) error {
+	_, err := e.expire(now)
+	return err
+}
+
+// expire takes out the bans that are over and returns the others.
+func (e *plain) expire(now time.Time) (live []plainRule, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sides.up() {
+		rules, err := tidy(s.chain, now)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.label, err)
+		}
+		live = slices.AppendSeq(live, maps.Values(rules))
+	}
+	return live, nil
+}
+
+func (e *plain) Teardown() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sides.teardown()
+}
