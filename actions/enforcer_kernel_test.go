@@ -1,0 +1,340 @@
+package actions
+
+import (
+	"errors"
+	"maps"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+)
+
+// needKernel skips where there is no root or no program; with PBXJAIL_KERNEL=1 that fails.
+func needKernel(t testing.TB) {
+	t.Helper()
+	missing := ""
+	if os.Geteuid() != 0 {
+		missing = "root"
+	}
+	for _, tool := range []string{"iptables", "ip6tables", "iptables-save", "ip6tables-save", "ipset", "iptables-restore"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing = tool
+		}
+	}
+	if missing == "" {
+		return
+	}
+	if os.Getenv("PBXJAIL_KERNEL") == "1" {
+		t.Fatalf("kernel tests need %s", missing)
+	}
+	t.Skipf("kernel tests need %s", missing)
+}
+
+// inNamespace moves the test's thread into a network namespace of its own. The
+// thread stays locked, so it and the namespace end with the test's goroutine.
+func inNamespace(t testing.TB) netns.NsHandle {
+	t.Helper()
+	needKernel(t)
+	runtime.LockOSThread()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// withTools makes `iptables` and its relatives the ones of a variant ("nft",
+// "legacy"). The legacy lock is our own, so that tests beside this one never
+// wait for it.
+func withTools(t testing.TB, variant string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ipset"} {
+		source := tool
+		if family, ok := strings.CutPrefix(tool, "ip6tables"); ok {
+			source = "ip6tables-" + variant + family
+		} else if family, ok := strings.CutPrefix(tool, "iptables"); ok {
+			source = "iptables-" + variant + family
+		}
+		path, err := exec.LookPath(source)
+		if err != nil {
+			if os.Getenv("PBXJAIL_KERNEL") == "1" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	t.Setenv("XTABLES_LOCKFILE", filepath.Join(dir, "xtables.lock"))
+}
+
+// tool runs a program and returns what it printed.
+func tool(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// firewall is all rules and sets of the namespace, without dates and counters.
+func firewall(t testing.TB) string {
+	t.Helper()
+	var kept []string
+	for _, text := range []string{tool(t, "iptables-save"), tool(t, "ip6tables-save"), tool(t, "ipset", "save")} {
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			if strings.HasPrefix(line, ":") {
+				line, _, _ = strings.Cut(line, "[")
+				line += "\n"
+			}
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// eventually polls until done is true, at most 20 s.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+	}
+}
+
+func hintOf(err error) string {
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return h.Hint()
+	}
+	return ""
+}
+
+// wantError checks that err says text and carries a hint.
+func wantError(t testing.TB, err error, text string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Fatalf("got error %v, want one with %q", err, text)
+	}
+	if hintOf(err) == "" {
+		t.Errorf("error without a hint: %v", err)
+	}
+}
+
+func mustOpen(t testing.TB, kind string, o Options) Enforcer {
+	t.Helper()
+	e, _, err := Open(kind, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func mustSetup(t testing.TB, e Enforcer) []string {
+	t.Helper()
+	degraded, err := e.Setup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return degraded
+}
+
+func mustBan(t testing.TB, e Enforcer, p string, d time.Duration) {
+	t.Helper()
+	if err := e.Ban(netip.MustParsePrefix(p), d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type banned struct {
+	left           time.Duration
+	packets, bytes uint64
+}
+
+// bans is what Each gives.
+func bans(t testing.TB, e Enforcer) map[string]banned {
+	t.Helper()
+	got := make(map[string]banned)
+	err := e.Each(func(p netip.Prefix, left time.Duration, packets, bytes uint64) {
+		if _, twice := got[p.String()]; twice {
+			t.Errorf("Each gave %s twice", p)
+		}
+		got[p.String()] = banned{left, packets, bytes}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func wantBans(t testing.TB, e Enforcer, want ...string) {
+	t.Helper()
+	got := slices.Sorted(maps.Keys(bans(t, e)))
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("got bans %v, want %v", got, want)
+	}
+}
+
+// TestEnforcers holds every kind to the contract, on the real kernel.
+func TestEnforcers(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		for _, kind := range []string{"ipset", "iptables"} {
+			for _, hook := range []string{"raw", "filter"} {
+				t.Run(kind+"/"+variant+"/"+hook, func(t *testing.T) {
+					needKernel(t)
+					withTools(t, variant)
+					open := func(t testing.TB, o Options) Enforcer {
+						o.Hook = hook
+						return mustOpen(t, kind, o)
+					}
+					if hook == "raw" { // nothing in there knows the hook
+						testEnforcer(t, open)
+					}
+					testOwnership(t, open, hook)
+					testPackets(t, open)
+				})
+			}
+		}
+	}
+	t.Run("observe", func(t *testing.T) {
+		testEnforcer(t, func(t testing.TB, o Options) Enforcer { return mustOpen(t, "observe", o) })
+	})
+}
+
+// testEnforcer is the contract of all kinds. open is called inside a namespace
+// and gives an enforcer that is not set up.
+func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
+	run := func(name string, test func(t *testing.T, e Enforcer)) {
+		t.Run(name, func(t *testing.T) {
+			if _, fake := open(t, Options{}).(*observe); !fake {
+				inNamespace(t)
+			}
+			e := open(t, Options{})
+			mustSetup(t, e)
+			test(t, e)
+		})
+	}
+	run("ban masks and unmaps", func(t *testing.T, e Enforcer) {
+		for _, p := range []string{"192.0.2.1/32", "198.51.100.77/24", "::ffff:203.0.113.9/128", "2001:db8::1/128", "2001:db8:1::5/64", "128.0.0.1/1"} {
+			mustBan(t, e, p, time.Hour)
+		}
+		wantBans(t, e, "192.0.2.1/32", "198.51.100.0/24", "203.0.113.9/32", "2001:db8::1/128", "2001:db8:1::/64", "128.0.0.0/1")
+	})
+	run("everybody is refused", func(t *testing.T, e Enforcer) {
+		for _, p := range []string{"0.0.0.0/0", "::/0", "203.0.113.1/0", "::ffff:0.0.0.0/96", "::ffff:0.0.0.0/90"} {
+			wantError(t, e.Ban(netip.MustParsePrefix(p), time.Hour), "everybody")
+		}
+		if err := e.Ban(netip.Prefix{}, time.Hour); err == nil {
+			t.Error("the zero prefix was banned")
+		}
+		wantBans(t, e)
+	})
+	run("bantimes", func(t *testing.T, e Enforcer) {
+		for p, d := range map[string]time.Duration{
+			"192.0.2.1/32": 0, "192.0.2.2/32": time.Hour, "192.0.2.3/32": 100 * 365 * 24 * time.Hour, "2001:db8::1/128": 90 * time.Minute} {
+			mustBan(t, e, p, d)
+			got := bans(t, e)[p].left
+			if want := min(d, MaxTimeout); got > want+time.Second || want > 0 && got < want-time.Minute {
+				t.Errorf("%s: got %s left, want about %s", p, got, want)
+			}
+		}
+		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), -time.Second); err == nil {
+			t.Error("a negative bantime was taken")
+		}
+	})
+	run("a ban replaces", func(t *testing.T, e Enforcer) {
+		for _, d := range []time.Duration{time.Hour, 48 * time.Hour, time.Minute, 0, time.Minute} {
+			mustBan(t, e, "192.0.2.1/32", d)
+			wantBans(t, e, "192.0.2.1/32")
+			if got := bans(t, e)["192.0.2.1/32"].left; got > d+time.Second || got < d-30*time.Second {
+				t.Errorf("got %s left, want about %s", got, d)
+			}
+		}
+	})
+	run("unban", func(t *testing.T, e Enforcer) {
+		mustBan(t, e, "192.0.2.1/32", time.Hour)
+		mustBan(t, e, "192.0.2.0/24", time.Hour)
+		mustBan(t, e, "2001:db8::1/128", 0)
+		for _, p := range []string{"192.0.2.1/32", "::ffff:192.0.2.1/128", "203.0.113.1/32", "2001:db8::1/128"} {
+			if err := e.Unban(netip.MustParsePrefix(p)); err != nil {
+				t.Errorf("unban %s: %v", p, err)
+			}
+		}
+		wantBans(t, e, "192.0.2.0/24")
+	})
+	run("a ban ends by itself", func(t *testing.T, e Enforcer) {
+		mustBan(t, e, "192.0.2.1/32", time.Millisecond)
+		mustBan(t, e, "2001:db8::1/128", 1500*time.Millisecond)
+		mustBan(t, e, "192.0.2.2/32", time.Hour)
+		start := time.Now()
+		eventually(t, "both bans end", func() bool { return len(bans(t, e)) == 1 })
+		if took := time.Since(start); took < time.Second {
+			t.Errorf("got an end after %s, want at least 1.5 s rounded up", took)
+		}
+		wantBans(t, e, "192.0.2.2/32")
+	})
+	run("set up twice, tear down twice", func(t *testing.T, e Enforcer) {
+		mustBan(t, e, "192.0.2.1/32", time.Hour)
+		if degraded := mustSetup(t, e); len(degraded) > 0 {
+			t.Errorf("got degraded %v, want none", degraded)
+		}
+		wantBans(t, e, "192.0.2.1/32")
+		for range 2 {
+			if err := e.Teardown(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustSetup(t, e)
+		wantBans(t, e)
+	})
+	run("from many goroutines", func(t *testing.T, e Enforcer) {
+		if _, slow := e.(*plain); slow {
+			// its programs would start in the namespace of other threads
+			t.Skip("plain rules need the test's thread")
+		}
+		done := make(chan error)
+		for i := range 8 {
+			go func() {
+				var errs []error
+				for j := range 50 {
+					p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), byte(j), 1}), 32)
+					errs = append(errs, e.Ban(p, time.Hour), e.Each(func(netip.Prefix, time.Duration, uint64, uint64) {}))
+					if j%2 == 0 {
+						errs = append(errs, e.Unban(p))
+					}
+				}
+				done <- errors.Join(errs...)
+			}()
+		}
+		for range 8 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if got, want := len(bans(t, e)), 8*25; got != want {
+			t.Errorf("got %d bans, want %d", got, want)
+		}
+	})
+}
