@@ -1,0 +1,315 @@
+package watcher
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+const (
+	maxOlder      = 4 // inodes rotated away from one path that are kept open
+	chunksPerTurn = 4 // read from one file before the others have their turn
+)
+
+// follower is one path and everything it named that may still hold lines.
+type follower struct {
+	path   string
+	folder string // the nearest that exists, watched for events
+	glob   bool   // found by a glob: dropped when it is gone
+	begin  bool   // not looked at yet: what is there may be skipped or resumed
+	known  bool   // a position is remembered, so nothing is skipped
+
+	// gens are the open inodes, oldest first. named is the last of them while the
+	// path names it, nil while the path names nothing that can be read.
+	gens  []*generation
+	named *generation
+	pipe  *pipe
+
+	looked   time.Time // when stat was last asked
+	gone     time.Time // since when the path names nothing; zero: it does
+	lastLine time.Time
+	size     int64
+	problem  error
+
+	queued, look bool // waits for a turn; stat is to be asked before
+}
+
+// position is where the newest inode stands, and the older ones.
+func (f *follower) position() Position {
+	last := len(f.gens) - 1
+	p := f.gens[last].place(f.path)
+	for _, g := range f.gens[:last] {
+		p.Older = append(p.Older, g.place(f.path))
+	}
+	return p
+}
+
+// waiting reports whether what happens beside the path concerns it.
+func (f *follower) waiting() bool {
+	return f.pipe == nil && (f.named == nil || len(f.gens) > 1)
+}
+
+// check asks what the path names now. Events only bring us here sooner.
+func (l *loop) check(f *follower, now time.Time) error {
+	first := f.begin && f.looked.IsZero()
+	info, err := os.Stat(f.path)
+	if !missing(err) {
+		f.gone = time.Time{}
+	}
+	switch {
+	case missing(err):
+		l.leave(f, now)
+		l.checkMissing(f, first, now)
+		err = nil
+	case err != nil:
+		l.leave(f, now)
+		l.complain(f, problemOf(err))
+		err = nil
+	case info.Mode().IsRegular():
+		err = l.checkFile(f, info, now)
+	case info.Mode()&fs.ModeNamedPipe != 0:
+		l.leave(f, now)
+		l.checkPipe(f, identityOf(info))
+	default:
+		l.leave(f, now)
+		l.complain(f, problemKind(f.path, info.Mode()))
+	}
+	f.looked, f.begin = now, false
+	if err != nil {
+		return err
+	}
+	return l.retire(f, now)
+}
+
+// leave notes that the path no longer names the inode it named.
+func (l *loop) leave(f *follower, now time.Time) {
+	if f.named != nil {
+		f.named.since = now
+		f.named = nil
+		l.stale = true
+	}
+}
+
+// checkMissing is check for a path that names nothing.
+func (l *loop) checkMissing(f *follower, first bool, now time.Time) {
+	if f.gone.IsZero() {
+		f.gone = now
+		l.stale = true
+	}
+	if l.wake.fs != nil && nearest(filepath.Dir(f.path)) != f.folder {
+		l.stale = true
+	}
+	// A rotation leaves the path empty for a moment. That is no problem yet.
+	if first || now.Sub(f.gone) > 10*time.Second {
+		l.complain(f, problemMissing(f.path))
+	}
+}
+
+// checkFile is check for a path that names a regular file.
+func (l *loop) checkFile(f *follower, info fs.FileInfo, now time.Time) error {
+	id := identityOf(info)
+	f.size = info.Size()
+	if f.named != nil && f.named.id == id {
+		return nil
+	}
+	l.leave(f, now)
+	l.stopPipe(f)
+	if other := l.holder(id); other != nil && other != f {
+		// A glob or a second pattern found what another follower is still reading.
+		if other.named != nil && other.named.id == id {
+			l.complain(f, problemSame(f.path, other.path))
+		}
+		return nil
+	}
+	i := slices.IndexFunc(f.gens, func(g *generation) bool { return g.id == id })
+	if i >= 0 { // moved away and back
+		f.named = f.gens[i]
+		f.gens = append(slices.Delete(f.gens, i, i+1), f.named)
+	} else if err := l.openNamed(f, now); err != nil {
+		l.complain(f, problemOf(err))
+		return nil
+	}
+	for _, g := range f.gens {
+		g.since = now
+	}
+	l.stale = true
+	l.complain(f, nil)
+	if f.begin && !f.known {
+		// So that the place is remembered though no line comes before a restart.
+		return l.hand(f, nil, false, false, now)
+	}
+	return nil
+}
+
+// openNamed opens what the path names as its newest generation.
+func (l *loop) openNamed(f *follower, now time.Time) error {
+	g, size, err := open(f.path)
+	if err != nil {
+		return err
+	}
+	p, ok := l.places.take(g.id)
+	switch {
+	case ok && p.fits(g.file, size):
+		err = g.seek(p.Offset)
+		g.old = size
+	case f.begin && !f.known:
+		err = g.seekEnd(size)
+	case f.begin || f.problem != nil || f.modified(g).Before(f.looked):
+		// Read from its first byte, but not written under our eyes.
+		g.old = size
+	}
+	if ok && !p.fits(g.file, size) {
+		l.places.keep(p) // copytruncate: its rest may be in a copy
+	}
+	if err != nil {
+		g.file.Close()
+		return err
+	}
+	g.since = now
+	f.named, f.size = g, size
+	f.gens = append(f.gens, g)
+	return nil
+}
+
+func (f *follower) modified(g *generation) time.Time {
+	info, err := g.file.Stat()
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// recover opens what a remembered position speaks of when nobody was found to
+// stand there: it was rotated while nobody looked.
+func (l *loop) recover(f *follower, p Position) {
+	p, ok := l.places.at[p.identity()]
+	if !ok {
+		return
+	}
+	g := findRotated(f.path, p)
+	if g == nil {
+		return
+	}
+	l.places.take(p.identity())
+	at := len(f.gens)
+	if f.named != nil {
+		at--
+	}
+	f.gens = slices.Insert(f.gens, at, g)
+}
+
+// turn reads what f holds, the oldest inode first, and reports whether there is
+// more than its share.
+func (l *loop) turn(f *follower, now time.Time) (more bool, err error) {
+	for i := 0; i < len(f.gens); {
+		end, err := l.drain(f, f.gens[i], now)
+		switch {
+		case err != nil:
+			return false, err
+		case end == hasMore:
+			return true, nil
+		case end == rewritten:
+			l.rewind(f, i)
+		default:
+			i++
+		}
+	}
+	return false, nil
+}
+
+// drain reads g to its end, or its share of a turn.
+func (l *loop) drain(f *follower, g *generation, now time.Time) (outcome, error) {
+	for range chunksPerTurn {
+		end, problem, err := l.read(f, g, now)
+		if g == f.named || problem != nil {
+			l.complain(f, problemOf(problem))
+		}
+		if err != nil || end != hasMore {
+			return end, err
+		}
+	}
+	return hasMore, nil
+}
+
+// rewind makes the ith inode start again after a truncation, behind the copy
+// that was made of it.
+func (l *loop) rewind(f *follower, i int) {
+	g := f.gens[i]
+	if g.copy {
+		f.gens = slices.Delete(f.gens, i, i+1)
+		g.file.Close()
+		return
+	}
+	lost := findCopy(f.path, g)
+	var old int64
+	if info, err := g.file.Stat(); err == nil && info.Size() >= g.offset {
+		old = info.Size()
+	}
+	g.restart(old)
+	if lost != nil {
+		f.gens = slices.Insert(f.gens, i, lost)
+	}
+}
+
+// retire closes inodes that the path no longer names and that nobody writes to.
+func (l *loop) retire(f *follower, now time.Time) error {
+	for i := 0; i < len(f.gens); {
+		g := f.gens[i]
+		quiet := now.Sub(g.since) > l.quiet
+		switch {
+		case g == f.named:
+			return nil
+		case g.copy, len(f.gens) > maxOlder+1:
+		// While nothing took its place the writer may still hold it, however long
+		// it says nothing: a file that was deleted is the log until it is reopened.
+		case f.named == nil && (!f.glob || !quiet), !quiet:
+			i++
+			continue
+		}
+		if err := l.finish(f, i, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish reads the ith inode to its end and closes it.
+func (l *loop) finish(f *follower, i int, now time.Time) error {
+	g := f.gens[i]
+	for {
+		end, problem, err := l.read(f, g, now)
+		if err != nil {
+			return err
+		}
+		if problem != nil || end != hasMore {
+			break
+		}
+	}
+	if err := l.handRest(f, g, now); err != nil {
+		return err
+	}
+	if !g.copy {
+		l.places.keep(g.place(f.path))
+	}
+	f.gens = slices.Delete(f.gens, i, i+1)
+	g.file.Close()
+	return nil
+}
+
+// complain tells of a problem, or of its end, once.
+func (l *loop) complain(f *follower, problem error) {
+	if same(f.problem, problem) {
+		return
+	}
+	f.problem = problem
+	l.w.opts.Notify(f.path, problem)
+}
+
+func same(a, b error) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Error() == b.Error()
+}

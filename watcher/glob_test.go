@@ -1,0 +1,165 @@
+package watcher
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// followed lists the names of what is followed.
+func (r *watching) followed() (names []string) {
+	for _, s := range r.Files() {
+		names = append(names, filepath.Base(s.File))
+	}
+	return names
+}
+
+func TestGlob(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		put(t, filepath.Join(dir, "security"), "before\n")
+		put(t, filepath.Join(dir, "other"), "before\n")
+		r := watch(t, Options{Patterns: []string{filepath.Join(dir, "security*")}}, mode)
+		r.until("the file is followed", func() bool { return len(r.Files()) == 1 })
+		put(t, filepath.Join(dir, "security"), "1\n")
+		r.want("1")
+		put(t, filepath.Join(dir, "security_log"), "2\n")
+		put(t, filepath.Join(dir, "other"), "not this\n")
+		r.want("1", "2")
+		if got, want := r.followed(), []string{"security", "security_log"}; !slices.Equal(got, want) {
+			t.Errorf("followed: got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestGlobMatchesNothingYet(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		folder := filepath.Join(dir, "log", "asterisk")
+		r := watch(t, Options{Patterns: []string{filepath.Join(folder, "*.log")}}, mode)
+		r.until("it is told", func() bool { return len(r.told()) == 1 })
+		must(t, os.MkdirAll(folder, 0o755))
+		put(t, filepath.Join(folder, "full.log"), "1\n")
+		r.want("1")
+		if got := r.told(); len(got) != 2 || got[1] != "*.log: <nil>" {
+			t.Errorf("told: got %q, want a problem and its end", got)
+		}
+	})
+}
+
+// TestGlobRotation: the pattern matches what the rotation makes as well. None of
+// it is read twice.
+func TestGlobRotation(t *testing.T) {
+	for name, rotate := range map[string]func(t *testing.T, path string){
+		"rename": func(t *testing.T, path string) { must(t, os.Rename(path, path+".1")) },
+		"date":   func(t *testing.T, path string) { must(t, os.Rename(path, path+"-20260102")) },
+		"copytruncate": func(t *testing.T, path string) {
+			copyTo(t, path, path+".1")
+			must(t, os.Truncate(path, 0))
+		},
+		"compressed": func(t *testing.T, path string) {
+			copyTo(t, path, path+"-20260102.gz")
+			must(t, os.Remove(path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+				path := filepath.Join(dir, "security")
+				put(t, path, "before\n")
+				r := watch(t, Options{Patterns: []string{path + "*"}}, mode)
+				r.until("it is followed", func() bool { return len(r.Files()) == 1 })
+				put(t, path, "1\n")
+				r.want("1")
+				rotate(t, path)
+				put(t, path, "2\n")
+				r.want("1", "2")
+				put(t, path, "3\n")
+				r.want("1", "2", "3")
+				if got, want := r.followed(), []string{"security"}; !slices.Equal(got, want) {
+					t.Errorf("followed: got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestRotatedFrom(t *testing.T) {
+	for name, want := range map[string]string{
+		"full.1": "full", "full.0": "full", "full.12": "full", "full-20260102": "full", "full-20260102-1700000000": "full",
+		"full.1700000000": "full", "full-2026-01-02": "full", "full-2026-01-02T03:04:05": "full", "full.old": "full",
+		"full-20260102.log": "full.log full", "full.log.1": "full.log", "full.1.log": "full.log full",
+		"full": "", "full-2x": "", "full_debug": "", "full.log": "", "1": "", ".1": "", "queue_log": "", "20260102": "",
+	} {
+		if got := strings.Join(rotatedFrom(name), " "); got != want {
+			t.Errorf("rotatedFrom(%q): got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestDatedFiles: files named by date without one to be rotated from are logs.
+func TestDatedFiles(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		put(t, filepath.Join(dir, "full-20260101"), "before\n")
+		r := watch(t, Options{Patterns: []string{filepath.Join(dir, "full*")}}, mode)
+		r.until("it is followed", func() bool { return len(r.Files()) == 1 })
+		put(t, filepath.Join(dir, "full-20260101"), "1\n")
+		r.want("1")
+		put(t, filepath.Join(dir, "full-20260102"), "2\n")
+		r.want("1", "2")
+	})
+}
+
+// TestGlobDrops: a file that a glob found and that is gone is not followed for ever.
+func TestGlobDrops(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	put(t, path, "")
+	r := watch(t, Options{Patterns: []string{filepath.Join(filepath.Dir(path), "*.log")}}, func(w *Watcher) {
+		modes["tick"](w)
+		w.quiet = 0
+	})
+	r.until("it is followed", func() bool { return len(r.Files()) == 1 })
+	put(t, path, "1\nno newline")
+	must(t, os.Remove(path))
+	r.until("it is dropped", func() bool { return len(r.Files()) == 0 })
+	r.want("1")
+	if got := r.cuts(); !slices.Equal(got, []string{"no newline\n"}) {
+		t.Errorf("cut: got %q, want the line that was never ended", got)
+	}
+	put(t, path, "2\n")
+	r.want("1", "2")
+}
+
+func TestBadPattern(t *testing.T) {
+	r := watch(t, Options{Patterns: []string{"/nowhere/[full"}}, modes["tick"])
+	r.until("it is told", func() bool { return len(r.told()) > 0 })
+	if got, want := r.told()[0], "[full: /nowhere/[full: syntax error in pattern"; got != want {
+		t.Errorf("told: got %q, want %q", got, want)
+	}
+}
+
+// TestTooManyFiles: the number is bounded, those called by name come first, and a
+// place that becomes free is taken.
+func TestTooManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	for i := range MaxFiles + 1 {
+		put(t, filepath.Join(dir, fmt.Sprintf("a%03d.log", i)), "")
+	}
+	byName := filepath.Join(dir, "named")
+	r := watch(t, Options{Patterns: []string{filepath.Join(dir, "*.log"), byName}}, func(w *Watcher) {
+		modes["tick"](w)
+		w.quiet = 0
+	})
+	r.until("all places are taken", func() bool { return len(r.Files()) == MaxFiles })
+	if r.state(byName).File == "" {
+		t.Error("the file called by name is not followed")
+	}
+	told := slices.DeleteFunc(r.told(), func(s string) bool { return strings.HasPrefix(s, "named") })
+	if want := fmt.Sprintf("*.log: %s/*.log: more than %d files", dir, MaxFiles); !slices.Equal(told, []string{want}) {
+		t.Errorf("told: got %q, want %q", told, want)
+	}
+	must(t, os.Remove(filepath.Join(dir, "a000.log")))
+	must(t, os.Remove(filepath.Join(dir, "a001.log")))
+	r.until("all are followed", func() bool { return r.state(filepath.Join(dir, "a200.log")).File != "" })
+	r.until("the end is told", func() bool { return slices.Contains(r.told(), "*.log: <nil>") })
+}

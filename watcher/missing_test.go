@@ -1,0 +1,86 @@
+package watcher
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestMissing(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		want := "full: " + path + ": file does not exist"
+		if got := r.told(); !slices.Equal(got, []string{want}) {
+			t.Errorf("told: got %q, want %q once", got, want)
+		}
+		if got := r.state(path).Problem; got == nil {
+			t.Error("state: got no problem")
+		}
+		put(t, path, "1\n")
+		r.want("1")
+		put(t, path, "2\n")
+		r.want("1", "2")
+		if got := r.told(); !slices.Equal(got, []string{want, "full: <nil>"}) {
+			t.Errorf("told: got %q, want the problem and its end", got)
+		}
+	})
+}
+
+func TestMissingFolder(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "var", "log", "asterisk", "full")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		put(t, path, "1\n")
+		r.want("1")
+		put(t, path, "2\n")
+		r.want("1", "2")
+	})
+}
+
+// TestMissingFolderBehindFile: a part of the path is a file for now.
+func TestMissingFolderBehindFile(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		folder := filepath.Join(dir, "log")
+		put(t, folder, "not a folder\n")
+		path := filepath.Join(folder, "full")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		must(t, os.Remove(folder))
+		must(t, os.Mkdir(folder, 0o755))
+		put(t, path, "1\n")
+		r.want("1")
+	})
+}
+
+// TestVanished: a file that does not come back is told of, later than a rotation
+// would take.
+func TestVanished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "full")
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, func(w *Watcher) { w.deaf = true })
+		must(t, os.Remove(path))
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if got := r.told(); len(got) != 0 {
+			t.Errorf("after 9 s: got %q, want nothing told", got)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := r.told(); len(got) != 1 {
+			t.Errorf("after 11 s: got %q, want it told once", got)
+		}
+		put(t, path, "1\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.want("1")
+		if got := r.told(); len(got) != 2 || got[1] != "full: <nil>" {
+			t.Errorf("after it came back: got %q, want the end told", got)
+		}
+		r.stop()
+	})
+}

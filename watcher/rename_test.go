@@ -1,0 +1,160 @@
+package watcher
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRename(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path, "before\n")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path, "1\n")
+		r.want("1")
+		put(t, path, "2\n")
+		must(t, os.Rename(path, path+".1"))
+		put(t, path, "3\n")
+		r.want("1", "2", "3")
+	})
+}
+
+// TestRenameOrder: what the old inode still holds comes before the new file.
+func TestRenameOrder(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "full")
+	put(t, path, "")
+	r := watch(t, Options{Patterns: []string{path}}, modes["events"])
+	r.mu.Lock() // holds deliver back, so that both files have lines when it goes on
+	put(t, path, "1\n")
+	r.untilBusy()
+	put(t, path, "2\n")
+	must(t, os.Rename(path, path+".1"))
+	put(t, path, "4\n")
+	put(t, path+".1", "3\n")
+	r.mu.Unlock()
+	r.want("1", "2", "3", "4")
+}
+
+// TestRenameLate: Asterisk writes to the renamed file until it is told to reopen.
+func TestRenameLate(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		writer := appendTo(t, path)
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		write(t, writer, "1\n")
+		r.want("1")
+		must(t, os.Rename(path, path+".1"))
+		put(t, path, "2\n")
+		r.want("1", "2")
+		write(t, writer, "3\n")
+		r.want("1", "2", "3")
+		put(t, path, "4\n")
+		r.want("1", "2", "3", "4")
+		if got := r.state(path).Older; got != 1 {
+			t.Errorf("older inodes open: got %d, want 1", got)
+		}
+	})
+}
+
+// TestRenameGap: nothing takes the place of the renamed file for a while.
+func TestRenameGap(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		writer := appendTo(t, path)
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		must(t, os.Rename(path, path+".1"))
+		write(t, writer, "1\n")
+		r.want("1")
+		write(t, writer, "2\n")
+		put(t, path, "3\n")
+		r.want("1", "2", "3")
+		if told := r.told(); len(told) > 0 {
+			t.Errorf("a rotation is no problem: got %q", told)
+		}
+	})
+}
+
+func TestMovedAwayAndBack(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path, "1\n")
+		r.want("1")
+		must(t, os.Rename(path, path+".bak"))
+		put(t, path, "2\n")
+		r.want("1", "2")
+		must(t, os.Rename(path+".bak", path))
+		put(t, path, "3\n")
+		r.want("1", "2", "3")
+	})
+}
+
+// TestOldInodeIsClosed: a rotated inode is kept while it may be written, not for
+// ever. The clock is the bubble's, so the tick alone must do.
+func TestOldInodeIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "full")
+		writer := appendTo(t, path)
+		r := watch(t, Options{Patterns: []string{path}}, func(w *Watcher) { w.deaf = true })
+		must(t, os.Rename(path, path+".1"))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := r.state(path).Older; got != 1 {
+			t.Fatalf("nothing took its place: got %d open, want 1", got)
+		}
+		put(t, path, "2\n")
+		write(t, writer, "1\n")
+		time.Sleep(50 * time.Second)
+		write(t, writer, "3\nno newl")
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if got := r.state(path).Older; got != 1 {
+			t.Fatalf("50 s after its last line: got %d open, want 1", got)
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if got := r.state(path).Older; got != 0 {
+			t.Fatalf("70 s after its last line: got %d open, want 0", got)
+		}
+		r.want("1", "2", "3")
+		if got := r.cuts(); len(got) != 1 || got[0] != "no newl\n" {
+			t.Errorf("cut: got %q, want the line that was never ended", got)
+		}
+		// Back under its name it goes on where it was left.
+		must(t, os.Rename(path+".1", path))
+		write(t, writer, "ine\n4\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.want("1", "2", "3", "4")
+		r.stop()
+	})
+}
+
+// TestManyRotations: the number of open inodes is bounded, and none is closed
+// before it is read.
+func TestManyRotations(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		var want []string
+		for i := range 3 * maxOlder {
+			line := strconv.Itoa(i)
+			put(t, path, line+"\n")
+			want = append(want, line)
+			r.want(want...)
+			must(t, os.Rename(path, path+"."+line))
+		}
+		put(t, path, "end\n")
+		r.want(append(want, "end")...)
+		if got := r.state(path).Older; got != maxOlder {
+			t.Errorf("older inodes open: got %d, want %d", got, maxOlder)
+		}
+	})
+}

@@ -1,0 +1,169 @@
+package watcher
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestRestartResume: whatever became of the file while nobody looked, each line
+// is handed out once over both runs.
+func TestRestartResume(t *testing.T) {
+	for name, tc := range map[string]struct {
+		meanwhile func(t *testing.T, path string)
+		want      []string
+	}{
+		"nothing":  {func(*testing.T, string) {}, nil},
+		"appended": {func(t *testing.T, path string) { put(t, path, "3\n") }, []string{"3"}},
+		"rotated": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			must(t, os.Rename(path, path+".1"))
+			put(t, path, "4\n")
+		}, []string{"3", "4"}},
+		"rotated, nothing in its place": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			must(t, os.Rename(path, path+"-20260102"))
+		}, []string{"3"}},
+		"rotated twice": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			must(t, os.Rename(path, path+".2"))
+			put(t, path+".1", "between\n")
+			put(t, path, "4\n")
+		}, []string{"3", "4"}},
+		"rotated by Asterisk's numbers": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			must(t, os.Rename(path, path+".0"))
+			put(t, path, "4\n")
+		}, []string{"3", "4"}},
+		"deleted": {func(t *testing.T, path string) {
+			must(t, os.Remove(path))
+			put(t, path, "one of another kind\n")
+		}, []string{"one of another kind"}},
+		"copied and truncated": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			copyTo(t, path, path+".1")
+			must(t, os.Truncate(path, 0))
+			put(t, path, "4\n")
+		}, []string{"3", "4"}},
+		"copied, truncated, grown": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			copyTo(t, path, path+".1")
+			must(t, os.Truncate(path, 0))
+			put(t, path, "a longer one\nthan was there\n")
+		}, []string{"3", "a longer one", "than was there"}},
+		"rewritten": {func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, []byte("other text, and more of it\n"), 0o644))
+		}, []string{"other text, and more of it"}},
+		"a sibling begins alike": {func(t *testing.T, path string) {
+			put(t, filepath.Join(filepath.Dir(path), "messages"), "before\n1\n2\nof messages\n")
+			must(t, os.Remove(path))
+			put(t, path, "4\n")
+		}, []string{"4"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+				path := filepath.Join(dir, "full")
+				put(t, path, "before\n")
+				r := watch(t, Options{Patterns: []string{path}}, mode)
+				put(t, path, "1\n2\n")
+				r.want("1", "2")
+				r.stop()
+				tc.meanwhile(t, path)
+				r = watch(t, Options{Patterns: []string{path}, Resume: remembered(r.last(path))}, mode)
+				r.until("all came", func() bool { return len(r.lines()) >= len(tc.want) })
+				for _, b := range r.blocks {
+					if !b.Old {
+						t.Errorf("block %q: got not Old, want Old", b.Data)
+					}
+				}
+				put(t, path, "end\n")
+				r.want(append(slices.Clone(tc.want), "end")...)
+			})
+		})
+	}
+}
+
+// TestResumeOfNothing: the place is remembered though no line came in a first run.
+func TestResumeOfNothing(t *testing.T) {
+	for _, before := range []string{"", "before\n"} {
+		t.Run(fmt.Sprintf("%q", before), func(t *testing.T) {
+			eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+				path := filepath.Join(dir, "full")
+				put(t, path, before)
+				r := watch(t, Options{Patterns: []string{path}}, mode)
+				r.stop()
+				put(t, path, "1\n")
+				r = watch(t, Options{Patterns: []string{path}, Resume: remembered(r.last(path))}, mode)
+				r.want("1")
+			})
+		})
+	}
+}
+
+// TestResumeDuringRotation: both inodes had been read in part.
+func TestResumeDuringRotation(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		writer := appendTo(t, path)
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		write(t, writer, "1\n")
+		r.want("1")
+		must(t, os.Rename(path, path+".1"))
+		put(t, path, "2\n")
+		r.want("1", "2")
+		write(t, writer, "3\n")
+		r.want("1", "2", "3")
+		r.stop()
+		write(t, writer, "4\n")
+		put(t, path, "5\n")
+		p := r.last(path)
+		if len(p.Older) != 1 {
+			t.Fatalf("remembered: got %d older inodes, want 1", len(p.Older))
+		}
+		r = watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, mode)
+		r.want("4", "5")
+	})
+}
+
+// TestReusedInode: a new file got the inode of the one that is remembered.
+func TestReusedInode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full")
+	put(t, path, "of the new file\nmore\n")
+	info, err := os.Stat(path)
+	must(t, err)
+	id := identityOf(info)
+	for name, p := range map[string]Position{
+		"other head":     {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x00\x10aaaaaaaaaaaaaaaa")},
+		"longer head":    {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x04\x00aaaaaaaaaaaaaaaa")},
+		"no head":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16},
+		"rubbish":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("x")},
+		"behind its end": {File: path, Dev: id.dev, Inode: id.ino, Offset: 1 << 40},
+		"negative":       {File: path, Dev: id.dev, Inode: id.ino, Offset: -5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, modes["tick"])
+			r.want("of the new file", "more")
+		})
+	}
+}
+
+// TestResumeElsewhere: the remembered file is not there at first, as when its
+// file system is mounted late.
+func TestResumeElsewhere(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "log", "full")
+		must(t, os.Mkdir(filepath.Dir(path), 0o755))
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path, "1\n")
+		r.want("1")
+		r.stop()
+		must(t, os.Rename(filepath.Dir(path), filepath.Join(dir, "away")))
+		put(t, filepath.Join(dir, "away", "full"), "2\n")
+		r = watch(t, Options{Patterns: []string{path}, Resume: remembered(r.last(path))}, mode)
+		must(t, os.Rename(filepath.Join(dir, "away"), filepath.Dir(path)))
+		r.want("2")
+	})
+}
