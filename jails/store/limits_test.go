@@ -58,7 +58,7 @@ func TestFloodCannotFillTheDisk(t *testing.T) {
 func TestBigTransactionLeavesNoBigJournal(t *testing.T) {
 	s := openStore(t, newPath(t))
 	for _, size := range []int{20 << 20, 1, 1} {
-		if err := s.SavePositions([]Position{{File: "/x", Head: make([]byte, size)}}, start); err != nil {
+		if err := s.SavePositions([]Position{{File: "/x", Place: make([]byte, size)}}, start); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,27 +10,21 @@ import (
 // kept: a log that was gone for a month is read as a new one.
 const keepPositions = 30 * 24 * time.Hour
 
-// Position is a place in a followed file. It has the fields of watcher.Position,
-// in the same order, so that the daemon can convert one to the other: store does
-// not know watcher.
+// Position is a place in a followed file, in words of the watcher's own: store
+// keeps them and does not read them.
 type Position struct {
-	File   string
-	Dev    uint64
-	Inode  uint64
-	Offset int64  // bytes
-	Head   []byte // fingerprint of the first bytes
+	File  string
+	Place []byte
 }
 
 // Positions returns the positions saved last, one per file, by name.
 func (s *Store) Positions() (positions []Position, err error) {
 	err = s.query("read positions of", func(row *sql.Rows) error {
 		var p Position
-		var dev, inode int64
-		err := row.Scan(&p.File, &dev, &inode, &p.Offset, &p.Head)
-		p.Dev, p.Inode = uint64(dev), uint64(inode)
+		err := row.Scan(&p.File, &p.Place)
 		positions = append(positions, p)
 		return err
-	}, `SELECT file, dev, inode, offset, head FROM positions ORDER BY file`)
+	}, `SELECT file, place FROM positions ORDER BY file`)
 	return positions, err
 }
 
@@ -42,14 +36,13 @@ func (s *Store) SavePositions(positions []Position, now time.Time) error {
 		return nil
 	}
 	return s.write("write positions to", func(tx *sql.Tx) error {
-		put, err := tx.Prepare(`REPLACE INTO positions (file, dev, inode, offset, head, saved) VALUES (?, ?, ?, ?, ?, ?)`)
+		put, err := tx.Prepare(`REPLACE INTO positions (file, place, saved) VALUES (?, ?, ?)`)
 		if err != nil {
 			return err
 		}
 		for _, p := range positions {
-			head := append([]byte{}, p.Head...) // nil would be NULL
-			// SQLite has no unsigned integers: the bits are kept, not the sign.
-			if _, err := put.Exec(p.File, int64(p.Dev), int64(p.Inode), p.Offset, head, nanos(now)); err != nil {
+			place := append([]byte{}, p.Place...) // nil would be NULL
+			if _, err := put.Exec(p.File, place, nanos(now)); err != nil {
 				return fmt.Errorf("position in %s: %w", p.File, err)
 			}
 		}

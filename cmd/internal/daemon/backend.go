@@ -108,6 +108,11 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	why := control.Why{Addr: addr, Protected: account.Protected}
 	if account.Banned != nil {
 		why.Banned = new(b.ban(*account.Banned, now))
+		b.d.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
+			if p == account.Banned.Prefix {
+				why.Banned.Packets, why.Banned.Bytes = packets, bytes
+			}
+		})
 		why.Ends = "at its end, or with: jailctl unban " + account.Banned.Prefix.String()
 	}
 	for _, s := range account.Jails {

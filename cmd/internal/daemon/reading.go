@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -77,8 +78,9 @@ func (r *reading) takePositions() []store.Position {
 	defer r.mu.Unlock()
 	var list []store.Position
 	for _, file := range slices.Sorted(maps.Keys(r.positions)) {
-		p := r.positions[file]
-		list = append(list, store.Position{File: p.File, Dev: p.Dev, Inode: p.Inode, Offset: p.Offset, Head: p.Head})
+		if place, err := json.Marshal(r.positions[file]); err == nil {
+			list = append(list, store.Position{File: file, Place: place})
+		}
 	}
 	clear(r.positions)
 	return list

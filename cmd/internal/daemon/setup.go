@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -136,7 +137,10 @@ func (d *Daemon) openWatcher() {
 		d.log.Error("positions in the logs are lost: reading goes on at their ends", "err", err, "hint", hintOf(err))
 	} else {
 		for _, p := range list {
-			remembered[p.File] = watcher.Position{File: p.File, Dev: p.Dev, Inode: p.Inode, Offset: p.Offset, Head: p.Head}
+			var at watcher.Position
+			if json.Unmarshal(p.Place, &at) == nil {
+				remembered[p.File] = at
+			}
 		}
 	}
 	d.watcher = watcher.New(watcher.Options{
