@@ -53,7 +53,7 @@ func (f *follower) waiting() bool {
 
 // check asks what the path names now. Events only bring us here sooner.
 func (l *loop) check(f *follower, now time.Time) error {
-	first := f.begin && f.looked.IsZero()
+	first := f.begin
 	info, err := os.Stat(f.path)
 	if !missing(err) {
 		f.gone = time.Time{}
@@ -149,19 +149,18 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	p, ok := l.places.take(g.id)
+	p, ok := l.places.at[g.id]
 	switch {
 	case ok && p.fits(g.file, size):
-		err = g.seek(p.Offset)
+		l.places.take(g.id)
 		g.old = size
+		err = g.seek(p.Offset)
 	case f.begin && !f.known:
 		err = g.seekEnd(size)
-	case f.begin || f.problem != nil || f.modified(g).Before(f.looked):
-		// Read from its first byte, but not written under our eyes.
+	case f.begin || f.problem != nil || g.modified().Before(f.looked.Add(-time.Second)):
+		// From its first byte, but not written under our eyes: it could not be read,
+		// or was moved here. A second, because the times of files are coarse.
 		g.old = size
-	}
-	if ok && !p.fits(g.file, size) {
-		l.places.keep(p) // copytruncate: its rest may be in a copy
 	}
 	if err != nil {
 		g.file.Close()
@@ -173,14 +172,6 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	return nil
 }
 
-func (f *follower) modified(g *generation) time.Time {
-	info, err := g.file.Stat()
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
-}
-
 // recover opens what a remembered position speaks of when nobody was found to
 // stand there: it was rotated while nobody looked.
 func (l *loop) recover(f *follower, p Position) {
@@ -188,7 +179,7 @@ func (l *loop) recover(f *follower, p Position) {
 	if !ok {
 		return
 	}
-	g := findRotated(f.path, p)
+	g := findRotated(f.path, p, l.held)
 	if g == nil {
 		return
 	}
@@ -203,8 +194,9 @@ func (l *loop) recover(f *follower, p Position) {
 // turn reads what f holds, the oldest inode first, and reports whether there is
 // more than its share.
 func (l *loop) turn(f *follower, now time.Time) (more bool, err error) {
+	var trouble error
 	for i := 0; i < len(f.gens); {
-		end, err := l.drain(f, f.gens[i], now)
+		end, problem, err := l.drain(f, f.gens[i], now)
 		switch {
 		case err != nil:
 			return false, err
@@ -212,42 +204,51 @@ func (l *loop) turn(f *follower, now time.Time) (more bool, err error) {
 			return true, nil
 		case end == rewritten:
 			l.rewind(f, i)
-		default:
-			i++
+			continue
+		case problem != nil:
+			trouble = problem
 		}
+		i++
+	}
+	if f.named != nil { // otherwise the path itself is the problem
+		l.complain(f, problemOf(trouble))
 	}
 	return false, nil
 }
 
 // drain reads g to its end, or its share of a turn.
-func (l *loop) drain(f *follower, g *generation, now time.Time) (outcome, error) {
+func (l *loop) drain(f *follower, g *generation, now time.Time) (end outcome, problem, err error) {
 	for range chunksPerTurn {
-		end, problem, err := l.read(f, g, now)
-		if g == f.named || problem != nil {
-			l.complain(f, problemOf(problem))
-		}
-		if err != nil || end != hasMore {
-			return end, err
+		end, problem, err = l.read(f, g, now)
+		if end != hasMore {
+			break
 		}
 	}
-	return hasMore, nil
+	g.drained = end == atEnd && problem == nil
+	return end, problem, err
 }
 
 // rewind makes the ith inode start again after a truncation, behind the copy
 // that was made of it.
 func (l *loop) rewind(f *follower, i int) {
 	g := f.gens[i]
-	if g.copy {
+	if g.copy { // the rotation has gone on, and it with it
 		f.gens = slices.Delete(f.gens, i, i+1)
 		g.file.Close()
 		return
 	}
-	lost := findCopy(f.path, g)
-	var old int64
-	if info, err := g.file.Stat(); err == nil && info.Size() >= g.offset {
-		old = info.Size()
+	lost := findCopy(f.path, g, l.held)
+	var size, old int64
+	if info, err := g.file.Stat(); err == nil {
+		size = info.Size()
+	}
+	if size >= g.offset {
+		old = size
 	}
 	g.restart(old)
+	if g == f.named {
+		f.size = size
+	}
 	if lost != nil {
 		f.gens = slices.Insert(f.gens, i, lost)
 	}
@@ -261,7 +262,7 @@ func (l *loop) retire(f *follower, now time.Time) error {
 		switch {
 		case g == f.named:
 			return nil
-		case g.copy, len(f.gens) > maxOlder+1:
+		case g.copy && g.drained, len(f.gens) > maxOlder+1:
 		// While nothing took its place the writer may still hold it, however long
 		// it says nothing: a file that was deleted is the log until it is reopened.
 		case f.named == nil && (!f.glob || !quiet), !quiet:

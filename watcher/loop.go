@@ -179,7 +179,8 @@ func (l *loop) event(event fsnotify.Event) error {
 			}
 		}
 	}
-	if event.Has(fsnotify.Create) {
+	folder := filepath.Dir(event.Name)
+	if event.Has(fsnotify.Create) && slices.ContainsFunc(l.patterns, func(p *pattern) bool { return p.near == folder }) {
 		return l.scan(now)
 	}
 	return nil
@@ -260,8 +261,11 @@ func (l *loop) begin(found []*follower, now time.Time) error {
 		if p, ok := l.w.opts.Resume(f.path); ok {
 			f.known = true
 			resumed[i] = p
-			for _, p := range append(p.Older, p) {
-				l.places.keep(p)
+			for _, p := range slices.Concat(p.Older, []Position{p}) {
+				// A file that had two names may be remembered twice.
+				if l.places.at[p.identity()].Offset <= p.Offset {
+					l.places.keep(p)
+				}
 			}
 		}
 	}
@@ -272,7 +276,7 @@ func (l *loop) begin(found []*follower, now time.Time) error {
 	}
 	for i, f := range found {
 		if f.known {
-			for _, p := range append(resumed[i].Older, resumed[i]) {
+			for _, p := range slices.Concat(resumed[i].Older, []Position{resumed[i]}) {
 				l.recover(f, p)
 			}
 		}
@@ -307,6 +311,8 @@ func (l *loop) holder(id identity) *follower {
 	}
 	return nil
 }
+
+func (l *loop) held(id identity) bool { return l.holder(id) != nil }
 
 // publish shows in Files how far f is.
 func (l *loop) publish(f *follower) {

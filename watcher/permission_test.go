@@ -1,7 +1,6 @@
 package watcher
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,21 +10,17 @@ import (
 	"testing"
 )
 
-// asNobody runs f on a thread that reads files as an ordinary user. setfsuid(2)
+// asNobody runs f in a goroutine on a thread that reads files as an ordinary user. setfsuid(2)
 // concerns one thread and takes its right to read everything; the thread ends with
 // the goroutine, because it is never unlocked.
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan struct{})
+func asNobody(f func()) {
 	go func() {
-		defer close(done)
 		if os.Getuid() == 0 {
 			runtime.LockOSThread()
 			_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, 65534, 0, 0)
 		}
 		f()
 	}()
-	<-done
 }
 
 // openFolder lets others into a folder of the test.
@@ -56,7 +51,7 @@ func TestPermission(t *testing.T) {
 			write(t, writer, "1\n")
 			must(t, tc.deny(path))
 
-			r := &watching{t: t, done: make(chan error, 1)}
+			r := &watching{t: t}
 			r.Watcher = New(Options{Patterns: []string{path}, Notify: func(file string, problem error) {
 				r.mu.Lock()
 				defer r.mu.Unlock()
@@ -67,10 +62,7 @@ func TestPermission(t *testing.T) {
 				}
 			}})
 			modes["tick"](r.Watcher)
-			ctx, cancel := context.WithCancel(t.Context())
-			r.cancel = cancel
-			go asNobody(t, func() { r.done <- r.Run(ctx, r.take) })
-			t.Cleanup(r.stop)
+			r.run(r.take, asNobody)
 
 			r.until("it is told", func() bool { return len(r.told()) == 1 })
 			if got := r.told()[0]; !strings.HasSuffix(got, "permission denied") {

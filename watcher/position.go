@@ -79,9 +79,6 @@ func (k *places) keep(p Position) {
 	if p.Inode == 0 || p.Offset < 0 {
 		return
 	}
-	if known, ok := k.at[id]; ok && known.Offset > p.Offset {
-		return
-	}
 	if _, ok := k.at[id]; !ok {
 		k.order = append(k.order, id)
 	}
@@ -92,14 +89,10 @@ func (k *places) keep(p Position) {
 	}
 }
 
-// take forgets and returns the place of an inode.
-func (k *places) take(id identity) (Position, bool) {
-	p, ok := k.at[id]
-	if ok {
-		delete(k.at, id)
-		k.order = slices.DeleteFunc(k.order, func(o identity) bool { return o == id })
-	}
-	return p, ok
+// take forgets the place of an inode: somebody stands there now.
+func (k *places) take(id identity) {
+	delete(k.at, id)
+	k.order = slices.DeleteFunc(k.order, func(o identity) bool { return o == id })
 }
 
 // siblings lists the regular files beside path, newest first.
@@ -131,19 +124,21 @@ type sibling struct {
 
 // findRotated opens the file beside path that holds what followed p: the same
 // inode under another name, or else a copy (logrotate(8) copytruncate, or a copy
-// to another file system). nil when there is none.
-func findRotated(path string, p Position) *generation {
+// to another file system). nil when there is none, or somebody holds it.
+func findRotated(path string, p Position, held func(identity) bool) *generation {
 	all := siblings(path)
 	copies := copiesOf(path, all)
 	same := slices.DeleteFunc(all, func(s sibling) bool { return identityOf(s.info) != p.identity() })
 	for _, s := range append(same, copies...) {
+		if held(identityOf(s.info)) {
+			continue
+		}
 		g, size, err := open(s.path)
 		if err != nil {
 			continue
 		}
-		if p.Offset <= size && (p.fits(g.file, size) && g.id == p.identity() || p.Offset > 0 && sameHead(g.file, p.Head)) && g.seek(p.Offset) == nil {
-			g.copy = g.id != p.identity()
-			g.old = size
+		g.copy, g.old = g.id != p.identity(), size
+		if (!g.copy || p.Offset > 0) && p.fits(g.file, size) && g.seek(p.Offset) == nil {
 			return g
 		}
 		g.file.Close()
@@ -154,9 +149,9 @@ func findRotated(path string, p Position) *generation {
 // findCopy opens the copy that was made of lost, the file at path, before it was
 // truncated, when it holds more than was read. It ends copytruncate's race: what
 // we had not read when the bytes went is read from there.
-func findCopy(path string, lost *generation) *generation {
+func findCopy(path string, lost *generation, held func(identity) bool) *generation {
 	for _, s := range copiesOf(path, siblings(path)) {
-		if s.info.Size() <= lost.offset || identityOf(s.info) == lost.id {
+		if s.info.Size() <= lost.offset || held(identityOf(s.info)) {
 			continue
 		}
 		g, _, err := open(s.path)

@@ -28,7 +28,9 @@ type generation struct {
 	end   int64     // how far the file has been seen to reach
 	since time.Time // when it last grew, or was superseded: quiet counts from here
 	old   int64     // what lies before was there before we followed
-	copy  bool      // a copy found after a truncation: nobody writes to it
+	copy  bool      // a copy made before a truncation: nobody writes to it
+
+	drained bool // the last read reached the end
 }
 
 // outcome is how a read ended.
@@ -177,6 +179,14 @@ func (g *generation) seekEnd(size int64) error {
 		begin = n // in the midst of an over-long line
 	}
 	return g.seek(size - int64(len(tail)-begin))
+}
+
+func (g *generation) modified() time.Time {
+	info, err := g.file.Stat()
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // restart makes g begin at its first byte: it was truncated. What lies

@@ -158,3 +158,30 @@ func TestManyRotations(t *testing.T) {
 		}
 	})
 }
+
+// TestOldFileMovedIn: a new file's lines are live, those of one that was moved
+// into its place are judged by their own clock.
+func TestOldFileMovedIn(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path+".new", "live\n")
+		must(t, os.Rename(path+".new", path))
+		r.want("live")
+		put(t, path+".new", "of yesterday\n")
+		yesterday := time.Now().Add(-24 * time.Hour)
+		must(t, os.Chtimes(path+".new", yesterday, yesterday))
+		must(t, os.Rename(path+".new", path))
+		r.want("live", "of yesterday")
+		put(t, path, "live\n")
+		r.want("live", "of yesterday", "live")
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, b := range r.blocks {
+			if got, want := b.Old, string(b.Data) == "of yesterday\n"; got != want {
+				t.Errorf("block %q: got Old %v, want %v", b.Data, got, want)
+			}
+		}
+	})
+}

@@ -88,7 +88,7 @@ func New(opts Options) *Watcher {
 		// (`logger reload`, asterisk:main/logger.c): a minute costs one descriptor.
 		quiet:    time.Minute,
 		changed:  make(chan struct{}, 1),
-		patterns: opts.Patterns,
+		patterns: slices.Clone(opts.Patterns),
 		states:   map[string]*FileState{},
 	}
 }

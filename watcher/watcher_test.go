@@ -46,7 +46,7 @@ func eachMode(t *testing.T, scenario func(t *testing.T, dir string, mode func(*W
 // watch starts a Watcher on patterns and returns once it has looked at them.
 func watch(t *testing.T, opts Options, tweak func(*Watcher)) *watching {
 	t.Helper()
-	r := &watching{t: t, done: make(chan error, 1)}
+	r := &watching{t: t}
 	opts.Notify = func(file string, problem error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -68,13 +68,19 @@ func watch(t *testing.T, opts Options, tweak func(*Watcher)) *watching {
 	if tweak != nil {
 		tweak(r.Watcher)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	r.cancel = cancel
-	go func() { r.done <- r.Run(ctx, r.take) }()
-	t.Cleanup(r.stop)
+	r.run(r.take, func(run func()) { go run() })
 	named := slices.DeleteFunc(slices.Clone(opts.Patterns), func(p string) bool { return newPattern(p).glob })
 	r.until("it looked at its files", func() bool { return len(r.Files()) >= len(named) })
 	return r
+}
+
+// run starts Run in a goroutine that start makes, and ends it with the test.
+func (r *watching) run(deliver func(Block) error, start func(run func())) {
+	var ctx context.Context
+	ctx, r.cancel = context.WithCancel(r.t.Context())
+	r.done = make(chan error, 1)
+	start(func() { r.done <- r.Run(ctx, deliver) })
+	r.t.Cleanup(r.stop)
 }
 
 func (r *watching) take(b Block) error {
