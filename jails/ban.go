@@ -39,13 +39,21 @@ type Line struct {
 const MaxLineText = 512
 
 // Left is the time a ban still has at now; ok is false when it is over. A ban
-// for ever has Forever left.
+// for ever has Forever left. None has more than it was given: a machine without
+// a clock of its own wakes up in the past.
 func (b Ban) Left(now time.Time) (left time.Duration, ok bool) {
 	if b.Until.IsZero() {
 		return Forever, true
 	}
-	left = b.Until.Sub(now)
+	left = min(b.Until.Sub(now), b.Until.Sub(b.Since))
 	return left, left > 0
+}
+
+// end cuts a ban short, unless it is over.
+func (b *Ban) end(now time.Time) {
+	if _, live := b.Left(now); live {
+		b.Until = now.UTC()
+	}
 }
 
 // Strike is the history of a prefix: how often it was banned and when last.

@@ -103,7 +103,7 @@ func (b *Book) Expire(now time.Time) (n int) {
 
 func (b *Book) close(ban *Ban) {
 	delete(b.bans, ban.Prefix)
-	if len(b.strikes) >= MaxStrikes {
+	if _, known := b.strikes[ban.Prefix]; !known && len(b.strikes) >= MaxStrikes {
 		for p := range b.strikes { // any one: which does not matter among so many
 			delete(b.strikes, p)
 			break
@@ -112,11 +112,18 @@ func (b *Book) close(ban *Ban) {
 	b.strikes[ban.Prefix] = Strike{Prefix: ban.Prefix, Count: ban.Strike, Last: ban.Until}
 }
 
-// strike is the number of the ban that would come now.
+// strike is the number of the ban that would come now: of the one that is there,
+// or one more than the last.
 func (b *Book) strike(p netip.Prefix, g configs.Growth, now time.Time) int {
+	if ban, ok := b.Get(p, now); ok {
+		return ban.Strike
+	}
 	s, ok := b.strikes[p]
-	if !ok || g.ForgiveAfter > 0 && now.Sub(s.Last) > g.ForgiveAfter {
+	switch {
+	case !ok || g.ForgiveAfter > 0 && now.Sub(s.Last) > g.ForgiveAfter:
 		return 1
+	case now.Before(s.Last): // old lines: that ban held then
+		return max(s.Count, 1)
 	}
 	return s.Count + 1
 }

@@ -1,9 +1,11 @@
 package jails
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"pbxjail/configs"
@@ -13,47 +15,27 @@ import (
 // Jail is one jail file, compiled. Its window belongs to the Judge it is in.
 type Jail struct {
 	*configs.Jail
-	kinds    map[eventClass]parsers.Points // 0: what the rule finds it worth
-	patterns map[string]parsers.Points     // by the pattern's text
+	kinds    [parsers.Custom + 1][parsers.Other + 1]parsers.Points // by kind and service, NoService for any; 0: does not count
+	patterns map[string]parsers.Points                             // by the pattern's text
 	compiled []*parsers.Pattern
 	least    parsers.Evidence
+	lines    int // that it can take to reach maxretry
 	window   *window
 	events   uint64 // that counted
 }
 
-// eventClass is what a match in a jail file names. NoService stands for any.
-type eventClass struct {
-	kind    parsers.Kind
-	service parsers.Service
-}
+// asParsed stands for what the parser finds an event worth.
+const asParsed parsers.Points = -1
 
 // Compile gives a jail file its meaning. The error lists every match that has
 // none, with file, line and what to do (configs.Problems).
 func Compile(spec *configs.Jail) (*Jail, error) {
-	j := &Jail{Jail: spec, kinds: map[eventClass]parsers.Points{}, patterns: map[string]parsers.Points{}}
+	j := &Jail{Jail: spec, patterns: map[string]parsers.Points{}}
 	var bad configs.Problems
-	complain := func(line int, what, fix string) {
-		bad = append(bad, configs.Problem{File: spec.File, Line: line, What: what, Fix: fix})
-	}
 	for _, m := range spec.Match {
-		if m.Regex != "" {
-			p, err := parsers.NewPattern(m.Regex)
-			if err != nil {
-				complain(m.Line, "regex: "+err.Error(), "write ^, the text Asterisk itself writes, <ADDR> where the address stands, and $ at the end")
-				continue
-			}
-			j.compiled = append(j.compiled, p)
-			j.patterns[m.Regex] = parsers.Points(m.Points)
-			continue
-		}
-		class, ok := eventClass{}, false
-		if class.kind, ok = parsers.ParseKind(m.Event); !ok {
-			complain(m.Line, fmt.Sprintf("event: there is no kind %q", m.Event), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
-		}
-		if class.service, ok = parsers.ParseService(m.Service); !ok && m.Service != "" {
-			complain(m.Line, fmt.Sprintf("service: there is no service %q", m.Service), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
-		}
-		j.kinds[class] = parsers.Points(m.Points)
+		j.add(m, func(what, fix string) {
+			bad = append(bad, configs.Problem{File: spec.File, Line: m.Line, What: what, Fix: fix})
+		})
 	}
 	j.least, _ = parsers.ParseEvidence(spec.Evidence.Ban)
 	if len(bad) > 0 {
@@ -62,26 +44,89 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 	return j, nil
 }
 
+const (
+	// leastPoints is the least that the parser finds an event worth.
+	leastPoints = configs.Points(parsers.Point / 4)
+	// maxLines is how many lines of an address a jail may ask for: it remembers them all.
+	maxLines = 1000
+)
+
+// add compiles one match.
+func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
+	least := cmp.Or(m.Points, leastPoints)
+	lines := int((j.Maxretry + least - 1) / least)
+	j.lines = max(j.lines, lines)
+	if m.Points > 0 && lines > maxLines {
+		complain(fmt.Sprintf("points: %d such lines make maxretry, and no more than %d of an address are remembered", lines, maxLines), "raise points, or lower maxretry")
+	}
+	if m.Regex == "" {
+		j.addEvent(m, complain)
+		return
+	}
+	p, err := parsers.NewPattern(m.Regex)
+	if err != nil {
+		complain("regex: "+printable(err.Error()), "write ^, the text Asterisk itself writes, <ADDR> where the address stands, and $ at the end")
+		return
+	}
+	if _, twice := j.patterns[m.Regex]; twice {
+		complain("regex: stands above already", "remove one of the two")
+	}
+	j.compiled = append(j.compiled, p)
+	j.patterns[m.Regex] = worth(m)
+}
+
+func worth(m configs.Match) parsers.Points {
+	if m.Points == 0 {
+		return asParsed
+	}
+	return parsers.Points(m.Points)
+}
+
+func (j *Jail) addEvent(m configs.Match, complain func(what, fix string)) {
+	kind, known := parsers.ParseKind(m.Event)
+	if !known {
+		complain(fmt.Sprintf("event: there is no kind %q", printable(m.Event)), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
+	}
+	service, ok := parsers.ParseService(m.Service)
+	if !ok && m.Service != "" {
+		complain(fmt.Sprintf("service: there is no service %q", printable(m.Service)), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
+	}
+	if known && j.kinds[kind][service] != 0 {
+		complain("event: stands above already", "remove one of the two")
+	}
+	j.kinds[kind][service] = worth(m)
+}
+
+// printable is text of a file as a terminal may have it: ASCII, and not a book.
+func printable(text string) string {
+	const most = 200
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), most)])
+}
+
 // points says what an event is worth in this jail; 0 is nothing.
 func (j *Jail) points(e *parsers.Event) parsers.Points {
+	p := parsers.Points(0)
 	if e.Pattern != nil {
-		p, ok := j.patterns[e.Pattern.String()]
-		if ok && p == 0 {
-			p = e.Points
-		}
-		return p
+		p = j.patterns[e.Pattern.String()]
+	} else if p = j.kinds[e.Kind][e.Service]; p == 0 {
+		p = j.kinds[e.Kind][parsers.NoService]
 	}
-	p, ok := j.kinds[eventClass{e.Kind, e.Service}]
-	if !ok {
-		if p, ok = j.kinds[eventClass{kind: e.Kind}]; !ok {
-			return 0
-		}
-	}
-	if p == 0 {
-		p = e.Points
+	if p == asParsed {
+		return e.Points
 	}
 	return p
 }
+
+// rotated is what is added to the name of a log that was put aside: full.1,
+// full.2.gz, full-20260102.
+var rotated = regexp.MustCompile(`([.-][0-9]+)*(\.(gz|xz|bz2|zst))?$`)
+
+func unrotated(file string) string { return file[:rotated.FindStringIndex(file)[0]] }
 
 // follows reports whether the jail reads this log. A replay names logs that lie
 // elsewhere, so there their last name alone tells.
@@ -89,7 +134,7 @@ func (j *Jail) follows(file string, anywhere bool) bool {
 	for _, pattern := range j.Logs {
 		name := file
 		if anywhere {
-			pattern, name = filepath.Base(pattern), filepath.Base(file)
+			pattern, name = filepath.Base(pattern), filepath.Base(unrotated(file))
 		}
 		if ok, err := filepath.Match(pattern, name); ok && err == nil {
 			return true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/configs"
@@ -13,14 +14,15 @@ import (
 // Judge weighs events and decides. It starts nothing and reads no clock. Not safe
 // for concurrent use.
 type Judge struct {
-	guard   *Guard
-	book    *Book
-	jails   []*Jail
-	sources map[string]*Source
-	next    uint16
-	max     int
-	replay  bool
-	seed    maphash.Seed
+	guard    *Guard
+	book     *Book
+	observed *Book // bans of jails that only observe, as if they held
+	jails    []*Jail
+	sources  map[string]*Source
+	next     uint16
+	max      int
+	replay   bool
+	seed     maphash.Seed
 }
 
 // Source is one log as the jails see it. It holds until the jails change.
@@ -40,7 +42,10 @@ const maxSources = 1024
 // NewJudge makes a Judge that remembers at most maxAddresses in each jail. replay
 // lets logs lie anywhere: a jail then reads every log of the same last name.
 func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay bool) *Judge {
-	j := &Judge{guard: guard, book: book, max: maxAddresses, replay: replay, seed: maphash.MakeSeed()}
+	j := &Judge{
+		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{},
+		max: maxAddresses, replay: replay, seed: maphash.MakeSeed(),
+	}
 	j.SetJails(list)
 	return j
 }
@@ -53,15 +58,16 @@ func (j *Judge) SetJails(list []*Jail) {
 		old[jail.Name] = new(*jail)
 	}
 	for _, jail := range list {
-		jail.window = newWindow(jail.Findtime, parsers.Points(jail.Maxretry), j.max)
+		jail.window = newWindow(jail.Findtime, jail.lines, j.max)
 		if o := old[jail.Name]; o != nil {
 			o.window.findtime, o.window.maxHits = jail.window.findtime, jail.window.maxHits
 			jail.window, jail.events = o.window, o.events
 		}
 	}
 	j.jails = list
-	j.sources = map[string]*Source{}
-	j.next = 0
+	for file, s := range j.sources { // a witness stays the same one
+		j.sources[file] = j.source(file, s.id)
+	}
 }
 
 // SetGuard puts new protections in place of the old.
@@ -72,7 +78,20 @@ func (j *Judge) Source(file string) *Source {
 	if s := j.sources[file]; s != nil {
 		return s
 	}
-	s := &Source{id: j.next, file: file}
+	if len(j.sources) >= maxSources {
+		clear(j.sources)
+	}
+	s := j.source(file, j.next)
+	j.next++
+	if log := unrotated(file); j.replay && log != file { // parts of one log are one witness
+		s.id = j.Source(log).id
+	}
+	j.sources[file] = s
+	return s
+}
+
+func (j *Judge) source(file string, id uint16) *Source {
+	s := &Source{id: id, file: file}
 	for _, jail := range j.jails {
 		if jail.follows(file, false) || j.replay && jail.follows(file, true) {
 			s.jails = append(s.jails, jail)
@@ -82,11 +101,11 @@ func (j *Judge) Source(file string) *Source {
 		s.jails = j.jails
 	}
 	for _, jail := range s.jails {
-		s.patterns = append(s.patterns, jail.compiled...)
-	}
-	if len(j.sources) < maxSources {
-		j.sources[file] = s
-		j.next++
+		for _, p := range jail.compiled { // one that two jails share is one event, for both
+			if !slices.ContainsFunc(s.patterns, func(o *parsers.Pattern) bool { return o.String() == p.String() }) {
+				s.patterns = append(s.patterns, p)
+			}
+		}
 	}
 	return s
 }
@@ -105,6 +124,10 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	if e.Result != parsers.Offence {
 		return
 	}
+	var account uint32
+	if e.Once {
+		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))
+	}
 	for _, jail := range s.jails {
 		points := jail.points(e)
 		if points <= 0 || e.Evidence < jail.least {
@@ -112,9 +135,12 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		}
 		jail.events++
 		t := jail.window.add(e.Addr, hit{
-			at: now.UnixMilli(), points: points, account: j.hash(e.Account), evidence: e.Evidence, once: e.Once,
+			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
 			witness: witness{source: s.id, channel: e.Channel, service: e.Service},
 		}, Line{Time: now, Rule: e.Rule, Points: points, File: s.file, Text: e.Line})
+		if t.sum < int64(jail.Maxretry) {
+			continue
+		}
 		if score := t.score(jail.least); score >= parsers.Points(jail.Maxretry) {
 			if v, ok := j.sentence(jail, t, e.Addr, score, now); ok {
 				decide(v)
@@ -122,8 +148,6 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		}
 	}
 }
-
-func (j *Judge) hash(t parsers.Text) uint32 { return uint32(maphash.Bytes(j.seed, t.Raw())) }
 
 // sentence makes the ban of an address whose tally is full. ok is false when the
 // ban is there already: lines written before it fell still come in.
@@ -136,32 +160,45 @@ func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Point
 			break
 		}
 	}
-	lines := jail.window.lines.chain(t.last, MaxLines)
+	last, count := t.last, min(len(t.hits), MaxLines)
 	t.clear()
-	v := Verdict{Observe: jail.Observe}
-	v.Ban = Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Strike: 1, Evidence: evidence, By: "log", Lines: lines}
-	v.Ban.Reason = fmt.Sprintf("%s points of %s within %s", score, parsers.Points(jail.Maxretry), configs.FormatDuration(jail.Findtime))
-	if why, ok := j.guard.Protects(p); ok {
-		v.Protected = why
-		return v, true
+	b := Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: evidence, By: "log"}
+	b.Reason = fmt.Sprintf("%s points within %s, maxretry %s", score, configs.FormatDuration(jail.Findtime), parsers.Points(jail.Maxretry))
+	book := j.book
+	if jail.Observe {
+		book = j.observed
 	}
-	if jail.ignores(p) {
-		v.Protected = "ignoreip of jail " + jail.Name
-		return v, true
-	}
-	held, banned := j.book.Holding(a, now)
-	if banned {
-		v.Ban.Strike = held.Strike
-	} else {
-		v.Ban.Strike = j.book.strike(p, jail.Growth, now)
-	}
-	v.Ban.Until = until(now, jail.bantime(v.Ban.Strike, evidence))
+	held, banned := book.Holding(a, now)
+	b.Strike = book.strike(p, jail.Growth, now)
+	b.Until = until(now, jail.bantime(b.Strike, evidence))
+	why := j.protects(p, jail)
 	// Another jail may hold longer; that it heard of it later does not count, or
 	// two jails would renew each other's bans for ever.
-	if banned && (held.Jail == jail.Name || !longer(v.Ban, *held)) {
-		return v, false
+	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {
+		return Verdict{}, false
 	}
-	return v, true
+	b.Lines = jail.window.lines.chain(last, count)
+	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
+}
+
+// protects says why p may not be banned by a jail, or by hand when that is nil;
+// "" when it may.
+func (j *Judge) protects(p netip.Prefix, jail *Jail) string {
+	if why, ok := j.guard.Protects(p); ok {
+		return why
+	}
+	if jail != nil && jail.ignores(p) {
+		return "ignoreip of jail " + jail.Name
+	}
+	return ""
+}
+
+// jail finds a jail by name; nil when there is none.
+func (j *Judge) jail(name string) *Jail {
+	if i := slices.IndexFunc(j.jails, func(jail *Jail) bool { return jail.Name == name }); i >= 0 {
+		return j.jails[i]
+	}
+	return nil
 }
 
 // until is the end of a ban of d from now.
@@ -172,10 +209,10 @@ func until(now time.Time, d time.Duration) time.Time {
 	return now.Add(d).UTC()
 }
 
-// longer reports whether a lasts longer than b does in all.
+// longer reports whether a lasts longer than b in all, and ends later.
 func longer(a, b Ban) bool {
 	if a.Until.IsZero() || b.Until.IsZero() {
 		return a.Until.IsZero() && !b.Until.IsZero()
 	}
-	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since)
+	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since) && a.Until.After(b.Until)
 }

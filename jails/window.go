@@ -2,6 +2,7 @@ package jails
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/parsers"
@@ -29,7 +30,8 @@ type tally struct {
 	key        addrKey
 	prev, next int32
 	last       lineID // the latest line of this address in the ring
-	hits       []hit  // in the order they were judged
+	hits       []hit  // by time; all of them lie within one findtime
+	sum        int64  // of the points of all hits: no score is more
 }
 
 // hit is one event that counted. 24 bytes: it is what memory is spent on.
@@ -51,30 +53,37 @@ type witness struct {
 	service parsers.Service
 }
 
+// witnesses is how many there are of one attempt where every log that Asterisk
+// offers is followed: a jail that needs n lines holds so many times n hits.
 const (
-	minHits  = 32
-	mostHits = 4096
+	witnesses = 8
+	mostHits  = 4096
+	// maxWitnesses is how many of one address are told apart, over all services.
+	maxWitnesses = 64
 )
 
-func newWindow(findtime time.Duration, maxretry parsers.Points, max int) *window {
-	return &window{
-		findtime: findtime, max: max, maxHits: min(minHits+4*int(maxretry/parsers.Point), mostHits),
-		index: map[addrKey]int32{}, tallies: make([]tally, 1),
-	}
+// newWindow makes the window of a jail that needs this many lines for a ban.
+func newWindow(findtime time.Duration, lines, max int) *window {
+	return &window{findtime: findtime, max: max, maxHits: min(witnesses*lines, mostHits), index: map[addrKey]int32{}, tallies: make([]tally, 1)}
 }
 
 // add counts an event. A repeat that proves nothing new is not counted: the
 // honest monitor that asks for an account we do not have asks for the same one.
 func (w *window) add(a netip.Addr, h hit, line Line) *tally {
-	t := w.tally(a)
-	t.prune(h.at - w.findtime.Milliseconds())
+	t := w.tally(a, h.at)
+	w.prune(t, h.at)
 	if h.once && t.has(h) {
 		return t
 	}
-	if len(t.hits) == w.maxHits {
-		t.hits = append(t.hits[:0], t.hits[1:]...)
+	if extra := len(t.hits) - w.maxHits + 1; extra > 0 {
+		t.keep(extra, len(t.hits))
 	}
-	t.hits = append(t.hits, h)
+	i := len(t.hits)
+	for i > 0 && t.hits[i-1].at > h.at {
+		i--
+	}
+	t.hits = slices.Insert(t.hits, i, h)
+	t.sum += int64(h.points)
 	t.last = w.lines.put(line, t.last)
 	return t
 }
@@ -88,21 +97,39 @@ func (t *tally) has(h hit) bool {
 	return false
 }
 
-// prune forgets what is as old as findtime. Clocks of replayed logs go back at
-// times, so every hit is looked at.
-func (t *tally) prune(before int64) {
-	keep := t.hits[:0]
-	for _, h := range t.hits {
-		if h.at > before {
-			keep = append(keep, h)
+// prune forgets what no findtime holds together with an event at a time. Clocks
+// go back at times: hits that are later by less than findtime still count, those
+// beyond belong to a clock that was wrong.
+func (w *window) prune(t *tally, at int64) {
+	findtime := w.findtime.Milliseconds()
+	first, end, latest := 0, len(t.hits), at
+	for end > 0 && t.hits[end-1].at >= at+findtime {
+		end--
+	}
+	if end > 0 {
+		latest = max(at, t.hits[end-1].at)
+	}
+	for first < end && t.hits[first].at <= latest-findtime {
+		first++
+	}
+	if end-first < len(t.hits) {
+		t.keep(first, end)
+	}
+}
+
+// keep forgets all hits but those from first to before end.
+func (t *tally) keep(first, end int) {
+	for i := range t.hits {
+		if i < first || i >= end {
+			t.sum -= int64(t.hits[i].points)
 		}
 	}
-	t.hits = keep
+	t.hits = append(t.hits[:0], t.hits[first:end]...)
 }
 
 // score sums the hits with at least this evidence.
 func (t *tally) score(least parsers.Evidence) parsers.Points {
-	var sums [24]struct {
+	var sums [maxWitnesses]struct {
 		witness witness
 		points  parsers.Points
 	}
@@ -140,16 +167,19 @@ next:
 }
 
 // clear forgets an address's hits: it was decided on them.
-func (t *tally) clear() { t.hits, t.last = t.hits[:0], 0 }
+func (t *tally) clear() { t.hits, t.last, t.sum = t.hits[:0], 0, 0 }
 
 // tally finds or makes the tally of an address and puts it first in the list.
-func (w *window) tally(a netip.Addr) *tally {
+func (w *window) tally(a netip.Addr, at int64) *tally {
 	key := addrKey(a.As16())
 	i, ok := w.index[key]
-	if ok {
+	switch {
+	case ok && w.tallies[0].next == i:
+		return &w.tallies[i]
+	case ok:
 		w.unlink(i)
-	} else {
-		i = w.slot()
+	default:
+		i = w.slot(at)
 		w.index[key] = i
 		w.tallies[i].key = key
 	}
@@ -168,20 +198,39 @@ func (w *window) find(a netip.Addr, now time.Time) *tally {
 		return nil
 	}
 	t := &w.tallies[i]
-	t.prune(now.UnixMilli() - w.findtime.Milliseconds())
+	w.prune(t, now.UnixMilli())
 	if len(t.hits) == 0 {
 		return nil
 	}
 	return t
 }
 
-func (w *window) slot() int32 {
+// forget clears the tallies of a prefix.
+func (w *window) forget(p netip.Prefix) {
+	if p.IsSingleIP() {
+		if i, ok := w.index[addrKey(p.Addr().As16())]; ok {
+			w.tallies[i].clear()
+		}
+		return
+	}
+	for key, i := range w.index {
+		if p.Contains(netip.AddrFrom16(key).Unmap()) {
+			w.tallies[i].clear()
+		}
+	}
+}
+
+// slot is a tally that nobody has. Only one whose hits still count is a loss.
+func (w *window) slot(at int64) int32 {
 	if len(w.index) >= w.max {
 		i := w.tallies[0].prev
+		t := &w.tallies[i]
 		w.unlink(i)
-		delete(w.index, w.tallies[i].key)
-		w.tallies[i].clear()
-		w.evicted++
+		delete(w.index, t.key)
+		if w.prune(t, at); len(t.hits) > 0 {
+			w.evicted++
+		}
+		t.clear()
 		return i
 	}
 	w.tallies = append(w.tallies, tally{})
