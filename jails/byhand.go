@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,14 +35,13 @@ func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
 	if why, ok := w.judge.guard.Protects(o.Prefix); ok && !o.Force {
 		return Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
-	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: 1, By: o.By, Reason: "by hand"}
+	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.strike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
-		i := slices.IndexFunc(w.judge.jails, func(j *Jail) bool { return j.Name == o.Jail })
-		if i < 0 {
+		jail := w.judge.jail(o.Jail)
+		if jail == nil {
 			return Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
 		}
-		jail := w.judge.jails[i]
 		b.Jail, b.Strike = jail.Name, w.book.strike(o.Prefix, jail.Growth, now)
 		d = jail.bantime(b.Strike, parsers.NoEvidence)
 	}
@@ -52,7 +52,6 @@ func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
-	w.counts.Bans++
 	w.log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "for", forWords(b))
 	return b, nil
 }
@@ -60,30 +59,71 @@ func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
 // Unban lets prefixes out: of the kernel at once, of the ledger before it
 // returns, so that no restart brings them back. It reports how many were banned.
 func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, error) {
+	free, ended, failed := w.freeAll(prefixes, by, now)
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
 	w.mu.Lock()
-	var lifted []netip.Prefix
-	var failed error
+	for i := range w.unwritten {
+		if b := &w.unwritten[i]; free[b.Prefix] && !b.Since.After(now) {
+			b.end(now)
+		}
+	}
+	w.mu.Unlock()
+	if err := w.ledger.Lift(slices.Collect(maps.Keys(free)), by, now); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("note it in the ledger, which is tried again: %w", err))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.problem("ledger", err)
+		for _, b := range ended {
+			w.write(b)
+		}
+	}
+	return len(ended), failed
+}
+
+// freeAll is the part of Unban that no disk can hold up. It returns what is free
+// now, the bans that ended with it, and what the kernel said of the others.
+func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []Ban, failed error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	free = make(map[netip.Prefix]bool, len(prefixes))
+	failures := 0
 	for _, p := range prefixes {
-		if err := w.enforcer.Unban(p); err != nil {
-			failed = errors.Join(failed, err)
+		b, err := w.free(p, now)
+		if err != nil {
+			failures++
+			failed = cmp.Or(failed, err)
 			continue
 		}
-		delete(w.pending, p)
-		if w.book.Lift(p) {
-			lifted = append(lifted, p)
+		free[p] = true
+		if b != nil {
+			ended = append(ended, *b)
 		}
-		w.judge.Forget(p)
 		w.log.Info("unban", "prefix", p, "by", by)
 	}
-	w.unwritten = slices.DeleteFunc(w.unwritten, func(b Ban) bool { return slices.Contains(lifted, b.Prefix) })
-	w.unbans += uint64(len(lifted))
-	w.mu.Unlock()
-	if err := w.ledger.Lift(prefixes, by, now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("note it in the ledger: %w", err))
+	if failures > 1 {
+		failed = fmt.Errorf("%d are still banned; the first: %w", failures, failed)
 	}
-	return len(lifted), failed
+	return free, ended, failed
+}
+
+// free lets a prefix out of the kernel, the book and the tallies. It returns the
+// ban as it ends now; nil when there was none. mu is held.
+func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
+	_, waits := w.pending[p]
+	if err := w.enforcer.Unban(p); err != nil && !waits { // what waits is not in the kernel
+		return nil, err
+	}
+	delete(w.pending, p)
+	w.judge.Forget(p)
+	b, ok := w.book.Get(p, now)
+	w.book.Lift(p)
+	if !ok {
+		return nil, nil
+	}
+	w.unbans++
+	b.end(now)
+	return b, nil
 }
 
 // Bans returns the live bans, in any order.
@@ -138,24 +178,21 @@ func (w *Warden) Why(a netip.Addr, now time.Time) Account {
 	return out
 }
 
-// Forget drops what an address did: it was let out.
+// Forget drops what the addresses of a prefix did: they were let out.
 func (j *Judge) Forget(p netip.Prefix) {
 	for _, jail := range j.jails {
-		if !p.IsSingleIP() {
-			continue
-		}
-		if i, ok := jail.window.index[addrKey(p.Addr().As16())]; ok {
-			jail.window.tallies[i].clear()
-		}
+		jail.window.forget(p)
 	}
 }
 
-// Change puts new jails and protections in place of the old ones.
+// Change puts new jails and protections in place of the old ones. Run lets out
+// whom they protect.
 func (w *Warden) Change(list []*Jail, g *Guard) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judge.SetJails(list)
 	w.judge.SetGuard(g)
+	w.changed = true
 }
 
 // Report is the warden's state for a status screen.
@@ -182,7 +219,9 @@ func (w *Warden) Report(now time.Time) Report {
 	r := Report{Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
 	banned := map[string]int{}
 	for b := range w.book.Each {
-		banned[b.Jail]++
+		if _, live := b.Left(now); live {
+			banned[b.Jail]++
+		}
 	}
 	for _, j := range w.judge.jails {
 		r.Evicted += j.window.evicted

@@ -54,7 +54,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	for _, l := range logs {
 		src := r.Judge.Source(l.Name)
 		next := &reader{
-			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text),
+			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
 		}
 		if ok, err := next.advance(); err != nil {
@@ -65,9 +65,13 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	}
 	heap.Init(&open)
 	take := func(v Verdict) {
-		if v.Protected == "" && !v.Observe {
+		switch {
+		case v.Protected != "":
+		case v.Observe:
+			r.Judge.observed.Put(withoutLines(v.Ban))
+		default:
 			r.Counts.Bans++
-			r.Judge.book.Put(v.Ban)
+			r.Judge.book.Put(withoutLines(v.Ban))
 		}
 		decide(v)
 	}

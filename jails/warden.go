@@ -3,8 +3,8 @@ package jails
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -42,6 +42,8 @@ type Warden struct {
 	told      map[netip.Prefix]time.Time // when an alert about a protected address was last logged
 	problems  map[string]error           // what is wrong now, by what it is about
 	unbans    uint64
+	broken    bool // the last Setup of the enforcer failed
+	changed   bool // jails or protections did, and not all that they protect are let out
 }
 
 const (
@@ -50,15 +52,15 @@ const (
 	// maxUnwritten bounds what waits for a ledger that cannot be written; beyond it
 	// bans are kept without their lines.
 	maxUnwritten = 1000
-	// alertEvery is how often a protected address is told about.
+	// alertEvery is how often an address that is not banned is told about.
 	alertEvery = 10 * time.Minute
 	maxAlerts  = 1000
 	// bantimeByHand is how long a ban by hand lasts when nothing is said.
 	bantimeByHand = time.Hour
 )
 
-// NewWarden reads the ledger. Nothing is enforced before Restore. The judge must
-// not be used by anybody else.
+// NewWarden touches neither kernel nor ledger: Restore does, and nothing is
+// enforced before. The judge must not be used by anybody else.
 func NewWarden(judge *Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.book, enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1),
@@ -99,20 +101,19 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 		w.alert(b, v.Protected, now)
 		return
 	case v.Observe:
+		w.judge.observed.Put(withoutLines(b))
 		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
-		b.Until, b.By = b.Since, "observe"
+		b.Until, b.By, b.Strike = b.Since, "observe", 0
 		w.write(b)
 		return
 	}
-	if _, live := b.Left(now); !live { // a log read after the fact: its ban is over
-		w.write(b)
-		return
-	}
+	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
-		w.log.Error("ban is not enforced", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+		if !full { // told once
+			w.log.Error("ban is not enforced", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+		}
 		return
 	}
-	w.counts.Bans++
 	w.log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "for", forWords(b))
 }
 
@@ -124,36 +125,54 @@ func forWords(b Ban) string {
 }
 
 // errFull is told when the book holds MaxBans.
-var errFull = errors.New("as many bans as pbxjail keeps")
+var errFull error = hinted{errors.New("as many bans as pbxjail keeps"), "let out whom you can: jailctl unban; or shorten bantime"}
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Hint() string { return h.hint }
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
 func (w *Warden) enter(b Ban, now time.Time) error {
-	kept := b
-	kept.Lines = nil // the ledger has them
-	if !w.book.Put(kept) {
+	old, replaces := w.book.Get(b.Prefix, now)
+	if !w.book.Put(withoutLines(b)) {
 		w.problem("book", errFull)
 		return errFull
+	}
+	if replaces && old.Jail != b.Jail { // the ledger would bring it back
+		old.end(now)
+		w.write(*old)
 	}
 	w.write(b)
 	return w.enforce(b, now)
 }
 
+// withoutLines is a ban as the book keeps it: the ledger has the lines.
+func withoutLines(b Ban) Ban {
+	b.Lines = nil
+	return b
+}
+
 func (w *Warden) enforce(b Ban, now time.Time) error {
 	left, live := b.Left(now)
-	if !live {
+	if !live { // a log read after the fact: its ban is over
 		return nil
 	}
 	err := w.enforcer.Ban(b.Prefix, left)
 	if err != nil {
-		if _, known := w.pending[b.Prefix]; !known {
-			w.pending[b.Prefix] = now
-		}
-	} else {
-		delete(w.pending, b.Prefix)
+		w.wait(b.Prefix, now)
+		w.problem("enforcer", err)
+		return err
 	}
-	w.problem("enforcer", err)
-	return err
+	delete(w.pending, b.Prefix)
+	if len(w.pending) == 0 && !w.broken {
+		w.problem("enforcer", nil)
+	}
+	return nil
 }
 
 // write queues a ban for the ledger. mu is held.
@@ -164,23 +183,37 @@ func (w *Warden) write(b Ban) {
 	if len(w.unwritten) < MaxBans {
 		w.unwritten = append(w.unwritten, b)
 	}
+	if w.problems["ledger"] != nil { // tried once a second
+		return
+	}
 	select {
 	case w.kick <- struct{}{}:
 	default:
 	}
 }
 
-// alert tells that a protected address did what would have banned it. Anybody who
-// forges its packets can make it do so, hence the limit.
+// alert tells that a protected address did what would have banned it.
 func (w *Warden) alert(b Ban, why string, now time.Time) {
-	if last, ok := w.told[b.Prefix]; ok && now.Sub(last) < alertEvery {
-		return
+	if w.tell(b.Prefix, now) {
+		w.log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", why, "reason", b.Reason)
+	}
+}
+
+// tell reports whether to tell about an address that is not banned, and so comes
+// again. Anybody can forge its packets, hence the limits.
+func (w *Warden) tell(p netip.Prefix, now time.Time) bool {
+	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
+	if last, ok := w.told[p]; ok && !old(p, last) {
+		return false
 	}
 	if len(w.told) >= maxAlerts {
-		clear(w.told)
+		maps.DeleteFunc(w.told, old)
 	}
-	w.told[b.Prefix] = now
-	w.log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", why, "reason", b.Reason)
+	if len(w.told) >= maxAlerts {
+		return false
+	}
+	w.told[p] = now
+	return true
 }
 
 // problem notes what is wrong, or with nil that it is right again. mu is held.
@@ -191,64 +224,6 @@ func (w *Warden) problem(about string, err error) {
 		w.problems[about] = err
 	}
 }
-
-// Restore makes kernel and book agree at start: bans of the ledger that the
-// kernel lost are put back with the time they have left, members the ledger does
-// not know are adopted, as after a damaged ledger.
-func (w *Warden) Restore(now time.Time) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.settle(now)
-}
-
-func (w *Warden) settle(now time.Time) error {
-	missing := make(map[netip.Prefix]bool, w.book.Len())
-	for b := range w.book.Each {
-		if _, live := b.Left(now); live {
-			missing[b.Prefix] = true
-		}
-	}
-	var adopt []Ban
-	err := w.enforcer.Each(func(p netip.Prefix, left time.Duration, _, _ uint64) {
-		b, ok := w.book.Get(p, now)
-		if !ok {
-			adopt = append(adopt, Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: until(now, left), Strike: 1, By: "kernel",
-				Reason: "found in the kernel, where the ledger knew nothing of it"})
-			return
-		}
-		if want, _ := b.Left(now); sameLeft(want, left) {
-			delete(missing, p)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("list the bans of the kernel: %w", err)
-	}
-	for _, b := range adopt {
-		if w.book.Put(b) {
-			w.write(b)
-		}
-	}
-	var failed error
-	for p := range missing {
-		if b, ok := w.book.Get(p, now); ok {
-			failed = errors.Join(failed, w.enforce(*b, now))
-		}
-	}
-	return failed
-}
-
-// sameLeft allows for the kernel's whole seconds, and for its limit: a longer ban
-// is renewed before the kernel ends it.
-func sameLeft(want, have time.Duration) bool {
-	const slack = 3 * time.Second
-	if want == Forever || have == Forever {
-		return want == have
-	}
-	return (want-have).Abs() <= slack || want > have && have > renewBefore
-}
-
-// renewBefore: ipset(8) holds no timeout beyond 2147483 s, some 24 days.
-const renewBefore = 7 * 24 * time.Hour
 
 // Run writes the ledger, tries pending bans again and compares with the kernel,
 // until ctx ends; what waits is written before it returns.
@@ -262,50 +237,12 @@ func (w *Warden) Run(ctx context.Context) error {
 			return w.flush()
 		case <-w.kick:
 			w.flush()
-		case now := <-second.C:
-			w.retry(now)
-		case now := <-minute.C:
-			w.reconcile(now)
+		case <-second.C:
+			w.retry(time.Now())
+		case <-minute.C:
+			w.reconcile(time.Now())
 		}
 	}
-}
-
-// retry enforces what the kernel refused before, and writes what the ledger refused.
-func (w *Warden) retry(now time.Time) {
-	w.mu.Lock()
-	w.book.Expire(now)
-	tries := 0
-	for p := range w.pending {
-		b, ok := w.book.Get(p, now)
-		if !ok {
-			delete(w.pending, p)
-		} else if w.enforce(*b, now) == nil {
-			w.log.Info("ban is enforced now", "prefix", p)
-		}
-		if tries++; tries == 1000 {
-			break
-		}
-	}
-	waiting := len(w.unwritten) > 0
-	w.mu.Unlock()
-	if waiting {
-		w.flush()
-	}
-}
-
-func (w *Warden) reconcile(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, err := w.enforcer.Setup(); err != nil {
-		w.problem("enforcer", err)
-		w.log.Error("not enforcing", "err", err)
-		return
-	}
-	err := w.settle(now)
-	if err != nil {
-		w.log.Error("bans of ledger and kernel differ", "err", err)
-	}
-	w.problem("enforcer", err)
 }
 
 // flush writes what waits for the ledger. What cannot be written is kept.
