@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,22 +23,24 @@ import (
 	"pbxjail/configs"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	observe := flags.Bool("observe", false, "decide and record, ban nobody")
 	version := flags.Bool("version", false, "print the version and exit")
-	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
-		if flags.NArg() > 0 {
-			fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: the steering is done with jailctl\n")
-		}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil: // told by flags, with what there is
 		return 2
-	}
-	if *version {
-		fmt.Fprintln(stderr, "pbxjail", control.Release())
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: the steering is done with jailctl\n")
+		return 2
+	case *version:
+		fmt.Fprintln(stdout, "pbxjail", control.Release())
 		return 0
 	}
 	level := new(slog.LevelVar)

@@ -127,7 +127,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	}
 	for _, h := range history {
 		why.History = append(why.History, b.ban(h, now))
-		if account.Banned != nil && h.Prefix == account.Banned.Prefix && h.Since.Equal(account.Banned.Since) {
+		if b := account.Banned; b != nil && h.Prefix == b.Prefix && h.Jail == b.Jail && h.Since.Equal(b.Since) {
 			why.Lines = whyLines(h.Jail, h.Lines)
 		}
 	}
