@@ -147,6 +147,7 @@ func (w *Warden) enter(b Ban, now time.Time) error {
 		old.end(now)
 		w.write(*old)
 	}
+	w.counts.Bans++
 	w.write(b)
 	return w.enforce(b, now)
 }
