@@ -23,6 +23,7 @@ type Judge struct {
 	max      int
 	replay   bool
 	seed     maphash.Seed
+	twins    twins
 }
 
 // Source is one log as the jails see it. It holds until the jails change.
@@ -119,11 +120,26 @@ type Verdict struct {
 }
 
 // Hear weighs an event at now and calls decide for each jail that has heard
-// enough. Offences count, nothing else does.
+// enough. Offences count, nothing else does; but what the security channel tells,
+// and an alarm that it could not tell, says which notices are to be believed.
 func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
-	if e.Result != parsers.Offence {
-		return
+	if e.Rule == parsers.RuleUnissued {
+		j.twins.vouch(now)
+	} else if e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid()) {
+		j.twins.tell(e, now)
 	}
+	j.twins.settle(now, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
+	switch {
+	case e.Result != parsers.Offence:
+	case j.twins.expects(e, now) && !j.twins.has(e, now):
+		j.twins.wait(s, e, now)
+	default:
+		j.charge(s, e, now, decide)
+	}
+}
+
+// charge adds an offence up in each jail that reads its log.
+func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
 	var account uint32
 	if e.Once {
 		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))

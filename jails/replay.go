@@ -132,7 +132,7 @@ func (r *reader) advance() (bool, error) {
 func (r *reader) parse(data []byte, cut bool) {
 	lines := r.parser.Block(data, cut, time.Time{}, func(e *parsers.Event) {
 		r.counts.Count(e)
-		if e.Result == parsers.Offence {
+		if e.Result != parsers.None {
 			r.queue = append(r.queue, *e)
 		}
 	})

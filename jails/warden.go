@@ -74,7 +74,7 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts.Count(e)
-	if e.Result == parsers.Offence {
+	if e.Result != parsers.None {
 		w.judge.Hear(w.judge.Source(file), e, at, func(v Verdict) { w.carryOut(v, now) })
 	}
 }

@@ -1,0 +1,138 @@
+package jails
+
+import (
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// twins lets two channels watch each other. Where Asterisk writes security
+// events, each refusal of its SIP and manager modules is told there as well as in
+// the module's own NOTICE. What forges the one rarely forges the other: a NOTICE
+// waits for its twin, and one that never comes is not believed. Owned by one Judge;
+// every table is bounded.
+type twins struct {
+	alive   map[parsers.Service]int64 // when a security event of the service was last told, unix ms
+	told    map[teller]int64          // when of whom, the latest
+	older   map[teller]int64          // what told held before it was full
+	waiting []held                    // notices whose twin is not there yet, oldest first
+	vouched []int64                   // when Asterisk said that it could not issue an event; each vouches for one notice
+	suspect uint64                    // notices that no event told of
+}
+
+// teller is whom a service's security event was about.
+type teller struct {
+	addr    addrKey
+	service parsers.Service
+}
+
+func tellerOf(e *parsers.Event) teller { return teller{addrKey(e.Addr.As16()), e.Service} }
+
+// held is a notice that waits.
+type held struct {
+	src   *Source
+	event parsers.Event // with texts of its own
+	at    time.Time
+}
+
+const (
+	// twinWithin is how far apart the two may be told: one has whole seconds.
+	twinWithin = 2 * time.Second
+	// aliveFor is how long a service's silence leaves its security events expected.
+	aliveFor   = 24 * time.Hour
+	maxTold    = 4096
+	maxWaiting = 2048
+	maxVouched = 256
+)
+
+// expects reports whether the notice must have a twin by now.
+func (t *twins) expects(e *parsers.Event, at time.Time) bool {
+	last, ok := t.alive[e.Service]
+	return e.Twin && ok && at.UnixMilli()-last < aliveFor.Milliseconds()
+}
+
+// tell notes a security event.
+func (t *twins) tell(e *parsers.Event, at time.Time) {
+	if t.alive == nil {
+		t.alive = map[parsers.Service]int64{}
+	}
+	t.alive[e.Service] = max(t.alive[e.Service], at.UnixMilli())
+	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
+		return
+	}
+	if t.told == nil || len(t.told) == maxTold {
+		t.older, t.told = t.told, map[teller]int64{}
+	}
+	t.told[tellerOf(e)] = at.UnixMilli()
+}
+
+// has reports whether a security event tells of the same address at the same time.
+func (t *twins) has(e *parsers.Event, at time.Time) bool {
+	who := tellerOf(e)
+	last, ok := t.told[who]
+	if !ok {
+		last, ok = t.older[who]
+	}
+	return ok && near(last, at.UnixMilli())
+}
+
+func near(a, b int64) bool {
+	d := a - b
+	return d <= twinWithin.Milliseconds() && d >= -twinWithin.Milliseconds()
+}
+
+// vouch notes that an event could not be issued: a byte that is not UTF-8 makes it
+// vanish, and its notice stands alone (asterisk:main/security_events.c).
+func (t *twins) vouch(at time.Time) {
+	if len(t.vouched) == maxVouched {
+		t.vouched = append(t.vouched[:0], t.vouched[1:]...)
+	}
+	t.vouched = append(t.vouched, at.UnixMilli())
+}
+
+// vouchedFor uses up one such word.
+func (t *twins) vouchedFor(at time.Time) bool {
+	for i, v := range t.vouched {
+		if near(v, at.UnixMilli()) {
+			t.vouched = append(t.vouched[:i], t.vouched[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// wait keeps a notice until its twin comes.
+func (t *twins) wait(s *Source, e *parsers.Event, at time.Time) {
+	if len(t.waiting) == maxWaiting {
+		t.waiting = append(t.waiting[:0], t.waiting[1:]...)
+		t.suspect++
+	}
+	keep := *e
+	keep.Account, keep.Number, keep.Line = e.Account.Clone(), e.Number.Clone(), e.Line.Clone()
+	keep.Agent, keep.Session, keep.Challenge = parsers.Text{}, parsers.Text{}, parsers.Text{}
+	t.waiting = append(t.waiting, held{s, keep, at})
+}
+
+// settle calls charge for each notice whose twin has come, and gives up those
+// whose time is over.
+func (t *twins) settle(now time.Time, charge func(held)) {
+	if len(t.waiting) == 0 {
+		return
+	}
+	still := t.waiting[:0]
+	var ready []held
+	for _, h := range t.waiting {
+		switch {
+		case t.has(&h.event, h.at) || t.vouchedFor(h.at):
+			ready = append(ready, h)
+		case now.Sub(h.at).Abs() > twinWithin:
+			t.suspect++
+		default:
+			still = append(still, h)
+		}
+	}
+	t.waiting = still
+	for _, h := range ready {
+		charge(h)
+	}
+}
