@@ -27,7 +27,6 @@ type follower struct {
 	named *generation
 	pipe  *pipe
 
-	looked   time.Time // when stat was last asked
 	gone     time.Time // since when the path names nothing; zero: it does
 	lastLine time.Time
 	size     int64
@@ -53,7 +52,6 @@ func (f *follower) waiting() bool {
 
 // check asks what the path names now. Events only bring us here sooner.
 func (l *loop) check(f *follower, now time.Time) error {
-	first := f.begin
 	info, err := os.Stat(f.path)
 	if !missing(err) {
 		f.gone = time.Time{}
@@ -61,7 +59,7 @@ func (l *loop) check(f *follower, now time.Time) error {
 	switch {
 	case missing(err):
 		l.leave(f, now)
-		l.checkMissing(f, first, now)
+		l.checkMissing(f, now)
 		err = nil
 	case err != nil:
 		l.leave(f, now)
@@ -76,7 +74,7 @@ func (l *loop) check(f *follower, now time.Time) error {
 		l.leave(f, now)
 		l.complain(f, problemKind(f.path, info.Mode()))
 	}
-	f.looked, f.begin = now, false
+	f.begin = false
 	if err != nil {
 		return err
 	}
@@ -93,7 +91,7 @@ func (l *loop) leave(f *follower, now time.Time) {
 }
 
 // checkMissing is check for a path that names nothing.
-func (l *loop) checkMissing(f *follower, first bool, now time.Time) {
+func (l *loop) checkMissing(f *follower, now time.Time) {
 	if f.gone.IsZero() {
 		f.gone = now
 		l.stale = true
@@ -102,7 +100,7 @@ func (l *loop) checkMissing(f *follower, first bool, now time.Time) {
 		l.stale = true
 	}
 	// A rotation leaves the path empty for a moment. That is no problem yet.
-	if first || now.Sub(f.gone) > 10*time.Second {
+	if f.begin || now.Sub(f.gone) > 10*time.Second {
 		l.complain(f, problemMissing(f.path))
 	}
 }
@@ -123,13 +121,19 @@ func (l *loop) checkFile(f *follower, info fs.FileInfo, now time.Time) error {
 		}
 		return nil
 	}
-	i := slices.IndexFunc(f.gens, func(g *generation) bool { return g.id == id })
-	if i >= 0 { // moved away and back
+	if i := slices.IndexFunc(f.gens, func(g *generation) bool { return g.id == id }); i >= 0 { // moved away and back
 		f.named = f.gens[i]
 		f.gens = append(slices.Delete(f.gens, i, i+1), f.named)
-	} else if err := l.openNamed(f, now); err != nil {
-		l.complain(f, problemOf(err))
-		return nil
+	} else {
+		if last := len(f.gens) - 1; last >= 0 {
+			if _, _, err := l.drain(f, f.gens[last], now); err != nil {
+				return err
+			}
+		}
+		if err := l.openNamed(f, now); err != nil {
+			l.complain(f, problemOf(err))
+			return nil
+		}
 	}
 	for _, g := range f.gens {
 		g.since = now
@@ -143,38 +147,42 @@ func (l *loop) checkFile(f *follower, info fs.FileInfo, now time.Time) error {
 	return nil
 }
 
-// openNamed opens what the path names as its newest generation.
+// openNamed opens what the path names as its newest generation. What is in it
+// already was not written under our eyes, unless it is resumed at its end.
 func (l *loop) openNamed(f *follower, now time.Time) error {
 	g, size, err := open(f.path)
 	if err != nil {
 		return err
 	}
+	g.old, g.since = size, now
 	p, ok := l.places.at[g.id]
 	switch {
 	case ok && p.fits(g.file, size):
 		l.places.take(g.id)
-		g.old = size
+		g.head = p.Head
 		err = g.seek(p.Offset)
 	case f.begin && !f.known:
+		g.old = 0
 		err = g.seekEnd(size)
-	case f.begin || f.problem != nil || g.modified().Before(f.looked.Add(-time.Second)):
-		// From its first byte, but not written under our eyes: it could not be read,
-		// or was moved here. A second, because the times of files are coarse.
-		g.old = size
+	case len(f.gens) > 0:
+		// An editor, or `sed -i`, writes a log anew and puts it in its place: it
+		// goes on where its predecessor ends.
+		if last := f.gens[len(f.gens)-1]; !last.drained || !g.continues(last) {
+			err = g.seek(0)
+		}
 	}
 	if err != nil {
 		g.file.Close()
 		return err
 	}
-	g.since = now
-	f.named, f.size = g, size
+	f.named = g
 	f.gens = append(f.gens, g)
 	return nil
 }
 
 // recover opens what a remembered position speaks of when nobody was found to
 // stand there: it was rotated while nobody looked.
-func (l *loop) recover(f *follower, p Position) {
+func (l *loop) recover(f *follower, p Position, now time.Time) {
 	p, ok := l.places.at[p.identity()]
 	if !ok {
 		return
@@ -184,6 +192,7 @@ func (l *loop) recover(f *follower, p Position) {
 		return
 	}
 	l.places.take(p.identity())
+	g.since = now
 	at := len(f.gens)
 	if f.named != nil {
 		at--
@@ -238,17 +247,7 @@ func (l *loop) rewind(f *follower, i int) {
 		return
 	}
 	lost := findCopy(f.path, g, l.held)
-	var size, old int64
-	if info, err := g.file.Stat(); err == nil {
-		size = info.Size()
-	}
-	if size >= g.offset {
-		old = size
-	}
-	g.restart(old)
-	if g == f.named {
-		f.size = size
-	}
+	g.restart()
 	if lost != nil {
 		f.gens = slices.Insert(f.gens, i, lost)
 	}

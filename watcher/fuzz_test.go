@@ -134,7 +134,7 @@ func (p *lineProgram) flush() {
 			p.t.Fatal(problem, err)
 		}
 		if end == rewritten {
-			p.g.restart(0)
+			p.g.restart()
 		}
 	}
 	want := p.expected()

@@ -54,9 +54,6 @@ func (p *pattern) expand(followed func(path string) bool) ([]string, error) {
 	if err != nil {
 		return nil, problemPattern(p.text, err)
 	}
-	if len(found) == 0 {
-		return nil, problemUnmatched(p.text)
-	}
 	matches := map[string]bool{}
 	for _, path := range found {
 		matches[path] = true

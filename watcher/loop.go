@@ -23,7 +23,6 @@ type loop struct {
 	followers map[string]*follower
 	places    places
 	queue     []*follower // have more to read, or are to be checked
-	scanned   time.Time   // when globs were last expanded
 	stale     bool        // what is watched for events is not what should be
 	pipes     chan *pipe  // have a batch to hand out
 }
@@ -214,8 +213,11 @@ func (l *loop) repattern(now time.Time) error {
 	l.patterns = append(named, globs...)
 	l.stale = true
 	for _, f := range l.followers {
-		if !slices.ContainsFunc(l.patterns, func(p *pattern) bool { return p.matches(f.path) }) {
+		i := slices.IndexFunc(l.patterns, func(p *pattern) bool { return p.matches(f.path) })
+		if i < 0 {
 			l.drop(f)
+		} else {
+			f.glob = l.patterns[i].glob
 		}
 	}
 	return l.scan(now)
@@ -242,30 +244,44 @@ func (l *loop) scan(now time.Time) error {
 				problem = problemTooMany(p.text)
 				break
 			}
-			f := &follower{path: path, glob: p.glob, begin: !p.scanned, looked: l.scanned}
+			f := &follower{path: path, glob: p.glob, begin: !p.scanned}
 			l.followers[path] = f
 			found = append(found, f)
 		}
 		p.scanned = !full
+		if problem == nil && !l.follows(p) {
+			problem = problemUnmatched(p.text)
+		}
 		p.complain(problem, l.w.opts.Notify)
 	}
-	l.scanned = now
 	return l.begin(found, now)
+}
+
+// follows reports whether a file of p is followed, be it missing now.
+func (l *loop) follows(p *pattern) bool {
+	for path := range l.followers {
+		if p.matches(path) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin looks at new files for the first time. All places are known before any
 // file is opened, because a rotation may have put one's inode at another's path.
 func (l *loop) begin(found []*follower, now time.Time) error {
-	resumed := make([]Position, len(found))
+	resumed := make([][]Position, len(found))
 	for i, f := range found {
-		if p, ok := l.w.opts.Resume(f.path); ok {
-			f.known = true
-			resumed[i] = p
-			for _, p := range slices.Concat(p.Older, []Position{p}) {
-				// A file that had two names may be remembered twice.
-				if l.places.at[p.identity()].Offset <= p.Offset {
-					l.places.keep(p)
-				}
+		p, ok := l.w.opts.Resume(f.path)
+		if !ok {
+			continue
+		}
+		f.known = true
+		resumed[i] = append(slices.Clone(p.Older[max(0, len(p.Older)-maxOlder):]), p)
+		for _, p := range resumed[i] {
+			// A file that had two names may be remembered twice.
+			if l.places.at[p.identity()].Offset <= p.Offset {
+				l.places.keep(p)
 			}
 		}
 	}
@@ -275,10 +291,8 @@ func (l *loop) begin(found []*follower, now time.Time) error {
 		}
 	}
 	for i, f := range found {
-		if f.known {
-			for _, p := range slices.Concat(resumed[i].Older, []Position{resumed[i]}) {
-				l.recover(f, p)
-			}
+		for _, p := range resumed[i] {
+			l.recover(f, p, now)
 		}
 		l.enqueue(f, false)
 		l.publish(f)

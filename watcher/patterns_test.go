@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -56,7 +57,7 @@ func TestStartAndStop(t *testing.T) {
 	path := filepath.Join(dir, "full")
 	put(t, path, "")
 	w := New(Options{Patterns: []string{path, filepath.Join(dir, "none", "full"), filepath.Join(dir, "*.log")}})
-	before := runtime.NumGoroutine()
+	before, files := runtime.NumGoroutine(), openFiles(t)
 	r := &watching{t: t, Watcher: w}
 	for range 100 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -67,9 +68,19 @@ func TestStartAndStop(t *testing.T) {
 		}
 	}
 	r.until("all goroutines ended", func() bool { return runtime.NumGoroutine() <= before })
+	if got := openFiles(t); got > files {
+		t.Errorf("open files after Run: got %d, want %d", got, files)
+	}
 	if got := w.Files(); len(got) != 0 {
 		t.Errorf("files after Run: got %v, want none", got)
 	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	return len(fds)
 }
 
 func TestFiles(t *testing.T) {

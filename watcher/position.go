@@ -137,7 +137,7 @@ func findRotated(path string, p Position, held func(identity) bool) *generation 
 		if err != nil {
 			continue
 		}
-		g.copy, g.old = g.id != p.identity(), size
+		g.copy, g.old, g.head = g.id != p.identity(), size, p.Head
 		if (!g.copy || p.Offset > 0) && p.fits(g.file, size) && g.seek(p.Offset) == nil {
 			return g
 		}
@@ -154,12 +154,13 @@ func findCopy(path string, lost *generation, held func(identity) bool) *generati
 		if s.info.Size() <= lost.offset || held(identityOf(s.info)) {
 			continue
 		}
-		g, _, err := open(s.path)
+		g, size, err := open(s.path)
 		if err != nil {
 			continue
 		}
-		if g.seek(lost.offset) == nil && bytes.Equal(g.seam, lost.seam) && (len(lost.head) == 0 || sameHead(g.file, lost.head)) {
-			g.copy, g.skip = true, lost.skip
+		g.old = size
+		if g.continues(lost) {
+			g.old, g.copy, g.skip = 0, true, lost.skip
 			return g
 		}
 		g.file.Close()

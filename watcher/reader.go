@@ -27,7 +27,7 @@ type generation struct {
 
 	end   int64     // how far the file has been seen to reach
 	since time.Time // when it last grew, or was superseded: quiet counts from here
-	old   int64     // what lies before was there before we followed
+	old   int64     // what lies before was not read as it was written
 	copy  bool      // a copy made before a truncation: nobody writes to it
 
 	drained bool // the last read reached the end
@@ -181,18 +181,19 @@ func (g *generation) seekEnd(size int64) error {
 	return g.seek(size - int64(len(tail)-begin))
 }
 
-func (g *generation) modified() time.Time {
-	info, err := g.file.Stat()
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
+// continues reports whether g holds what last held up to where it was read, and
+// makes it go on there.
+func (g *generation) continues(last *generation) bool {
+	return last.offset > 0 && last.offset <= g.old && sameHead(g.file, last.head) &&
+		g.seek(last.offset) == nil && bytes.Equal(g.seam, last.seam)
 }
 
-// restart makes g begin at its first byte: it was truncated. What lies
-// before old was not written under our eyes.
-func (g *generation) restart(old int64) {
-	*g = generation{file: g.file, id: g.id, seam: g.seam[:0], since: g.since, old: old}
+// restart makes g begin at its first byte: it was truncated.
+func (g *generation) restart() {
+	*g = generation{file: g.file, id: g.id, seam: g.seam[:0], since: g.since}
+	if info, err := g.file.Stat(); err == nil {
+		g.old = info.Size()
+	}
 }
 
 // pread reads once. os.File.ReadAt would ask a second time to learn of the end;

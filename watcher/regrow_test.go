@@ -77,11 +77,5 @@ func TestRegrowIsJudgedByItsClock(t *testing.T) {
 	must(t, os.WriteFile(path, []byte("other text, and more than there was\n"), 0o644))
 	r.mu.Unlock()
 	r.want("first", "second", "other text, and more than there was")
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, b := range r.blocks {
-		if got, want := b.Old, strings.HasPrefix(string(b.Data), "other"); got != want {
-			t.Errorf("block %q: got Old %v, want %v", b.Data, got, want)
-		}
-	}
+	r.wantOld("other text, and more than there was\n")
 }

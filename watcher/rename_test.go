@@ -3,6 +3,7 @@ package watcher
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -159,28 +160,59 @@ func TestManyRotations(t *testing.T) {
 	})
 }
 
-// TestOldFileMovedIn: a new file's lines are live, those of one that was moved
-// into its place are judged by their own clock.
-func TestOldFileMovedIn(t *testing.T) {
+// TestMovedIn: what a file holds that is moved into place is judged by its own
+// clock, what is written to it then is live.
+func TestMovedIn(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
 		path := filepath.Join(dir, "full")
 		put(t, path, "")
 		r := watch(t, Options{Patterns: []string{path}}, mode)
-		put(t, path+".new", "live\n")
-		must(t, os.Rename(path+".new", path))
+		put(t, path, "live\n")
 		r.want("live")
 		put(t, path+".new", "of yesterday\n")
-		yesterday := time.Now().Add(-24 * time.Hour)
-		must(t, os.Chtimes(path+".new", yesterday, yesterday))
 		must(t, os.Rename(path+".new", path))
 		r.want("live", "of yesterday")
 		put(t, path, "live\n")
 		r.want("live", "of yesterday", "live")
+		r.wantOld("of yesterday\n")
+	})
+}
+
+// wantOld checks which blocks are marked Old.
+func (r *watching) wantOld(old ...string) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.blocks {
+		if got, want := b.Old, slices.Contains(old, string(b.Data)); got != want {
+			r.t.Errorf("block %q: got Old %v, want %v", b.Data, got, want)
+		}
+	}
+}
+
+// TestEditorReplaces: a log that was written anew is not read again, where it is
+// the same; otherwise it is, by its own clock.
+func TestEditorReplaces(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path, "")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path, "1\n2\n")
+		r.want("1", "2")
+		copyTo(t, path, path+".new")
+		must(t, os.Rename(path+".new", path))
+		put(t, path, "3\n")
+		r.want("1", "2", "3")
+		put(t, path+".new", "1\n3\n")
+		must(t, os.Rename(path+".new", path))
+		r.want("1", "2", "3", "1", "3")
+		put(t, path, "4\n")
+		r.want("1", "2", "3", "1", "3", "4")
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, b := range r.blocks {
-			if got, want := b.Old, string(b.Data) == "of yesterday\n"; got != want {
-				t.Errorf("block %q: got Old %v, want %v", b.Data, got, want)
+			if string(b.Data) == "1\n3\n" && !b.Old {
+				t.Errorf("block %q: got not Old, want Old", b.Data)
 			}
 		}
 	})
