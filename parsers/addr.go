@@ -11,10 +11,11 @@ import (
 type addrForm uint8
 
 const (
-	bareAddr  addrForm = iota // 192.0.2.1 or 2001:db8::1
-	portAddr                  // 192.0.2.1:5060 or [2001:db8::1]:5060
-	anyAddr                   // with a port or without, IPv6 in brackets or bare
-	gluedAddr                 // 192.0.2.1:5060, [2001:db8::1]:5060 or 2001:db8::1:5060, where the last group is the port
+	bareAddr   addrForm = iota // 192.0.2.1 or 2001:db8::1
+	portAddr                   // 192.0.2.1:5060 or [2001:db8::1]:5060
+	anyAddr                    // with a port or without, IPv6 in brackets or bare
+	gluedAddr                  // 192.0.2.1:5060, [2001:db8::1]:5060 or 2001:db8::1:5060, where the last group is the port
+	dottedAddr                 // 192.0.2.1.5060
 )
 
 // addrToken returns how many bytes of b can belong to an address and a port.
@@ -39,6 +40,14 @@ func (f addrForm) parse(b []byte) (a netip.Addr, port uint16, ok bool) {
 	if f == bareAddr {
 		a, ok = parseAddr(b)
 		return a, 0, ok
+	}
+	if f == dottedAddr {
+		dot := max(bytes.LastIndexByte(b, '.'), 0)
+		a, ok = parse4(b[:dot])
+		if ok {
+			port, ok = parsePort(b[dot+1:])
+		}
+		return a, port, ok
 	}
 	if len(b) > 0 && b[0] == '[' {
 		end := bytes.IndexByte(b, ']')

@@ -40,7 +40,14 @@ var layouts = []string{
 	"01/02/06 03:04:05 PM",
 	"01/02/06 15:04:05",
 	"02/01/2006 15:04:05",
+	"2006/01/02 15:04:05",
+	"02.01.2006 15:04:05",
+	"Jan _2 2006 15:04:05",
+	"Mon Jan _2 15:04:05 2006", // %c
 }
+
+// yearless is dateformat's default and syslog's: %b %e %T.
+const yearless = "Jan _2 15:04:05"
 
 func (c *Clock) read(s string) time.Time {
 	zone := c.Zone
@@ -51,11 +58,9 @@ func (c *Clock) read(s string) time.Time {
 		return t
 	}
 	if s[0] >= 'A' {
-		t, err := time.ParseInLocation("Jan _2 15:04:05", s, zone)
-		if err != nil {
-			return time.Time{}
+		if t, err := time.ParseInLocation(yearless, s, zone); err == nil {
+			return c.year(t, zone)
 		}
-		return c.year(t, zone)
 	}
 	for _, l := range layouts {
 		if t, err := time.ParseInLocation(l, s, zone); err == nil {
@@ -65,18 +70,20 @@ func (c *Clock) read(s string) time.Time {
 	return time.Time{}
 }
 
-// year puts a date without one into the last year in which it is not after
-// Until, by more than a day: clocks differ.
+// year puts a date without one into the last year that has this day and in which
+// it is not after Until, by more than a day: clocks differ.
 func (c *Clock) year(t time.Time, zone *time.Location) time.Time {
 	if c.Until.IsZero() {
 		return time.Time{}
 	}
 	limit := c.Until.In(zone).AddDate(0, 0, 1)
-	at := t.AddDate(limit.Year()-t.Year(), 0, 0)
-	if at.After(limit) {
-		at = t.AddDate(limit.Year()-1-t.Year(), 0, 0)
+	const leapGap = 8 // 1896 to 1904, 2096 to 2104
+	for y := limit.Year(); y >= limit.Year()-leapGap; y-- {
+		if at := t.AddDate(y-t.Year(), 0, 0); at.Day() == t.Day() && !at.After(limit) {
+			return at
+		}
 	}
-	return at
+	return time.Time{}
 }
 
 // epoch reads %s, with or without a fraction.

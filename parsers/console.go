@@ -2,35 +2,29 @@ package parsers
 
 import "bytes"
 
-// sgrEnd closes the head of a coloured console line: the colour of the function
-// is switched off, then ": " and the message follow (asterisk:main/logger.c,
-// format_log_plain with a terminal).
-var sgrEnd = []byte("\x1b[0m: ")
+// maxHead bounds a coloured head.
+const maxHead = 400
 
 // plainHead takes the colours out of the head of a console line, as container
-// logs hold it. The message is left as it is: what is coloured
-// there is the sender's.
-func plainHead(line []byte) ([]byte, bool) {
-	end := bytes.Index(line[:min(len(line), 400)], sgrEnd)
-	if end < 0 {
-		return nil, false
-	}
-	head, rest := line[:end], line[end+len(sgrEnd)-2:]
-	out := make([]byte, 0, len(line))
-	for len(head) > 0 {
-		esc := bytes.IndexByte(head, 0x1b)
-		if esc < 0 {
-			out = append(out, head...)
-			break
+// logs hold it, and appends the line to out. The colour that ends before ": " is
+// the function's, and the message follows (asterisk:main/logger.c:449); it is
+// left as it is: what is coloured there is the sender's.
+func plainHead(out, line []byte) ([]byte, bool) {
+	for rest := line; ; {
+		esc := bytes.IndexByte(rest[:min(len(rest), maxHead)], 0x1b)
+		if esc < 0 || len(line)-len(rest)+esc > maxHead {
+			return out, false
 		}
-		out = append(out, head[:esc]...)
-		n := sgrLen(head[esc:])
+		n := sgrLen(rest[esc:])
 		if n == 0 {
-			return nil, false
+			return out, false
 		}
-		head = head[esc+n:]
+		out = append(out, rest[:esc]...)
+		rest = rest[esc+n:]
+		if bytes.HasPrefix(rest, colonBlank) {
+			return append(out, rest...), true
+		}
 	}
-	return append(out, rest...), true
 }
 
 // sgrLen is the length of the colour sequence "ESC [ digits and ; m" that b begins with, or 0.

@@ -15,7 +15,7 @@ var (
 	ipDetails   = []byte(" IPdetails ")
 	toBlank     = []byte(" to ")
 	agentMark   = []byte(" UA ")
-	sipScheme   = []byte("sip:")
+	colon       = []byte(":")
 )
 
 // sipsec reads such a line's message. It reports false when msg is none.
@@ -45,10 +45,10 @@ func (p *Parser) sipsec(msg []byte, e *Event) bool {
 	return true
 }
 
-// takeContact reads "sip:user@host[:port][;params]" with a literal host.
+// takeContact reads "sip:user@host[:port][;params]", or sips:, with a literal host.
 func (e *Event) takeContact(uri []byte) bool {
-	uri, ok := bytes.CutPrefix(bytes.TrimRight(uri, " "), sipScheme)
-	if !ok {
+	scheme, uri, ok := bytes.Cut(bytes.TrimRight(uri, " "), colon)
+	if !ok || string(scheme) != "sip" && string(scheme) != "sips" {
 		return false
 	}
 	user, host, ok := bytes.Cut(uri, []byte("@"))

@@ -88,6 +88,7 @@ type Event struct {
 	Password  bool       // a Success that used a password
 	Once      bool       // a repeat for the same account proves nothing new within findtime
 	Open      bool       // the record goes on in the next line
+	Twin      bool       // Asterisk tells of it in a security event too, where it writes those
 	Doubt     string     // why an Ambiguous record charges nobody, or who can vouch for it
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none

@@ -12,7 +12,7 @@ import (
 //	Host <addr> failed MD5 authentication for '<account>' (<text> != <text>)
 //
 // addr is a bare address, hostport has a port, either may have one, glued may
-// have its IPv6 port without brackets. transport, word and number hold what only
+// have its IPv6 port without brackets, dotted has a dot before it. transport, word and number hold what only
 // Asterisk can have put there. nameaddr is a From header as pjsip prints it.
 // account, dialled, session and text are the sender's: they end at the first
 // place where the next literal stands, with a "*" at the last. reason, at the
@@ -35,6 +35,7 @@ const (
 	fieldHostport
 	fieldEither
 	fieldGlued
+	fieldDotted
 	fieldTransport
 	fieldWord
 	fieldNumber
@@ -47,7 +48,7 @@ const (
 )
 
 var fieldNames = map[string]field{
-	"addr": fieldAddr, "hostport": fieldHostport, "either": fieldEither, "glued": fieldGlued,
+	"addr": fieldAddr, "hostport": fieldHostport, "either": fieldEither, "glued": fieldGlued, "dotted": fieldDotted,
 	"transport": fieldTransport, "word": fieldWord, "number": fieldNumber, "nameaddr": fieldNameaddr,
 	"account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "text": fieldText, "reason": fieldReason,
 }
@@ -93,6 +94,7 @@ type outcome uint8
 
 const (
 	noMatch   outcome = iota
+	cutMatch          // the line ends inside the sender's text, and the address comes after it
 	openMatch         // the address and what follows it stand, the end is missing: the record goes on in the next line
 	fullMatch
 )
@@ -115,9 +117,12 @@ func (f *form) match(msg []byte, got *found) outcome {
 		}
 		n, ok := s.take(b, f.steps[i+1:], got)
 		if !ok {
+			if miss == noMatch && s.isText() && unclosed(b, f.steps[i+1:]) {
+				return cutMatch
+			}
 			return miss
 		}
-		if s.field >= fieldAddr && s.field <= fieldGlued {
+		if s.field >= fieldAddr && s.field <= fieldDotted {
 			got.beforeAddr = msg[:len(msg)-len(b)]
 		}
 		b = b[n:]
@@ -139,6 +144,8 @@ func (s *step) take(b []byte, next []step, got *found) (n int, ok bool) {
 		return takeAddr(anyAddr, b, next, got)
 	case fieldGlued:
 		return takeAddr(gluedAddr, b, next, got)
+	case fieldDotted:
+		return takeAddr(dottedAddr, b, next, got)
 	case fieldTransport:
 		return takeTransport(b, got)
 	case fieldNameaddr:
@@ -184,11 +191,19 @@ func (s *step) takeText(b []byte, next []step) (int, bool) {
 	case len(next) == 1 && next[0].field == fieldNone:
 		return len(b) - len(next[0].lit), bytes.HasSuffix(b, next[0].lit)
 	case s.last:
-		n := bytes.LastIndex(b, next[0].lit)
+		n := lastIndex(b, next[0].lit)
 		return n, n >= 0
 	}
 	n := bytes.Index(b, next[0].lit)
 	return n, n >= 0
+}
+
+// isText says that the sender chooses the field's bytes.
+func (s *step) isText() bool { return s.field >= fieldAccount && s.field != fieldReason }
+
+// unclosed reports whether the quote that ends a field is nowhere in b.
+func unclosed(b []byte, next []step) bool {
+	return len(next) > 0 && len(next[0].lit) > 0 && next[0].lit[0] == '\'' && bytes.IndexByte(b, '\'') < 0
 }
 
 func startsWith(next []step, b []byte) bool {
@@ -197,8 +212,8 @@ func startsWith(next []step, b []byte) bool {
 
 func takeAddr(how addrForm, b []byte, next []step, got *found) (int, bool) {
 	n := addrToken(b)
-	if len(next) > 0 && len(next[0].lit) > 0 && next[0].lit[0] == ':' {
-		for n > 0 && b[n-1] == ':' { // the literal's, not the address's
+	if len(next) > 0 && len(next[0].lit) > 0 {
+		for c := next[0].lit[0]; (c == ':' || c == '.') && n > 0 && b[n-1] == c; { // the literal's, not the address's
 			n--
 		}
 	}

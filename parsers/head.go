@@ -25,6 +25,7 @@ type record struct {
 	file  []byte // "chan_sip.c", "res_pjsip/pjsip_distributor.c", "Ext. s"
 	fn    []byte // function, where the form shows it
 	msg   []byte
+	whole bool // newlines in the text are escaped: no other line belongs to the record
 }
 
 // maxStamp bounds the search for a date's closing bracket.
@@ -36,6 +37,7 @@ func parseHead(line []byte, r *record) (ok bool) {
 	if len(line) < 8 {
 		return false
 	}
+	r.whole = false
 	switch c := line[0]; {
 	case c == '[':
 		return parseBracketed(line, r)
@@ -130,17 +132,17 @@ func parseLevel(b []byte, r *record, long bool) bool {
 }
 
 // parseLong reads "FILE:LINE FUNC: MSG", with or without "in" before FUNC.
+// [plain] leaves out a line that is 0, as pjproject's is.
 func parseLong(b []byte, r *record) bool {
 	colon := bytes.IndexByte(b[:min(len(b), 120)], ':')
 	if colon <= 0 {
 		return false
 	}
 	r.file, b = b[:colon], b[colon+1:]
-	blank := bytes.IndexByte(b[:min(len(b), 12)], ' ')
-	if blank < 0 || !allDigits(b[:blank]) {
-		return false
+	if blank := bytes.IndexByte(b[:min(len(b), 12)], ' '); blank > 0 && allDigits(b[:blank]) {
+		b = b[blank+1:]
 	}
-	b = bytes.TrimPrefix(b[blank+1:], inBlank)
+	b = bytes.TrimPrefix(b, inBlank)
 	end := bytes.Index(b[:min(len(b), 120)], colonBlank)
 	if end < 0 {
 		return false
@@ -177,7 +179,10 @@ func parseSyslog(line []byte, r *record) bool {
 	if !bytes.HasPrefix(b, colonBlank) {
 		return false
 	}
-	return levelAt(b[2:]) != levelNone && parseLevel(b[2:], r, true)
+	if b = b[2:]; len(b) > 0 && b[0] == '[' {
+		return parseBracketed(b, r) // a service's console, kept by the journal
+	}
+	return levelAt(b) != levelNone && parseLevel(b, r, true)
 }
 
 // syslogStamp returns the length of "Mar  5 06:07:08" or an ISO 8601 date that a

@@ -46,7 +46,7 @@ func parseJSON(line []byte, r *record) bool {
 	}
 	r.stamp = []byte(j.Timestamp)
 	r.level = levelAt(append([]byte(j.LogMsg.Level), '['))
-	r.lwp = nil
+	r.lwp, r.whole = nil, true
 	r.file, r.fn = []byte(j.LogMsg.Location.Filename), []byte(j.LogMsg.Location.Function)
 	r.msg = bytes.TrimSuffix([]byte(j.LogMsg.Message), []byte("\n"))
 	return r.level != levelNone

@@ -12,7 +12,11 @@ func (p *Parser) match(rules []rule, r *record, e *Event) bool {
 		}
 		p.found = found{}
 		how := l.form.match(msg, &p.found)
-		if how == noMatch {
+		switch how {
+		case noMatch:
+			continue
+		case cutMatch:
+			e.Open = true
 			continue
 		}
 		if p.fill(l, how, msg, e) {
@@ -26,11 +30,15 @@ func (p *Parser) match(rules []rule, r *record, e *Event) bool {
 // pjproject aligns its source name, res_pjsip_session leaves an empty name.
 func (p *Parser) normal(r *record) []byte {
 	msg := r.msg
+	pjproject := string(r.file) == "pjproject"
+	if pjproject {
+		msg = bytes.TrimPrefix(msg, rsyslogTab)
+	}
 	if len(msg) == 0 || msg[0] != ' ' && msg[0] != '\t' {
 		return msg
 	}
 	msg = bytes.TrimLeft(msg, " \t")
-	if string(r.file) != "pjproject" {
+	if !pjproject {
 		return msg
 	}
 	name, rest, ok := bytes.Cut(msg, []byte(" "))
@@ -67,7 +75,7 @@ func (p *Parser) fill(l *rule, how outcome, msg []byte, e *Event) bool {
 	e.Evidence, e.Points, e.Rule, e.Once = l.evidence, points, id, once
 	e.Addr, e.Port = f.addr, f.port
 	e.Account, e.Number, e.Session = TextOf(f.account), TextOf(f.dialled), TextOf(f.session)
-	e.Open = how == openMatch
+	e.Open, e.Twin = how == openMatch, l.twin
 	switch {
 	case kind == Blind:
 		e.Result = Signal

@@ -2,17 +2,14 @@ package parsers
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 )
 
-const (
-	// maxRecord is the length from which a physical line is not one record: the
-	// logger cuts at its buffer, newline and all, and the next record follows on
-	// the same line. asterisk:main/logger.c, BUFSIZ.
-	maxRecord = 8190
-	// dumpReach bounds a raw packet in the log: what the logger's buffer holds.
-	dumpReach = 8192
-)
+// maxRecord is the length from which a physical line is not one record: the
+// logger cuts at its buffer, newline and all, and the next record follows on
+// the same line. asterisk:main/logger.c, BUFSIZ.
+const maxRecord = 8190
 
 // Parser reads the records of one log in their order. Make one for each file: it
 // remembers whether the text that comes next is still an attacker's. Not safe
@@ -24,19 +21,10 @@ type Parser struct {
 	record   record
 	found    found
 	event    Event
+	headBuf  []byte // a console line without its colours
 	msgBuf   []byte // a message without its padding
 	textBuf  []byte // what own patterns see
 }
-
-// taint is how much of what follows belongs to a record that an attacker wrote
-// into. Bytes are what counts: he can write an end marker himself.
-type taint struct {
-	bytes int
-	since time.Time // arrival of the record; a record is written at once, so much later text is another one
-}
-
-// taintLasts is how long after its record's arrival tainted text can still come.
-const taintLasts = 2 * time.Second
 
 // New makes a Parser with jail files' own patterns beside the built-in rules.
 // The clock reads the dates of records; its zero value is UTC.
@@ -76,10 +64,11 @@ func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event
 	if head {
 		e := &p.event
 		*e = Event{}
-		if p.builtin(r, e) {
+		known := p.builtin(r, e)
+		p.startTaint(r, e.Open, arrived)
+		if known {
 			e.Line = TextOf(line)
 			p.gate(e, line, cut, tainted)
-			p.startTaint(r, e, arrived)
 			if e.Result != None {
 				e.Time = p.clock.At(r.stamp)
 				emit(e)
@@ -92,7 +81,7 @@ func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event
 }
 
 // skippable knows the two levels that make up most of a full log, and hold
-// nothing for us but what two modules write.
+// nothing for us but what two modules write, and packets that others dump.
 func skippable(line []byte) bool {
 	if len(line) < 2 || line[0] != '[' {
 		return len(line) == 0
@@ -105,23 +94,24 @@ func skippable(line []byte) bool {
 	case 'D':
 		return string(rest[:6]) == "DEBUG["
 	case 'V':
-		if string(rest[:8]) != "VERBOSE[" {
-			return false
-		}
-		blank := bytes.IndexByte(rest[:min(len(rest), 48)], ' ')
-		if blank < 0 {
-			return false
-		}
-		file := rest[blank+1:]
-		return !bytes.HasPrefix(file, managerFile) && !bytes.HasPrefix(file, iaxFile)
+		return string(rest[:8]) == "VERBOSE[" && skippableVerbose(rest)
 	}
 	return false
 }
 
-var (
-	managerFile = []byte("manager.c")
-	iaxFile     = []byte("chan_iax2.c")
-)
+func skippableVerbose(rest []byte) bool {
+	blank := bytes.IndexByte(rest[:min(len(rest), 48)], ' ')
+	if blank < 0 {
+		return false
+	}
+	rest = rest[blank+1:]
+	colon := bytes.IndexByte(rest, ':')
+	if colon < 0 || colon+3 > len(rest) || rest[colon+1] != ' ' || rest[colon+2] == '<' {
+		return false
+	}
+	file := string(rest[:colon])
+	return file != "manager.c" && file != "chan_iax2.c"
+}
 
 // trimLine takes off a CR line end and the NULs that a file truncated under its
 // writer begins with.
@@ -138,8 +128,9 @@ func (p *Parser) head(line []byte, r *record) bool {
 		return parseJSON(line, r)
 	}
 	if bytes.IndexByte(line[:min(len(line), 48)], 0x1b) >= 0 {
-		plain, ok := plainHead(line)
-		return ok && parseHead(plain, r)
+		var ok bool
+		p.headBuf, ok = plainHead(p.headBuf[:0], line)
+		return ok && parseHead(p.headBuf, r)
 	}
 	return parseHead(line, r)
 }
@@ -177,53 +168,9 @@ func (p *Parser) gate(e *Event, line []byte, cut, tainted bool) {
 	if e.Result != Offence && e.Result != Signal {
 		e.Evidence = min(e.Evidence, Claimed)
 	}
-}
-
-func (p *Parser) tainted(n int, arrived time.Time) bool {
-	if p.taint.bytes <= 0 {
-		return false
+	if e.Result == Ambiguous && (tainted || cut || len(line) >= maxRecord) {
+		e.Addr = netip.Addr{} // not even a witness
 	}
-	if !arrived.IsZero() && !p.taint.since.IsZero() && arrived.Sub(p.taint.since) > taintLasts {
-		p.taint = taint{}
-		return false
-	}
-	p.taint.bytes -= n
-	return true
-}
-
-// startTaint sees to it that a packet dumped behind its record, or the rest of a
-// record whose text holds newlines, is not believed.
-func (p *Parser) startTaint(r *record, e *Event, arrived time.Time) {
-	n := 0
-	switch {
-	case e.Open:
-		n = dumpReach
-	case r.level == levelError && string(r.file) == "pjproject":
-		n = dumpSize(r.msg)
-	}
-	if n > p.taint.bytes {
-		p.taint = taint{bytes: n, since: arrived}
-	}
-}
-
-// dumpSize is how many bytes of packet follow the record. "Error processing 126
-// bytes packet" counts them; the other message does not.
-func dumpSize(msg []byte) int {
-	_, b, ok := bytes.Cut(msg, []byte("Error processing "))
-	if !ok {
-		return 0
-	}
-	n := 0
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			break
-		}
-		n = min(n*10+int(c-'0'), dumpReach)
-	}
-	if n == 0 {
-		return dumpReach
-	}
-	return n
 }
 
 // SetPatterns puts other patterns in place of those New was given.

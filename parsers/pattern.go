@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 // know. It is matched against "LEVEL FILE: MESSAGE", or against the whole line
 // where it has no head of Asterisk's. Safe for concurrent use.
 type Pattern struct {
-	greedy, lazy *regexp.Regexp // the same pattern read from both ends
+	greedy, lazy *regexp.Regexp // the same pattern, its repetitions as long and as short as can be
 	prefix       []byte
 	text         string
 }
@@ -19,12 +20,13 @@ type Pattern struct {
 var (
 	errAnchor = errors.New(`begins with no "^": the sender could put the whole of it into a field of his`)
 	errAddr   = errors.New("has no <ADDR>")
+	errHidden = errors.New(`has its <ADDR> inside [brackets] or \Q...\E, where it is plain text`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
 )
 
 const (
-	addrExpr = `(?P<ADDR>\[[0-9A-Fa-f:.]+\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)`
-	portExpr = `(?P<PORT>[0-9]{1,5})`
+	addrExpr = `(?P<ADDR>\[[0-9A-Fa-f:.]+\]|\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)`
+	portExpr = `(?P<PORT>[0-9]{1,5}\b)`
 )
 
 // NewPattern compiles an expression of RE2 with <ADDR> (or <HOST>), <PORT> and
@@ -38,31 +40,59 @@ func NewPattern(text string) (*Pattern, error) {
 	} else if n > 1 {
 		return nil, errors.New("has more than one <ADDR>: only one address can be charged")
 	}
-	expr := expand(text)
-	greedy, err := regexp.Compile("(?s)" + expr)
+	expr := "^(?:" + expand(text[1:]) + ")" // "^one|two" anchors both
+	greedy, err := compile(expr, false)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	if greedy.NumSubexp() > 50 {
 		return nil, errors.New("has more than 50 groups")
 	}
-	lazy, err := regexp.Compile("(?sU)" + expr)
+	if greedy.SubexpIndex("ADDR") < 0 {
+		return nil, errHidden
+	}
+	lazy, err := compile(expr, true)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	p := &Pattern{greedy: greedy, lazy: lazy, text: text}
-	if plain, err := regexp.Compile(strings.TrimPrefix(expr, "^")); err == nil {
+	if plain, err := regexp.Compile(expand(text[1:])); err == nil {
 		prefix, _ := plain.LiteralPrefix()
 		p.prefix = []byte(prefix)
 	}
 	return p, nil
 }
 
+// compile makes all repetitions take as little as they can, or all as much:
+// between the two lie the readings that a sender can choose from.
+func compile(expr string, lazy bool) (*regexp.Regexp, error) {
+	tree, err := syntax.Parse("(?s)"+expr, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	setLazy(tree, lazy)
+	return regexp.Compile(tree.String())
+}
+
+// setLazy leaves addresses and ports alone: they are taken whole.
+func setLazy(re *syntax.Regexp, lazy bool) {
+	if re.Name == "ADDR" || re.Name == "PORT" {
+		return
+	}
+	re.Flags &^= syntax.NonGreedy
+	if lazy {
+		re.Flags |= syntax.NonGreedy
+	}
+	for _, sub := range re.Sub {
+		setLazy(sub, lazy)
+	}
+}
+
 // String returns the pattern as it was written.
 func (p *Pattern) String() string { return p.text }
 
-// expand puts expressions in place of the <NAMES>. A lone <F-NAME> takes as
-// little as it can; one that is closed later wraps an expression.
+// expand puts expressions in place of the <NAMES>. A lone <F-NAME> is any text;
+// one that is closed later wraps an expression.
 func expand(text string) string {
 	return placeText.ReplaceAllStringFunc(text, func(tag string) string {
 		name := strings.Trim(tag, "</>")
@@ -76,7 +106,7 @@ func expand(text string) string {
 		case strings.Contains(text, "</"+name+">"):
 			return "(?P<" + strings.ReplaceAll(name, "-", "_") + ">"
 		}
-		return "(?P<" + strings.ReplaceAll(name, "-", "_") + ">.*?)"
+		return "(?P<" + strings.ReplaceAll(name, "-", "_") + ">.*)"
 	})
 }
 
@@ -90,24 +120,25 @@ func (p *Pattern) match(text []byte, e *Event) bool {
 	if g == nil {
 		return false
 	}
-	group := func(m []int, name string) []byte {
-		i := p.greedy.SubexpIndex(name)
-		if i < 0 || m[2*i] < 0 {
+	group := func(name string) []byte {
+		i := 2 * max(p.greedy.SubexpIndex(name), 0)
+		if i == 0 || g[i] < 0 {
 			return nil
 		}
-		return text[m[2*i]:m[2*i+1]]
+		return text[g[i]:g[i+1]]
 	}
-	addr := group(g, "ADDR")
-	a, _, ok := anyAddr.parse(addr)
+	a, _, ok := anyAddr.parse(group("ADDR"))
 	if !ok {
 		return false
 	}
 	*e = Event{Result: Offence, Kind: Custom, Evidence: Seen, Service: Other, Channel: ChannelNotice, Points: Point, Addr: a, Rule: "own pattern", Pattern: p}
-	e.Account = TextOf(group(g, "F_USER"))
-	e.Port, _ = parsePort(group(g, "PORT"))
-	if l := p.lazy.FindSubmatchIndex(text); l == nil || string(group(l, "ADDR")) != string(addr) {
-		e.Result, e.Doubt = Ambiguous, "the pattern finds another address when read from the other end"
-	} else if i := p.greedy.SubexpIndex("ADDR"); hasHead(text[:g[2*i]]) {
+	e.Account = TextOf(group("F_USER"))
+	e.Port, _ = parsePort(group("PORT"))
+	at := 2 * p.greedy.SubexpIndex("ADDR")
+	switch l := p.lazy.FindSubmatchIndex(text); {
+	case l == nil || l[at] != g[at] || l[at+1] != g[at+1]:
+		e.Result, e.Doubt = Ambiguous, "the pattern finds more than one address"
+	case hasHead(text[:g[at]]):
 		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
 	}
 	return true

@@ -13,6 +13,7 @@ type rule struct {
 	points   Points
 	fn       string // the function that must have written it, where the text alone does not tell
 	once     bool   // a repeat for the same account proves nothing new within findtime
+	twin     bool   // a security event tells of it too
 	doubt    string // why nobody is charged on this alone
 	unique   []byte // text that may stand once only: twice is two readings
 	reasons  []reason

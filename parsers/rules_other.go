@@ -23,13 +23,15 @@ func iax2Rules() []rule {
 		with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half),
 		with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
 		with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
-		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:", GuestCall, half+half/2)),
+		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:<text>", GuestCall, half+half/2)),
 		unproven(with("I9 iax2 empty registration", "Empty registration from <either>", Malformed, Point), notice),
 		unproven(with("I13 iax2 call token", "Address <either> failed CallToken hash inspection", Malformed, Point), warning),
 		unproven(with("I13 iax2 call token late", "Too much delay in IAX2 calltoken timestamp from address <either>", Malformed, half), warning),
 		unproven(with("I14 iax2 no call token", "Call rejected, CallToken Support required. If unexpected, resolve by placing address <either> in the calltokenoptional list or setting user <account> requirecalltoken=no", Scan, Point), errorly),
 		unproven(with("I15 iax2 call numbers", "maxcallnumber limit of <number> for <either> has been reached!", Rate, twice+half), errorly),
 		unproven(with("I16 iax2 short frame", "Rejecting packet from '<either>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
+		unproven(with("I16 iax2 short frame", "Rejecting packet from '<dotted>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
+		unproven(with("I16 iax2 meta trunk", "Unknown meta trunk cmd from '<either>': dropping", Malformed, half), warning),
 		unproven(with("I16 iax2 trunk", "Unable to accept trunked packet from '<either>': No matching peer", Malformed, half), warning),
 	}
 }
@@ -47,13 +49,14 @@ func managerRules() []rule {
 	r := rule{levels: notice, service: AMI, channel: ChannelNotice, evidence: Proven, src: "asterisk:main/manager.c, authenticate"}
 	with := func(id, text string, k Kind, p Points, l levelSet) rule {
 		n := r
-		n.id, n.form, n.kind, n.points, n.levels = id, newForm(text), k, p, l
+		n.id, n.form, n.kind, n.points, n.levels, n.twin = id, newForm(text), k, p, l, l == notice
 		return n
 	}
 	return []rule{
 		with("A1 ami unknown user", "<addr> tried to authenticate with nonexistent user '<account>'", UnknownAccount, twice, notice),
 		with("A3 ami wrong password", "<addr> failed to authenticate as '<account>'", BadPassword, Point, notice),
 		with("A2 ami acl", "<addr> failed to pass IP ACL as '<account>'", ACL, twice-half, notice),
+		with("A7 ami line too long", "Discarding message from <addr>. Line too long: <text>", Malformed, half, warning),
 		with("A4 ami never logged in", "Client from <addr>, failed to authenticate in <number> seconds", Rate, half, verbose),
 	}
 }
@@ -113,10 +116,14 @@ func freepbxRules() []rule {
 	}}
 }
 
+// RuleUnissued is the alarm that a security event could not be written: a caller
+// put a byte into it that is not UTF-8. asterisk:main/security_events.c.
+const RuleUnissued = "V4 event not issued"
+
 // What says that the log itself loses records, and names nobody.
 func alarmRules() []rule {
 	return []rule{
-		{id: "V4 event not issued", levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk:main/security_events.c"},
+		{id: RuleUnissued, levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk:main/security_events.c"},
 		{id: "V5 log queue", levels: warning, channel: ChannelNotice, kind: Blind, form: newForm("Log queue threshold (<number>) exceeded.  Discarding <text>"), src: "asterisk:main/logger.c"},
 	}
 }

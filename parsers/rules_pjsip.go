@@ -6,12 +6,12 @@ package parsers
 func distributorRules() []rule {
 	return []rule{
 		{
-			id: "J1 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen,
+			id: "J1 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen, twin: true,
 			form:    newForm("Request '<word>' from '<nameaddr>' failed for '<hostport>' (callid: <*session>) - <reason>"),
 			reasons: distributorReasons(), src: "asterisk:res/res_pjsip/pjsip_distributor.c:722",
 		},
 		{
-			id: "J7 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen,
+			id: "J7 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen, twin: true,
 			form:    newForm("Request from '<nameaddr>' failed for '<glued>' (callid: <*session>) - <reason>"),
 			reasons: distributorReasons(), src: "asterisk 12 and early 13: res/res_pjsip/pjsip_distributor.c",
 		},
@@ -52,7 +52,7 @@ func registrarRules() []rule {
 	}
 	return []rule{
 		with("J13 pjsip no configured aors", "Endpoint '<account>' (<glued>) has no configured AORs", Point, Seen),
-		with("J11 pjsip aor not found", "AOR '<text>' not found for endpoint '<account>' (<glued>)", half, Proven),
+		with("J11 pjsip aor not found", "AOR '<*text>' not found for endpoint '<account>' (<glued>)", half, Proven),
 		with("J12 pjsip max contacts", "Registration attempt from endpoint '<account>' (<glued>) to AOR '<text>' will exceed max contacts of <number>", half/2, Proven),
 		with("J14 pjsip non-sip uri", "Endpoint '<account>' (<glued>) attempted to register to an AOR with a non-SIP URI", half, Seen),
 		with("J15 pjsip no max contacts", "AOR '<text>' has no configured max_contacts. Endpoint '<account>' (<glued>) unable to register", half, Proven),

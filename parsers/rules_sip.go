@@ -6,6 +6,7 @@ package parsers
 func chanSIPRules() []rule {
 	r := rule{levels: notice, service: SIP, channel: ChannelNotice, evidence: Seen}
 	register := r
+	register.twin = true // from 11 on
 	register.id, register.src = "C1 sip registration", "asterisk 1.4-20: channels/chan_sip.c, handle_request_register"
 	register.form = newForm("Registration from '<*account>' failed for '<either>' - <reason>")
 	register.reasons = []reason{
