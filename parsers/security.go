@@ -146,7 +146,11 @@ func (s *securityEvent) finish(e *Event) {
 	}
 	switch {
 	case hasHead(s.account) || hasHead(s.session):
-		e.Doubt = "a second record begins before the address"
+		e.Addr, e.Doubt = netip.Addr{}, "a second record begins before the address"
+	case s.service != PJSIP && bytes.IndexByte(s.account, '"') >= 0:
+		// chan_sip decodes the account it is given, and AMI over HTTP too: newline and
+		// all, it can hold the rest of a record, address included.
+		e.Addr, e.Open, e.Doubt = netip.Addr{}, true, "the account holds a quote, and so could hold the address"
 	case s.remote == s.local:
 		e.Result, e.Doubt = None, "the address is our own"
 		return
