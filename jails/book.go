@@ -137,7 +137,7 @@ func (j *Jail) bantime(strike int, e parsers.Evidence) time.Duration {
 		if j.Growth.Max != Forever {
 			limit = float64(max(j.Growth.Max, d))
 		}
-		d = time.Duration(min(grown, limit, float64(100*365*24*time.Hour)))
+		d = time.Duration(min(grown, limit, float64(max(100*365*24*time.Hour, d))))
 	}
 	most := Forever
 	switch e {
