@@ -14,19 +14,20 @@ type Main struct {
 	File     string   // where it was read; "" for the built-in defaults
 	Warnings Problems // what was read otherwise than written
 
-	Jails        string         `yaml:"jails" default:"/etc/pbxjail.d" doc:"Folder of jail files, one file one jail. A shipped jail holds where the folder has no file of its name."`
-	Ignoreip     []netip.Prefix `yaml:"ignoreip" optional:"[127.0.0.0/8, 198.51.100.0/24]" doc:"Addresses and networks that no jail ever bans. Our own addresses never are, without being named."`
-	Enforcer     string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel has it, else iptables; observe drops nothing."`
-	Hook         string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`
-	Chain        string         `yaml:"chain" default:"pbxjail" doc:"Name of our chain and stem of our sets. With hook: filter beside the FreePBX firewall it must be f2b-pbxjail, or FreePBX flushes it."`
-	Observe      bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
-	Database     string         `yaml:"database" default:"/var/lib/pbxjail/pbxjail.db" doc:"The ledger: bans, strikes, the lines that led to them, and how far each log was read."`
-	Socket       string         `yaml:"socket" default:"/run/pbxjail/pbxjail.sock" doc:"Where jailctl reaches the daemon."`
-	Group        string         `yaml:"group" default:"pbxjail" doc:"Members of this group may use the socket. Where there is no such group, root alone may."`
-	LogLevel     string         `yaml:"log_level" default:"info" doc:"debug, info, warn or error."`
-	LogFormat    string         `yaml:"log_format" default:"text" doc:"text or json."`
-	Retention    time.Duration  `yaml:"retention" default:"90d" doc:"How long history is kept. Addresses are personal data: no longer than needed."`
-	MaxAddresses int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
+	Jails         string         `yaml:"jails" default:"/etc/pbxjail.d" doc:"Folder of jail files, one file one jail. A shipped jail holds where the folder has no file of its name."`
+	Ignoreip      []netip.Prefix `yaml:"ignoreip" optional:"[127.0.0.0/8, 198.51.100.0/24]" doc:"Addresses and networks that no jail ever bans. Our own addresses never are, without being named."`
+	ProtectLogins time.Duration  `yaml:"protect_logins" default:"1h" doc:"How long a login with a password protects its address: an attempt that would have banned it is told instead. Logins after a storm of failures protect nobody. forever is allowed."`
+	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel has it, else iptables; observe drops nothing."`
+	Hook          string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`
+	Chain         string         `yaml:"chain" default:"pbxjail" doc:"Name of our chain and stem of our sets. With hook: filter beside the FreePBX firewall it must be f2b-pbxjail, or FreePBX flushes it."`
+	Observe       bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
+	Database      string         `yaml:"database" default:"/var/lib/pbxjail/pbxjail.db" doc:"The ledger: bans, strikes, the lines that led to them, and how far each log was read."`
+	Socket        string         `yaml:"socket" default:"/run/pbxjail/pbxjail.sock" doc:"Where jailctl reaches the daemon."`
+	Group         string         `yaml:"group" default:"pbxjail" doc:"Members of this group may use the socket. Where there is no such group, root alone may."`
+	LogLevel      string         `yaml:"log_level" default:"info" doc:"debug, info, warn or error."`
+	LogFormat     string         `yaml:"log_format" default:"text" doc:"text or json."`
+	Retention     time.Duration  `yaml:"retention" default:"90d" doc:"How long history is kept. Addresses are personal data: no longer than needed."`
+	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
 }
 
 // defaultMain is the main file of a machine that has none.

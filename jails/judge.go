@@ -24,6 +24,11 @@ type Judge struct {
 	replay   bool
 	seed     maphash.Seed
 	twins    twins
+	trust    trust
+
+	// ProtectLogins is how long a login with a password protects its address;
+	// Forever is for as long as it is remembered. Set before use.
+	ProtectLogins time.Duration
 }
 
 // Source is one log as the jails see it. It holds until the jails change.
@@ -45,7 +50,7 @@ const maxSources = 1024
 func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{},
-		max: maxAddresses, replay: replay, seed: maphash.MakeSeed(),
+		max: maxAddresses, replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
 	}
 	j.SetJails(list)
 	return j
@@ -117,7 +122,11 @@ type Verdict struct {
 	Ban       Ban
 	Protected string // why the address is not banned all the same; "" is none
 	Observe   bool   // the jail only observes
+	Alarm     bool   // there is no ban: Ban.Reason is what the admin must know
 }
+
+// Bans reports whether somebody is to be banned.
+func (v Verdict) Bans() bool { return v.Protected == "" && !v.Observe && !v.Alarm }
 
 // Hear weighs an event at now and calls decide for each jail that has heard
 // enough. Offences count, nothing else does; but what the security channel tells,
@@ -128,6 +137,7 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	} else if e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid()) {
 		j.twins.tell(e, now)
 	}
+	j.learn(e, now, decide)
 	j.twins.settle(now, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
 	switch {
 	case e.Result != parsers.Offence:
@@ -140,6 +150,7 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 
 // charge adds an offence up in each jail that reads its log.
 func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
+	j.answered(e)
 	var account uint32
 	if e.Once {
 		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))
@@ -188,6 +199,9 @@ func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Point
 	b.Strike = book.strike(p, jail.Growth, now)
 	b.Until = until(now, jail.bantime(b.Strike, evidence))
 	why := j.protects(p, jail)
+	if why == "" {
+		why, _ = j.loggedIn(a, now)
+	}
 	// Another jail may hold longer; that it heard of it later does not count, or
 	// two jails would renew each other's bans for ever.
 	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {

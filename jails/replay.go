@@ -66,7 +66,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	heap.Init(&open)
 	take := func(v Verdict) {
 		switch {
-		case v.Protected != "":
+		case v.Protected != "" || v.Alarm:
 		case v.Observe:
 			r.Judge.observed.Put(withoutLines(v.Ban))
 		default:

@@ -13,8 +13,7 @@ import (
 // every table is bounded.
 type twins struct {
 	alive   map[parsers.Service]int64 // when a security event of the service was last told, unix ms
-	told    map[teller]int64          // when of whom, the latest
-	older   map[teller]int64          // what told held before it was full
+	told    recent[teller, int64]     // when of whom, the latest
 	waiting []held                    // notices whose twin is not there yet, oldest first
 	vouched []int64                   // when Asterisk said that it could not issue an event; each vouches for one notice
 	suspect uint64                    // notices that no event told of
@@ -45,6 +44,10 @@ const (
 	maxVouched = 256
 )
 
+func newTwins() twins {
+	return twins{alive: map[parsers.Service]int64{}, told: recent[teller, int64]{max: maxTold}}
+}
+
 // expects reports whether the notice must have a twin by now.
 func (t *twins) expects(e *parsers.Event, at time.Time) bool {
 	last, ok := t.alive[e.Service]
@@ -53,26 +56,16 @@ func (t *twins) expects(e *parsers.Event, at time.Time) bool {
 
 // tell notes a security event.
 func (t *twins) tell(e *parsers.Event, at time.Time) {
-	if t.alive == nil {
-		t.alive = map[parsers.Service]int64{}
-	}
 	t.alive[e.Service] = max(t.alive[e.Service], at.UnixMilli())
 	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
 		return
 	}
-	if t.told == nil || len(t.told) == maxTold {
-		t.older, t.told = t.told, map[teller]int64{}
-	}
-	t.told[tellerOf(e)] = at.UnixMilli()
+	t.told.put(tellerOf(e), at.UnixMilli())
 }
 
 // has reports whether a security event tells of the same address at the same time.
 func (t *twins) has(e *parsers.Event, at time.Time) bool {
-	who := tellerOf(e)
-	last, ok := t.told[who]
-	if !ok {
-		last, ok = t.older[who]
-	}
+	last, ok := t.told.get(tellerOf(e))
 	return ok && near(last, at.UnixMilli())
 }
 

@@ -100,6 +100,9 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 	case v.Protected != "":
 		w.alert(b, v.Protected, now)
 		return
+	case v.Alarm:
+		w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		return
 	case v.Observe:
 		w.judge.observed.Put(withoutLines(b))
 		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)

@@ -110,7 +110,9 @@ func (a *app) judge(f replayFlags) (*jails.Judge, error) {
 		return nil, err
 	}
 	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
-	return jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true), nil
+	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
+	j.ProtectLogins = main.ProtectLogins
+	return j, nil
 }
 
 // interfaceAddrs are this machine's own, which the daemon would protect too.
@@ -126,7 +128,7 @@ func interfaceAddrs() (list []netip.Addr) {
 
 func (a *app) printVerdict(v jails.Verdict, bansOnly bool) {
 	b := v.Ban
-	banned := v.Protected == "" && !v.Observe
+	banned := v.Bans()
 	switch {
 	case bansOnly:
 		if banned {
@@ -152,6 +154,8 @@ func verdictLine(v jails.Verdict, banned bool) string {
 	b := v.Ban
 	what := "ban"
 	switch {
+	case v.Alarm:
+		return fmt.Sprintf("%s  alarm %s: %s", stamp(b.Since), address(b.Prefix), b.Reason)
 	case v.Protected != "":
 		what = "protected (" + v.Protected + ")"
 	case !banned:

@@ -34,6 +34,7 @@ func (d *Daemon) openJails() error {
 	}
 	d.guard = d.readGuard()
 	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
+	judge.ProtectLogins = d.main.ProtectLogins
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
 	return nil
 }

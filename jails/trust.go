@@ -1,0 +1,90 @@
+package jails
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/netip"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// trust is what the log itself says for an address: that it logged in with a
+// password, or that a challenge which was answered had been sent to it. Owned by
+// one Judge.
+type trust struct {
+	logins recent[addrKey, int64]  // when, unix ms
+	nonces recent[uint64, addrKey] // whom each challenge was sent to, by its hash
+}
+
+const (
+	maxLogins = 65_536
+	maxNonces = 65_536
+)
+
+func newTrust() trust {
+	return trust{logins: recent[addrKey, int64]{max: maxLogins}, nonces: recent[uint64, addrKey]{max: maxNonces}}
+}
+
+// learn takes what a signal says for its address. A login that follows on a storm
+// of failures says nothing for it: the password may have been guessed, and decide
+// is told so.
+func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
+	if e.Result != parsers.Signal || !e.Addr.IsValid() {
+		return
+	}
+	key := addrKey(e.Addr.As16())
+	switch {
+	case e.Kind == parsers.Challenge && !e.Challenge.Empty():
+		j.trust.nonces.put(j.nonce(e), key)
+	case e.Kind == parsers.Success && e.Password:
+		if jail, score := j.storm(e.Addr, now); jail != nil {
+			p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
+			reason := fmt.Sprintf("%s points in jail %s, and then a login: was the password guessed?", score, jail.Name)
+			decide(Verdict{Ban: Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Reason: reason}, Alarm: true})
+			return
+		}
+		j.trust.logins.put(key, now.UnixMilli())
+	}
+}
+
+// storm finds a jail in which the address is more than half way to a ban, or held already.
+func (j *Judge) storm(a netip.Addr, now time.Time) (*Jail, parsers.Points) {
+	for _, jail := range j.jails {
+		if t := jail.window.find(a, now); t != nil {
+			if score := t.score(jail.least); 2*score > parsers.Points(jail.Maxretry) {
+				return jail, score
+			}
+		}
+	}
+	if b, ok := j.book.Holding(a, now); ok {
+		if jail := j.jail(b.Jail); jail != nil {
+			return jail, parsers.Points(jail.Maxretry)
+		}
+	}
+	return nil, 0
+}
+
+// answered raises the evidence of an attempt whose challenge had been sent to the
+// very address that answered it: whoever forged that address never saw it.
+func (j *Judge) answered(e *parsers.Event) {
+	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence == parsers.Proven {
+		return
+	}
+	if to, ok := j.trust.nonces.get(j.nonce(e)); ok && to == addrKey(e.Addr.As16()) {
+		e.Evidence = parsers.Proven
+	}
+}
+
+func (j *Judge) nonce(e *parsers.Event) uint64 { return maphash.Bytes(j.seed, e.Challenge.Raw()) }
+
+// loggedIn says when an address last logged in, when that protects it still.
+func (j *Judge) loggedIn(a netip.Addr, now time.Time) (why string, ok bool) {
+	at, ok := j.trust.logins.get(addrKey(a.As16()))
+	ago := now.Sub(time.UnixMilli(at))
+	if !ok || ago > j.ProtectLogins && j.ProtectLogins != Forever {
+		return "", false
+	}
+	return "logged in with a password " + configs.FormatDuration(max(ago, time.Second).Round(time.Second)) + " before", true
+}

@@ -1,0 +1,192 @@
+package jails
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+const (
+	head   = `[2026-11-22 07:00:00] SECURITY[77] res_security_log.c: SecurityEvent="`
+	victim = "192.0.2.50"
+)
+
+// said is a security event of chan_sip or PJSIP about an address.
+func said(name, service, addr, tail string) string {
+	session, version := "call-1", "1"
+	if service == "SIP" {
+		session = "0x7f01"
+	}
+	return head + name + `",EventTV="2026-11-22T07:00:00.000+0000",Severity="Error",Service="` + service + `",EventVersion="` + version +
+		`",AccountID="1001",SessionID="` + session + `",LocalAddress="IPV4/UDP/10.0.0.1/5060",RemoteAddress="IPV4/UDP/` + addr + `/5060"` + tail
+}
+
+func login(addr string) string { return said("SuccessfulAuth", "PJSIP", addr, `,UsingPassword="1"`) }
+func wrong(addr string) string {
+	return said("ChallengeResponseFailed", "PJSIP", addr, `,Challenge="1/a",Response="b",ExpectedResponse=""`)
+}
+func noticed(addr string) string {
+	return "[2026-11-22 07:00:00] NOTICE[78] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:1001@10.0.0.1>' failed for '" + addr +
+		":5060' (callid: c) - Failed to authenticate"
+}
+
+// heard plays lines, a second apart, and returns the verdicts.
+func heard(t *testing.T, j *Judge, from time.Time, lines ...string) (verdicts []Verdict) {
+	t.Helper()
+	p := parsers.New(parsers.Clock{})
+	s := j.Source("/var/log/asterisk/full")
+	for i, l := range lines {
+		p.Block([]byte(l+"\n"), false, time.Time{}, func(e *parsers.Event) {
+			j.Hear(s, e, from.Add(time.Duration(i)*time.Second), func(v Verdict) { verdicts = append(verdicts, v) })
+		})
+	}
+	return verdicts
+}
+
+func shippedJudge(t *testing.T) *Judge {
+	t.Helper()
+	return NewJudge(shippedJails(t), NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
+}
+
+func times(n int, line string) (list []string) {
+	for range n {
+		list = append(list, line)
+	}
+	return list
+}
+
+var seven = time.Date(2026, 11, 22, 7, 0, 0, 0, time.UTC)
+
+func TestALoginProtects(t *testing.T) {
+	j := shippedJudge(t)
+	j.ProtectLogins = time.Hour
+	heard(t, j, seven, login(victim))
+	got := heard(t, j, seven.Add(time.Minute), times(5, wrong(victim))...)
+	if len(got) != 1 || got[0].Bans() || !strings.Contains(got[0].Protected, "logged in") {
+		t.Fatalf("got %+v, want one verdict that names the login", got)
+	}
+	got = heard(t, j, seven.Add(2*time.Hour), times(5, wrong(victim))...)
+	if len(got) != 1 || !got[0].Bans() {
+		t.Errorf("an hour later: got %+v, want a ban", got)
+	}
+}
+
+func TestALoginAfterAStormProtectsNobody(t *testing.T) {
+	j := shippedJudge(t)
+	j.ProtectLogins = time.Hour
+	got := heard(t, j, seven, append(times(4, wrong(victim)), login(victim), wrong(victim))...)
+	if len(got) != 2 || !got[0].Alarm || !got[1].Bans() {
+		t.Fatalf("got %+v, want an alarm and then a ban", got)
+	}
+}
+
+func TestAGuestLoginProtectsNobody(t *testing.T) {
+	j := shippedJudge(t)
+	free := said("SuccessfulAuth", "SIP", victim, `,UsingPassword="0"`)
+	got := heard(t, j, seven, append([]string{free}, times(5, wrong(victim))...)...)
+	if len(got) != 1 || !got[0].Bans() {
+		t.Errorf("got %+v, want a ban: no password was used", got)
+	}
+}
+
+func TestAnAnsweredChallengeProvesTheAddress(t *testing.T) {
+	for _, c := range []struct {
+		name, challenged string
+		want             parsers.Evidence
+	}{
+		{"sent to it", victim, parsers.Proven},
+		{"sent to another", "192.0.2.51", parsers.Seen},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := shippedJudge(t)
+			sent := said("ChallengeSent", "SIP", c.challenged, `,Challenge="41873553"`)
+			bad := said("InvalidPassword", "SIP", victim, `,Challenge="41873553",ReceivedChallenge="41873553",ReceivedHash="0f"`)
+			got := heard(t, j, seven, append([]string{sent}, times(5, bad)...)...)
+			if len(got) != 1 || got[0].Ban.Evidence != c.want {
+				t.Errorf("got %+v, want one ban on evidence %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestANoticeNeedsItsTwin(t *testing.T) {
+	unissued := "[2026-11-22 07:00:00] ERROR[78] security_events.c: Failed to issue security event of type ChallengeResponseFailed."
+	for _, c := range []struct {
+		name  string
+		lines []string
+		want  bool
+	}{
+		{"the security channel is not written", times(5, noticed(victim)), true},
+		{"it is, and tells of nobody", append([]string{login("192.0.2.7")}, times(9, noticed(victim))...), false},
+		{"it is, and tells of another", append([]string{wrong("192.0.2.7")}, times(9, noticed(victim))...), false},
+		{"it could not be issued", func() (l []string) {
+			l = []string{login("192.0.2.7")}
+			for range 5 {
+				l = append(l, noticed(victim), unissued)
+			}
+			return l
+		}(), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			banned := false
+			for _, v := range heard(t, shippedJudge(t), seven, c.lines...) {
+				banned = banned || v.Bans() && v.Ban.Prefix.Addr() == netip.MustParseAddr(victim)
+			}
+			if banned != c.want {
+				t.Errorf("got banned %v, want %v", banned, c.want)
+			}
+		})
+	}
+}
+
+func TestATwinMayComeFirstOrLast(t *testing.T) {
+	for _, pair := range [][]string{{noticed(victim), wrong(victim)}, {wrong(victim), noticed(victim)}} {
+		j := shippedJudge(t)
+		lines := []string{login("192.0.2.7")}
+		for range 5 {
+			lines = append(lines, pair...)
+		}
+		if got := heard(t, j, seven, lines...); len(got) == 0 || !got[0].Bans() {
+			t.Errorf("got %+v, want a ban", got)
+		}
+		if j.twins.suspect != 0 {
+			t.Errorf("got %d suspects, want none", j.twins.suspect)
+		}
+	}
+}
+
+func TestRecentForgets(t *testing.T) {
+	r := recent[int, int]{max: 100}
+	for i := range 10_000 {
+		r.put(i, i)
+	}
+	if n := len(r.young) + len(r.old); n > 200 {
+		t.Errorf("got %d keys, want at most 200", n)
+	}
+	if _, ok := r.get(9_999); !ok {
+		t.Error("the latest key is forgotten")
+	}
+	if _, ok := r.get(0); ok {
+		t.Error("the oldest key is remembered")
+	}
+}
+
+func shippedJails(t *testing.T) (list []*Jail) {
+	t.Helper()
+	specs, bad := configs.LoadJails("testdata/none")
+	if len(bad) > 0 {
+		t.Fatal(bad)
+	}
+	for _, s := range specs {
+		j, err := Compile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, j)
+	}
+	return list
+}
