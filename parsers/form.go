@@ -12,11 +12,12 @@ import (
 //	Host <addr> failed MD5 authentication for '<account>' (<text> != <text>)
 //
 // addr is a bare address, hostport has a port, either may have one, glued may
-// have its IPv6 port without brackets, dotted has a dot before it. transport, word and number hold what only
-// Asterisk can have put there. nameaddr is a From header as pjsip prints it.
+// have its IPv6 port without brackets, dotted has a dot before it. transport,
+// word and number hold what only Asterisk can have put there, endpoint and name
+// what its configuration says. nameaddr is a From header as pjsip prints it.
 // account, dialled, session and text are the sender's: they end at the first
-// place where the next literal stands, with a "*" at the last. reason, at the
-// end, is looked up in the rule's reasons.
+// place where the rest can follow, with a "*" at the last. reason, at the end, is
+// looked up in the rule's reasons.
 type form struct {
 	steps []step
 }
@@ -40,6 +41,8 @@ const (
 	fieldWord
 	fieldNumber
 	fieldNameaddr
+	fieldEndpoint
+	fieldName
 	fieldAccount
 	fieldDialled
 	fieldSession
@@ -50,7 +53,7 @@ const (
 var fieldNames = map[string]field{
 	"addr": fieldAddr, "hostport": fieldHostport, "either": fieldEither, "glued": fieldGlued, "dotted": fieldDotted,
 	"transport": fieldTransport, "word": fieldWord, "number": fieldNumber, "nameaddr": fieldNameaddr,
-	"account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "text": fieldText, "reason": fieldReason,
+	"endpoint": fieldEndpoint, "name": fieldName, "account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "text": fieldText, "reason": fieldReason,
 }
 
 // newForm compiles a form. It panics on a mistake: forms are constants of this package.
@@ -85,6 +88,7 @@ type found struct {
 	port                       uint16
 	hasAddr                    bool
 	proven                     bool // the transport needs a handshake
+	afterText                  bool // the sender wrote something before the address
 	account, dialled, session  []byte
 	method, reason, beforeAddr []byte
 }
@@ -100,10 +104,12 @@ const (
 )
 
 // match reads the whole of msg.
-func (f *form) match(msg []byte, got *found) outcome {
-	b := msg
+func (f *form) match(msg []byte, got *found) outcome { return f.matchFrom(0, msg, msg, got) }
+
+// matchFrom reads b, the end of msg, with the steps from i on.
+func (f *form) matchFrom(i int, msg, b []byte, got *found) outcome {
 	miss := noMatch
-	for i := range f.steps {
+	for ; i < len(f.steps); i++ {
 		s := &f.steps[i]
 		if s.field == fieldNone {
 			if !bytes.HasPrefix(b, s.lit) {
@@ -112,8 +118,14 @@ func (f *form) match(msg []byte, got *found) outcome {
 			b = b[len(s.lit):]
 			if got.hasAddr && i < len(f.steps)-1 {
 				miss = openMatch
+				if got.afterText {
+					miss = cutMatch
+				}
 			}
 			continue
+		}
+		if f.endsAtAddr(i) {
+			return f.matchEnds(i, msg, b, got)
 		}
 		n, ok := s.take(b, f.steps[i+1:], got)
 		if !ok {
@@ -122,7 +134,7 @@ func (f *form) match(msg []byte, got *found) outcome {
 			}
 			return miss
 		}
-		if s.field >= fieldAddr && s.field <= fieldDotted {
+		if s.isAddr() {
 			got.beforeAddr = msg[:len(msg)-len(b)]
 		}
 		b = b[n:]
@@ -131,6 +143,33 @@ func (f *form) match(msg []byte, got *found) outcome {
 		return noMatch
 	}
 	return fullMatch
+}
+
+// endsAtAddr says that a free field's end is told by an address behind it.
+func (f *form) endsAtAddr(i int) bool {
+	return f.steps[i].isText() && !f.steps[i].last && i+2 < len(f.steps) && f.steps[i+2].isAddr()
+}
+
+// matchEnds tries each place where the free field i can end, until the rest
+// matches: otherwise a sender hides by writing the literal into the field.
+func (f *form) matchEnds(i int, msg, b []byte, got *found) outcome {
+	lit := f.steps[i+1].lit
+	for n := 0; ; n++ {
+		at := bytes.Index(b[n:], lit)
+		if at < 0 {
+			break
+		}
+		n += at
+		*got = found{afterText: true}
+		f.steps[i].keep(b[:n], got)
+		if how := f.matchFrom(i+1, msg, b[n:], got); how != noMatch {
+			return how
+		}
+	}
+	if unclosed(b, f.steps[i+1:]) {
+		return cutMatch
+	}
+	return noMatch
 }
 
 // take reads the step's field from the start of b and says how long it is.
@@ -171,15 +210,21 @@ func (s *step) take(b []byte, next []step, got *found) (n int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	switch s.field {
-	case fieldAccount:
-		got.account = b[:n]
-	case fieldDialled:
-		got.dialled = b[:n]
-	case fieldSession:
-		got.session = b[:n]
-	}
+	got.afterText = got.afterText || s.isText() && !got.hasAddr
+	s.keep(b[:n], got)
 	return n, true
+}
+
+// keep notes a free field's text.
+func (s *step) keep(text []byte, got *found) {
+	switch s.field {
+	case fieldAccount, fieldEndpoint:
+		got.account = text
+	case fieldDialled:
+		got.dialled = text
+	case fieldSession:
+		got.session = text
+	}
 }
 
 // takeText ends a free field at the next literal: the first one, or the last for
@@ -197,6 +242,8 @@ func (s *step) takeText(b []byte, next []step) (int, bool) {
 	n := bytes.Index(b, next[0].lit)
 	return n, n >= 0
 }
+
+func (s *step) isAddr() bool { return s.field >= fieldAddr && s.field <= fieldDotted }
 
 // isText says that the sender chooses the field's bytes.
 func (s *step) isText() bool { return s.field >= fieldAccount && s.field != fieldReason }

@@ -76,7 +76,7 @@ func aclRules() []rule {
 	} {
 		rules = append(rules, rule{
 			id: "L1 acl", levels: notice, service: l.service, channel: ChannelACL, kind: ACL, evidence: l.evidence, points: twice - half,
-			form: newForm(l.prefix + "Rejecting '<addr>' due to a failure to pass ACL '<text>'"), src: "asterisk:main/acl.c, ast_apply_acl",
+			form: newForm(l.prefix + "Rejecting '<addr>' due to a failure to pass ACL '<name>'"), src: "asterisk:main/acl.c, ast_apply_acl",
 		})
 	}
 	return rules

@@ -33,9 +33,9 @@ func sessionRules() []rule {
 	r := rule{levels: notice, service: PJSIP, channel: ChannelNotice, kind: UnknownExtension, evidence: Seen, points: twice}
 	old, older, now := r, r, r
 	old.id, old.src = "J8 pjsip unknown extension", "asterisk 13, 15: res/res_pjsip_session.c"
-	old.form = newForm("Call from '<account>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	old.form = newForm("Call from '<endpoint>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
 	older.id, older.src = "J9 pjsip unknown extension", "asterisk 12, 14: res/res_pjsip_session.c"
-	older.form = newForm("Call from '<account>' (<transport>:<glued>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	older.form = newForm("Call from '<endpoint>' (<transport>:<glued>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
 	now.id, now.src = "J10 pjsip unknown extension", "asterisk 16+: res/res_pjsip_session.c"
 	now.form = newForm("<word>: Call (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
 	return []rule{now, old, older}
@@ -51,11 +51,11 @@ func registrarRules() []rule {
 		return n
 	}
 	return []rule{
-		with("J13 pjsip no configured aors", "Endpoint '<account>' (<glued>) has no configured AORs", Point, Seen),
-		with("J11 pjsip aor not found", "AOR '<*text>' not found for endpoint '<account>' (<glued>)", half, Proven),
-		with("J12 pjsip max contacts", "Registration attempt from endpoint '<account>' (<glued>) to AOR '<text>' will exceed max contacts of <number>", half/2, Proven),
-		with("J14 pjsip non-sip uri", "Endpoint '<account>' (<glued>) attempted to register to an AOR with a non-SIP URI", half, Seen),
-		with("J15 pjsip no max contacts", "AOR '<text>' has no configured max_contacts. Endpoint '<account>' (<glued>) unable to register", half, Proven),
+		with("J13 pjsip no configured aors", "Endpoint '<endpoint>' (<glued>) has no configured AORs", Point, Seen),
+		with("J11 pjsip aor not found", "AOR '<*text>' not found for endpoint '<endpoint>' (<glued>)", half, Proven),
+		with("J12 pjsip max contacts", "Registration attempt from endpoint '<endpoint>' (<glued>) to AOR '<*text>' will exceed max contacts of <number>", half/2, Proven),
+		with("J14 pjsip non-sip uri", "Endpoint '<endpoint>' (<glued>) attempted to register to an AOR with a non-SIP URI", half, Seen),
+		with("J15 pjsip no max contacts", "AOR '<name>' has no configured max_contacts. Endpoint '<endpoint>' (<glued>) unable to register", half, Proven),
 	}
 }
 
