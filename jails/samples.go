@@ -21,7 +21,10 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 		case !s.Addr.IsValid() && len(got) > 0:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, and should charge nobody", got[0]),
 				Fix: "make match say less"})
-		case s.Addr.IsValid() && (len(got) > 1 || got[0] != s.Addr):
+		case len(got) > 1:
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample counts %d times, first for %s", len(got), got[0]),
+				Fix: "leave one match that fits it"})
+		case s.Addr.IsValid() && got[0] != s.Addr:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, not %s", got[0], s.Addr),
 				Fix: "see what is made of the line with: jailctl parse"})
 		}
