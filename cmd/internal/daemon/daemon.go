@@ -142,11 +142,17 @@ func (d *Daemon) openEnforcer() (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
-	for _, n := range append(notes, degraded...) {
-		d.trouble(n, "")
-		d.log.Warn(n)
-	}
+	d.limited(notes, "it works all the same; for more and faster bans give iptables and the kernel sets (modprobe xt_set ip_set_hash_net) and start again")
+	d.limited(degraded, "the rest is enforced; mend this and start again")
 	return nil
+}
+
+// limited notes what the enforcer cannot do. Before Run only.
+func (d *Daemon) limited(notes []string, hint string) {
+	for _, n := range notes {
+		d.trouble(n, hint)
+		d.log.Warn(n, "hint", hint)
+	}
 }
 
 // Run runs until ctx ends, and then stops within two seconds. reload asks for
