@@ -1,0 +1,169 @@
+// Package e2e runs the two programs as an operator would: real binaries, real
+// log files, and where packets matter a real kernel in network namespaces. The
+// scripts in testdata/script read as pages of the manual. It must never touch the
+// host's firewall or a log outside its own folders, and it looks at the programs
+// from outside only: what they print, what the kernel holds, which packets pass.
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// programs is the folder of the binaries under test. TestMain sets it.
+var programs string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "pbxjail-e2e")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	programs = dir
+	return m.Run()
+}
+
+// build makes the programs in the flavour of the test itself.
+func build(dir string) error {
+	args := []string{"build", "-o", dir + "/"}
+	if raceDetector() {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "pbxjail/cmd/pbxjail", "pbxjail/cmd/jailctl")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+func program(name string) string { return filepath.Join(programs, name) }
+
+// TestProgramsAreOfTheseSources looks at every source, so that the go command
+// never gives a cached result for programs that have changed since.
+func TestProgramsAreOfTheseSources(t *testing.T) {
+	built, err := os.Stat(program("pbxjail"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = filepath.WalkDir(filepath.Join("..", "..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && strings.HasPrefix(d.Name(), ".git") {
+			return fs.SkipDir
+		}
+		source := filepath.Ext(path) == ".go" && !strings.HasSuffix(path, "_test.go") || d.Name() == "go.mod"
+		if d.IsDir() || !source && filepath.Ext(path) != ".yaml" {
+			return nil
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if seen++; info.ModTime().After(built.ModTime()) {
+			t.Errorf("%s is newer than the programs under test", path)
+		}
+		return nil
+	})
+	if err != nil || seen < 40 {
+		t.Errorf("saw %d sources, %v", seen, err)
+	}
+}
+
+// waitLimit is only for what never comes: everybody waits on a condition.
+const waitLimit = 30 * time.Second
+
+// poll asks until it is so, and reports whether that came.
+func poll(so func() bool) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(waitLimit); !so(); <-tick.C {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// instance is a daemon that was started.
+type instance struct {
+	cmd   *exec.Cmd
+	said  string        // the file its log goes to
+	ended chan struct{} // closed when it has ended
+	exit  error         // how; to be read after that
+}
+
+// launch starts a daemon by means of start, with its log appended to the file said.
+func launch(cmd *exec.Cmd, said string, start func(*exec.Cmd) error) (*instance, error) {
+	file, err := os.OpenFile(said, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	cmd.Stdout, cmd.Stderr = file, file
+	if err := start(cmd); err != nil {
+		return nil, err
+	}
+	d := &instance{cmd: cmd, said: said, ended: make(chan struct{})}
+	go func() {
+		defer close(d.ended)
+		d.exit = cmd.Wait()
+	}()
+	return d, nil
+}
+
+func (d *instance) gone() bool {
+	select {
+	case <-d.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// end sends a signal that ends the daemon, and says how it ended.
+func (d *instance) end(sig os.Signal) error {
+	if err := d.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("send %s: %w", sig, err)
+	}
+	select {
+	case <-d.ended:
+	case <-time.After(10 * time.Second):
+		return fmt.Errorf("still there 10 s after %s", sig)
+	}
+	if sig == os.Kill {
+		return nil
+	}
+	return d.exit
+}
+
+// clean ends a daemon that is left, and reports a data race it told of.
+func (d *instance) clean() error {
+	if !d.gone() {
+		d.cmd.Process.Kill()
+		<-d.ended
+	}
+	log, err := os.ReadFile(d.said)
+	if bytes.Contains(log, []byte("DATA RACE")) || bytes.Contains(log, []byte("panic:")) {
+		return fmt.Errorf("the daemon said:\n%s", log)
+	}
+	return err
+}
