@@ -3,7 +3,7 @@ package parsers
 // IAX2. A call token makes the sender answer from its address first (since
 // 1.4.26.2, AST-2009-006), so what comes after one is proven.
 func iax2Rules() []rule {
-	r := rule{levels: notice | warning, service: IAX2, channel: ChannelNotice, evidence: Proven, src: "asterisk:channels/chan_iax2.c"}
+	r := rule{levels: notice | warning, service: IAX2, channel: ChannelNotice, evidence: Proven, src: "asterisk 1.4-:channels/chan_iax2.c"}
 	with := func(id, text string, k Kind, p Points) rule {
 		n := r
 		n.id, n.form, n.kind, n.points = id, newForm(text), k, p
@@ -30,10 +30,16 @@ func iax2Rules() []rule {
 		unproven(with("I14 iax2 no call token", "Call rejected, CallToken Support required. If unexpected, resolve by placing address <either> in the calltokenoptional list or setting user <account> requirecalltoken=no", Scan, Point), errorly),
 		unproven(with("I15 iax2 call numbers", "maxcallnumber limit of <number> for <either> has been reached!", Rate, twice+half), errorly),
 		unproven(with("I16 iax2 short frame", "Rejecting packet from '<either>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
-		unproven(with("I16 iax2 short frame", "Rejecting packet from '<dotted>' that is flagged as a <word> frame but is too short", Malformed, half), warning),
+		until11(unproven(with("I16 iax2 short frame", "Rejecting packet from '<dotted>' that is flagged as a <word> frame but is too short", Malformed, half), warning)),
 		unproven(with("I16 iax2 meta trunk", "Unknown meta trunk cmd from '<either>': dropping", Malformed, half), warning),
 		unproven(with("I16 iax2 trunk", "Unable to accept trunked packet from '<either>': No matching peer", Malformed, half), warning),
 	}
+}
+
+// until11 marks a form that later versions write otherwise.
+func until11(r rule) rule {
+	r.src = "asterisk 1.4-11:channels/chan_iax2.c"
+	return r
 }
 
 // guestCall narrows a rule to the lines that tell of a call taken without an
@@ -46,7 +52,7 @@ func guestCall(r rule) rule {
 // The manager interface is TCP. An unknown user writes two of these.
 // asterisk:main/manager.c:2287, 2324.
 func managerRules() []rule {
-	r := rule{levels: notice, service: AMI, channel: ChannelNotice, evidence: Proven, src: "asterisk:main/manager.c, authenticate"}
+	r := rule{levels: notice, service: AMI, channel: ChannelNotice, evidence: Proven, src: "asterisk 1.4-:main/manager.c, authenticate"}
 	with := func(id, text string, k Kind, p Points, l levelSet) rule {
 		n := r
 		n.id, n.form, n.kind, n.points, n.levels, n.twin = id, newForm(text), k, p, l, l == notice
@@ -70,13 +76,14 @@ func aclRules() []rule {
 		prefix   string
 		service  Service
 		evidence Evidence
+		since    string
 	}{
-		{"SIP ACL: ", PJSIP, Seen}, {"SIP Peer ACL: ", SIP, Seen}, {"IAX2 Peer ACL: ", IAX2, Proven},
-		{"Manager User ACL: ", AMI, Proven}, {"Manager User ACL:", AMI, Proven}, {"ARI User ACL", HTTP, Proven}, {"HTTP Path ACL", HTTP, Proven},
+		{"SIP ACL: ", PJSIP, Seen, "12-"}, {"SIP Peer ACL: ", SIP, Seen, "11-20"}, {"IAX2 Peer ACL: ", IAX2, Proven, "11-"},
+		{"Manager User ACL: ", AMI, Proven, "11-"}, {"Manager User ACL:", AMI, Proven, "11-"}, {"ARI User ACL", HTTP, Proven, "20-"}, {"HTTP Path ACL", HTTP, Proven, "20-"},
 	} {
 		rules = append(rules, rule{
 			id: "L1 acl", levels: notice, service: l.service, channel: ChannelACL, kind: ACL, evidence: l.evidence, points: twice - half,
-			form: newForm(l.prefix + "Rejecting '<addr>' due to a failure to pass ACL '<name>'"), src: "asterisk:main/acl.c, ast_apply_acl",
+			form: newForm(l.prefix + "Rejecting '<addr>' due to a failure to pass ACL '<name>'"), src: "asterisk " + l.since + ":main/acl.c, ast_apply_acl",
 		})
 	}
 	return rules
@@ -85,7 +92,7 @@ func aclRules() []rule {
 func websocketRules() []rule {
 	return []rule{{
 		id: "W1 websocket refused", levels: warning, service: HTTP, channel: ChannelNotice, kind: Malformed, evidence: Proven, points: Point,
-		form: newForm("WebSocket connection from '<either>' could not be accepted - <text>"), src: "asterisk:res/res_http_websocket.c",
+		form: newForm("WebSocket connection from '<either>' could not be accepted - <text>"), src: "asterisk 11-:res/res_http_websocket.c",
 	}}
 }
 
@@ -93,13 +100,13 @@ func unistimRules() []rule {
 	var rules []rule
 	for _, text := range []string{"<addr> Packet too short - ignoring", "<addr> Invalid size of a discovery packet", "<addr> Invalid discovery packet"} {
 		rules = append(rules, rule{id: "U1 unistim", levels: notice, service: Other, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: Point,
-			form: newForm(text), src: "asterisk 1.8-20: channels/chan_unistim.c"})
+			form: newForm(text), src: "asterisk 1.6-:channels/chan_unistim.c"})
 	}
 	return rules
 }
 
 func mgcpRules() []rule {
-	r := rule{id: "U3 mgcp", levels: notice | warning, service: Other, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: Point, src: "asterisk to 20: channels/chan_mgcp.c"}
+	r := rule{id: "U3 mgcp", levels: notice | warning, service: Other, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: Point, src: "asterisk 1.4-20:channels/chan_mgcp.c"}
 	verb, message := r, r
 	verb.form = newForm("Unknown verb '<*text>' received from <addr>")
 	message.form = newForm("Message from <addr> missing identifier")
@@ -112,7 +119,7 @@ func mgcpRules() []rule {
 func freepbxRules() []rule {
 	return []rule{{
 		id: "D1 freepbx unknown caller", levels: warning, service: Dialplan, channel: ChannelDialplan, kind: GuestCall, evidence: Seen, points: twice,
-		form: newForm(`"Rejecting unknown SIP connection from <either>"`), src: "freepbx/core: from-sip-external",
+		form: newForm(`"Rejecting unknown SIP connection from <either>"`), src: "freepbx/core:functions.inc.php, from-sip-external",
 	}}
 }
 
@@ -123,7 +130,7 @@ const RuleUnissued = "V4 event not issued"
 // What says that the log itself loses records, and names nobody.
 func alarmRules() []rule {
 	return []rule{
-		{id: RuleUnissued, levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk:main/security_events.c"},
-		{id: "V5 log queue", levels: warning, channel: ChannelNotice, kind: Blind, form: newForm("Log queue threshold (<number>) exceeded.  Discarding <text>"), src: "asterisk:main/logger.c"},
+		{id: RuleUnissued, levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk 12-:main/security_events.c"},
+		{id: "V5 log queue", levels: warning, channel: ChannelNotice, kind: Blind, form: newForm("Log queue threshold (<number>) exceeded.  Discarding <text>"), src: "asterisk 13-:main/logger.c"},
 	}
 }

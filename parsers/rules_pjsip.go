@@ -7,13 +7,13 @@ func distributorRules() []rule {
 	return []rule{
 		{
 			id: "J1 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen, twin: true,
-			form:    newForm("Request '<word>' from '<nameaddr>' failed for '<hostport>' (callid: <*session>) - <reason>"),
-			reasons: distributorReasons(), src: "asterisk:res/res_pjsip/pjsip_distributor.c:722",
+			form:    newForm("Request '<word>' from '<nameaddr>' failed for '<glued>' (callid: <*session>) - <reason>"),
+			reasons: distributorReasons(), src: "asterisk 13-:res/res_pjsip/pjsip_distributor.c:722",
 		},
 		{
 			id: "J7 pjsip request", levels: notice, service: PJSIP, channel: ChannelNotice, evidence: Seen, twin: true,
 			form:    newForm("Request from '<nameaddr>' failed for '<glued>' (callid: <*session>) - <reason>"),
-			reasons: distributorReasons(), src: "asterisk 12 and early 13: res/res_pjsip/pjsip_distributor.c",
+			reasons: distributorReasons(), src: "asterisk 12:res/res_pjsip/pjsip_distributor.c",
 		},
 	}
 }
@@ -32,11 +32,11 @@ func distributorReasons() []reason {
 func sessionRules() []rule {
 	r := rule{levels: notice, service: PJSIP, channel: ChannelNotice, kind: UnknownExtension, evidence: Seen, points: twice}
 	old, older, now := r, r, r
-	old.id, old.src = "J8 pjsip unknown extension", "asterisk 13, 15: res/res_pjsip_session.c"
+	old.id, old.src = "J8 pjsip unknown extension", "asterisk 13, 15:res/res_pjsip_session.c"
 	old.form = newForm("Call from '<endpoint>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
-	older.id, older.src = "J9 pjsip unknown extension", "asterisk 12, 14: res/res_pjsip_session.c"
+	older.id, older.src = "J9 pjsip unknown extension", "asterisk 12, 14:res/res_pjsip_session.c"
 	older.form = newForm("Call from '<endpoint>' (<transport>:<glued>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
-	now.id, now.src = "J10 pjsip unknown extension", "asterisk 16+: res/res_pjsip_session.c"
+	now.id, now.src = "J10 pjsip unknown extension", "asterisk 16-:res/res_pjsip_session.c:4011"
 	now.form = newForm("<word>: Call (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
 	return []rule{now, old, older}
 }
@@ -44,7 +44,7 @@ func sessionRules() []rule {
 // The endpoint's name is configuration, but most of these come from phones that
 // are known: asterisk:res/res_pjsip_registrar.c:841, 1238, 1261, 1286.
 func registrarRules() []rule {
-	r := rule{levels: warning, service: PJSIP, channel: ChannelNotice, kind: NotAllowed, evidence: Proven, points: half, src: "asterisk:res/res_pjsip_registrar.c"}
+	r := rule{levels: warning, service: PJSIP, channel: ChannelNotice, kind: NotAllowed, evidence: Proven, points: half, src: "asterisk 16, 18-:res/res_pjsip_registrar.c"}
 	with := func(id, text string, p Points, e Evidence) rule {
 		n := r
 		n.id, n.form, n.points, n.evidence = id, newForm(text), p, e
@@ -64,7 +64,7 @@ func registrarRules() []rule {
 func pjsipACLRules() []rule {
 	r := rule{
 		id: "J16 pjsip acl", levels: warning, service: PJSIP, channel: ChannelNotice, kind: ACL, evidence: Seen, points: twice - half,
-		form: newForm("Incoming SIP message from <glued> did not pass ACL test"), fn: "apply_acl", src: "asterisk:res/res_pjsip_acl.c:158",
+		form: newForm("Incoming SIP message from <glued> did not pass ACL test"), fn: "apply_acl", src: "asterisk 12-:res/res_pjsip_acl.c:158",
 	}
 	contact := r
 	contact.id, contact.fn, contact.evidence, contact.doubt = "J17 pjsip contact acl", "", Claimed, "the same text is written for the Contact header"
@@ -76,11 +76,11 @@ func pjsipACLRules() []rule {
 func pjprojectRules() []rule {
 	r := rule{levels: warning | errorly, service: PJSIP, channel: ChannelNotice, kind: Malformed, evidence: Seen, points: half}
 	dropping, processing, endpoint := r, r, r
-	dropping.id, dropping.src = "J20 pjsip malformed packet", "pjproject 2.14+: sip_transport.c"
+	dropping.id, dropping.src = "J20 pjsip malformed packet", "pjproject 2.14-:pjsip/src/pjsip/sip_transport.c"
 	dropping.form = newForm("sip_transport.c Dropping <number> bytes packet from <transport> <glued> : <text>")
-	processing.id, processing.src = "J19 pjsip malformed packet", "pjproject up to 2.13: sip_transport.c"
+	processing.id, processing.src = "J19 pjsip malformed packet", "pjproject -2.13:pjsip/src/pjsip/sip_transport.c"
 	processing.form = newForm("sip_transport.c Error processing <number> bytes packet from <transport> <glued> : <text>")
-	endpoint.id, endpoint.src = "J19 pjsip missing header", "pjproject: sip_endpoint.c"
+	endpoint.id, endpoint.src = "J19 pjsip missing header", "pjproject:pjsip/src/pjsip/sip_endpoint.c"
 	endpoint.form = newForm("sip_endpoint.c Error processing packet from <glued>: <text>")
 	return []rule{dropping, processing, endpoint}
 }

@@ -7,7 +7,7 @@ func chanSIPRules() []rule {
 	r := rule{levels: notice, service: SIP, channel: ChannelNotice, evidence: Seen}
 	register := r
 	register.twin = true // from 11 on
-	register.id, register.src = "C1 sip registration", "asterisk 1.4-20: channels/chan_sip.c, handle_request_register"
+	register.id, register.src = "C1 sip registration", "asterisk 1.4-20:channels/chan_sip.c, handle_request_register"
 	register.form = newForm("Registration from '<*account>' failed for '<either>' - <reason>")
 	register.reasons = []reason{
 		{text: "Wrong password", id: "C1 sip wrong password", kind: BadPassword, points: Point},
@@ -20,16 +20,16 @@ func chanSIPRules() []rule {
 		{text: "Unknown failure", id: "C9 sip unknown failure", kind: NotAllowed, points: half},
 	}
 	call := r
-	call.id, call.kind, call.points, call.src = "C10 sip unknown extension", UnknownExtension, twice, "asterisk 1.8-20: channels/chan_sip.c, handle_request_invite"
+	call.id, call.kind, call.points, call.src = "C10 sip unknown extension", UnknownExtension, twice, "asterisk 1.8-20:channels/chan_sip.c, handle_request_invite"
 	call.form = newForm("Call from '<account>' (<either>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
 	call.unique = []byte(") to extension '")
 	tooLarge := r
 	tooLarge.id, tooLarge.levels, tooLarge.kind, tooLarge.points, tooLarge.evidence = "C18 sip packet too large", warning, Malformed, twice-half, Proven
-	tooLarge.form, tooLarge.src = newForm("Rejecting TCP/TLS packet from '<either>' because way too large: <number>"), "asterisk 1.8-20: channels/chan_sip.c, sip_tcptls_read"
+	tooLarge.form, tooLarge.src = newForm("Rejecting TCP/TLS packet from '<either>' because way too large: <number>"), "asterisk 1.8, 11-20:channels/chan_sip.c, sip_tcptls_read"
 	claimed := func(id, text string, k Kind, p Points) rule {
 		n := r
 		n.id, n.kind, n.points, n.evidence, n.doubt, n.form = id, k, p, Claimed, viaMaddr, newForm(text)
-		n.src = "asterisk 1.4-20: channels/chan_sip.c"
+		n.src = "asterisk 1.4-20:channels/chan_sip.c"
 		return n
 	}
 	return []rule{

@@ -69,7 +69,7 @@ func dumpSize(r *record) int {
 		}
 		_, count, _ = bytes.Cut(r.msg, []byte("("))
 	case "chan_sip.c":
-		// "sip set debug on" begins its record with a newline: asterisk 1.4-20: channels/chan_sip.c
+		// "sip set debug on" begins its record with a newline: asterisk 1.4-20:channels/chan_sip.c
 		if r.level != levelVerbose || len(r.msg) > 0 {
 			return 0
 		}
