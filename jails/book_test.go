@@ -134,24 +134,29 @@ func TestStrike(t *testing.T) {
 
 func TestBookIsBounded(t *testing.T) {
 	b := NewBook(nil, nil)
-	for i := range MaxBans {
-		if !b.Put(Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: start.Add(time.Hour), Strike: 1}) {
-			t.Fatalf("ban %d: got refused", i)
-		}
+	fillBook(b, MaxBans-1, start.Add(time.Hour))
+	for i := range MaxStrikes {
+		b.strikes[netip.PrefixFrom(numbered(i), 32)] = Strike{Count: 1}
 	}
-	if b.Put(ban("192.0.2.1/32", time.Hour)) || b.Len() != MaxBans {
-		t.Errorf("got one more than %d taken", MaxBans)
+	one, two := ban("192.0.2.1/32", time.Minute), ban("192.0.2.2/32", time.Minute)
+	if !b.Put(one) || b.Put(two) || b.Len() != MaxBans {
+		t.Errorf("got %d bans, want %d and no more", b.Len(), MaxBans)
 	}
-	if known := netip.PrefixFrom(numbered(7), 32); !b.Put(Ban{Prefix: known, Since: start, Until: start.Add(2 * time.Hour)}) {
+	if one.Strike = 7; !b.Put(one) {
 		t.Error("got a change of a known one refused")
 	}
-	if got := b.Expire(start.Add(time.Hour)); got != MaxBans-1 {
-		t.Errorf("got %d over, want all but one", got)
-	}
-	if got := len(b.strikes); got != MaxStrikes {
-		t.Errorf("got %d strikes, want %d", got, MaxStrikes)
-	}
-	if !b.Put(ban("192.0.2.1/32", time.Hour)) {
+	if b.Expire(start.Add(time.Minute)) != 1 || !b.Put(two) {
 		t.Error("got refused, though there is room again")
+	}
+	if got := len(b.strikes); got != MaxStrikes || b.strikes[one.Prefix].Count != 7 {
+		t.Errorf("got %d strikes, want %d with the latest", got, MaxStrikes)
+	}
+}
+
+// fillBook puts so many bans into an empty book that end at a time.
+func fillBook(b *Book, n int, until time.Time) {
+	shared := &Ban{Since: start, Until: until, Strike: 1}
+	for i := range n {
+		b.bans[netip.PrefixFrom(numbered(i), 32)] = shared
 	}
 }

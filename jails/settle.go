@@ -154,8 +154,9 @@ func (w *Warden) push(now time.Time, most int) (done int, failed error) {
 // retry enforces what the kernel refused before, and writes what the ledger refused.
 func (w *Warden) retry(now time.Time) {
 	w.mu.Lock()
-	w.book.Expire(now)
-	w.judge.observed.Expire(now)
+	if w.book.Len() >= MaxBans {
+		w.book.Expire(now)
+	}
 	if w.book.Len() < MaxBans {
 		w.problem("book", nil)
 	}
@@ -172,10 +173,13 @@ func (w *Warden) retry(now time.Time) {
 	}
 }
 
-// reconcile repairs what others did to our rules and members.
+// reconcile repairs what others did to our rules and members. All bans are looked
+// at, which takes too long to be done each second.
 func (w *Warden) reconcile(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.book.Expire(now)
+	w.judge.observed.Expire(now)
 	w.rebase(now)
 	_, err := w.enforcer.Setup()
 	w.broken = err != nil

@@ -1,0 +1,366 @@
+package jails
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
+// that end by themselves.
+type kernel struct {
+	mu      sync.Mutex
+	members map[netip.Prefix]time.Time // when they end; zero: never
+	calls   map[string]int
+	fail    func(call string, p netip.Prefix) error // nil: nothing fails
+}
+
+const kernelLimit = 2147483 * time.Second // ipset(8) timeout
+
+func newKernel() *kernel {
+	return &kernel{members: map[netip.Prefix]time.Time{}, calls: map[string]int{}}
+}
+
+func (k *kernel) call(name string, p netip.Prefix) error {
+	k.calls[name]++
+	if k.fail != nil {
+		return k.fail(name, p)
+	}
+	return nil
+}
+
+func (k *kernel) Setup() ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return nil, k.call("setup", netip.Prefix{})
+}
+
+func (k *kernel) Ban(p netip.Prefix, d time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.call("ban", p); err != nil {
+		return err
+	}
+	if d < 0 || p != p.Masked() || p.Bits() == 0 {
+		return fmt.Errorf("ban of %s for %v", p, d)
+	}
+	k.members[p] = time.Time{}
+	if d > 0 {
+		d = min((d + time.Second - 1).Truncate(time.Second), kernelLimit)
+		k.members[p] = time.Now().Add(d)
+	}
+	return nil
+}
+
+func (k *kernel) Unban(p netip.Prefix) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.call("unban", p); err != nil {
+		return err
+	}
+	delete(k.members, p)
+	return nil
+}
+
+func (k *kernel) Each(yield func(netip.Prefix, time.Duration, uint64, uint64)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.call("each", netip.Prefix{}); err != nil {
+		return err
+	}
+	now := time.Now()
+	for p, end := range k.members {
+		switch left := end.Sub(now).Truncate(time.Second); {
+		case end.IsZero():
+			yield(p, Forever, 1, 100)
+		case end.After(now):
+			yield(p, max(left, time.Second), 1, 100)
+		}
+	}
+	return nil
+}
+
+// left is what a member still has; Forever and true for one without an end.
+func (k *kernel) left(p netip.Prefix) (time.Duration, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	end, ok := k.members[p]
+	if !ok || end.IsZero() {
+		return Forever, ok
+	}
+	left := time.Until(end)
+	return left, left > 0
+}
+
+// put makes a member behind the warden's back.
+func (k *kernel) put(p string, d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.members[prefix(p)] = time.Now().Add(d)
+}
+
+func (k *kernel) flush() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.members)
+}
+
+func (k *kernel) failing(fail func(call string, p netip.Prefix) error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fail = fail
+}
+
+func (k *kernel) called(name string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.calls[name]
+}
+
+// refuse is a kernel that does none of these calls.
+func refuse(calls ...string) func(string, netip.Prefix) error {
+	return func(call string, p netip.Prefix) error {
+		if slices.Contains(calls, call) {
+			return fmt.Errorf("%s %s: operation not permitted", call, p)
+		}
+		return nil
+	}
+}
+
+// ledger is a Ledger with the rules of package store, whose own tests hold it to
+// them: a row is known by prefix, jail and since, what was lifted stays lifted.
+type ledger struct {
+	mu      sync.Mutex
+	rows    []Ban
+	lifted  []string // by row
+	records int
+	fail    error
+	gate    chan struct{} // when not nil, Record waits for it
+}
+
+func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, b := range l.rows {
+		if b.Lines = nil; l.lifted[i] == "" && (b.Until.IsZero() || b.Until.After(now)) {
+			list = append(list, b)
+		}
+	}
+	return list, l.fail
+}
+
+func (l *ledger) Record(bans []Ban) error {
+	l.mu.Lock()
+	gate := l.gate
+	l.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records++
+	if l.fail != nil {
+		return l.fail
+	}
+	for _, b := range bans {
+		// Times on disk have no monotonic part.
+		b.Since, b.Until = b.Since.Round(0), b.Until.Round(0)
+		same := func(o Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
+		if i := slices.IndexFunc(l.rows, same); i < 0 {
+			for i, o := range l.rows {
+				if o.Prefix == b.Prefix && o.Jail == b.Jail {
+					l.end(i, b.Since, "a newer ban")
+				}
+			}
+			l.rows, l.lifted = append(l.rows, b), append(l.lifted, "")
+		} else if l.lifted[i] == "" {
+			if b.Lines == nil {
+				b.Lines = l.rows[i].Lines
+			}
+			l.rows[i] = b
+		}
+	}
+	return nil
+}
+
+func (l *ledger) end(i int, at time.Time, by string) {
+	if b := &l.rows[i]; l.lifted[i] == "" && (b.Until.IsZero() || b.Until.After(at)) {
+		b.Until, l.lifted[i] = at, by
+	}
+}
+
+func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return l.fail
+	}
+	for i, b := range l.rows {
+		if slices.Contains(prefixes, b.Prefix) {
+			l.end(i, at, by)
+		}
+	}
+	return nil
+}
+
+func (l *ledger) Strikes(time.Time, int) ([]Strike, error) { return nil, nil }
+
+func (l *ledger) failing(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fail = err
+}
+
+// all are the rows, as "prefix by jail until".
+func (l *ledger) all() []Ban {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.rows)
+}
+
+// live are the prefixes that a restart would bring back.
+func (l *ledger) live(now time.Time) string {
+	bans, _ := l.Bans(now)
+	return prefixesOf(bans)
+}
+
+func prefixesOf(bans []Ban) string {
+	var list []netip.Prefix
+	for _, b := range bans {
+		list = append(list, b.Prefix)
+	}
+	slices.SortFunc(list, netip.Prefix.Compare)
+	return strings.Trim(fmt.Sprint(list), "[]")
+}
+
+// journal is a slog.Handler that remembers messages.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) Enabled(context.Context, slog.Level) bool { return true }
+func (j *journal) WithAttrs([]slog.Attr) slog.Handler       { return j }
+func (j *journal) WithGroup(string) slog.Handler            { return j }
+func (j *journal) Handle(_ context.Context, r slog.Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	line := r.Message
+	r.Attrs(func(a slog.Attr) bool { line += " " + a.String(); return true })
+	j.lines = append(j.lines, line)
+	return nil
+}
+
+// count is how many messages hold a text.
+func (j *journal) count(text string) (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, line := range j.lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// scene is a warden with everything around it, in a bubble of its own time.
+type scene struct {
+	*Warden
+	t       *testing.T
+	kernel  *kernel
+	ledger  *ledger
+	journal *journal
+	jails   []*Jail
+	guard   *Guard
+	stop    func() error // ends Run and returns what it did
+}
+
+// play runs a test in a bubble. Warden.Run is running unless the test stops it; a
+// goroutine that outlives the test fails it.
+func play(t *testing.T, test func(t *testing.T, s *scene), jails ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &scene{t: t, kernel: newKernel(), ledger: new(ledger), journal: new(journal), guard: NewGuard(nil, nil)}
+		if len(jails) == 0 {
+			jails = []string{"maxretry: 2\nbantime: 1h\nbantime_growth: {factor: 2}"}
+		}
+		for i, text := range jails {
+			s.jails = append(s.jails, jailOf(t, string(rune('a'+i)), text))
+		}
+		s.begin()
+		test(t, s)
+		s.stop()
+	})
+}
+
+// begin makes a new warden over the same kernel and ledger, as a start of the
+// daemon does, and runs it.
+func (s *scene) begin() {
+	s.t.Helper()
+	bans, err := s.ledger.Bans(time.Now())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	judge := NewJudge(s.jails, s.guard, NewBook(bans, nil), 1000, false)
+	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
+	if err := s.Restore(time.Now()); err != nil {
+		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
+	}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error, 1)
+	w := s.Warden
+	go func() { done <- w.Run(ctx) }()
+	s.stop = sync.OnceValue(func() error { cancel(); return <-done })
+}
+
+// attack is as many failures as it takes, one after another.
+func (s *scene) attack(a string, n int) {
+	for range n {
+		s.Hear("/log", failure(a), time.Now(), time.Now())
+	}
+}
+
+// banned are the prefixes of the book, as the operator sees them.
+func (s *scene) banned() string { return prefixesOf(s.Bans(time.Now())) }
+
+// inKernel are the members of the kernel.
+func (s *scene) inKernel() string {
+	var list []Ban
+	s.kernel.Each(func(p netip.Prefix, _ time.Duration, _, _ uint64) { list = append(list, Ban{Prefix: p}) })
+	return prefixesOf(list)
+}
+
+// expect compares what book, kernel and ledger hold.
+func (s *scene) expect(when, book, kernel, ledger string) {
+	s.t.Helper()
+	if got := s.banned(); got != book {
+		s.t.Errorf("%s: got %q in the book, want %q", when, got, book)
+	}
+	if got := s.inKernel(); got != kernel {
+		s.t.Errorf("%s: got %q in the kernel, want %q", when, got, kernel)
+	}
+	if got := s.ledger.live(time.Now()); got != ledger {
+		s.t.Errorf("%s: got %q in the ledger, want %q", when, got, ledger)
+	}
+}
+
+// problem is what a report says of something; "" when all is well.
+func (s *scene) problem(about string) string {
+	if err := s.Report(time.Now()).Problems[about]; err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// pass lets time go by, and everything happen that is due.
+func pass(d time.Duration) {
+	time.Sleep(d) // in a bubble this is no waiting
+	synctest.Wait()
+}

@@ -1,0 +1,506 @@
+package jails
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+const (
+	nine  = "203.0.113.9"
+	nine1 = "203.0.113.9/32"
+)
+
+var errDisk = errors.New("no space left on device")
+
+func TestHearBansBeforeItReturns(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.ledger.gate = make(chan struct{}) // the disk takes its time
+		s.attack(nine, 1)
+		s.expect("one failure", "", "", "")
+		s.attack(nine, 1)
+		if left, ok := s.kernel.left(prefix(nine1)); !ok || left != time.Hour {
+			t.Errorf("got %v, %t in the kernel, want 1h", left, ok)
+		}
+		s.attack("203.0.113.8", 2)
+		s.expect("while the disk is busy", "203.0.113.8/32 203.0.113.9/32", "203.0.113.8/32 203.0.113.9/32", "")
+		close(s.ledger.gate)
+		synctest.Wait()
+		s.expect("then", "203.0.113.8/32 203.0.113.9/32", "203.0.113.8/32 203.0.113.9/32", "203.0.113.8/32 203.0.113.9/32")
+		if b := s.ledger.all()[0]; len(b.Lines) != 2 || b.Jail != "a" || b.By != "log" || b.Strike != 1 || b.Evidence != parsers.Seen {
+			t.Errorf("got %+v in the ledger, want the ban with its two lines", b)
+		}
+		if b := s.Bans(time.Now())[0]; b.Lines != nil {
+			t.Errorf("got %d lines in memory, want them in the ledger only", len(b.Lines))
+		}
+	})
+}
+
+func TestCounts(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Lines(7)
+		s.attack(nine, 5)
+		s.attack("203.0.113.8", 1)
+		s.Hear("/log", with(failure(nine), func(e *parsers.Event) { e.Result = parsers.Ambiguous }), time.Now(), time.Now())
+		s.Hear("/log", with(failure(nine), func(e *parsers.Event) { e.Result = parsers.Signal }), time.Now(), time.Now())
+		s.Order(Order{Prefix: prefix("192.0.2.0/24")}, time.Now())
+		s.Unban([]netip.Prefix{prefix("192.0.2.0/24"), prefix("192.0.3.0/24")}, "root", time.Now())
+		r := s.Report(time.Now())
+		if want := (Counts{Lines: 7, Matched: 7, Ambiguous: 1, Signals: 1, Bans: 2}); r.Counts != want {
+			t.Errorf("got %+v, want %+v", r.Counts, want)
+		}
+		if r.Unbans != 1 || r.Pending != 0 || len(r.Problems) != 0 {
+			t.Errorf("got %d unbans, %d pending, %v", r.Unbans, r.Pending, r.Problems)
+		}
+		if j := r.Jails[0]; j.Events != 6 || j.Tracked != 2 || j.Banned != 1 {
+			t.Errorf("got %d events, %d tracked, %d banned, want 6, 2, 1", j.Events, j.Tracked, j.Banned)
+		}
+	})
+}
+
+func TestLedgerFails(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.ledger.failing(errDisk)
+		s.attack(nine, 2)
+		pass(90 * time.Second)
+		s.expect("disk full", nine1, nine1, "")
+		if got := s.problem("ledger"); got != errDisk.Error() {
+			t.Errorf("got problem %q, want %q", got, errDisk)
+		}
+		if got := s.journal.count("ledger is not written"); got != 1 {
+			t.Errorf("got it told %d times, want once", got)
+		}
+		before := s.ledger.records
+		for i := range 100 { // a flood is no reason to try a full disk more often
+			s.attack(fmt.Sprintf("192.0.2.%d", i), 2)
+			synctest.Wait()
+		}
+		if got := s.ledger.records - before; got != 0 {
+			t.Errorf("got %d tries at once, want them once a second", got)
+		}
+		s.ledger.failing(nil)
+		pass(time.Second)
+		if rows := s.ledger.all(); len(rows) != 101 || rows[0].Prefix != prefix(nine1) || len(rows[0].Lines) != 2 {
+			t.Errorf("got %d rows, want 101, the first of %s with its lines", len(rows), nine1)
+		}
+		if got := s.problem("ledger"); got != "" || s.journal.count("ledger is written again") != 1 {
+			t.Errorf("got problem %q when all is well again", got)
+		}
+	})
+}
+
+// What waits for a dead disk is bounded: first the lines go, then the bans.
+func TestUnwrittenIsBounded(t *testing.T) {
+	w := NewWarden(judgeOf(), newKernel(), new(ledger), nil)
+	b := ban("192.0.2.1/32", time.Hour)
+	b.Lines = []Line{lineOf("x")}
+	for range maxUnwritten + 1 {
+		w.write(b)
+	}
+	if w.unwritten[maxUnwritten-1].Lines == nil || w.unwritten[maxUnwritten].Lines != nil {
+		t.Errorf("got lines beyond the first %d bans, or none before", maxUnwritten)
+	}
+	w.unwritten = make([]Ban, MaxBans-1, MaxBans)
+	for range 10 {
+		w.write(b)
+	}
+	if n := len(w.unwritten); n != MaxBans {
+		t.Errorf("got %d waiting, want %d", n, MaxBans)
+	}
+}
+
+func TestEnforcerFails(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.kernel.failing(refuse("ban"))
+		s.attack(nine, 2)
+		s.attack(nine, 20) // what comes on is no second ban
+		synctest.Wait()
+		s.expect("refused", nine1, "", nine1)
+		if !s.Pending(prefix(nine1)) || s.Report(time.Now()).Pending != 1 {
+			t.Error("got it not pending")
+		}
+		if got, want := s.problem("enforcer"), "ban 203.0.113.9/32: operation not permitted"; got != want {
+			t.Errorf("got problem %q, want %q", got, want)
+		}
+		if got := s.journal.count("ban is not enforced"); got != 1 {
+			t.Errorf("got it told %d times, want once", got)
+		}
+		before := s.kernel.called("ban")
+		pass(10 * time.Second)
+		if got := s.kernel.called("ban") - before; got != 10 {
+			t.Errorf("got %d tries in 10 s, want 10", got)
+		}
+		s.kernel.failing(nil)
+		pass(time.Second)
+		s.expect("then", nine1, nine1, nine1)
+		if left, _ := s.kernel.left(prefix(nine1)); left != time.Hour-11*time.Second {
+			t.Errorf("got %v left, want what the ban has: 59m49s", left)
+		}
+		if s.Pending(prefix(nine1)) || s.problem("enforcer") != "" {
+			t.Errorf("got pending %t, problem %q when all is well again", s.Pending(prefix(nine1)), s.problem("enforcer"))
+		}
+	})
+}
+
+// A ban that the kernel will never take, such as IPv6 where there is none, holds
+// up no other, and shows for as long as it lasts.
+func TestOneRefusedAmongMany(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.kernel.failing(func(call string, p netip.Prefix) error {
+			if call == "ban" && p.Addr().Is6() {
+				return errors.New("no IPv6 here")
+			}
+			return nil
+		})
+		for i := range 100 {
+			s.attack(fmt.Sprintf("2001:db8::%d", i+1), 2)
+		}
+		s.attack(nine, 2)
+		if got := s.problem("enforcer"); got != "no IPv6 here" {
+			t.Errorf("got problem %q: a ban that went well hides those that did not", got)
+		}
+		before := s.kernel.called("ban")
+		pass(time.Second)
+		if got := s.kernel.called("ban") - before; got != maxRefusals {
+			t.Errorf("got %d tries in a second, want %d: each may take long", got, maxRefusals)
+		}
+		pass(2 * time.Minute)
+		if got := s.problem("enforcer"); got == "" {
+			t.Error("got no problem after the kernel was compared")
+		}
+		pass(time.Hour)
+		if r := s.Report(time.Now()); r.Pending != 0 || len(r.Problems) != 0 {
+			t.Errorf("got %d pending, %v after all are over", r.Pending, r.Problems)
+		}
+	})
+}
+
+func TestSetupFails(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.kernel.failing(refuse("setup"))
+		pass(time.Minute)
+		if got := s.problem("enforcer"); !strings.Contains(got, "setup") {
+			t.Errorf("got problem %q", got)
+		}
+		s.attack(nine, 2) // the set takes it, and nothing calls the chain
+		if got := s.problem("enforcer"); !strings.Contains(got, "setup") {
+			t.Errorf("got problem %q: a ban hides that it is not enforced", got)
+		}
+		s.kernel.failing(nil)
+		pass(time.Minute)
+		if got := s.problem("enforcer"); got != "" {
+			t.Errorf("got problem %q when all is well again", got)
+		}
+	})
+}
+
+// What somebody else flushes comes back.
+func TestReconcile(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 2)
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(Forever)}, time.Now())
+		pass(10 * time.Second)
+		s.kernel.flush()
+		s.kernel.put("198.51.100.7/32", time.Minute)
+		pass(time.Minute - 10*time.Second)
+		all := "192.0.2.0/24 198.51.100.7/32 203.0.113.9/32"
+		s.expect("after a flush", all, all, all)
+		if left, _ := s.kernel.left(prefix(nine1)); left != 59*time.Minute {
+			t.Errorf("got %v left, want 59m", left)
+		}
+		s.kernel.put(nine1, 24*time.Hour)
+		pass(time.Minute)
+		if left, _ := s.kernel.left(prefix(nine1)); left != 58*time.Minute {
+			t.Errorf("got %v left, want 58m", left)
+		}
+		before := s.kernel.called("ban")
+		pass(10 * time.Minute)
+		if got := s.kernel.called("ban"); got != before {
+			t.Errorf("got %d bans renewed though nothing differed", got-before)
+		}
+	})
+}
+
+// The kernel holds no more than 24 days at once.
+func TestLongBansAreRenewed(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		const day = 24 * time.Hour
+		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(100 * day)}, time.Now())
+		s.stop() // its ticks of a hundred days would take long
+		for range 100*24 - 1 {
+			pass(time.Hour)
+			s.reconcile(time.Now())
+			if left, ok := s.kernel.left(prefix("192.0.2.1/32")); !ok || left < time.Hour {
+				t.Fatalf("got %v, %t left in the kernel, long before its end", left, ok)
+			}
+		}
+		if got := s.kernel.called("ban"); got > 7 {
+			t.Errorf("got %d bans, want a renewal every 17 days and no more", got)
+		}
+		pass(time.Hour)
+		s.expect("at its end", "", "", "")
+	})
+}
+
+// A ban in its last second is no stranger.
+func TestEndIsNotAdopted(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		pass(300 * time.Millisecond)
+		for range 3 { // bans that end in every part of a minute
+			for i := range 60 {
+				s.attack(numbered(i).String(), 2)
+				pass(997 * time.Millisecond)
+			}
+		}
+		pass(2 * time.Minute)
+		for _, b := range s.ledger.all() {
+			if b.Jail != "a" {
+				t.Fatalf("got %+v", b)
+			}
+		}
+	}, "maxretry: 2\nbantime: 61s")
+}
+
+func TestBanEnds(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 2)
+		pass(time.Hour)
+		s.expect("over", "", "", "")
+		s.attack(nine, 2)
+		if b := s.Bans(time.Now()); len(b) != 1 || b[0].Strike != 2 || b[0].Until.Sub(b[0].Since) != 2*time.Hour {
+			t.Errorf("got %+v, want the second strike for 2h", b)
+		}
+	})
+}
+
+func TestJailProlongsAnothersBan(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 3)
+		synctest.Wait()
+		s.expect("both", nine1, nine1, nine1)
+		if left, _ := s.kernel.left(prefix(nine1)); left != 24*time.Hour {
+			t.Errorf("got %v left, want 1d", left)
+		}
+		if b := s.Bans(time.Now())[0]; b.Jail != "b" || b.Strike != 1 {
+			t.Errorf("got %+v, want the ban by b", b)
+		}
+	}, "maxretry: 2\nbantime: 1h", "maxretry: 3\nbantime: 1d")
+}
+
+// Lines that were written while nobody read them: what happened then is judged
+// then, and enforced for what is left.
+func TestOldLines(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		ago := func(d time.Duration, n int) {
+			for range n {
+				s.Hear("/log", failure(nine), time.Now().Add(-d), time.Now())
+			}
+		}
+		ago(5*time.Hour, 20)
+		synctest.Wait()
+		s.expect("over long ago", "", "", "")
+		if rows := s.ledger.all(); len(rows) != 1 || rows[0].Strike != 1 || len(rows[0].Lines) != 2 {
+			t.Errorf("got %+v in the ledger, want it once", rows)
+		}
+		if got := s.kernel.called("ban"); got != 0 {
+			t.Errorf("got %d bans in the kernel", got)
+		}
+		ago(30*time.Minute, 2)
+		if left, ok := s.kernel.left(prefix(nine1)); !ok || left != 90*time.Minute {
+			t.Errorf("got %v, %t in the kernel, want the rest of 2h: a second strike", left, ok)
+		}
+	})
+}
+
+func TestProtectedIsTold(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}))
+		s.attack("10.0.0.1", 100)
+		s.attack("10.0.0.2", 2)
+		if got := s.journal.count("not banned: the address is protected"); got != 2 {
+			t.Errorf("got %d alerts, want one for each address", got)
+		}
+		pass(alertEvery - time.Second)
+		s.attack("10.0.0.1", 2)
+		if got := s.journal.count("protected"); got != 2 {
+			t.Errorf("got %d alerts, want no more within %v", got, alertEvery)
+		}
+		pass(time.Second)
+		s.attack("10.0.0.1", 2)
+		if got := s.journal.count("prefix=10.0.0.1/32"); got != 2 {
+			t.Errorf("got %d alerts, want another after %v", got, alertEvery)
+		}
+		for i := range 5 * maxAlerts { // whoever forges packets forges any number of addresses
+			s.attack(numbered(i+1000).String(), 2)
+			s.attack("10.0.0.2", 2)
+		}
+		if got, want := s.journal.count("protected"), 2+maxAlerts; got != want {
+			t.Errorf("got %d alerts with a flood, want %d", got, want)
+		}
+		pass(alertEvery)
+		s.attack("10.0.0.2", 2)
+		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.told) > maxAlerts {
+			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.told))
+		}
+		s.expect("all", "", "", "")
+	})
+}
+
+// Whom a change of ignoreip or of our own addresses protects is let out.
+func TestChangeLetsOut(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		for i := range 4 {
+			s.attack(fmt.Sprintf("192.0.2.%d", i), 2)
+		}
+		s.Order(Order{Prefix: prefix("198.51.100.0/24"), For: new(24 * time.Hour)}, time.Now())
+		pass(time.Second)
+		s.kernel.failing(func(call string, p netip.Prefix) error { // not at the first try
+			if call == "unban" && p == prefix("192.0.2.2/32") {
+				return errors.New("busy")
+			}
+			return nil
+		})
+		s.Change([]*Jail{jailOf(t, "a", "maxretry: 2\nignoreip: [192.0.2.3]")},
+			NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}))
+		pass(time.Second)
+		some := "192.0.2.0/32 192.0.2.2/32 198.51.100.0/24"
+		s.expect("the kernel is busy", some, some, some)
+		s.kernel.failing(nil)
+		pass(time.Second)
+		some = "192.0.2.0/32 198.51.100.0/24" // a ban by hand was meant
+		s.expect("then", some, some, some)
+		pass(10 * time.Minute)
+		s.stop()
+		s.begin()
+		s.expect("after a restart", some, some, some)
+	})
+}
+
+func TestObserveEnforcesNothing(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 100)
+		pass(time.Minute)
+		s.expect("observed", "", "", "")
+		if got := s.kernel.called("ban"); got != 0 {
+			t.Errorf("got %d bans in the kernel", got)
+		}
+		rows := s.ledger.all()
+		if len(rows) != 1 || rows[0].By != "observe" || rows[0].Strike != 0 || !rows[0].Until.Equal(rows[0].Since) || len(rows[0].Lines) != 2 {
+			t.Errorf("got %+v in the ledger, want it once, as no strike", rows)
+		}
+		if got := s.journal.count("would ban"); got != 1 {
+			t.Errorf("got it told %d times, want once", got)
+		}
+	}, "maxretry: 2\nobserve: true")
+}
+
+func TestBookFull(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		fillBook(s.book, MaxBans-1, time.Now().Add(24*time.Hour))
+		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
+		s.attack(nine, 2)
+		s.attack("203.0.113.8", 2)
+		if _, err := s.Order(Order{Prefix: prefix("203.0.113.7/32")}, time.Now()); !errors.Is(err, errFull) {
+			t.Errorf("got %v, want %v", err, errFull)
+		}
+		if h, ok := errors.AsType[interface {
+			error
+			Hint() string
+		}](s.Report(time.Now()).Problems["book"]); !ok || h.Hint() == "" {
+			t.Errorf("got %v, want a problem with a hint", s.Report(time.Now()).Problems)
+		}
+		if got := s.journal.count("ban is not enforced"); got != 1 {
+			t.Errorf("got it told %d times, want once", got)
+		}
+		if got := s.Report(time.Now()).Counts.Bans; got != 1 {
+			t.Errorf("got %d bans counted, want one", got)
+		}
+		pass(3 * time.Second)
+		if got := s.problem("book"); got != "" {
+			t.Errorf("got %q though there is room again", got)
+		}
+		s.attack(nine, 2)
+		if _, ok := s.kernel.left(prefix(nine1)); !ok {
+			t.Error("got no ban though there is room again")
+		}
+	})
+}
+
+// Run writes what waits before it ends, and says what it could not write.
+func TestRunEnds(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.ledger.failing(errDisk)
+		s.attack(nine, 2)
+		synctest.Wait()
+		s.ledger.failing(nil)
+		if err := s.stop(); err != nil {
+			t.Errorf("got %v", err)
+		}
+		s.expect("after the end", nine1, nine1, nine1)
+		s.begin()
+		s.ledger.failing(errDisk)
+		s.attack("192.0.2.1", 2)
+		if err := s.stop(); !errors.Is(err, errDisk) {
+			t.Errorf("got %v, want %v", err, errDisk)
+		}
+	})
+}
+
+func TestWhy(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("192.0.2.0/24")}))
+		s.attack(nine, 1)
+		s.attack("192.0.2.1", 1)
+		s.Order(Order{Prefix: prefix("203.0.113.0/24"), By: "uid 0 (root)"}, time.Now())
+		got := s.Why(addr(nine), time.Now())
+		if got.Banned == nil || got.Banned.Prefix != prefix("203.0.113.0/24") || got.Protected != "" {
+			t.Errorf("got %+v, want the ban of its network", got)
+		}
+		if len(got.Jails) != 1 || got.Jails[0].Jail.Name != "a" || got.Jails[0].Score != parsers.Point || len(got.Jails[0].Lines) != 1 {
+			t.Errorf("got %+v, want a point and its line", got.Jails)
+		}
+		if got := s.Why(addr("192.0.2.1"), time.Now()); got.Protected != "ignoreip 192.0.2.0/24" || got.Banned != nil {
+			t.Errorf("got %+v, want it protected", got)
+		}
+		pass(10 * time.Minute)
+		if got := s.Why(addr(nine), time.Now()); got.Jails != nil {
+			t.Errorf("got %+v after findtime", got.Jails)
+		}
+		if got := s.Why(addr("198.51.100.1"), time.Now()); got.Banned != nil || got.Protected != "" || got.Jails != nil {
+			t.Errorf("got %+v of an address nobody knows", got)
+		}
+	})
+}
+
+func TestPatterns(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^<ADDR>$" {
+			t.Errorf("got %v", got)
+		}
+		s.Change([]*Jail{jailOf(t, "a", "match: [{regex: '^new <ADDR>$'}]")}, s.guard)
+		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^new <ADDR>$" {
+			t.Errorf("after a change: got %v", got)
+		}
+		if got := s.Patterns("/other"); got != nil {
+			t.Errorf("another log: got %v", got)
+		}
+	}, "match: [{regex: '^<ADDR>$'}]")
+}
+
+func TestForWords(t *testing.T) {
+	for want, d := range map[string]time.Duration{"forever": Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
+		if got := forWords(Ban{Since: start, Until: until(start, d)}); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if _, err := configs.ParseDuration(forWords(ban("192.0.2.1/32", time.Hour))); err != nil {
+		t.Error(err)
+	}
+}
