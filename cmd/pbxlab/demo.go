@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,19 +40,18 @@ func demoVerb() *cobra.Command {
 // story is one demo. What goes wrong is told where it happens, and counted.
 type story struct {
 	options
-	out    io.Writer
+	report
 	net    *lab.Net
 	guard  *guard
 	stream *lab.Stream
 	attack []lab.Line
 	actors []lab.Actor
-	wrong  int
 }
 
 // demo tells the story and removes everything it made. The error says how many
 // things were not as they should be.
 func demo(ctx context.Context, out io.Writer, o options) (err error) {
-	s := &story{options: o, out: out}
+	s := &story{options: o, report: report{out: out}}
 	if s.attack, s.actors, err = lab.Attack(); err != nil {
 		return err
 	}
@@ -86,7 +83,7 @@ func demo(ctx context.Context, out io.Writer, o options) (err error) {
 	for _, a := range s.actors {
 		addrs = append(addrs, a.Addr)
 	}
-	stream, stop, err := startTraffic(ctx, s.net, addrs)
+	stream, stop, err := startTraffic(ctx, s.net, lab.Port, pace, addrs)
 	if err != nil {
 		return err
 	}
@@ -232,37 +229,4 @@ func (s *story) fallen(b ban, after time.Duration) {
 	if !known {
 		s.fault("nobody in the recording is %s", who)
 	}
-}
-
-// title begins a chapter.
-func (s *story) title(format string, args ...any) {
-	fmt.Fprintf(s.out, "\n== %s\n\n", fmt.Sprintf(format, args...))
-}
-
-// quote prints what a program said, long lines cut for the reader's sake.
-func (s *story) quote(text string) {
-	const most = 180
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if len(line) > most {
-			line = line[:most] + "..."
-		}
-		fmt.Fprintf(s.out, "  | %s\n", line)
-	}
-}
-
-func (s *story) table(head ...string) *tabwriter.Writer {
-	t := tabwriter.NewWriter(s.out, 2, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\n", strings.Join(head, "\t"))
-	return t
-}
-
-// mark counts something that is wrong, and marks its text.
-func (s *story) mark(what string) string {
-	s.wrong++
-	return "WRONG: " + what
-}
-
-func (s *story) fault(format string, args ...any) {
-	fmt.Fprintln(s.out, s.mark(fmt.Sprintf(format, args...)))
 }

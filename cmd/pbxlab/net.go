@@ -27,7 +27,7 @@ func netVerb() *cobra.Command {
 				return err
 			}
 			defer n.Close()
-			stream, stop, err := startTraffic(c.Context(), n, addrs)
+			stream, stop, err := startTraffic(c.Context(), n, lab.Port, pace, addrs)
 			if err != nil {
 				return err
 			}

@@ -13,9 +13,10 @@ import (
 // pace is the time between two packets of one address.
 const pace = 10 * time.Millisecond
 
-// startTraffic lets the PBX answer and every address send, until stop.
-func startTraffic(ctx context.Context, n *lab.Net, addrs []netip.Addr) (s *lab.Stream, stop func() error, err error) {
-	r, err := n.NewResponder()
+// startTraffic lets the PBX answer at a port and every address send there, until
+// stop.
+func startTraffic(ctx context.Context, n *lab.Net, port uint16, pace time.Duration, addrs []netip.Addr) (s *lab.Stream, stop func() error, err error) {
+	r, err := n.NewResponder(port)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -28,7 +29,7 @@ func startTraffic(ctx context.Context, n *lab.Net, addrs []netip.Addr) (s *lab.S
 		running.Wait()
 		return errors.Join(answering, sending)
 	}
-	if s, err = n.NewStream(addrs...); err != nil {
+	if s, err = n.NewStream(port, addrs...); err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}
 	running.Go(func() { sending = s.Run(ctx, pace) })

@@ -25,7 +25,7 @@ const (
 // ctx ends before. err means that nothing could be sent, which says nothing
 // about bans.
 func (n *Net) Answered(ctx context.Context, from netip.Addr) (bool, error) {
-	conn, err := n.dial(from)
+	conn, err := n.dial(from, Port)
 	if err != nil {
 		return false, err
 	}
@@ -49,21 +49,13 @@ func (n *Net) Answered(ctx context.Context, from netip.Addr) (bool, error) {
 	return false, nil
 }
 
-// dial opens a UDP socket of the world that is bound to from.
-func (n *Net) dial(from netip.Addr) (conn *net.UDPConn, err error) {
-	network, to, level, option := "udp4", PBX4, unix.SOL_IP, unix.IP_FREEBIND
-	if from.Is6() {
-		network, to, level, option = "udp6", PBX6, unix.SOL_IPV6, unix.IPV6_FREEBIND
-	}
-	dialer := net.Dialer{
-		LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)),
-		Control: func(_, _ string, raw syscall.RawConn) (err error) {
-			failed := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, 1) })
-			return errors.Join(failed, err)
-		},
-	}
+// dial opens a UDP socket of the world that is bound to from, towards a port of
+// the PBX.
+func (n *Net) dial(from netip.Addr, port uint16) (conn *net.UDPConn, err error) {
+	dialer, to := freebind(from, port)
+	dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	err = n.World.Do(func() error {
-		c, err := dialer.Dial(network, netip.AddrPortFrom(to, Port).String())
+		c, err := dialer.Dial("udp", to)
 		if err == nil {
 			conn = c.(*net.UDPConn)
 		}
@@ -73,6 +65,20 @@ func (n *Net) dial(from netip.Addr) (conn *net.UDPConn, err error) {
 		return nil, fmt.Errorf("send from %s: %w", from, err)
 	}
 	return conn, nil
+}
+
+// freebind makes a dialer whose sockets may be bound to from, though no
+// interface has it, and says where the PBX is in its family.
+func freebind(from netip.Addr, port uint16) (dialer net.Dialer, to string) {
+	pbx, level, option := PBX4, unix.SOL_IP, unix.IP_FREEBIND
+	if from.Is6() {
+		pbx, level, option = PBX6, unix.SOL_IPV6, unix.IPV6_FREEBIND
+	}
+	dialer.Control = func(_, _ string, raw syscall.RawConn) (err error) {
+		failed := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, 1) })
+		return errors.Join(failed, err)
+	}
+	return dialer, netip.AddrPortFrom(pbx, port).String()
 }
 
 func send(conn *net.UDPConn, seq int) error {
@@ -88,7 +94,8 @@ func send(conn *net.UDPConn, seq int) error {
 type Tally struct {
 	Sent     int // also the number of the newest packet
 	Answered int
-	Newest   int // the highest number that was answered; 0: none
+	Newest   int       // the highest number that was answered; 0: none
+	Heard    time.Time // when that was
 }
 
 // Stream sends from many addresses at once and counts the answers. It may be
@@ -99,11 +106,12 @@ type Stream struct {
 	tally map[netip.Addr]Tally
 }
 
-// NewStream opens a socket for every address. It sends nothing before Run.
-func (n *Net) NewStream(addrs ...netip.Addr) (*Stream, error) {
+// NewStream opens a socket towards a port of the PBX for every address. It sends
+// nothing before Run.
+func (n *Net) NewStream(port uint16, addrs ...netip.Addr) (*Stream, error) {
 	s := &Stream{conns: map[netip.Addr]*net.UDPConn{}, tally: map[netip.Addr]Tally{}}
 	for _, addr := range addrs {
-		conn, err := n.dial(addr)
+		conn, err := n.dial(addr, port)
 		if err != nil {
 			s.close()
 			return nil, err
@@ -164,7 +172,7 @@ func (s *Stream) read(addr netip.Addr, conn *net.UDPConn) {
 			return
 		}
 		if seq, ok := sequence(packet[:n]); ok {
-			s.count(addr, func(t *Tally) { t.Answered++; t.Newest = max(t.Newest, seq) })
+			s.count(addr, func(t *Tally) { t.Answered++; t.Newest = max(t.Newest, seq); t.Heard = time.Now() })
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 // respond runs a Responder for the length of the test.
 func respond(t *testing.T, n *Net) {
 	t.Helper()
-	r, err := n.NewResponder()
+	r, err := n.NewResponder(Port)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestStreamShowsWhenAnswersStop(t *testing.T) {
 	n := ForTest(t, "iptables")
 	respond(t, n)
 	bad, good := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("2001:db8:a1::8")
-	s, err := n.NewStream(bad, good)
+	s, err := n.NewStream(Port, bad, good)
 	if err != nil {
 		t.Fatal(err)
 	}

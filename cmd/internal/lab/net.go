@@ -1,9 +1,10 @@
 // Package lab is the test bench: a PBX and the whole rest of the world in two
-// network namespaces, with real UDP between them, and recorded logs that are
-// played into live files. pbxlab and the kernel tests under cmd call it. It
-// needs root and a kernel, no programs. It must never send a packet that could
-// leave its namespaces, touch a namespace that is not its own, or leave
-// anything behind.
+// network namespaces, with real packets between them: recorded logs that are played
+// into live files, or a real Asterisk and senders that are good and bad to it.
+// pbxlab and the kernel tests under cmd call it. It needs root and a kernel, and
+// for a real Asterisk a mirror of Debian. None of its senders' packets may ever
+// leave its namespaces; it must not touch a namespace that is not its own, nor
+// leave anything behind but the folders it was asked to build.
 package lab
 
 import (
@@ -177,11 +178,37 @@ func ownEverything() error {
 		return err
 	}
 	for i, p := range []netip.Prefix{worldSide.addr4.Masked(), worldSide.addr6.Masked()} {
-		keep := &netlink.Route{Dst: ipNet(p), LinkIndex: wire.Attrs().Index, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_UNICAST, Scope: netlink.SCOPE_LINK}
+		keep := onWire(p, wire)
 		own := &netlink.Route{Dst: ipNet(everything[i]), LinkIndex: lo.Attrs().Index, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST}
 		if err := errors.Join(netlink.RouteAdd(keep), netlink.RouteAdd(own)); err != nil {
 			return fmt.Errorf("own every address: %w", err)
 		}
+	}
+	return nil
+}
+
+func onWire(p netip.Prefix, wire netlink.Link) *netlink.Route {
+	return &netlink.Route{Dst: ipNet(p), LinkIndex: wire.Attrs().Index, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_UNICAST, Scope: netlink.SCOPE_LINK}
+}
+
+// SendFrom makes an address the one that programs of the world send from when
+// they choose none, until the next call.
+func (n *Net) SendFrom(addr netip.Addr) error {
+	err := n.World.Do(func() error {
+		wire, err := netlink.LinkByName(wireName)
+		if err != nil {
+			return err
+		}
+		own := worldSide.addr4
+		if addr.Is6() {
+			own = worldSide.addr6
+		}
+		route := onWire(own.Masked(), wire)
+		route.Src = addr.AsSlice()
+		return netlink.RouteReplace(route)
+	})
+	if err != nil {
+		return fmt.Errorf("send from %s: %w", addr, err)
 	}
 	return nil
 }

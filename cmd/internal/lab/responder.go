@@ -12,13 +12,13 @@ import (
 // gets no answer did not get through.
 type Responder struct{ conns []*net.UDPConn }
 
-// NewResponder opens the PBX's SIP ports, v4 and v6. Packets wait in the
-// sockets until Run.
-func (n *Net) NewResponder() (*Responder, error) {
+// NewResponder opens a port of the PBX, v4 and v6. Packets wait in the sockets
+// until Run.
+func (n *Net) NewResponder(port uint16) (*Responder, error) {
 	r := &Responder{}
 	err := n.PBX.Do(func() error {
 		for network, addr := range map[string]netip.Addr{"udp4": PBX4, "udp6": PBX6} {
-			conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, Port)))
+			conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
 			if err != nil {
 				return err
 			}
@@ -28,7 +28,7 @@ func (n *Net) NewResponder() (*Responder, error) {
 	})
 	if err != nil {
 		r.close()
-		return nil, fmt.Errorf("open the SIP ports: %w", err)
+		return nil, fmt.Errorf("open port %d: %w", port, err)
 	}
 	return r, nil
 }

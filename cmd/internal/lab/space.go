@@ -82,6 +82,29 @@ func (s *Space) Do(f func() error) error {
 	}
 }
 
+// Apart runs f inside the namespace on a thread of its own, so f may take its
+// time. Mounts made with Mount are not seen there.
+func (s *Space) Apart(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		if unix.Gettid() == os.Getpid() {
+			done <- s.Apart(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		home, err := netns.GetFromName(s.name)
+		if err == nil {
+			err = errors.Join(netns.Set(home), home.Close())
+		}
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
 // Start starts cmd inside the namespace; the caller waits for it. A program
 // that is still running when the namespace is closed, or when this process
 // dies, is killed (prctl(2), PR_SET_PDEATHSIG).
