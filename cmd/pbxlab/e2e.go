@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/lab"
+)
+
+// e2eOptions is what a run against real Asterisks is told.
+type e2eOptions struct {
+	pbxjail, jailctl string // the programs
+	dir              string // where the folders with Asterisks are, or shall be
+	versions         []string
+	keep             bool // the logs, for study
+}
+
+func e2eVerb() *cobra.Command {
+	var o e2eOptions
+	c := &cobra.Command{
+		Use:   "e2e",
+		Short: "let pbxjail guard real Asterisks against real attacks, beside honest phones, and judge it",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return e2e(c.Context(), c.OutOrStdout(), o) },
+	}
+	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to judge")
+	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	c.Flags().StringVar(&o.dir, "dir", "", "folder for the Asterisks, which are built once (default: in the user's cache)")
+	c.Flags().StringSliceVar(&o.versions, "asterisk", []string{"16", "22"}, "which versions")
+	c.Flags().BoolVar(&o.keep, "keep", false, "keep the logs, and say where")
+	return c
+}
+
+// actTime is how long one act may take.
+const actTime = 2 * time.Minute
+
+func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
+	for _, program := range []*string{&o.pbxjail, &o.jailctl} {
+		if *program, err = found(*program); err != nil {
+			return err
+		}
+	}
+	if o.dir == "" {
+		if o.dir, err = os.UserCacheDir(); err != nil {
+			o.dir = "/var/cache"
+		}
+		o.dir = filepath.Join(o.dir, "pbxlab")
+	}
+	r := &report{out: out}
+	say := func(what string) { fmt.Fprintf(out, "  %s\n", what) }
+	r.title("what it needs")
+	need := map[string]string{"debootstrap": "debootstrap", "iptables": "iptables", "ipset": "ipset"}
+	for program, pkg := range attackPrograms {
+		need[program] = pkg
+	}
+	if err := lab.Tools(ctx, say, need); err != nil {
+		return err
+	}
+	for _, version := range o.versions {
+		root, err := lab.BuildRoot(ctx, o.dir, version, say)
+		if err != nil {
+			return err
+		}
+		say(fmt.Sprintf("Asterisk %s is in %s", version, root))
+		for _, guests := range []bool{true, false} {
+			if err := act(ctx, r, o, root, version, guests); err != nil {
+				return fmt.Errorf("asterisk %s: %w", version, err)
+			}
+		}
+	}
+	if r.wrong > 0 {
+		return fmt.Errorf("%d things are not as they should be, see WRONG above", r.wrong)
+	}
+	fmt.Fprintln(out, "\nAll is as it should be.")
+	return nil
+}
+
+// found is the absolute path of a program.
+func found(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w; build it, or name it with --pbxjail and --jailctl", err)
+	}
+	return path, nil
+}
+
+// act is one Asterisk under attack, from its start to the verdict.
+func act(ctx context.Context, r *report, o e2eOptions, root, version string, guests bool) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	s := &scene{version: version, guests: guests}
+	if s.dir, err = os.MkdirTemp("", "pbxlab-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(s.dir, 0o755); err != nil { // Asterisk has a user of its own
+		return err
+	}
+	if o.keep {
+		defer func() { fmt.Fprintf(r.out, "  its logs are in %s\n", s.guard.logs()) }()
+	} else {
+		defer os.RemoveAll(s.dir)
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	callers := map[bool]string{true: "with a catch-all for callers without an account", false: "that knows its callers"}[guests]
+	r.title("Asterisk %s, %s", version, callers)
+	begin := time.Now()
+	if err := s.open(ctx, o, root); err != nil {
+		return err
+	}
+	bad := attackers(s)
+	good, err := honestPeople(ctx, s)
+	defer good.hangUp()
+	if err != nil {
+		return err
+	}
+	probed := slices.Clone(strangers)
+	for _, a := range bad {
+		probed = append(probed, a.addr)
+	}
+	for _, h := range good.all {
+		probed = append(probed, h.addr)
+	}
+	if err := s.watch(ctx, probed); err != nil {
+		return err
+	}
+	forged := allLies(s)
+	fmt.Fprintf(r.out, "  up and guarded after %.1fs; %d attackers, %d forgeries, %d honest\n\n",
+		time.Since(begin).Seconds(), len(bad), len(forged), len(good.all))
+	told := s.play(ctx, bad, good.all, forged)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	v := verdict{report: r, scene: s, attackers: bad, honest: good.all, liars: len(forged)}
+	v.tell()
+	fmt.Fprintf(r.out, "\n  %d of %d forgeries were sent; all took %.0fs\n", told, len(forged), time.Since(begin).Seconds())
+	return nil
+}
+
+// play lets everybody do what they came for, at the same time.
+func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forged []lie) (told int) {
+	over := make(chan struct{})
+	var people, harm sync.WaitGroup
+	for _, h := range good {
+		people.Go(func() { h.run(ctx, over) })
+	}
+	harm.Go(func() { told = s.forge(ctx, forged) })
+	harm.Go(func() {
+		for _, a := range bad {
+			if a.once { // they share what address the world sends from
+				a.run(ctx, s)
+			}
+		}
+	})
+	slots := make(chan struct{}, atOnce)
+	for _, a := range bad {
+		if !a.once {
+			slots <- struct{}{}
+			harm.Go(func() {
+				a.run(ctx, s)
+				<-slots
+			})
+		}
+	}
+	harm.Wait()
+	close(over)
+	people.Wait()
+	return told
+}
+
+// holdsAny tells whether a prefix covers one of these addresses.
+func holdsAny(p netip.Prefix, addrs []netip.Addr) (netip.Addr, bool) {
+	if i := slices.IndexFunc(addrs, p.Contains); i >= 0 {
+		return addrs[i], true
+	}
+	return netip.Addr{}, false
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pbxjail/cmd/internal/lab"
+)
+
+const (
+	probePort = 5999                  // nothing of Asterisk's: a probe is no offence
+	probePace = 50 * time.Millisecond // so a drop is known to within this
+)
+
+// realLogs are what the configuration of the bench's Asterisk writes.
+var realLogs = []string{"messages", "full", "security", "sipsec.log"}
+
+// scene is a real Asterisk in a namespace, pbxjail beside it, and a probe from
+// everybody.
+type scene struct {
+	version string
+	guests  bool // callers without an account reach the dialplan
+	dir     string
+	net     *lab.Net
+	guard   *guard
+	pbx     *lab.Asterisk
+	wire    *lab.Wire
+	probes  *lab.Stream
+	closers []func() error
+}
+
+// open starts Asterisk and pbxjail.
+func (s *scene) open(ctx context.Context, o e2eOptions, root string) (err error) {
+	if s.net, err = lab.New(); err != nil {
+		return err
+	}
+	s.guard = &guard{net: s.net, pbxjail: o.pbxjail, jailctl: o.jailctl, dir: s.dir}
+	s.closers = append(s.closers, func() error {
+		err := s.net.Close() // which kills what runs inside
+		s.guard.wait()
+		if s.pbx != nil {
+			s.pbx.Wait()
+		}
+		return err
+	})
+	if err := s.guard.prepare(realLogs); err != nil {
+		return err
+	}
+	if s.pbx, err = s.net.StartAsterisk(ctx, root, s.version, s.dir, s.guard.logs(), s.guests); err != nil {
+		return err
+	}
+	if err := s.guard.start(); err != nil {
+		return err
+	}
+	up := until(ctx, 10*time.Second, func() bool { return s.guard.gone() || s.guard.follows(realLogs) })
+	if !up || s.guard.gone() {
+		return fmt.Errorf("pbxjail does not follow the logs; it says:\n%s", s.guard.said())
+	}
+	return nil
+}
+
+// watch taps the wire, and lets everybody probe.
+func (s *scene) watch(ctx context.Context, probed []netip.Addr) (err error) {
+	if s.wire, err = s.net.NewWire(probePort); err != nil {
+		return err
+	}
+	watching, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	var failed error
+	running.Go(func() { failed = s.wire.Run(watching) })
+	s.closers = append(s.closers, func() error {
+		cancel()
+		running.Wait()
+		return failed
+	})
+	probes, stop, err := startTraffic(ctx, s.net, probePort, probePace, probed)
+	if err != nil {
+		return err
+	}
+	s.probes = probes
+	s.closers = append(s.closers, stop)
+	all := func() bool {
+		return !slices.ContainsFunc(probed, func(a netip.Addr) bool { return probes.Tallies()[a].Answered == 0 })
+	}
+	if !until(ctx, 10*time.Second, all) {
+		return errors.New("the probes are not answered, though nobody is banned")
+	}
+	return nil
+}
+
+func (s *scene) close() (err error) {
+	for _, f := range slices.Backward(s.closers) {
+		err = errors.Join(err, f())
+	}
+	return err
+}
+
+// silent is how many probes in a row must stay without an answer before an
+// address counts as dropped.
+const silent = 6
+
+// dropped tells whether the probes of an address get no answer any more, and
+// since when.
+func (s *scene) dropped(addr netip.Addr) (since time.Time, yes bool) {
+	t := s.probes.Tallies()[addr]
+	return t.Heard.Add(probePace), t.Sent-t.Newest >= silent
+}
+
+// banned asks the kernel, not pbxjail, whom it drops.
+func (s *scene) banned() (all []netip.Prefix, err error) {
+	out, err := s.net.PBX.Output(exec.Command("ipset", "save"))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "add" {
+			if addr, err := netip.ParseAddr(f[2]); err == nil {
+				all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
+			} else if p, err := netip.ParsePrefix(f[2]); err == nil {
+				all = append(all, p)
+			} else {
+				return nil, fmt.Errorf("ipset: what is %q?", line)
+			}
+		}
+	}
+	return all, nil
+}
+
+// lines returns the newest lines of each log that name an address.
+func (s *scene) lines(addr netip.Addr, most int) string {
+	var told strings.Builder
+	for _, name := range realLogs {
+		text, err := os.ReadFile(filepath.Join(s.guard.logs(), name))
+		if err != nil {
+			fmt.Fprintln(&told, err)
+		}
+		var named []string
+		for line := range bytes.Lines(text) {
+			if names(line, addr.String()) {
+				named = append(named, fmt.Sprintf("%s: %q\n", name, bytes.TrimSpace(line)))
+			}
+		}
+		fmt.Fprintf(&told, "%s: %d lines\n%s", name, len(named), strings.Join(named[max(0, len(named)-most):], ""))
+	}
+	return told.String()
+}
+
+// names tells whether an address stands in a line, and not as a part of a longer
+// one.
+func names(line []byte, addr string) bool {
+	for at := 0; ; {
+		i := bytes.Index(line[at:], []byte(addr))
+		if i < 0 {
+			return false
+		}
+		before, after := line[:at+i], line[at+i+len(addr):]
+		if !endsInDigit(before) && (len(after) == 0 || !isDigit(after[0])) {
+			return true
+		}
+		at += i + len(addr)
+	}
+}
+
+func endsInDigit(b []byte) bool { return len(b) > 0 && isDigit(b[len(b)-1]) }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }
