@@ -1,0 +1,140 @@
+// Package asterisk reads from Asterisk's own configuration whom the PBX itself
+// trusts: the trunks it registers with, the peers it knows by address, the
+// networks its access lists let in. The daemon calls it.
+//
+// It must never run anything (an #exec is told, not followed), never look up a
+// name, never take for trust what lets everybody in, and never repeat a password:
+// of a value it shows the host and nothing else. Peers in a database are not seen.
+package asterisk
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// DefaultDir is where Asterisk keeps its configuration.
+const DefaultDir = "/etc/asterisk"
+
+// Bounds of one Read. No PBX comes near them; a mistake does.
+const (
+	maxFile     = 16 << 20 // bytes; 10,000 extensions of FreePBX fit
+	maxLine     = 8190     // bytes; Asterisk skips longer ones too
+	maxDepth    = 10       // files open above each other: MAX_INCLUDE_LEVEL
+	maxTrusts   = 10_000
+	maxProblems = 100
+
+	// Everything that grows is paid from one purse, so that no mixture of files,
+	// templates and lists is worse than reading so many bytes. Each file is read on
+	// a full one, and what it says is taken on another.
+	purse       = 256 << 20
+	costOfFile  = 128 << 10 // beside its bytes: 2,000 files
+	costOfEntry = 1 << 10   // a section or setting, read or inherited
+	costOfByte  = 32        // of a value that is taken apart
+)
+
+// Trust is one peer that Asterisk's configuration names.
+type Trust struct {
+	Prefix netip.Prefix // masked; zero when Host is a name
+	Host   string       // a name to be resolved by the caller, in the background; "" when Prefix is set
+	Why    string       // for people, printable: "trunk acme, pjsip.conf:12 match"
+	File   string       // where it stands; the path may hold any byte
+	Line   int          // counted from 1
+}
+
+// Read reads pjsip.conf, pjsip_wizard.conf, sip.conf and iax.conf below dir, with
+// what they include; "" is DefaultDir. A file that is not there is no error. What
+// stands in several places is told once, where it comes first.
+//
+// Problems are what was not read and what was left out, with the reason; each has
+// a Hint, and those of one file that differ only in their line are one. The trusts
+// are good in spite of them. Read may be called from any goroutine.
+func Read(dir string) (trusts []Trust, problems []error) {
+	if dir == "" {
+		dir = DefaultDir
+	}
+	r := newReader(dir)
+	for _, name := range []string{"pjsip.conf", "pjsip_wizard.conf", "sip.conf", "iax.conf"} {
+		r.begin()
+		r.file(place{}, filepath.Join(r.dir, name), true)
+		r.takeAll()
+	}
+	return r.trusts, r.problems
+}
+
+// reader is one Read. The sections are those of the present file.
+type reader struct {
+	dir      string
+	purse    int // what is left
+	trusts   []Trust
+	seen     map[Trust]bool // by Prefix and Host alone
+	problems []error
+	told     map[string]bool // by file and text
+
+	open              []string // the file being read, and above it those that include it
+	sections          []*section
+	current           *section            // the newest, in which an included file begins
+	first, firstPlain map[string]*section // of a name in lower case; plain: no template
+}
+
+func newReader(dir string) *reader {
+	return &reader{dir: filepath.Clean(dir), told: map[string]bool{}, seen: map[Trust]bool{}}
+}
+
+// begin forgets the sections of the file before.
+func (r *reader) begin() {
+	r.purse, r.sections, r.current = purse, nil, nil
+	r.first, r.firstPlain = map[string]*section{}, map[string]*section{}
+}
+
+// place is a line of a file. The zero place is the whole configuration.
+type place struct {
+	path string
+	line int
+}
+
+// show says a place to people: below dir, printable.
+func (r *reader) show(at place) string {
+	return quoted(strings.TrimPrefix(at.path, r.dir+"/")) + ":" + strconv.Itoa(at.line)
+}
+
+// hinted is a problem with what to do about it.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h hinted) Error() string { return h.err.Error() }
+func (h hinted) Unwrap() error { return h.err }
+func (h hinted) Hint() string  { return h.hint }
+
+func (r *reader) tell(at place, hint, format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	key := at.path + "\x00" + err.Error()
+	if r.told[key] || len(r.problems) == maxProblems {
+		return
+	}
+	if at.path != "" {
+		err = fmt.Errorf("%s: %w", r.show(at), err)
+	}
+	r.told[key], r.problems = true, append(r.problems, hinted{err, hint})
+}
+
+// spend pays, and is false when the purse is empty.
+func (r *reader) spend(cost int) bool {
+	if r.purse -= cost; r.purse < 0 {
+		r.tell(place{}, "see whether an include or a template takes in more than it should", "the configuration is too big: the rest is not read")
+	}
+	return r.purse >= 0
+}
+
+// quoted prints a name: as it is when it is plain, else in quotes and ASCII.
+func quoted(text string) string {
+	text = text[:min(len(text), 120)]
+	if q := strconv.QuoteToASCII(text); q != `"`+text+`"` || text == "" || strings.Contains(text, " ") {
+		return q
+	}
+	return text
+}

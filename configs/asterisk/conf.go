@@ -1,0 +1,212 @@
+package asterisk
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// section is what stands under one [name].
+type section struct {
+	name     string
+	template bool // "(!)": there to be inherited from, and nobody itself
+	settings []setting
+}
+
+// setting is one "key = value" line.
+type setting struct {
+	key, value string // key in lower case
+	at         place
+}
+
+// kept are the keys that matter here. All others, passwords among them, are
+// forgotten as they are read.
+var kept = []string{
+	"type", "host", "match", "contact", "server_uri", "outbound_proxy", "outboundproxy",
+	"register", "remote_hosts", "permit", "deny",
+}
+
+var (
+	headerForm    = regexp.MustCompile(`^\[([^\]]*)\](?:\(([^)]*)\)|[^(]|$)`)
+	directiveForm = regexp.MustCompile(`^(?i)#(include|tryinclude|exec)\s+["<]?([^">]+)`)
+)
+
+// file reads one file, which the line at includes.
+func (r *reader) file(at place, path string, mayMiss bool) {
+	switch {
+	case slices.Contains(r.open, path):
+		r.tell(at, "take one of the includes out", "%s includes itself", quoted(path))
+		return
+	case len(r.open) == maxDepth:
+		r.tell(at, "Asterisk follows no more either", "includes stand more than %d deep", maxDepth)
+		return
+	}
+	text, err := slurp(path)
+	switch {
+	case !r.spend(costOfFile + len(text)), mayMiss && errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pathErr.Err // the path may hold anything
+		}
+		r.tell(at, "let the daemon read what Asterisk reads: whoever is named there is not protected", "%s is not read: %w", quoted(path), err)
+	default:
+		r.open = append(r.open, path)
+		r.lines(path, text)
+		r.open = r.open[:len(r.open)-1]
+	}
+}
+
+// slurp reads a regular file. It looks before it opens: a pipe would block, and
+// opening alone does something to a device. A file that says it is empty and is
+// not belongs to the kernel, and may block too.
+func slurp(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
+		err = errors.New("not a regular file, or too big")
+	}
+	if err != nil || info.Size() == 0 {
+		return "", err
+	}
+	data, err := os.ReadFile(path)
+	if slices.Contains(data, 0) {
+		err = errors.New("not text")
+	}
+	return string(data), err
+}
+
+// lines reads the text of a file as asterisk:main/config.c config_text_file_load
+// does. An included file begins in the section that was last opened anywhere; a
+// section that it opens ends with it.
+func (r *reader) lines(path, text string) {
+	section, at, depth := r.current, place{path: path}, 0
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		if at.line++; len(line) > maxLine {
+			r.tell(at, "Asterisk skips it too", "a line is longer than %d bytes", maxLine)
+			continue
+		}
+		line, depth = uncomment(line, depth)
+		switch line = strip(line); {
+		case line == "":
+		case line[0] == '[':
+			section = r.header(at, line)
+		case line[0] == '#':
+			r.directive(at, line)
+		case section != nil:
+			r.setting(section, at, line)
+		}
+	}
+}
+
+// uncomment takes the comments out of a line: ";" to its end, and ";-- --;", which
+// nests and goes on over lines. depth is how many of those are open.
+func uncomment(line string, depth int) (string, int) {
+	var left []byte
+	for i := 0; i < len(line); i++ {
+		switch rest := line[i:]; {
+		case strings.HasPrefix(rest, `\;`):
+			if i++; depth == 0 {
+				left = append(left, ';')
+			}
+		case strings.HasPrefix(rest, ";--") && !strings.HasPrefix(rest, ";---"):
+			depth++
+			i += 2
+		case depth > 0 && strings.HasPrefix(rest, "--;"):
+			depth--
+			i += 2
+		case depth == 0 && rest[0] == ';':
+			return string(left), 0
+		case depth == 0:
+			left = append(left, rest[0])
+		}
+	}
+	return string(left), depth
+}
+
+// strip is ast_strip: blanks and control bytes at the ends do not count.
+func strip(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
+}
+
+// header begins a section: "[name]", "[name](!)" a template, "[name](a,b)" with
+// the settings of a and b, "[name](+)" going on with the first of that name. Where
+// Asterisk refuses the file it is told and the rest is read: an older copy rules.
+func (r *reader) header(at place, line string) *section {
+	form := headerForm.FindStringSubmatch(line)
+	if form == nil {
+		r.tell(at, "Asterisk refuses the file: close the bracket", "a section's name has no end")
+		return nil
+	}
+	s, name := &section{name: strings.Clone(form[1])}, strings.ToLower(form[1])
+	r.current = s
+	for option := range strings.SplitSeq(form[2], ",") {
+		from, into, adds := r.first[strings.ToLower(option)], r.current, strings.HasPrefix(option, "+")
+		if adds { // what it inherited so far goes along
+			from, into = into, r.firstPlain[name]
+		}
+		switch {
+		case option == "":
+		case option == "!":
+			into.template = true
+		case from == nil || into == nil:
+			r.tell(at, "Asterisk refuses the file: correct the name", "section %s builds on one that is not there: %s", quoted(s.name), quoted(option))
+		case r.spend(costOfEntry * len(from.settings)):
+			into.settings = append(into.settings, from.settings...)
+			r.current = into
+		}
+	}
+	if r.current == s && r.spend(costOfEntry) {
+		r.sections = append(r.sections, s)
+		if r.first[name] == nil {
+			r.first[name] = s
+		}
+		if r.firstPlain[name] == nil && !s.template {
+			r.firstPlain[name] = s
+		}
+	}
+	return r.current
+}
+
+func (r *reader) setting(s *section, at place, line string) {
+	key, value, _ := strings.Cut(line, "=")
+	// "match += x" is one match more: nobody adds half an address.
+	key = strings.ToLower(strip(strings.TrimSuffix(key, "+")))
+	if slices.Contains(kept, key) && r.spend(costOfEntry) {
+		value = strip(strings.TrimPrefix(value, ">"))
+		s.settings = append(s.settings, setting{key, strings.Clone(value), at})
+	}
+}
+
+// directive follows "#include" and "#tryinclude", relative to Asterisk's folder
+// and not to the file they stand in.
+func (r *reader) directive(at place, line string) {
+	form := directiveForm.FindStringSubmatch(line)
+	if form == nil {
+		return // Asterisk passes over it too
+	}
+	word, pattern := strings.ToLower(form[1]), form[2]
+	if word == "exec" {
+		r.tell(at, "put the addresses it would print into ignoreip", "#exec is never run: what it would print is not read")
+		return
+	}
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(r.dir, pattern)
+	}
+	const wild = "*?["
+	paths := []string{pattern}
+	if strings.ContainsAny(filepath.Dir(filepath.Dir(pattern)), wild) {
+		r.tell(at, "name the folders: such a pattern can walk the whole disk", "%s is not followed", quoted(pattern))
+		return
+	}
+	if strings.ContainsAny(pattern, wild) && r.spend(costOfFile) {
+		if paths, _ = filepath.Glob(pattern); len(paths) == 0 && word == "include" {
+			r.tell(at, "correct the pattern: whoever is named there is not protected", "%s: nothing is there", quoted(pattern))
+		}
+	}
+	for _, path := range paths {
+		r.file(at, path, word == "tryinclude")
+	}
+}
