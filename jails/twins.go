@@ -12,12 +12,21 @@ import (
 // waits for its twin, and one that never comes is not believed. Owned by one Judge;
 // every table is bounded.
 type twins struct {
-	alive   map[parsers.Service]int64 // when a security event of the service was last told, unix ms
-	told    recent[teller, int64]     // when of whom, the latest
-	waiting []held                    // notices whose twin is not there yet, oldest first
-	vouched []int64                   // when Asterisk said that it could not issue an event; each vouches for one notice
-	suspect uint64                    // notices that no event told of
+	alive   map[voice]int64       // when a security event of its kind was last told, unix ms
+	told    recent[teller, int64] // when of whom, the latest
+	waiting []held                // notices whose twin is not there yet, oldest first
+	vouched []int64               // when Asterisk said that it could not issue an event; each vouches for one notice
+	suspect uint64                // notices that no event told of
 }
+
+// voice is what a service tells of: chan_sip tells of unknown extensions from 13
+// on only, so those are expected of one that has told of them before.
+type voice struct {
+	service   parsers.Service
+	extension bool
+}
+
+func voiceOf(e *parsers.Event) voice { return voice{e.Service, e.Kind == parsers.UnknownExtension} }
 
 // teller is whom a service's security event was about.
 type teller struct {
@@ -45,18 +54,20 @@ const (
 )
 
 func newTwins() twins {
-	return twins{alive: map[parsers.Service]int64{}, told: recent[teller, int64]{max: maxTold}}
+	return twins{alive: map[voice]int64{}, told: recent[teller, int64]{max: maxTold}}
 }
 
 // expects reports whether the notice must have a twin by now.
 func (t *twins) expects(e *parsers.Event, at time.Time) bool {
-	last, ok := t.alive[e.Service]
+	last, ok := t.alive[voiceOf(e)]
 	return e.Twin && ok && at.UnixMilli()-last < aliveFor.Milliseconds()
 }
 
 // tell notes a security event.
 func (t *twins) tell(e *parsers.Event, at time.Time) {
-	t.alive[e.Service] = max(t.alive[e.Service], at.UnixMilli())
+	for _, v := range []voice{{e.Service, false}, voiceOf(e)} {
+		t.alive[v] = max(t.alive[v], at.UnixMilli())
+	}
 	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
 		return
 	}

@@ -89,6 +89,7 @@ type Event struct {
 	Once      bool       // a repeat for the same account proves nothing new within findtime
 	Open      bool       // the record goes on in the next line
 	Twin      bool       // Asterisk tells of it in a security event too, where it writes those
+	Before    bool       // text of the sender stands before the address, and may hold a newline
 	Doubt     string     // why an Ambiguous record charges nobody, or who can vouch for it
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none

@@ -75,7 +75,7 @@ func (p *Parser) fill(l *rule, how outcome, msg []byte, e *Event) bool {
 	e.Evidence, e.Points, e.Rule, e.Once = l.evidence, points, id, once
 	e.Addr, e.Port = f.addr, f.port
 	e.Account, e.Number, e.Session = TextOf(f.account), TextOf(f.dialled), TextOf(f.session)
-	e.Open, e.Twin = how == openMatch, l.twin
+	e.Open, e.Twin, e.Before = how == openMatch, l.twin, l.before
 	switch {
 	case kind == Blind:
 		e.Result = Signal

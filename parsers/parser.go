@@ -20,8 +20,8 @@ type Parser struct {
 	taint    taint
 	record   record
 	found    found
+	near     neighbours
 	event    Event
-	headBuf  []byte // a console line without its colours
 	msgBuf   []byte // a message without its padding
 	textBuf  []byte // what own patterns see
 }
@@ -44,10 +44,12 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 		if n < 0 {
 			n = len(data)
 		}
+		p.near.rest = data[min(n+1, len(data)):]
 		p.Line(data[:n], cut, arrived, emit)
-		data = data[min(n+1, len(data)):]
+		data = p.near.rest
 		lines++
 	}
+	p.near.rest = nil
 	return lines
 }
 
@@ -56,6 +58,9 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
 	tainted := p.tainted(len(line)+1, arrived)
 	if skippable(line) && len(p.patterns) == 0 {
+		if !tainted && cutOff(line) {
+			p.taint = taint{bytes: dumpReach, since: arrived}
+		}
 		return
 	}
 	line = trimLine(line)
@@ -69,6 +74,7 @@ func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event
 		if known {
 			e.Line = TextOf(line)
 			p.gate(e, line, cut, tainted)
+			p.compare(e, r, tainted)
 			if e.Result != None {
 				e.Time = p.clock.At(r.stamp)
 				emit(e)
@@ -113,6 +119,21 @@ func skippableVerbose(rest []byte) bool {
 	return file != "manager.c" && file != "chan_iax2.c"
 }
 
+// cutOff knows the verbose record that shows what was dialled, and sees when a
+// newline in it ended the line. asterisk:main/pbx.c, pbx_extension_helper.
+func cutOff(line []byte) bool {
+	if bytes.HasSuffix(line, inNewStack) {
+		return false
+	}
+	at := bytes.Index(line[:min(len(line), 110)], executing)
+	return at > 0 && !bytes.HasSuffix(line, []byte("in new stack\r"))
+}
+
+var (
+	inNewStack = []byte("in new stack")
+	executing  = []byte(" pbx.c: Executing [")
+)
+
 // trimLine takes off a CR line end and the NULs that a file truncated under its
 // writer begins with.
 func trimLine(line []byte) []byte {
@@ -128,9 +149,8 @@ func (p *Parser) head(line []byte, r *record) bool {
 		return parseJSON(line, r)
 	}
 	if bytes.IndexByte(line[:min(len(line), 48)], 0x1b) >= 0 {
-		var ok bool
-		p.headBuf, ok = plainHead(p.headBuf[:0], line)
-		return ok && parseHead(p.headBuf, r)
+		plain, ok := plainHead(nil, line) // events alias it for as long as the block
+		return ok && parseHead(plain, r)
 	}
 	return parseHead(line, r)
 }
@@ -170,6 +190,21 @@ func (p *Parser) gate(e *Event, line []byte, cut, tainted bool) {
 	}
 	if e.Result == Ambiguous && (tainted || cut || len(line) >= maxRecord) {
 		e.Addr = netip.Addr{} // not even a witness
+	}
+}
+
+const goesOnDoubt = "the record goes on in the next line, and so may its address"
+
+// compare doubts an offence that does not fit the lines around it.
+func (p *Parser) compare(e *Event, r *record, tainted bool) {
+	foreign := !tainted && p.near.foreign(r)
+	switch {
+	case e.Result != Offence:
+	case foreign:
+		e.Result, e.Doubt = Ambiguous, "its date is written otherwise than those before it"
+	case e.Before && p.near.goesOn(r):
+		e.Result, e.Doubt = Ambiguous, goesOnDoubt
+		p.taint.bytes = max(p.taint.bytes, dumpReach)
 	}
 }
 

@@ -135,6 +135,7 @@ func (p *Pattern) match(text []byte, e *Event) bool {
 	e.Account = TextOf(group("F_USER"))
 	e.Port, _ = parsePort(group("PORT"))
 	at := 2 * p.greedy.SubexpIndex("ADDR")
+	e.Before = g[at] > len(p.prefix)
 	switch l := p.lazy.FindSubmatchIndex(text); {
 	case l == nil || l[at] != g[at] || l[at+1] != g[at+1]:
 		e.Result, e.Doubt = Ambiguous, "the pattern finds more than one address"
@@ -162,6 +163,9 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		}
 		e.Line = TextOf(line)
 		p.gate(e, line, false, false)
+		if head && e.Result == Offence && e.Before && p.near.goesOn(r) {
+			e.Result, e.Doubt = Ambiguous, goesOnDoubt
+		}
 		if e.Result == None {
 			continue
 		}

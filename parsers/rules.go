@@ -14,6 +14,7 @@ type rule struct {
 	fn       string // the function that must have written it, where the text alone does not tell
 	once     bool   // a repeat for the same account proves nothing new within findtime
 	twin     bool   // a security event tells of it too
+	before   bool   // the sender writes before the address, and may write a newline
 	doubt    string // why nobody is charged on this alone
 	unique   []byte // text that may stand once only: twice is two readings
 	reasons  []reason

@@ -16,7 +16,7 @@ func iax2Rules() []rule {
 	return []rule{
 		with("I4 iax2 md5", "Host <either> failed MD5 authentication for '<account>' (<text> != <text>)", BadPassword, Point),
 		with("I6 iax2 failed to authenticate", "Host <either> failed to authenticate as <account>", BadPassword, Point),
-		with("I1 iax2 no registration", "No registration for peer '<*account>' (from <either>)", UnknownAccount, twice),
+		before(with("I1 iax2 no registration", "No registration for peer '<*account>' (from <either>)", UnknownAccount, twice)),
 		with("I2 iax2 not dynamic", "Peer '<*account>' is not dynamic (from <either>)", NotAllowed, Point),
 		with("I3 iax2 denied", "Host <either> denied access to register peer '<account>'", ACL, twice),
 		with("I5 iax2 plaintext", "Host <either> did not provide proper plaintext password for '<account>'", BadPassword, Point),
@@ -39,6 +39,13 @@ func iax2Rules() []rule {
 // until11 marks a form that later versions write otherwise.
 func until11(r rule) rule {
 	r.src = "asterisk 1.4-11:channels/chan_iax2.c"
+	return r
+}
+
+// before marks a rule whose address comes after a name that the caller chose, byte
+// by byte.
+func before(r rule) rule {
+	r.before = true
 	return r
 }
 
@@ -118,7 +125,7 @@ func mgcpRules() []rule {
 // freepbx/core:functions.inc.php, from-sip-external.
 func freepbxRules() []rule {
 	return []rule{{
-		id: "D1 freepbx unknown caller", levels: warning, service: Dialplan, channel: ChannelDialplan, kind: GuestCall, evidence: Seen, points: twice,
+		id: "D1 freepbx unknown caller", levels: warning, service: Dialplan, channel: ChannelDialplan, kind: GuestCall, evidence: Seen, points: twice, before: true,
 		form: newForm(`"Rejecting unknown SIP connection from <either>"`), src: "freepbx/core:functions.inc.php, from-sip-external",
 	}}
 }

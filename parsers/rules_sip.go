@@ -22,6 +22,7 @@ func chanSIPRules() []rule {
 	call := r
 	call.id, call.kind, call.points, call.src = "C10 sip unknown extension", UnknownExtension, twice, "asterisk 1.8-20:channels/chan_sip.c, handle_request_invite"
 	call.form = newForm("Call from '<account>' (<either>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	call.before, call.twin = true, true // from 13 on
 	call.unique = []byte(") to extension '")
 	tooLarge := r
 	tooLarge.id, tooLarge.levels, tooLarge.kind, tooLarge.points, tooLarge.evidence = "C18 sip packet too large", warning, Malformed, twice-half, Proven

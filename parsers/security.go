@@ -159,6 +159,7 @@ func (s *securityEvent) finish(e *Event) {
 		e.Evidence, e.Doubt = Claimed, viaMaddr
 	default:
 		e.Result = Offence
+		e.Before = s.service != PJSIP // %0a in the account, which closes its own quote
 	}
 }
 

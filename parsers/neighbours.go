@@ -1,0 +1,59 @@
+package parsers
+
+import "bytes"
+
+// neighbours judge a record by the lines around it, for what one line alone
+// cannot show. Owned by one Parser.
+type neighbours struct {
+	rest  []byte // what follows the line at hand in its block
+	shape [48]byte
+	n     int // length of shape; 0: none is known yet
+	other int // records in a row whose date had another shape
+}
+
+// otherShapes is how many records in a row it takes for their dateformat to be
+// that of the log: an admin may change it, and a caller can write a few lines.
+const otherShapes = 32
+
+// foreign reports whether a record's date is written otherwise than those before
+// it. Whoever writes a record of his own has to guess dateformat.
+func (b *neighbours) foreign(r *record) bool {
+	if r.whole || len(r.stamp) > len(b.shape) {
+		return false
+	}
+	var shape [48]byte
+	for i, c := range r.stamp {
+		shape[i] = shapeOf(c)
+	}
+	if b.n == len(r.stamp) && shape == b.shape {
+		b.other = 0
+		return false
+	}
+	if b.other++; b.n > 0 && b.other < otherShapes {
+		return true
+	}
+	b.shape, b.n, b.other = shape, len(r.stamp), 0
+	return false
+}
+
+// shapeOf makes dates of one format equal: a blank may stand for a digit.
+func shapeOf(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9', c == ' ':
+		return '0'
+	case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+		return 'a'
+	}
+	return c
+}
+
+// goesOn reports whether the line at hand is only the beginning of its record:
+// the next one, written with it, begins none.
+func (b *neighbours) goesOn(r *record) bool {
+	if r.whole || len(b.rest) == 0 {
+		return false
+	}
+	next, _, _ := bytes.Cut(b.rest, []byte("\n"))
+	var head record
+	return len(next) > 0 && !parseHead(trimLine(next), &head)
+}
