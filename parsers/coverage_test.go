@@ -142,7 +142,7 @@ func TestCoverage(t *testing.T) {
 		line("SecurityEvent FailedACL "+name, "asterisk 12-:", c.acls[name])
 	}
 	for _, id := range []string{"J2 pjsip no matching endpoint, many tries", "D3 dialplan unknown call"} {
-		line(id, map[byte]string{'J': "asterisk 13-:", 'D': "freepbx/core:"}[id[0]], c.ids[id])
+		line(id, map[byte]string{'J': "asterisk 13-:", 'D': "a public dialplan:"}[id[0]], c.ids[id])
 	}
 	for _, k := range kindWords[BadPassword:Custom] {
 		need("kind "+k, c.ids[k])
