@@ -51,7 +51,6 @@ var thirdParty = map[string]arrow{
 	"modernc.org/sqlite":             {[]string{"jails/store"}, "one writer of the ledger"},
 	"github.com/spf13/cobra":         {[]string{"cmd/jailctl", "cmd/pbxlab"}, "only these have verbs"},
 	"github.com/vishvananda/netlink": {[]string{"actions", "cmd/internal/lab", "cmd/pbxlab"}, "only enforcers and the bench speak to the kernel's network"},
-	"os/exec":                        {[]string{"cmd/pbxlab", "cmd/internal/lab"}, "no program is started: a ban must not wait for one, and text must not reach one (go-iptables starts iptables, with a fixed argv)"},
 	"html/template":                  {nil, "there is no page"},
 	"text/template":                  {nil, "nothing is made from templates (CVE-2021-32749)"},
 }
