@@ -20,7 +20,7 @@ type Pattern struct {
 var (
 	errAnchor = errors.New(`begins with no "^": the sender could put the whole of it into a field of his`)
 	errAddr   = errors.New("has no <ADDR>")
-	errHidden = errors.New(`has its <ADDR> inside [brackets] or \Q...\E, where it is plain text`)
+	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
 )
 
