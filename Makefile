@@ -2,12 +2,12 @@
 
 GO        ?= go
 BIN       := bin
-SOURCES   := $(shell find cmd watcher parsers actions jails configs -name '*.go' -o -name '*.yaml' 2>/dev/null)
+SOURCES   := $(shell find cmd watcher parsers actions jails configs -name '*.go' -o -name '*.yaml' -o -name '*.conf' -o -name '*.tsv' -o -name '*.txt' -o -name '*.xml' 2>/dev/null)
 LOGS      := /var/log/asterisk
 FUZZTIME  ?= 20s
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run demo build setup test setup-test unit race kernel lint fuzz bench reference install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench reference install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -53,6 +53,14 @@ lint:
 	@test -z "$$(gofmt -l cmd watcher parsers actions jails configs)" || { gofmt -l cmd watcher parsers actions jails configs; echo "gofmt would change these"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATIC) ./...
+
+# Real Asterisks 16 and 22 under real attacks, with pbxjail beside them. The first
+# time they are built with debootstrap, which takes some minutes.
+e2e: setup build
+	$(BIN)/pbxlab e2e
+
+e2e22: setup build
+	$(BIN)/pbxlab e2e --asterisk 22
 
 # Each fuzz target for FUZZTIME.
 fuzz:

@@ -176,8 +176,7 @@ func (c *cast) sip(st stack) {
 	}
 }
 
-// others attack what is not SIP. Their attempts count as answered when the PBX
-// took the connection.
+// others attack what is not SIP.
 func (c *cast) others() {
 	for _, a := range []struct{ what, user, secret string }{
 		{"guesses the password of admin", "admin", "guess"},
@@ -185,32 +184,30 @@ func (c *cast) others() {
 		{"has a secret, but the wrong network", "local", "lab-local-3Xe"},
 	} {
 		c.add(true, "AMI: "+a.what, func(ctx context.Context, from netip.Addr, _ int) (bool, error) {
-			_, err := c.s.net.AMI(ctx, from, a.user, a.secret)
-			return err == nil, err
+			return refused(c.s.net.AMI(ctx, from, a.user, a.secret))
 		})
 	}
 	c.add(true, "AMI over HTTP: guesses the password of admin", func(ctx context.Context, from netip.Addr, _ int) (bool, error) {
-		_, err := c.s.net.AMIOverHTTP(ctx, from, "admin", "guess")
-		return err == nil, err
+		return refused(c.s.net.AMIOverHTTP(ctx, from, "admin", "guess"))
 	})
 	for _, a := range []struct{ what, user string }{{"guesses the password of iaxphone", "iaxphone"}, {"looks for users", "ghost"}} {
 		c.add(true, "IAX2: "+a.what, func(ctx context.Context, from netip.Addr, _ int) (bool, error) {
-			return false, ignoring(c.s.net.IAXRegister(ctx, from, a.user, "guess"))
+			return refused(c.s.net.IAXRegister(ctx, from, a.user, "guess"))
 		})
 		c.add(true, "IAX2: "+a.what+" and calls", func(ctx context.Context, from netip.Addr, nth int) (bool, error) {
-			return false, ignoring(c.s.net.IAXCall(ctx, from, a.user, "guess", abroad(nth)))
+			return refused(c.s.net.IAXCall(ctx, from, a.user, "guess", abroad(nth)))
 		})
 	}
 	c.add(false, "IAX2: dials abroad without an account", func(ctx context.Context, from netip.Addr, nth int) (bool, error) {
-		return false, ignoring(c.s.net.IAXCall(ctx, from, "", "", abroad(nth)))
+		return c.s.net.IAXCall(ctx, from, "", "", abroad(nth))
 	})
 }
 
-var errTaken = errors.New("the PBX took it: the attack is none")
-
-func ignoring(taken bool, err error) error {
+// refused makes of what the PBX did whether it answered. An attack that it took
+// is none.
+func refused(taken bool, err error) (answered bool, _ error) {
 	if taken {
-		return errTaken
+		return true, errors.New("the PBX took it: the attack is none")
 	}
-	return err
+	return err == nil, err
 }

@@ -63,6 +63,9 @@ func family(all []*iptables.IPTables, addr netip.Addr) *iptables.IPTables {
 
 // fakeDaemon drops whoever is an attacker and named in a log.
 func fakeDaemon(fault string) error {
+	if strings.HasPrefix(fault, e2eFault) {
+		return e2eDaemon(fault)
+	}
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM)
 	all, err := tables()
@@ -111,6 +114,9 @@ func fakeDaemon(fault string) error {
 
 // fakeCtl has no daemon to ask: it asks the kernel.
 func fakeCtl(fault string, args []string) error {
+	if strings.HasPrefix(fault, e2eFault) {
+		return e2eCtl(args)
+	}
 	all, err := tables()
 	if err != nil {
 		return err

@@ -23,11 +23,12 @@ type e2eOptions struct {
 	pbxjail, jailctl string // the programs
 	dir              string // where the folders with Asterisks are, or shall be
 	versions         []string
-	keep             bool // the logs, for study
+	callers          []bool // with and without callers who have no account
+	keep             bool   // the logs, for study
 }
 
 func e2eVerb() *cobra.Command {
-	var o e2eOptions
+	o := e2eOptions{callers: []bool{true, false}}
 	c := &cobra.Command{
 		Use:   "e2e",
 		Short: "let pbxjail guard real Asterisks against real attacks, beside honest phones, and judge it",
@@ -73,7 +74,7 @@ func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
 			return err
 		}
 		say(fmt.Sprintf("Asterisk %s is in %s", version, root))
-		for _, guests := range []bool{true, false} {
+		for _, guests := range o.callers {
 			if err := act(ctx, r, o, root, version, guests); err != nil {
 				return fmt.Errorf("asterisk %s: %w", version, err)
 			}
@@ -142,7 +143,7 @@ func act(ctx context.Context, r *report, o e2eOptions, root, version string, gue
 		time.Since(begin).Seconds(), len(bad), len(forged), len(good.all))
 	told := s.play(ctx, bad, good.all, forged)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		r.fault("the act was ended: %v", context.Cause(ctx))
 	}
 	v := verdict{report: r, scene: s, attackers: bad, honest: good.all, liars: len(forged)}
 	v.tell()

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,18 +111,8 @@ func named(text, mark string, victim netip.Addr) string {
 	return strings.NewReplacer("MARK", mark, "VICTIM", victim.String(), "NOW", time.Now().Format("Jan _2 15:04:05")).Replace(text)
 }
 
-// percent escapes all that is no letter and no digit (RFC 3986, 2.1).
-func percent(text string) string {
-	var b strings.Builder
-	for _, c := range []byte(text) {
-		if c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02x", c)
-		}
-	}
-	return b.String()
-}
+// percent escapes what is no letter and no digit (RFC 3986, 2.1).
+func percent(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 // allLies is every forgery in every field of every protocol.
 func allLies(s *scene) (all []lie) {
@@ -178,7 +169,10 @@ func allLies(s *scene) (all []lie) {
 			},
 		} {
 			mark, victim := next()
-			text := unpercent(texts(mark, victim)[i])
+			text := texts(mark, victim)[i]
+			if bytes, err := url.PathUnescape(text); err == nil { // others carry what SIP must write as %0a
+				text = bytes
+			}
 			all = append(all, lie{tell: func(ctx context.Context, _ *lab.Sender, from netip.Addr) error {
 				_, err := where(ctx, from, text)
 				return err
@@ -186,20 +180,6 @@ func allLies(s *scene) (all []lie) {
 		}
 	}
 	return all
-}
-
-// unpercent is what a percent-coded text stands for: other protocols carry bytes.
-func unpercent(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if n, err := strconv.ParseUint(text[min(i+1, len(text)):min(i+3, len(text))], 16, 8); text[i] == '%' && err == nil {
-			b.WriteByte(byte(n))
-			i += 2
-		} else {
-			b.WriteByte(text[i])
-		}
-	}
-	return b.String()
 }
 
 // forge tells all lies. It returns how many could be sent.

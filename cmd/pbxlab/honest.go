@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -13,9 +14,8 @@ import (
 type honest struct {
 	addr netip.Addr
 	what string
-	// begin is what is peculiar about it, done once; usual is done over and over,
-	// while the attack is on and once after it. Either fails when the PBX does
-	// not do as it should.
+	// begin is done once; usual over and over, while the attack is on and once
+	// after it. Either fails when the PBX does not do as it should.
 	begin, usual func(ctx context.Context) error
 
 	times  int   // that usual went well
@@ -24,7 +24,8 @@ type honest struct {
 
 const (
 	usualPace = 500 * time.Millisecond
-	usuals    = 400 // at most
+	usuals    = 400             // at most
+	phoneTime = 4 * time.Second // that a phone waits for an answer
 )
 
 // run behaves as usual until the attack is over, and once more.
@@ -55,25 +56,25 @@ type town struct {
 	lines []*lab.Sender
 }
 
-func (t *town) add(what string, begin, usual func(ctx context.Context) error) {
-	t.all = append(t.all, &honest{addr: t.next(), what: what, begin: begin, usual: usual})
-}
-
-// next is the address of whoever is added next.
-func (t *town) next() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(130 + len(t.all))}) }
-
-// honestPeople makes everybody who means well. The caller must hang up.
+// honestPeople makes everybody who means well. The caller must hang up, after an
+// error too.
 func honestPeople(ctx context.Context, s *scene) (*town, error) {
 	t := &town{s: s}
-	for _, st := range stacks(s.version) {
-		if err := t.phones(ctx, st); err != nil {
-			return t, err
-		}
+	var err error
+	all := stacks(s.version)
+	for _, st := range all {
+		err = errors.Join(err,
+			t.phones(ctx, t.next(), st.name+": registers again and again, and calls", "udp", st.port, 0, "1001"),
+			t.phones(ctx, t.next(), st.name+": mistypes its password once", "udp", st.port, 1, "1002"),
+			t.phones(ctx, t.next(), st.name+": an office of four phones, two mistype once", "udp", st.port, 2, "1003", "1004", "1005", "1006"),
+			t.monitor(ctx, st))
 	}
-	if err := t.besides(ctx); err != nil {
-		return t, err
-	}
-	return t, nil
+	port := all[len(all)-1].port
+	err = errors.Join(err,
+		t.phones(ctx, t.next(), "pjsip: a phone over TCP", "tcp", port, 0, "1007"),
+		t.phones(ctx, t.next6(), "pjsip: a phone over IPv6, mistypes once", "udp", port, 1, "1001"))
+	t.besides()
+	return t, err
 }
 
 func (t *town) hangUp() {
@@ -82,139 +83,106 @@ func (t *town) hangUp() {
 	}
 }
 
+// add adds somebody with the next address of the honest.
+func (t *town) add(what string, begin, usual func(ctx context.Context) error) *honest {
+	h := &honest{addr: t.next(), what: what, begin: begin, usual: usual}
+	t.all = append(t.all, h)
+	return h
+}
+
+func (t *town) next() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(130 + len(t.all))}) }
+
+// next6 is the next address in IPv6.
+func (t *town) next6() netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf("2001:db8:1e::%d", 130+len(t.all)))
+}
+
+// line is a phone's connection with the PBX.
 func (t *town) line(ctx context.Context, network string, from netip.Addr, port uint16) (*lab.Sender, error) {
 	line, err := t.s.net.NewSender(ctx, network, from, port)
-	if err != nil {
-		return nil, fmt.Errorf("the phone %s: %w", from, err)
+	if err == nil {
+		line.Patience = phoneTime
+		t.lines = append(t.lines, line)
 	}
-	line.Patience = 4 * time.Second // as real phones have, and more
-	t.lines = append(t.lines, line)
-	return line, nil
+	return line, err
 }
 
-func password(user string) string { return "lab-" + user + "-pass" }
-
-// registered registers and wants it to go well.
-func registered(line *lab.Sender, user string) error {
-	status, err := line.Register(user, password(user))
-	if err == nil && status != 200 {
-		err = fmt.Errorf("%s registers: status %d", user, status)
-	}
-	return err
-}
-
-func called(line *lab.Sender, user string) error {
-	status, err := line.Call(user, password(user), "600")
-	if err == nil && status != 200 {
-		err = fmt.Errorf("%s calls: status %d", user, status)
-	}
-	return err
-}
-
-// mistyped registers with a wrong password, and wants to be refused.
-func mistyped(line *lab.Sender, user string) error {
-	status, err := line.Register(user, "oops")
-	if err == nil && status != 401 && status != 403 {
-		err = fmt.Errorf("%s mistypes: status %d", user, status)
-	}
-	return err
-}
-
-func (t *town) phones(ctx context.Context, st stack) error {
-	var office []*lab.Sender
-	one, err := t.line(ctx, "udp", t.next(), st.port)
-	if err != nil {
-		return err
-	}
-	t.add(st.name+": registers again and again, and calls", nil, func(context.Context) error {
-		if err := registered(one, "1001"); err != nil {
-			return err
-		}
-		return called(one, "1001")
-	})
-	typo, err := t.line(ctx, "udp", t.next(), st.port)
-	if err != nil {
-		return err
-	}
-	t.add(st.name+": mistypes its password once",
-		func(context.Context) error { return mistyped(typo, "1002") },
-		func(context.Context) error { return registered(typo, "1002") })
-	users := []string{"1003", "1004", "1005", "1006"}
+// phones are users behind one address, of whom the first few mistype once. The
+// last one calls.
+func (t *town) phones(ctx context.Context, from netip.Addr, what, network string, port uint16, typos int, users ...string) error {
+	var lines []*lab.Sender
 	for range users {
-		line, err := t.line(ctx, "udp", t.next(), st.port)
+		line, err := t.line(ctx, network, from, port)
 		if err != nil {
 			return err
 		}
-		office = append(office, line)
+		lines = append(lines, line)
 	}
-	t.add(st.name+": an office of four phones, two mistype once", func(context.Context) error {
-		for i := range 2 {
-			if err := mistyped(office[i], users[i]); err != nil {
-				return err
+	t.add(what, func(context.Context) error {
+		for i := range typos {
+			status, err := lines[i].Register(users[i], "oops")
+			if err != nil || status != 401 && status != 403 {
+				return fmt.Errorf("%s mistypes: status %d, error %v", users[i], status, err)
 			}
 		}
 		return nil
 	}, func(context.Context) error {
 		for i, user := range users {
-			if err := registered(office[i], user); err != nil {
-				return err
+			if status, err := lines[i].Register(user, password(user)); err != nil || status != 200 {
+				return fmt.Errorf("%s registers: status %d, error %v", user, status, err)
 			}
 		}
-		return called(office[3], users[3])
-	})
-	monitor, err := t.line(ctx, "udp", t.next(), st.port)
+		last := len(users) - 1
+		if status, err := lines[last].Call(users[last], password(users[last]), "600"); err != nil || status != 200 {
+			return fmt.Errorf("%s calls: status %d, error %v", users[last], status, err)
+		}
+		return nil
+	}).addr = from
+	return nil
+}
+
+func password(user string) string { return "lab-" + user + "-pass" }
+
+// monitor is a provider that asks every now and then whether the PBX is there,
+// and whom the PBX does not know.
+func (t *town) monitor(ctx context.Context, st stack) error {
+	line, err := t.line(ctx, "udp", t.next(), st.port)
 	if err != nil {
 		return err
 	}
 	t.add(st.name+": an unknown SBC monitors with OPTIONS", nil, func(context.Context) error {
-		r := monitor.Request("OPTIONS", "monitor", "ping")
+		r := line.Request("OPTIONS", "monitor", "ping")
 		r.Agent = "kamailio"
-		response, err := monitor.Do(r)
+		response, err := line.Do(r)
 		if err == nil && response.Status == 0 {
-			err = fmt.Errorf("no answer")
+			err = errors.New("no answer")
 		}
 		return err
 	})
 	return nil
 }
 
-// besides are the phones of PJSIP's other transports, and those that do not
-// speak SIP.
-func (t *town) besides(ctx context.Context) error {
-	all := stacks(t.s.version)
-	port := all[len(all)-1].port
-	tcp, err := t.line(ctx, "tcp", t.next(), port)
-	if err != nil {
-		return err
-	}
-	t.add("pjsip: registers over TCP", nil, func(context.Context) error { return registered(tcp, "1007") })
-	addr := netip.MustParseAddr("2001:db8:1e::130")
-	six, err := t.line(ctx, "udp", addr, port)
-	if err != nil {
-		return err
-	}
-	t.add("pjsip: registers over IPv6, mistypes once",
-		func(context.Context) error { return mistyped(six, "1001") },
-		func(context.Context) error { return registered(six, "1001") })
-	t.all[len(t.all)-1].addr = addr
+// besides are those who do not speak SIP.
+func (t *town) besides() {
 	iax := t.next()
 	t.add("IAX2: registers and calls", nil, func(ctx context.Context) error {
-		registered, err := t.s.net.IAXRegister(ctx, iax, "iaxphone", "lab-iaxphone-9Kw")
-		if err == nil && !registered {
-			err = fmt.Errorf("not registered")
+		const user, password = "iaxphone", "lab-iaxphone-9Kw"
+		if taken, err := t.s.net.IAXRegister(ctx, iax, user, password); err != nil || !taken {
+			return fmt.Errorf("registers: %t, error %v", taken, err)
 		}
-		return err
+		if taken, err := t.s.net.IAXCall(ctx, iax, user, password, "600"); err != nil || !taken {
+			return fmt.Errorf("calls: %t, error %v", taken, err)
+		}
+		return nil
 	})
 	ami := t.next()
 	t.add("AMI: mistypes once", func(ctx context.Context) error {
 		_, err := t.s.net.AMI(ctx, ami, "admin", "oops")
 		return err
 	}, func(ctx context.Context) error {
-		in, err := t.s.net.AMI(ctx, ami, "admin", "lab-admin-7Qd")
-		if err == nil && !in {
-			err = fmt.Errorf("not let in")
+		if in, err := t.s.net.AMI(ctx, ami, "admin", "lab-admin-7Qd"); err != nil || !in {
+			return fmt.Errorf("let in: %t, error %v", in, err)
 		}
-		return err
+		return nil
 	})
-	return nil
 }

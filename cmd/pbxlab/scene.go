@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -136,41 +137,19 @@ func (s *scene) banned() (all []netip.Prefix, err error) {
 	return all, nil
 }
 
-// lines returns the newest lines of each log that name an address.
-func (s *scene) lines(addr netip.Addr, most int) string {
-	var told strings.Builder
+// lines returns the lines of the logs that name an address.
+func (s *scene) lines(addr netip.Addr) (named []string) {
+	is := regexp.MustCompile(regexp.QuoteMeta(addr.String()) + `([^0-9a-f.]|$)`)
 	for _, name := range realLogs {
 		text, err := os.ReadFile(filepath.Join(s.guard.logs(), name))
 		if err != nil {
-			fmt.Fprintln(&told, err)
+			named = append(named, err.Error())
 		}
-		var named []string
 		for line := range bytes.Lines(text) {
-			if names(line, addr.String()) {
-				named = append(named, fmt.Sprintf("%s: %q\n", name, bytes.TrimSpace(line)))
+			if is.Match(line) {
+				named = append(named, fmt.Sprintf("%s: %q", name, bytes.TrimSpace(line)))
 			}
 		}
-		fmt.Fprintf(&told, "%s: %d lines\n%s", name, len(named), strings.Join(named[max(0, len(named)-most):], ""))
 	}
-	return told.String()
+	return named
 }
-
-// names tells whether an address stands in a line, and not as a part of a longer
-// one.
-func names(line []byte, addr string) bool {
-	for at := 0; ; {
-		i := bytes.Index(line[at:], []byte(addr))
-		if i < 0 {
-			return false
-		}
-		before, after := line[:at+i], line[at+i+len(addr):]
-		if !endsInDigit(before) && (len(after) == 0 || !isDigit(after[0])) {
-			return true
-		}
-		at += i + len(addr)
-	}
-}
-
-func endsInDigit(b []byte) bool { return len(b) > 0 && isDigit(b[len(b)-1]) }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' }

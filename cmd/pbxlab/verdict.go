@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"pbxjail/cmd/internal/lab"
 )
@@ -82,8 +83,9 @@ func (v *verdict) theBad() {
 	}
 	t.Flush()
 	for _, a := range missed {
-		fmt.Fprintf(v.out, "\n  %s (%s) in the logs:\n", a.addr, a.what)
-		v.quote(v.lines(a.addr, 3))
+		lines := v.lines(a.addr)
+		fmt.Fprintf(v.out, "\n  %s (%s): %d lines of the logs name it\n", a.addr, a.what, len(lines))
+		v.quote(strings.Join(lines[max(0, len(lines)-8):], "\n"))
 		v.why(a.addr)
 	}
 }
@@ -132,6 +134,13 @@ func (v *verdict) theBans() {
 		}
 	}
 	fmt.Fprintf(v.out, "\n  %d bans in the kernel, %d of them on the %d addresses that forged lines\n", len(v.bans), liars, v.liars)
+	for _, addr := range strangers {
+		if named := len(v.lines(addr)); named == 0 {
+			v.fault("no line names %s: the forgeries are none", addr)
+		} else {
+			fmt.Fprintf(v.out, "  %d lines of the logs name %s, who did nothing\n", named, addr)
+		}
+	}
 	for _, p := range v.bans {
 		if addr, yes := holdsAny(p, innocent); yes {
 			v.fault("%s is banned, and did nothing", addr)

@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -20,7 +21,7 @@ const (
 	ieCalled, ieUser, ieCapability, ieFormat           = 1, 6, 8, 9
 	ieVersion, ieChallenge, ieMD5, ieRefresh           = 11, 15, 16, 19
 	ieCallToken                                        = 54
-	iaxPatience                                        = 500 * time.Millisecond
+	iaxTries                                           = 3
 	iaxFullHeader                                      = 12
 	iaxFull                                     uint16 = 0x8000
 )
@@ -37,14 +38,16 @@ type iaxLine struct {
 	call uint16
 }
 
+// ErrSilent means that the PBX answered nothing.
+var ErrSilent = errors.New("no answer")
+
 // IAXRegister registers a user over IAX2 and tells whether the PBX took it.
 func (n *Net) IAXRegister(ctx context.Context, from netip.Addr, user, password string) (bool, error) {
 	elements := element(ieUser, user) + element(ieRefresh, "\x00\x3c")
 	return n.iax(ctx, from, elements, password, iaxRegReq, iaxRegReq, iaxRegAck)
 }
 
-// IAXCall calls a number over IAX2 and tells whether the PBX took it. It hangs up
-// by falling silent.
+// IAXCall calls a number over IAX2, hangs up, and tells whether the PBX took it.
 func (n *Net) IAXCall(ctx context.Context, from netip.Addr, user, password, number string) (bool, error) {
 	elements := element(ieVersion, "\x00\x02") + element(ieCalled, number)
 	if user != "" {
@@ -63,6 +66,9 @@ func (n *Net) iax(ctx context.Context, from netip.Addr, elements, password strin
 	defer conn.Close()
 	line := iaxLine{conn, uint16(2 + rand.IntN(30000))}
 	token := line.exchange(ask, elements+element(ieCallToken, ""), iaxFrame{})
+	if token.subclass == 0 {
+		return false, ErrSilent
+	}
 	line.call++ // the token is for a call of its own
 	answer := line.exchange(ask, elements+element(ieCallToken, token.elements[ieCallToken]), iaxFrame{})
 	if answer.subclass == iaxRegAuth || answer.subclass == iaxAuthReq {
@@ -73,34 +79,46 @@ func (n *Net) iax(ctx context.Context, from netip.Addr, elements, password strin
 		}
 		answer = line.exchange(reply, proof, answer)
 	}
+	if answer.subclass == iaxAccept {
+		line.send(iaxHangup, "", answer, false)
+	}
 	return answer.subclass == yes, nil
 }
 
-// exchange sends a frame and returns the next one of the PBX that says something.
-// The zero frame: none came.
+// exchange sends a frame, again when nothing comes, and returns the next one of
+// the PBX that says something. The zero frame: none came.
 func (l iaxLine) exchange(subclass byte, elements string, to iaxFrame) iaxFrame {
+	packet := make([]byte, 4096)
+	for try := range iaxTries {
+		l.send(subclass, elements, to, try > 0)
+		l.conn.SetReadDeadline(time.Now().Add(retransmit))
+		for {
+			n, err := l.conn.Read(packet)
+			if err != nil {
+				break
+			}
+			if f, ok := readFrame(packet[:n]); ok {
+				return f
+			}
+		}
+	}
+	return iaxFrame{}
+}
+
+// send sends a frame that answers another, or the zero frame. Whether it arrives
+// is seen by what comes back.
+func (l iaxLine) send(subclass byte, elements string, to iaxFrame, again bool) {
+	if again {
+		to.call |= iaxFull // the bit that says so
+	}
 	frame := binary.BigEndian.AppendUint16(nil, iaxFull|l.call)
 	frame = binary.BigEndian.AppendUint16(frame, to.call)
 	frame = binary.BigEndian.AppendUint32(frame, 3)
 	sequence := byte(0)
-	if to.call != 0 {
+	if to.elements != nil {
 		sequence = 1
 	}
-	frame = append(frame, sequence, sequence, 6, subclass)
-	if _, err := l.conn.Write(append(frame, elements...)); err != nil {
-		return iaxFrame{}
-	}
-	l.conn.SetReadDeadline(time.Now().Add(iaxPatience))
-	packet := make([]byte, 4096)
-	for {
-		n, err := l.conn.Read(packet)
-		if err != nil {
-			return iaxFrame{}
-		}
-		if f, ok := readFrame(packet[:n]); ok {
-			return f
-		}
-	}
+	l.conn.Write(append(append(frame, sequence, sequence, 6, subclass), elements...))
 }
 
 // readFrame reads a frame that answers something; acknowledgements do not.
