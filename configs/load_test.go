@@ -20,7 +20,7 @@ func TestLoadMainMissing(t *testing.T) {
 
 	got, err := LoadMain(path, false)
 	want := &Main{
-		Jails: "/etc/pbxjail.d", ProtectLogins: time.Hour, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
+		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: time.Hour, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000,
 	}
@@ -42,7 +42,7 @@ func TestLoadMain(t *testing.T) {
 	want := &Main{
 		File:  "testdata/main/ok-all.yaml",
 		Jails: "/srv/jails", Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("2001:db8::/32")},
-		ProtectLogins: 90 * time.Minute, Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
+		IgnoreHosts: []string{"trunk.example.net"}, Asterisk: "/srv/asterisk", ProtectLogins: 90 * time.Minute, Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
 		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
 		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
 	}

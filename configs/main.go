@@ -16,6 +16,8 @@ type Main struct {
 
 	Jails         string         `yaml:"jails" default:"/etc/pbxjail.d" doc:"Folder of jail files, one file one jail. A shipped jail holds where the folder has no file of its name."`
 	Ignoreip      []netip.Prefix `yaml:"ignoreip" optional:"[127.0.0.0/8, 198.51.100.0/24]" doc:"Addresses and networks that no jail ever bans. Our own addresses never are, without being named."`
+	IgnoreHosts   []string       `yaml:"ignore_hosts" optional:"[trunk.example.net]" doc:"Host names whose addresses no jail ever bans. They are looked up in the background; the last good answer is kept."`
+	Asterisk      string         `yaml:"asterisk" default:"/etc/asterisk" doc:"Folder of Asterisk's own configuration. Trunks and peers with an address there are never banned."`
 	ProtectLogins time.Duration  `yaml:"protect_logins" default:"1h" doc:"How long a login with a password protects its address: an attempt that would have banned it is told instead. Logins after a storm of failures protect nobody. forever is allowed."`
 	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel has it, else iptables; observe drops nothing."`
 	Hook          string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`

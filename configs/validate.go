@@ -17,6 +17,9 @@ var (
 	jailName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,19}$`)
 )
 
+// hostName is what can be looked up: RFC 1123 2.1. An address is none.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]\.?$`)
+
 // maxSocket is the longest path a Unix socket can have: unix(7) sun_path.
 const maxSocket = 107
 
@@ -24,6 +27,12 @@ const maxSocket = 107
 func (m *Main) validate(d *decoder) {
 	checkAbsolute(d, "jails", m.Jails)
 	checkAbsolute(d, "database", m.Database)
+	checkAbsolute(d, "asterisk", m.Asterisk)
+	for i, h := range m.IgnoreHosts {
+		if !hostName.MatchString(h) {
+			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses belong into ignoreip", "%s is not a host name", quote(h))
+		}
+	}
 	checkAbsolute(d, "socket", m.Socket)
 	if len(m.Socket) > maxSocket {
 		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))

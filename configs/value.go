@@ -116,7 +116,7 @@ func notAddress(text, wanted, example string) error {
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
 		return hinted{
 			quote(text) + " is a name, not " + wanted,
-			"write its address (getent ahosts NAME shows it): names are not resolved here, since whoever answers for a name could lift his own ban",
+			"write its address, or put the name under ignore_hosts in the main file: whoever answers for it can lift his own ban",
 		}
 	}
 	return hinted{quote(text) + " is not " + wanted, "write " + example}

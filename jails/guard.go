@@ -20,8 +20,9 @@ type Protection struct {
 	Why    string
 }
 
-// NewGuard protects our own addresses and those of ignoreip.
-func NewGuard(own []netip.Addr, ignoreip []netip.Prefix) *Guard {
+// NewGuard protects our own addresses, those of ignoreip, and whom else the caller
+// knows a reason for.
+func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Guard {
 	g := &Guard{}
 	for _, a := range own {
 		a = a.Unmap().WithZone("")
@@ -30,6 +31,7 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix) *Guard {
 	for _, p := range ignoreip {
 		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String()})
 	}
+	g.protections = append(g.protections, more...)
 	return g
 }
 

@@ -26,7 +26,7 @@ func unfit(p netip.Prefix) string {
 
 // whole is the prefix of one address, of IPv4 when that is inside an IPv6 one.
 func whole(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
+	a = a.Unmap() // PrefixFrom drops a zone
 	return netip.PrefixFrom(a, a.BitLen())
 }
 

@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/names"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/store"
@@ -46,6 +48,8 @@ type Daemon struct {
 	jails    map[string]*jails.Jail
 	bad      map[string]error // jail files that are refused, by jail
 	guard    guardState
+	names    *names.Resolver
+	stale    atomic.Bool       // a name has other addresses than before
 	problems []control.Problem // found at start, for status
 }
 
@@ -173,6 +177,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	}
 	start("warden", d.warden.Run)
 	start("control", d.server.Run)
+	start("names", d.names.Run)
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	d.notify("READY=1")

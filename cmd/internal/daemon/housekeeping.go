@@ -13,7 +13,7 @@ import (
 
 const (
 	lookEvery  = 500 * time.Millisecond // at the folder of jail files: a stat or two each
-	guardEvery = 10 * time.Second       // at our own addresses
+	guardEvery = 10 * time.Second       // at our own addresses, and at whom Asterisk trusts
 	saveEvery  = 2 * time.Second        // positions
 	trimEvery  = time.Hour              // history
 )
@@ -42,7 +42,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 				d.reloadJails("jail folder changed")
 			}
 			d.expire(now)
-			if now.Sub(guarded) >= guardEvery {
+			if now.Sub(guarded) >= guardEvery || d.stale.Swap(false) {
 				guarded = now
 				d.refreshGuard()
 			}
@@ -89,7 +89,7 @@ func (d *Daemon) refreshGuard() {
 	defer d.mu.Unlock()
 	if g := d.readGuard(); !g.equal(d.guard) {
 		d.guard = g
-		d.log.Info("own addresses changed", "addresses", fmt.Sprint(g.own))
+		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
 		d.warden.Change(d.jailList(), g.guard())
 	}
 }
@@ -111,7 +111,8 @@ func (d *Daemon) Reload(by string) error {
 	for _, key := range needRestart(d.main, fresh) {
 		d.log.Warn("this setting takes effect at the next start", "key", key)
 	}
-	d.main.Jails, d.main.Ignoreip, d.main.LogLevel, d.main.Retention = fresh.Jails, fresh.Ignoreip, fresh.LogLevel, fresh.Retention
+	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
+	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
 	d.setLevel()
 	d.mu.Unlock()
 	return d.reloadJails(by)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -32,7 +30,7 @@ func (d *Daemon) openJails() error {
 	if err != nil {
 		return err
 	}
-	d.guard = d.readGuard()
+	d.openGuard()
 	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
 	judge.ProtectLogins = d.main.ProtectLogins
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
@@ -98,37 +96,6 @@ func (d *Daemon) patterns() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(set))
-}
-
-// guardState is what a Guard is made of, kept to see when it changes.
-type guardState struct {
-	own      []netip.Addr
-	ignoreip []netip.Prefix
-}
-
-func (g guardState) guard() *jails.Guard { return jails.NewGuard(g.own, g.ignoreip) }
-
-func (g guardState) equal(o guardState) bool {
-	return slices.Equal(g.own, o.own) && slices.Equal(g.ignoreip, o.ignoreip)
-}
-
-// readGuard asks the kernel for our own addresses. When it does not answer, those
-// known before are kept.
-func (d *Daemon) readGuard() guardState {
-	g := guardState{own: d.guard.own, ignoreip: d.main.Ignoreip}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		d.log.Error("own addresses cannot be read: those known before stay protected", "err", err)
-		return g
-	}
-	g.own = nil
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			g.own = append(g.own, p.Addr().Unmap())
-		}
-	}
-	slices.SortFunc(g.own, netip.Addr.Compare)
-	return g
 }
 
 func (d *Daemon) openWatcher() {
