@@ -1,6 +1,10 @@
 package parsers
 
-import "strconv"
+import (
+	"fmt"
+	"io"
+	"strconv"
+)
 
 // Text is log text that an attacker may have written. It can be quoted,
 // compared and stored; it has no String method on purpose, and fmt prints it
@@ -36,6 +40,9 @@ func (t Text) Quoted() string {
 	q := strconv.AppendQuoteToASCII(nil, string(t.b))
 	return string(q[1 : len(q)-1])
 }
+
+// Format prints the quoted text, whatever the verb.
+func (t Text) Format(s fmt.State, _ rune) { io.WriteString(s, t.Quoted()) }
 
 // CopyInto returns a copy of at most max bytes that reuses the memory of old,
 // which must not be used after.
