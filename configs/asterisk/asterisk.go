@@ -24,7 +24,7 @@ const (
 	maxLine     = 8190     // bytes; Asterisk skips longer ones too
 	maxDepth    = 10       // files open above each other: MAX_INCLUDE_LEVEL
 	maxTrusts   = 10_000
-	maxProblems = 100
+	maxProblems = 100 // and those of the whole configuration
 
 	// Everything that grows is paid from one purse, so that no mixture of files,
 	// templates and lists is worse than reading so many bytes. Each file is read on
@@ -113,10 +113,13 @@ func (h hinted) Hint() string  { return h.hint }
 func (r *reader) tell(at place, hint, format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	key := at.path + "\x00" + err.Error()
-	if r.told[key] || len(r.problems) == maxProblems {
+	switch {
+	case r.told[key]:
 		return
-	}
-	if at.path != "" {
+	case at.path != "" && len(r.problems) >= maxProblems:
+		r.tell(place{}, "mend those that are", "more problems are not shown")
+		return
+	case at.path != "":
 		err = fmt.Errorf("%s: %w", r.show(at), err)
 	}
 	r.told[key], r.problems = true, append(r.problems, hinted{err, hint})

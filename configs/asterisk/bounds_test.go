@@ -114,9 +114,14 @@ func doubling(n int) string {
 }
 
 func TestManyProblems(t *testing.T) {
-	_, problems := Read(folder(t, map[string]string{"pjsip.conf": "[a]\n" + lines(1000, "contact=sip:-%d.%d.%d")}))
-	if len(problems) != maxProblems {
-		t.Errorf("got %d problems, want %d", len(problems), maxProblems)
+	_, problems := Read(folder(t, map[string]string{"pjsip.conf": "[a]\n" + lines(1000, "contact=sip:-%d.%d.%d") + lines(maxTrusts+1, "contact=sip:10.%d.%d.%d")}))
+	if len(problems) != maxProblems+2 {
+		t.Fatalf("got %d problems, want %d, and two that concern everything", len(problems), maxProblems)
+	}
+	for i, want := range []string{"more problems are not shown", "more than 10000 peers: the rest is not protected"} {
+		if got := problems[maxProblems+i].Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
