@@ -11,9 +11,10 @@ type Clock struct {
 	Zone  *time.Location // of dates without one; nil is UTC
 	Until time.Time      // no record is later: tells the year of dates that have none (dateformat's default, %b %e %T)
 
-	last [40]byte
-	n    int
-	at   time.Time
+	last   [40]byte
+	n      int
+	at     time.Time
+	layout int // that of the date before: a log has one, and to miss costs an error
 }
 
 // At reads a date as dateformat wrote it; the zero time is a date it cannot
@@ -62,10 +63,11 @@ func (c *Clock) read(s string) time.Time {
 			return c.year(t, zone)
 		}
 	}
-	for _, l := range layouts {
-		if t, err := time.ParseInLocation(l, s, zone); err == nil {
+	for range layouts {
+		if t, err := time.ParseInLocation(layouts[c.layout], s, zone); err == nil {
 			return t
 		}
+		c.layout = (c.layout + 1) % len(layouts)
 	}
 	return time.Time{}
 }

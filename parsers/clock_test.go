@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -140,4 +141,16 @@ func FuzzClock(f *testing.F) {
 			t.Errorf("%q: got %v, want nothing after %v", stamp, first, clock.Until)
 		}
 	})
+}
+
+// TestClockNoAllocations: a log has one format, and reading it makes no garbage.
+func TestClockNoAllocations(t *testing.T) {
+	for _, format := range []string{"Nov 22 07:24:%02d", "2026-11-22 07:24:%02d.829", "2026-11-22T07:24:%02d+0000", "17953322%02d", "11/22/26 07:24:%02d AM"} {
+		clock := Clock{Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}
+		one, two := fmt.Appendf(nil, format, 1), fmt.Appendf(nil, format, 2)
+		clock.At(one)
+		if n := testing.AllocsPerRun(10, func() { clock.At(one); clock.At(two) }); n > 0 {
+			t.Errorf("%s: got %v allocations, want none", one, n)
+		}
+	}
 }
