@@ -24,9 +24,3 @@ func (r *recent[K, V]) get(k K) (V, bool) {
 	}
 	return v, ok
 }
-
-// drop forgets k.
-func (r *recent[K, V]) drop(k K) {
-	delete(r.young, k)
-	delete(r.old, k)
-}

@@ -25,7 +25,8 @@ type expirer interface{ Expire(now time.Time) error }
 func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	seen := fingerprint(d.main.Jails)
+	folder, _ := d.settings()
+	seen := fingerprint(folder)
 	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
 	for {
 		select {
@@ -35,9 +36,11 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if err := d.Reload("signal"); err != nil {
 				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hintOf(err))
 			}
-			seen = fingerprint(d.main.Jails)
+			folder, _ = d.settings()
+			seen = fingerprint(folder)
 		case now := <-look.C:
-			if f := fingerprint(d.main.Jails); f != seen {
+			folder, retention := d.settings()
+			if f := fingerprint(folder); f != seen {
 				seen = f
 				d.reloadJails("jail folder changed")
 			}
@@ -52,12 +55,19 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			}
 			if now.Sub(trimmed) >= trimEvery {
 				trimmed = now
-				if err := d.store.Trim(now, d.main.Retention); err != nil {
+				if err := d.store.Trim(now, retention); err != nil {
 					d.log.Warn("history is not trimmed", "err", err)
 				}
 			}
 		}
 	}
+}
+
+// settings are what a reload may change while we keep house.
+func (d *Daemon) settings() (folder string, retention time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.main.Jails, d.main.Retention
 }
 
 func (d *Daemon) expire(now time.Time) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -137,10 +138,11 @@ func (d *Daemon) announce() {
 		d.log.Info("jail", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
 			"findtime", configs.FormatDuration(j.Findtime), "bantime", configs.FormatDuration(j.Bantime), "observe", j.Observe)
 	}
-	found, missing := 0, []string{}
+	found, missing, channels := 0, []string{}, map[string]bool{}
 	for _, p := range d.patterns() {
 		if _, err := os.Stat(p); err == nil {
 			found++
+			channels[channelOf(p)] = true
 			d.log.Info("follows", "file", p)
 		} else if !strings.ContainsAny(p, "*?[") {
 			missing = append(missing, p)
@@ -152,7 +154,30 @@ func (d *Daemon) announce() {
 	if found == 0 {
 		d.log.Warn("no log is there yet: nothing can be seen", "hint", "check /etc/asterisk/logger.conf: security and messages must be written, see the README")
 	}
+	switch {
+	case channels["full"] || !channels["security"] && !channels["messages"]:
+	case !channels["security"]:
+		d.log.Warn("security events are not read: wrong passwords of calls go unseen, and a forged notice has no witness against it",
+			"hint", "write to logger.conf: security => security, then: asterisk -rx 'logger reload'")
+	case !channels["messages"]:
+		d.log.Warn("notices are not read: an attempt whose security event Asterisk cannot issue goes unseen, and so do IAX2 and unknown extensions",
+			"hint", "write to logger.conf: messages => notice,warning,error, then: asterisk -rx 'logger reload'")
+	}
 	if len(d.jails) == 0 {
 		d.log.Warn("there is no jail: nobody is banned", "hint", "see jailctl check")
 	}
+}
+
+// channelOf guesses from a log's name which of the channels it holds. full may
+// hold both; so may FreePBX's fail2ban.
+func channelOf(file string) string {
+	switch base := filepath.Base(file); {
+	case strings.HasPrefix(base, "security"):
+		return "security"
+	case strings.HasPrefix(base, "messages"):
+		return "messages"
+	case strings.HasPrefix(base, "full"), base == "fail2ban":
+		return "full"
+	}
+	return ""
 }
