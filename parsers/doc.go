@@ -11,4 +11,12 @@
 // sender controls, except as Claimed evidence. Rows cited as S1, J5, C10, I3, A2,
 // L1, W1, U1, D1 are those of the message catalogue: a message each, with the
 // source that writes it. Lines refer to asterisk/asterisk at f0c1c1a7b7.
+//
+// One log alone cannot settle all: who gets a newline into a field closes it and
+// writes records of his own, and the logger takes out what lies between an ESC and
+// the next m. Newlines come in by IAX2 user and peer names, by user names of AMI
+// over HTTP (/rawman), and decoded from %0a by chan_sip's accounts and by the
+// numbers that chan_sip, PJSIP and a dialplan's Log() print; an ESC forges within
+// the line in J1, C1 and C10. testdata/limits.tsv holds a record of each. The
+// security log and [json] do not share these, so jails compare channels.
 package parsers
