@@ -17,6 +17,7 @@
 // the next m. Newlines come in by IAX2 user and peer names, by user names of AMI
 // over HTTP (/rawman), and decoded from %0a by chan_sip's accounts and by the
 // numbers that chan_sip, PJSIP and a dialplan's Log() print; an ESC forges within
-// the line in J1, C1 and C10. testdata/limits.tsv holds a record of each. The
-// security log and [json] do not share these, so jails compare channels.
+// the line in J1, C1 and C10. testdata/limits.tsv holds a record of each. [json]
+// escapes newlines, and the twin of a record in another channel has to be forged
+// in another way: jails compare channels.
 package parsers
