@@ -15,7 +15,7 @@ type attacker struct {
 	addr netip.Addr
 	what string
 	must bool // a daemon that does its work bans it; else either is right
-	once bool // attack is one run of a program, not one attempt
+	runs int  // attack is a run of a program, and that often at most; 0: it is an attempt
 	// attack attempts something for the nth time, and tells whether the PBX
 	// answered.
 	attack func(ctx context.Context, from netip.Addr, nth int) (answered bool, err error)
@@ -39,8 +39,8 @@ func (a *attacker) run(ctx context.Context, s *scene) {
 	defer tick.Stop()
 	gone := func() bool { _, yes := s.dropped(a.addr); return yes }
 	limit := attempts
-	if a.once {
-		limit = 1
+	if a.runs > 0 {
+		limit = a.runs
 	}
 	for a.attempts < limit && !gone() && ctx.Err() == nil {
 		_, a.failed = a.attack(ctx, a.addr, a.attempts)
@@ -53,7 +53,7 @@ func (a *attacker) run(ctx context.Context, s *scene) {
 	if a.must {
 		until(ctx, 5*time.Second, gone)
 	}
-	if gone() && !a.once {
+	if gone() && a.runs == 0 {
 		a.after, _ = a.attack(ctx, a.addr, a.attempts)
 	}
 	a.finished = time.Now()

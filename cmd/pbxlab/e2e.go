@@ -161,14 +161,14 @@ func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forge
 	harm.Go(func() { told = s.forge(ctx, forged) })
 	harm.Go(func() {
 		for _, a := range bad {
-			if a.once { // they share what address the world sends from
+			if a.runs > 0 { // they share what address the world sends from
 				a.run(ctx, s)
 			}
 		}
 	})
 	slots := make(chan struct{}, atOnce)
 	for _, a := range bad {
-		if !a.once {
+		if a.runs == 0 {
 			slots <- struct{}{}
 			harm.Go(func() {
 				a.run(ctx, s)

@@ -22,8 +22,11 @@ var attackPrograms = map[string]string{
 	"svmap": "sipvicious", "svwar": "sipvicious", "svcrack": "sipvicious", "sipp": "sip-tester",
 }
 
-// programTime is how long a program may attack.
-const programTime = 12 * time.Second
+const (
+	programTime  = 12 * time.Second // that a program may attack
+	programQuiet = 3 * time.Second  // without a packet: it waits for what never comes
+	programRuns  = 3                // svcrack gives up now and then after a few packets
+)
 
 // programs lets the attackers' own tools attack.
 func (c *cast) programs() {
@@ -33,7 +36,7 @@ func (c *cast) programs() {
 		c.program(false, st.name+": svwar looks for accounts", "svwar", "--force", "-p", port, "-e", "190-219")
 		c.program(guests, st.name+": svwar dials accounts", "svwar", "--force", "-m", "INVITE", "-p", port, "-e", "190-219")
 		c.program(true, st.name+": svcrack guesses the password of 200", "svcrack", "-p", port, "-u", "200", "-r", "1000-1029")
-		c.addOnce(pjsip || guests, st.name+": sipp dials abroad", func(ctx context.Context, from netip.Addr) error {
+		c.addRuns(pjsip || guests, st.name+": sipp dials abroad", func(ctx context.Context, from netip.Addr) error {
 			script, numbers := filepath.Join(c.s.dir, "sipp.xml"), filepath.Join(c.s.dir, "sipp.csv")
 			var list strings.Builder
 			list.WriteString("SEQUENTIAL\n")
@@ -52,14 +55,17 @@ func (c *cast) programs() {
 	}
 }
 
-func (c *cast) addOnce(must bool, what string, f func(ctx context.Context, from netip.Addr) error) {
-	c.add(must, what, func(ctx context.Context, from netip.Addr, _ int) (bool, error) { return false, f(ctx, from) }).once = true
+func (c *cast) addRuns(must bool, what string, f func(ctx context.Context, from netip.Addr) error) {
+	a := c.add(must, what, func(ctx context.Context, from netip.Addr, _ int) (bool, error) { return false, f(ctx, from) })
+	if a.runs = 1; must {
+		a.runs = programRuns
+	}
 }
 
 // program adds one of sipvicious, which takes the address it sends from as it is
 // given for the whole world: one at a time.
 func (c *cast) program(must bool, what, name string, args ...string) {
-	c.addOnce(must, what, func(ctx context.Context, from netip.Addr) error {
+	c.addRuns(must, what, func(ctx context.Context, from netip.Addr) error {
 		if err := c.s.net.SendFrom(from); err != nil {
 			return err
 		}
@@ -67,8 +73,8 @@ func (c *cast) program(must bool, what, name string, args ...string) {
 	})
 }
 
-// run runs a program in the world until it ends, its time is over, or its
-// packets have been dropped for a while. How it ends says nothing.
+// run runs a program in the world until it ends, its time is over, it falls
+// silent, or its packets are dropped. How it ends says nothing.
 func (s *scene) run(ctx context.Context, from netip.Addr, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, programTime)
 	defer cancel()
@@ -80,14 +86,19 @@ func (s *scene) run(ctx context.Context, from netip.Addr, name string, args ...s
 	}
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
+	begin := time.Now()
 	until(ctx, programTime, func() bool {
 		select {
 		case <-ended:
 			return true
 		default:
-			_, dropped := s.dropped(from)
-			return dropped
 		}
+		newest := begin
+		if seen := s.wire.Seen(from); len(seen) > 0 && seen[len(seen)-1].After(begin) {
+			newest = seen[len(seen)-1]
+		}
+		_, dropped := s.dropped(from)
+		return dropped || time.Since(newest) > programQuiet
 	})
 	cancel()
 	<-ended
