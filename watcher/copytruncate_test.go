@@ -58,6 +58,8 @@ func TestCopyTruncateUnread(t *testing.T) {
 		write(t, writer, "4\n")
 		r.mu.Unlock()
 		r.want("1 was read", "2 is being delivered", "3 was not read", "4")
+		r.SetPatterns([]string{path}) // anything that makes it look
+		r.until("the copy is closed", func() bool { return r.state(path).Older == 0 })
 	})
 }
 

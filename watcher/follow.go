@@ -187,7 +187,7 @@ func (l *loop) recover(f *follower, p Position, now time.Time) {
 	if !ok {
 		return
 	}
-	g := findRotated(f.path, p, l.held)
+	g := findRotated(f.path, p)
 	if g == nil {
 		return
 	}
@@ -246,7 +246,7 @@ func (l *loop) rewind(f *follower, i int) {
 		g.file.Close()
 		return
 	}
-	lost := findCopy(f.path, g, l.held)
+	lost := findCopy(f.path, g)
 	g.restart()
 	if lost != nil {
 		f.gens = slices.Insert(f.gens, i, lost)

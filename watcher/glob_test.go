@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // followed lists the names of what is followed.
@@ -27,7 +29,9 @@ func TestGlob(t *testing.T) {
 		r.want("1")
 		put(t, filepath.Join(dir, "security_log"), "2\n")
 		put(t, filepath.Join(dir, "other"), "not this\n")
-		r.want("1", "2")
+		put(t, filepath.Join(dir, "security.gz"), "nor this\n")
+		put(t, filepath.Join(dir, "security_log"), "3\n")
+		r.want("1", "2", "3")
 		if got, want := r.followed(), []string{"security", "security_log"}; !slices.Equal(got, want) {
 			t.Errorf("followed: got %q, want %q", got, want)
 		}
@@ -40,6 +44,7 @@ func TestGlobMatchesNothingYet(t *testing.T) {
 		r := watch(t, Options{Patterns: []string{filepath.Join(folder, "*.log")}}, mode)
 		r.until("it is told", func() bool { return len(r.told()) == 1 })
 		must(t, os.MkdirAll(folder, 0o755))
+		r.untilWatched(folder)
 		put(t, filepath.Join(folder, "full.log"), "1\n")
 		r.want("1")
 		if got := r.told(); len(got) != 2 || got[1] != "*.log: <nil>" {
@@ -120,6 +125,7 @@ func TestGlobDrops(t *testing.T) {
 	})
 	r.until("it is followed", func() bool { return len(r.Files()) == 1 })
 	put(t, path, "1\nno newline")
+	r.want("1")
 	must(t, os.Remove(path))
 	r.until("it is dropped", func() bool { return len(r.Files()) == 0 })
 	r.want("1")
@@ -130,6 +136,30 @@ func TestGlobDrops(t *testing.T) {
 	r.want("1", "2")
 }
 
+// TestGlobRenameLate: nothing takes the place of a log that had been quiet, and
+// its writer goes on.
+func TestGlobRenameLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "security")
+		writer := appendTo(t, path)
+		r := watch(t, Options{Patterns: []string{path + "*"}}, func(w *Watcher) { w.deaf = true })
+		time.Sleep(5 * time.Minute)
+		must(t, os.Rename(path, path+".1"))
+		time.Sleep(30 * time.Second)
+		write(t, writer, "1\n")
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		r.want("1")
+		// Once it is dropped, the rotated file is the log, from where it was left.
+		time.Sleep(5 * time.Minute)
+		write(t, writer, "2\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.want("1", "2")
+		r.stop()
+	})
+}
+
 func TestBadPattern(t *testing.T) {
 	r := watch(t, Options{Patterns: []string{"/nowhere/[full"}}, modes["tick"])
 	r.until("it is told", func() bool { return len(r.told()) > 0 })
@@ -138,12 +168,30 @@ func TestBadPattern(t *testing.T) {
 	}
 }
 
+// TestDropInsideLongLine: the end of a line that was cut is not handed out.
+func TestDropInsideLongLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	put(t, path, "")
+	r := watch(t, Options{Patterns: []string{filepath.Join(filepath.Dir(path), "*.log")}}, func(w *Watcher) {
+		modes["tick"](w)
+		w.quiet = 0
+	})
+	r.until("it is followed", func() bool { return len(r.Files()) == 1 })
+	put(t, path, strings.Repeat("x", MaxLine+1))
+	r.until("it is cut", func() bool { return len(r.cuts()) == 1 })
+	must(t, os.Remove(path))
+	r.until("it is dropped", func() bool { return len(r.Files()) == 0 })
+	if got := r.cuts(); len(got) != 1 {
+		t.Errorf("cut: got %d pieces, want 1", len(got))
+	}
+}
+
 // TestTooManyFiles: the number is bounded, those called by name come first, and a
 // place that becomes free is taken.
 func TestTooManyFiles(t *testing.T) {
 	dir := t.TempDir()
 	for i := range MaxFiles + 1 {
-		put(t, filepath.Join(dir, fmt.Sprintf("a%03d.log", i)), "")
+		put(t, filepath.Join(dir, fmt.Sprintf("a%03d.log", i)), "before\n")
 	}
 	byName := filepath.Join(dir, "named")
 	r := watch(t, Options{Patterns: []string{filepath.Join(dir, "*.log"), byName}}, func(w *Watcher) {
@@ -162,4 +210,6 @@ func TestTooManyFiles(t *testing.T) {
 	must(t, os.Remove(filepath.Join(dir, "a001.log")))
 	r.until("all are followed", func() bool { return r.state(filepath.Join(dir, "a200.log")).File != "" })
 	r.until("the end is told", func() bool { return slices.Contains(r.told(), "*.log: <nil>") })
+	put(t, filepath.Join(dir, "a200.log"), "1\n")
+	r.want("1")
 }

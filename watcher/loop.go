@@ -102,9 +102,8 @@ func (l *loop) rewatch() error {
 	if !l.stale || l.wake.fs == nil {
 		return nil
 	}
-	l.stale = false
 	l.wake.index(l.followers, l.patterns)
-	l.wake.watch()
+	l.stale = l.wake.watch()
 	return l.lookAround() // for what happened before the watch stood
 }
 
@@ -151,14 +150,11 @@ func (l *loop) lookAround() error {
 // event serves whom it concerns, at once: this is the way of every line.
 func (l *loop) event(event fsnotify.Event) error {
 	now := time.Now()
-	if event.Name == "" { // a watch went away
+	if event.Name == "" { // a watch went away, with its folder or by our wish
 		l.stale = true
 		return nil
 	}
 	look := event.Op != fsnotify.Write
-	if l.wake.watched[event.Name] && look {
-		l.stale = true
-	}
 	if named := l.wake.names[event.Name]; len(named) > 0 {
 		for _, f := range named {
 			if err := l.serve(f, look, now); err != nil {
@@ -325,8 +321,6 @@ func (l *loop) holder(id identity) *follower {
 	}
 	return nil
 }
-
-func (l *loop) held(id identity) bool { return l.holder(id) != nil }
 
 // publish shows in Files how far f is.
 func (l *loop) publish(f *follower) {

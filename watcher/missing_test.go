@@ -35,10 +35,27 @@ func TestMissingFolder(t *testing.T) {
 		path := filepath.Join(dir, "var", "log", "asterisk", "full")
 		r := watch(t, Options{Patterns: []string{path}}, mode)
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		r.untilWatched(filepath.Dir(path))
 		put(t, path, "1\n")
 		r.want("1")
 		put(t, path, "2\n")
 		r.want("1", "2")
+	})
+}
+
+// TestMissingFolderReplaced: the folder that is watched for the file comes and goes.
+func TestMissingFolderReplaced(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "asterisk", "full")
+		must(t, os.Mkdir(filepath.Dir(path), 0o755))
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		for range 20 {
+			must(t, os.Remove(filepath.Dir(path)))
+			must(t, os.Mkdir(filepath.Dir(path), 0o755))
+		}
+		r.untilWatched(filepath.Dir(path))
+		put(t, path, "1\n")
+		r.want("1")
 	})
 }
 
@@ -49,6 +66,9 @@ func TestMissingFolderBehindFile(t *testing.T) {
 		put(t, folder, "not a folder\n")
 		path := filepath.Join(folder, "full")
 		r := watch(t, Options{Patterns: []string{path}}, mode)
+		if got, want := r.told(), "full: "+path+": file does not exist"; !slices.Equal(got, []string{want}) {
+			t.Errorf("told: got %q, want %q", got, want)
+		}
 		must(t, os.Remove(folder))
 		must(t, os.Mkdir(folder, 0o755))
 		put(t, path, "1\n")
@@ -80,6 +100,12 @@ func TestVanished(t *testing.T) {
 		r.want("1")
 		if got := r.told(); len(got) != 2 || got[1] != "full: <nil>" {
 			t.Errorf("after it came back: got %q, want the end told", got)
+		}
+		must(t, os.Remove(path))
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if got := r.told(); len(got) != 2 {
+			t.Errorf("9 s after it went again: got %q, want nothing more", got)
 		}
 		r.stop()
 	})

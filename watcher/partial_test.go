@@ -60,6 +60,7 @@ func TestBeginInsideLine(t *testing.T) {
 				r := watch(t, Options{Patterns: []string{path}}, mode)
 				put(t, path, tc.after)
 				r.want(tc.want...)
+				r.wantOld()
 				if got := r.cuts(); len(got) > 0 {
 					t.Errorf("cut: got %d, want none", len(got))
 				}

@@ -40,6 +40,31 @@ func TestSetPatterns(t *testing.T) {
 	})
 }
 
+// TestNameBecomesGlob: a file is dropped with the glob that stands for it now.
+func TestNameBecomesGlob(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full")
+	put(t, path, "")
+	r := watch(t, Options{Patterns: []string{path}}, func(w *Watcher) {
+		modes["tick"](w)
+		w.quiet = 0
+	})
+	r.SetPatterns([]string{path + "*"})
+	put(t, path, "1\n")
+	r.want("1")
+	must(t, os.Remove(path))
+	r.until("it is dropped", func() bool { return len(r.Files()) == 0 })
+}
+
+// TestWatchesGo: folders nobody needs any more are not watched.
+func TestWatchesGo(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	r := watch(t, Options{Patterns: []string{filepath.Join(a, "full")}}, modes["events"])
+	r.untilWatched(a)
+	r.SetPatterns([]string{filepath.Join(b, "full")})
+	r.untilWatched(b)
+	r.until("the first is not watched", func() bool { return !watched(t, a) })
+}
+
 // TestDeliverFails: what deliver returns ends Run.
 func TestDeliverFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full")

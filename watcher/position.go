@@ -124,15 +124,12 @@ type sibling struct {
 
 // findRotated opens the file beside path that holds what followed p: the same
 // inode under another name, or else a copy (logrotate(8) copytruncate, or a copy
-// to another file system). nil when there is none, or somebody holds it.
-func findRotated(path string, p Position, held func(identity) bool) *generation {
+// to another file system). nil when there is none.
+func findRotated(path string, p Position) *generation {
 	all := siblings(path)
 	copies := copiesOf(path, all)
 	same := slices.DeleteFunc(all, func(s sibling) bool { return identityOf(s.info) != p.identity() })
 	for _, s := range append(same, copies...) {
-		if held(identityOf(s.info)) {
-			continue
-		}
 		g, size, err := open(s.path)
 		if err != nil {
 			continue
@@ -149,9 +146,9 @@ func findRotated(path string, p Position, held func(identity) bool) *generation 
 // findCopy opens the copy that was made of lost, the file at path, before it was
 // truncated, when it holds more than was read. It ends copytruncate's race: what
 // we had not read when the bytes went is read from there.
-func findCopy(path string, lost *generation, held func(identity) bool) *generation {
+func findCopy(path string, lost *generation) *generation {
 	for _, s := range copiesOf(path, siblings(path)) {
-		if s.info.Size() <= lost.offset || held(identityOf(s.info)) {
+		if s.info.Size() <= lost.offset {
 			continue
 		}
 		g, size, err := open(s.path)

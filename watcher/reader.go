@@ -144,7 +144,7 @@ func (l *loop) hand(f *follower, text []byte, cut, old bool, now time.Time) erro
 // handRest hands out a last line without a newline, once nobody will end it.
 func (l *loop) handRest(f *follower, g *generation, now time.Time) error {
 	n, err := pread(g.file, l.buf[:MaxLine], g.offset)
-	if err != nil || n == 0 || g.skip || bytes.IndexByte(l.buf[:n], '\n') >= 0 {
+	if err != nil || n == 0 || bytes.IndexByte(l.buf[:n], '\n') >= 0 {
 		return nil
 	}
 	g.offset += int64(n)

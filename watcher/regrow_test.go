@@ -79,3 +79,25 @@ func TestRegrowIsJudgedByItsClock(t *testing.T) {
 	r.want("first", "second", "other text, and more than there was")
 	r.wantOld("other text, and more than there was\n")
 }
+
+// TestRegrowAfterResume: the file was resumed, and no line has come in this run.
+func TestRegrowAfterResume(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "full"), filepath.Join(dir, "other")
+	put(t, path, "")
+	put(t, other, "")
+	r := watch(t, Options{Patterns: []string{path}}, modes["events"])
+	put(t, path, "1 was read\n")
+	r.want("1 was read")
+	r.stop()
+	r = watch(t, Options{Patterns: []string{path, other}, Resume: remembered(r.last(path))}, modes["events"])
+	r.mu.Lock()
+	put(t, other, "deliver is held back\n")
+	r.untilBusy()
+	put(t, path, "2 was not read\n")
+	copyTo(t, path, path+".1")
+	must(t, os.Truncate(path, 0))
+	put(t, path, "3 is more than there was\n")
+	r.mu.Unlock()
+	r.want("deliver is held back", "2 was not read", "3 is more than there was")
+}

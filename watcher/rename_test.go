@@ -109,8 +109,9 @@ func TestOldInodeIsClosed(t *testing.T) {
 		if got := r.state(path).Older; got != 1 {
 			t.Fatalf("nothing took its place: got %d open, want 1", got)
 		}
-		put(t, path, "2\n")
-		write(t, writer, "1\n")
+		put(t, path, "1\n")
+		time.Sleep(30 * time.Second)
+		write(t, writer, "2\n")
 		time.Sleep(50 * time.Second)
 		write(t, writer, "3\nno newl")
 		time.Sleep(50 * time.Second)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestRestartResume: whatever became of the file while nobody looked, each line
@@ -127,6 +129,27 @@ func TestResumeDuringRotation(t *testing.T) {
 	})
 }
 
+// TestResumedRotation: the rotated file is still being written after the restart.
+func TestResumedRotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full")
+	writer := appendTo(t, path)
+	write(t, writer, "1\n")
+	r := watch(t, Options{Patterns: []string{path}}, modes["events"])
+	r.stop()
+	p := r.last(path)
+	must(t, os.Rename(path, path+".1"))
+	put(t, path, "2\n")
+	synctest.Test(t, func(t *testing.T) {
+		r := watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, func(w *Watcher) { w.deaf = true })
+		time.Sleep(30 * time.Second)
+		write(t, writer, "3\n")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.want("2", "3")
+		r.stop()
+	})
+}
+
 // TestReusedInode: a new file got the inode of the one that is remembered.
 func TestReusedInode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full")
@@ -134,13 +157,16 @@ func TestReusedInode(t *testing.T) {
 	info, err := os.Stat(path)
 	must(t, err)
 	id := identityOf(info)
+	file, err := os.Open(path)
+	must(t, err)
+	defer file.Close()
 	for name, p := range map[string]Position{
 		"other head":     {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x00\x10aaaaaaaaaaaaaaaa")},
 		"longer head":    {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x04\x00aaaaaaaaaaaaaaaa")},
 		"no head":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16},
 		"rubbish":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("x")},
 		"behind its end": {File: path, Dev: id.dev, Inode: id.ino, Offset: 1 << 40},
-		"negative":       {File: path, Dev: id.dev, Inode: id.ino, Offset: -5},
+		"negative":       {File: path, Dev: id.dev, Inode: id.ino, Offset: -5, Head: fingerprint(file, 16)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, modes["tick"])
@@ -166,4 +192,42 @@ func TestResumeElsewhere(t *testing.T) {
 		must(t, os.Rename(filepath.Join(dir, "away"), filepath.Dir(path)))
 		r.want("2")
 	})
+}
+
+// TestResumeNothingElse: nothing was read of the remembered file, and it is gone.
+// What lies beside is not taken for it.
+func TestResumeNothingElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full")
+	put(t, path+".1", "of yesterday\n")
+	put(t, path, "1\n")
+	p := Position{File: path, Dev: 1, Inode: 1 << 40}
+	r := watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, modes["events"])
+	put(t, path, "2\n")
+	r.want("1", "2")
+}
+
+// TestResumeTwoNames: one file is remembered under two names, which took turns.
+func TestResumeTwoNames(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	put(t, a, "")
+	must(t, os.Link(a, b))
+	r := watch(t, Options{Patterns: []string{a}}, modes["events"])
+	put(t, a, "1\n")
+	r.want("1")
+	early := r.last(a)
+	put(t, a, "2\n")
+	r.want("1", "2")
+	late := r.last(a)
+	r.stop()
+	for _, places := range []map[string]Position{{a: early, b: late}, {a: late, b: early}} {
+		r = watch(t, Options{Patterns: []string{a, b}, Resume: func(file string) (Position, bool) {
+			p, ok := places[file]
+			return p, ok
+		}}, modes["events"])
+		put(t, a, "3\n")
+		r.want("3")
+		r.stop()
+		must(t, os.Truncate(a, 4))
+	}
 }

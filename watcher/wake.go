@@ -75,12 +75,17 @@ func (k *waker) index(followers map[string]*follower, patterns []*pattern) {
 }
 
 // watch asks the kernel for the events of the indexed folders, and of no others.
-func (k *waker) watch() {
+// It reports whether one went away before it could be asked for.
+func (k *waker) watch() (gone bool) {
 	for folder := range k.folders {
 		// Always asked: it costs one system call, and the folder may be another one
 		// of the same name by now, and even of the same inode.
 		err := k.fs.Add(folder)
-		if err != nil && !k.failed[folder] && !missing(err) {
+		if missing(err) {
+			gone = true
+			continue
+		}
+		if err != nil && !k.failed[folder] {
 			k.failed[folder] = true
 			k.notify(folder, problemEvents(folder, err))
 		}
@@ -97,6 +102,7 @@ func (k *waker) watch() {
 			delete(k.failed, folder)
 		}
 	}
+	return gone
 }
 
 // nearest is the real path of folder, or of the nearest one above it that

@@ -128,6 +128,33 @@ func (r *watching) until(what string, cond func() bool) {
 	}
 }
 
+// untilWatched waits until the kernel reports on folder, where events are asked for.
+func (r *watching) untilWatched(folder string) {
+	r.t.Helper()
+	if !r.deaf {
+		r.until("the kernel watches "+folder, func() bool { return watched(r.t, folder) })
+	}
+}
+
+// watched reports whether this process watches folder, by proc(5) fdinfo.
+func watched(t *testing.T, folder string) bool {
+	t.Helper()
+	info, err := os.Stat(folder)
+	must(t, err)
+	want := fmt.Sprintf(" ino:%x ", identityOf(info).ino)
+	fds, err := filepath.Glob("/proc/self/fdinfo/*")
+	must(t, err)
+	for _, fd := range fds {
+		text, _ := os.ReadFile(fd) // it may be closed by now
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(line, "inotify ") && strings.Contains(line, want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // lines returns the whole lines delivered so far, without newlines.
 func (r *watching) lines() []string {
 	r.mu.Lock()
