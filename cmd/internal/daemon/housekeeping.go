@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -155,8 +158,11 @@ func (d *Daemon) reloadJails(by string) error {
 	d.reading.changed.Store(true)
 	d.watcher.SetPatterns(d.patterns())
 	d.log.Info("jails are loaded", "by", by, "jails", len(list), "refused", len(d.bad))
-	for name, err := range d.bad {
-		return control.Refuse(409, hintOf(err), "jail %s is refused, and stays as it was: %w", name, err)
+	if err := d.bad[""]; err != nil {
+		return control.Refuse(http.StatusConflict, hintOf(err), "all jails stay as they were: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.bad)) {
+		return control.Refuse(http.StatusConflict, hintOf(d.bad[name]), "jail %s is refused, and stays as it was: %w", name, d.bad[name])
 	}
 	return nil
 }

@@ -39,11 +39,14 @@ func (d *Daemon) openJails() error {
 }
 
 // loadJails reads the jail files. A file that is refused leaves the jail of its
-// name as it was. mu is held, or nothing runs yet.
+// name as it was, a folder that cannot be read all of them: which of the shipped
+// ones are switched off is not known then. mu is held, or nothing runs yet.
 func (d *Daemon) loadJails() []*jails.Jail {
 	specs, bad := configs.LoadJails(d.main.Jails)
-	if bad == nil {
-		bad = map[string]error{}
+	if err := bad[""]; err != nil && d.jails != nil {
+		d.bad = bad
+		d.logProblems("jail files are not read: all jails stay as they were", "", err)
+		return d.jailList()
 	}
 	fresh := map[string]*jails.Jail{}
 	for _, spec := range specs {
