@@ -15,6 +15,7 @@ import (
 type Book struct {
 	bans    map[netip.Prefix]*Ban
 	strikes map[netip.Prefix]Strike
+	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 }
 
 const (
@@ -31,9 +32,16 @@ func NewBook(bans []Ban, strikes []Strike) *Book {
 		b.strikes[s.Prefix] = s
 	}
 	for i := range bans {
-		b.bans[bans[i].Prefix] = &bans[i]
+		b.enter(&bans[i])
 	}
 	return b
+}
+
+func (b *Book) enter(ban *Ban) {
+	b.bans[ban.Prefix] = ban
+	if bits := ban.Prefix.Bits(); bits >= 0 {
+		b.lengths[bits] = true
+	}
 }
 
 // Get returns the ban of exactly this prefix, when it is live at now.
@@ -52,6 +60,9 @@ func (b *Book) Get(p netip.Prefix, now time.Time) (*Ban, bool) {
 // Holding returns the live ban that contains an address: the longest prefix.
 func (b *Book) Holding(a netip.Addr, now time.Time) (*Ban, bool) {
 	for bits := a.BitLen(); bits > 0; bits-- {
+		if !b.lengths[bits] {
+			continue
+		}
 		p, _ := a.Prefix(bits)
 		if ban, ok := b.Get(p, now); ok {
 			return ban, true
@@ -65,7 +76,7 @@ func (b *Book) Put(ban Ban) bool {
 	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= MaxBans {
 		return false
 	}
-	b.bans[ban.Prefix] = &ban
+	b.enter(&ban)
 	return true
 }
 
