@@ -73,9 +73,9 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 		failed = errors.Join(failed, fmt.Errorf("note it in the ledger, which is tried again: %w", err))
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.problem("ledger", err)
-		for _, b := range ended {
-			w.write(b)
+		if len(ended) > 0 {
+			w.problem("ledger", err)
+			w.unwritten = append(ended, w.unwritten...) // before what may have come since
 		}
 	}
 	return len(ended), failed

@@ -142,7 +142,8 @@ type ledger struct {
 	lifted  []string // by row
 	records int
 	fail    error
-	gate    chan struct{} // when not nil, Record waits for it
+	gate    chan struct{} // when not nil, Record waits for it to be closed
+	entered chan struct{} // when not nil, the first Record closes it
 }
 
 func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
@@ -159,6 +160,10 @@ func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
 func (l *ledger) Record(bans []Ban) error {
 	l.mu.Lock()
 	gate := l.gate
+	if l.entered != nil {
+		close(l.entered)
+		l.entered = nil
+	}
 	l.mu.Unlock()
 	if gate != nil {
 		<-gate
@@ -329,6 +334,16 @@ func (s *scene) attack(a string, n int) {
 
 // banned are the prefixes of the book, as the operator sees them.
 func (s *scene) banned() string { return prefixesOf(s.Bans(time.Now())) }
+
+// ban is the live ban of a prefix; the zero Ban when there is none.
+func (s *scene) ban(p string) Ban {
+	for _, b := range s.Bans(time.Now()) {
+		if b.Prefix.String() == p {
+			return b
+		}
+	}
+	return Ban{}
+}
 
 // inKernel are the members of the kernel.
 func (s *scene) inKernel() string {

@@ -403,7 +403,9 @@ func TestObserveEnforcesNothing(t *testing.T) {
 
 func TestBookFull(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
+		s.mu.Lock()
 		fillBook(s.book, MaxBans-1, time.Now().Add(24*time.Hour))
+		s.mu.Unlock()
 		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
 		s.attack(nine, 2)
 		s.attack("203.0.113.8", 2)

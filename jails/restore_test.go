@@ -1,0 +1,285 @@
+package jails
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// row is a ban that the ledger holds from an earlier run.
+func row(p string, since, d time.Duration) Ban {
+	at := time.Now().Add(since).Round(0)
+	return Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: until(at, d), Strike: 3, By: "log"}
+}
+
+// restart ends the warden, changes what it finds, and begins another.
+func (s *scene) restart(ledger []Ban, change func()) {
+	s.t.Helper()
+	s.stop()
+	if err := s.ledger.Record(ledger); err != nil {
+		s.t.Fatal(err)
+	}
+	if change != nil {
+		change()
+	}
+	s.begin()
+}
+
+func TestRestore(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ledger func() []Ban
+		kernel func(k *kernel)
+		want   string        // in book, kernel and ledger
+		left   time.Duration // of 192.0.2.1 in the kernel
+	}{
+		{"nothing", nil, nil, "", 0},
+		{"lost by the kernel", func() []Ban { return []Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
+			"192.0.2.1/32", 40 * time.Minute},
+		{"for ever", func() []Ban { return []Ban{row("192.0.2.1/32", -20*time.Minute, Forever)} }, nil,
+			"192.0.2.1/32", Forever},
+		{"longer than the kernel can", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
+			"192.0.2.1/32", kernelLimit},
+		{"there", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+			func(k *kernel) { k.put("192.0.2.1/32", 59*time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
+		{"there for too long", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+			func(k *kernel) { k.put("192.0.2.1/32", 10*time.Hour) }, "192.0.2.1/32", 59 * time.Minute},
+		{"there for too short", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+			func(k *kernel) { k.put("192.0.2.1/32", time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
+		{"over", func() []Ban { return []Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
+		{"unknown to the ledger", nil, func(k *kernel) { k.put("192.0.2.1/32", 30*time.Minute) },
+			"192.0.2.1/32", 30 * time.Minute},
+		{"unknown, IPv6 and a network", nil, func(k *kernel) { k.put("2001:db8::/64", time.Minute); k.put("192.0.2.0/24", time.Minute) },
+			"192.0.2.0/24 2001:db8::/64", 0},
+		{"both", func() []Ban { return []Ban{row("192.0.2.1/32", 0, time.Hour)} }, func(k *kernel) { k.put("192.0.2.2/32", time.Hour) },
+			"192.0.2.1/32 192.0.2.2/32", time.Hour},
+		{"by two jails", func() []Ban {
+			b := row("192.0.2.1/32", 0, time.Hour)
+			b.Jail = "b"
+			return []Ban{row("192.0.2.1/32", -time.Hour, 61*time.Minute), b}
+		}, nil, "192.0.2.1/32", time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, func(t *testing.T, s *scene) {
+				var rows []Ban
+				if c.ledger != nil {
+					rows = c.ledger()
+				}
+				s.restart(rows, func() {
+					if c.kernel != nil {
+						c.kernel(s.kernel)
+					}
+				})
+				pass(0)
+				s.expect("after the start", c.want, c.want, uniq(c.want, s))
+				if left, _ := s.kernel.left(prefix("192.0.2.1/32")); left != c.left {
+					t.Errorf("got %v left, want %v", left, c.left)
+				}
+				if got := s.Report(time.Now()); got.Pending != 0 || len(got.Problems) != 0 {
+					t.Errorf("got %d pending, %v", got.Pending, got.Problems)
+				}
+			})
+		})
+	}
+}
+
+// uniq is what the ledger holds where two jails have a ban each of one prefix.
+func uniq(want string, s *scene) string {
+	if got := s.ledger.live(time.Now()); got == want+" "+want {
+		return got
+	}
+	return want
+}
+
+func TestRestoreAdopts(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.restart(nil, func() { s.kernel.put("192.0.2.1/32", time.Hour) })
+		b := s.Bans(time.Now())[0]
+		if b.Jail != "unknown" || b.By != "kernel" || b.Strike != 1 || b.Reason == "" || b.Until.Sub(b.Since) != time.Hour {
+			t.Errorf("got %+v", b)
+		}
+		s.restart(nil, nil)
+		if n := len(s.ledger.all()); n != 1 {
+			t.Errorf("got %d rows after another start, want the one", n)
+		}
+	})
+}
+
+func TestRestoreRefused(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		var rows []Ban
+		for i := range 5000 {
+			rows = append(rows, row(netip.PrefixFrom(numbered(i), 32).String(), 0, time.Hour))
+		}
+		s.ledger.rows, s.ledger.lifted = rows, make([]string, len(rows))
+		s.restart(nil, func() { s.kernel.failing(refuse("ban")) })
+		if got := s.Report(time.Now()).Pending; got != len(rows) {
+			t.Errorf("got %d pending, want all %d", got, len(rows))
+		}
+		if got := s.kernel.called("ban"); got != maxRefusals {
+			t.Errorf("got %d tries, want %d: each may take long", got, maxRefusals)
+		}
+		if got := s.journal.count("restore: 5000 bans are not in the kernel: ban 10.0."); got != 1 {
+			t.Errorf("got it told %d times, want once, with how many there are", got)
+		}
+		s.kernel.failing(nil)
+		pass(6 * time.Second)
+		if got := s.Report(time.Now()).Pending; got != 0 || len(s.kernel.members) != len(rows) {
+			t.Errorf("got %d pending, %d in the kernel, want %d in the kernel", got, len(s.kernel.members), len(rows))
+		}
+		if s.problem("enforcer") != "" {
+			t.Errorf("got %q when all is well again", s.problem("enforcer"))
+		}
+	})
+}
+
+func TestRestoreCannotList(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.restart([]Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
+		if got := s.journal.count("restore: list the bans of the kernel: each"); got != 1 {
+			t.Errorf("got it told %d times, want once", got)
+		}
+		s.kernel.failing(nil)
+		pass(time.Minute)
+		s.expect("then", "192.0.2.1/32", "192.0.2.1/32", "192.0.2.1/32")
+	})
+}
+
+// Allow beats ban, whichever came first.
+func TestRestoreSparesProtected(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		hand := row("198.51.100.0/24", 0, time.Hour)
+		hand.Jail, hand.By = "manual", "uid 0 (root)"
+		s.restart([]Ban{row("192.0.2.1/32", 0, time.Hour), row("192.0.2.3/32", 0, time.Hour), row("203.0.113.7/32", 0, time.Hour), hand}, func() {
+			s.kernel.put("192.0.2.1/32", time.Hour)
+			s.kernel.put("192.0.2.2/32", time.Hour)
+			s.guard = NewGuard([]netip.Addr{addr("192.0.2.1"), addr("192.0.2.2"), addr("198.51.100.1")}, nil)
+			s.jails = []*Jail{jailOf(t, "a", "ignoreip: [203.0.113.7]")}
+		})
+		pass(0)
+		want := "192.0.2.3/32 198.51.100.0/24"
+		s.expect("after the start", want, want, want)
+	})
+}
+
+// A machine without a clock starts in the past: bans that are over look as if they
+// were not. Once the clock is right they must go.
+func TestRestoreInThePast(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		const ahead = 30 * 24 * time.Hour // the right time, as seen from here
+		s.restart([]Ban{
+			row("192.0.2.1/32", ahead-2*time.Hour, time.Hour),      // over
+			row("192.0.2.2/32", ahead-10*time.Minute, time.Hour),   // not over
+			row("192.0.2.3/32", ahead-10*time.Minute, Forever),     //
+			row("192.0.2.4/32", ahead-20*24*time.Hour, 2*ahead),    //
+			row("192.0.2.5/32", ahead-40*time.Minute, time.Minute), // over
+		}, nil)
+		for p, want := range map[string]time.Duration{"192.0.2.1/32": time.Hour, "192.0.2.2/32": time.Hour, "192.0.2.5/32": time.Minute, "192.0.2.3/32": Forever} {
+			if left, ok := s.kernel.left(prefix(p)); !ok || left != want {
+				t.Errorf("%s: got %v, %t, want no more than the %v it was given", p, left, ok, want)
+			}
+		}
+		// ntp sets the clock: kernel timers know nothing of it.
+		s.stop()
+		now := time.Now().Add(ahead).Round(0)
+		s.reconcile(now)
+		want := "192.0.2.2/32 192.0.2.3/32 192.0.2.4/32"
+		if got := prefixesOf(s.Bans(now)); got != want {
+			t.Errorf("got %q in the book, want %q", got, want)
+		}
+		if got := s.inKernel(); got != want+" 192.0.2.5/32" { // it ends by itself within its minute
+			if got != want {
+				t.Errorf("got %q in the kernel, want %q", got, want)
+			}
+		}
+		if left, _ := s.kernel.left(prefix("192.0.2.2/32")); left != 50*time.Minute {
+			t.Errorf("got %v left, want 50m", left)
+		}
+		for _, b := range s.ledger.all() {
+			if b.Jail != "a" {
+				t.Errorf("got %+v adopted, which is over", b)
+			}
+		}
+	})
+}
+
+// A ban that a clock in 2099 decided ends some day all the same.
+func TestRestoreFromTheFuture(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.restart([]Ban{row("192.0.2.1/32", 73*365*24*time.Hour, time.Hour)}, nil)
+		s.expect("after the start", "192.0.2.1/32", "192.0.2.1/32", "192.0.2.1/32")
+		pass(30 * time.Minute)
+		s.restart(nil, nil)
+		s.expect("after another", "192.0.2.1/32", "192.0.2.1/32", "192.0.2.1/32")
+		pass(time.Hour + time.Minute)
+		s.expect("after its hour", "", "", "")
+		s.restart(nil, nil)
+		s.expect("after a third", "", "", "")
+	})
+}
+
+func TestRestoreKeepsStrikes(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.restart([]Ban{row("192.0.2.1/32", 0, time.Minute)}, nil)
+		pass(time.Minute)
+		s.attack("192.0.2.1", 2)
+		if b := s.Bans(time.Now()); len(b) != 1 || b[0].Strike != 4 {
+			t.Errorf("got %+v, want strike 4", b)
+		}
+	})
+}
+
+// A ban put into the kernel just before a crash, which the ledger never heard of.
+func TestCrash(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.ledger.failing(errDisk)
+		s.attack(nine, 2)
+		if err := s.stop(); !errors.Is(err, errDisk) {
+			t.Errorf("got %v", err)
+		}
+		s.ledger.failing(nil)
+		pass(10 * time.Minute)
+		s.begin()
+		pass(0)
+		s.expect("after the start", nine1, nine1, nine1)
+		if left, _ := s.kernel.left(prefix(nine1)); left != 50*time.Minute {
+			t.Errorf("got %v left, want 50m", left)
+		}
+	})
+}
+
+func TestSameLeft(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		want, have time.Duration
+		same       bool
+	}{
+		{Forever, Forever, true}, {Forever, time.Hour, false}, {time.Hour, Forever, false},
+		{time.Hour, time.Hour - 3*time.Second, true}, {time.Hour, time.Hour + 3*time.Second, true},
+		{time.Hour, time.Hour - 4*time.Second, false}, {time.Hour, time.Hour + 4*time.Second, false},
+		{100 * day, kernelLimit, true}, {100 * day, 8 * day, true}, {100 * day, 7 * day, false}, {8 * day, 100 * day, false},
+	} {
+		if got := sameLeft(c.want, c.have); got != c.same {
+			t.Errorf("want %v, have %v: got %t, want %t", c.want, c.have, got, c.same)
+		}
+	}
+}
+
+func TestRestoreMany(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		var rows []Ban
+		for i := range 20_000 {
+			rows = append(rows, row(fmt.Sprintf("%s/32", numbered(i)), -time.Minute, time.Hour))
+			if i%2 == 0 {
+				s.kernel.put(fmt.Sprintf("%s/32", numbered(i)), 59*time.Minute)
+			}
+		}
+		s.ledger.rows, s.ledger.lifted = rows, make([]string, len(rows))
+		s.restart(nil, nil)
+		if n, calls := len(s.kernel.members), s.kernel.called("ban"); n != 20_000 || calls != 10_000 {
+			t.Errorf("got %d in the kernel by %d bans, want 20000 by 10000", n, calls)
+		}
+	})
+}
