@@ -131,6 +131,9 @@ func checkEvents(t *testing.T, r row) {
 		if r.kind == "claimed" && e.Evidence > Claimed {
 			t.Errorf("%s: got evidence %v, want claimed", r.id, e.Evidence)
 		}
+		if word := strings.ReplaceAll(r.kind, "_", "-"); e.Result == Offence && slices.Contains(kindWords[1:], word) && e.Addr.String() == r.want && e.Kind.String() != word {
+			t.Errorf("%s: got kind %v, want %s", r.id, e.Kind, word)
+		}
 		if (r.kind == "success" || r.kind == "challenge") && e.Result != Signal {
 			t.Errorf("%s: got %v, want a signal", r.id, e.Result)
 		}

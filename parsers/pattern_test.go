@@ -61,6 +61,7 @@ func TestPatternMatch(t *testing.T) {
 		{"last octet of two digits", `^NOTICE chan_custom\.c: refused <ADDR>`, head + "refused 203.0.113.57", "203.0.113.57", Offence, 0, ""},
 		{"IPv6 in brackets", login, head + "login of 101 from [2001:db8::5]:5060 refused", "2001:db8::5", Offence, 5060, "101"},
 		{"IPv6 bare", `^NOTICE chan_custom\.c: refused <ADDR>$`, head + "refused 2001:db8::5", "2001:db8::5", Offence, 0, ""},
+		{"IPv6 is taken whole", `^NOTICE chan_custom\.c: refused <ADDR>`, head + "refused 2001:db8::57 again", "2001:db8::57", Offence, 0, ""},
 		{"mapped", `^NOTICE chan_custom\.c: refused <HOST>$`, head + "refused ::ffff:203.0.113.5", "203.0.113.5", Offence, 0, ""},
 		{"HOST is ADDR", `^NOTICE chan_custom\.c: login of .* from <HOST> `, head + "login of x from 203.0.113.5 refused", "203.0.113.5", Offence, 0, ""},
 		{"F- around an expression", `^NOTICE chan_custom\.c: login of <F-USER>[0-9]+</F-USER> from <ADDR>`, head + "login of 101 from 203.0.113.5", "203.0.113.5", Offence, 0, "101"},
