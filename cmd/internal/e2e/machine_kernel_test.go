@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestNoIptables: a daemon that cannot drop packets does not pretend to.
+func TestNoIptables(t *testing.T) {
+	p := newPBX(t)
+	cmd := p.command()
+	cmd.Env = []string{"PATH=" + t.TempDir()}
+	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables.*not found.*\nhint: install it: apt-get install iptables$`)
+
+	// To observe nothing of it is needed.
+	p.must(os.Remove(p.path("daemon.log")))
+	cmd = p.command("--observe")
+	cmd.Env = []string{"PATH=" + t.TempDir()}
+	p.startAs(cmd)
+}
+
+// TestNotRoot: nor does one that may not.
+func TestNotRoot(t *testing.T) {
+	p := newPBX(t)
+	wantMatch(t, p.fails(p.asNobody(p.command())), `^pbxjail: .*\nhint: run as root, or with CAP_NET_ADMIN`)
+}
+
+// withoutSetMatch is an environment in which iptables does not know sets, as where
+// the kernel has none.
+func withoutSetMatch(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/*/xtables/lib*.so")
+	if err != nil || len(found) == 0 {
+		t.Skip("no extensions of iptables in /usr/lib/*/xtables")
+	}
+	dir := t.TempDir()
+	for _, lib := range found {
+		if filepath.Base(lib) == "libxt_set.so" {
+			continue
+		}
+		if err := os.Symlink(lib, filepath.Join(dir, filepath.Base(lib))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return append(os.Environ(), "XTABLES_LIBDIR="+dir)
+}
+
+// TestNoIPSet: without sets plain rules drop, and that is said.
+func TestNoIPSet(t *testing.T) {
+	const addr = "203.0.113.9"
+	env := withoutSetMatch(t)
+	p := newPBX(t)
+	cmd := p.command()
+	cmd.Env = env
+	p.startAs(cmd)
+	s := p.status()
+	if !s.Enforcing || !strings.HasPrefix(s.Enforcer, "plain iptables rules") {
+		t.Errorf("got enforcer %q, enforcing %v, want plain rules", s.Enforcer, s.Enforcing)
+	}
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "plain iptables rules are used") || s.Problems[0].Hint == "" {
+		t.Errorf("got problems %q, want one about plain rules, with a hint", s.Problems)
+	}
+	p.attack(addr, 3)
+	p.banned(addr)
+	p.wantAnswers(false, addr)
+	p.stop()
+
+	// Whoever asks for sets and nothing else is refused.
+	p.must(os.Remove(p.path("daemon.log")))
+	p.configure("enforcer: ipset")
+	cmd = p.command()
+	cmd.Env = env
+	wantMatch(t, p.fails(cmd), `^pbxjail: .*\nhint: .`)
+}
+
+// TestNoIPv6: without ip6tables IPv4 is enforced, and nobody is led to believe more.
+func TestNoIPv6(t *testing.T) {
+	const v4, v6 = "203.0.113.9", "2001:db8:a1::9"
+	p := newPBX(t)
+	tools := t.TempDir()
+	iptables, err := exec.LookPath("iptables")
+	p.must(err, os.Symlink(iptables, filepath.Join(tools, "iptables")))
+	cmd := p.command()
+	cmd.Env = []string{"PATH=" + tools}
+	p.startAs(cmd)
+	s := p.status()
+	wantMatch(t, s.Enforcer, `v4 only$`)
+	if len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0].What, "IPv6: not enforced: ") || s.Problems[0].Hint == "" {
+		t.Errorf("got problems %q, want one about IPv6, with a hint", s.Problems)
+	}
+	p.attack(v6, 3)
+	p.attack(v4, 3)
+	p.banned(v4)
+	p.wantAnswers(false, v4)
+	p.logged(`level=ERROR msg="ban is not enforced" prefix=` + v6)
+	if b, ok := p.list()[v6]; !ok || !b.Pending {
+		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
+	}
+	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `IPv6 is not enforced: .*\nhint: .`)
+}
+
+// TestFullDisk: bans do not wait for the disk, and the ledger catches up.
+func TestFullDisk(t *testing.T) {
+	const before, full, after = "203.0.113.9", "203.0.113.10", "2001:db8:a1::9"
+	p := newPBX(t)
+	disk := p.path("state")
+	p.must(unix.Mount("pbxjail-e2e", disk, "tmpfs", 0, "size=4m"))
+	t.Cleanup(func() { p.must(unix.Unmount(disk, unix.MNT_DETACH)) })
+	p.start()
+	p.attack(before, 3)
+	p.banned(before)
+	p.history(before, 1)
+
+	ballast := disk + "/ballast"
+	fill(t, ballast)
+	p.attack(full, 3)
+	p.banned(full)
+	p.wantAnswers(false, before, full)
+	p.eventually("a problem of the ledger", func() bool { return len(p.status().Problems) > 0 })
+	problem := p.status().Problems[0]
+	wantMatch(t, problem.What, `^ledger: .*full`)
+	wantMatch(t, problem.Hint, `^the disk is full: make room on the file system of `+disk)
+	p.logged(`level=ERROR msg="ledger is not written: bans hold, and are kept in memory"`)
+	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
+
+	// An unban that cannot be written is done and complained of.
+	p.ctl("ban", "203.0.113.11")
+	wantMatch(t, p.refused("unban", "203.0.113.11"), `hint: the disk is full`)
+	p.wantAnswers(true, "203.0.113.11")
+
+	p.must(os.Remove(ballast))
+	p.eventually("an end of the problem", func() bool { return len(p.status().Problems) == 0 })
+	p.logged(`msg="ledger is written again"`)
+	p.history(full, 1)
+	p.attack(after, 3)
+	p.banned(after)
+	p.history(after, 1)
+	p.crash()
+	p.kernel("ipset", "flush")
+	p.start()
+	p.wantAnswers(false, before, full, after)
+	p.wantAnswers(true, "203.0.113.11")
+}
+
+// fill writes a file until the disk is full to the last byte.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 16; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
