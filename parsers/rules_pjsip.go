@@ -23,8 +23,8 @@ func distributorReasons() []reason {
 		{text: "No matching endpoint found", id: "J1 pjsip no matching endpoint", kind: UnknownAccount, points: twice, more: true, once: true},
 		{text: "Failed to authenticate", id: "J5 pjsip failed to authenticate", kind: BadPassword, points: Point},
 		{text: "Error to authenticate", id: "J6 pjsip error to authenticate", kind: BadPassword, points: Point},
-		{text: "Not match Endpoint ACL", id: "J3 pjsip endpoint acl", kind: ACL, points: twice},
-		{text: "Not match Endpoint Contact ACL", id: "J4 pjsip contact acl", kind: ACL, points: twice - half},
+		{text: "Not match Endpoint ACL", id: "J3 pjsip endpoint acl", kind: ACL, points: half},
+		{text: "Not match Endpoint Contact ACL", id: "J4 pjsip contact acl", kind: ACL, points: half},
 	}
 }
 

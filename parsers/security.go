@@ -42,7 +42,7 @@ var events = []event{
 		required: []element{{key: "Challenge"}, {key: "Response", free: true}, {key: "ExpectedResponse"}}, optional: []element{module, sessionTV}},
 	{name: "InvalidPassword", result: Offence, kind: BadPassword, points: Point, account: true,
 		optional: []element{module, sessionTV, {key: "Challenge"}, {key: "ReceivedChallenge"}, {key: "ReceivedHash"}}},
-	{name: "FailedACL", result: Offence, kind: ACL, points: twice, account: true, optional: []element{module, {key: "ACLName"}, sessionTV}},
+	{name: "FailedACL", result: Offence, kind: ACL, points: Point, account: true, optional: []element{module, {key: "ACLName"}, sessionTV}},
 	{name: "SessionLimit", result: Offence, kind: Rate, points: half, account: true, optional: []element{module, sessionTV}},
 	{name: "RequestNotSupported", result: Offence, kind: NotAllowed, points: half, account: true, required: []element{{key: "RequestType"}}, optional: []element{module, sessionTV}},
 	{name: "RequestNotAllowed", result: Offence, kind: NotAllowed, points: twice - half, account: true, required: []element{{key: "RequestType", free: true}},
@@ -55,7 +55,7 @@ var events = []event{
 	{name: "InvalidTransport", result: Offence, kind: NotAllowed, points: half, account: true, required: []element{{key: "AttemptedTransport"}}, optional: []element{module, sessionTV}},
 }
 
-// aclPoints weighs FailedACL by its ACLName; anything else is worth two points.
+// aclPoints weighs FailedACL by its ACLName; anything else is an access list.
 func aclPoints(name []byte) (Kind, Points) {
 	switch string(name) {
 	case "registrar_attempt_without_configured_aors":
@@ -69,7 +69,7 @@ func aclPoints(name []byte) (Kind, Points) {
 	case "no_extension_match":
 		return UnknownExtension, twice
 	}
-	return ACL, twice
+	return ACL, Point // one attempt writes two or three of these
 }
 
 // securityEvent is one event taken apart.
@@ -136,13 +136,10 @@ func (s *securityEvent) finish(e *Event) {
 	case BadPassword:
 		e.Challenge = TextOf(s.challenge)
 		if bytes.Equal(s.account, unknownAccount) {
-			e.Points = 2*Point + half
+			e.Points = Point + half // a name that is not there, and a phone repeats it
 		}
 	case UnknownAccount:
 		e.Once = s.service == PJSIP
-	}
-	if s.service == AMI {
-		e.Points += e.Points / 2
 	}
 	switch {
 	case hasHead(s.account) || hasHead(s.session):
