@@ -139,25 +139,30 @@ func TestGlobDrops(t *testing.T) {
 // TestGlobRenameLate: nothing takes the place of a log that had been quiet, and
 // its writer goes on.
 func TestGlobRenameLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "security")
-		writer := appendTo(t, path)
-		r := watch(t, Options{Patterns: []string{path + "*"}}, func(w *Watcher) { w.deaf = true })
-		time.Sleep(5 * time.Minute)
-		must(t, os.Rename(path, path+".1"))
-		time.Sleep(30 * time.Second)
-		write(t, writer, "1\n")
-		time.Sleep(30 * time.Second)
-		synctest.Wait()
-		r.want("1")
-		// Once it is dropped, the rotated file is the log, from where it was left.
-		time.Sleep(5 * time.Minute)
-		write(t, writer, "2\n")
-		time.Sleep(time.Second)
-		synctest.Wait()
-		r.want("1", "2")
-		r.stop()
-	})
+	for _, pattern := range []string{"*.log", "full*"} { // which match the new name as well, or not
+		t.Run(pattern, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "full.log")
+				writer := appendTo(t, path)
+				r := watch(t, Options{Patterns: []string{filepath.Join(filepath.Dir(path), pattern)}}, func(w *Watcher) { w.deaf = true })
+				time.Sleep(5 * time.Minute)
+				must(t, os.Rename(path, path+".1"))
+				time.Sleep(30 * time.Second)
+				write(t, writer, "1\n")
+				time.Sleep(30 * time.Second)
+				synctest.Wait()
+				r.want("1")
+				time.Sleep(5 * time.Minute)
+				if pattern == "full*" {
+					// The rotated file is the log now, from where it was left.
+					write(t, writer, "2\n")
+					time.Sleep(time.Second)
+					r.want("1", "2")
+				}
+				r.stop()
+			})
+		})
+	}
 }
 
 func TestBadPattern(t *testing.T) {

@@ -79,6 +79,7 @@ func (l *loop) run(ctx context.Context) error {
 			// The queue of the kernel overflowed (inotify(7)): anything may have happened.
 			err = l.lookAround()
 		case <-tick.C:
+			l.stale = l.stale || len(l.wake.failed) > 0
 			err = l.lookAround()
 		case <-l.w.changed:
 			err = l.repattern(time.Now())
@@ -150,11 +151,10 @@ func (l *loop) lookAround() error {
 // event serves whom it concerns, at once: this is the way of every line.
 func (l *loop) event(event fsnotify.Event) error {
 	now := time.Now()
-	if event.Name == "" { // a watch went away, with its folder or by our wish
-		l.stale = true
-		return nil
-	}
 	look := event.Op != fsnotify.Write
+	if look && l.wake.watched[event.Name] { // and is not any more
+		l.stale = true
+	}
 	if named := l.wake.names[event.Name]; len(named) > 0 {
 		for _, f := range named {
 			if err := l.serve(f, look, now); err != nil {

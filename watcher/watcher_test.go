@@ -26,7 +26,6 @@ type watching struct {
 	mu       sync.Mutex
 	blocks   []Block // with Data copied
 	problems []string
-	hints    []string
 }
 
 // modes are the two ways to learn of a change. Each must do alone: the kernel's
@@ -47,23 +46,7 @@ func eachMode(t *testing.T, scenario func(t *testing.T, dir string, mode func(*W
 func watch(t *testing.T, opts Options, tweak func(*Watcher)) *watching {
 	t.Helper()
 	r := &watching{t: t}
-	opts.Notify = func(file string, problem error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.problems = append(r.problems, fmt.Sprint(filepath.Base(file), ": ", problem))
-		if problem == nil {
-			return
-		}
-		h, ok := errors.AsType[interface {
-			error
-			Hint() string
-		}](problem)
-		if !ok || h.Hint() == "" {
-			t.Errorf("problem %q of %s has no hint", problem, file)
-			return
-		}
-		r.hints = append(r.hints, h.Hint())
-	}
+	opts.Notify = r.notify
 	r.Watcher = New(opts)
 	if tweak != nil {
 		tweak(r.Watcher)
@@ -72,6 +55,23 @@ func watch(t *testing.T, opts Options, tweak func(*Watcher)) *watching {
 	named := slices.DeleteFunc(slices.Clone(opts.Patterns), func(p string) bool { return newPattern(p).glob })
 	r.until("it looked at its files", func() bool { return len(r.Files()) >= len(named) })
 	return r
+}
+
+// notify records a problem, which must say what to do.
+func (r *watching) notify(file string, problem error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = append(r.problems, fmt.Sprint(filepath.Base(file), ": ", problem))
+	if problem == nil {
+		return
+	}
+	h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](problem)
+	if !ok || h.Hint() == "" {
+		r.t.Errorf("problem %q of %s has no hint", problem, file)
+	}
 }
 
 // run starts Run in a goroutine that start makes, and ends it with the test.
@@ -116,7 +116,7 @@ func (r *watching) until(what string, cond func() bool) {
 	r.t.Helper()
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(20 * time.Second)
 	for !cond() {
 		select {
 		case <-poll.C:
