@@ -190,7 +190,6 @@ func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Point
 	last, count := t.last, min(len(t.hits), MaxLines)
 	t.clear()
 	b := Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: evidence, By: "log"}
-	b.Reason = fmt.Sprintf("%s points within %s, maxretry %s", score, configs.FormatDuration(jail.Findtime), parsers.Points(jail.Maxretry))
 	book := j.book
 	if jail.Observe {
 		book = j.observed
@@ -207,6 +206,7 @@ func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Point
 	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {
 		return Verdict{}, false
 	}
+	b.Reason = fmt.Sprintf("%s points within %s, maxretry %s", score, configs.FormatDuration(jail.Findtime), parsers.Points(jail.Maxretry))
 	b.Lines = jail.window.lines.chain(last, count)
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
 }

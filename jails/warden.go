@@ -39,8 +39,9 @@ type Warden struct {
 	counts    Counts
 	unwritten []Ban                      // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
-	told      map[netip.Prefix]time.Time // when an alert about a protected address was last logged
-	problems  map[string]error           // what is wrong now, by what it is about
+	told      reminders                  // of protected addresses
+	alarmed   reminders
+	problems  map[string]error // what is wrong now, by what it is about
 	unbans    uint64
 	broken    bool // the last Setup of the enforcer failed
 	changed   bool // jails or protections did, and not all that they protect are let out
@@ -64,7 +65,7 @@ const (
 func NewWarden(judge *Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.book, enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1),
-		pending: map[netip.Prefix]time.Time{}, told: map[netip.Prefix]time.Time{}, problems: map[string]error{},
+		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
 
@@ -101,7 +102,9 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 		w.alert(b, v.Protected, now)
 		return
 	case v.Alarm:
-		w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		if w.alarmed.due(b.Prefix, now) {
+			w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		}
 		return
 	case v.Observe:
 		w.judge.observed.Put(withoutLines(b))
@@ -198,25 +201,28 @@ func (w *Warden) write(b Ban) {
 
 // alert tells that a protected address did what would have banned it.
 func (w *Warden) alert(b Ban, why string, now time.Time) {
-	if w.tell(b.Prefix, now) {
+	if w.told.due(b.Prefix, now) {
 		w.log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", why, "reason", b.Reason)
 	}
 }
 
-// tell reports whether to tell about an address that is not banned, and so comes
-// again. Anybody can forge its packets, hence the limits.
-func (w *Warden) tell(p netip.Prefix, now time.Time) bool {
+// reminders remember when something was last told about a prefix, so that nobody
+// fills the journal by doing it again: anybody can forge an address's packets.
+type reminders map[netip.Prefix]time.Time
+
+// due reports whether to tell about p again, and takes it for told.
+func (r reminders) due(p netip.Prefix, now time.Time) bool {
 	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
-	if last, ok := w.told[p]; ok && !old(p, last) {
+	if last, ok := r[p]; ok && !old(p, last) {
 		return false
 	}
-	if len(w.told) >= maxAlerts {
-		maps.DeleteFunc(w.told, old)
+	if len(r) >= maxAlerts {
+		maps.DeleteFunc(r, old)
 	}
-	if len(w.told) >= maxAlerts {
+	if len(r) >= maxAlerts {
 		return false
 	}
-	w.told[p] = now
+	r[p] = now
 	return true
 }
 

@@ -1,0 +1,104 @@
+package jails
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+func TestProtectedIsTold(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}))
+		s.attack("10.0.0.1", 100)
+		s.attack("10.0.0.2", 2)
+		if got := s.journal.count("not banned: the address is protected"); got != 2 {
+			t.Errorf("got %d alerts, want one for each address", got)
+		}
+		pass(alertEvery - time.Second)
+		s.attack("10.0.0.1", 2)
+		if got := s.journal.count("protected"); got != 2 {
+			t.Errorf("got %d alerts, want no more within %v", got, alertEvery)
+		}
+		pass(time.Second)
+		s.attack("10.0.0.1", 2)
+		if got := s.journal.count("prefix=10.0.0.1/32"); got != 2 {
+			t.Errorf("got %d alerts, want another after %v", got, alertEvery)
+		}
+		for i := range 5 * maxAlerts { // whoever forges packets forges any number of addresses
+			s.attack(numbered(i+1000).String(), 2)
+			s.attack("10.0.0.2", 2)
+		}
+		if got, want := s.journal.count("protected"), 2+maxAlerts; got != want {
+			t.Errorf("got %d alerts with a flood, want %d", got, want)
+		}
+		pass(alertEvery)
+		s.attack("10.0.0.2", 2)
+		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.told) > maxAlerts {
+			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.told))
+		}
+		s.expect("all", "", "", "")
+	})
+}
+
+// A login after a storm is told, also of an address about which we were just told
+// that it is protected; not at every login.
+func TestAlarmIsTold(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Change(s.jails, NewGuard([]netip.Addr{addr(nine)}, nil))
+		login := func() {
+			e := with(failure(nine), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true })
+			s.Hear("/log", e, time.Now(), time.Now())
+		}
+		s.attack(nine, 3) // protected is told, and one more is half way to the next
+		for range 5 {
+			s.attack(nine, 2)
+			login()
+		}
+		if got := s.journal.count("not banned: the address is protected"); got != 1 {
+			t.Errorf("got %d alerts, want one", got)
+		}
+		if got := s.journal.count("alarm prefix=203.0.113.9/32"); got != 1 {
+			t.Errorf("got %d alarms, want one", got)
+		}
+		pass(alertEvery)
+		s.attack(nine, 2)
+		login()
+		if got := s.journal.count("alarm prefix=203.0.113.9/32"); got != 2 {
+			t.Errorf("got %d alarms, want another after %v", got, alertEvery)
+		}
+	}, "maxretry: 3")
+}
+
+// Whom a change of ignoreip or of our own addresses protects is let out.
+func TestChangeLetsOut(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		for i := range 4 {
+			s.attack(fmt.Sprintf("192.0.2.%d", i), 2)
+		}
+		s.Order(Order{Prefix: prefix("198.51.100.0/24"), For: new(24 * time.Hour)}, time.Now())
+		pass(time.Second)
+		s.kernel.failing(func(call string, p netip.Prefix) error { // not at the first try
+			if call == "unban" && p == prefix("192.0.2.2/32") {
+				return errors.New("busy")
+			}
+			return nil
+		})
+		s.Change([]*Jail{jailOf(t, "a", "maxretry: 2\nignoreip: [192.0.2.3]")},
+			NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}))
+		pass(time.Second)
+		some := "192.0.2.0/32 192.0.2.2/32 198.51.100.0/24"
+		s.expect("the kernel is busy", some, some, some)
+		s.kernel.failing(nil)
+		pass(time.Second)
+		some = "192.0.2.0/32 198.51.100.0/24" // a ban by hand was meant
+		s.expect("then", some, some, some)
+		pass(10 * time.Minute)
+		s.stop()
+		s.begin()
+		s.expect("after a restart", some, some, some)
+	})
+}

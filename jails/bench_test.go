@@ -1,0 +1,112 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// shipped are the jails that come with the program, all reading /log.
+func shipped(b *testing.B) (list []*Jail) {
+	specs, bad := configs.LoadJails("")
+	if len(bad) > 0 {
+		b.Fatal(bad)
+	}
+	for _, spec := range specs {
+		spec.Logs = []string{"/log"}
+		j, err := Compile(spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		list = append(list, j)
+	}
+	return list
+}
+
+// BenchmarkHear is one event, as a flood brings it: a millisecond after the last.
+// Each address fails so often before the next one comes.
+func BenchmarkHear(b *testing.B) {
+	text := parsers.TextOf([]byte(strings.Repeat("x", 250)))
+	for _, c := range []struct {
+		name             string
+		jails            []*Jail
+		kind             parsers.Kind
+		addresses, fails int
+	}{
+		{"no jail counts it", shipped(b), parsers.Custom, 1, 1},
+		{"one address, banned already", []*Jail{jailOf(b, "x", "")}, parsers.BadPassword, 1, 1},
+		{"1000 addresses, once a second", []*Jail{jailOf(b, "x", "findtime: 4s")}, parsers.BadPassword, 1000, 1},
+		{"200000 addresses, once each", []*Jail{jailOf(b, "x", "findtime: 3m")}, parsers.BadPassword, 200_000, 1},
+		{"200000 addresses, shipped jails", shipped(b), parsers.BadPassword, 200_000, 4},
+		{"every fifth a ban", []*Jail{jailOf(b, "x", "bantime: 1m")}, parsers.BadPassword, 200_000, 5},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			judge := NewJudge(c.jails, NewGuard(nil, nil), NewBook(nil, nil), 200_000, false)
+			src := judge.Source("/log")
+			e := with(failure("203.0.113.9"), func(e *parsers.Event) { e.Kind, e.Line = c.kind, text })
+			at, i := start, 0
+			b.ReportAllocs()
+			for b.Loop() {
+				e.Addr = numbered(i / c.fails % c.addresses)
+				at, i = at.Add(time.Millisecond), i+1
+				judge.Hear(src, e, at, func(v Verdict) { judge.book.Put(withoutLines(v.Ban)) })
+			}
+		})
+	}
+}
+
+// BenchmarkAddress is what one address costs in one jail.
+func BenchmarkAddress(b *testing.B) {
+	const addresses = 200_000
+	for _, hits := range []int{1, 4, 16} {
+		b.Run(fmt.Sprint(hits, " hits"), func(b *testing.B) {
+			var w *window
+			var grown float64
+			for b.Loop() {
+				before := heapBytes()
+				w = newWindow(10*time.Minute, 20, addresses)
+				for i := range addresses * hits {
+					w.add(numbered(i%addresses), hit{at: 1, points: parsers.Point}, Line{})
+				}
+				grown = heapBytes() - before
+			}
+			b.ReportMetric(grown/addresses, "B/address")
+			runtime.KeepAlive(w)
+		})
+	}
+}
+
+func heapBytes() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// BenchmarkBook is what is done once a minute, or once a ban, among many bans.
+func BenchmarkBook(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		book := NewBook(nil, nil)
+		for i := range n {
+			book.Put(Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: start.Add(time.Hour)})
+		}
+		b.Run(fmt.Sprint("expire ", n), func(b *testing.B) {
+			for b.Loop() {
+				book.Expire(start)
+			}
+		})
+		b.Run(fmt.Sprint("holding ", n), func(b *testing.B) {
+			a4, a6 := addr("203.0.113.9"), addr("2001:db8::1")
+			for b.Loop() {
+				book.Holding(a4, start)
+				book.Holding(a6, start)
+			}
+		})
+	}
+}
