@@ -54,7 +54,7 @@ func TestNoHeads(t *testing.T) {
 		"Mar  5 06:07:08", "Mar  5 06:07:08 pbx", "Mar  5 06:07:08 pbx asterisk[1]", "Mar  5 06:07:08 pbx asterisk[]: NOTICE[1]: f.c:1 in g: x", "Mar  5 06:07:08 pbx asterisk[1]: f.c:1 in g: x", "Mar  5 06:07:08  asterisk[1]: NOTICE[1]: f.c:1 in g: x",
 		"2024-03-05 06:07:08 pbx asterisk[1]: NOTICE[1]: f.c:1 in g: x", "{", "{}", `{"level":"NOTICE"`, `{"logmsg":{"level":"DEBUG"}}`,
 		"\x1b", "\x1b[1;33mNOTICE", "\x1b[xmNOTICE\x1b[0m: x", "[x] \x1b]0;NOTICE\x07[1]: f.c:1 g: x",
-		"[x] \x1b[1;33mNOTICE\x1b[0m[1]: " + strings.Repeat("\x1b[1;37mf.c\x1b[0m ", 40) + "\x1b[0m: x",
+		"[x] " + strings.Repeat("\x1b[0m", maxHead/4) + "NOTICE[1]: f.c:1 g\x1b[0m: x",
 	} {
 		p := New(Clock{})
 		if p.head([]byte(line), &p.record) {
