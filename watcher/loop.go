@@ -62,6 +62,7 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.repattern(time.Now()); err != nil {
 		return err
 	}
+	l.w.looked.Do(func() { close(l.w.ready) })
 	for ctx.Err() == nil {
 		if err := l.rewatch(); err != nil {
 			return err

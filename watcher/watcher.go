@@ -65,6 +65,8 @@ type Watcher struct {
 	deaf  bool          // tests: no inotify, the tick alone
 
 	changed chan struct{} // holds one when patterns were set
+	ready   chan struct{} // closed when Run has looked for the first time
+	looked  sync.Once     // closes ready
 
 	mu       sync.Mutex // guards the following
 	patterns []string
@@ -88,6 +90,7 @@ func New(opts Options) *Watcher {
 		// (`logger reload`, asterisk:main/logger.c): a minute costs one descriptor.
 		quiet:    time.Minute,
 		changed:  make(chan struct{}, 1),
+		ready:    make(chan struct{}),
 		patterns: slices.Clone(opts.Patterns),
 		states:   map[string]*FileState{},
 	}
@@ -104,6 +107,10 @@ func (w *Watcher) Run(ctx context.Context, deliver func(Block) error) error {
 	defer l.close()
 	return l.run(ctx)
 }
+
+// Ready is closed when Run knows where each file that exists begins: what is
+// written from then on is handed out.
+func (w *Watcher) Ready() <-chan struct{} { return w.ready }
 
 // SetPatterns changes what is followed, now or when Run is called. Files that
 // stay go on undisturbed; new ones that exist begin as at the start of Run.
