@@ -176,11 +176,16 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		})
 	}
 	start("warden", d.warden.Run)
-	start("control", d.server.Run)
 	start("names", d.names.Run)
-	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
-	d.notify("READY=1")
+	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
+	// Who is told that we are up may count on it: a line that is written now is seen.
+	select {
+	case <-d.watcher.Ready():
+		start("control", d.server.Run)
+		d.notify("READY=1")
+	case <-ctx.Done():
+	}
 	<-ctx.Done()
 	d.notify("STOPPING=1")
 	d.wait(&parts)
