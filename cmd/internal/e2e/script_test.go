@@ -70,6 +70,7 @@ func prepare(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	e.Defer(func() { os.RemoveAll(dir) })
 	s := &scene{}
 	e.Values["scene"] = s
 	e.Defer(func() {
@@ -78,7 +79,6 @@ func prepare(e *testscript.Env) error {
 				e.T().Fatal(err)
 			}
 		}
-		os.RemoveAll(dir)
 	})
 	e.Setenv("SOCKET", filepath.Join(dir, "s"))
 	e.Setenv("TZ", "UTC")
@@ -148,7 +148,7 @@ func command(ctx context.Context, ts *testscript.TestScript, name string, args .
 func scriptStart(ts *testscript.TestScript, _ bool, args []string) {
 	s := sceneOf(ts)
 	cmd := command(context.Background(), ts, "pbxjail", append(args, "--observe")...)
-	d, err := launch(cmd, ts.MkAbs("daemon.log"), (*exec.Cmd).Start)
+	d, err := launch(cmd, ts.MkAbs("daemon.log"), start)
 	ts.Check(err)
 	s.daemon, s.clean = d, append(s.clean, d.clean)
 	answers := poll(func() bool {
