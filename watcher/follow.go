@@ -159,8 +159,7 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	switch {
 	case ok && p.fits(g.file, size):
 		l.places.take(g.id)
-		g.head = p.Head
-		err = g.seek(p.Offset)
+		err = g.resume(p)
 	case f.begin && !f.known:
 		g.old = 0
 		err = g.seekEnd(size)

@@ -28,7 +28,9 @@ func FuzzLines(f *testing.F) {
 		if len(program) > 0 {
 			spare, program = int(program[0])*97, program[1:]
 		}
-		p.l = newLoop(New(Options{}), p.take)
+		w := New(Options{})
+		w.deaf = true
+		p.l = newLoop(w, p.take)
 		p.l.buf = make([]byte, seamSize+MaxLine+1+spare) // the least there must be, and some
 		p.f = &follower{path: file.Name(), gens: []*generation{p.g}}
 		for len(program) > 0 {

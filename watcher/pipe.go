@@ -1,7 +1,7 @@
 package watcher
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -50,9 +50,13 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: err}
 	}
 	var st syscall.Stat_t
-	if err := syscall.Fstat(keeper, &st); err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+	err = syscall.Fstat(keeper, &st)
+	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+		err = errors.New("it is no pipe any more")
+	}
+	if err != nil {
 		syscall.Close(keeper)
-		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: cmp.Or(err, error(syscall.ESPIPE))}
+		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: err}
 	}
 	// By descriptor: should the path name another pipe by now, opening that one
 	// could block for ever. Poll keeps it from starting the inotify tracker, which
@@ -142,9 +146,19 @@ func (p *pipe) close() {
 	}
 }
 
+// alive reports whether the tail still reads: it ends for good on any error.
+func (p *pipe) alive() bool {
+	select {
+	case <-p.tail.Dead():
+		return false
+	default:
+		return true
+	}
+}
+
 // checkPipe begins to read the pipe that f's path names, unless it is read.
 func (l *loop) checkPipe(f *follower, id identity) {
-	if f.pipe != nil && f.pipe.id == id {
+	if f.pipe != nil && f.pipe.id == id && f.pipe.alive() {
 		return
 	}
 	l.stopPipe(f)

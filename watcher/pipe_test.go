@@ -144,3 +144,28 @@ func TestPipeDeliverFails(t *testing.T) {
 		t.Errorf("Run: got %v, want %v", got, want)
 	}
 }
+
+// TestPipeTailDies: nxadm/tail ends on any error of a read. Another one is begun.
+func TestPipeTailDies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	makePipe(t, path)
+	info, err := os.Stat(path)
+	must(t, err)
+	l := newLoop(New(Options{}), nil)
+	defer l.close()
+	f := &follower{path: path}
+	l.checkPipe(f, identityOf(info))
+	first := f.pipe
+	l.checkPipe(f, identityOf(info))
+	if f.pipe != first {
+		t.Error("a tail that reads was replaced")
+	}
+	first.tail.Kill(errors.New("a read failed"))
+	write(t, openWriter(t, path), "\n")
+	<-first.tail.Dead()
+	l.checkPipe(f, identityOf(info))
+	if f.pipe == first || !f.pipe.alive() {
+		t.Error("a tail that died was not replaced")
+	}
+	l.stopPipe(f)
+}

@@ -52,9 +52,17 @@ func (p Position) fits(file *os.File, size int64) bool {
 	return p.Offset == 0 || p.Offset <= size && sameHead(file, p.Head)
 }
 
+// resume makes g begin at p, which fits it.
+func (g *generation) resume(p Position) error {
+	if p.Offset > 0 { // otherwise its fingerprint was not asked for
+		g.head = p.Head
+	}
+	return g.seek(p.Offset)
+}
+
 // place is where g stands.
 func (g *generation) place(path string) Position {
-	if covered := min(g.offset, headSize); len(g.head) == 0 || int64(binary.BigEndian.Uint16(g.head)) < covered {
+	if covered := min(g.offset, headSize); len(g.head) < 2 || int64(binary.BigEndian.Uint16(g.head)) < covered {
 		if head := fingerprint(g.file, covered); head != nil {
 			g.head = head
 		}
@@ -97,10 +105,7 @@ func (k *places) take(id identity) {
 
 // siblings lists the regular files beside path, newest first.
 func siblings(path string) []sibling {
-	folder := filepath.Dir(path)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		folder = filepath.Dir(target)
-	}
+	folder := filepath.Dir(linkTarget(realName(path)))
 	dir, err := os.Open(folder)
 	if err != nil {
 		return nil
@@ -134,8 +139,8 @@ func findRotated(path string, p Position) *generation {
 		if err != nil {
 			continue
 		}
-		g.copy, g.old, g.head = g.id != p.identity(), size, p.Head
-		if (!g.copy || p.Offset > 0) && p.fits(g.file, size) && g.seek(p.Offset) == nil {
+		g.copy, g.old = g.id != p.identity(), size
+		if (!g.copy || p.Offset > 0) && p.fits(g.file, size) && g.resume(p) == nil {
 			return g
 		}
 		g.file.Close()
@@ -169,10 +174,7 @@ func findCopy(path string, lost *generation) *generation {
 // first. Logs of one Asterisk may begin with the same records, so a file is
 // never taken for a copy by its content alone.
 func copiesOf(path string, all []sibling) []sibling {
-	base := filepath.Base(path)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		base = filepath.Base(target)
-	}
+	base := filepath.Base(linkTarget(realName(path)))
 	var copies []sibling
 	for _, s := range all {
 		if slices.Contains(rotatedFrom(filepath.Base(s.path)), base) {

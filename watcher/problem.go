@@ -33,7 +33,7 @@ func problemMissing(path string) error {
 func problemUnmatched(pattern string) error {
 	return hinted{
 		fmt.Errorf("%s: no file matches: %w", pattern, fs.ErrNotExist),
-		"matching files are followed as soon as they appear; check the pattern",
+		"matching files are followed as soon as they appear; check the pattern, and that its folder can be read",
 	}
 }
 

@@ -164,6 +164,7 @@ func TestReusedInode(t *testing.T) {
 		"other head":     {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x00\x10aaaaaaaaaaaaaaaa")},
 		"longer head":    {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("\x04\x00aaaaaaaaaaaaaaaa")},
 		"no head":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16},
+		"at its begin":   {File: path, Dev: id.dev, Inode: id.ino, Head: []byte("x")},
 		"rubbish":        {File: path, Dev: id.dev, Inode: id.ino, Offset: 16, Head: []byte("x")},
 		"behind its end": {File: path, Dev: id.dev, Inode: id.ino, Offset: 1 << 40},
 		"negative":       {File: path, Dev: id.dev, Inode: id.ino, Offset: -5, Head: fingerprint(file, 16)},
@@ -171,6 +172,9 @@ func TestReusedInode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := watch(t, Options{Patterns: []string{path}, Resume: remembered(p)}, modes["tick"])
 			r.want("of the new file", "more")
+			if got, want := r.last(path).Head, fingerprint(file, 21); !slices.Equal(got, want) {
+				t.Errorf("head: got %x, want %x", got, want)
+			}
 		})
 	}
 }
