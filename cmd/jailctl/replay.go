@@ -12,7 +12,6 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/jails"
-	"pbxjail/parsers"
 )
 
 // fallen is a ban as it would have fallen.
@@ -167,8 +166,7 @@ func verdictLine(v jails.Verdict, banned bool) string {
 	}
 	rule := ""
 	if n := len(b.Lines); n > 0 {
-		l := b.Lines[n-1]
-		rule = fmt.Sprintf("; last: %s, %s points", l.Rule, parsers.Points(l.Points))
+		rule = "; last: " + b.Lines[n-1].Rule
 	}
 	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", stamp(b.Since), what, address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
 }
