@@ -61,7 +61,9 @@ func dumpSize(r *record) int {
 		if !ok {
 			return 0
 		}
-		count = rest
+		if bytes.HasSuffix(r.msg, colon) { // else the message is another one, and what it counts unknown
+			count = rest
+		}
 	case "res_pjsip_logger.c", "manager.c", "res_ari.c":
 		// "pjsip set logger on" and its like: asterisk:res/res_pjsip_logger.c:354
 		if !bytes.HasPrefix(r.msg, arrow) {
