@@ -132,13 +132,15 @@ func (v Verdict) Bans() bool { return v.Protected == "" && !v.Observe && !v.Alar
 // enough. Offences count, nothing else does; but what the security channel tells,
 // and an alarm that it could not tell, says which notices are to be believed.
 func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
-	if e.Rule == parsers.RuleUnissued {
+	unissued := e.Rule == parsers.RuleUnissued
+	told := e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid())
+	if unissued {
 		j.twins.vouch(now)
-	} else if e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid()) {
+	} else if told {
 		j.twins.tell(e, now)
 	}
 	j.learn(e, now, decide)
-	j.twins.settle(now, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
+	j.twins.settle(now, told || unissued, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
 	switch {
 	case e.Result != parsers.Offence:
 	case j.twins.expects(e, now) && !j.twins.has(e, now):

@@ -118,9 +118,10 @@ func (t *twins) wait(s *Source, e *parsers.Event, at time.Time) {
 }
 
 // settle calls charge for each notice whose twin has come, and gives up those
-// whose time is over.
-func (t *twins) settle(now time.Time, charge func(held)) {
-	if len(t.waiting) == 0 {
+// whose time is over. told says that there is news; without it only the oldest is
+// looked at, so that a flood of notices costs no more than they are.
+func (t *twins) settle(now time.Time, told bool, charge func(held)) {
+	if len(t.waiting) == 0 || !told && now.Sub(t.waiting[0].at).Abs() <= twinWithin {
 		return
 	}
 	still := t.waiting[:0]
