@@ -65,14 +65,17 @@ func (a *app) printStatus(s control.Status) error {
 	return jails.end()
 }
 
+// jailState is one word: what is wrong with a jail's file stands among the problems.
 func jailState(j control.Jail) string {
 	switch {
+	case j.Problem != "":
+		return "refused"
 	case !j.Enabled:
-		return state(j.Problem, "off")
+		return "off"
 	case j.Observe:
-		return state(j.Problem, "observes")
+		return "observes"
 	}
-	return state(j.Problem, "bans")
+	return "bans"
 }
 
 func state(problem, good string) string {
