@@ -40,7 +40,12 @@ func NewPattern(text string) (*Pattern, error) {
 	} else if n > 1 {
 		return nil, errors.New("has more than one <ADDR>: only one address can be charged")
 	}
-	expr := "^(?:" + expand(text[1:]) + ")" // "^one|two" anchors both
+	inner := expand(text[1:])
+	plain, err := regexp.Compile(inner) // by itself: a bracket too many would let it out of ours
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	expr := "^(?:" + inner + ")" // "^one|two" anchors both
 	greedy, err := compile(expr, false)
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
@@ -55,12 +60,8 @@ func NewPattern(text string) (*Pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
-	p := &Pattern{greedy: greedy, lazy: lazy, text: text}
-	if plain, err := regexp.Compile(expand(text[1:])); err == nil {
-		prefix, _ := plain.LiteralPrefix()
-		p.prefix = []byte(prefix)
-	}
-	return p, nil
+	prefix, _ := plain.LiteralPrefix()
+	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix)}, nil
 }
 
 // compile makes all repetitions take as little as they can, or all as much:
