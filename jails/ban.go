@@ -16,7 +16,7 @@ type Ban struct {
 	Jail     string           // the jail that decided, or "manual"
 	Since    time.Time        // when it was decided
 	Until    time.Time        // when it ends; zero: for ever
-	Strike   int              // 1 is the first ban of this prefix within forgive_after
+	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Reason   string           // one line for people; no log text in it
@@ -56,6 +56,12 @@ func (b *Ban) end(now time.Time) {
 	}
 }
 
+// forgive ends a ban and makes it no strike.
+func (b *Ban) forgive(now time.Time) {
+	b.end(now)
+	b.Strike = 0
+}
+
 // Strike is the history of a prefix: how often it was banned and when last.
 type Strike struct {
 	Prefix netip.Prefix
@@ -68,7 +74,8 @@ type Strike struct {
 type Ledger interface {
 	// Bans returns the bans that are not over at now, and not lifted.
 	Bans(now time.Time) ([]Ban, error)
-	// Record writes new or changed bans, all or none.
+	// Record writes new or changed bans, all or none. A prefix has one ban at a
+	// time: a new one ends the one before, whichever jail's it was.
 	Record(bans []Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error

@@ -65,7 +65,7 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	w.mu.Lock()
 	for i := range w.unwritten {
 		if b := &w.unwritten[i]; free[b.Prefix] && !b.Since.After(now) {
-			b.end(now)
+			b.forgive(now)
 		}
 	}
 	w.mu.Unlock()
@@ -122,7 +122,7 @@ func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
 		return nil, nil
 	}
 	w.unbans++
-	b.end(now)
+	b.forgive(now)
 	return b, nil
 }
 

@@ -185,6 +185,21 @@ func TestUnbanNotNoted(t *testing.T) {
 	})
 }
 
+// Where nothing was banned there is nothing to note later.
+func TestUnbanNobodyNotNoted(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.ledger.failing(errDisk)
+		if n, err := s.Unban([]netip.Prefix{prefix(nine1)}, "root", time.Now()); n != 0 || !errors.Is(err, errDisk) {
+			t.Errorf("got %d, %v, want %v", n, err, errDisk)
+		}
+		s.ledger.failing(nil)
+		pass(time.Minute)
+		if got := s.problem("ledger"); got != "" {
+			t.Errorf("got problem %q for ever", got)
+		}
+	})
+}
+
 func TestUnbanRefusedByKernel(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for i := range 3 {

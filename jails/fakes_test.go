@@ -135,7 +135,8 @@ func refuse(calls ...string) func(string, netip.Prefix) error {
 }
 
 // ledger is a Ledger with the rules of package store, whose own tests hold it to
-// them: a row is known by prefix, jail and since, what was lifted stays lifted.
+// them: a row is known by prefix, jail and since, a new one ends the others of its
+// prefix, and what was lifted stays lifted.
 type ledger struct {
 	mu      sync.Mutex
 	rows    []Ban
@@ -180,7 +181,7 @@ func (l *ledger) Record(bans []Ban) error {
 		same := func(o Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
 		if i := slices.IndexFunc(l.rows, same); i < 0 {
 			for i, o := range l.rows {
-				if o.Prefix == b.Prefix && o.Jail == b.Jail {
+				if o.Prefix == b.Prefix {
 					l.end(i, b.Since, "a newer ban")
 				}
 			}

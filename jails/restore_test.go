@@ -73,7 +73,7 @@ func TestRestore(t *testing.T) {
 					}
 				})
 				pass(0)
-				s.expect("after the start", c.want, c.want, uniq(c.want, s))
+				s.expect("after the start", c.want, c.want, c.want)
 				if left, _ := s.kernel.left(prefix("192.0.2.1/32")); left != c.left {
 					t.Errorf("got %v left, want %v", left, c.left)
 				}
@@ -83,14 +83,6 @@ func TestRestore(t *testing.T) {
 			})
 		})
 	}
-}
-
-// uniq is what the ledger holds where two jails have a ban each of one prefix.
-func uniq(want string, s *scene) string {
-	if got := s.ledger.live(time.Now()); got == want+" "+want {
-		return got
-	}
-	return want
 }
 
 func TestRestoreAdopts(t *testing.T) {
@@ -104,6 +96,16 @@ func TestRestoreAdopts(t *testing.T) {
 		if n := len(s.ledger.all()); n != 1 {
 			t.Errorf("got %d rows after another start, want the one", n)
 		}
+	})
+}
+
+// A member in its last moments ends by itself.
+func TestRestoreLetsEnd(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.restart(nil, func() { s.kernel.put("192.0.2.1/32", slack) })
+		s.expect("after the start", "", "192.0.2.1/32", "")
+		pass(slack)
+		s.expect("then", "", "", "")
 	})
 }
 

@@ -189,9 +189,7 @@ func (w *Warden) reconcile(now time.Time) {
 	if err != nil {
 		w.log.Error("not every ban is enforced", "err", err)
 	}
-	if err != nil || len(w.pending) == 0 {
-		w.problem("enforcer", err)
-	}
+	w.problem("enforcer", err)
 }
 
 // rebase moves bans that were decided in the future, by a clock that was wrong,

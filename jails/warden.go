@@ -109,8 +109,10 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 	case v.Observe:
 		w.judge.observed.Put(withoutLines(b))
 		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
-		b.Until, b.By, b.Strike = b.Since, "observe", 0
-		w.write(b)
+		if _, held := w.book.Get(b.Prefix, now); !held { // in the ledger it would end the ban that holds
+			b.Until, b.By, b.Strike = b.Since, "observe", 0
+			w.write(b)
+		}
 		return
 	}
 	full := w.problems["book"] != nil
@@ -144,14 +146,9 @@ func (h hinted) Hint() string { return h.hint }
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
 func (w *Warden) enter(b Ban, now time.Time) error {
-	old, replaces := w.book.Get(b.Prefix, now)
 	if !w.book.Put(withoutLines(b)) {
 		w.problem("book", errFull)
 		return errFull
-	}
-	if replaces && old.Jail != b.Jail { // the ledger would bring it back
-		old.end(now)
-		w.write(*old)
 	}
 	w.counts.Bans++
 	w.write(b)

@@ -96,6 +96,28 @@ func TestLedgerFails(t *testing.T) {
 	})
 }
 
+// What a disk refuses waits in front of what came meanwhile: of two rows that
+// change the same ban the last one holds.
+func TestUnwrittenKeepsItsOrder(t *testing.T) {
+	s, flushed := hang(t)
+	if _, err := s.Order(Order{Prefix: prefix(nine1), For: new(time.Minute)}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger.failing(errDisk)
+	close(s.ledger.gate)
+	if err := <-flushed; !errors.Is(err, errDisk) {
+		t.Errorf("got %v, want %v", err, errDisk)
+	}
+	s.ledger.failing(nil)
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("then", nine1, nine1, nine1)
+	if got := s.ledger.all(); len(got) != 2 || got[0].Until.After(time.Now()) {
+		t.Errorf("got %+v, want the ban that was replaced to be over", got)
+	}
+}
+
 // What waits for a dead disk is bounded: first the lines go, then the bans.
 func TestUnwrittenIsBounded(t *testing.T) {
 	w := NewWarden(judgeOf(), newKernel(), new(ledger), nil)
@@ -255,7 +277,9 @@ func TestEndIsNotAdopted(t *testing.T) {
 		pass(300 * time.Millisecond)
 		for range 3 { // bans that end in every part of a minute
 			for i := range 60 {
-				s.attack(numbered(i).String(), 2)
+				for range 2 { // of half a second ago: the kernel rounds up what is left
+					s.Hear("/log", failure(numbered(i).String()), time.Now().Add(-time.Second/2), time.Now())
+				}
 				pass(997 * time.Millisecond)
 			}
 		}

@@ -97,19 +97,16 @@ func (t *tally) has(h hit) bool {
 	return false
 }
 
-// prune forgets what no findtime holds together with an event at a time. Clocks
-// go back at times: hits that are later by less than findtime still count, those
-// beyond belong to a clock that was wrong.
+// prune forgets what is findtime or more from a time. Clocks go back at times:
+// hits that are later by less still count, those beyond are of a clock that was
+// wrong. So all that is left lies within one findtime, with an event at that time.
 func (w *window) prune(t *tally, at int64) {
 	findtime := w.findtime.Milliseconds()
-	first, end, latest := 0, len(t.hits), at
+	first, end := 0, len(t.hits)
 	for end > 0 && t.hits[end-1].at >= at+findtime {
 		end--
 	}
-	if end > 0 {
-		latest = max(at, t.hits[end-1].at)
-	}
-	for first < end && t.hits[first].at <= latest-findtime {
+	for first < end && t.hits[first].at <= at-findtime {
 		first++
 	}
 	if end-first < len(t.hits) {

@@ -85,11 +85,12 @@ func scoreOf(hits []hit, least parsers.Evidence) (total parsers.Points) {
 
 // streams are ways in which clocks behave; each gives the next time.
 var streams = map[string]func(r *rand.Rand, at int64) int64{
-	"forward":      func(r *rand.Rand, at int64) int64 { return at + r.Int64N(4000) },
-	"same":         func(_ *rand.Rand, at int64) int64 { return at },
-	"jitter":       func(r *rand.Rand, at int64) int64 { return at + r.Int64N(4000) - 1500 },
-	"leaps":        func(r *rand.Rand, at int64) int64 { return at + leap(r, 60_000) },
-	"leaps of age": func(r *rand.Rand, at int64) int64 { return at + leap(r, 75*365*24*3600*1000) },
+	"forward":       func(r *rand.Rand, at int64) int64 { return at + r.Int64N(4000) },
+	"same":          func(_ *rand.Rand, at int64) int64 { return at },
+	"jitter":        func(r *rand.Rand, at int64) int64 { return at + r.Int64N(4000) - 1500 },
+	"whole seconds": func(r *rand.Rand, at int64) int64 { return (at + leap(r, 60_000)) / 1000 * 1000 },
+	"leaps":         func(r *rand.Rand, at int64) int64 { return at + leap(r, 60_000) },
+	"leaps of age":  func(r *rand.Rand, at int64) int64 { return at + leap(r, 75*365*24*3600*1000) },
 }
 
 func leap(r *rand.Rand, far int64) int64 {
