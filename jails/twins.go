@@ -47,7 +47,7 @@ const (
 	// twinWithin is how far apart the two may be told: one has whole seconds.
 	twinWithin = 2 * time.Second
 	// aliveFor is how long a service's silence leaves its security events expected.
-	aliveFor   = 24 * time.Hour
+	aliveFor   = time.Hour
 	maxTold    = 4096
 	maxWaiting = 2048
 	maxVouched = 256

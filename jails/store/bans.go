@@ -29,7 +29,7 @@ const (
 		WHERE ended_by IS NULL
 		RETURNING id`
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
-		WHERE prefix = ?2 AND id <> ?3 AND until > ?1 AND ended_by IS NULL`
+		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
 	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text) VALUES (?, ?, ?, ?, ?, ?, ?)`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
@@ -41,7 +41,8 @@ const (
 // Record writes new or changed bans, all or none. A ban is known by Prefix, Jail
 // and Since: the same three again change it, and keep its lines when the change
 // has none. A prefix has one ban at a time, as in jails.Book: a new one ends the
-// older, whichever jail's it was. A ban that was lifted stays lifted.
+// older, whichever jail's it was; one that began later stays. A ban that was
+// lifted stays lifted.
 func (s *Store) Record(bans []jails.Ban) error {
 	if len(bans) == 0 {
 		return nil
@@ -96,8 +97,10 @@ func (w *banWriter) put(ban jails.Ban) error {
 		return err
 	}
 	w.newest, w.latest = max(w.newest, id), max(w.latest, since)
-	if _, err := w.older.Exec(since, prefix, id); err != nil {
-		return err
+	if !ban.Until.Equal(ban.Since) { // what was only observed ends nothing
+		if _, err := w.older.Exec(since, prefix, id); err != nil {
+			return err
+		}
 	}
 	return w.putLines(id, ban.Lines)
 }

@@ -43,6 +43,30 @@ func TestBanIsOverAtItsEnd(t *testing.T) {
 	wantPrefixes(t, liveBans(t, s, start.Add(time.Hour)))
 }
 
+func TestWhatWasOnlyObservedEndsNothing(t *testing.T) {
+	s := openStore(t, newPath(t))
+	real := banOf("192.0.2.1/32", 3*time.Hour)
+	real.Strike = 2
+	observed := banOf("192.0.2.1/32", time.Hour)
+	observed.Jail, observed.Since, observed.Strike = "looking", start.Add(time.Minute), 0
+	observed.Until = observed.Since
+	record(t, s, real, observed)
+	wantPrefixes(t, liveBans(t, s, start.Add(2*time.Hour)), "192.0.2.1/32")
+	if got, err := s.Strikes(start, 10); err != nil || len(got) != 1 || got[0].Count != 2 {
+		t.Errorf("got strikes %v, %v, want the two of the ban", got, err)
+	}
+}
+
+func TestAnOldBanEndsNoNewerOne(t *testing.T) {
+	s := openStore(t, newPath(t))
+	newer := banOf("192.0.2.1/32", 3*time.Hour)
+	older := banOf("192.0.2.1/32", time.Hour)
+	older.Jail, older.Since = "reading-old-lines", start.Add(-2*time.Hour)
+	older.Until = start.Add(-time.Hour)
+	record(t, s, newer, older)
+	wantPrefixes(t, liveBans(t, s, start.Add(time.Hour)), "192.0.2.1/32")
+}
+
 func TestBansComeWithoutLines(t *testing.T) {
 	s := openStore(t, newPath(t))
 	ban := banOf("192.0.2.1/32", time.Hour)

@@ -75,8 +75,8 @@ func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
 		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
-		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans GROUP BY prefix)
-		WHERE strike > 0 AND ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
+		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
+		WHERE ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
 	return strikes, err
 }
 
