@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"slices"
 	"time"
 
 	"pbxjail/parsers"
@@ -108,8 +109,9 @@ func (t *twins) vouchedFor(at time.Time) bool {
 // wait keeps a notice until its twin comes.
 func (t *twins) wait(s *Source, e *parsers.Event, at time.Time) {
 	if len(t.waiting) == maxWaiting {
-		t.waiting = append(t.waiting[:0], t.waiting[1:]...)
-		t.suspect++
+		const half = maxWaiting / 2 // at once: a flood must not move the queue for each notice
+		t.waiting = slices.Delete(t.waiting, 0, half)
+		t.suspect += half
 	}
 	keep := *e
 	keep.Account, keep.Number, keep.Line = e.Account.Clone(), e.Number.Clone(), e.Line.Clone()

@@ -48,6 +48,7 @@ type Daemon struct {
 	jails    map[string]*jails.Jail
 	bad      map[string]error // jail files that are refused, by jail
 	guard    guardState
+	files    asteriskFiles
 	names    *names.Resolver
 	stale    atomic.Bool       // a name has other addresses than before
 	problems []control.Problem // found at start, for status

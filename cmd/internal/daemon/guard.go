@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"pbxjail/cmd/internal/names"
 	"pbxjail/configs/asterisk"
@@ -62,10 +63,7 @@ func (d *Daemon) readGuard() guardState {
 
 // named are the hosts of the main file, and whom Asterisk's own files trust.
 func (d *Daemon) named() (list []jails.Protection) {
-	trusts, problems := asterisk.Read(d.main.Asterisk)
-	for _, p := range problems {
-		d.log.Debug("configuration of Asterisk", "err", p, "hint", hintOf(p))
-	}
+	trusts := d.readTrusts()
 	why := map[string]string{}
 	for _, h := range d.main.IgnoreHosts {
 		why[h] = "ignore_hosts " + h
@@ -93,6 +91,33 @@ func (d *Daemon) named() (list []jails.Protection) {
 		}
 	}
 	return list
+}
+
+// asteriskFiles is what Asterisk's own files said when they were last read.
+type asteriskFiles struct {
+	dir    string
+	seen   uint64 // fingerprint of dir
+	read   time.Time
+	trusts []asterisk.Trust
+}
+
+// readAgain is how long files that dir includes from elsewhere may have changed
+// unseen.
+const readAgain = 10 * time.Minute
+
+// readTrusts reads Asterisk's files when they changed: those of a large FreePBX are
+// many megabytes.
+func (d *Daemon) readTrusts() []asterisk.Trust {
+	now, seen := time.Now(), fingerprint(d.main.Asterisk)
+	if f := &d.files; f.dir == d.main.Asterisk && f.seen == seen && now.Sub(f.read) < readAgain {
+		return f.trusts
+	}
+	trusts, problems := asterisk.Read(d.main.Asterisk)
+	for _, p := range problems {
+		d.log.Debug("configuration of Asterisk", "err", p, "hint", hintOf(p))
+	}
+	d.files = asteriskFiles{dir: d.main.Asterisk, seen: seen, read: now, trusts: trusts}
+	return trusts
 }
 
 func protection(a netip.Addr, why string) jails.Protection {
