@@ -21,8 +21,12 @@ type Jail struct {
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
 	Bantime  time.Duration  `yaml:"bantime" default:"10m" doc:"How long a ban lasts; forever is allowed."`
+	Slow     Slow           `yaml:"slow" doc:"A second, long window for those who try a little, day after day. A login with a password ends what it holds."`
 	Growth   Growth         `yaml:"bantime_growth" fail2ban:"bantime.increment bantime.factor bantime.maxtime" doc:"Longer bans for those who come back."`
 	Evidence Evidence       `yaml:"evidence" doc:"How well an address must be known. claimed: the caller wrote it. seen: his packet came from it, which one forged UDP packet can fake. proven: he has answered us from there."`
+	Places   PlaceRules     `yaml:"geoip" doc:"What a country or a network is worth in this jail. A key that is left out is taken from geoip in the main file."`
+	Fraud    bool           `yaml:"fraud" default:"true" doc:"Let the rules of fraud in the main file raise points here."`
+	Widen    Widen          `yaml:"widen" doc:"Ban the network when many of its addresses take part. Never over a protected address inside it."`
 	Ignoreip []netip.Prefix `yaml:"ignoreip" optional:"[198.51.100.0/24]" doc:"Addresses and networks this jail never bans, beside those of the main file."`
 	Samples  []Sample       `yaml:"samples" doc:"Lines that prove the jail right; jailctl check runs them."`
 }
@@ -45,10 +49,33 @@ type Growth struct {
 	ForgiveAfter time.Duration `yaml:"forgive_after" default:"30d" doc:"An address that was quiet for so long begins anew."`
 }
 
+// Slow is the second, long window. The zero Maxretry switches it off.
+type Slow struct {
+	Maxretry Points        `yaml:"maxretry" optional:"20" doc:"Points within this longer findtime that lead to a ban. Left out: there is no second window."`
+	Findtime time.Duration `yaml:"findtime" default:"3d" doc:"How long a line counts here."`
+}
+
+// Widen says when a network is banned and not only an address. The zero Members
+// never widens.
+type Widen struct {
+	Members  int    `yaml:"members" default:"0" doc:"How many addresses of a network must have points here within findtime. 0: a network is never banned."`
+	Maxretry Points `yaml:"maxretry" default:"15" doc:"How many points they must have together."`
+	IPv4     int    `yaml:"ipv4" default:"24" doc:"Length of an IPv4 network, 16 to 31."`
+	IPv6     int    `yaml:"ipv6" default:"64" doc:"Length of an IPv6 network, 48 to 127. One line has a whole /64."`
+}
+
 // Evidence is what a jail asks of an address before it bans it.
 type Evidence struct {
-	Ban string     `yaml:"ban" default:"seen" doc:"The least evidence that leads to a ban: claimed, seen or proven."`
-	Max MaxBantime `yaml:"max_bantime" doc:"The longest ban on each kind of evidence."`
+	Ban    string     `yaml:"ban" default:"seen" doc:"The least evidence that leads to a ban: claimed, seen or proven."`
+	Factor Weights    `yaml:"factor" doc:"What a line is worth by its evidence: its points are multiplied."`
+	Max    MaxBantime `yaml:"max_bantime" doc:"The longest ban on each kind of evidence."`
+}
+
+// Weights are factors by evidence.
+type Weights struct {
+	Claimed float64 `yaml:"claimed" default:"0.5" doc:"The caller may have written the address of somebody else. One such line alone never bans."`
+	Seen    float64 `yaml:"seen" default:"1" doc:"The address the packet came from."`
+	Proven  float64 `yaml:"proven" default:"1" doc:"The address that has answered us."`
 }
 
 // MaxBantime is the longest ban for each kind of evidence; zero has no limit.

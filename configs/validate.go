@@ -58,6 +58,12 @@ func (j *Jail) validate(d *decoder) {
 		d.fault("findtime", "write a time such as 10m or 1d", "lines can not count forever")
 	}
 	j.Growth.validate(d, j)
+	j.Slow.validate(d, j)
+	j.Widen.validate(d)
+	j.Places.validate(d, "geoip")
+	checkFactor(d, "evidence.factor.claimed", j.Evidence.Factor.Claimed)
+	checkFactor(d, "evidence.factor.seen", j.Evidence.Factor.Seen)
+	checkFactor(d, "evidence.factor.proven", j.Evidence.Factor.Proven)
 	checkWord(d, "evidence.ban", j.Evidence.Ban, "claimed", "seen", "proven")
 	for i, s := range j.Samples {
 		if s.Text == "" {
@@ -103,6 +109,28 @@ func (g Growth) validate(d *decoder, j *Jail) {
 	}
 	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
 		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", FormatDuration(g.Max), FormatDuration(j.Bantime))
+	}
+}
+
+func (s Slow) validate(d *decoder, j *Jail) {
+	switch {
+	case s.Maxretry == 0:
+	case s.Findtime == Forever || s.Findtime <= j.Findtime:
+		d.fault("slow.findtime", "write a longer time such as 3d, or remove slow", "%s is not longer than findtime, %s", FormatDuration(s.Findtime), FormatDuration(j.Findtime))
+	case s.Maxretry < j.Maxretry:
+		d.fault("slow.maxretry", "write more points than maxretry: they are gathered over a longer time", "fewer points than maxretry")
+	}
+}
+
+func (w Widen) validate(d *decoder) {
+	if w.Members < 0 || w.Members == 1 || w.Members > 256 {
+		d.fault("widen.members", "write 5, or 0 to ban no network", "%d is neither 0 nor between 2 and 256", w.Members)
+	}
+	if w.IPv4 < 16 || w.IPv4 > 31 {
+		d.fault("widen.ipv4", "write 24", "%d is not between 16 and 31", w.IPv4)
+	}
+	if w.IPv6 < 48 || w.IPv6 > 127 {
+		d.fault("widen.ipv6", "write 64", "%d is not between 48 and 127", w.IPv6)
 	}
 }
 

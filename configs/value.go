@@ -20,7 +20,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, netip.Prefix, netip.Addr:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr:
 		return true
 	}
 	return false
@@ -48,6 +48,8 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		*p, err = ParseDuration(text)
 	case *Points:
 		*p, err = parsePoints(text)
+	case *ASN:
+		*p, err = parseASN(text)
 	case *netip.Prefix:
 		*p, err = parsePrefix(text)
 	case *netip.Addr:

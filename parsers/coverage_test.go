@@ -145,6 +145,9 @@ func TestCoverage(t *testing.T) {
 		line(id, map[byte]string{'J': "asterisk 13-:", 'D': "a public dialplan:"}[id[0]], c.ids[id])
 	}
 	for _, k := range kindWords[BadPassword:Custom] {
+		if k == Unanswered.String() { // no record tells of it
+			continue
+		}
 		need("kind "+k, c.ids[k])
 	}
 	t.Log(table.String())

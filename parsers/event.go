@@ -29,6 +29,7 @@ const (
 	Malformed             // a packet that no phone sends
 	Rate                  // too much, too many, or too slow
 	Scan                  // a probe that carries the mark of a scanner
+	Unanswered            // a challenge that nobody answered: no record tells of it, jails find out
 	Success               // a login
 	Challenge             // a challenge was sent: every login starts so
 	Blind                 // an alarm: the log is losing records

@@ -5,7 +5,7 @@ import "slices"
 // The words jail files, JSON and tables use. Each list is in the order of its constants.
 var (
 	resultWords   = []string{"none", "signal", "offence", "ambiguous"}
-	kindWords     = []string{"", "bad-password", "unknown-account", "unknown-extension", "guest-call", "acl", "not-allowed", "malformed", "rate", "scan", "success", "challenge", "blind", "custom"}
+	kindWords     = []string{"", "bad-password", "unknown-account", "unknown-extension", "guest-call", "acl", "not-allowed", "malformed", "rate", "scan", "unanswered", "success", "challenge", "blind", "custom"}
 	evidenceWords = []string{"", "claimed", "seen", "proven"}
 	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other"}
 	channelWords  = []string{"security", "notice", "acl", "dialplan"}

@@ -1,0 +1,98 @@
+package configs
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// PlaceRules say what the place of an address makes of its points. The zero value
+// makes nothing of it.
+type PlaceRules struct {
+	Home      []string `yaml:"home" optional:"[GB, IE]" doc:"Countries your phones are in, as ISO 3166 codes. Where none is named, no country is elsewhere."`
+	Elsewhere float64  `yaml:"elsewhere" optional:"2" doc:"What points from any other known country are multiplied by. A country alone never bans."`
+	Block     []string `yaml:"block" optional:"[KP]" doc:"Countries of which one line suffices for a ban. Protected addresses are never banned all the same."`
+	ASN       []ASN    `yaml:"asn" optional:"[64500=1.5]" doc:"Networks by their autonomous system number, and what their points are multiplied by."`
+}
+
+// ASN is what a network makes of points: 64500=1.5 in a file.
+type ASN struct {
+	Number uint32
+	Factor float64
+}
+
+func parseASN(text string) (a ASN, err error) {
+	bad := hinted{quote(text) + " is not a network and its factor", "write its number and a factor, such as 64500=1.5"}
+	number, factor, _ := strings.Cut(strings.TrimPrefix(text, "AS"), "=")
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || n == 0 {
+		return a, bad
+	}
+	if a.Factor, err = strconv.ParseFloat(factor, 64); err != nil || math.IsNaN(a.Factor) {
+		return a, bad
+	}
+	a.Number = uint32(n)
+	return a, nil
+}
+
+// Or is the rules, with what they leave out taken from others.
+func (r PlaceRules) Or(o PlaceRules) PlaceRules {
+	if len(r.Home) == 0 {
+		r.Home = o.Home
+	}
+	if r.Elsewhere == 0 {
+		r.Elsewhere = o.Elsewhere
+	}
+	if len(r.Block) == 0 {
+		r.Block = o.Block
+	}
+	if len(r.ASN) == 0 {
+		r.ASN = o.ASN
+	}
+	return r
+}
+
+// FactorOf finds the factor of a network.
+func (r PlaceRules) FactorOf(asn uint32) (float64, bool) {
+	i := slices.IndexFunc(r.ASN, func(a ASN) bool { return a.Number == asn })
+	if i < 0 || asn == 0 {
+		return 1, false
+	}
+	return r.ASN[i].Factor, true
+}
+
+var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func (r PlaceRules) validate(d *decoder, path string) {
+	checkCountries(d, path+".home", r.Home)
+	checkCountries(d, path+".block", r.Block)
+	for i, c := range r.Block {
+		if slices.Contains(r.Home, c) {
+			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from one of the two", "%s is home", quote(c))
+		}
+	}
+	if r.Elsewhere != 0 {
+		checkFactor(d, path+".elsewhere", r.Elsewhere)
+	}
+	for i, a := range r.ASN {
+		checkFactor(d, fmt.Sprintf("%s.asn[%d]", path, i), a.Factor)
+	}
+}
+
+func checkCountries(d *decoder, path string, list []string) {
+	for i, c := range list {
+		if !countryCode.MatchString(c) {
+			d.fault(fmt.Sprintf("%s[%d]", path, i), "write the two capitals of ISO 3166, such as GB", "%s is not a country", quote(c))
+		}
+	}
+}
+
+// checkFactor refuses what would make points nothing, or a ban of any line.
+func checkFactor(d *decoder, path string, factor float64) {
+	if factor < 0.001 || factor > 100 {
+		d.fault(path, "write 1 for no change, 2 for twice the points, 0.5 for half", "%v is not between 0.001 and 100", factor)
+	}
+}
