@@ -20,19 +20,23 @@ type Ban struct {
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Reason   string           // one line for people; no log text in it
-	Lines    []Line           // the records that led to it, oldest first, at most MaxLines
+	Sum      *Reckoning       // how its points add up; nil for a ban by hand
+	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
 }
 
 // MaxLines is how many lines of evidence a ban keeps.
-const MaxLines = 10
+const MaxLines = 20
 
 // Line is one record that counted. Text is cut at MaxLineText bytes.
 type Line struct {
-	Time   time.Time
-	Rule   string
-	Points parsers.Points
-	File   string
-	Text   parsers.Text
+	Time    time.Time
+	Rule    string
+	Base    parsers.Points // of its kind in this jail
+	Factors []Factor       // that made Points of Base, in their order
+	Points  parsers.Points
+	Counts  parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
+	File    string
+	Text    parsers.Text
 }
 
 // MaxLineText is how much of a record is kept with a ban, in bytes.

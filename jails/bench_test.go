@@ -66,13 +66,15 @@ func BenchmarkAddress(b *testing.B) {
 	const addresses = 200_000
 	for _, hits := range []int{1, 4, 16} {
 		b.Run(fmt.Sprint(hits, " hits"), func(b *testing.B) {
-			var w *window
+			var w *table
 			var grown float64
 			for b.Loop() {
 				before := heapBytes()
-				w = newWindow(10*time.Minute, 20, addresses)
+				w = newTable(addresses)
+				w.maxHeld *= hits
+				s := newSpan(10*time.Minute, 0, 20)
 				for i := range addresses * hits {
-					w.add(numbered(i%addresses), hit{at: 1, points: parsers.Point}, Line{})
+					w.add(keyOf(numbered(i%addresses), 1), s, hit{at: 1, points: parsers.Point}, func() lineID { return 1 })
 				}
 				grown = heapBytes() - before
 			}

@@ -59,12 +59,17 @@ func (b *Book) Get(p netip.Prefix, now time.Time) (*Ban, bool) {
 
 // Holding returns the live ban that contains an address: the longest prefix.
 func (b *Book) Holding(a netip.Addr, now time.Time) (*Ban, bool) {
-	for bits := a.BitLen(); bits > 0; bits-- {
+	return b.Covering(netip.PrefixFrom(a, a.BitLen()), now)
+}
+
+// Covering returns the live ban that contains all of a prefix: the longest.
+func (b *Book) Covering(p netip.Prefix, now time.Time) (*Ban, bool) {
+	for bits := p.Bits(); bits > 0; bits-- {
 		if !b.lengths[bits] {
 			continue
 		}
-		p, _ := a.Prefix(bits)
-		if ban, ok := b.Get(p, now); ok {
+		wider, _ := p.Addr().Prefix(bits)
+		if ban, ok := b.Get(wider, now); ok {
 			return ban, true
 		}
 	}

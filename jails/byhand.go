@@ -147,42 +147,10 @@ func (w *Warden) Pending(p netip.Prefix) bool {
 	return ok
 }
 
-// Account is what the warden knows of one address.
-type Account struct {
-	Banned    *Ban
-	Protected string
-	Jails     []Standing
-}
-
-// Standing is an address in one jail.
-type Standing struct {
-	Jail  *configs.Jail
-	Score parsers.Points
-	Lines []Line // those that count now, oldest first, at most MaxLines
-}
-
-// Why tells all that is known of an address at now.
-func (w *Warden) Why(a netip.Addr, now time.Time) Account {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var out Account
-	if b, ok := w.book.Holding(a, now); ok {
-		out.Banned = new(*b)
-	}
-	out.Protected, _ = w.judge.guard.Protects(netip.PrefixFrom(a, a.BitLen()))
-	for _, j := range w.judge.jails {
-		if t := j.window.find(a, now); t != nil {
-			out.Jails = append(out.Jails, Standing{j.Jail, t.score(j.least), j.window.lines.chain(t.last, min(MaxLines, len(t.hits)))})
-		}
-	}
-	return out
-}
-
 // Forget drops what the addresses of a prefix did: they were let out.
 func (j *Judge) Forget(p netip.Prefix) {
-	for _, jail := range j.jails {
-		jail.window.forget(p)
-	}
+	j.table.forget(p)
+	j.networks.forget(p)
 }
 
 // Change puts new jails and protections in place of the old ones. Run lets out
@@ -216,7 +184,7 @@ type JailReport struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
+	r := Report{Evicted: w.judge.table.evicted + w.judge.networks.evicted, Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
@@ -224,8 +192,7 @@ func (w *Warden) Report(now time.Time) Report {
 		}
 	}
 	for _, j := range w.judge.jails {
-		r.Evicted += j.window.evicted
-		r.Jails = append(r.Jails, JailReport{j.Jail, len(j.window.index), banned[j.Name], j.events})
+		r.Jails = append(r.Jails, JailReport{j.Jail, w.judge.table.tracked[j.memory.id], banned[j.Name], j.memory.events})
 	}
 	return r
 }

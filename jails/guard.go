@@ -18,7 +18,18 @@ type Guard struct {
 type Protection struct {
 	Prefix netip.Prefix
 	Why    string
+
+	group protectionGroup
 }
+
+// protectionGroup says from where a protection came.
+type protectionGroup uint8
+
+const (
+	trustedAddress protectionGroup = iota // by the caller
+	ownAddress
+	ignoredAddress
+)
 
 // NewGuard protects our own addresses, those of ignoreip, and whom else the caller
 // knows a reason for.
@@ -26,10 +37,10 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 	g := &Guard{}
 	for _, a := range own {
 		a = a.Unmap().WithZone("")
-		g.protections = append(g.protections, Protection{netip.PrefixFrom(a, a.BitLen()), "our own address"})
+		g.protections = append(g.protections, Protection{netip.PrefixFrom(a, a.BitLen()), "our own address", ownAddress})
 	}
 	for _, p := range ignoreip {
-		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String()})
+		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String(), ignoredAddress})
 	}
 	g.protections = append(g.protections, more...)
 	return g

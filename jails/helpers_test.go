@@ -86,11 +86,15 @@ func hearIn(j *Judge, file string, e *parsers.Event, at time.Time) (list []Verdi
 
 // score is what a jail holds against an address.
 func score(j *Judge, jail int, a string, at time.Time) parsers.Points {
-	t := j.jails[jail].window.find(addr(a), at)
+	t := tallyOf(j, jail, a, at)
 	if t == nil {
 		return 0
 	}
-	return t.score(j.jails[jail].least)
+	return t.strongest(at.UnixMilli(), j.jails[jail].span.find, j.jails[jail].least, false).score
+}
+
+func tallyOf(j *Judge, jail int, a string, at time.Time) *tally {
+	return j.table.find(keyOf(addr(a), j.jails[jail].memory.id), j.jails[jail].span, at.UnixMilli())
 }
 
 func word(v Verdict) string {

@@ -6,13 +6,15 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"pbxjail/configs"
 	"pbxjail/parsers"
 )
 
-// Jail is one jail file, compiled. Its window belongs to the Judge it is in.
+// Jail is one jail file, compiled. What it knows belongs to the Judge it is in.
 type Jail struct {
 	*configs.Jail
 	kinds    [parsers.Custom + 1][parsers.Other + 1]parsers.Points // by kind and service, NoService for any; 0: does not count
@@ -20,8 +22,11 @@ type Jail struct {
 	compiled []*parsers.Pattern
 	least    parsers.Evidence
 	lines    int // that it can take to reach maxretry
-	window   *window
-	events   uint64 // that counted
+	span     span
+	wide     span                      // of networks
+	worth    [parsers.Proven + 1]int32 // by evidence, in thousandths
+	places   configs.PlaceRules
+	memory   *memory // the Judge's
 }
 
 // asParsed stands for what the parser finds an event worth.
@@ -41,7 +46,27 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 	if len(bad) > 0 {
 		return nil, bad
 	}
+	w := spec.Evidence.Factor
+	j.worth = [...]int32{one, thousandths(w.Claimed), thousandths(w.Seen), thousandths(w.Proven)}
+	j.measure()
 	return j, nil
+}
+
+// measure finds how long lines count and how many of an address are remembered:
+// enough for maxretry, however little each is worth.
+func (j *Jail) measure() {
+	light := slices.Min(j.worth[j.least:])
+	lines := func(limit configs.Points) int {
+		n := int64(j.lines) * int64(limit) / int64(j.Maxretry) * one / int64(min(light, one))
+		return int(min(n, mostHits)) + 1
+	}
+	slow := time.Duration(0)
+	most := j.Maxretry
+	if j.Slow.Maxretry > 0 {
+		slow, most = j.Slow.Findtime, max(most, j.Slow.Maxretry)
+	}
+	j.span = newSpan(j.Findtime, slow, lines(most))
+	j.wide = newSpan(j.Findtime, 0, lines(j.Widen.Maxretry))
 }
 
 const (

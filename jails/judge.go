@@ -1,13 +1,11 @@
 package jails
 
 import (
-	"fmt"
 	"hash/maphash"
 	"net/netip"
 	"slices"
 	"time"
 
-	"pbxjail/configs"
 	"pbxjail/parsers"
 )
 
@@ -18,13 +16,19 @@ type Judge struct {
 	book     *Book
 	observed *Book // bans of jails that only observe, as if they held
 	jails    []*Jail
+	memories map[string]*memory // by the jail's name
+	jailID   uint16             // the last one given
 	sources  map[string]*Source
 	next     uint16
-	max      int
 	replay   bool
 	seed     maphash.Seed
+	table    *table // addresses
+	networks *table // of jails that widen
 	twins    twins
 	trust    trust
+	senses   Senses
+	about    circumstances
+	weights  []Factor
 
 	// ProtectLogins is how long a login with a password protects its address;
 	// Forever is for as long as it is remembered. Set before use.
@@ -45,34 +49,65 @@ func (s *Source) Patterns() []*parsers.Pattern { return s.patterns }
 // maxSources bounds the logs a Judge tells apart; the watcher follows fewer.
 const maxSources = 1024
 
-// NewJudge makes a Judge that remembers at most maxAddresses in each jail. replay
-// lets logs lie anywhere: a jail then reads every log of the same last name.
+// NewJudge makes a Judge that remembers at most maxAddresses, over all jails: one
+// that is known in two jails counts twice. replay lets logs lie anywhere: a jail
+// then reads every log of the same last name.
 func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
-		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{},
-		max: maxAddresses, replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
+		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, memories: map[string]*memory{},
+		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
+		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
 	}
 	j.SetJails(list)
 	return j
 }
 
+// networksShare is how many addresses are remembered for each network.
+const networksShare = 8
+
+// memory is what a jail knows, whatever becomes of its file. id names its tallies.
+type memory struct {
+	id     uint16
+	lines  ring
+	events uint64 // that counted
+}
+
 // SetJails puts new jails in place of the old. A jail of the same name keeps what
-// it knows of each address.
+// it knows of each address; one that is gone is forgotten.
 func (j *Judge) SetJails(list []*Jail) {
-	old := map[string]*Jail{}
-	for _, jail := range j.jails {
-		old[jail.Name] = new(*jail)
-	}
+	known := j.memories
+	j.memories = map[string]*memory{}
 	for _, jail := range list {
-		jail.window = newWindow(jail.Findtime, jail.lines, j.max)
-		if o := old[jail.Name]; o != nil {
-			o.window.findtime, o.window.maxHits = jail.window.findtime, jail.window.maxHits
-			jail.window, jail.events = o.window, o.events
+		m := known[jail.Name]
+		delete(known, jail.Name)
+		if m == nil {
+			j.jailID++
+			m = &memory{id: j.jailID}
 		}
+		j.memories[jail.Name] = m
+		jail.memory = m
+	}
+	for _, gone := range known {
+		j.table.forgetJail(gone.id)
+		j.networks.forgetJail(gone.id)
 	}
 	j.jails = list
+	j.place()
 	for file, s := range j.sources { // a witness stays the same one
 		j.sources[file] = j.source(file, s.id)
+	}
+}
+
+// SetSenses puts other knowledge beside the logs in place of the old.
+func (j *Judge) SetSenses(s Senses) {
+	j.senses = s
+	j.place()
+}
+
+// place gives jails the rules of the main file for what they leave out.
+func (j *Judge) place() {
+	for _, jail := range j.jails {
+		jail.places = jail.Places.Or(j.senses.Rules)
 	}
 }
 
@@ -157,60 +192,55 @@ func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(V
 	if e.Once {
 		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))
 	}
+	looked := false
 	for _, jail := range s.jails {
-		points := jail.points(e)
-		if points <= 0 || e.Evidence < jail.least {
+		base := jail.points(e)
+		if base <= 0 || e.Evidence < jail.least {
 			continue
 		}
-		jail.events++
-		t := jail.window.add(e.Addr, hit{
+		if !looked {
+			j.look(e, now, decide)
+			looked = true
+		}
+		points, factors := j.weigh(jail, e, base)
+		jail.memory.events++
+		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line}, hit{
 			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
 			witness: witness{source: s.id, channel: e.Channel, service: e.Service},
-		}, Line{Time: now, Rule: e.Rule, Points: points, File: s.file, Text: e.Line})
-		if t.sum < int64(jail.Maxretry) {
-			continue
-		}
-		if score := t.score(jail.least); score >= parsers.Points(jail.Maxretry) {
-			if v, ok := j.sentence(jail, t, e.Addr, score, now); ok {
-				decide(v)
-			}
-		}
+		}, decide)
 	}
 }
 
-// sentence makes the ban of an address whose tally is full. ok is false when the
-// ban is there already: lines written before it fell still come in.
-func (j *Judge) sentence(jail *Jail, t *tally, a netip.Addr, score parsers.Points, now time.Time) (Verdict, bool) {
-	p := netip.PrefixFrom(a, a.BitLen())
-	evidence := jail.least
-	for e := parsers.Proven; e > jail.least; e-- {
-		if t.score(e) >= parsers.Points(jail.Maxretry) {
-			evidence = e
-			break
+// count adds one hit to the tally of its address, and to that of its network, and
+// decides.
+func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Verdict)) {
+	key := keyOf(a, jail.memory.id)
+	before := parsers.Points(0)
+	if jail.Widen.Members > 0 {
+		if t := j.table.find(key, jail.span, h.at); t != nil {
+			before = t.strongest(h.at, jail.span.find, jail.least, false).score
 		}
 	}
-	last, count := t.last, min(len(t.hits), MaxLines)
-	t.clear()
-	b := Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: evidence, By: "log"}
-	book := j.book
-	if jail.Observe {
-		book = j.observed
+	id := lineID(0)
+	t, counts := j.table.add(key, jail.span, h, func() lineID { id = jail.memory.lines.put(line); return id })
+	if !counts {
+		return
 	}
-	held, banned := book.Holding(a, now)
-	b.Strike = book.strike(p, jail.Growth, now)
-	b.Until = until(now, jail.bantime(b.Strike, evidence))
-	why := j.protects(p, jail)
-	if why == "" {
-		why, _ = j.loggedIn(a, now)
+	gained := parsers.Points(0)
+	if jail.Widen.Members > 0 {
+		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	// Another jail may hold longer; that it heard of it later does not count, or
-	// two jails would renew each other's bans for ever.
-	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {
-		return Verdict{}, false
+	if r, ok := jail.ruling(t, h.at); ok {
+		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
+		j.table.drop(key)
+		if fresh {
+			decide(v)
+		}
 	}
-	b.Reason = fmt.Sprintf("%s points within %s, maxretry %s", score, configs.FormatDuration(jail.Findtime), parsers.Points(jail.Maxretry))
-	b.Lines = jail.window.lines.chain(last, count)
-	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
+	if gained > 0 {
+		h.line = uint32(id)
+		j.widen(jail, a, gained, h, line.Time, decide)
+	}
 }
 
 // protects says why p may not be banned by a jail, or by hand when that is nil;
@@ -231,20 +261,4 @@ func (j *Judge) jail(name string) *Jail {
 		return j.jails[i]
 	}
 	return nil
-}
-
-// until is the end of a ban of d from now.
-func until(now time.Time, d time.Duration) time.Time {
-	if d == Forever {
-		return time.Time{}
-	}
-	return now.Add(d).UTC()
-}
-
-// longer reports whether a lasts longer than b in all, and ends later.
-func longer(a, b Ban) bool {
-	if a.Until.IsZero() || b.Until.IsZero() {
-		return a.Until.IsZero() && !b.Until.IsZero()
-	}
-	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since) && a.Until.After(b.Until)
 }

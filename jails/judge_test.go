@@ -73,7 +73,7 @@ func TestOnlyOffencesCount(t *testing.T) {
 	if got := hearIn(judge, "/another/log", failure("203.0.113.9"), start); got != nil {
 		t.Errorf("a log that the jail does not read: got %s", words(got))
 	}
-	if n := len(judge.jails[0].window.index); n != 0 {
+	if n := len(judge.table.index); n != 0 {
 		t.Errorf("got %d addresses remembered, want none", n)
 	}
 	if got := hear(judge, failure("203.0.113.9"), start); got == nil {
@@ -96,7 +96,7 @@ func TestEvidence(t *testing.T) {
 		{"claimed", []parsers.Evidence{c, c, c}, c, "1h"},
 		{"two", []parsers.Evidence{p, p}, parsers.NoEvidence, ""},
 	} {
-		judge := judgeOf(jailOf(t, "x", "maxretry: 3\nbantime: 1d\nevidence: {ban: claimed, max_bantime: {claimed: 1h, seen: 2h, proven: 3h}}"))
+		judge := judgeOf(jailOf(t, "x", "maxretry: 3\nbantime: 1d\nevidence: {ban: claimed, factor: {claimed: 1}, max_bantime: {claimed: 1h, seen: 2h, proven: 3h}}"))
 		var got []Verdict
 		for _, e := range k.list {
 			got = append(got, hear(judge, with(failure("203.0.113.9"), func(x *parsers.Event) { x.Evidence = e }), start)...)
@@ -296,7 +296,7 @@ func TestSetJails(t *testing.T) {
 	if got, want := words(hear(judge, failure("203.0.113.9"), at(4))), "ban 203.0.113.9/32 by x"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := judge.jails[0].events; got != 5 {
+	if got := judge.jails[0].memory.events; got != 5 {
 		t.Errorf("got %d events, want 5", got)
 	}
 	if got := score(judge, 1, "203.0.113.9", at(4)); got != parsers.Point {

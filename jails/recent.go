@@ -24,3 +24,17 @@ func (r *recent[K, V]) get(k K) (V, bool) {
 	}
 	return v, ok
 }
+
+// all calls yield for what is remembered, the latest of each key, until it returns false.
+func (r *recent[K, V]) all(yield func(K, V) bool) {
+	for k, v := range r.young {
+		if !yield(k, v) {
+			return
+		}
+	}
+	for k, v := range r.old {
+		if _, newer := r.young[k]; !newer && !yield(k, v) {
+			return
+		}
+	}
+}

@@ -14,39 +14,37 @@ type lineID uint64
 type slot struct {
 	line Line
 	id   lineID
-	prev lineID // the line before it of the same address
 }
 
 // ringSlots bounds a jail's lines: at MaxLineText bytes each, 2 MiB.
 const ringSlots = 4096
 
-// put copies the line's text: it lives in the block it was read into.
-func (r *ring) put(l Line, prev lineID) lineID {
+// put copies the line's text and factors: they live where they were read and weighed.
+func (r *ring) put(l Line) lineID {
 	r.next++
 	if len(r.slots) < ringSlots {
 		r.slots = append(r.slots, slot{})
 	}
 	s := &r.slots[int(r.next-1)%ringSlots]
 	l.Text = l.Text.CopyInto(s.line.Text, MaxLineText)
-	*s = slot{line: l, id: r.next, prev: prev}
+	l.Factors = append(s.line.Factors[:0], l.Factors...)
+	*s = slot{line: l, id: r.next}
 	return r.next
 }
 
-// chain returns the lines that end with last, oldest first, at most n, as copies.
-func (r *ring) chain(last lineID, n int) []Line {
-	var lines []Line
-	for id := last; id != 0 && len(lines) < n; {
-		s := &r.slots[int(id-1)%ringSlots]
-		if s.id != id {
-			break
-		}
-		l := s.line
-		l.Text = l.Text.Clone()
-		lines = append(lines, l)
-		id = s.prev
+// get returns a copy of a line by the last bits of its number, unless another one
+// has its slot by now.
+func (r *ring) get(id uint32) (Line, bool) {
+	if id == 0 || len(r.slots) == 0 {
+		return Line{}, false
 	}
-	for i, k := 0, len(lines)-1; i < k; i, k = i+1, k-1 {
-		lines[i], lines[k] = lines[k], lines[i]
+	// ringSlots divides the range of id, so that its last bits name the slot.
+	i := int((id - 1) % ringSlots)
+	if i >= len(r.slots) || uint32(r.slots[i].id) != id {
+		return Line{}, false
 	}
-	return lines
+	l := r.slots[i].line
+	l.Text = l.Text.Clone()
+	l.Factors = append([]Factor(nil), l.Factors...)
+	return l, true
 }

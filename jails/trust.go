@@ -46,15 +46,30 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 			return
 		}
 		j.trust.logins.put(key, now.UnixMilli())
+		j.forgive(e.Addr, now)
+	}
+}
+
+// forgive ends what a long window holds against an address that has logged in:
+// what is within findtime still counts.
+func (j *Judge) forgive(a netip.Addr, now time.Time) {
+	for _, jail := range j.jails {
+		if jail.span.slow == 0 {
+			continue
+		}
+		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
+			t.prune(jail.span.find, now.UnixMilli())
+		}
 	}
 }
 
 // storm finds a jail in which the address is more than half way to a ban, or held already.
 func (j *Judge) storm(a netip.Addr, now time.Time) (*Jail, parsers.Points) {
 	for _, jail := range j.jails {
-		if t := jail.window.find(a, now); t != nil {
-			if score := t.score(jail.least); 2*score > parsers.Points(jail.Maxretry) {
-				return jail, score
+		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
+			b := t.strongest(now.UnixMilli(), jail.span.find, jail.least, false)
+			if 2*b.score > parsers.Points(jail.Maxretry) {
+				return jail, b.score
 			}
 		}
 	}
@@ -79,12 +94,30 @@ func (j *Judge) answered(e *parsers.Event) {
 
 func (j *Judge) nonce(e *parsers.Event) uint64 { return maphash.Bytes(j.seed, e.Challenge.Raw()) }
 
-// loggedIn says when an address last logged in, when that protects it still.
-func (j *Judge) loggedIn(a netip.Addr, now time.Time) (why string, ok bool) {
-	at, ok := j.trust.logins.get(addrKey(a.As16()))
+// loggedIn says when an address last logged in, or one of a network, when that
+// protects it still.
+func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
+	if p.IsSingleIP() {
+		at, ok := j.trust.logins.get(addrKey(p.Addr().As16()))
+		if !ok {
+			return "", false
+		}
+		return j.protectsLogin("", at, now)
+	}
+	for key, at := range j.trust.logins.all {
+		if a := key.address(); p.Contains(a) {
+			if why, ok := j.protectsLogin(a.String()+" ", at, now); ok {
+				return why, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (j *Judge) protectsLogin(who string, at int64, now time.Time) (why string, ok bool) {
 	ago := now.Sub(time.UnixMilli(at))
-	if !ok || ago > j.ProtectLogins && j.ProtectLogins != Forever {
+	if ago > j.ProtectLogins && j.ProtectLogins != Forever {
 		return "", false
 	}
-	return "logged in with a password " + configs.FormatDuration(max(ago, time.Second).Round(time.Second)) + " before", true
+	return who + "logged in with a password " + configs.FormatDuration(max(ago, time.Second).Round(time.Second)) + " before", true
 }

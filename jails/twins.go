@@ -78,12 +78,7 @@ func (t *twins) tell(e *parsers.Event, at time.Time) {
 // has reports whether a security event tells of the same address at the same time.
 func (t *twins) has(e *parsers.Event, at time.Time) bool {
 	last, ok := t.told.get(tellerOf(e))
-	return ok && near(last, at.UnixMilli())
-}
-
-func near(a, b int64) bool {
-	d := a - b
-	return d <= twinWithin.Milliseconds() && d >= -twinWithin.Milliseconds()
+	return ok && near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
 }
 
 // vouch notes that an event could not be issued: a byte that is not UTF-8 makes it
@@ -98,7 +93,7 @@ func (t *twins) vouch(at time.Time) {
 // vouchedFor uses up one such word.
 func (t *twins) vouchedFor(at time.Time) bool {
 	for i, v := range t.vouched {
-		if near(v, at.UnixMilli()) {
+		if near(v, at.UnixMilli(), twinWithin.Milliseconds()+1) {
 			t.vouched = append(t.vouched[:i], t.vouched[i+1:]...)
 			return true
 		}

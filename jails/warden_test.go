@@ -425,7 +425,7 @@ func TestWhy(t *testing.T) {
 		if got.Banned == nil || got.Banned.Prefix != prefix("203.0.113.0/24") || got.Protected != "" {
 			t.Errorf("got %+v, want the ban of its network", got)
 		}
-		if len(got.Jails) != 1 || got.Jails[0].Jail.Name != "a" || got.Jails[0].Score != parsers.Point || len(got.Jails[0].Lines) != 1 {
+		if len(got.Jails) != 1 || got.Jails[0].Jail.Name != "a" || got.Jails[0].Sum.Score != parsers.Point || len(got.Jails[0].Lines) != 1 {
 			t.Errorf("got %+v, want a point and its line", got.Jails)
 		}
 		if got := s.Why(addr("192.0.2.1"), time.Now()); got.Protected != "ignoreip 192.0.2.0/24" || got.Banned != nil {

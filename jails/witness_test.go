@@ -8,8 +8,8 @@ import (
 	"pbxjail/parsers"
 )
 
-// told is one telling of an attempt.
-type told struct {
+// telling is one telling of an attempt.
+type telling struct {
 	file    string
 	channel parsers.Channel
 	service parsers.Service
@@ -19,21 +19,21 @@ func TestOneAttemptCountsOnce(t *testing.T) {
 	const security, notice, acl = parsers.ChannelSecurity, parsers.ChannelNotice, parsers.ChannelACL
 	for _, c := range []struct {
 		name    string
-		tellers []told
+		tellers []telling
 		want    parsers.Points // of three attempts
 	}{
-		{"one log", []told{{"/full", notice, parsers.PJSIP}}, 3},
-		{"two channels in one log", []told{{"/full", security, parsers.PJSIP}, {"/full", notice, parsers.PJSIP}}, 3},
-		{"one channel in two logs", []told{{"/full", notice, parsers.PJSIP}, {"/messages", notice, parsers.PJSIP}}, 3},
-		{"everything in every log", []told{
+		{"one log", []telling{{"/full", notice, parsers.PJSIP}}, 3},
+		{"two channels in one log", []telling{{"/full", security, parsers.PJSIP}, {"/full", notice, parsers.PJSIP}}, 3},
+		{"one channel in two logs", []telling{{"/full", notice, parsers.PJSIP}, {"/messages", notice, parsers.PJSIP}}, 3},
+		{"everything in every log", []telling{
 			{"/full", security, parsers.PJSIP}, {"/full", notice, parsers.PJSIP}, {"/full", acl, parsers.PJSIP},
 			{"/messages", notice, parsers.PJSIP}, {"/messages", acl, parsers.PJSIP}, {"/security", security, parsers.PJSIP},
 		}, 3},
-		{"two services", []told{{"/full", notice, parsers.PJSIP}, {"/full", notice, parsers.IAX2}}, 6},
-		{"two services in two logs", []told{
+		{"two services", []telling{{"/full", notice, parsers.PJSIP}, {"/full", notice, parsers.IAX2}}, 6},
+		{"two services in two logs", []telling{
 			{"/full", notice, parsers.PJSIP}, {"/full", notice, parsers.AMI}, {"/security", security, parsers.PJSIP}, {"/security", security, parsers.AMI},
 		}, 6},
-		{"the same line twice", []told{{"/full", notice, parsers.PJSIP}, {"/full", notice, parsers.PJSIP}}, 6},
+		{"the same line twice", []telling{{"/full", notice, parsers.PJSIP}, {"/full", notice, parsers.PJSIP}}, 6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			judge := judgeOf(jailOf(t, "guessing", "maxretry: 100\nlogs: [/full, /messages, /security]"))

@@ -155,13 +155,15 @@ func sampleWhy() control.Why {
 	b := ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute)
 	old := ban("203.0.113.7/32", 26*time.Hour, 0)
 	old.Until = control.Moment(t0.Add(-25 * time.Hour))
-	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Points: 1,
-		File: "/var/log/asterisk/full", Text: `NOTICE[1] res_pjsip.c: Request 'INVITE' from '\x1b[2J' failed`}
+	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Base: 1, Points: 2, Counts: 2,
+		Factors: []control.WhyFactor{{Name: "country", Note: "NL", By: 2, Text: "country NL x2"}}, File: "/var/log/asterisk/full", Text: `NOTICE[1] res_pjsip.c: Request 'INVITE' from '\x1b[2J' failed`}
 	half := line
-	half.Points, half.Rule = 0.5, "D2 guest call"
+	half.Base, half.Points, half.Counts, half.Rule, half.Factors = 0.5, 0.5, 0, "D2 guest call", nil
+	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 3, Earlier: 2, Retold: 1}
 	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Protected: "a phone has registered from it",
-		Jails: []control.WhyJail{{Name: "guessing", Score: 2.5, Maxretry: 5, Findtime: 600, Window: []control.WhyLine{half}}},
-		Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or by jailctl unban 203.0.113.7"}
+		Jails: []control.WhyJail{{Name: "guessing", Score: 2.5, Maxretry: 5, Findtime: 600, NextBan: 7200, Slow: &control.Sum{Score: 4, Maxretry: 20, Within: 259200}, Window: []control.WhyLine{half}}},
+		Place: control.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")}, Feeds: []string{"drop x1.5"},
+		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or by jailctl unban 203.0.113.7"}
 }
 
 func TestGolden(t *testing.T) {
@@ -172,8 +174,11 @@ func TestGolden(t *testing.T) {
 		"list.txt": func(a *app) error {
 			return a.printBans([]control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)})
 		},
-		"why.txt":        func(a *app) error { return a.printWhy(sampleWhy()) },
-		"why-nobody.txt": func(a *app) error { return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1")}) },
+		"why.txt": func(a *app) error { return a.printWhy(sampleWhy()) },
+		"why-nobody.txt": func(a *app) error {
+			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"3 own addresses", "0 of ignoreip"},
+				Ends: "5 more points in jail guessing within 10m would ban it for 1h"})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -190,12 +195,13 @@ func TestGolden(t *testing.T) {
 func TestHostileDaemon(t *testing.T) {
 	f := newFake()
 	b := control.Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Jail: hostile, Country: hostile, Evidence: hostile, By: hostile, Reason: hostile}
-	line := control.WhyLine{Jail: hostile, Rule: hostile, File: hostile, Text: hostile}
+	line := control.WhyLine{Jail: hostile, Rule: hostile, File: hostile, Text: hostile, Factors: []control.WhyFactor{{Name: hostile, Note: hostile, Text: hostile}}}
 	f.bans[b.Prefix] = b
 	f.status = control.Status{Version: hostile, Enforcer: hostile, Problems: []control.Problem{{What: hostile, Hint: hostile}},
 		Files: []control.File{{Path: hostile, Problem: hostile}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
-	f.why = control.Why{Protected: hostile, Ends: hostile, Lines: []control.WhyLine{line}, History: []control.Ban{b},
+	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
+		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
 	path := serveTest(t, &hostileFake{f})
 	for _, args := range []string{

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
@@ -44,39 +47,76 @@ func (a *app) printWhy(w control.Why) error {
 	} else {
 		a.say("%s is not banned", w.Addr)
 	}
-	if w.Protected != "" {
-		a.say("  never banned by a jail: %s", w.Protected)
-	}
-	if w.Ends != "" {
-		a.say("  ends:     %s", w.Ends)
-	}
-	if len(w.Jails) > 0 {
-		a.say("")
-		t := newTable(a.stdout, "SCORE IN", "SCORE", "MAXRETRY", "FINDTIME")
-		for _, j := range w.Jails {
-			t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime))
-		}
-		if err := t.end(); err != nil {
-			return err
-		}
+	a.printCircumstances(w)
+	if err := a.printScores(w.Jails); err != nil {
+		return err
 	}
 	return a.printEvidence(w)
+}
+
+// printCircumstances prints what is known of an address beside the logs.
+func (a *app) printCircumstances(w control.Why) {
+	if text := placeText(w.Place); text != "" {
+		a.say("  place:    %s", text)
+	}
+	if len(w.Feeds) > 0 {
+		a.say("  listed:   %s", strings.Join(w.Feeds, ", "))
+	}
+	switch {
+	case w.Protected != "":
+		a.say("  guard:    never banned by a jail: %s", w.Protected)
+	case w.LoggedIn != "":
+		a.say("  guard:    %s", w.LoggedIn)
+	case len(w.Consulted) > 0:
+		a.say("  guard:    none of %s", strings.Join(w.Consulted, "; "))
+	}
+	if w.LastBan != nil {
+		a.say("  strikes:  %d, the last ban ended %s", w.Strikes, a.ago(*w.LastBan))
+	}
+	if w.Ends != "" && w.Banned != nil {
+		a.say("  ends:     %s", w.Ends)
+	} else if w.Ends != "" {
+		a.say("  ahead:    %s", w.Ends)
+	}
+}
+
+func placeText(p control.Place) string {
+	var parts []string
+	if p.Country != "" {
+		parts = append(parts, p.Country)
+	}
+	if p.ASN != 0 {
+		parts = append(parts, strings.TrimRight(fmt.Sprintf("AS%d %s", p.ASN, p.Org), " "))
+	}
+	if p.Network.IsValid() {
+		parts = append(parts, p.Network.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (a *app) printScores(jails []control.WhyJail) error {
+	if len(jails) == 0 {
+		return nil
+	}
+	a.say("")
+	t := newTable(a.stdout, "SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN")
+	for _, j := range jails {
+		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
+		if j.Slow != nil {
+			t.row(j.Name+", slow", points(j.Slow.Score), points(j.Slow.Maxretry), bantime(j.Slow.Within), bantime(j.NextBan))
+		}
+	}
+	return t.end()
 }
 
 // printEvidence prints the records behind the ban, those in the windows, and the
 // bans that are over.
 func (a *app) printEvidence(w control.Why) error {
-	lines := w.Lines
-	for _, j := range w.Jails {
-		lines = append(lines, j.Window...)
+	if err := a.printLines(w.Lines, w.Sum); err != nil {
+		return err
 	}
-	if len(lines) > 0 {
-		a.say("")
-		t := newTable(a.stdout, "TIME", "JAIL", "POINTS", "RULE", "FILE", "RECORD")
-		for _, l := range lines {
-			t.row(stamp(l.Time), l.Jail, points(l.Points), l.Rule, l.File, l.Text)
-		}
-		if err := t.end(); err != nil {
+	for _, j := range w.Jails {
+		if err := a.printLines(j.Window, nil); err != nil {
 			return err
 		}
 	}
@@ -93,4 +133,40 @@ func (a *app) printEvidence(w control.Why) error {
 		t.row(stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
 	}
 	return t.end()
+}
+
+// printLines prints records with what made their points, and how these add up.
+func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	a.say("")
+	t := newTable(a.stdout, "TIME", "JAIL", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD")
+	for _, l := range lines {
+		var factors []string
+		for _, f := range l.Factors {
+			factors = append(factors, f.Text)
+		}
+		t.row(stamp(l.Time), l.Jail, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
+	}
+	if err := t.end(); err != nil || sum == nil {
+		return err
+	}
+	a.say("%s", sumText(*sum))
+	return nil
+}
+
+// sumText tells how the points of a decision add up.
+func sumText(s control.Sum) string {
+	text := fmt.Sprintf("together %s points within %s, maxretry %s", points(s.Score), bantime(s.Within), points(s.Maxretry))
+	if s.Members > 0 {
+		text += fmt.Sprintf(", of %d addresses", s.Members)
+	}
+	if s.Earlier > 0 {
+		text += fmt.Sprintf("; %s of %s that came before", points(s.Rest), count(s.Earlier, "record"))
+	}
+	if s.Retold > 0 {
+		text += fmt.Sprintf("; %s of other logs told of the same and count nothing", count(s.Retold, "record"))
+	}
+	return text
 }

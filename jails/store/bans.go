@@ -22,16 +22,17 @@ const sweepEvery = 1000
 
 const (
 	// A ban that was ended stays ended, even when a late change of it arrives.
-	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (prefix, jail, since) DO UPDATE SET until = excluded.until, strike = excluded.strike,
-			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason
+			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason,
+			sum = coalesce(excluded.sum, sum)
 		WHERE ended_by IS NULL
 		RETURNING id`
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
 		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
-	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
 	// that is set back does not bring them to life.
 	liftBan = `UPDATE bans SET until = min(until, max(since, ?1)), ended_by = ?2
@@ -87,9 +88,13 @@ func (w *banWriter) put(ban jails.Ban) error {
 		return err
 	}
 	jail, since := cut(ban.Jail, maxName), nanos(ban.Since)
+	sum, err := written(ban.Sum, ban.Sum != nil)
+	if err != nil {
+		return err
+	}
 	var id int64
 	err = w.ban.QueryRow(prefix, jail, since, untilNanos(ban.Until), ban.Strike, wordOf(ban.Evidence),
-		cut(ban.By, maxName), cut(ban.Reason, maxReason)).Scan(&id)
+		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -119,7 +124,11 @@ func (w *banWriter) putLines(id int64, lines []jails.Line) error {
 		if text == nil {
 			text = []byte{} // nil would be NULL
 		}
-		_, err := w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text)
+		factors, err := written(line.Factors, len(line.Factors) > 0)
+		if err != nil {
+			return err
+		}
+		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"net/netip"
 	"strings"
 	"time"
@@ -47,10 +48,15 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 	var bans []jails.Ban
 	var ids []int64
 	err := s.query("read history of", func(row *sql.Rows) error {
-		id, ban, err := readBan(row, nil)
+		var sum sql.NullString
+		id, ban, err := readBan(row, nil, &sum)
+		if err == nil && sum.Valid {
+			ban.Sum = new(jails.Reckoning)
+			err = json.Unmarshal([]byte(sum.String), ban.Sum)
+		}
 		bans, ids = append(bans, ban), append(ids, id)
 		return err
-	}, `SELECT `+banColumns+` FROM bans WHERE prefix IN (`+places+`) ORDER BY id DESC LIMIT ?`, append(args, limit)...)
+	}, `SELECT `+banColumns+`, sum FROM bans WHERE prefix IN (`+places+`) ORDER BY id DESC LIMIT ?`, append(args, limit)...)
 	for i := 0; i < len(bans) && err == nil; i++ {
 		bans[i].Lines, err = s.lines(ids[i])
 	}
@@ -80,11 +86,12 @@ func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
 	return strikes, err
 }
 
-// readBan reads one row of banColumns.
-func readBan(row *sql.Rows, names names) (id int64, ban jails.Ban, err error) {
+// readBan reads one row of banColumns, and what stands behind them into more.
+func readBan(row *sql.Rows, names names, more ...any) (id int64, ban jails.Ban, err error) {
 	var since, until int64
 	var prefix, evidence string
-	err = row.Scan(&id, &prefix, &ban.Jail, &since, &until, &ban.Strike, &evidence, &ban.By, &ban.Reason)
+	columns := []any{&id, &prefix, &ban.Jail, &since, &until, &ban.Strike, &evidence, &ban.By, &ban.Reason}
+	err = row.Scan(append(columns, more...)...)
 	if err != nil {
 		return 0, ban, err
 	}
@@ -99,10 +106,14 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		var line jails.Line
 		var at int64
 		var text []byte
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text)
+		var factors sql.NullString
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors)
+		if err == nil && factors.Valid {
+			err = json.Unmarshal([]byte(factors.String), &line.Factors)
+		}
 		line.Time, line.Text = timeOf(at), parsers.TextOf(text)
 		lines = append(lines, line)
 		return err
-	}, `SELECT time, rule, points, file, text FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

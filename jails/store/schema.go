@@ -14,7 +14,8 @@ const applicationID = 0x7062786a
 // and no copies. Append only.
 //
 // A ban is known by prefix, jail and since. until is when it is over, forever
-// for never; ended_by says who cut it short or, when it was over, forgave it.
+// for never; ended_by says who cut it short or, when it was over, forgave it. sum is
+// how its points add up and factors what made those of a line, both JSON.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -51,6 +52,11 @@ CREATE TABLE audit (
 	who  TEXT NOT NULL,
 	what TEXT NOT NULL
 );
+`, `
+ALTER TABLE bans ADD COLUMN sum TEXT;
+ALTER TABLE lines ADD COLUMN base INTEGER;
+ALTER TABLE lines ADD COLUMN counts INTEGER;
+ALTER TABLE lines ADD COLUMN factors TEXT;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/netip"
@@ -96,4 +98,13 @@ func (n names) one(s string) string {
 		n[s] = s
 	}
 	return s
+}
+
+// written is a value as JSON for a column, NULL when there is none.
+func written(v any, there bool) (sql.NullString, error) {
+	if !there {
+		return sql.NullString{}, nil
+	}
+	text, err := json.Marshal(v)
+	return sql.NullString{String: string(text), Valid: true}, err
 }

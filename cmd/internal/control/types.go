@@ -105,36 +105,6 @@ type Counters struct {
 	Evicted   uint64 `json:"evicted"`
 }
 
-// Why is all that is known of an address.
-type Why struct {
-	Addr      netip.Addr `json:"addr"`
-	Banned    *Ban       `json:"banned"`    // the live ban that holds it; null: none
-	Protected string     `json:"protected"` // why it is never banned, or ""
-	Jails     []WhyJail  `json:"jails"`     // where it has a score
-	Lines     []WhyLine  `json:"lines"`     // the records behind the ban
-	History   []Ban      `json:"history"`
-	Ends      string     `json:"ends"` // how this ends, in words
-}
-
-// WhyJail is the score of an address in one jail. 1 point is one ordinary failure.
-type WhyJail struct {
-	Name     string    `json:"name"`
-	Score    float64   `json:"score"`
-	Maxretry float64   `json:"maxretry"`
-	Findtime int64     `json:"findtime"` // seconds
-	Window   []WhyLine `json:"window"`
-}
-
-// WhyLine is one record that counted. Text is quoted.
-type WhyLine struct {
-	Time   time.Time `json:"time"`
-	Jail   string    `json:"jail"`
-	Rule   string    `json:"rule"`
-	Points float64   `json:"points"`
-	File   string    `json:"file"`
-	Text   string    `json:"text"`
-}
-
 type unbanRequest struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	All    bool         `json:"all,omitempty"`
@@ -163,15 +133,6 @@ func (s *Status) tidy() {
 	notNil(&s.Jails)
 	for i := range s.Jails {
 		notNil(&s.Jails[i].Logs)
-	}
-}
-
-func (w *Why) tidy() {
-	notNil(&w.Jails)
-	notNil(&w.Lines)
-	notNil(&w.History)
-	for i := range w.Jails {
-		notNil(&w.Jails[i].Window)
 	}
 }
 

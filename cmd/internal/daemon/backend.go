@@ -13,14 +13,10 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/jails"
-	"pbxjail/parsers"
 )
 
 // backend answers jailctl.
 type backend struct{ d *Daemon }
-
-// historyShown is how many past bans why tells of.
-const historyShown = 20
 
 func hintOf(err error) string { return control.HintOf(err) }
 
@@ -99,47 +95,6 @@ func (b *backend) UnbanAll(by string) (int, error) {
 	n, err := b.d.warden.Unban(all, by, now)
 	b.note(by, fmt.Sprintf("unban all, %d bans", n))
 	return n, err
-}
-
-// Why tells all that is known of an address.
-func (b *backend) Why(addr netip.Addr) control.Why {
-	now := time.Now()
-	account := b.d.warden.Why(addr, now)
-	why := control.Why{Addr: addr, Protected: account.Protected}
-	if account.Banned != nil {
-		why.Banned = new(b.ban(*account.Banned, now))
-		b.d.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
-			if p == account.Banned.Prefix {
-				why.Banned.Packets, why.Banned.Bytes = packets, bytes
-			}
-		})
-		why.Ends = "at its end, or with: jailctl unban " + account.Banned.Prefix.String()
-	}
-	for _, s := range account.Jails {
-		why.Jails = append(why.Jails, control.WhyJail{
-			Name: s.Jail.Name, Score: float64(s.Score) / 1000, Maxretry: float64(s.Jail.Maxretry) / 1000,
-			Findtime: int64(s.Jail.Findtime / time.Second), Window: whyLines(s.Jail.Name, s.Lines),
-		})
-	}
-	history, err := b.d.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
-	if err != nil {
-		b.d.log.Error("history cannot be read", "err", err)
-	}
-	for _, h := range history {
-		why.History = append(why.History, b.ban(h, now))
-		if b := account.Banned; b != nil && h.Prefix == b.Prefix && h.Jail == b.Jail && h.Since.Equal(b.Since) {
-			why.Lines = whyLines(h.Jail, h.Lines)
-		}
-	}
-	return why
-}
-
-func whyLines(jail string, lines []jails.Line) []control.WhyLine {
-	var out []control.WhyLine
-	for _, l := range lines {
-		out = append(out, control.WhyLine{Time: l.Time.UTC(), Jail: jail, Rule: l.Rule, Points: float64(l.Points) / float64(parsers.Point), File: l.File, Text: l.Text.Quoted()})
-	}
-	return out
 }
 
 // Status is the daemon on one screen.

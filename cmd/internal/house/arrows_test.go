@@ -36,11 +36,12 @@ var arrows = map[string]arrow{
 	"jails":                {[]string{"parsers", "configs"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
 	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
+	"cmd/internal/explain": {[]string{"cmd/internal/control", "jails", "parsers"}, "what was decided, in the API's words: it decides nothing"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
-	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "cmd/internal/control"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 }
 

@@ -1,0 +1,97 @@
+package control
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Why is all that is known of an address.
+type Why struct {
+	Addr      netip.Addr `json:"addr"`
+	Banned    *Ban       `json:"banned"`    // the live ban that holds it; null: none
+	Sum       *Sum       `json:"sum"`       // how the points of that ban add up; null: nobody counted, or it is forgotten
+	Protected string     `json:"protected"` // why it is never banned, or ""
+	LoggedIn  string     `json:"logged_in"` // when it logged in, where that protects it, or ""
+	Consulted []string   `json:"consulted"` // the protections that were asked
+	Place     Place      `json:"place"`
+	Feeds     []string   `json:"feeds"`    // that list it
+	Strikes   int        `json:"strikes"`  // of its last ban that is over
+	LastBan   *time.Time `json:"last_ban"` // when that ended; null: none
+	Jails     []WhyJail  `json:"jails"`    // where it has a score
+	Lines     []WhyLine  `json:"lines"`    // the records behind the ban
+	History   []Ban      `json:"history"`
+	Ends      string     `json:"ends"` // how this ends, in words
+}
+
+// Place is what is known of where an address is. Its fields may be empty.
+type Place struct {
+	Country string       `json:"country"` // ISO 3166 code
+	ASN     uint32       `json:"asn"`
+	Org     string       `json:"org"`
+	Network netip.Prefix `json:"network"`
+}
+
+// Sum is how points add up: those that the lines count, and Rest, are Score.
+type Sum struct {
+	Score    float64 `json:"score"`
+	Maxretry float64 `json:"maxretry"`
+	Within   int64   `json:"within"` // seconds
+	Rest     float64 `json:"rest"`   // of earlier records, whose text is not kept
+	Earlier  int     `json:"earlier"`
+	Retold   int     `json:"retold"`  // records of other logs, that tell of the same attempts
+	Members  int     `json:"members"` // addresses of a network that took part; 0 for one address
+}
+
+// WhyJail is the score of an address in one jail. 1 point is one ordinary failure.
+type WhyJail struct {
+	Name     string    `json:"name"`
+	Score    float64   `json:"score"`
+	Maxretry float64   `json:"maxretry"`
+	Findtime int64     `json:"findtime"` // seconds
+	Sum      Sum       `json:"sum"`
+	Slow     *Sum      `json:"slow"`     // of the long window; null: there is none
+	NextBan  int64     `json:"next_ban"` // seconds a ban would last now; 0: for ever
+	Window   []WhyLine `json:"window"`
+}
+
+// WhyLine is one record that counted. Text is quoted.
+type WhyLine struct {
+	Time    time.Time   `json:"time"`
+	Jail    string      `json:"jail"`
+	Rule    string      `json:"rule"`
+	Base    float64     `json:"base"`    // points of its kind in this jail
+	Factors []WhyFactor `json:"factors"` // that made points of base, in their order
+	Points  float64     `json:"points"`
+	Counts  float64     `json:"counts"` // of the points: none of an attempt that another log tells better
+	File    string      `json:"file"`
+	Text    string      `json:"text"`
+}
+
+// WhyFactor is one thing that made a record weigh more or less: points are
+// multiplied by By, or set to To where that is not 0.
+type WhyFactor struct {
+	Name string  `json:"name"`
+	Note string  `json:"note"`
+	By   float64 `json:"by"`
+	To   float64 `json:"to"`
+	Text string  `json:"text"` // all of it as people read it
+}
+
+func (w *Why) tidy() {
+	notNil(&w.Consulted)
+	notNil(&w.Feeds)
+	notNil(&w.Jails)
+	notNil(&w.Lines)
+	notNil(&w.History)
+	tidyLines(w.Lines)
+	for i := range w.Jails {
+		notNil(&w.Jails[i].Window)
+		tidyLines(w.Jails[i].Window)
+	}
+}
+
+func tidyLines(lines []WhyLine) {
+	for i := range lines {
+		notNil(&lines[i].Factors)
+	}
+}

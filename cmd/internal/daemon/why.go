@@ -1,0 +1,81 @@
+package daemon
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/explain"
+	"pbxjail/configs"
+	"pbxjail/jails"
+)
+
+// historyShown is how many past bans why tells of.
+const historyShown = 20
+
+// Why tells the whole story of an address.
+func (b *backend) Why(addr netip.Addr) control.Why {
+	now := time.Now()
+	account := b.d.warden.Why(addr, now)
+	why := control.Why{
+		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Consulted: account.Consulted,
+		Place: explain.Place(account.Place), Feeds: account.Feeds, Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
+	}
+	if account.Banned != nil {
+		why.Banned = new(b.ban(*account.Banned, now))
+		b.countDropped(why.Banned)
+	}
+	for _, s := range account.Jails {
+		jail := control.WhyJail{
+			Name: s.Jail.Name, Score: explain.Score(s.Sum.Score), Maxretry: explain.Score(s.Sum.Maxretry), Findtime: explain.Seconds(s.Jail.Findtime),
+			Sum: *explain.Sum(&s.Sum), NextBan: explain.Seconds(s.Next), Window: explain.Lines(s.Jail.Name, s.Lines),
+		}
+		if s.Slow.Maxretry > 0 {
+			jail.Slow = explain.Sum(&s.Slow)
+		}
+		why.Jails = append(why.Jails, jail)
+	}
+	history, err := b.d.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
+	if err != nil {
+		b.d.log.Error("history cannot be read", "err", err)
+	}
+	for _, h := range history {
+		why.History = append(why.History, b.ban(h, now))
+		if b := account.Banned; b != nil && h.Prefix == b.Prefix && h.Jail == b.Jail && h.Since.Equal(b.Since) {
+			why.Lines, why.Sum = explain.Lines(h.Jail, h.Lines), explain.Sum(h.Sum)
+		}
+	}
+	why.Ends = ends(account, now)
+	return why
+}
+
+func (b *backend) countDropped(ban *control.Ban) {
+	err := b.d.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
+		if p == ban.Prefix {
+			ban.Packets, ban.Bytes = packets, bytes
+		}
+	})
+	if err != nil {
+		b.d.log.Error("counters of the kernel cannot be read", "err", err)
+	}
+}
+
+// ends says what would end a ban, or begin one.
+func ends(a jails.Account, now time.Time) string {
+	if b := a.Banned; b != nil {
+		by := "with: jailctl unban " + b.Prefix.String()
+		if left, _ := b.Left(now); left != jails.Forever {
+			return "in " + configs.FormatDuration(left.Round(time.Second)) + ", or " + by
+		}
+		return by
+	}
+	if a.Protected != "" || a.LoggedIn != "" {
+		return ""
+	}
+	for _, s := range a.Jails {
+		if missing := s.Sum.Maxretry - s.Sum.Score; missing > 0 {
+			return missing.String() + " more points in jail " + s.Jail.Name + " within " + configs.FormatDuration(s.Sum.Within) + " would ban it for " + configs.FormatDuration(s.Next)
+		}
+	}
+	return ""
+}

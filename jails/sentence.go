@@ -1,0 +1,157 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// ruling is a window in which enough was done.
+type ruling struct {
+	belief
+	limit  parsers.Points
+	within time.Duration
+}
+
+// ruling finds the window around a time in which an address has done enough for a
+// ban: the short one first. Without one it returns how the short one stands.
+func (j *Jail) ruling(t *tally, at int64) (ruling, bool) {
+	r := ruling{limit: parsers.Points(j.Maxretry), within: j.Findtime}
+	if t.sum < int64(r.limit) {
+		return r, false
+	}
+	if r.belief = t.strongest(at, j.span.find, j.least, false); r.score >= r.limit {
+		return r, true
+	}
+	if long := parsers.Points(j.Slow.Maxretry); j.span.slow > 0 && t.sum >= int64(long) {
+		if b := t.strongest(at, j.span.slow, j.least, true); b.score >= long {
+			return ruling{b, long, j.Slow.Findtime}, true
+		}
+	}
+	return r, false
+}
+
+// Reckoning is how the points of a ban add up: the points that its lines count,
+// and Rest, are Score.
+type Reckoning struct {
+	Score, Maxretry parsers.Points
+	Within          time.Duration
+	Rest            parsers.Points // of Earlier records, whose text is not kept
+	Earlier         int
+	Retold          int // records of other logs, that tell of the same attempts and count nothing
+	Members         int // addresses of a network that took part; 0 for a single address
+	Place           Place
+}
+
+// reckon adds up again what a ruling counts, and finds the lines it was told in.
+func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
+	sum := Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within}
+	var counted []*hit
+	for i := range t.hits {
+		h := &t.hits[i]
+		if r.counts(h) {
+			counted = append(counted, h)
+		} else if r.holds(h) {
+			sum.Retold++
+		}
+	}
+	var lines []Line
+	for i, h := range counted {
+		line, ok := j.memory.lines.get(h.line)
+		if !ok || i < len(counted)-MaxLines {
+			sum.Rest += h.points
+			sum.Earlier++
+			continue
+		}
+		line.Counts = h.points
+		lines = append(lines, line)
+	}
+	return sum, lines
+}
+
+// sentence makes the ban of a prefix whose tally is full. It reports false when the
+// ban is there already: lines written before it fell still come in.
+func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now time.Time) (Verdict, bool) {
+	b := Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
+	book := j.book
+	if jail.Observe {
+		book = j.observed
+	}
+	held, banned := book.Covering(p, now)
+	b.Strike = book.strike(p, jail.Growth, now)
+	b.Until = until(now, jail.bantime(b.Strike, b.Evidence))
+	why := j.protects(p, jail)
+	if why == "" {
+		why, _ = j.loggedIn(p, now)
+	}
+	// Another jail may hold longer; that it heard of it later does not count, or
+	// two jails would renew each other's bans for ever.
+	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {
+		return Verdict{}, false
+	}
+	sum, lines := jail.reckon(t, r)
+	if p.IsSingleIP() {
+		sum.Place = j.where(p.Addr())
+	} else {
+		sum.Members = members(t, r)
+	}
+	b.Sum, b.Lines = &sum, lines
+	b.Reason = sum.reason(lines)
+	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
+}
+
+// known is the best evidence on which the ban would fall too.
+func (j *Jail) known(t *tally, r ruling, at int64) parsers.Evidence {
+	for e := parsers.Proven; e > j.least; e-- {
+		if t.strongest(at, r.within.Milliseconds(), e, r.fresh).score >= r.limit {
+			return e
+		}
+	}
+	return j.least
+}
+
+// reason is the ban in one line, with the factors that raised its points.
+func (s *Reckoning) reason(lines []Line) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s points", s.Score)
+	if s.Members > 0 {
+		fmt.Fprintf(&b, " of %d addresses", s.Members)
+	}
+	fmt.Fprintf(&b, " within %s, maxretry %s", configs.FormatDuration(s.Within), s.Maxretry)
+	var named []string
+	for _, l := range lines {
+		for _, f := range l.Factors {
+			if name := f.String(); f.Name != "evidence" && !slices.Contains(named, name) && len(named) < mostNamed {
+				named = append(named, name)
+			}
+		}
+	}
+	if len(named) > 0 {
+		b.WriteString("; " + strings.Join(named, ", "))
+	}
+	return b.String()
+}
+
+// mostNamed bounds the factors that one reason names.
+const mostNamed = 4
+
+// until is the end of a ban of d from now.
+func until(now time.Time, d time.Duration) time.Time {
+	if d == Forever {
+		return time.Time{}
+	}
+	return now.Add(d).UTC()
+}
+
+// longer reports whether a lasts longer than b in all, and ends later.
+func longer(a, b Ban) bool {
+	if a.Until.IsZero() || b.Until.IsZero() {
+		return a.Until.IsZero() && !b.Until.IsZero()
+	}
+	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since) && a.Until.After(b.Until)
+}

@@ -1,0 +1,111 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// Account is all that the warden knows of one address.
+type Account struct {
+	Banned    *Ban
+	Protected string   // why no jail bans it; "" when one may
+	LoggedIn  string   // when it logged in, where that protects it
+	Consulted []string // the protections that were asked
+	Place     Place
+	Feeds     []string // that list it and have a factor, with that
+	Strike    Strike   // its last ban that is over; Count 0: none
+	Jails     []Standing
+}
+
+// Standing is an address in one jail.
+type Standing struct {
+	Jail  *configs.Jail
+	Sum   Reckoning     // of findtime
+	Slow  Reckoning     // of the long window; Maxretry 0: there is none
+	Lines []Line        // oldest first, the last MaxLines of those that are remembered
+	Next  time.Duration // how long a ban would last now; Forever: for ever
+}
+
+// Why tells all that is known of an address at now.
+func (w *Warden) Why(a netip.Addr, now time.Time) Account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	j := w.judge
+	p := netip.PrefixFrom(a, a.BitLen())
+	out := Account{Place: j.where(a), Consulted: j.consulted()}
+	if b, ok := w.book.Holding(a, now); ok {
+		out.Banned = new(*b)
+	}
+	out.Protected, _ = j.guard.Protects(p)
+	out.LoggedIn, _ = j.loggedIn(p, now)
+	out.Strike = w.book.strikes[p]
+	if f := j.senses.Feeds; f != nil {
+		f.Listed(a, func(feed string, by int32) bool {
+			out.Feeds = append(out.Feeds, Factor{Name: feed, By: by}.String())
+			return len(out.Feeds) < maxFactors
+		})
+	}
+	for _, jail := range j.jails {
+		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
+			out.Jails = append(out.Jails, j.standing(jail, t, p, now))
+		}
+	}
+	return out
+}
+
+// standing adds up what a jail holds against an address.
+func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) Standing {
+	at := now.UnixMilli()
+	short := ruling{t.strongest(at, jail.span.find, jail.least, false), parsers.Points(jail.Maxretry), jail.Findtime}
+	s := Standing{Jail: jail.Jail}
+	s.Sum, _ = jail.reckon(t, short)
+	if jail.span.slow > 0 {
+		long := ruling{t.strongest(at, jail.span.slow, jail.least, true), parsers.Points(jail.Slow.Maxretry), jail.Slow.Findtime}
+		s.Slow, _ = jail.reckon(t, long)
+	}
+	for i := max(0, len(t.hits)-MaxLines); i < len(t.hits); i++ {
+		h := &t.hits[i]
+		line, ok := jail.memory.lines.get(h.line)
+		if !ok {
+			continue
+		}
+		if short.counts(h) {
+			line.Counts = h.points
+		}
+		s.Lines = append(s.Lines, line)
+	}
+	s.Next = jail.bantime(j.book.strike(p, jail.Growth, now), jail.known(t, short, at))
+	return s
+}
+
+// consulted names the protections that stand between any address and a ban.
+func (j *Judge) consulted() []string {
+	list := j.guard.consulted()
+	if j.ProtectLogins == Forever {
+		return append(list, "logins with a password")
+	}
+	return append(list, "logins with a password within "+configs.FormatDuration(j.ProtectLogins))
+}
+
+// consulted names what a guard knows, by the reasons it gives.
+func (g *Guard) consulted() []string {
+	own, ignored, others := 0, 0, 0
+	for _, p := range g.protections {
+		switch p.group {
+		case ownAddress:
+			own++
+		case ignoredAddress:
+			ignored++
+		default:
+			others++
+		}
+	}
+	return []string{
+		fmt.Sprintf("%d own addresses", own), fmt.Sprintf("%d of ignoreip", ignored),
+		fmt.Sprintf("%d trusted: gateway, hosts, trunks and peers of Asterisk", others),
+	}
+}
