@@ -184,7 +184,7 @@ type JailReport struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.table.evicted + w.judge.networks.evicted, Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
+	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

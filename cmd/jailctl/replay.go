@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/explain"
 	"pbxjail/configs"
 	"pbxjail/jails"
 )
@@ -26,12 +28,15 @@ type fallen struct {
 	Protected string       `json:"protected"` // why it is not banned all the same, or ""
 	Observe   bool         `json:"observe"`   // the jail only observes
 	Lines     []string     `json:"lines"`     // quoted
+
+	Records []control.WhyLine `json:"records,omitempty"` // with --explain: the lines, with what made their points
+	Sum     *control.Sum      `json:"sum,omitempty"`     // and how these add up
 }
 
 type replayFlags struct {
-	config, jails string
-	own           []string
-	bans          bool
+	config, jails, compare string
+	own                    []string
+	bans, explain          bool
 }
 
 func (a *app) replayVerb() *cobra.Command {
@@ -44,33 +49,51 @@ would have fallen. It touches no firewall. A jail reads each log that has the la
 name of one of its own; a log of another name is read by every jail.
 The last line on stderr counts: lines=N matched=N ambiguous=N bans=N`,
 		Args: atLeast("FILE"),
-		RunE: func(_ *cobra.Command, files []string) error { return a.replay(f, files) },
+		RunE: func(_ *cobra.Command, files []string) error {
+			if f.compare != "" {
+				return a.compareJails(f, files)
+			}
+			return a.replay(f, files)
+		},
 	}
 	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the main file's")
 	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned; may be repeated")
 	c.Flags().BoolVar(&f.bans, "bans", false, "print the prefixes alone, one a line")
+	c.Flags().BoolVar(&f.explain, "explain", false, "print with each ban its records, their points and factors, and how they add up")
+	c.Flags().StringVar(&f.compare, "compare", "", "another folder of jail files: print what it would change")
 	return c
 }
 
 func (a *app) replay(f replayFlags, files []string) error {
+	counts, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
+	if err == nil || counts.Lines > 0 {
+		a.complain("lines=%d matched=%d ambiguous=%d bans=%d", counts.Lines, counts.Matched, counts.Ambiguous, counts.Bans)
+	}
+	return err
+}
+
+// run plays logs through the jails that the flags name.
+func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (jails.Counts, error) {
 	judge, err := a.judge(f)
 	if err != nil {
-		return err
+		return jails.Counts{}, err
 	}
 	var logs []jails.Log
 	for _, name := range files {
 		text, until, closeLog, err := a.openLog(name)
 		if err != nil {
-			return err
+			return jails.Counts{}, err
 		}
 		defer closeLog()
 		logs = append(logs, jails.Log{Name: name, Text: text, Until: until})
 	}
 	r := jails.Replay{Judge: judge, Zone: time.Local}
-	err = r.Run(logs, func(v jails.Verdict) { a.printVerdict(v, f.bans) })
-	a.complain("lines=%d matched=%d ambiguous=%d bans=%d", r.Counts.Lines, r.Counts.Matched, r.Counts.Ambiguous, r.Counts.Bans)
-	return err
+	err = r.Run(logs, decide)
+	if n := judge.Evicted(); n > 0 {
+		a.complain("note: %d addresses that still counted made room for others: max_addresses", n)
+	}
+	return r.Counts, err
 }
 
 // judge builds what the daemon would, from the same files. A jail file that the
@@ -125,27 +148,43 @@ func interfaceAddrs() (list []netip.Addr) {
 	return list
 }
 
-func (a *app) printVerdict(v jails.Verdict, bansOnly bool) {
+func (a *app) printVerdict(v jails.Verdict, f replayFlags) {
 	b := v.Ban
 	banned := v.Bans()
 	switch {
-	case bansOnly:
+	case f.bans:
 		if banned {
 			fmt.Fprintln(a.stdout, b.Prefix)
 		}
 	case a.json:
-		f := fallen{Time: b.Since, Prefix: b.Prefix, Jail: b.Jail, Strike: b.Strike, Evidence: b.Evidence.String(), Reason: b.Reason, Protected: v.Protected, Observe: v.Observe}
-		if !b.Until.IsZero() {
-			f.Until = &b.Until
-		}
-		for _, l := range b.Lines {
-			f.Lines = append(f.Lines, l.Text.Quoted())
-		}
-		if line, err := json.Marshal(f); err == nil {
-			a.stdout.Write(append(asciiJSON(line), '\n'))
-		}
+		a.printFallen(v, f.explain)
 	default:
 		a.say("%s", verdictLine(v, banned))
+		if f.explain {
+			a.printLines(explain.Lines(b.Jail, b.Lines), explain.Sum(b.Sum))
+			a.say("")
+		}
+	}
+}
+
+func (a *app) printFallen(v jails.Verdict, why bool) {
+	b, f := v.Ban, fallenOf(v)
+	for _, l := range b.Lines {
+		f.Lines = append(f.Lines, l.Text.Quoted())
+	}
+	if why {
+		f.Records, f.Sum = explain.Lines(b.Jail, b.Lines), explain.Sum(b.Sum)
+	}
+	if line, err := json.Marshal(f); err == nil {
+		a.stdout.Write(append(asciiJSON(line), '\n'))
+	}
+}
+
+func fallenOf(v jails.Verdict) *fallen {
+	b := v.Ban
+	return &fallen{
+		Time: b.Since, Prefix: b.Prefix, Jail: b.Jail, Until: control.Moment(b.Until), Strike: b.Strike,
+		Evidence: b.Evidence.String(), Reason: b.Reason, Protected: v.Protected, Observe: v.Observe,
 	}
 }
 
