@@ -33,7 +33,6 @@ func (s *summary[K]) reset(most int) {
 		s.order, s.ends, s.spare = make([]int32, most), make([]int32, most), make([]int32, 0, most)
 	}
 	clear(s.index)
-	s.last = 0
 	s.spare = s.spare[:0]
 	for i := range s.counters {
 		s.counters[i] = counter[K]{place: int32(i)}
