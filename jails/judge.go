@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/rates"
 	"pbxjail/parsers"
 )
 
@@ -29,6 +30,7 @@ type Judge struct {
 	senses   Senses
 	about    circumstances
 	weights  []Factor
+	rates    *rates.Rates
 
 	// ProtectLogins is how long a login with a password protects its address;
 	// Forever is for as long as it is remembered. Set before use.
@@ -57,6 +59,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
 		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
+		rates: rates.New(rateKeys),
 	}
 	j.SetJails(list)
 	return j
@@ -64,6 +67,9 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 
 // networksShare is how many addresses are remembered for each network.
 const networksShare = 8
+
+// rateKeys is how many of each kind of key are counted for jailctl top.
+const rateKeys = 512
 
 // memory is what a jail knows, whatever becomes of its file. id names its tallies.
 type memory struct {
@@ -204,6 +210,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(V
 		}
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
+		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
 		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line}, hit{
 			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
 			witness: witness{source: s.id, channel: e.Channel, service: e.Service},

@@ -21,6 +21,7 @@ type fake struct {
 	bans   map[netip.Prefix]control.Ban
 	status control.Status
 	why    control.Why
+	top    control.Top
 	broken bool // reload fails
 }
 
@@ -107,6 +108,16 @@ func (f *fake) Reload(string) error {
 		return control.Refuse(409, "correct line 3; the old file goes on", "guessing.yaml: unknown key maxrety")
 	}
 	return nil
+}
+
+// Top cuts as the daemon does.
+func (f *fake) Top(n int) control.Top {
+	t := f.top
+	t.At = time.Now()
+	for _, rows := range []*[]control.TopRow{&t.Jails, &t.Countries, &t.Accounts, &t.Addresses} {
+		*rows = (*rows)[:min(n, len(*rows))]
+	}
+	return t
 }
 
 // serve runs a daemon's API and returns its socket and what stops it.

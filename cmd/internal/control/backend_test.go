@@ -94,6 +94,11 @@ func (j *jailer) Why(addr netip.Addr) Why {
 	return why
 }
 
+// Top has a row for each that was asked for.
+func (j *jailer) Top(n int) Top {
+	return Top{At: t0, Addresses: make([]TopRow, n)}
+}
+
 func (j *jailer) Reload(by string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

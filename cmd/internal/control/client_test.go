@@ -36,6 +36,9 @@ func TestClientCalls(t *testing.T) {
 	if w, err := c.Why(ctx, netip.MustParseAddr("::ffff:198.51.100.1")); err != nil || w.Banned == nil || w.Banned.Prefix != b.Prefix {
 		t.Errorf("got why %+v, %v, want the ban of %v", w, err, b.Prefix)
 	}
+	if top, err := c.Top(ctx, 3); err != nil || len(top.Addresses) != 3 || top.Jails == nil || !top.At.Equal(t0) {
+		t.Errorf("got top %+v, %v, want three rows at %v", top, err, t0)
+	}
 	for _, want := range []bool{true, false} {
 		if was, err := c.Unban(ctx, netip.MustParsePrefix("198.51.100.77/24")); was != want || err != nil {
 			t.Errorf("got unban %v, %v, want %v", was, err, want)
@@ -169,8 +172,10 @@ func TestJSONShape(t *testing.T) {
 	s.tidy()
 	w := Why{Jails: []WhyJail{{}}}
 	w.tidy()
+	top := Top{}
+	top.tidy()
 	b := Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Since: t0, Until: Moment(t0)}
-	for name, v := range map[string]any{"status": s, "why": w, "ban": b} {
+	for name, v := range map[string]any{"status": s, "why": w, "ban": b, "top": top} {
 		text, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@
 //	GET  /v1/status   Status
 //	GET  /v1/bans     a list of Ban, streamed
 //	GET  /v1/why      ?addr=ADDR: Why
+//	GET  /v1/top      ?n=20: Top
 //	GET  /v1/version  {"version": "..."}
 //	POST /v1/ban      BanRequest: Ban
 //	POST /v1/unban    {"prefix": "..."} or {"all": true}: {"lifted": n}

@@ -34,6 +34,7 @@ func (s *Server) handler() http.Handler {
 		why.tidy()
 		return why, nil
 	}))
+	mux.HandleFunc("GET /v1/top", read(s.top))
 	mux.HandleFunc("POST /v1/ban", change(s, s.ban))
 	mux.HandleFunc("POST /v1/unban", change(s, s.unban))
 	mux.HandleFunc("POST /v1/reload", change(s, func(_ struct{}, by string) (any, error) {

@@ -20,6 +20,8 @@ type Backend interface {
 	Unban(p netip.Prefix, by string) (bool, error)
 	UnbanAll(by string) (int, error)
 	Why(addr netip.Addr) Why
+	// Top returns at most n rows of each kind; n is positive.
+	Top(n int) Top
 	Reload(by string) error
 }
 
