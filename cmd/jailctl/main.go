@@ -9,6 +9,8 @@
 //     to do"; no capitals, no full stop;
 //   - each line and each cell of a table passes through safe: a log may hold
 //     anything, and a terminal obeys what it is sent;
+//   - only top sends a terminal something to obey, home and clear, and only when
+//     stdout is one;
 //   - --json prints the API's own types, and nothing but ASCII.
 //
 // Exit status: 0 done; 1 what was asked did not happen; 2 wrong usage. Lifting a

@@ -179,6 +179,8 @@ func TestGolden(t *testing.T) {
 			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"3 own addresses", "0 of ignoreip"},
 				Ends: "5 more points in jail guessing within 10m would ban it for 1h"})
 		},
+		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
+		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -203,9 +205,11 @@ func TestHostileDaemon(t *testing.T) {
 	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
 		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
+	rows := []control.TopRow{{Key: hostile, LastMinute: 1, LastTen: 2, Points: 2, Error: 1}}
+	f.top = control.Top{Jails: rows, Countries: rows, Accounts: rows, Addresses: rows}
 	path := serveTest(t, &hostileFake{f})
 	for _, args := range []string{
-		"status", "list", "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
+		"status", "list", "top", "top --every " + hostile, "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
 		"list " + hostile, hostile, "--" + hostile, "ban " + hostile, "ban 203.0.113.7 --for " + hostile, "completion " + hostile,
 	} {
 		for _, more := range [][]string{nil, {"--json"}} {
@@ -243,7 +247,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	defer full.Close()
-	for _, args := range [][]string{{"status"}, {"list"}, {"list", "--json"}, {"version"}, {"--help"}, {"completion", "bash"}} {
+	for _, args := range [][]string{{"status"}, {"top"}, {"list"}, {"list", "--json"}, {"version"}, {"--help"}, {"completion", "bash"}} {
 		var stderr bytes.Buffer
 		if got := run(append(args, "--socket", path), strings.NewReader(""), io.Writer(full), &stderr); got != exitFailed {
 			t.Errorf("%s: got exit status %d, want %d: %s", args, got, exitFailed, stderr.String())

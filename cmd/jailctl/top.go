@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+)
+
+const (
+	topRows  = 10
+	mostRows = 500 // that the daemon gives
+	topEvery = 2 * time.Second
+)
+
+func (a *app) topVerb() *cobra.Command {
+	var rows int
+	var once bool
+	var every string
+	c := &cobra.Command{
+		Use:   "top",
+		Short: "who does most now: jails, countries, accounts, addresses",
+		Long: `Who does most now: jails, countries, accounts, addresses, with the offences that a
+jail counted in the last minute and in the last ten, and their points in the ten.
+
+On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
+--once or --json, it is printed once.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			pause, err := configs.ParseDuration(every)
+			if err != nil {
+				return usage(control.HintOf(err), "--every: %w", err)
+			}
+			if pause < time.Second {
+				return usage("1s is the least", "--every %s is no pause", every)
+			}
+			if rows < 1 || rows > mostRows {
+				return usage(fmt.Sprintf("from 1 to %d", mostRows), "--rows %d are no rows to show", rows)
+			}
+			s := &screen{app: a, client: a.client(), most: rows}
+			if _, terminal := sizeOf(a.stdout); !terminal || once || a.json {
+				return s.once(c.Context())
+			}
+			s.size = func() size { z, _ := sizeOf(a.stdout); return z } // a window can grow
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
+			defer stop()
+			return s.run(ctx, pause)
+		},
+	}
+	c.Flags().IntVarP(&rows, "rows", "n", topRows, "rows of each table, as far as the screen has room")
+	c.Flags().StringVar(&every, "every", configs.FormatDuration(topEvery), "how often the screen is drawn again")
+	c.Flags().BoolVar(&once, "once", false, "print it once")
+	return c
+}
+
+// asked is the part of the daemon that a screen needs.
+type asked interface {
+	Status(context.Context) (control.Status, error)
+	Top(ctx context.Context, n int) (control.Top, error)
+}
+
+// screen shows who does most.
+type screen struct {
+	*app
+	client asked
+	most   int         // rows of each table
+	size   func() size // of the terminal, for run
+	last   *moment
+}
+
+// moment is what the next screen compares with.
+type moment struct {
+	at       time.Time // by the clock of the daemon
+	counters control.Counters
+}
+
+// once prints one screen, whole.
+func (s *screen) once(ctx context.Context) error {
+	if s.json {
+		top, err := s.client.Top(ctx, s.most)
+		if err != nil {
+			return err
+		}
+		return s.emit(top)
+	}
+	return s.draw(ctx, s.stdout, s.most)
+}
+
+// run draws on a terminal until ctx ends, or the daemon does.
+func (s *screen) run(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		var frame bytes.Buffer
+		z := s.size()
+		err := s.draw(ctx, &frame, z.fit(s.most))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.stdout.Write(z.clip(frame.String())); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// draw asks for one screen and writes it.
+func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
+	status, err := s.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	top, err := s.client.Top(ctx, rows)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, safe(s.headline(status, top.At)))
+	return printTop(w, top)
+}
+
+// headline says how much came since the last screen; on the first one, since the
+// daemon's start.
+func (s *screen) headline(status control.Status, at time.Time) string {
+	n, last := status.Counters, s.last
+	s.last = &moment{at, n}
+	if last == nil || !at.After(last.at) || n.Lines < last.counters.Lines || n.Matched < last.counters.Matched || n.Bans < last.counters.Bans {
+		return fmt.Sprintf("pbxjail %s, up %s: %d lines, %d matched, %d bans; %d hold now",
+			status.Version, brief(at.Sub(status.Since)), n.Lines, n.Matched, n.Bans, status.Bans)
+	}
+	passed := at.Sub(last.at)
+	rate := func(now, before uint64) string { return fmt.Sprintf("%.1f", float64(now-before)/passed.Seconds()) }
+	return fmt.Sprintf("pbxjail %s, up %s: %s lines/s, %s matched/s, %d bans within %s; %d hold now",
+		status.Version, brief(at.Sub(status.Since)), rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched),
+		n.Bans-last.counters.Bans, brief(passed.Round(time.Second)), status.Bans)
+}
+
+// printTop prints a table of each kind that there is something of.
+func printTop(w io.Writer, top control.Top) error {
+	any := false
+	for _, kind := range []struct {
+		name string
+		rows []control.TopRow
+	}{{"JAIL", top.Jails}, {"COUNTRY", top.Countries}, {"ACCOUNT", top.Accounts}, {addresses, top.Addresses}} {
+		if len(kind.rows) == 0 {
+			continue
+		}
+		any = true
+		fmt.Fprintln(w)
+		if err := printRows(w, kind.name, kind.rows); err != nil {
+			return err
+		}
+	}
+	if !any {
+		fmt.Fprintln(w, "nobody did anything that counts within the last ten minutes")
+	}
+	return nil
+}
+
+// addresses are the only ones that can be banned.
+const addresses = "ADDRESS"
+
+// printRows puts the key last: an account can be wider than the screen.
+func printRows(w io.Writer, name string, rows []control.TopRow) error {
+	head := []string{"1 MIN", "10 MIN", "POINTS"}
+	if name == addresses {
+		head = append(head, "BANNED")
+	}
+	t := newTable(w, append(head, name)...)
+	for _, r := range rows {
+		cells := []string{upTo(r.LastMinute, r.Error), upTo(r.LastTen, r.Error), points(r.Points)}
+		if name == addresses {
+			cells = append(cells, yes(r.Banned))
+		}
+		t.row(append(cells, r.Key)...)
+	}
+	return t.end()
+}
+
+// yes writes what is not so as an empty cell.
+func yes(so bool) string {
+	if so {
+		return "yes"
+	}
+	return ""
+}
+
+// upTo writes a number that may be too high as what it is at least and at most.
+func upTo(n, tooHigh uint64) string {
+	if tooHigh == 0 {
+		return number(n)
+	}
+	return number(n-min(n, tooHigh)) + ".." + number(n)
+}
+
+// size is that of a terminal, in characters.
+type size struct{ width, height int }
+
+// sizeOf reports whether w is a terminal, and its size: that of the first ones
+// where it does not say.
+func sizeOf(w io.Writer) (size, bool) {
+	if s, ok := w.(*sink); ok {
+		w = s.w
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return size{}, false
+	}
+	win, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return size{}, false
+	}
+	return size{cmp.Or(int(win.Col), 80), cmp.Or(int(win.Row), 24)}, true
+}
+
+// fit is how many rows of each of four tables there is room for, beside their
+// heads, the lines between them and the line on top.
+func (z size) fit(most int) int { return max(1, min(most, (z.height-2)/4-2)) }
+
+// clip makes a frame that replaces the one before: home, what there is room for,
+// and the rest of the screen cleared. The text is ASCII.
+func (z size) clip(text string) []byte {
+	frame := []byte("\x1b[H\x1b[J")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for _, line := range lines[:min(len(lines), max(1, z.height-1))] {
+		frame = append(frame, line[:min(len(line), z.width)]...)
+		frame = append(frame, '\n')
+	}
+	return frame
+}
