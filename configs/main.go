@@ -29,6 +29,7 @@ type Main struct {
 	LogLevel      string         `yaml:"log_level" default:"info" doc:"debug, info, warn or error."`
 	LogFormat     string         `yaml:"log_format" default:"text" doc:"text or json."`
 	Retention     time.Duration  `yaml:"retention" default:"90d" doc:"How long history is kept. Addresses are personal data: no longer than needed."`
+	Feeds         []Feed         `yaml:"feeds" optional:"" doc:"Lists of bad addresses that others keep. None of them ever counts against a protected address."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
 }
 
