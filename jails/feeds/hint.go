@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -16,6 +17,15 @@ func (h hinted) Unwrap() error { return h.err }
 func (h hinted) Hint() string  { return h.hint }
 
 func hint(hint, format string, args ...any) error { return hinted{fmt.Errorf(format, args...), hint} }
+
+// hintOf finds what an error tells the operator to do, or "".
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
 
 // quote prints text of a feed: in quotes, ASCII only, and not all of it.
 func quote(text string) string {

@@ -3,22 +3,12 @@ package feeds
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// hintOf finds what an error tells the operator to do.
-func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
 
 func parseFile(t *testing.T, name, format string) (*List, error) {
 	t.Helper()
