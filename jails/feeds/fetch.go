@@ -132,7 +132,10 @@ func readFile(q question) (answer, error) {
 		file, err = os.Open(q.feed.File)
 	}
 	if err != nil {
-		return answer{}, hint("check the path, and that the daemon may read it", "%w", err)
+		if inner, ok := errors.AsType[*fs.PathError](err); ok {
+			err = inner.Err
+		}
+		return answer{}, hint("check the path, and that the daemon may read it", "%s: %w", q.feed.File, err)
 	}
 	defer file.Close()
 	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)

@@ -51,6 +51,27 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzCopy: whatever became of a copy on disk, what is taken of it is sound.
+func FuzzCopy(f *testing.F) {
+	c := feedOf("a", "https://feeds.example/list")
+	head := copyHead + "# source: " + sourceOf(c) + "\n"
+	f.Add([]byte("# fetched: 2026-01-02T03:04:05Z\n# format: text\n# etag: \"\\\"v1\\\"\"\n# modified: \"\"\n198.51.100.0/24\n"))
+	f.Add([]byte("# fetched: never\n# etag: \"\n2001:db8::/15\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		feeds := New(Options{Dir: t.TempDir()})
+		if err := os.WriteFile(feeds.path("a"), append([]byte(head), data...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := feeds.load(c)
+		if (s.list == nil) != (s.table == nil) {
+			t.Fatalf("got list %v, table %v", s.list, s.table)
+		}
+		if s.list != nil {
+			checkPrefixes(t, s.list.Prefixes)
+		}
+	})
+}
+
 func checkPrefixes(t *testing.T, list []netip.Prefix) {
 	t.Helper()
 	for i, p := range list {

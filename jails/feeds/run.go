@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,7 +144,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 
 // wait is how long to wait before the next look.
 func (s *feed) wait(d time.Duration) time.Duration {
-	if s.File != "" {
+	if strings.HasPrefix(s.File, "/") { // what is shipped does not change
 		return lookFile
 	}
 	d = min(d, s.Interval)
