@@ -21,6 +21,7 @@ type fake struct {
 	bans   map[netip.Prefix]control.Ban
 	status control.Status
 	why    control.Why
+	feeds  []control.Feed
 	broken bool // reload fails
 }
 
@@ -34,6 +35,7 @@ func newFake() *fake {
 
 func (f *fake) Version() string        { return "1.2.3" }
 func (f *fake) Status() control.Status { return f.status }
+func (f *fake) Feeds() []control.Feed  { return f.feeds }
 
 func (f *fake) Bans() (out []control.Ban) {
 	f.mu.Lock()

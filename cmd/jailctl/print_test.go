@@ -172,6 +172,7 @@ func TestGolden(t *testing.T) {
 		"list.txt": func(a *app) error {
 			return a.printBans([]control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)})
 		},
+		"feeds.txt":      func(a *app) error { return a.printFeeds(sampleFeeds()) },
 		"why.txt":        func(a *app) error { return a.printWhy(sampleWhy()) },
 		"why-nobody.txt": func(a *app) error { return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1")}) },
 	} {
@@ -195,11 +196,13 @@ func TestHostileDaemon(t *testing.T) {
 	f.status = control.Status{Version: hostile, Enforcer: hostile, Problems: []control.Problem{{What: hostile, Hint: hostile}},
 		Files: []control.File{{Path: hostile, Problem: hostile}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
+	f.feeds = []control.Feed{{Name: hostile, Source: hostile, Format: hostile, Use: hostile, Enabled: true, Problem: hostile, Hint: hostile,
+		Notes: []control.FeedNote{{Line: 1, What: hostile}}}}
 	f.why = control.Why{Protected: hostile, Ends: hostile, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
 	path := serveTest(t, &hostileFake{f})
 	for _, args := range []string{
-		"status", "list", "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
+		"status", "list", "feeds", "feeds check " + hostile, "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
 		"list " + hostile, hostile, "--" + hostile, "ban " + hostile, "ban 203.0.113.7 --for " + hostile, "completion " + hostile,
 	} {
 		for _, more := range [][]string{nil, {"--json"}} {

@@ -20,6 +20,8 @@ type Backend interface {
 	Unban(p netip.Prefix, by string) (bool, error)
 	UnbanAll(by string) (int, error)
 	Why(addr netip.Addr) Why
+	// Feeds returns the feeds in the order of the main file.
+	Feeds() []Feed
 	Reload(by string) error
 }
 
