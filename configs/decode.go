@@ -173,6 +173,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	}
 	for i, item := range n.Content {
 		elem := reflect.New(v.Type().Elem()).Elem()
+		if elem.Kind() == reflect.Struct && !isLeaf(elem) {
+			setDefaults(elem)
+		}
 		d.value(item, elem, fmt.Sprintf("%s[%d]", path, i))
 		v.Set(reflect.Append(v, elem))
 	}

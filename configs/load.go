@@ -46,6 +46,8 @@ func parseMain(file string, data []byte) (*Main, error) {
 	if err := v.UnmarshalExact(m, strictly); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}
+	// viper knows neither the lines of list items nor their defaults.
+	m.Feeds = checked.Feeds
 	m.File, m.Warnings = file, d.warnings
 	return m, nil
 }

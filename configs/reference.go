@@ -40,8 +40,22 @@ func describe(b *strings.Builder, t reflect.Type, indent, dash string) {
 		case k.Type.Kind() == reflect.Struct:
 			describe(b, k.Type, indent+"  ", "")
 		case k.Type.Elem().Kind() == reflect.Struct && !isLeaf(reflect.New(k.Type.Elem()).Elem()):
-			describe(b, k.Type.Elem(), indent+"  ", "- ")
+			item(b, k, indent)
 		}
+	}
+}
+
+// item prints the keys of one item of the list k; commented out when the list may
+// be left out.
+func item(b *strings.Builder, k key, indent string) {
+	if _, ok := k.Tag.Lookup("optional"); !ok {
+		describe(b, k.Type.Elem(), indent+"  ", "- ")
+		return
+	}
+	var text strings.Builder
+	describe(&text, k.Type.Elem(), indent+"  ", "- ")
+	for line := range strings.Lines(text.String()) {
+		b.WriteString(indent + "# " + strings.TrimPrefix(line, indent))
 	}
 }
 

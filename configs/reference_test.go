@@ -64,7 +64,10 @@ func TestReferenceIsValid(t *testing.T) {
 
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
-	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}, AgentFactors{}, agentFile{}, Agent{}} {
+	for _, of := range []any{
+		Main{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
+		AgentFactors{}, agentFile{}, Agent{}, Feed{},
+	} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
 				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)

@@ -49,6 +49,7 @@ func (m *Main) validate(d *decoder) {
 	if least, most := 1000, 10_000_000; m.MaxAddresses < least || m.MaxAddresses > most {
 		d.fault("max_addresses", "the default is 200000", "%d is not between %d and %d", m.MaxAddresses, least, most)
 	}
+	validateFeeds(d, m.Feeds)
 }
 
 func (j *Jail) validate(d *decoder) {

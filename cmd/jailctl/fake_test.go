@@ -22,6 +22,7 @@ type fake struct {
 	status control.Status
 	why    control.Why
 	top    control.Top
+	feeds  []control.Feed
 	broken bool // reload fails
 }
 
@@ -35,6 +36,7 @@ func newFake() *fake {
 
 func (f *fake) Version() string        { return "1.2.3" }
 func (f *fake) Status() control.Status { return f.status }
+func (f *fake) Feeds() []control.Feed  { return f.feeds }
 
 func (f *fake) Bans() (out []control.Ban) {
 	f.mu.Lock()

@@ -181,6 +181,7 @@ func TestGolden(t *testing.T) {
 		},
 		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
 		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}) },
+		"feeds.txt":       func(a *app) error { return a.printFeeds(sampleFeeds()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -205,11 +206,13 @@ func TestHostileDaemon(t *testing.T) {
 	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
 		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
+	f.feeds = []control.Feed{{Name: hostile, Source: hostile, Format: hostile, Use: hostile, Enabled: true, Problem: hostile, Hint: hostile,
+		Notes: []control.FeedNote{{Line: 1, What: hostile}}}}
 	rows := []control.TopRow{{Key: hostile, LastMinute: 1, LastTen: 2, Points: 2, Error: 1}}
 	f.top = control.Top{Jails: rows, Countries: rows, Accounts: rows, Addresses: rows}
 	path := serveTest(t, &hostileFake{f})
 	for _, args := range []string{
-		"status", "list", "top", "top --every " + hostile, "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
+		"status", "list", "top", "top --every " + hostile, "feeds", "feeds check " + hostile, "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
 		"list " + hostile, hostile, "--" + hostile, "ban " + hostile, "ban 203.0.113.7 --for " + hostile, "completion " + hostile,
 	} {
 		for _, more := range [][]string{nil, {"--json"}} {

@@ -98,6 +98,7 @@ func (j *jailer) Why(addr netip.Addr) Why {
 func (j *jailer) Top(n int) Top {
 	return Top{At: t0, Addresses: make([]TopRow, n)}
 }
+func (j *jailer) Feeds() []Feed { return []Feed{{Name: "sip", Fetched: Moment(t0)}} }
 
 func (j *jailer) Reload(by string) error {
 	j.mu.Lock()

@@ -33,6 +33,9 @@ func TestClientCalls(t *testing.T) {
 	if err != nil || b.Prefix.String() != "198.51.100.0/24" || b.LeftSeconds != 60 || b.Until.Sub(t0).Seconds() != 60 {
 		t.Errorf("got ban %+v, %v, want 198.51.100.0/24 for 60 s", b, err)
 	}
+	if f, err := c.Feeds(ctx); err != nil || len(f) != 1 || f[0].Name != "sip" || !f[0].Fetched.Equal(t0) || f[0].Notes == nil {
+		t.Errorf("got %+v, %v", f, err)
+	}
 	if w, err := c.Why(ctx, netip.MustParseAddr("::ffff:198.51.100.1")); err != nil || w.Banned == nil || w.Banned.Prefix != b.Prefix {
 		t.Errorf("got why %+v, %v, want the ban of %v", w, err, b.Prefix)
 	}

@@ -35,6 +35,9 @@ func (s *Server) handler() http.Handler {
 		return why, nil
 	}))
 	mux.HandleFunc("GET /v1/top", read(s.top))
+	mux.HandleFunc("GET /v1/feeds", read(func(*http.Request) (any, error) {
+		return tidyFeeds(b.Feeds()), nil
+	}))
 	mux.HandleFunc("POST /v1/ban", change(s, s.ban))
 	mux.HandleFunc("POST /v1/unban", change(s, s.unban))
 	mux.HandleFunc("POST /v1/reload", change(s, func(_ struct{}, by string) (any, error) {

@@ -22,6 +22,8 @@ type Backend interface {
 	Why(addr netip.Addr) Why
 	// Top returns at most n rows of each kind; n is positive.
 	Top(n int) Top
+	// Feeds returns the feeds in the order of the main file.
+	Feeds() []Feed
 	Reload(by string) error
 }
 

@@ -124,6 +124,7 @@ func (b *backend) Status() control.Status {
 		s.Files = append(s.Files, file)
 	}
 	b.jailStatus(&s, report)
+	s.Problems = append(s.Problems, b.feedProblems()...)
 	return s
 }
 

@@ -18,6 +18,7 @@ import (
 	"pbxjail/cmd/internal/names"
 	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/feeds"
 	"pbxjail/jails/store"
 	"pbxjail/watcher"
 )
@@ -50,6 +51,7 @@ type Daemon struct {
 	guard    guardState
 	files    asteriskFiles
 	names    *names.Resolver
+	feeds    *feeds.Feeds
 	stale    atomic.Bool       // a name has other addresses than before
 	problems []control.Problem // found at start, for status
 }
@@ -84,6 +86,7 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openJails(); err != nil {
 		return d, err
 	}
+	d.openFeeds()
 	d.openWatcher()
 	return d, nil
 }
@@ -178,6 +181,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	}
 	start("warden", d.warden.Run)
 	start("names", d.names.Run)
+	start("feeds", d.feeds.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	// Who is told that we are up may count on it: a line that is written now is seen.

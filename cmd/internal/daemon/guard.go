@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +19,7 @@ type guardState struct {
 	own      []netip.Addr
 	ignoreip []netip.Prefix
 	trusts   []jails.Protection
+	pending  bool // a name was not looked up yet; says nothing of who is protected
 }
 
 func (g guardState) guard() *jails.Guard { return jails.NewGuard(g.own, g.ignoreip, g.trusts...) }
@@ -57,12 +59,13 @@ func (d *Daemon) readGuard() guardState {
 	if a, ok := sshPeer(os.Getenv("SSH_CONNECTION")); ok {
 		g.trusts = append(g.trusts, protection(a, "the SSH session pbxjail was started from"))
 	}
-	g.trusts = append(g.trusts, d.named()...)
+	named, pending := d.named()
+	g.trusts, g.pending = append(g.trusts, named...), pending
 	return g
 }
 
 // named are the hosts of the main file, and whom Asterisk's own files trust.
-func (d *Daemon) named() (list []jails.Protection) {
+func (d *Daemon) named() (list []jails.Protection, pending bool) {
 	trusts := d.readTrusts()
 	why := map[string]string{}
 	for _, h := range d.main.IgnoreHosts {
@@ -86,11 +89,12 @@ func (d *Daemon) named() (list []jails.Protection) {
 		if err != nil {
 			d.log.Debug("name is not answered", "host", h, "err", err)
 		}
+		pending = pending || errors.Is(err, names.ErrPending)
 		for _, a := range addrs {
 			list = append(list, protection(a, why[h]))
 		}
 	}
-	return list
+	return list, pending
 }
 
 // asteriskFiles is what Asterisk's own files said when they were last read.

@@ -100,11 +100,14 @@ func fingerprint(dir string) uint64 {
 func (d *Daemon) refreshGuard() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.readGuard(); !g.equal(d.guard) {
-		d.guard = g
+	g := d.readGuard()
+	changed := !g.equal(d.guard)
+	d.guard = g
+	if changed {
 		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
 		d.warden.Change(d.jailList(), g.guard())
 	}
+	d.protectFeeds()
 }
 
 // Reload reads the main file and the jail files again. What cannot be changed
@@ -126,9 +129,12 @@ func (d *Daemon) Reload(by string) error {
 	}
 	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
 	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
+	d.main.Feeds = fresh.Feeds
 	d.setLevel()
 	d.mu.Unlock()
-	return d.reloadJails(by)
+	err = d.reloadJails(by)
+	d.setFeeds() // last: whom they must spare is known now
+	return err
 }
 
 // needRestart names the keys that differ and that a reload does not change.
@@ -155,6 +161,7 @@ func (d *Daemon) reloadJails(by string) error {
 	list := d.loadJails()
 	d.guard = d.readGuard()
 	d.warden.Change(list, d.guard.guard())
+	d.protectFeeds()
 	d.reading.changed.Store(true)
 	d.watcher.SetPatterns(d.patterns())
 	d.log.Info("jails are loaded", "by", by, "jails", len(list), "refused", len(d.bad))

@@ -34,15 +34,16 @@ var arrows = map[string]arrow{
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
 	"jails":                {[]string{"parsers", "configs", "jails/rates"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
+	"jails/feeds":          {[]string{"configs"}, "a feed is read and asked; what it is worth is decided in jails"},
 	"jails/rates":          {[]string{"parsers"}, "it counts what jails charge; it does not decide"},
 	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
 	"cmd/internal/explain": {[]string{"cmd/internal/control", "jails", "parsers"}, "what was decided, in the API's words: it decides nothing"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
-	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "jails/rates", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "jails/rates", "jails/feeds", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/feeds", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 }
 
@@ -55,6 +56,8 @@ var thirdParty = map[string]arrow{
 	"modernc.org/sqlite":             {[]string{"jails/store"}, "one writer of the ledger"},
 	"github.com/spf13/cobra":         {[]string{"cmd/jailctl", "cmd/pbxlab"}, "only these have verbs"},
 	"github.com/vishvananda/netlink": {[]string{"actions", "cmd/internal/lab", "cmd/pbxlab"}, "only enforcers and the bench speak to the kernel's network"},
+	"github.com/gaissmai/bart":       {[]string{"jails/feeds"}, "tables of prefixes are asked for each event"},
+	"go4.org/netipx":                 {[]string{"jails/feeds"}, "sets of addresses are subtracted where protection beats a feed"},
 	"html/template":                  {nil, "there is no page"},
 	"text/template":                  {nil, "nothing is made from templates (CVE-2021-32749)"},
 }

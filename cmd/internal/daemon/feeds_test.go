@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/jails"
+	"pbxjail/jails/feeds"
+)
+
+// holder is an enforcer that holds lists.
+type holder struct {
+	mu   sync.Mutex
+	held []netip.Prefix
+}
+
+func (h *holder) Replace(_ string, prefixes []netip.Prefix) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held = slices.Clone(prefixes)
+	return nil
+}
+
+// TestFeedsWaitForNames: no feed bans while a trunk may be hidden behind a name that
+// is not answered yet, and not for ever.
+func TestFeedsWaitForNames(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		kernel := &holder{}
+		d := &Daemon{since: time.Now(), feeds: feeds.New(feeds.Options{Dir: dir, Enforcer: kernel})}
+		d.guard = guardState{
+			own:      []netip.Addr{netip.MustParseAddr("185.243.5.0")},
+			ignoreip: []netip.Prefix{netip.MustParsePrefix("185.243.5.128/25")},
+			trusts:   []jails.Protection{protection(netip.MustParseAddr("185.243.5.64"), "trunk")},
+			pending:  true,
+		}
+		d.feeds.Set([]configs.Feed{{Name: "a", File: "shipped/ranges.txt", Use: "ban", Enabled: true, Factor: 1.5, Interval: time.Hour, MaxEntries: 1000}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.feeds.Run(ctx) }()
+		d.protectFeeds()
+		time.Sleep(namesTime / 2)
+		d.protectFeeds()
+		synctest.Wait()
+		if len(kernel.held) > 0 {
+			t.Errorf("got %v before the names were answered", kernel.held)
+		}
+		time.Sleep(namesTime)
+		d.protectFeeds()
+		synctest.Wait()
+		if len(kernel.held) == 0 {
+			t.Error("got nothing, want the feed without the protected addresses")
+		}
+		for _, p := range d.guard.prefixes() {
+			if slices.ContainsFunc(kernel.held, p.Overlaps) {
+				t.Errorf("got %v, want %s spared", kernel.held, p)
+			}
+		}
+		cancel()
+		<-ended
+	})
+}

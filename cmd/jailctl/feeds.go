@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/jails/feeds"
+)
+
+func (a *app) feedsVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "feeds",
+		Short: "the lists of bad addresses that others keep, and what is taken of them",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			list, err := a.client().Feeds(c.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(list)
+			}
+			return a.printFeeds(list)
+		},
+	}
+	c.AddCommand(a.feedsCheckVerb())
+	return c
+}
+
+func (a *app) printFeeds(list []control.Feed) error {
+	if len(list) == 0 {
+		a.say("no feed is configured")
+		return nil
+	}
+	for _, f := range list {
+		if f.Problem != "" {
+			a.say("problem: feed %s: %s", f.Name, f.Problem)
+			a.say("   hint: %s", f.Hint)
+		}
+	}
+	t := newTable(a.stdout, "FEED", "USE", "ENTRIES", "REFUSED", "CONFIRMED", "IN KERNEL", "PROTECTED", "STATE", "SOURCE")
+	for _, f := range list {
+		confirmed := "never"
+		if f.Checked != nil {
+			confirmed = a.ago(*f.Checked)
+		}
+		t.row(f.Name, use(f), number(f.Entries), number(f.Refused), confirmed, number(f.InKernel), number(f.Protected), feedState(f), f.Source)
+	}
+	return t.end()
+}
+
+// use is what a feed is used for, with its factor where it has one.
+func use(f control.Feed) string {
+	switch f.Use {
+	case "ban":
+		return "ban"
+	case "both":
+		return "ban, x " + points(f.Factor)
+	}
+	return "x " + points(f.Factor)
+}
+
+// feedState is one word: what is wrong with a feed stands among the problems.
+func feedState(f control.Feed) string {
+	switch {
+	case !f.Enabled:
+		return "off"
+	case f.Problem != "":
+		return "problem"
+	case f.Fetched == nil:
+		return "waits"
+	}
+	return "good"
+}
+
+func (a *app) feedsCheckVerb() *cobra.Command {
+	var format string
+	var most int
+	c := &cobra.Command{
+		Use:   "check FILE|-",
+		Short: "what the daemon would take of a list; needs no daemon",
+		Args:  takes("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(configs.FeedFormats, format) {
+				return usage("there is "+strings.Join(configs.FeedFormats, ", "), "no format %q", format)
+			}
+			return a.checkFeed(args[0], format, most)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "auto", "what it is: "+strings.Join(configs.FeedFormats, ", "))
+	c.Flags().IntVar(&most, "max-entries", configs.MaxFeedEntries, "how many entries it may have")
+	return c
+}
+
+// checked is what feeds check prints as JSON.
+type checked struct {
+	File     string             `json:"file"`
+	Format   string             `json:"format"`
+	Entries  int                `json:"entries"`
+	Prefixes int                `json:"prefixes"` // without those inside others
+	Masked   int                `json:"masked"`
+	Dropped  int                `json:"dropped"`
+	Refused  int                `json:"refused"`
+	Notes    []control.FeedNote `json:"notes"`
+}
+
+func (a *app) checkFeed(name, format string, most int) error {
+	in, closeFeed, err := a.openFeed(name)
+	if err != nil {
+		return err
+	}
+	defer closeFeed()
+	list, err := feeds.Parse(in, format, most)
+	r := checked{name, list.Format, list.Entries, len(list.Prefixes), list.Masked, list.Dropped, list.Refused, []control.FeedNote{}}
+	for _, n := range list.Notes {
+		r.Notes = append(r.Notes, control.FeedNote(n))
+	}
+	if err != nil {
+		a.complainOf(r.Notes)
+		return control.Refuse(0, control.HintOf(err), "%s is refused: %w", name, err)
+	}
+	if a.json {
+		return a.emit(r)
+	}
+	a.say("%s: %s, %s taken, %s", name, r.Format, count(r.Entries, "line"), prefixesOf(r.Prefixes))
+	a.say("masked: %d, dropped: %d, refused: %d", r.Masked, r.Dropped, r.Refused)
+	for _, n := range r.Notes {
+		a.say("line %d: %s", n.Line, n.What)
+	}
+	if told := len(r.Notes); told < r.Masked+r.Dropped+r.Refused {
+		a.say("and %d more like these", r.Masked+r.Dropped+r.Refused-told)
+	}
+	return nil
+}
+
+func prefixesOf(n int) string {
+	if n == 1 {
+		return "1 prefix"
+	}
+	return fmt.Sprintf("%d prefixes", n)
+}
+
+func (a *app) complainOf(notes []control.FeedNote) {
+	for _, n := range notes {
+		a.complain("line %d: %s", n.Line, n.What)
+	}
+}
+
+// openFeed opens a feed's file, one that is shipped, or stdin for "-".
+func (a *app) openFeed(name string) (io.Reader, func() error, error) {
+	nothing := func() error { return nil }
+	if name == "-" {
+		return a.stdin, nothing, nil
+	}
+	if data, ok := configs.ShippedFeed(name); ok {
+		return strings.NewReader(string(data)), nothing, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, control.Refuse(0, "check the path; - reads stdin", "%w", err)
+	}
+	return f, f.Close, nil
+}

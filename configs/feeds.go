@@ -1,0 +1,123 @@
+package configs
+
+import (
+	"embed"
+	"fmt"
+	"math"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxFeedEntries is how many entries a feed may have when nothing else is said.
+const MaxFeedEntries = 500_000
+
+const (
+	maxFeeds      = 64
+	shippedPrefix = "shipped/"
+	leastInterval = time.Minute // for the sake of whoever serves the list
+)
+
+// FeedFormats are the formats of feeds, as Feed.Format names them.
+var FeedFormats = []string{"auto", "text", "apiban", "json-lines"}
+
+// Feed is a list of bad addresses that somebody else keeps.
+type Feed struct {
+	Line int // where it stands in the file
+
+	Name       string        `yaml:"name" example:"blocklist-sip" doc:"What it is called here, in lists and reasons."`
+	URL        string        `yaml:"url" example:"https://lists.blocklist.de/lists/sip.txt" doc:"Where it is fetched: http or https. Either this or file."`
+	File       string        `yaml:"file" optional:"shipped/ranges.txt" doc:"The file it is read from: a whole path, or shipped/NAME for one that comes with pbxjail."`
+	Format     string        `yaml:"format" default:"auto" doc:"auto, text (one address, network or range a line), apiban or json-lines (DROP of Spamhaus)."`
+	Interval   time.Duration `yaml:"interval" default:"6h" doc:"How often a url is asked. A file is read when it changed."`
+	Use        string        `yaml:"use" default:"factor" doc:"factor: lines of a listed address weigh more. ban: its addresses are dropped without any line. both."`
+	Factor     float64       `yaml:"factor" default:"1.5" doc:"How much more a line of a listed address weighs."`
+	MaxEntries int           `yaml:"max_entries" default:"500000" doc:"A list with more is refused, and the one before kept."`
+	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
+}
+
+// Weighs reports whether lines of listed addresses weigh more.
+func (f Feed) Weighs() bool { return f.Enabled && f.Use != "ban" }
+
+// Bans reports whether listed addresses are dropped without any line.
+func (f Feed) Bans() bool { return f.Enabled && f.Use != "factor" }
+
+// Thousandths is Factor as package jails reckons.
+func (f Feed) Thousandths() int32 { return int32(math.Round(f.Factor * 1000)) }
+
+//go:embed feeds/*.txt
+var embeddedFeeds embed.FS
+
+// ShippedFeed returns the text of a feed that comes with the program, for a
+// Feed.File such as shipped/ranges.txt; ok is false when there is none.
+func ShippedFeed(file string) (data []byte, ok bool) {
+	name, ok := strings.CutPrefix(file, shippedPrefix)
+	if !ok {
+		return nil, false
+	}
+	data, err := embeddedFeeds.ReadFile("feeds/" + name)
+	return data, err == nil
+}
+
+func validateFeeds(d *decoder, list []Feed) {
+	if len(list) > maxFeeds {
+		d.fault("feeds", "put several lists into one file", "%d are more than %d", len(list), maxFeeds)
+	}
+	first := map[string]int{}
+	for i, f := range list {
+		at := fmt.Sprintf("feeds[%d]", i)
+		f.validate(d, at)
+		if line := first[f.Name]; line != 0 {
+			d.fault(at+".name", "give each a name of its own", "%s is the name of the feed in line %d already", quote(f.Name), line)
+		}
+		first[f.Name] = f.Line
+	}
+}
+
+func (f Feed) validate(d *decoder, at string) {
+	if !jailName.MatchString(f.Name) {
+		d.fault(at+".name", "use a to z, 0 to 9 and -, at most 20", "%s can not be the name of a feed", quote(f.Name))
+	}
+	f.validateSource(d, at)
+	checkWord(d, at+".format", f.Format, FeedFormats...)
+	checkWord(d, at+".use", f.Use, "factor", "ban", "both")
+	if f.Interval < leastInterval {
+		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", FormatDuration(f.Interval))
+	}
+	if f.Factor < 1 || f.Factor > 100 {
+		d.fault(at+".factor", "write 1.5 for half as much again", "%v is not between 1 and 100", f.Factor)
+	}
+	if most := 2_000_000; f.MaxEntries < 1 || f.MaxEntries > most {
+		d.fault(at+".max_entries", "the default is 500000", "%d is not between 1 and %d", f.MaxEntries, most)
+	}
+}
+
+func (f Feed) validateSource(d *decoder, at string) {
+	switch {
+	case f.URL == "" && f.File == "":
+		d.fault(at, "write url: https://..., or file: and a path", "has neither url nor file")
+	case f.URL != "" && f.File != "":
+		d.fault(at, "make two feeds of it", "has both url and file")
+	case f.URL != "":
+		u, err := url.Parse(f.URL)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
+			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "it is not the address of a list")
+		}
+	case strings.HasPrefix(f.File, shippedPrefix):
+		if _, ok := ShippedFeed(f.File); !ok {
+			d.fault(at+".file", "there is "+strings.Join(shippedFeeds(), ", "), "%s does not come with pbxjail", quote(f.File))
+		}
+	default:
+		checkAbsolute(d, at+".file", f.File)
+	}
+}
+
+func shippedFeeds() (names []string) {
+	entries, _ := embeddedFeeds.ReadDir("feeds")
+	for _, e := range entries {
+		names = append(names, path.Join("shipped", e.Name()))
+	}
+	return names
+}

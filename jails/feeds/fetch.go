@@ -1,0 +1,185 @@
+package feeds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"pbxjail/configs"
+)
+
+const (
+	fetchTime    = time.Minute // of one download, from the first byte to the last
+	maxRedirects = 5
+	maxTag       = 512 // bytes of an ETag or a date
+)
+
+// question is what a source is asked.
+type question struct {
+	feed  configs.Feed
+	tag   tag
+	known bool // there is a list that the tag is of
+}
+
+// fileStamp changes when a file does. The zero value is of no file.
+type fileStamp struct {
+	size int64
+	time int64 // unix ns
+}
+
+// newClient makes the client of all feeds: only http and https, TLS verified, no
+// cookies, headers and redirects bounded.
+func newClient(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxResponseHeaderBytes = 64 << 10
+		t.DisableKeepAlives = true // hours lie between two requests
+		transport = t
+	}
+	return &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: checkRedirect}
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > maxRedirects:
+		return hint("name the address it leads to", "it redirects more than %d times", maxRedirects)
+	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
+		return hint("name another address", "it redirects to something other than http and https")
+	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
+		return hint("name another address: what comes unencrypted, anybody can write", "it redirects from https to http")
+	}
+	return nil
+}
+
+// ask looks at the source of a feed. An error that comes with the tag of a file is
+// about what is in it.
+func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
+	switch {
+	case q.feed.URL != "":
+		return f.fetch(ctx, q)
+	case strings.HasPrefix(q.feed.File, "/"):
+		return readFile(q)
+	}
+	return readShipped(q)
+}
+
+func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
+	if err != nil {
+		return answer{}, hint("correct its url", "it is not the address of a list")
+	}
+	req.Header.Set("User-Agent", "pbxjail")
+	if q.known {
+		setHeader(req, "If-None-Match", q.tag.etag)
+		setHeader(req, "If-Modified-Since", q.tag.modified)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return answer{}, unreachable(err)
+	}
+	defer resp.Body.Close()
+	switch {
+	case resp.StatusCode == http.StatusNotModified && q.known:
+		return answer{same: true}, nil
+	case resp.StatusCode != http.StatusOK:
+		return answer{}, hint("open its address in a browser; it is asked again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
+	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
+	return got, err
+}
+
+func setHeader(req *http.Request, key, value string) {
+	if value != "" {
+		req.Header.Set(key, value)
+	}
+}
+
+func short(tag string) string {
+	if len(tag) > maxTag {
+		return ""
+	}
+	return tag
+}
+
+// unreachable leaves the address out, which may hold a key.
+func unreachable(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		if h, ok := errors.AsType[hinted](u.Err); ok {
+			return h
+		}
+		err = u.Err
+	}
+	return hint("check the network, the name and its certificate; it is asked again by itself", "fetch: %w", err)
+}
+
+func readFile(q question) (answer, error) {
+	// Asked before opening: opening a named pipe would wait for its writer.
+	info, err := os.Stat(q.feed.File)
+	if err == nil && !info.Mode().IsRegular() {
+		return answer{}, hint("name a file", "%s is not a regular file", q.feed.File)
+	}
+	var file *os.File
+	if err == nil {
+		file, err = os.Open(q.feed.File)
+	}
+	if err != nil {
+		if inner, ok := errors.AsType[*fs.PathError](err); ok {
+			err = inner.Err
+		}
+		return answer{}, hint("check the path, and that the daemon may read it", "%s: %w", q.feed.File, err)
+	}
+	defer file.Close()
+	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)
+}
+
+func readShipped(q question) (answer, error) {
+	data, ok := configs.ShippedFeed(q.feed.File)
+	if !ok {
+		return answer{}, hint("see jailctl check", "%w", fs.ErrNotExist)
+	}
+	return readOnce(q, fileStamp{size: int64(len(data))}, strings.NewReader(string(data)))
+}
+
+// readOnce reads a file that is not as it was.
+func readOnce(q question, stamp fileStamp, in io.Reader) (answer, error) {
+	if stamp == q.tag.file {
+		return answer{same: true, tag: q.tag}, nil
+	}
+	list, err := Parse(in, q.feed.Format, q.feed.MaxEntries)
+	return answer{list: list, tag: tag{file: stamp}}, err
+}
+
+// secret is a part of a path that looks like a key: apiban.org has it there.
+var secret = regexp.MustCompile(`^[A-Za-z0-9_~-]{16,}$`)
+
+// Source is where a feed comes from, for people: without a password, a query, or
+// what looks like a key.
+func Source(c configs.Feed) string {
+	if c.URL == "" {
+		return c.File
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return "?"
+	}
+	parts := strings.Split(u.EscapedPath(), "/")
+	for i, p := range parts {
+		if secret.MatchString(p) {
+			parts[i] = "..."
+		}
+	}
+	query := ""
+	if u.RawQuery != "" {
+		query = "?..."
+	}
+	return fmt.Sprintf("%s://%s%s%s", u.Scheme, u.Host, strings.Join(parts, "/"), query)
+}

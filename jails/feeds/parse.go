@@ -1,0 +1,178 @@
+package feeds
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"pbxjail/configs"
+)
+
+// The limits of one feed.
+const (
+	maxBytes = 16 << 20 // after unpacking
+	maxLine  = 4096
+	maxNotes = 10 // of each kind
+
+	// A quarter of the addresses in use: whoever lists more lists the internet.
+	maxShare4 = 1 << 62
+	maxShare6 = 1 << 59 // 2000::/3 is all that is in use
+)
+
+// List is what was read in a feed.
+type List struct {
+	Format   string         // text, apiban or json-lines
+	Prefixes []netip.Prefix // masked and sorted, none inside another, none too wide, and none that no feed can mean
+	Lines    int            // of text, or entries of JSON
+	Entries  int            // that were taken
+	Masked   int            // of those: networks that had host bits
+	Dropped  int            // entries no feed can mean: loopback, multicast, private networks
+	Refused  int            // lines that are no address, or wider than /8, or than /16 of IPv6
+	Notes    []Note         // the first ten each of Masked, Dropped and Refused, by line
+}
+
+// Note is a line that was not taken as it stands. What is printable.
+type Note struct {
+	Line int // counted from 1
+	What string
+}
+
+// reader adds entries up to a List.
+type reader struct {
+	List
+	max int // prefixes
+}
+
+// Parse reads a feed. format is one of configs.FeedFormats; "" is auto. maxEntries
+// is how many prefixes it may hold, 0 is 500,000. An error means that nothing of it
+// is to be used, and carries a hint; what was counted until then is returned with it.
+func Parse(in io.Reader, format string, maxEntries int) (*List, error) {
+	if maxEntries <= 0 {
+		maxEntries = configs.MaxFeedEntries
+	}
+	r := &reader{max: maxEntries}
+	data, err := readAll(in)
+	if err != nil {
+		return &r.List, err
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if r.Format, err = formatOf(data, format); err != nil {
+		return &r.List, err
+	}
+	switch r.Format {
+	case "apiban":
+		err = r.apiban(data)
+	case "json-lines":
+		err = r.jsonLines(data)
+	default:
+		err = r.text(data)
+	}
+	if err == nil {
+		err = r.finish()
+	}
+	return &r.List, err
+}
+
+// readAll reads a feed whole, unpacked where it is packed.
+func readAll(in io.Reader) ([]byte, error) {
+	b := bufio.NewReader(in)
+	in = b
+	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, hint("look at what is served there", "unpack: %w", err)
+		}
+		in = z
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
+	if err != nil {
+		return nil, hint("it is tried again", "read: %w", err)
+	}
+	if len(data) > maxBytes {
+		return nil, hint("name a shorter list", "it is larger than %d MiB", maxBytes>>20)
+	}
+	return data, nil
+}
+
+// formatOf looks at how the text begins. A web page is no feed, whatever was named.
+func formatOf(data []byte, format string) (string, error) {
+	start := bytes.TrimLeft(data, " \t\r\n")
+	if bytes.HasPrefix(start, []byte("<")) {
+		return "", hint("open the address in a browser: it may want a key, or say why it refuses", "it is a web page, not a list")
+	}
+	if format != "" && format != "auto" {
+		return format, nil
+	}
+	if !bytes.HasPrefix(start, []byte("{")) {
+		return "text", nil
+	}
+	first, _, _ := bytes.Cut(start, []byte("\n"))
+	if bytes.Contains(first, []byte(`"cidr"`)) {
+		return "json-lines", nil
+	}
+	return "apiban", nil
+}
+
+// entry takes what stands in a line. An error ends the reading.
+func (r *reader) entry(line int, text string) error {
+	list, written, err := parseEntry(text)
+	if err != nil {
+		r.refuse(line, note(text, err))
+		return nil
+	}
+	if list = slices.DeleteFunc(list, never.LookupPrefix); len(list) == 0 {
+		r.note(&r.Dropped, line, quote(text)+" is nobody's address in the internet")
+		return nil
+	}
+	if written.IsValid() {
+		r.note(&r.Masked, line, fmt.Sprintf("%s has bits beyond the network: read as %s", quote(text), list[0]))
+	}
+	r.Entries++
+	for _, p := range list {
+		if never.OverlapsPrefix(p) {
+			r.Prefixes = append(r.Prefixes, without(p, never)...)
+		} else {
+			r.Prefixes = append(r.Prefixes, p)
+		}
+	}
+	if len(r.Prefixes) > r.max {
+		return hint("raise max_entries of this feed, or name a shorter list", "it has more than %d entries", r.max)
+	}
+	return nil
+}
+
+func (r *reader) refuse(line int, what string) { r.note(&r.Refused, line, what) }
+
+// note counts a line, and keeps what is odd about the first of each kind.
+func (r *reader) note(count *int, line int, what string) {
+	if *count++; *count <= maxNotes {
+		r.Notes = append(r.Notes, Note{line, what})
+	}
+}
+
+// finish sorts the prefixes and leaves out those inside others.
+func (r *reader) finish() error {
+	slices.SortFunc(r.Prefixes, netip.Prefix.Compare)
+	kept := r.Prefixes[:0]
+	for _, p := range r.Prefixes {
+		if n := len(kept); n == 0 || !kept[n-1].Overlaps(p) {
+			kept = append(kept, p)
+		}
+	}
+	r.Prefixes = slices.Clip(kept)
+	six := slices.IndexFunc(kept, func(p netip.Prefix) bool { return p.Addr().Is6() })
+	if six < 0 {
+		six = len(kept)
+	}
+	if share(kept[:six]) > maxShare4 || share(kept[six:]) > maxShare6 {
+		return hint("look at the list: it would shut the internet out", "it covers more than a quarter of all addresses")
+	}
+	if len(kept) == 0 {
+		return hint("look at the list; to do without it, set enabled: false", "it holds no address")
+	}
+	return nil
+}
