@@ -127,7 +127,9 @@ func (f *Feeds) sweep() {
 	paths, _ := filepath.Glob(filepath.Join(f.opts.Dir, "*.list"))
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".list")
-		f.left = append(f.left, name)
+		if f.opts.Enforcer != nil {
+			f.left = append(f.left, name)
+		}
 		if !wanted[name] {
 			if err := os.Remove(path); err != nil {
 				f.opts.Log.Warn("copy of a feed that is no more is not removed", "feed", name, "err", err)

@@ -121,12 +121,24 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 
-	answer = func(w http.ResponseWriter, r *http.Request) {
-		w.Write(packed(t, "198.51.100.8\n"))
-	}
+	answer = func(w http.ResponseWriter, r *http.Request) { w.Write(packed(t, "198.51.100.8\n")) }
 	again(f)
 	if got := listing(f, "198.51.100.8") + listing(f, "198.51.100.7"); got != "a=1.5" || problem(f, 0) != "" {
 		t.Errorf("got %q, %s, want the new list", got, problem(f, 0))
+	}
+	text := "198.51.100.9\n"
+	answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(packed(t, text))
+	}
+	again(f)
+	if got := listing(f, "198.51.100.9"); got != "a=1.5" || problem(f, 0) != "" {
+		t.Errorf("got %q, %s, want what was packed on the way", got, problem(f, 0))
+	}
+	text = strings.Repeat("\n", 2*maxBytes)
+	again(f)
+	if got := problem(f, 0); got != "it is larger than 16 MiB" {
+		t.Errorf("got %q", got)
 	}
 }
 
