@@ -43,7 +43,7 @@ type Sample struct {
 	Points  parsers.Points
 }
 
-// Count counts a sample that came at now. One that is older than what is kept is
+// Count counts a sample that came at now. One that comes more than a minute late is
 // left out. A key that is known costs no allocation.
 func (r *Rates) Count(s Sample, now time.Time) {
 	at := now.UnixNano()
@@ -78,7 +78,7 @@ type Row[K any] struct {
 	LastMinute uint64 // samples
 	LastTen    uint64 // samples, in ten minutes
 	Points     int64  // in ten minutes, in thousandths as parsers.Points: not more than the truth, and less by what went unseen
-	Error      uint64 // by how many samples either count may be too high
+	Error      uint64 // by how many samples LastTen, and at most LastMinute, may be too high
 }
 
 // Top returns at most n keys of each kind. A key with more than 1/most of the
