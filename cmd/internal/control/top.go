@@ -23,7 +23,7 @@ type TopRow struct {
 	LastMinute uint64  `json:"last_minute"` // events
 	LastTen    uint64  `json:"last_ten"`    // events in ten minutes
 	Points     float64 `json:"points"`      // in ten minutes, at least
-	Error      uint64  `json:"error"`       // by how much either number of events may be too high
+	Error      uint64  `json:"error"`       // by how much last_ten, and at most last_minute, may be too high
 	Banned     bool    `json:"banned"`      // of an address: a ban holds it
 }
 
