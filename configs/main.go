@@ -30,6 +30,7 @@ type Main struct {
 	LogFormat     string         `yaml:"log_format" default:"text" doc:"text or json."`
 	Retention     time.Duration  `yaml:"retention" default:"90d" doc:"How long history is kept. Addresses are personal data: no longer than needed."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
+	Fraud         Fraud          `yaml:"fraud" doc:"What makes attempts weigh more that look like fraud together."`
 }
 
 // defaultMain is the main file of a machine that has none.

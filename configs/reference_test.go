@@ -57,7 +57,7 @@ func TestReferenceIsValid(t *testing.T) {
 
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
-	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}} {
+	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{}, Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
 				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)
