@@ -54,7 +54,7 @@ type FraudSequence struct {
 type FraudManyAddresses struct {
 	Addresses int           `yaml:"addresses" default:"8" doc:"How many different addresses, 2 to 16."`
 	Within    time.Duration `yaml:"within" default:"1d" doc:"How long each of them is remembered, at most a week."`
-	Factor    float64       `yaml:"factor" default:"2.5" doc:"How much more each further wrong password for that account weighs, whoever sends it."`
+	Factor    float64       `yaml:"factor" default:"2" doc:"How much more each further wrong password for that account weighs, whoever sends it: its owner is among them when he mistypes, so let him try more than twice."`
 }
 
 // LoadNumbers reads the file of numbers that f names, or the shipped one. An error

@@ -22,7 +22,7 @@ var fraudDefaults = Fraud{
 	SameNumber:    FraudSameNumber{Prefixes: 3, Addresses: 3, Within: 24 * time.Hour, Factor: 2.5},
 	International: FraudInternational{Digits: 9, Factor: 2},
 	Sequence:      FraudSequence{Steps: 4, Within: time.Hour, Factor: 2},
-	ManyAddresses: FraudManyAddresses{Addresses: 8, Within: 24 * time.Hour, Factor: 2.5},
+	ManyAddresses: FraudManyAddresses{Addresses: 8, Within: 24 * time.Hour, Factor: 2},
 }
 
 func TestLoadMainMissing(t *testing.T) {
