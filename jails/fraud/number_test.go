@@ -80,6 +80,7 @@ func TestAnalyse(t *testing.T) {
 		{"0301234567", "||", "301234567", false, 0, 0},
 		{"044151601474", "||", "151601474", false, 0, 0},
 		{"53981234567", "||", "981234567", false, 0, 0}, // a Brazilian mobile: no country of bare numbers this short
+		{"90048123456", "||", "048123456", false, 0, 0}, // behind an access digit nobody has so few
 		{"101", "||", "", false, 0, 0},
 		{"00", "||", "", false, 0, 0},
 		{"0048", "||", "", false, 0, 0},
