@@ -3,7 +3,6 @@ package configs
 import (
 	"embed"
 	"fmt"
-	"math"
 	"net/url"
 	"path"
 	"slices"
@@ -43,9 +42,6 @@ func (f Feed) Weighs() bool { return f.Enabled && f.Use != "ban" }
 
 // Bans reports whether listed addresses are dropped without any line.
 func (f Feed) Bans() bool { return f.Enabled && f.Use != "factor" }
-
-// Thousandths is Factor as package jails reckons.
-func (f Feed) Thousandths() int32 { return int32(math.Round(f.Factor * 1000)) }
 
 //go:embed feeds/*.txt
 var embeddedFeeds embed.FS

@@ -20,7 +20,7 @@ func TestFeedDefaults(t *testing.T) {
 	if !reflect.DeepEqual(m.Feeds, want) {
 		t.Errorf("got %+v, want %+v", m.Feeds, want)
 	}
-	if got := m.Feeds[0].Thousandths(); got != 2250 {
+	if got := Thousandths(m.Feeds[0].Factor); got != 2250 {
 		t.Errorf("got a factor of %d thousandths, want 2250", got)
 	}
 }

@@ -15,6 +15,16 @@ import (
 	"time"
 )
 
+// fraudDefaults says again what the tags say, so that no slip changes a ban.
+var fraudDefaults = Fraud{
+	Enabled:       true,
+	Enumeration:   FraudEnumeration{Accounts: 6, Passwords: 12, Within: time.Hour, Factor: 2},
+	SameNumber:    FraudSameNumber{Prefixes: 3, Addresses: 3, Within: 24 * time.Hour, Factor: 2.5},
+	International: FraudInternational{Digits: 9, Factor: 2},
+	Sequence:      FraudSequence{Steps: 4, Within: time.Hour, Factor: 2},
+	ManyAddresses: FraudManyAddresses{Addresses: 8, Within: 24 * time.Hour, Factor: 2},
+}
+
 func TestLoadMainMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pbxjail.yaml")
 
@@ -22,8 +32,8 @@ func TestLoadMainMissing(t *testing.T) {
 	want := &Main{
 		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: time.Hour, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
-		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000,
 		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1},
+		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000, Fraud: fraudDefaults,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("not asked for: got %+v, %v, want %+v", got, err, want)
@@ -47,6 +57,14 @@ func TestLoadMain(t *testing.T) {
 		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
 		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
 		Useragents: "/srv/agents", AgentFactors: AgentFactors{Drop: 10, Score: 2.5, Info: 1},
+		Fraud: Fraud{
+			Home: []string{"44", "353"}, Numbers: "/srv/numbers.yaml",
+			Enumeration:   FraudEnumeration{Accounts: 3, Passwords: 4, Within: 5 * time.Minute, Factor: 1.5},
+			SameNumber:    FraudSameNumber{Prefixes: 4, Addresses: 5, Within: 2 * 24 * time.Hour, Factor: 3},
+			International: FraudInternational{Digits: 11, Factor: 1},
+			Sequence:      FraudSequence{Steps: 5, Within: time.Minute, Factor: 10},
+			ManyAddresses: FraudManyAddresses{Addresses: 16, Within: 7 * 24 * time.Hour, Factor: 2.25},
+		},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -33,6 +33,7 @@ type Main struct {
 	AgentFactors  AgentFactors   `yaml:"agent_factors" doc:"What an event's points are multiplied by when its line carries a user agent of the list."`
 	Feeds         []Feed         `yaml:"feeds" optional:"" doc:"Lists of bad addresses that others keep. None of them ever counts against a protected address."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
+	Fraud         Fraud          `yaml:"fraud" doc:"What makes attempts weigh more that look like fraud together."`
 }
 
 // defaultMain is the main file of a machine that has none.

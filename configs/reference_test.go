@@ -66,7 +66,8 @@ func TestReferenceIsValid(t *testing.T) {
 func TestKeysAreDocumented(t *testing.T) {
 	for _, of := range []any{
 		Main{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
-		AgentFactors{}, agentFile{}, Agent{}, Feed{},
+		AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
+		Numbers{}, AccessPrefix{}, Country{}, PremiumRange{},
 	} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {

@@ -46,6 +46,7 @@ func (m *Main) validate(d *decoder) {
 	if !chainName.MatchString(m.Chain) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
 	}
+	m.Fraud.validate(d)
 	if least, most := 1000, 10_000_000; m.MaxAddresses < least || m.MaxAddresses > most {
 		d.fault("max_addresses", "the default is 200000", "%d is not between %d and %d", m.MaxAddresses, least, most)
 	}

@@ -47,7 +47,7 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 		return nil, bad
 	}
 	w := spec.Evidence.Factor
-	j.worth = [...]int32{one, thousandths(w.Claimed), thousandths(w.Seen), thousandths(w.Proven)}
+	j.worth = [...]int32{one, configs.Thousandths(w.Claimed), configs.Thousandths(w.Seen), configs.Thousandths(w.Proven)}
 	j.measure()
 	return j, nil
 }

@@ -1,7 +1,6 @@
 package jails
 
 import (
-	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -46,11 +45,6 @@ func (f Factor) String() string {
 	return text + " x" + parsers.Points(f.By).String()
 }
 
-// thousandths makes a factor of a file one of ours.
-func thousandths(factor float64) int32 {
-	return int32(min(max(math.Round(factor*one), 1), float64(mostPoints)))
-}
-
 // Senses are what the judge knows beside the logs. Each may be left out. They are
 // put in place before use, or by Warden.Change.
 type Senses struct {
@@ -78,7 +72,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	}
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
-			c.add("agent", agent.Level+" "+agent.Name, thousandths(j.senses.Levels.Of(agent.Level)))
+			c.add("agent", agent.Level+" "+agent.Name, configs.Thousandths(j.senses.Levels.Of(agent.Level)))
 		}
 	}
 	if s := j.senses.Feeds; s != nil {
@@ -141,11 +135,11 @@ func (j *Jail) placed(p Place) []Factor {
 	var list [2]Factor
 	n := 0
 	if j.isElsewhere(p.Country) {
-		list[n] = Factor{Name: "country", Note: p.Country, By: thousandths(j.places.Elsewhere)}
+		list[n] = Factor{Name: "country", Note: p.Country, By: configs.Thousandths(j.places.Elsewhere)}
 		n++
 	}
 	if by, ok := j.places.FactorOf(p.ASN); ok {
-		list[n] = Factor{Name: "network", Note: "AS" + strconv.FormatUint(uint64(p.ASN), 10), By: thousandths(by)}
+		list[n] = Factor{Name: "network", Note: "AS" + strconv.FormatUint(uint64(p.ASN), 10), By: configs.Thousandths(by)}
 		n++
 	}
 	return list[:n]

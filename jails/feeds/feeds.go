@@ -143,7 +143,7 @@ func (f *Feeds) publish() {
 	var list []weighing
 	for _, s := range f.feeds {
 		if s.Weighs() && s.table != nil {
-			list = append(list, weighing{s.Name, s.Thousandths(), s.table})
+			list = append(list, weighing{s.Name, configs.Thousandths(s.Factor), s.table})
 		}
 	}
 	f.weighing.Store(&list)

@@ -33,8 +33,9 @@ var arrows = map[string]arrow{
 	"actions":              {nil, "actions are a leaf: only prefixes and durations cross into them, never log text"},
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
-	"jails":                {[]string{"parsers", "configs", "jails/rates"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
+	"jails":                {[]string{"parsers", "configs", "jails/rates", "jails/fraud"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
 	"jails/feeds":          {[]string{"configs"}, "a feed is read and asked; what it is worth is decided in jails"},
+	"jails/fraud":          {[]string{"parsers", "configs"}, "fraud finds what attempts are together; jails alone decide"},
 	"jails/rates":          {[]string{"parsers"}, "it counts what jails charge; it does not decide"},
 	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
@@ -43,7 +44,7 @@ var arrows = map[string]arrow{
 	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "jails/rates", "jails/feeds", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/feeds", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/feeds", "jails/fraud", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 }
 

@@ -1,0 +1,117 @@
+package configs
+
+import (
+	_ "embed"
+	"fmt"
+	"reflect"
+	"regexp"
+)
+
+// Numbers is the file of numbers: what is dialled to get abroad, and where fraud
+// goes. It is plain data; package jails/fraud reads numbers with it.
+type Numbers struct {
+	File     string   // where it was read; "shipped/numbers.yaml" for the embedded one
+	Warnings Problems // what was read otherwise than written
+
+	Prefixes  []AccessPrefix `yaml:"prefixes" doc:"What is dialled before a country code, the most frequent first."`
+	Countries []Country      `yaml:"countries" doc:"Country codes that fraud calls often."`
+	Premium   []PremiumRange `yaml:"premium" doc:"Numbers that pay whoever owns them."`
+}
+
+// AccessPrefix is what is dialled before a country code.
+type AccessPrefix struct {
+	Digits string `yaml:"digits" example:"\"00\"" doc:"The prefix, digits or +."`
+	Access int    `yaml:"access" optional:"8" doc:"How many digits for an outside line may stand before it, at most 8. Left out: none."`
+}
+
+// Country is a country code that fraud calls often.
+type Country struct {
+	Code   string  `yaml:"code" example:"\"972\"" doc:"The code, with the area code where countries share one."`
+	Factor float64 `yaml:"factor" optional:"2.5" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+}
+
+// PremiumRange is the beginning of numbers that pay whoever owns them.
+type PremiumRange struct {
+	Range  string  `yaml:"range" example:"\"4470\"" doc:"The first digits, with the country code."`
+	Factor float64 `yaml:"factor" optional:"2.5" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+}
+
+// maxNumbers is how many entries each list of the file may have.
+const maxNumbers = 1000
+
+//go:embed data/numbers.yaml
+var shippedNumbers []byte
+
+// ShippedNumbers are the numbers that come with the program.
+func ShippedNumbers() *Numbers {
+	n, err := ParseNumbers("shipped/numbers.yaml", shippedNumbers)
+	if err != nil {
+		panic(err) // a test holds them to be sound
+	}
+	return n
+}
+
+// ShippedNumbersText is the embedded file itself, to be printed, copied and changed.
+func ShippedNumbersText() string { return string(shippedNumbers) }
+
+// LoadNumbers reads a file of numbers. An error is a Problem or Problems.
+func LoadNumbers(path string) (*Numbers, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNumbers(path, data)
+}
+
+// ParseNumbers reads the text of the file of numbers called file. An error is
+// Problems, with every fault of the file.
+func ParseNumbers(file string, data []byte) (*Numbers, error) {
+	n := &Numbers{File: file}
+	setDefaults(reflect.ValueOf(n).Elem())
+	d := newDecoder(file)
+	if d.document(data, n) {
+		n.validate(d)
+	}
+	n.Warnings = d.warnings
+	if err := d.result(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+var accessDigits = regexp.MustCompile(`^(\+|[0-9]{2,5})$`)
+
+func (n *Numbers) validate(d *decoder) {
+	if len(n.Prefixes) == 0 {
+		d.fault("prefixes", `write what is dialled before a country code, such as [{digits: "00", access: 8}]`, "none are named")
+	}
+	checkLength(d, "prefixes", len(n.Prefixes))
+	checkLength(d, "countries", len(n.Countries))
+	checkLength(d, "premium", len(n.Premium))
+	for i, p := range n.Prefixes {
+		path := fmt.Sprintf("prefixes[%d]", i)
+		if !accessDigits.MatchString(p.Digits) {
+			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is no prefix", quote(p.Digits))
+		}
+		checkRange(d, path+".access", p.Access, 0, 8)
+	}
+	for i, c := range n.Countries {
+		n.checkEntry(d, fmt.Sprintf("countries[%d]", i), "code", c.Code, c.Factor)
+	}
+	for i, p := range n.Premium {
+		n.checkEntry(d, fmt.Sprintf("premium[%d]", i), "range", p.Range, p.Factor)
+	}
+}
+
+func (n *Numbers) checkEntry(d *decoder, path, key, code string, factor float64) {
+	checkCode(d, path+"."+key, code)
+	if factor != 0 {
+		checkRaise(d, path+".factor", factor)
+	}
+}
+
+func checkLength(d *decoder, path string, length int) {
+	if length > maxNumbers {
+		d.fault(path, "name fewer, with shorter beginnings", "%d are more than %d", length, maxNumbers)
+	}
+}
