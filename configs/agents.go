@@ -108,6 +108,15 @@ func LoadAgents(dir string) (*Agents, error) {
 	return newAgents(byName), nil
 }
 
+// ShippedAgents is the list that comes with the program.
+func ShippedAgents() *Agents {
+	byName := map[string]Agent{}
+	if err := addAgents(byName, "shipped/useragents.yaml", shippedAgents); err != nil {
+		panic(err) // a test holds it to be sound
+	}
+	return newAgents(byName)
+}
+
 // agentFiles are the files of the list in the order of their names. What editors
 // and package managers leave behind has other endings.
 func agentFiles(dir string) (files []string, bad *Problem) {

@@ -46,7 +46,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 		case 6:
 			pass(time.Duration(r.IntN(100_000)) * time.Millisecond)
 		case 7:
-			s.Change(s.jails, NewGuard([]netip.Addr{one()}, nil))
+			s.Change(s.jails, NewGuard([]netip.Addr{one()}, nil), Senses{})
 		case 8:
 			if r.IntN(5) == 0 {
 				s.stop() // what a full disk did not take is lost
@@ -57,7 +57,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 	}
 	s.kernel.failing(nil)
 	s.ledger.failing(nil)
-	s.Change(s.jails, s.guard)
+	s.Change(s.jails, s.guard, Senses{})
 	pass(61 * time.Second) // the kernel is compared once a minute
 	s.agree("when all is well")
 	before := s.banned()
@@ -123,7 +123,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.Why(a, now); w.Pending(p) },
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.Bans(now); w.Report(now); w.Lines(1) },
 		func(a netip.Addr, p netip.Prefix, now time.Time) {
-			w.Change([]*Jail{jailOf(t, "a", "maxretry: 2")}, NewGuard([]netip.Addr{a}, nil))
+			w.Change([]*Jail{jailOf(t, "a", "maxretry: 2")}, NewGuard([]netip.Addr{a}, nil), Senses{})
 			w.Patterns("/log")
 		},
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.retry(now); w.reconcile(now) },

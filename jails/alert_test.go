@@ -12,7 +12,7 @@ import (
 
 func TestProtectedIsTold(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}))
+		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}), Senses{})
 		s.attack("10.0.0.1", 100)
 		s.attack("10.0.0.2", 2)
 		if got := s.journal.count("not banned: the address is protected"); got != 2 {
@@ -48,7 +48,7 @@ func TestProtectedIsTold(t *testing.T) {
 // that it is protected; not at every login.
 func TestAlarmIsTold(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard([]netip.Addr{addr(nine)}, nil))
+		s.Change(s.jails, NewGuard([]netip.Addr{addr(nine)}, nil), Senses{})
 		login := func() {
 			e := with(failure(nine), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true })
 			s.Hear("/log", e, time.Now(), time.Now())
@@ -88,7 +88,7 @@ func TestChangeLetsOut(t *testing.T) {
 			return nil
 		})
 		s.Change([]*Jail{jailOf(t, "a", "maxretry: 2\nignoreip: [192.0.2.3]")},
-			NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}))
+			NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}), Senses{})
 		pass(time.Second)
 		some := "192.0.2.0/32 192.0.2.2/32 198.51.100.0/24"
 		s.expect("the kernel is busy", some, some, some)

@@ -151,15 +151,17 @@ func (w *Warden) Pending(p netip.Prefix) bool {
 func (j *Judge) Forget(p netip.Prefix) {
 	j.table.forget(p)
 	j.networks.forget(p)
+	j.company.forget(p)
 }
 
-// Change puts new jails and protections in place of the old ones. Run lets out
-// whom they protect.
-func (w *Warden) Change(list []*Jail, g *Guard) {
+// Change puts new jails, protections and senses in place of the old ones. Run lets
+// out whom they protect.
+func (w *Warden) Change(list []*Jail, g *Guard, s Senses) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judge.SetJails(list)
 	w.judge.SetGuard(g)
+	w.judge.SetSenses(s)
 	w.changed = true
 }
 

@@ -15,7 +15,7 @@ import (
 
 func TestOrder(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard([]netip.Addr{addr("192.0.2.1")}, nil))
+		s.Change(s.jails, NewGuard([]netip.Addr{addr("192.0.2.1")}, nil), Senses{})
 		for _, c := range []struct {
 			order Order
 			left  string // "": refused

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/fraud"
 	"pbxjail/jails/rates"
 	"pbxjail/parsers"
 )
@@ -28,6 +29,7 @@ type Judge struct {
 	twins    twins
 	trust    trust
 	senses   Senses
+	company  company
 	about    circumstances
 	weights  []Factor
 	rates    *rates.Rates
@@ -59,7 +61,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
 		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
-		rates: rates.New(rateKeys),
+		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
 	return j
@@ -102,12 +104,6 @@ func (j *Judge) SetJails(list []*Jail) {
 	for file, s := range j.sources { // a witness stays the same one
 		j.sources[file] = j.source(file, s.id)
 	}
-}
-
-// SetSenses puts other knowledge beside the logs in place of the old.
-func (j *Judge) SetSenses(s Senses) {
-	j.senses = s
-	j.place()
 }
 
 // place gives jails the rules of the main file for what they leave out.
@@ -181,6 +177,8 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		j.twins.tell(e, now)
 	}
 	j.learn(e, now, decide)
+	j.listen(s, e, now)
+	j.Tick(now, decide)
 	j.twins.settle(now, told || unissued, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
 	switch {
 	case e.Result != parsers.Offence:

@@ -1,10 +1,119 @@
 package jails
 
 import (
+	"fmt"
+	"net/netip"
 	"time"
 
+	"pbxjail/configs"
+	"pbxjail/jails/fraud"
 	"pbxjail/parsers"
 )
 
+// Senses are what the judge knows beside the logs. Each may be left out.
+type Senses struct {
+	Places  Places
+	Rules   configs.PlaceRules // of the main file: jails may have their own
+	Feeds   Feeds
+	Agents  *configs.Agents
+	Levels  configs.AgentFactors
+	Numbers *configs.Numbers // nil: attempts are not compared with each other
+	Fraud   configs.Fraud
+}
+
+// company is what the attempts of many have in common. What is only claimed of an
+// address is kept apart: whoever names a victim must not make the victim's own
+// slips weigh more. Owned by one Judge.
+type company struct {
+	seen, claimed *fraud.Sense
+	silence       *fraud.Silence
+	log           string // that told of the last challenge
+}
+
+// companyShare is how many of the addresses a judge remembers it compares with each other.
+const companyShare = 10
+
+// SetSenses puts other knowledge beside the logs in place of the old. What is known
+// of each address is kept.
+func (j *Judge) SetSenses(s Senses) {
+	j.senses = s
+	j.place()
+	switch c := &j.company; {
+	case s.Numbers == nil:
+		c.seen, c.claimed = nil, nil
+	case c.seen == nil:
+		c.seen = fraud.New(s.Numbers, s.Fraud, max(j.table.max/companyShare, 1))
+		c.claimed = fraud.New(s.Numbers, s.Fraud, max(j.table.max/companyShare/4, 1))
+	default:
+		c.seen.Change(s.Numbers, s.Fraud)
+		c.claimed.Change(s.Numbers, s.Fraud)
+	}
+}
+
 // sense asks what an attempt has in common with others.
-func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {}
+func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
+	who := j.company.seen
+	if e.Evidence == parsers.Claimed {
+		who = j.company.claimed
+	}
+	if who == nil {
+		return
+	}
+	guest := e.Kind == parsers.GuestCall || e.Kind == parsers.UnknownExtension && (e.Account.Empty() || e.Account.Is("anonymous"))
+	attempt := fraud.Attempt{
+		Addr: e.Addr, Account: e.Account, Number: e.Number, Guest: guest,
+		Unknown: e.Kind == parsers.UnknownAccount || e.Kind == parsers.UnknownExtension, Failed: e.Kind == parsers.BadPassword,
+	}
+	who.Hear(attempt, now, func(f fraud.Finding) {
+		j.about.fraud = append(j.about.fraud, Factor{Name: f.String(), By: f.Factor})
+		if f.Alarm {
+			p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
+			decide(Verdict{Ban: Ban{Prefix: p, Jail: "fraud", Since: now.UTC(), Reason: fmt.Sprintf("%s: %s", f, e.Account)}, Alarm: true})
+		}
+	})
+}
+
+// listen follows challenges and their answers.
+func (j *Judge) listen(s *Source, e *parsers.Event, now time.Time) {
+	c := &j.company
+	switch {
+	case !e.Addr.IsValid() || e.Result != parsers.Signal && e.Result != parsers.Offence:
+	case e.Kind == parsers.Challenge && e.Channel == parsers.ChannelSecurity:
+		id := e.Challenge
+		if id.Empty() {
+			id = e.Session
+		}
+		c.silence.Challenged(e.Addr, e.Account, id, now)
+		c.log = s.file
+	case e.Kind == parsers.Success:
+		c.silence.Answered(e.Addr, e.Password, now)
+	case e.Kind == parsers.BadPassword:
+		c.silence.Answered(e.Addr, false, now)
+	}
+}
+
+// RuleUnanswered is the rule of the one event that no record tells of.
+const RuleUnanswered = "unanswered challenge"
+
+var unansweredText = parsers.TextOf([]byte("a challenge was sent there, and nobody answered it within 32 seconds"))
+
+// Tick charges what falls due without a record: challenges that stayed open. Hear
+// does so too; a daemon calls it when nobody is heard.
+func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
+	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
+		e := parsers.Event{
+			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,
+			Points: parsers.Point, Addr: a, Rule: RuleUnanswered, Time: now, Line: unansweredText,
+		}
+		j.charge(j.Source(j.company.log), &e, now, decide)
+	})
+}
+
+// forget drops what the addresses of a prefix did.
+func (c *company) forget(p netip.Prefix) {
+	c.silence.Forget(p)
+	if c.seen != nil {
+		c.seen.Forget(p)
+		c.claimed.Forget(p)
+	}
+}

@@ -163,6 +163,7 @@ func (w *Warden) retry(now time.Time) {
 	if w.changed {
 		w.spare(now)
 	}
+	w.judge.Tick(now, func(v Verdict) { w.carryOut(v, now) })
 	if n, _ := w.push(now, maxPushes); n > 0 {
 		w.log.Info("bans that waited are enforced now", "bans", n)
 	}

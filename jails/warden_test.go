@@ -417,7 +417,7 @@ func TestRunEnds(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("192.0.2.0/24")}))
+		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("192.0.2.0/24")}), Senses{})
 		s.attack(nine, 1)
 		s.attack("192.0.2.1", 1)
 		s.Order(Order{Prefix: prefix("203.0.113.0/24"), By: "uid 0 (root)"}, time.Now())
@@ -446,7 +446,7 @@ func TestPatterns(t *testing.T) {
 		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^<ADDR>$" {
 			t.Errorf("got %v", got)
 		}
-		s.Change([]*Jail{jailOf(t, "a", "match: [{regex: '^new <ADDR>$'}]")}, s.guard)
+		s.Change([]*Jail{jailOf(t, "a", "match: [{regex: '^new <ADDR>$'}]")}, s.guard, Senses{})
 		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^new <ADDR>$" {
 			t.Errorf("after a change: got %v", got)
 		}

@@ -45,16 +45,6 @@ func (f Factor) String() string {
 	return text + " x" + parsers.Points(f.By).String()
 }
 
-// Senses are what the judge knows beside the logs. Each may be left out. They are
-// put in place before use, or by Warden.Change.
-type Senses struct {
-	Places Places
-	Rules  configs.PlaceRules // of the main file: jails may have their own
-	Feeds  Feeds
-	Agents *configs.Agents
-	Levels configs.AgentFactors
-}
-
 // circumstances are what is known of an event's caller, whatever jail asks. Owned
 // by one Judge and used again for the next event.
 type circumstances struct {

@@ -134,7 +134,19 @@ func (a *app) judge(f replayFlags) (*jails.Judge, error) {
 	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
 	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
 	j.ProtectLogins = main.ProtectLogins
-	return j, nil
+	senses, err := sensesOf(main)
+	j.SetSenses(senses)
+	return j, err
+}
+
+// sensesOf are what the daemon knows beside the logs, but for feeds, which it alone fetches.
+func sensesOf(main *configs.Main) (s jails.Senses, err error) {
+	s = jails.Senses{Levels: main.AgentFactors, Fraud: main.Fraud}
+	if s.Agents, err = configs.LoadAgents(main.Useragents); err != nil {
+		return s, err
+	}
+	s.Numbers, err = main.Fraud.LoadNumbers()
+	return s, err
 }
 
 // interfaceAddrs are this machine's own, which the daemon would protect too.

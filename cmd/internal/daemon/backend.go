@@ -143,6 +143,9 @@ func (b *backend) jailStatus(s *control.Status, report jails.Report) {
 		}
 		s.Jails = append(s.Jails, jail)
 	}
+	if err := b.d.lists.bad; err != nil {
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+	}
 	for _, name := range slices.Sorted(maps.Keys(b.d.bad)) {
 		err := b.d.bad[name]
 		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})

@@ -50,6 +50,7 @@ type Daemon struct {
 	bad      map[string]error // jail files that are refused, by jail
 	guard    guardState
 	files    asteriskFiles
+	lists    lists
 	names    *names.Resolver
 	feeds    *feeds.Feeds
 	stale    atomic.Bool       // a name has other addresses than before
@@ -83,10 +84,11 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openEnforcer(); err != nil {
 		return d, err
 	}
+	d.openFeeds()
 	if err = d.openJails(); err != nil {
 		return d, err
 	}
-	d.openFeeds()
+	d.protectFeeds()
 	d.openWatcher()
 	return d, nil
 }

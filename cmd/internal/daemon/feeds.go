@@ -12,12 +12,12 @@ import (
 // namesTime is how long feeds that ban wait for the names of those to be spared.
 const namesTime = 10 * time.Second
 
-// openFeeds starts with the copies on disk, so that no network is needed.
+// openFeeds starts with the copies on disk, so that no network is needed. None of
+// them bans before protectFeeds has said whom to spare.
 func (d *Daemon) openFeeds() {
 	enforcer, _ := d.enforcer.(feeds.Replacer) // nil when it holds no lists: each feed that bans says so
 	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(d.main.Database), "feeds"), Enforcer: enforcer, Log: d.log})
 	d.feeds.Set(d.main.Feeds)
-	d.protectFeeds()
 }
 
 func (d *Daemon) setFeeds() {

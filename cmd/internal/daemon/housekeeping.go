@@ -105,7 +105,7 @@ func (d *Daemon) refreshGuard() {
 	d.guard = g
 	if changed {
 		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
-		d.warden.Change(d.jailList(), g.guard())
+		d.warden.Change(d.jailList(), g.guard(), d.senses())
 	}
 	d.protectFeeds()
 }
@@ -129,7 +129,7 @@ func (d *Daemon) Reload(by string) error {
 	}
 	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
 	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
-	d.main.Feeds = fresh.Feeds
+	d.main.Feeds, d.main.Useragents, d.main.AgentFactors, d.main.Fraud = fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud
 	d.setLevel()
 	d.mu.Unlock()
 	err = d.reloadJails(by)
@@ -159,8 +159,9 @@ func (d *Daemon) reloadJails(by string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	list := d.loadJails()
+	d.readLists()
 	d.guard = d.readGuard()
-	d.warden.Change(list, d.guard.guard())
+	d.warden.Change(list, d.guard.guard(), d.senses())
 	d.protectFeeds()
 	d.reading.changed.Store(true)
 	d.watcher.SetPatterns(d.patterns())

@@ -34,6 +34,8 @@ func (d *Daemon) openJails() error {
 	d.openGuard()
 	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
 	judge.ProtectLogins = d.main.ProtectLogins
+	d.readLists()
+	judge.SetSenses(d.senses())
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
 	return nil
 }

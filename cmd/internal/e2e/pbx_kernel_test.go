@@ -48,7 +48,7 @@ func newPBX(t *testing.T, main ...string) *pbx {
 	p.must(os.Mkdir(p.path("jails"), 0o755), os.Mkdir(p.path("state"), 0o755), os.Mkdir(p.logs(), 0o755))
 	p.configure(fmt.Sprintf("jails: %s\ndatabase: %s\nsocket: %s", p.path("jails"), p.path("state/pbxjail.db"), p.path("sock")))
 	p.configure(main...)
-	for _, name := range []string{"guessing", "manager", "scanning", "sipsec", "toll-fraud"} {
+	for _, name := range []string{"guessing", "manager", "scanning", "silent", "sipsec", "toll-fraud"} {
 		p.write("jails/"+name+".yaml", "enabled: false\n")
 	}
 	p.write("jails/phones.yaml", fmt.Sprintf(phones, p.logs()))

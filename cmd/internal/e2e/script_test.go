@@ -100,7 +100,7 @@ func prepare(e *testscript.Env) error {
 	if err := os.MkdirAll(jails, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"guessing", "manager", "scanning", "sipsec", "toll-fraud"} {
+	for _, name := range []string{"guessing", "manager", "scanning", "silent", "sipsec", "toll-fraud"} {
 		path := filepath.Join(jails, name+".yaml")
 		if _, err := os.Stat(path); err == nil {
 			continue
