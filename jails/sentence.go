@@ -123,16 +123,17 @@ func (s *Reckoning) reason(lines []Line) string {
 		fmt.Fprintf(&b, " of %d addresses", s.Members)
 	}
 	fmt.Fprintf(&b, " within %s, maxretry %s", configs.FormatDuration(s.Within), s.Maxretry)
-	var named []string
+	var named []Factor // of each name the latest
 	for _, l := range lines {
 		for _, f := range l.Factors {
-			if name := f.String(); f.Name != "evidence" && !slices.Contains(named, name) && len(named) < mostNamed {
-				named = append(named, name)
+			named = slices.DeleteFunc(named, func(o Factor) bool { return o.Name == f.Name })
+			if f.Name != "evidence" {
+				named = append(named, f)
 			}
 		}
 	}
-	if len(named) > 0 {
-		b.WriteString("; " + strings.Join(named, ", "))
+	for i, f := range named[max(0, len(named)-mostNamed):] {
+		b.WriteString([]string{"; ", ", "}[min(i, 1)] + f.String())
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // It holds no log text.
 type Factor struct {
 	Name string         `json:"name"`           // evidence, country, network, agent, feed, or a rule of fraud
-	Note string         `json:"note,omitempty"` // which one: our own words, or the admin's
+	Note string         `json:"note,omitempty"` // which one, in full; "" when the name says it all
 	By   int32          `json:"by,omitempty"`   // the points are multiplied by so many thousandths
 	To   parsers.Points `json:"to,omitempty"`   // in place of By: the points are set to this
 }
@@ -33,12 +34,9 @@ func (f Factor) Of(p parsers.Points) parsers.Points {
 	return parsers.Points(min(max(int64(p)*int64(f.By)/one, 1), int64(mostPoints)))
 }
 
-// String is how people read it: country NL x2, or claimed alone: held at 2.999.
+// String is how people read it: country NL x2, or a place alone never bans = 4.999.
 func (f Factor) String() string {
-	text := f.Name
-	if f.Note != "" {
-		text += " " + f.Note
-	}
+	text := cmp.Or(f.Note, f.Name)
 	if f.To > 0 {
 		return text + " = " + f.To.String()
 	}
@@ -62,12 +60,12 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	}
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
-			c.add("agent", agent.Level+" "+agent.Name, configs.Thousandths(j.senses.Levels.Of(agent.Level)))
+			c.add("agent", "agent "+agent.Name+" ("+agent.Level+")", configs.Thousandths(j.senses.Levels.Of(agent.Level)))
 		}
 	}
 	if s := j.senses.Feeds; s != nil {
 		s.Listed(e.Addr, func(feed string, by int32) bool {
-			c.add("feed", feed, by)
+			c.add("feed", "feed "+feed, by)
 			return len(c.factors) < maxFactors
 		})
 	}
@@ -91,7 +89,7 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 			list, p = append(list, f), f.Of(p)
 		}
 	}
-	put(Factor{Name: "evidence", Note: e.Evidence.String(), By: jail.worth[e.Evidence]})
+	put(Factor{Name: "evidence", Note: evidenceNotes[e.Evidence], By: jail.worth[e.Evidence]})
 	for _, f := range j.about.factors {
 		put(f)
 	}
@@ -108,7 +106,7 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 	switch {
 	case jail.blocks(j.about.place):
 		if p < limit {
-			put(Factor{Name: "blocked country", Note: j.about.place.Country, To: limit})
+			put(Factor{Name: "blocked country", Note: "blocked country " + j.about.place.Country, To: limit})
 		}
 	case before < limit && p >= limit:
 		put(Factor{Name: "a place alone never bans", To: limit - 1})
@@ -120,16 +118,18 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 	return p, list
 }
 
+var evidenceNotes = [...]string{"", "claimed evidence", "seen evidence", "proven evidence"}
+
 // placed are the factors of a place: its country and its network.
 func (j *Jail) placed(p Place) []Factor {
 	var list [2]Factor
 	n := 0
 	if j.isElsewhere(p.Country) {
-		list[n] = Factor{Name: "country", Note: p.Country, By: configs.Thousandths(j.places.Elsewhere)}
+		list[n] = Factor{Name: "country", Note: "country " + p.Country, By: configs.Thousandths(j.places.Elsewhere)}
 		n++
 	}
 	if by, ok := j.places.FactorOf(p.ASN); ok {
-		list[n] = Factor{Name: "network", Note: "AS" + strconv.FormatUint(uint64(p.ASN), 10), By: configs.Thousandths(by)}
+		list[n] = Factor{Name: "network", Note: "network AS" + strconv.FormatUint(uint64(p.ASN), 10), By: configs.Thousandths(by)}
 		n++
 	}
 	return list[:n]
