@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"pbxjail/configs"
 	"pbxjail/parsers"
 )
 
@@ -465,4 +468,55 @@ func TestManySourcesStayBounded(t *testing.T) {
 	if got, want := w.evicted, uint64(sources-most); got != want {
 		t.Errorf("got %d evicted, want %d", got, want)
 	}
+}
+
+// A million sources within a minute leave those banned who go on, and the memory
+// bounded: with the shipped jails and all senses.
+func TestMillionSources(t *testing.T) {
+	const sources, heavies = 1_000_000, 20
+	specs, bad := configs.LoadJails("")
+	if len(bad) > 0 {
+		t.Fatal(bad)
+	}
+	var list []*Jail
+	for _, spec := range specs {
+		j, err := Compile(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, j)
+	}
+	before := heapBytes()
+	judge := NewJudge(list, NewGuard(nil, nil), NewBook(nil, nil), 200_000, false)
+	senses := everything()
+	senses.Rules, senses.Feeds = configs.PlaceRules{}, nil // a blocked country would ban each
+	judge.SetSenses(senses)
+	src := judge.Source("/var/log/asterisk/security")
+	line := parsers.TextOf([]byte(strings.Repeat("x", 400)))
+	scan := &parsers.Event{
+		Result: parsers.Offence, Kind: parsers.UnknownAccount, Evidence: parsers.Seen, Service: parsers.PJSIP, Points: 2 * parsers.Point, Once: true, Line: line,
+	}
+	guess := with(failure("203.0.113.1"), func(e *parsers.Event) { e.Line = line })
+	banned := map[netip.Addr]bool{}
+	for i := range sources {
+		at := start.Add(time.Duration(i) * time.Minute / sources)
+		scan.Addr, scan.Account = numbered(i), parsers.TextOf(fmt.Append(nil, i))
+		judge.Hear(src, scan, at, func(v Verdict) { t.Fatalf("got %s", word(v)) })
+		if i%(sources/10/heavies) == 0 { // each ten times in this minute
+			guess.Addr = netip.AddrFrom4([4]byte{203, 0, 113, byte(i / (sources / 10 / heavies) % heavies)})
+			judge.Hear(src, guess, at, func(v Verdict) { banned[v.Ban.Prefix.Addr()] = banned[v.Ban.Prefix.Addr()] || v.Bans() })
+		}
+	}
+	if len(banned) != heavies {
+		t.Errorf("got %d of those banned who go on, want %d", len(banned), heavies)
+	}
+	if judge.Evicted() < sources/2 {
+		t.Errorf("got %d evicted, want most of them told", judge.Evicted())
+	}
+	if got := heapBytes() - before; got > 80<<20 {
+		t.Errorf("got %.0f MiB of memory held, want less than 80", got/(1<<20))
+	} else {
+		t.Logf("%.0f MiB held", got/(1<<20))
+	}
+	runtime.KeepAlive(judge)
 }

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -23,7 +24,16 @@ import (
 	"pbxjail/configs"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// gcPercent keeps memory small beside a PBX: a flood of a million sources costs a
+// few percent more processor, and a quarter less memory.
+const gcPercent = 30
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)
