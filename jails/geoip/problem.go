@@ -2,6 +2,7 @@ package geoip
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 )
@@ -66,7 +67,7 @@ func (t Table) Old(now time.Time) *Problem {
 		return nil
 	}
 	return &Problem{
-		What: "geoip: " + t.Name() + " is from " + t.Built.Format(time.DateOnly) + ": networks have moved since",
+		What: fmt.Sprintf("geoip: %s is %d days old, from %s: networks have moved since", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
 		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
 	}
 }

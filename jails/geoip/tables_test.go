@@ -217,7 +217,7 @@ func TestAge(t *testing.T) {
 		t.Errorf("got %v at 90 days, want nothing", got)
 	}
 	got := tables.Problems(made.Add(MaxAge + time.Second))
-	if len(got) != 1 || !strings.HasPrefix(got[0].Error(), "geoip: the embedded table is from 2026-06-17") {
+	if len(got) != 1 || !strings.HasPrefix(got[0].Error(), "geoip: the embedded table is 90 days old, from 2026-06-17: ") {
 		t.Fatalf("got %v after 90 days", got)
 	}
 	if hint := got[0].(*Problem).Hint(); !strings.Contains(hint, "jailctl geoip update") {
