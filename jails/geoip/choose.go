@@ -16,7 +16,7 @@ import (
 // entry is what is known of a file that may be used.
 type entry struct {
 	path  string
-	gone  bool     // it was there
+	gone  bool     // from its folder
 	seen  stamp    // of the file that the rest is about
 	size  int64    // for the order of known files
 	table *table   // the last good one; nil while it is not used
@@ -47,7 +47,9 @@ func (t *Tables) Look() {
 	defer t.mu.Unlock()
 	c := &choice{t: t, kept: map[string]*entry{}, closed: map[string]*Problem{}}
 	for _, path := range t.files {
-		c.take(t.entry(path), all)
+		e := t.entry(path)
+		e.gone = false // these are missed
+		c.take(e, all)
 	}
 	stored := c.folder(t.stored)
 	for _, e := range stored {
@@ -91,13 +93,13 @@ func (c *choice) take(e *entry, wanted kinds) {
 	if c.kept[e.path] != nil {
 		return // named twice
 	}
+	if e.gone && e.says&wanted == 0 {
+		return // others say it
+	}
 	if wanted == 0 || e.says != 0 && e.says&wanted == 0 && !e.changed() {
 		e.table, e.err = nil, nil // only what it says is remembered
 	} else {
 		c.t.refresh(e)
-	}
-	if e.gone && e.table == nil && !slices.Contains(c.t.files, e.path) {
-		return // it was in a folder, and is missed by nobody
 	}
 	c.kept[e.path] = e
 	if e.table == nil {
@@ -177,7 +179,7 @@ func (e *entry) changed() bool {
 
 // learn reads the file if it is not known when it was made.
 func (t *Tables) learn(e *entry) {
-	if e.says == 0 || e.changed() {
+	if !e.gone && (e.says == 0 || e.changed()) {
 		t.refresh(e)
 	}
 }
