@@ -19,6 +19,7 @@ type Main struct {
 	IgnoreHosts   []string       `yaml:"ignore_hosts" optional:"[trunk.example.net]" doc:"Host names whose addresses no jail ever bans. They are looked up in the background; the last good answer is kept."`
 	Asterisk      string         `yaml:"asterisk" default:"/etc/asterisk" doc:"Folder of Asterisk's own configuration. Trunks and peers with an address there are never banned."`
 	ProtectLogins time.Duration  `yaml:"protect_logins" default:"1h" doc:"How long a login with a password protects its address: an attempt that would have banned it is told instead. Logins after a storm of failures protect nobody. forever is allowed."`
+	GeoIP         GeoIP          `yaml:"geoip" doc:"Where addresses are."`
 	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel has it, else iptables; observe drops nothing."`
 	Hook          string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`
 	Chain         string         `yaml:"chain" default:"pbxjail" doc:"Name of our chain and stem of our sets. With hook: filter beside the FreePBX firewall it must be f2b-pbxjail, or FreePBX flushes it."`

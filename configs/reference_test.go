@@ -65,7 +65,7 @@ func TestReferenceIsValid(t *testing.T) {
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
 	for _, of := range []any{
-		Main{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
+		Main{}, GeoIP{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
 		AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
 		Numbers{}, AccessPrefix{}, Country{}, PremiumRange{},
 	} {

@@ -35,6 +35,7 @@ func (m *Main) validate(d *decoder) {
 			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses belong into ignoreip", "%s is not a host name", quote(h))
 		}
 	}
+	m.GeoIP.validate(d)
 	checkAbsolute(d, "socket", m.Socket)
 	if len(m.Socket) > maxSocket {
 		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))

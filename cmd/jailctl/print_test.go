@@ -147,6 +147,8 @@ func sampleStatus() control.Status {
 			{Name: "sipsec", Enabled: true, Observe: true, Maxretry: 2.5, Findtime: 90, Bantime: 0},
 			{Name: "manager", Problem: "line 3: unknown key maxrety", Maxretry: 5, Findtime: 600, Bantime: 3600},
 		},
+		GeoIP: control.GeoIP{Files: []control.GeoIPFile{
+			{Path: "/var/lib/pbxjail/geoip/asn.mmdb", Says: "asn", AgeDays: 1}, {Embedded: true, Says: "country", AgeDays: 23}}},
 		Counters: control.Counters{Lines: 123456, Matched: 345, Ambiguous: 6, Signals: 78, Bans: 9, Unbans: 1},
 	}
 }
@@ -202,6 +204,7 @@ func TestHostileDaemon(t *testing.T) {
 	f.bans[b.Prefix] = b
 	f.status = control.Status{Version: hostile, Enforcer: hostile, Problems: []control.Problem{{What: hostile, Hint: hostile}},
 		Files: []control.File{{Path: hostile, Problem: hostile}},
+		GeoIP: control.GeoIP{Files: []control.GeoIPFile{{Path: hostile, Type: hostile, Says: hostile}}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
 	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
 		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},

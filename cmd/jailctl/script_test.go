@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +26,7 @@ func TestScripts(t *testing.T) {
 			e.Defer(stop)
 			e.Setenv("SOCKET", path)
 			e.Values["fake"] = f
-			return nil
+			return giveTables(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"jailctl":     scriptJailctl,
@@ -32,6 +34,22 @@ func TestScripts(t *testing.T) {
 			"breakreload": scriptBreakReload,
 		},
 	})
+}
+
+// giveTables sets $TABLES, and writes it and $WORK into the main file of a script.
+func giveTables(e *testscript.Env) error {
+	dir, err := filepath.Abs(tableFiles)
+	if err != nil {
+		return err
+	}
+	e.Setenv("TABLES", dir)
+	main := filepath.Join(e.WorkDir, "main.yaml")
+	text, err := os.ReadFile(main)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	filled := strings.NewReplacer("$TABLES", dir, "$WORK", e.WorkDir).Replace(string(text))
+	return errors.Join(err, os.WriteFile(main, []byte(filled), 0o644))
 }
 
 // scriptJailctl is "jailctl ARGS...": it must be done.

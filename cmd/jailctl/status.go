@@ -42,6 +42,7 @@ func (a *app) printStatus(s control.Status) error {
 	n := s.Counters
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
+	a.say("geoip: %s", places(s.GeoIP))
 
 	a.say("")
 	files := newTable(a.stdout, "FILE", "LINES", "BEHIND", "LAST LINE", "STATE")

@@ -63,6 +63,7 @@ type Status struct {
 	Problems  []Problem `json:"problems"`
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
+	GeoIP     GeoIP     `json:"geoip"`
 	Counters  Counters  `json:"counters"`
 }
 
@@ -135,6 +136,7 @@ func (s *Status) tidy() {
 	notNil(&s.Problems)
 	notNil(&s.Files)
 	notNil(&s.Jails)
+	notNil(&s.GeoIP.Files)
 	for i := range s.Jails {
 		notNil(&s.Jails[i].Logs)
 	}

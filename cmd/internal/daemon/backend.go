@@ -55,7 +55,7 @@ func (b *backend) Bans() []control.Ban {
 func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
 	left, _ := ban.Left(now)
 	return control.Ban{
-		Prefix: ban.Prefix, Jail: ban.Jail, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
+		Prefix: ban.Prefix, Jail: ban.Jail, Country: b.d.places.Place(ban.Prefix.Addr()).Country, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
 		LeftSeconds: int64(max(left, 0).Round(time.Second) / time.Second), Strike: ban.Strike, Evidence: ban.Evidence.String(),
 		By: ban.By, Reason: ban.Reason, Pending: b.d.warden.Pending(ban.Prefix),
 	}
@@ -125,6 +125,7 @@ func (b *backend) Status() control.Status {
 	}
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)
+	b.placesStatus(&s, now)
 	return s
 }
 

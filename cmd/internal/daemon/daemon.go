@@ -19,6 +19,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
+	"pbxjail/jails/geoip"
 	"pbxjail/jails/store"
 	"pbxjail/watcher"
 )
@@ -39,6 +40,7 @@ type Daemon struct {
 	since    time.Time
 	main     *configs.Main
 	store    *store.Store
+	places   *geoip.Tables
 	enforcer actions.Enforcer
 	warden   *jails.Warden
 	watcher  *watcher.Watcher
@@ -85,6 +87,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	d.openFeeds()
+	d.openPlaces()
 	if err = d.openJails(); err != nil {
 		return d, err
 	}
@@ -184,6 +187,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	start("warden", d.warden.Run)
 	start("names", d.names.Run)
 	start("feeds", d.feeds.Run)
+	start("places", d.places.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	// Who is told that we are up may count on it: a line that is written now is seen.

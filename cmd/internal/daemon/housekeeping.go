@@ -128,10 +128,12 @@ func (d *Daemon) Reload(by string) error {
 		d.log.Warn("this setting takes effect at the next start", "key", key)
 	}
 	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
+	d.main.GeoIP = fresh.GeoIP
 	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
 	d.main.Feeds, d.main.Useragents, d.main.AgentFactors, d.main.Fraud = fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud
 	d.setLevel()
 	d.mu.Unlock()
+	d.places.SetFiles(fresh.GeoIP.Files)
 	err = d.reloadJails(by)
 	d.setFeeds() // last: whom they must spare is known now
 	return err

@@ -47,6 +47,8 @@ func newPBX(t *testing.T, main ...string) *pbx {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	p.must(os.Mkdir(p.path("jails"), 0o755), os.Mkdir(p.path("state"), 0o755), os.Mkdir(p.logs(), 0o755))
 	p.configure(fmt.Sprintf("jails: %s\ndatabase: %s\nsocket: %s", p.path("jails"), p.path("state/pbxjail.db"), p.path("sock")))
+	p.must(writePlaces(p.path("country.mmdb")))
+	p.configure(fmt.Sprintf("geoip: {files: [%s]}", p.path("country.mmdb")))
 	p.configure(main...)
 	for _, name := range []string{"guessing", "manager", "scanning", "silent", "sipsec", "toll-fraud"} {
 		p.write("jails/"+name+".yaml", "enabled: false\n")

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/jails/geoip"
+)
+
+func (a *app) geoipVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "geoip",
+		Short: "where addresses are, and the files that say so; needs no daemon",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("there is status, lookup and update: see jailctl geoip --help", "geoip needs a verb")
+			}
+			return noVerb(c, args)
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	c.AddCommand(a.geoipStatusVerb(), a.geoipLookupVerb(), a.geoipUpdateVerb())
+	return c
+}
+
+// tables opens the files that the daemon would use.
+func tables(config string) (*geoip.Tables, error) {
+	main, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
+	if err != nil {
+		return nil, err
+	}
+	return geoip.Open(geoip.Options{Files: main.GeoIP.Files}), nil
+}
+
+func configFlag(c *cobra.Command, config *string) {
+	c.Flags().StringVar(config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
+}
+
+// geoipStatus is what geoip status prints.
+type geoipStatus struct {
+	Files    []control.GeoIPFile `json:"files"`
+	Problems []control.Problem   `json:"problems"`
+}
+
+func (a *app) geoipStatusVerb() *cobra.Command {
+	var config string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "which files are asked, what they say, and how old they are",
+		Args:  takes(),
+		RunE: func(*cobra.Command, []string) error {
+			t, err := tables(config)
+			if err != nil {
+				return err
+			}
+			s := a.geoipStatus(t)
+			if a.json {
+				return a.emit(s)
+			}
+			return a.printGeoIPStatus(s)
+		},
+	}
+	configFlag(c, &config)
+	return c
+}
+
+func (a *app) geoipStatus(t *geoip.Tables) geoipStatus {
+	s := geoipStatus{Files: []control.GeoIPFile{}, Problems: []control.Problem{}}
+	for _, f := range t.Files() {
+		s.Files = append(s.Files, a.geoipFile(f))
+	}
+	for _, err := range t.Problems(a.now()) {
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: control.HintOf(err)})
+	}
+	return s
+}
+
+func (a *app) geoipFile(f geoip.Table) control.GeoIPFile {
+	return control.GeoIPFile{Path: f.Path, Embedded: f.Path == "", Type: f.Type, Says: f.Says, Built: f.Built, AgeDays: f.Days(a.now())}
+}
+
+func (a *app) printGeoIPStatus(s geoipStatus) error {
+	for _, p := range s.Problems {
+		a.say("problem: %s", p.What)
+		a.say("   hint: %s", p.Hint)
+	}
+	t := newTable(a.stdout, "FILE", "SAYS", "BUILT", "AGE", "TYPE")
+	for _, f := range s.Files {
+		t.row(fileName(f), f.Says, f.Built.Format("2006-01-02"), count(f.AgeDays, "day"), f.Type)
+	}
+	return t.end()
+}
+
+func fileName(f control.GeoIPFile) string {
+	if f.Embedded {
+		return embeddedName
+	}
+	return f.Path
+}
+
+const embeddedName = "embedded"
+
+// places is one line about the files.
+func places(g control.GeoIP) string {
+	if len(g.Files) == 0 {
+		return "no file says where an address is"
+	}
+	var list []string
+	for _, f := range g.Files {
+		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), count(f.AgeDays, "day")))
+	}
+	return strings.Join(list, "; ")
+}
+
+// found is what geoip lookup prints of one address.
+type found struct {
+	Addr netip.Addr `json:"addr"`
+	control.Place
+	CountryFrom string `json:"country_from"` // a path, embedded, or "" for nobody
+	ASNFrom     string `json:"asn_from"`
+}
+
+func (a *app) geoipLookupVerb() *cobra.Command {
+	var config string
+	c := &cobra.Command{
+		Use:   "lookup ADDR...",
+		Short: "the country and the network of addresses, and which file says so",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("write "+c.UseLine(), "lookup needs ADDR")
+			}
+			var addrs []netip.Addr
+			for _, arg := range args {
+				p, err := a.prefixArg(arg)
+				if err != nil {
+					return err
+				}
+				if !p.IsSingleIP() {
+					return usage("name one of them, such as "+p.Addr().Next().String(), "%s is more than one address", p)
+				}
+				addrs = append(addrs, p.Addr())
+			}
+			t, err := tables(config)
+			if err != nil {
+				return err
+			}
+			return a.lookup(t, addrs)
+		},
+	}
+	configFlag(c, &config)
+	return c
+}
+
+func (a *app) lookup(t *geoip.Tables, addrs []netip.Addr) error {
+	var list []found
+	for _, addr := range addrs {
+		p := t.Lookup(addr)
+		list = append(list, found{
+			Addr: addr, Place: control.Place{Country: p.Country, ASN: p.ASN, Org: p.Org, Network: p.Network},
+			CountryFrom: source(p.CountryFrom), ASNFrom: source(p.ASNFrom),
+		})
+	}
+	if a.json {
+		return a.emit(list)
+	}
+	out := newTable(a.stdout, "ADDRESS", "COUNTRY", "ASN", "ORG", "NETWORK", "FROM")
+	for _, f := range list {
+		network, asn := "", ""
+		if f.Network.IsValid() {
+			network = f.Network.String()
+		}
+		if f.ASN != 0 {
+			asn = fmt.Sprint("AS", f.ASN)
+		}
+		out.row(f.Addr.String(), f.Country, asn, f.Org, network, both(f.CountryFrom, f.ASNFrom))
+	}
+	return out.end()
+}
+
+func source(t *geoip.Table) string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Path == "":
+		return embeddedName
+	}
+	return t.Path
+}
+
+// both names two files, or the one that they are.
+func both(a, b string) string {
+	if a == b || b == "" {
+		return a
+	}
+	return strings.TrimPrefix(a+", "+b, ", ")
+}

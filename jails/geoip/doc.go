@@ -1,0 +1,14 @@
+// Package geoip says where an address is: its country, the network that announces
+// it, and whose that is. It reads MaxMind DB files of three makes (MaxMind, DB-IP,
+// ip-location-db), several at once, and has one embedded, so that countries are
+// known without any configuration. The daemon and jailctl call it.
+//
+// Files are read into memory, not mapped: who truncates a mapped file that is in
+// use ends the process with SIGBUS, and cp(1) over an old file does just that. The
+// price is that a file's size is held in memory, once more while it is replaced.
+//
+// A file that cannot be used never takes away what was known: the one before goes
+// on, and Problems tells. It must never ask anybody over the network but in Update,
+// which an operator calls, and never hold up Place: that stands between a line and
+// its ban.
+package geoip

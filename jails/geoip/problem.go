@@ -1,0 +1,73 @@
+package geoip
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// Problem is what is wrong with a file, told to the operator.
+type Problem struct {
+	File string // "" is the embedded table
+	What string
+	Fix  string // what to do; Hint returns it
+
+	cause error
+}
+
+func (p *Problem) Error() string {
+	if p.File == "" {
+		return p.What
+	}
+	return p.File + ": " + p.What
+}
+
+// Hint says what to do, in one sentence.
+func (p *Problem) Hint() string { return p.Fix }
+
+// Unwrap returns what the system or the reader said, or nil.
+func (p *Problem) Unwrap() error { return p.cause }
+
+// errSilent is a file that is right, and says nothing that we ask.
+var errSilent = errors.New("it says neither countries nor networks")
+
+const fixBroken = "put a whole file there: copy it beside and rename it, or use jailctl geoip update"
+
+// broken tells what is wrong with a file.
+func broken(file string, err error) *Problem {
+	p := &Problem{File: file, What: err.Error(), Fix: fixBroken, cause: err}
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		p.What = inner.Err.Error() // the path stands in front already
+	}
+	switch {
+	case errors.Is(err, errSilent):
+		p.Fix = "give a file of countries or of autonomous systems (ASN)"
+	case errors.Is(err, errSize):
+		p.Fix = "this is no table of countries or networks: check what was put there"
+	case errors.Is(err, fs.ErrNotExist):
+		p.Fix = "put the file there, or take its name out of geoip.files"
+	case errors.Is(err, fs.ErrPermission):
+		p.Fix = "let the user of this program read the file and enter its folder"
+	}
+	return p
+}
+
+// MaxAge is how old a table may be before it is warned about. Networks are sold
+// from country to country every day.
+const MaxAge = 90 * 24 * time.Hour
+
+// Days is the age of a table in whole days.
+func (t Table) Days(now time.Time) int { return int(max(0, now.Sub(t.Built)) / (24 * time.Hour)) }
+
+// Old is nil, or the warning that a table is older than MaxAge.
+func (t Table) Old(now time.Time) *Problem {
+	if now.Sub(t.Built) <= MaxAge {
+		return nil
+	}
+	return &Problem{
+		What: fmt.Sprintf("geoip: %s is %d days old, from %s: networks have moved since", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
+		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
+	}
+}
