@@ -54,7 +54,10 @@ func TestLoadMain(t *testing.T) {
 		File:  "testdata/main/ok-all.yaml",
 		Jails: "/srv/jails", Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("2001:db8::/32")},
 		IgnoreHosts: []string{"trunk.example.net"}, Asterisk: "/srv/asterisk", ProtectLogins: 90 * time.Minute,
-		GeoIP: GeoIP{Files: []string{"/srv/country.mmdb", "/srv/asn.mmdb"}}, Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
+		GeoIP: GeoIP{
+			Files: []string{"/srv/country.mmdb", "/srv/asn.mmdb"}, Home: []string{"GB", "IE"}, Elsewhere: 1.5, Block: []string{"KP"},
+			ASN: []ASN{{64500, 1.5}, {64501, 0.5}},
+		}, Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
 		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
 		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
 		Useragents: "/srv/agents", AgentFactors: AgentFactors{Drop: 10, Score: 2.5, Info: 1},

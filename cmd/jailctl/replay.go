@@ -16,6 +16,7 @@ import (
 	"pbxjail/cmd/internal/explain"
 	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/geoip"
 )
 
 // fallen is a ban as it would have fallen.
@@ -146,7 +147,10 @@ func (a *app) judge(f replayFlags) (*jails.Judge, error) {
 
 // sensesOf are what the daemon knows beside the logs, but for feeds, which it alone fetches.
 func sensesOf(main *configs.Main) (s jails.Senses, err error) {
-	s = jails.Senses{Levels: main.AgentFactors, Fraud: main.Fraud}
+	s = jails.Senses{
+		Places: geoip.Open(geoip.Options{Files: main.GeoIP.Files}), Rules: main.GeoIP.Rules(),
+		Levels: main.AgentFactors, Fraud: main.Fraud,
+	}
 	if s.Agents, err = configs.LoadAgents(main.Useragents); err != nil {
 		return s, err
 	}

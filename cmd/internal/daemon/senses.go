@@ -40,7 +40,7 @@ func (d *Daemon) take(err error, what string, keep func()) {
 // senses are what the judge knows beside the logs. mu is held, or nothing runs yet.
 func (d *Daemon) senses() jails.Senses {
 	return jails.Senses{
-		Places: d.places,
+		Places: d.places, Rules: d.main.GeoIP.Rules(),
 		Feeds:  d.feeds, Agents: d.lists.agents, Levels: d.main.AgentFactors,
 		Numbers: d.lists.numbers, Fraud: d.main.Fraud,
 	}
