@@ -41,7 +41,7 @@ func (d *Daemon) take(err error, what string, keep func()) {
 func (d *Daemon) senses() jails.Senses {
 	return jails.Senses{
 		Places: d.places, Rules: d.main.GeoIP.Rules(),
-		Feeds:  d.feeds, Agents: d.lists.agents, Levels: d.main.AgentFactors,
+		Feeds: d.feeds, Agents: d.lists.agents, Levels: d.main.AgentFactors,
 		Numbers: d.lists.numbers, Fraud: d.main.Fraud,
 	}
 }
