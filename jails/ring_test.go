@@ -12,14 +12,6 @@ import (
 
 func lineOf(text string) Line { return Line{Text: parsers.TextOf([]byte(text))} }
 
-func texts(lines []Line) string {
-	var out []string
-	for _, l := range lines {
-		out = append(out, l.Text.Quoted())
-	}
-	return strings.Join(out, " ")
-}
-
 // Slots are used again; a number finds its own line, or none.
 func TestRingOverFlood(t *testing.T) {
 	var ring ring

@@ -70,7 +70,7 @@ The last line on stderr counts: lines=N matched=N ambiguous=N bans=N`,
 
 func (a *app) replay(f replayFlags, files []string) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(30) // as the daemon does: what a replay takes is what it would
+		debug.SetGCPercent(25) // as the daemon does: what a replay takes is what it would
 	}
 	counts, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
 	if err == nil || counts.Lines > 0 {

@@ -33,7 +33,7 @@ func main() {
 
 // gcPercent keeps memory small beside a PBX: a flood of a million sources costs a
 // few percent more processor, and a quarter less memory.
-const gcPercent = 30
+const gcPercent = 25
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)

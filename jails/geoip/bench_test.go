@@ -26,7 +26,7 @@ func BenchmarkPlace(b *testing.B) {
 			for b.Loop() {
 				i += 2654435761
 				a := netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
-				if c.files != nil && len(c.files) > 1 {
+				if len(c.files) > 1 {
 					a = netip.AddrFrom4([4]byte{203, 0, 113, byte(i>>24) & 0x7f})
 				}
 				tables.Place(a)
