@@ -33,7 +33,7 @@ type Main struct {
 	Useragents    string         `yaml:"useragents" default:"/etc/pbxjail/useragents.d" doc:"Folder of your own lists of user agents, beside the shipped one. It need not exist."`
 	AgentFactors  AgentFactors   `yaml:"agent_factors" doc:"What an event's points are multiplied by when its line carries a user agent of the list."`
 	Feeds         []Feed         `yaml:"feeds" optional:"" doc:"Lists of bad addresses that others keep. None of them ever counts against a protected address."`
-	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
+	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses are remembered at most, over all jails: one that is known in two jails counts twice. Whoever floods us with addresses fills no more memory than this; those who go on are kept, and status says how many made room."`
 	Fraud         Fraud          `yaml:"fraud" doc:"What makes attempts weigh more that look like fraud together."`
 }
 

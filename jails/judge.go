@@ -248,8 +248,9 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	}
 }
 
-// Evicted is how many tallies that still counted made room for others.
-func (j *Judge) Evicted() uint64 { return j.table.evicted + j.networks.evicted }
+// Evicted is how many tallies that still counted made room for others, and what
+// was known of how attempts are together.
+func (j *Judge) Evicted() uint64 { return j.table.evicted + j.networks.evicted + j.company.evicted() }
 
 // protects says why p may not be banned by a jail, or by hand when that is nil;
 // "" when it may.

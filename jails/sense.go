@@ -117,3 +117,11 @@ func (c *company) forget(p netip.Prefix) {
 		c.claimed.Forget(p)
 	}
 }
+
+func (c *company) evicted() uint64 {
+	n := c.silence.Evicted()
+	if c.seen != nil {
+		n += c.seen.Evicted() + c.claimed.Evicted()
+	}
+	return n
+}
