@@ -153,7 +153,7 @@ func mustOpen(t testing.TB, kind string, o Options) Enforcer {
 
 func mustSetup(t testing.TB, e Enforcer) []string {
 	t.Helper()
-	degraded, err := e.Setup()
+	_, degraded, err := e.Setup()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ var chainName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,26}$`)
 // Changing kinds leaves nothing of the one before in the chain; its bans come
 // back from the ledger.
 func Open(kind string, o Options) (e Enforcer, notes []string, err error) {
-	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 262144)
+	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !chainName.MatchString(o.Chain) {
 		return nil, nil, &hinted{fmt.Errorf("chain name %q cannot be used", o.Chain),
 			"at most 27 lower-case letters, digits, - and _, the first a letter"}
@@ -53,7 +53,7 @@ func openAuto(o Options) (Enforcer, []string, error) {
 	var leftovers error
 	sets, err := newIPSet(o)
 	if err == nil {
-		if _, err = sets.Setup(); err == nil {
+		if _, _, err = sets.Setup(); err == nil {
 			return sets, nil, nil
 		}
 		if errors.Is(err, errNoIPSet) {

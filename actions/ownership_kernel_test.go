@@ -286,7 +286,7 @@ func TestIPSetAbsent(t *testing.T) {
 			mustBan(t, e, "192.0.2.1/32", time.Hour)
 			wantBans(t, e, "192.0.2.1/32")
 
-			_, err = mustOpen(t, "ipset", Options{}).Setup()
+			_, _, err = mustOpen(t, "ipset", Options{}).Setup()
 			wantError(t, err, "ipset cannot be used")
 		})
 	}
@@ -326,7 +326,7 @@ func TestSetThatIsThere(t *testing.T) {
 			tool(t, "ipset", "create", "pbxjail-4t", "hash:ip") // left by a crash in the middle of a rebuild
 			e := mustOpen(t, "ipset", Options{})
 			if test.fails != "" {
-				_, err := e.Setup()
+				_, _, err := e.Setup()
 				wantError(t, err, test.fails)
 				return
 			}

@@ -21,6 +21,8 @@ type Ban struct {
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Reason   string           // one line for people; no log text in it
 	Lines    []Line           // the records that led to it, oldest first, at most MaxLines
+
+	seen uint32 // in the kernel, by the comparison of this number
 }
 
 // MaxLines is how many lines of evidence a ban keeps.

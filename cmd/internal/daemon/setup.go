@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/actions"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/watcher"
@@ -35,6 +36,8 @@ func (d *Daemon) openJails() error {
 	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
 	judge.ProtectLogins = d.main.ProtectLogins
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
+	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
 }
 
