@@ -32,6 +32,10 @@ type Options struct {
 // longer calls Ban again before it is over.
 const MaxTimeout = 2147483 * time.Second
 
+// NotCounted is what Check gives for the number of members when nobody but us
+// changed any, and to count them is dear.
+const NotCounted = -1
+
 // Enforcer drops packets. All methods may be called from any goroutine.
 type Enforcer interface {
 	// Name says what it is and where it hooks: for people, such as "ipset, raw PREROUTING, v4 and v6".
@@ -43,7 +47,7 @@ type Enforcer interface {
 	Setup() (made, degraded []string, err error)
 	// Check looks, without starting a program, whether all is as a Setup left it that
 	// had nothing to make: if not, Setup must look closer. members is how many bans
-	// the kernel holds. A flow that outlives the ban of its source ends here at last.
+	// the kernel holds, or NotCounted. A flow that outlives the ban of its source ends here at last.
 	Check() (intact bool, members int, err error)
 	// Ban drops all packets from p for d, rounded up to whole seconds and cut to
 	// MaxTimeout; 0 is for ever. A ban that is there is replaced by the new time,

@@ -117,7 +117,7 @@ func TestOpenRefuses(t *testing.T) {
 		kind string
 		o    Options
 	}{
-		"kind":       {"nftables", Options{}},
+		"kind":       {"pf", Options{}},
 		"hook":       {"observe", Options{Hook: "mangle"}},
 		"capitals":   {"observe", Options{Chain: "INPUT"}},
 		"option":     {"observe", Options{Chain: "-F"}},

@@ -65,6 +65,10 @@ func (s *side) suffix() string { return s.set[len(s.set)-2:] }
 
 // findLists takes over the lists of a run before; slow is held.
 func (e *ipset) findLists(rules []xtRule, s *side) {
+	if s.searched {
+		return
+	}
+	s.searched = true
 	for _, rule := range rules {
 		if len(rule.args) != 9 || !slices.Equal(rule.args[2:], dropFrom(rule.args[5])) {
 			continue

@@ -61,8 +61,12 @@ func Neighbours(own string) (names []string) {
 // Watch calls changed after each change of the rules in nftables, those of
 // iptables-nft among them, until ctx ends, with the name of the program that made it.
 // Changes by this process are not told, nor those of iptables-legacy, of which the
-// kernel tells nobody.
-func Watch(ctx context.Context, changed func(by string)) error {
+// kernel tells nobody. Where each of our own bans would be told, nothing is.
+func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
+	if _, own := e.(*nftables); own {
+		<-ctx.Done()
+		return nil
+	}
 	socket, err := openNetfilter(unix.NFNLGRP_NFTABLES)
 	if err != nil {
 		return nil // a kernel without nftables: Check has to do

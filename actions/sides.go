@@ -15,13 +15,14 @@ import (
 
 // side is one address family of an enforcer. Not having IPv6 is a pity, not having IPv4 is a failure.
 type side struct {
-	label  string // "IPv4"
-	proto  iptables.Protocol
-	family uint8  // unix.AF_INET
-	set    string // the name of the ipset
-	chain  *chain // nil: there is no iptables for it yet
-	down   error  // why it is not enforced; nil: it is. Guarded by sides.mu
-	good   *mark  // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
+	label    string // "IPv4"
+	proto    iptables.Protocol
+	family   uint8  // unix.AF_INET
+	set      string // the name of the ipset
+	chain    *chain // nil: there is no iptables for it yet
+	down     error  // why it is not enforced; nil: it is. Guarded by sides.mu
+	searched bool   // for lists of a run before. Guarded by ipset.slow
+	good     *mark  // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
 }
 
 // report gathers what Setup did for a side, and what the operator should know.
@@ -200,8 +201,11 @@ func (s *sides) teardown() error {
 	var errs []error
 	for _, side := range s.list {
 		s.setDown(side, errNotSetUp)
-		if side.chain == nil {
-			continue
+		if side.chain == nil { // without the program there is nothing of it
+			var err error
+			if side.chain, err = newChain(side.proto, s.options); err != nil {
+				continue
+			}
 		}
 		if err := side.chain.remove(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", side.label, err))

@@ -192,11 +192,12 @@ func (w *Warden) calm(now time.Time) {
 	w.problem("firewall", nil)
 }
 
-// lacking is how many bans the kernel has too few of, by their number.
+// lacking is how many bans the kernel has too few of, by their number. Below 0 it was
+// not counted: nobody can have removed any.
 func (w *Warden) lacking(members int, now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.book.Len()-len(w.pending) <= members { // the book still counts some that are over
+	if members < 0 || w.book.Len()-len(w.pending) <= members { // the book still counts some that are over
 		return 0
 	}
 	want := 0

@@ -147,7 +147,7 @@ func (d *Daemon) openEnforcer() (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
-	d.limited(notes, "it works all the same; for more and faster bans give iptables and the kernel sets (modprobe xt_set ip_set_hash_net) and start again")
+	d.limited(notes, "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again")
 	d.limited(degraded, "the rest is enforced; mend this and start again")
 	return nil
 }
@@ -180,7 +180,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	}
 	start("warden", d.warden.Run)
 	if d.enforcing() {
-		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.warden.Wake) })
+		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
 	}
 	start("names", d.names.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })

@@ -48,6 +48,7 @@ var arrows = map[string]arrow{
 var thirdParty = map[string]arrow{
 	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
 	"github.com/coreos/go-iptables":  {[]string{"actions"}, "only enforcers touch the firewall"},
+	"github.com/google/nftables":     {[]string{"actions"}, "only enforcers touch the firewall"},
 	"github.com/nxadm/tail":          {[]string{"watcher"}, "it serves named pipes; over a rotation of files it loses lines"},
 	"github.com/fsnotify/fsnotify":   {[]string{"watcher"}, "events are hints, and only the watcher knows the truth behind them"},
 	"modernc.org/sqlite":             {[]string{"jails/store"}, "one writer of the ledger"},
