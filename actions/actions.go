@@ -6,6 +6,7 @@
 package actions
 
 import (
+	"iter"
 	"net/netip"
 	"time"
 )
@@ -18,10 +19,10 @@ type Options struct {
 	Chain string
 	// Hook is "raw" (PREROUTING; the default) or "filter" (INPUT). raw is before
 	// conntrack, so a ban ends established UDP flows too. In filter we go in at
-	// position 1, but a rule put before us later that accepts ESTABLISHED keeps
-	// such a flow alive: conntrack entries are not deleted here.
+	// position 1, and the conntrack entries of who is banned are deleted, for a rule
+	// put before us later that accepts ESTABLISHED.
 	Hook string
-	// MaxElem is how many members each family holds; 0 is 262144. Plain rules
+	// MaxElem is how many members each family holds at most; 0 is 1048576. Plain rules
 	// are walked one by one for every packet and stop at 4096 whatever it says.
 	MaxElem uint32
 }
@@ -31,23 +32,45 @@ type Options struct {
 // longer calls Ban again before it is over.
 const MaxTimeout = 2147483 * time.Second
 
+// NotCounted is what Check gives for the number of members when nobody but us
+// changed any, and to count them is dear.
+const NotCounted = -1
+
 // Enforcer drops packets. All methods may be called from any goroutine.
 type Enforcer interface {
 	// Name says what it is and where it hooks: for people, such as "ipset, raw PREROUTING, v4 and v6".
 	Name() string
 	// Setup makes chain, sets and hooks, or repairs what is missing of them. It
 	// leaves members that are there in place, and may be called again at any time.
+	// made names what was not there, or not as it should be: nothing, when all was well.
 	// degraded says, for the operator, what could not be had (such as IPv6); err means nothing is enforced.
-	Setup() (degraded []string, err error)
+	Setup() (made, degraded []string, err error)
+	// Check looks, without starting a program, whether all is as a Setup left it that
+	// had nothing to make: if not, Setup must look closer. members is how many bans
+	// the kernel holds, or NotCounted. A flow that outlives the ban of its source ends here at last.
+	Check() (intact bool, members int, err error)
 	// Ban drops all packets from p for d, rounded up to whole seconds and cut to
 	// MaxTimeout; 0 is for ever. A ban that is there is replaced by the new time,
 	// and its counters start again. p is masked, and IPv4 in IPv6 is IPv4. A /0
 	// is refused, and so is a family that is not enforced.
 	Ban(p netip.Prefix, d time.Duration) error
+	// BanAll is Ban for many, in few messages to the kernel. After an error any of
+	// them may be in: Ban tells which.
+	BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error
+	// Replace makes a list drop all packets from these prefixes, without an end, beside
+	// the bans and after them, in one step: there is no moment in which half of it
+	// holds. nil removes the list, an empty one keeps it. The name is at most 16
+	// letters of [a-z0-9-]. The slice is kept, to put back what is lost: it must not
+	// change. A family that is not enforced has no list either; a /0 is refused. A
+	// list outlives the process, like bans.
+	Replace(list string, prefixes []netip.Prefix) error
+	// Lists are the names of the lists there are, those of a run before included.
+	Lists() []string
 	// Unban lets p through at once, but not what a wider ban holds. A prefix that is not banned is no error.
 	Unban(p netip.Prefix) error
 	// Each calls yield for every member the kernel holds, in no order, with the time left
-	// (0: for ever) and what it has dropped. yield must not call the enforcer.
+	// (0: for ever) and what it has dropped. yield must neither call the enforcer nor
+	// wait for anybody who does.
 	Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error
 	// Teardown removes what is ours and nothing else. Bans end with it.
 	Teardown() error

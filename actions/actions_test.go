@@ -117,7 +117,7 @@ func TestOpenRefuses(t *testing.T) {
 		kind string
 		o    Options
 	}{
-		"kind":       {"nftables", Options{}},
+		"kind":       {"pf", Options{}},
 		"hook":       {"observe", Options{Hook: "mangle"}},
 		"capitals":   {"observe", Options{Chain: "INPUT"}},
 		"option":     {"observe", Options{Chain: "-F"}},
@@ -194,7 +194,7 @@ func TestParseMembers(t *testing.T) {
 	var got []setMember
 	msg := nest(nl.IPSET_ATTR_ADT|nl.NLA_F_NESTED, aMember(), nest(nl.IPSET_ATTR_DATA|nl.NLA_F_NESTED), aMember())
 	parseMembers(msg, func(m setMember) { got = append(got, m) })
-	want := setMember{netip.MustParsePrefix("192.0.2.0/24"), 256, 5, 1 << 32}
+	want := setMember{prefix: netip.MustParsePrefix("192.0.2.0/24"), seconds: 256, packets: 5, bytes: 1 << 32}
 	if !slices.Equal(got, []setMember{want, want}) {
 		t.Errorf("got %v, want %v twice", got, want)
 	}

@@ -9,7 +9,11 @@ import (
 	"strings"
 
 	"github.com/coreos/go-iptables/iptables"
+	"golang.org/x/sys/unix"
 )
+
+// errNoIptables marks the want of the program, where nftables may still do.
+var errNoIptables = errors.New("iptables is missing")
 
 // lockWait is how many seconds an iptables command waits for the xtables lock.
 // go-iptables by itself waits for ever.
@@ -19,17 +23,26 @@ const lockWait = 5
 // The enforcer that owns it serialises the calls.
 type chain struct {
 	ipt                 *iptables.IPTables
+	nft                 bool // the rules are in nftables: iptables-nft
+	family              uint8
 	name, table, parent string
 }
 
 func newChain(proto iptables.Protocol, o Options) (*chain, error) {
-	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(lockWait))
+	path, nft, err := iptablesFor(proto)
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, &hinted{err, "install it: apt-get install iptables"}
+		return nil, &hinted{fmt.Errorf("%w: %w", errNoIptables, err), "install it: apt-get install iptables"}
 	} else if err != nil {
 		return nil, err
 	}
-	c := &chain{ipt: ipt, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(lockWait), iptables.Path(path))
+	if err != nil {
+		return nil, err
+	}
+	c := &chain{ipt: ipt, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	if proto == iptables.ProtocolIPv6 {
+		c.family = unix.AF_INET6
+	}
 	if o.Hook == "filter" {
 		c.table, c.parent = "filter", "INPUT"
 	}
@@ -75,34 +88,48 @@ func (c *chain) rules(name string) (rules []xtRule, exists bool, err error) {
 	return rules, true, nil
 }
 
+// look marks the chain and the jump to it, without starting a program.
+func (c *chain) look(view *nftView) (mark, error) {
+	if c.nft {
+		return view.look(c.family, c.table, c.parent, c.name)
+	}
+	t, err := readLegacy(c.family, c.table)
+	if err != nil {
+		return mark{}, err
+	}
+	return t.look(hookOf(c.parent), c.name), nil
+}
+
 // ensure makes the chain if it is missing, and returns the rules in it.
-func (c *chain) ensure() ([]xtRule, error) {
+func (c *chain) ensure(r *report) ([]xtRule, error) {
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
-		err = c.explain("make chain "+c.name, c.ipt.NewChain(c.table, c.name))
+		if err = c.explain("make chain "+c.name, c.ipt.NewChain(c.table, c.name)); err == nil {
+			r.add("chain %s of table %s", c.name, c.table)
+		}
 	}
 	return rules, err
 }
 
-// ensureOnly makes the chain, which holds these rules, hold this one and no
-// other. The new one goes in before the old ones go, so that no packet slips
+// ensureOnly makes the chain, which holds these rules, hold those of specs and no
+// other. The new ones go in before the old ones go, so that no packet slips
 // through a repair.
-func (c *chain) ensureOnly(rules []xtRule, spec ...string) error {
-	there, err := c.ipt.Exists(c.table, c.name, spec...)
-	if err != nil {
-		return c.explain("check chain "+c.name, err)
-	}
-	if there && len(rules) == 1 {
+func (c *chain) ensureOnly(r *report, rules []xtRule, specs ...[]string) error {
+	same := func(rule xtRule, spec []string) bool { return slices.Equal(rule.args[min(2, len(rule.args)):], spec) }
+	if slices.EqualFunc(rules, specs, same) {
 		return nil
 	}
-	if err := c.ipt.Insert(c.table, c.name, 1, spec...); err != nil {
-		return c.explain("add rule to chain "+c.name, err)
+	for at, spec := range specs {
+		if err := c.ipt.Insert(c.table, c.name, at+1, spec...); err != nil {
+			return c.explain("add rule to chain "+c.name, err)
+		}
 	}
-	for id := len(rules) + 1; id > 1; id-- {
+	for id := len(rules) + len(specs); id > len(specs); id-- {
 		if err := c.deleteAt(id); err != nil {
 			return err
 		}
 	}
+	r.add("the rules of chain %s", c.name)
 	return nil
 }
 
@@ -111,28 +138,32 @@ func (c *chain) deleteAt(id int) error {
 }
 
 // hook makes exactly one jump to the chain. One that is there stays where it
-// is: moving it up again and again is how two firewalls fight. note says if
+// is: moving it up again and again is how two firewalls fight. It is said if
 // others come before it.
-func (c *chain) hook() (note string, err error) {
+func (c *chain) hook(r *report) error {
 	at, err := c.jumps()
 	if err != nil {
-		return "", err
+		return err
 	}
 	if len(at) == 0 {
-		return "", c.explain("hook chain "+c.name, c.ipt.Insert(c.table, c.parent, 1, "-j", c.name))
+		if err := c.ipt.Insert(c.table, c.parent, 1, "-j", c.name); err != nil {
+			return c.explain("hook chain "+c.name, err)
+		}
+		r.add("the jump from %s %s", c.table, c.parent)
+		return nil
 	}
 	// By content, not by number: numbers shift when somebody else edits the
 	// chain meanwhile, and then a rule of his would go.
 	for range len(at) - 1 {
 		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
-			return "", c.explain("unhook chain "+c.name, err)
+			return c.explain("unhook chain "+c.name, err)
 		}
 	}
 	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
-		note = fmt.Sprintf("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
+		r.note("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
 			c.name, last, c.table, c.parent)
 	}
-	return note, nil
+	return nil
 }
 
 // jumps are the positions of our jump, from 1. A jump with conditions is

@@ -23,7 +23,7 @@ func needKernel(t testing.TB) {
 	if os.Geteuid() != 0 {
 		missing = "root"
 	}
-	for _, tool := range []string{"iptables", "ip6tables", "iptables-save", "ip6tables-save", "ipset", "iptables-restore"} {
+	for _, tool := range []string{"iptables", "ip6tables", "iptables-save", "ip6tables-save", "ipset", "iptables-restore", "nft", "conntrack"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			missing = tool
 		}
@@ -57,7 +57,7 @@ func inNamespace(t testing.TB) netns.NsHandle {
 func withTools(t testing.TB, variant string) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ipset"} {
+	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ipset", "nft", "conntrack"} {
 		source := tool
 		if family, ok := strings.CutPrefix(tool, "ip6tables"); ok {
 			source = "ip6tables-" + variant + family
@@ -153,7 +153,7 @@ func mustOpen(t testing.TB, kind string, o Options) Enforcer {
 
 func mustSetup(t testing.TB, e Enforcer) []string {
 	t.Helper()
-	degraded, err := e.Setup()
+	_, degraded, err := e.Setup()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,10 +213,28 @@ func TestEnforcers(t *testing.T) {
 						testEnforcer(t, open)
 					}
 					testOwnership(t, open, hook)
+					testReconciling(t, open, iptablesHarms(kind, hook))
 					testPackets(t, open)
+					if kind == "ipset" {
+						testLists(t, open)
+					}
 				})
 			}
 		}
+	}
+	for _, hook := range []string{"raw", "filter"} {
+		t.Run("nftables/"+hook, func(t *testing.T) {
+			needKernel(t)
+			open := func(t testing.TB, o Options) Enforcer {
+				o.Hook = hook
+				return mustOpen(t, "nftables", o)
+			}
+			testEnforcer(t, open)
+			testNftOwnership(t, open, hook)
+			testReconciling(t, open, nftHarms)
+			testPackets(t, open)
+			testLists(t, open)
+		})
 	}
 	t.Run("observe", func(t *testing.T) {
 		testEnforcer(t, func(t testing.TB, o Options) Enforcer { return mustOpen(t, "observe", o) })

@@ -1,8 +1,13 @@
 package actions
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,18 +15,28 @@ import (
 // observe drops nothing: it remembers what would be banned, so that the rest of
 // the house works as if it were. Members do not outlive the process.
 type observe struct {
-	mu    sync.Mutex                 // guards until
-	until map[netip.Prefix]time.Time // zero: for ever
-	max   int
+	options Options
+	mu      sync.Mutex                 // guards until and lists
+	until   map[netip.Prefix]time.Time // zero: for ever
+	lists   map[string]bool
+	max     int
 }
 
 func newObserve(o Options) *observe {
-	return &observe{until: make(map[netip.Prefix]time.Time), max: int(o.MaxElem)}
+	return &observe{options: o, until: map[netip.Prefix]time.Time{}, lists: map[string]bool{}, max: int(o.MaxElem)}
 }
 
-func (e *observe) Name() string             { return "observe, nothing is dropped" }
-func (e *observe) Setup() ([]string, error) { return nil, nil }
-func (e *observe) Close() error             { return nil }
+func (e *observe) Name() string { return "observe, nothing is dropped" }
+func (e *observe) Close() error { return nil }
+
+func (e *observe) Setup() (made, degraded []string, err error) { return nil, nil, nil }
+
+func (e *observe) Check() (intact bool, members int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.expire(time.Now())
+	return true, len(e.until), nil
+}
 
 func (e *observe) Ban(p netip.Prefix, d time.Duration) error {
 	p, left, err := order(p, d)
@@ -41,6 +56,34 @@ func (e *observe) Ban(p netip.Prefix, d time.Duration) error {
 		e.until[p] = now.Add(time.Duration(left) * time.Second)
 	}
 	return nil
+}
+
+func (e *observe) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+	var errs []error
+	for p, d := range bans {
+		errs = append(errs, e.Ban(p, d))
+	}
+	return errors.Join(errs...)
+}
+
+func (e *observe) Replace(list string, prefixes []netip.Prefix) error {
+	if err := cmp.Or(checkList(e.options, list), checkListed(prefixes)); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if prefixes == nil {
+		delete(e.lists, list)
+	} else {
+		e.lists[list] = true
+	}
+	return nil
+}
+
+func (e *observe) Lists() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.lists))
 }
 
 func (e *observe) Unban(p netip.Prefix) error {
@@ -82,5 +125,6 @@ func (e *observe) Teardown() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	clear(e.until)
+	clear(e.lists)
 	return nil
 }

@@ -11,16 +11,17 @@ import (
 // letters at most), and no builtin chain or target is called: those are in capitals.
 var chainName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,26}$`)
 
-// Open makes the enforcer of a kind: "ipset", "iptables" (plain rules),
-// "observe", or "auto" (also ""): ipset, or plain rules where the kernel or
-// iptables cannot do it. notes says, for the operator, what was chosen for want
-// of better. auto has to try: it calls Setup. The caller calls Setup in any
-// case. The enforcer works in the network namespace of the calling thread.
+// Open makes the enforcer of a kind: "ipset", "nftables", "iptables" (plain rules),
+// "observe", or "auto" (also ""): ipset, nftables where iptables or the kernel cannot
+// do that, or plain rules where neither is to be had. notes says, for the operator,
+// what was chosen for want of better. auto has to try: it calls Setup. The caller
+// calls Setup in any case. The enforcer works in the network namespace of the calling
+// thread.
 //
-// Changing kinds leaves nothing of the one before in the chain; its bans come
-// back from the ledger.
+// Changing kinds leaves nothing of the one before that would go on dropping; its bans
+// come back from the ledger.
 func Open(kind string, o Options) (e Enforcer, notes []string, err error) {
-	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 262144)
+	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !chainName.MatchString(o.Chain) {
 		return nil, nil, &hinted{fmt.Errorf("chain name %q cannot be used", o.Chain),
 			"at most 27 lower-case letters, digits, - and _, the first a letter"}
@@ -30,44 +31,92 @@ func Open(kind string, o Options) (e Enforcer, notes []string, err error) {
 	}
 	switch kind {
 	case "auto", "":
-		return openAuto(o)
+		e, notes, err = openAuto(o)
 	case "ipset":
-		return opened(newIPSet(o))
+		e, err = opened(newIPSet(o))
 	case "iptables":
-		return opened(newPlain(o))
+		e, err = opened(newPlain(o))
+	case "nftables":
+		e, err = opened(newNftables(o))
 	case "observe":
 		return newObserve(o), nil, nil
+	default:
+		err = &hinted{fmt.Errorf("enforcer %q is unknown", kind), "use auto, ipset, nftables, iptables or observe"}
 	}
-	return nil, nil, &hinted{fmt.Errorf("enforcer %q is unknown", kind), "use auto, ipset, iptables or observe"}
-}
-
-// opened keeps a nil *ipset or *plain from becoming an Enforcer that is not nil.
-func opened[E Enforcer](e E, err error) (Enforcer, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return e, nil, nil
+	if err := removeOthers(e, o); err != nil {
+		notes = append(notes, "what another kind of enforcer left is still there: "+err.Error())
+	}
+	return e, notes, nil
+}
+
+// removeOthers takes away what an enforcer of another kind left: nobody would lift its
+// bans.
+func removeOthers(e Enforcer, o Options) error {
+	if _, tables := e.(*nftables); tables {
+		other, err := newIPSet(o)
+		if err != nil { // without the programs there is nothing of theirs
+			return nil
+		}
+		defer other.Close()
+		return other.Teardown()
+	}
+	other, err := newNftables(o)
+	if err != nil {
+		return nil
+	}
+	defer other.Close()
+	if there, err := other.there(); err != nil || !there { // a kernel without nftables has none
+		return nil
+	}
+	return other.Teardown()
+}
+
+// opened keeps a nil *ipset or *plain from becoming an Enforcer that is not nil.
+func opened[E Enforcer](e E, err error) (Enforcer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 func openAuto(o Options) (Enforcer, []string, error) {
-	var leftovers error
 	sets, err := newIPSet(o)
-	if err == nil {
-		if _, err = sets.Setup(); err == nil {
-			return sets, nil, nil
-		}
-		if errors.Is(err, errNoIPSet) {
-			leftovers = sets.Teardown()
-		}
-		sets.Close()
+	e, notes, err := tried(sets, err)
+	if !errors.Is(err, errNoIPSet) && !errors.Is(err, errNoIptables) {
+		return e, notes, err
 	}
-	if !errors.Is(err, errNoIPSet) {
+	notes = append(notes, fmt.Sprintf("nftables is used: %v", err))
+	tables, failed := newNftables(o)
+	e, more, failed := tried(tables, failed)
+	if failed == nil {
+		return e, append(notes, more...), nil
+	}
+	if !errors.Is(failed, errNoNftables) || errors.Is(err, errNoIptables) {
+		return nil, nil, errors.Join(err, failed)
+	}
+	notes = []string{fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each: %v; %v", plainMax, err, failed)}
+	e, err = opened(newPlain(o))
+	return e, append(notes, more...), err
+}
+
+// tried sets an enforcer up. One that does not work leaves nothing; what it leaves all
+// the same is in notes.
+func tried[E Enforcer](e E, err error) (Enforcer, []string, error) {
+	if err != nil {
 		return nil, nil, err
 	}
-	notes := []string{fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each: %v", plainMax, err)}
-	if leftovers != nil {
-		notes = append(notes, "leftovers of the attempt: "+leftovers.Error())
+	if _, _, err = e.Setup(); err == nil {
+		return e, nil, nil
 	}
-	e, _, err := opened(newPlain(o))
-	return e, notes, err
+	var notes []string
+	if errors.Is(err, errNoIPSet) || errors.Is(err, errNoNftables) {
+		if left := e.Teardown(); left != nil {
+			notes = append(notes, "leftovers of the attempt: "+left.Error())
+		}
+	}
+	e.Close()
+	return nil, notes, err
 }

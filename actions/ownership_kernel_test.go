@@ -210,12 +210,16 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 	t.Run("iptables missing", func(t *testing.T) {
 		inNamespace(t)
 		t.Setenv("PATH", t.TempDir())
-		for _, kind := range []string{"auto", "ipset", "iptables"} {
+		for _, kind := range []string{"ipset", "iptables"} {
 			e, _, err := Open(kind, Options{})
 			wantError(t, err, "iptables")
 			if e != nil {
 				t.Errorf("got an enforcer %v beside the error", e)
 			}
+		}
+		e, notes, err := Open("auto", Options{})
+		if _, ok := e.(*nftables); !ok || err != nil || len(notes) != 1 {
+			t.Errorf("got %v, notes %q, error %v, want nftables", e, notes, err)
 		}
 	})
 }
@@ -273,11 +277,11 @@ func TestIPSetAbsent(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			if _, ok := e.(Expirer); !ok {
-				t.Errorf("got %s, want plain rules", e.Name())
+			if _, ok := e.(*nftables); !ok {
+				t.Errorf("got %s, want nftables", e.Name())
 			}
-			if len(notes) != 1 || !strings.Contains(notes[0], "plain iptables rules are used") {
-				t.Errorf("got notes %q, want one about plain rules", notes)
+			if len(notes) != 1 || !strings.Contains(notes[0], "nftables is used") {
+				t.Errorf("got notes %q, want one about nftables", notes)
 			}
 			if got := tool(t, "ipset", "save"); got != "" {
 				t.Errorf("the attempt left sets: %s", got)
@@ -286,7 +290,7 @@ func TestIPSetAbsent(t *testing.T) {
 			mustBan(t, e, "192.0.2.1/32", time.Hour)
 			wantBans(t, e, "192.0.2.1/32")
 
-			_, err = mustOpen(t, "ipset", Options{}).Setup()
+			_, _, err = mustOpen(t, "ipset", Options{}).Setup()
 			wantError(t, err, "ipset cannot be used")
 		})
 	}
@@ -326,7 +330,7 @@ func TestSetThatIsThere(t *testing.T) {
 			tool(t, "ipset", "create", "pbxjail-4t", "hash:ip") // left by a crash in the middle of a rebuild
 			e := mustOpen(t, "ipset", Options{})
 			if test.fails != "" {
-				_, err := e.Setup()
+				_, _, err := e.Setup()
 				wantError(t, err, test.fails)
 				return
 			}

@@ -3,6 +3,7 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -47,19 +48,42 @@ func newPlain(o Options) (*plain, error) {
 }
 
 func (e *plain) Name() string { return e.sides.name("plain iptables rules") }
-func (e *plain) Close() error { return nil }
+func (e *plain) Close() error {
+	e.sides.close()
+	return nil
+}
 
-func (e *plain) Setup() (degraded []string, err error) {
+func (e *plain) Setup() (made, degraded []string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sides.setup(func(s *side) ([]string, error) {
-		if _, err := s.chain.ensure(); err != nil {
-			return nil, err
+	return e.sides.setup(func(s *side, r *report) error {
+		if _, err := s.chain.ensure(r); err != nil {
+			return err
 		}
 		_, err := tidy(s.chain, time.Now())
-		return nil, err
+		return err
 	})
 }
+
+// Check does not read what the rules say: each is a ban.
+func (e *plain) Check() (intact bool, members int, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if intact, members, err = e.sides.intact(false); err != nil {
+		return false, 0, err
+	}
+	return intact, members, e.sides.flows.settle(time.Now())
+}
+
+// Replace refuses: a feed has thousands of prefixes, and each would be a rule.
+func (e *plain) Replace(list string, prefixes []netip.Prefix) error {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	return &hinted{fmt.Errorf("list %s: plain rules hold no lists", list), "install ipset, and load its modules: modprobe xt_set ip_set_hash_net"}
+}
+
+func (e *plain) Lists() []string { return nil }
 
 // tidy removes what is over, what is not a ban, and of two rules for one prefix
 // the second: Ban puts the new one first. It returns the rest.
@@ -120,6 +144,7 @@ func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
 	if err != nil {
 		return err
 	}
+	defer e.sides.flows.end(p)
 	return e.change(p, "ban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error {
 		r, old := plainRule{prefix: p}, live[p]
 		if left > 0 {
@@ -137,6 +162,14 @@ func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
 		}
 		return deleteRule(c, old)
 	})
+}
+
+func (e *plain) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+	var errs []error
+	for p, d := range bans {
+		errs = append(errs, e.Ban(p, d))
+	}
+	return errors.Join(errs...)
 }
 
 func (e *plain) Unban(p netip.Prefix) error {

@@ -3,8 +3,11 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
@@ -12,12 +15,24 @@ import (
 
 // side is one address family of an enforcer. Not having IPv6 is a pity, not having IPv4 is a failure.
 type side struct {
-	label  string // "IPv4"
-	proto  iptables.Protocol
-	family uint8  // unix.AF_INET
-	set    string // the name of the ipset
-	chain  *chain // nil: there is no iptables for it yet
-	down   error  // why it is not enforced; nil: it is. Guarded by sides.mu
+	label    string // "IPv4"
+	proto    iptables.Protocol
+	family   uint8  // unix.AF_INET
+	set      string // the name of the ipset
+	chain    *chain // nil: there is no iptables for it yet
+	down     error  // why it is not enforced; nil: it is. Guarded by sides.mu
+	searched bool   // for lists of a run before. Guarded by ipset.slow
+	good     *mark  // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
+}
+
+// report gathers what Setup did for a side, and what the operator should know.
+type report struct{ made, notes []string }
+
+func (r *report) add(format string, args ...any) {
+	r.made = append(r.made, fmt.Sprintf(format, args...))
+}
+func (r *report) note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
 var errNotSetUp = errors.New("not set up yet")
@@ -27,6 +42,8 @@ var errNotSetUp = errors.New("not set up yet")
 type sides struct {
 	options Options
 	list    [2]*side
+	view    *nftView
+	flows   *flows
 	mu      sync.Mutex
 }
 
@@ -41,42 +58,84 @@ func newSides(o Options) (*sides, error) {
 	if s.list[0].chain, err = newChain(iptables.ProtocolIPv4, o); err != nil {
 		return nil, err
 	}
+	if s.view, err = openNftView(); err != nil {
+		return nil, err
+	}
+	if s.flows, err = openFlows(o.Hook); err != nil {
+		s.view.close()
+		return nil, err
+	}
 	return s, nil
+}
+
+func (s *sides) close() {
+	s.view.close()
+	s.flows.close()
 }
 
 // setup runs make for each side and hooks its chain after that, so that a chain
 // is complete before it sees packets.
-func (s *sides) setup(make func(*side) (notes []string, err error)) (degraded []string, err error) {
+func (s *sides) setup(make func(*side, *report) error) (made, degraded []string, err error) {
 	for _, side := range s.list {
-		notes, err := s.setupSide(side, make)
+		var r report
+		err := s.setupSide(side, &r, make)
 		s.setDown(side, err)
+		for _, m := range r.made {
+			made = append(made, side.label+": "+m)
+		}
 		if err != nil && side.label == "IPv4" {
-			return nil, fmt.Errorf("IPv4: %w", err)
+			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			notes = []string{"not enforced: " + err.Error()}
+			r.notes = []string{"not enforced: " + err.Error()}
 		}
-		for _, note := range notes {
+		for _, note := range r.notes {
 			degraded = append(degraded, side.label+": "+note)
 		}
 	}
-	return degraded, nil
+	return made, degraded, nil
 }
 
-func (s *sides) setupSide(side *side, make func(*side) ([]string, error)) (notes []string, err error) {
+// setupSide remembers how all looks only when it looked so before, too: what
+// somebody did meanwhile would otherwise be taken for right.
+func (s *sides) setupSide(side *side, r *report, make func(*side, *report) error) (err error) {
 	if side.chain == nil {
 		if side.chain, err = newChain(side.proto, s.options); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if notes, err = make(side); err != nil {
-		return nil, err
+	before, failed := side.chain.look(s.view)
+	if err := make(side, r); err != nil {
+		return err
 	}
-	note, err := side.chain.hook()
-	if note != "" {
-		notes = append(notes, note)
+	if err := side.chain.hook(r); err != nil {
+		return err
 	}
-	return notes, err
+	after, err := side.chain.look(s.view)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if side.good = nil; failed == nil && err == nil && before == after {
+		side.good = &after
+	}
+	return nil
+}
+
+// intact reports whether the sides look as they did when all was well. Rules in our
+// chain count where they are not bans.
+func (s *sides) intact(ownToo bool) (ok bool, rules int, err error) {
+	ok = true
+	for _, side := range s.up() {
+		now, err := side.chain.look(s.view)
+		if err != nil {
+			return false, 0, err
+		}
+		s.mu.Lock()
+		good := side.good
+		s.mu.Unlock()
+		rules += now.rules
+		ok = ok && good != nil && now.parent == good.parent && (!ownToo || now.own == good.own)
+	}
+	return ok, rules, nil
 }
 
 func (s *sides) setDown(side *side, why error) {
@@ -99,6 +158,32 @@ func (s *sides) of(p netip.Prefix) (*side, error) {
 	return side, nil
 }
 
+// orders sorts bans by side, as the kernel is told them. What cannot be had is in failed.
+func (s *sides) orders(bans iter.Seq2[netip.Prefix, time.Duration]) (lists [2][]setMember, prefixes []netip.Prefix, failed []error) {
+	unenforced := 0
+	for p, d := range bans {
+		p, left, err := order(p, d)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		side, err := s.of(p)
+		if err != nil {
+			if unenforced++; unenforced == 1 {
+				failed = append(failed, fmt.Errorf("ban %s: %w", p, err))
+			}
+			continue
+		}
+		i := slices.Index(s.list[:], side)
+		lists[i] = append(lists[i], setMember{prefix: p, seconds: left})
+		prefixes = append(prefixes, p)
+	}
+	if unenforced > 1 {
+		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
+	}
+	return lists, prefixes, failed
+}
+
 // up are the sides that are enforced.
 func (s *sides) up() (up []*side) {
 	s.mu.Lock()
@@ -116,8 +201,11 @@ func (s *sides) teardown() error {
 	var errs []error
 	for _, side := range s.list {
 		s.setDown(side, errNotSetUp)
-		if side.chain == nil {
-			continue
+		if side.chain == nil { // without the program there is nothing of it
+			var err error
+			if side.chain, err = newChain(side.proto, s.options); err != nil {
+				continue
+			}
 		}
 		if err := side.chain.remove(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", side.label, err))

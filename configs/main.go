@@ -20,9 +20,10 @@ type Main struct {
 	Asterisk      string         `yaml:"asterisk" default:"/etc/asterisk" doc:"Folder of Asterisk's own configuration. Trunks and peers with an address there are never banned."`
 	ProtectLogins time.Duration  `yaml:"protect_logins" default:"1h" doc:"How long a login with a password protects its address: an attempt that would have banned it is told instead. Logins after a storm of failures protect nobody. forever is allowed."`
 	GeoIP         GeoIP          `yaml:"geoip" doc:"Where addresses are."`
-	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel has it, else iptables; observe drops nothing."`
+	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel and iptables have it, else nftables, else iptables (a rule for each ban); observe drops nothing."`
 	Hook          string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`
 	Chain         string         `yaml:"chain" default:"pbxjail" doc:"Name of our chain and stem of our sets. With hook: filter beside the FreePBX firewall it must be f2b-pbxjail, or FreePBX flushes it."`
+	Stubborn      int            `yaml:"stubborn" default:"0" doc:"How many packets an address may send into its ban before the ban begins anew; 0: as many as it likes. Only bans that a log caused, and no longer than their evidence allows. Looked at every minute."`
 	Observe       bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
 	Database      string         `yaml:"database" default:"/var/lib/pbxjail/pbxjail.db" doc:"The ledger: bans, strikes, the lines that led to them, and how far each log was read."`
 	Socket        string         `yaml:"socket" default:"/run/pbxjail/pbxjail.sock" doc:"Where jailctl reaches the daemon."`

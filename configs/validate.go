@@ -40,7 +40,7 @@ func (m *Main) validate(d *decoder) {
 	if len(m.Socket) > maxSocket {
 		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
 	}
-	checkWord(d, "enforcer", m.Enforcer, "auto", "ipset", "iptables", "observe")
+	checkWord(d, "enforcer", m.Enforcer, "auto", "ipset", "iptables", "nftables", "observe")
 	checkWord(d, "hook", m.Hook, "raw", "filter")
 	checkWord(d, "log_level", m.LogLevel, "debug", "info", "warn", "error")
 	checkWord(d, "log_format", m.LogFormat, "text", "json")
@@ -48,6 +48,9 @@ func (m *Main) validate(d *decoder) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
 	}
 	m.Fraud.validate(d)
+	if m.Stubborn < 0 {
+		d.fault("stubborn", "write a number of packets, or 0", "%d is less than nothing", m.Stubborn)
+	}
 	if least, most := 1000, 10_000_000; m.MaxAddresses < least || m.MaxAddresses > most {
 		d.fault("max_addresses", "the default is 200000", "%d is not between %d and %d", m.MaxAddresses, least, most)
 	}

@@ -22,6 +22,8 @@ type Ban struct {
 	Reason   string           // one line for people; no log text in it
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
+
+	seen uint32 // in the kernel, by the comparison of this number
 }
 
 // MaxLines is how many lines of evidence a ban keeps.

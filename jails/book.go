@@ -16,6 +16,7 @@ type Book struct {
 	bans    map[netip.Prefix]*Ban
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
+	pass    uint32    // the comparison with the kernel that runs, or ran last
 }
 
 const (
@@ -38,6 +39,7 @@ func NewBook(bans []Ban, strikes []Strike) *Book {
 }
 
 func (b *Book) enter(ban *Ban) {
+	ban.seen = b.pass // what comes in during a comparison is no part of it
 	b.bans[ban.Prefix] = ban
 	if bits := ban.Prefix.Bits(); bits >= 0 {
 		b.lengths[bits] = true

@@ -115,6 +115,9 @@ func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
 		return nil, err
 	}
 	delete(w.pending, p)
+	if w.freed != nil {
+		w.freed[p] = true
+	}
 	w.judge.Forget(p)
 	b, ok := w.book.Get(p, now)
 	w.book.Lift(p)
@@ -173,6 +176,7 @@ type Report struct {
 	Jails    []JailReport
 	Problems map[string]error // by what they are about
 	Pending  int
+	Repairs  Repairs
 }
 
 // JailReport is a jail's state.
@@ -186,7 +190,7 @@ type JailReport struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending)}
+	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

@@ -3,6 +3,7 @@ package jails
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -19,6 +20,9 @@ type kernel struct {
 	mu      sync.Mutex
 	members map[netip.Prefix]time.Time // when they end; zero: never
 	calls   map[string]int
+	broken  []string                                // what somebody removed of our rules
+	packets uint64                                  // that each member dropped; 0 is 1
+	listed  func()                                  // called once, after the members are listed; may be nil
 	fail    func(call string, p netip.Prefix) error // nil: nothing fails
 }
 
@@ -36,10 +40,44 @@ func (k *kernel) call(name string, p netip.Prefix) error {
 	return nil
 }
 
-func (k *kernel) Setup() ([]string, error) {
+func (k *kernel) Setup() (made, degraded []string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return nil, k.call("setup", netip.Prefix{})
+	if err := k.call("setup", netip.Prefix{}); err != nil {
+		return nil, nil, err
+	}
+	made, k.broken = k.broken, nil
+	return made, nil, nil
+}
+
+func (k *kernel) Check() (intact bool, members int, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	for _, end := range k.members {
+		if end.IsZero() || end.After(now) {
+			members++
+		}
+	}
+	return len(k.broken) == 0, members, k.call("check", netip.Prefix{})
+}
+
+// BanAll takes them all, or stops at the first that is refused.
+func (k *kernel) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.calls["banall"]++
+	for p, d := range bans {
+		if k.fail != nil {
+			if err := k.fail("ban", p); err != nil {
+				return err
+			}
+		}
+		if err := k.ban(p, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (k *kernel) Ban(p netip.Prefix, d time.Duration) error {
@@ -48,6 +86,10 @@ func (k *kernel) Ban(p netip.Prefix, d time.Duration) error {
 	if err := k.call("ban", p); err != nil {
 		return err
 	}
+	return k.ban(p, d)
+}
+
+func (k *kernel) ban(p netip.Prefix, d time.Duration) error {
 	if d < 0 || p != p.Masked() || p.Bits() == 0 {
 		return fmt.Errorf("ban of %s for %v", p, d)
 	}
@@ -70,18 +112,25 @@ func (k *kernel) Unban(p netip.Prefix) error {
 }
 
 func (k *kernel) Each(yield func(netip.Prefix, time.Duration, uint64, uint64)) error {
+	var after func()
+	defer func() {
+		if after != nil {
+			after()
+		}
+	}()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.call("each", netip.Prefix{}); err != nil {
 		return err
 	}
-	now := time.Now()
+	after, k.listed = k.listed, nil
+	now, packets := time.Now(), max(k.packets, 1)
 	for p, end := range k.members {
 		switch left := end.Sub(now).Truncate(time.Second); {
 		case end.IsZero():
-			yield(p, Forever, 1, 100)
+			yield(p, Forever, packets, 100)
 		case end.After(now):
-			yield(p, max(left, time.Second), 1, 100)
+			yield(p, max(left, time.Second), packets, 100)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package jails_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -20,7 +21,9 @@ import (
 // nowhere is an enforcer that takes everything and holds nothing.
 type nowhere struct{}
 
-func (nowhere) Setup() ([]string, error)                                     { return nil, nil }
+func (nowhere) Setup() (made, degraded []string, err error)                  { return nil, nil, nil }
+func (nowhere) Check() (intact bool, members int, err error)                 { return true, 0, nil }
+func (nowhere) BanAll(iter.Seq2[netip.Prefix, time.Duration]) error          { return nil }
 func (nowhere) Ban(netip.Prefix, time.Duration) error                        { return nil }
 func (nowhere) Unban(netip.Prefix) error                                     { return nil }
 func (nowhere) Each(func(netip.Prefix, time.Duration, uint64, uint64)) error { return nil }

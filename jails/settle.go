@@ -2,7 +2,9 @@ package jails
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/configs"
@@ -14,51 +16,103 @@ const (
 	// renewBefore: ipset(8) holds no timeout beyond 2147483 s, some 24 days.
 	renewBefore = 7 * 24 * time.Hour
 	// maxPushes is how many waiting bans are tried each second, maxRefusals how
-	// many of them may fail: each can take seconds, and no event is judged then.
+	// many of them may fail: each can take seconds.
 	maxPushes   = 1000
 	maxRefusals = 10
+	// maxPart is how many bans go to the kernel at once, maxHold how long events may
+	// wait for that: where it takes longer, as with plain rules, fewer go at once.
+	maxPart = 1000
+	maxHold = 20 * time.Millisecond
 )
+
+// found is a member of the kernel's.
+type found struct {
+	prefix  netip.Prefix
+	left    time.Duration
+	packets uint64
+}
 
 // Restore makes kernel and book agree at start: bans of the ledger that the
 // kernel lost are put back with the time they have left, members the ledger does
-// not know are adopted, as after a damaged ledger. Protected addresses are let out.
+// not know are adopted, as after a damaged ledger. Protected addresses are let
+// out. Events are judged meanwhile.
 func (w *Warden) Restore(now time.Time) error {
+	w.look.Lock()
+	defer w.look.Unlock()
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.spare(now)
+	w.mu.Unlock()
 	return w.settle(now, w.adopt)
 }
 
 // settle puts into the kernel what it lacks, and calls stray for each of its
-// members that the book does not know. mu is held.
+// members that the book does not know. look is held, mu is not: listing takes as
+// long as it takes. What is banned or let out meanwhile is left as it is.
 func (w *Warden) settle(now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) error {
-	missing := make(map[netip.Prefix]bool, w.book.Len())
-	for b := range w.book.Each {
-		if _, live := b.Left(now); live {
-			missing[b.Prefix] = true
-		}
-	}
-	strays := map[netip.Prefix]time.Duration{}
-	err := w.enforcer.Each(func(p netip.Prefix, left time.Duration, _, _ uint64) {
-		if b, ok := w.book.Get(p, now); !ok {
-			strays[p] = left
-		} else if want, _ := b.Left(now); sameLeft(want, left) {
-			delete(missing, p)
-		}
+	w.mu.Lock()
+	w.freed = map[netip.Prefix]bool{}
+	w.book.pass++
+	list := make([]found, 0, w.book.Len())
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.freed = nil
+	}()
+	err := w.enforcer.Each(func(p netip.Prefix, left time.Duration, packets, _ uint64) {
+		list = append(list, found{p, left, packets})
 	})
 	if err != nil {
 		return fmt.Errorf("list the bans of the kernel: %w", err)
 	}
-	for p, left := range strays {
-		if left == Forever || left > slack { // else it ends by itself
-			stray(p, left, now)
+	for part := range slices.Chunk(list, maxPart) {
+		w.compare(part, now, stray)
+	}
+	missing, lost := w.missing(now)
+	done, err := w.push(missing, now)
+	w.mu.Lock()
+	w.repairs.PutBack += uint64(min(done, lost))
+	w.mu.Unlock()
+	return err
+}
+
+// compare looks members up in the book.
+func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range part {
+		b, ok := w.book.Get(m.prefix, now)
+		if !ok {
+			// One in its last moments ends by itself.
+			if !w.freed[m.prefix] && (m.left == Forever || m.left > slack) {
+				stray(m.prefix, m.left, now)
+			}
+			continue
+		}
+		if w.stubborn(b, m, now) {
+			continue
+		}
+		if want, _ := b.Left(now); sameLeft(want, m.left) {
+			b.seen = w.book.pass
 		}
 	}
-	for p := range missing {
-		w.wait(p, now)
+}
+
+// missing are the bans that the kernel has not, or not for as long as it should, and
+// how many of them it once had.
+func (w *Warden) missing(now time.Time) (list []netip.Prefix, lost int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for b := range w.book.Each {
+		if _, live := b.Left(now); !live || b.seen == w.book.pass {
+			continue
+		}
+		list = append(list, b.Prefix)
+		if _, waits := w.pending[b.Prefix]; !waits {
+			lost++
+		}
 	}
-	_, err = w.push(now, len(missing))
-	return err
+	return list, lost
 }
 
 // sameLeft allows for the kernel's limit: a longer ban is renewed before the
@@ -79,6 +133,7 @@ func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
 	b := Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: until(now, left), Strike: w.book.strike(p, configs.Growth{}, now), By: "kernel",
 		Reason: "found in the kernel, where the ledger knew nothing of it"}
 	if w.book.Put(b) {
+		w.repairs.Adopted++
 		w.write(b)
 	}
 }
@@ -90,6 +145,8 @@ func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
 		w.adopt(p, left, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
 		w.log.Error("is not let out, though its ban is over", "prefix", p, "err", err)
+	} else {
+		w.repairs.Expelled++
 	}
 }
 
@@ -128,27 +185,71 @@ func (w *Warden) wait(p netip.Prefix, now time.Time) {
 	}
 }
 
-// push tries to enforce bans that wait for it, at most so many. mu is held.
-func (w *Warden) push(now time.Time, most int) (done int, failed error) {
-	tries, refusals := 0, 0
-	for p := range w.pending {
-		if tries == most || refusals == maxRefusals {
-			break
-		}
-		tries++
-		if b, ok := w.book.Get(p, now); !ok {
-			delete(w.pending, p)
-		} else if err := w.enforce(*b, now); err != nil {
-			refusals++
+// push enforces bans of the book, in parts between which events are judged. What is
+// refused, and what is not tried after too many refusals, waits.
+func (w *Warden) push(list []netip.Prefix, now time.Time) (done int, failed error) {
+	size, refusals := maxPart, 0
+	for len(list) > 0 {
+		part := list[:min(size, len(list))]
+		list = list[len(part):]
+		begin := time.Now()
+		ok, refused, err := w.pushPart(part, maxRefusals-refusals, now)
+		done, refusals = done+ok, refusals+refused
+		if err != nil {
 			failed = err
+		}
+		if time.Since(begin) > maxHold {
+			size = max(size/2, 1)
+		}
+	}
+	if failed != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		failed = fmt.Errorf("%d bans are not in the kernel: %w", len(w.pending), failed)
+	}
+	return done, failed
+}
+
+// pushPart tries all at once, and where that fails one by one, until so many are refused.
+func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, refused int, failed error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var bans []*Ban
+	for _, p := range part {
+		if b, ok := w.book.Get(p, now); ok {
+			bans = append(bans, b)
+		} else {
+			delete(w.pending, p)
+		}
+	}
+	if most > 0 && w.enforcer.BanAll(leftOf(bans, now)) == nil {
+		for _, b := range bans {
+			delete(w.pending, b.Prefix)
+		}
+		w.allHeld()
+		return len(bans), 0, nil
+	}
+	for _, b := range bans {
+		if refused == most {
+			w.wait(b.Prefix, now)
+		} else if err := w.enforce(*b, now); err != nil {
+			refused, failed = refused+1, err
 		} else {
 			done++
 		}
 	}
-	if failed != nil {
-		failed = fmt.Errorf("%d bans are not in the kernel: %w", len(w.pending), failed)
+	return done, refused, failed
+}
+
+// leftOf are bans with the time they have.
+func leftOf(bans []*Ban, now time.Time) iter.Seq2[netip.Prefix, time.Duration] {
+	return func(yield func(netip.Prefix, time.Duration) bool) {
+		for _, b := range bans {
+			if left, live := b.Left(now); live && !yield(b.Prefix, left) {
+				return
+			}
+		}
 	}
-	return done, failed
 }
 
 // retry enforces what the kernel refused before, and writes what the ledger refused.
@@ -164,33 +265,20 @@ func (w *Warden) retry(now time.Time) {
 		w.spare(now)
 	}
 	w.judge.Tick(now, func(v Verdict) { w.carryOut(v, now) })
-	if n, _ := w.push(now, maxPushes); n > 0 {
-		w.log.Info("bans that waited are enforced now", "bans", n)
+	var list []netip.Prefix
+	for p := range w.pending {
+		if list = append(list, p); len(list) == maxPushes {
+			break
+		}
 	}
 	waiting := len(w.unwritten) > 0
 	w.mu.Unlock()
+	if n, _ := w.push(list, now); n > 0 {
+		w.log.Info("bans that waited are enforced now", "bans", n)
+	}
 	if waiting {
 		w.flush()
 	}
-}
-
-// reconcile repairs what others did to our rules and members. All bans are looked
-// at, which takes too long to be done each second.
-func (w *Warden) reconcile(now time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.book.Expire(now)
-	w.judge.observed.Expire(now)
-	w.rebase(now)
-	_, err := w.enforcer.Setup()
-	w.broken = err != nil
-	if err == nil {
-		err = w.settle(now, w.expel)
-	}
-	if err != nil {
-		w.log.Error("not every ban is enforced", "err", err)
-	}
-	w.problem("enforcer", err)
 }
 
 // rebase moves bans that were decided in the future, by a clock that was wrong,

@@ -3,6 +3,7 @@ package jails
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/netip"
@@ -16,8 +17,10 @@ import (
 // Enforcer is what the warden needs of package actions. All methods may be called
 // from any goroutine.
 type Enforcer interface {
-	Setup() (degraded []string, err error)
+	Setup() (made, degraded []string, err error)
+	Check() (intact bool, members int, err error)
 	Ban(p netip.Prefix, d time.Duration) error
+	BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error
 	Unban(p netip.Prefix) error
 	Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error
 }
@@ -30,7 +33,17 @@ type Warden struct {
 	ledger   Ledger
 	log      *slog.Logger
 	kick     chan struct{} // Run has something to write
+	woken    chan string   // somebody changed the firewall: who
 
+	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
+	// before use.
+	Neighbours func() []string
+	// Stubborn is how many packets an address may send into its ban before the ban
+	// begins anew; 0: as many as it likes. Set before use.
+	Stubborn uint64
+
+	look     sync.Mutex // orders comparisons with the kernel, and guards peace; taken first
+	peace    peace
 	ledgerMu sync.Mutex // orders Record and Lift; taken before mu
 
 	mu        sync.Mutex // guards all below
@@ -41,14 +54,16 @@ type Warden struct {
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
 	told      reminders                  // of protected addresses
 	alarmed   reminders
-	problems  map[string]error // what is wrong now, by what it is about
+	problems  map[string]error      // what is wrong now, by what it is about
+	freed     map[netip.Prefix]bool // let out while the kernel is listed; nil: it is not
+	repairs   Repairs
 	unbans    uint64
 	broken    bool // the last Setup of the enforcer failed
 	changed   bool // jails or protections did, and not all that they protect are let out
 }
 
 const (
-	// reconcileEvery is how often ledger and kernel are compared.
+	// reconcileEvery is how often every ban is compared with the kernel.
 	reconcileEvery = time.Minute
 	// maxUnwritten bounds what waits for a ledger that cannot be written; beyond it
 	// bans are kept without their lines.
@@ -64,7 +79,7 @@ const (
 // enforced before. The judge must not be used by anybody else.
 func NewWarden(judge *Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
-		judge: judge, book: judge.book, enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1),
+		judge: judge, book: judge.book, enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1),
 		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
@@ -173,10 +188,15 @@ func (w *Warden) enforce(b Ban, now time.Time) error {
 		return err
 	}
 	delete(w.pending, b.Prefix)
+	w.allHeld()
+	return nil
+}
+
+// allHeld says that all is well again, when it is. mu is held.
+func (w *Warden) allHeld() {
 	if len(w.pending) == 0 && !w.broken {
 		w.problem("enforcer", nil)
 	}
-	return nil
 }
 
 // write queues a ban for the ledger. mu is held.
@@ -232,20 +252,29 @@ func (w *Warden) problem(about string, err error) {
 	}
 }
 
-// Run writes the ledger, tries pending bans again and compares with the kernel,
-// until ctx ends; what waits is written before it returns.
+// Run writes the ledger, tries pending bans again and keeps the kernel as it should
+// be, until ctx ends; what waits is written before it returns.
 func (w *Warden) Run(ctx context.Context) error {
 	second, minute := time.NewTicker(time.Second), time.NewTicker(reconcileEvery)
 	defer second.Stop()
 	defer minute.Stop()
+	quiet := newLull()
+	defer quiet.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return w.flush()
 		case <-w.kick:
 			w.flush()
+		case by := <-w.woken:
+			quiet.wait(by, time.Now())
+		case <-quiet.C:
+			w.check(quiet.over(), time.Now())
 		case <-second.C:
 			w.retry(time.Now())
+			if !quiet.waits() {
+				w.check("", time.Now())
+			}
 		case <-minute.C:
 			w.reconcile(time.Now())
 		}

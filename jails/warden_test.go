@@ -466,3 +466,140 @@ func TestForWords(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is flushed is back within two seconds, by the number of members alone.
+func TestFlushIsRepaired(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 2)
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(Forever)}, time.Now())
+		pass(10 * time.Second)
+		s.kernel.flush()
+		pass(1100 * time.Millisecond)
+		all := "192.0.2.0/24 203.0.113.9/32"
+		s.expect("after a flush", all, all, all)
+		if got := s.Report(time.Now()).Repairs; got != (Repairs{PutBack: 2}) {
+			t.Errorf("got %+v, want two put back", got)
+		}
+		before := s.kernel.called("each")
+		pass(30 * time.Second)
+		if got := s.kernel.called("each"); got != before {
+			t.Errorf("got %d listings of all members though nothing differed", got-before)
+		}
+	})
+}
+
+// Rules that are removed are put back; where that happens again and again, we pause,
+// say so, and begin anew when there is peace.
+func TestFightIsLeft(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Neighbours = func() []string { return []string{"the FreePBX firewall"} }
+		remove := func() {
+			s.kernel.mu.Lock()
+			defer s.kernel.mu.Unlock()
+			s.kernel.broken = []string{"the jump from raw PREROUTING"}
+		}
+		standing := func() bool { ok, _, _ := s.kernel.Check(); return ok }
+		for i := range fightRepairs {
+			remove()
+			s.Wake("iptables")
+			pass(lullFor + 100*time.Millisecond)
+			if !standing() {
+				t.Fatalf("repair %d did not come", i+1)
+			}
+		}
+		if got := s.problem("firewall"); !strings.Contains(got, "removed 5 times within 10m0s, last by iptables; there is the FreePBX firewall; they are put back again only in 10s") {
+			t.Errorf("got problem %q", got)
+		}
+		remove()
+		pass(8 * time.Second)
+		if standing() {
+			t.Error("got a repair within the pause")
+		}
+		pass(4 * time.Second)
+		if !standing() {
+			t.Error("got no repair after the pause")
+		}
+		remove()
+		pass(15 * time.Second)
+		if standing() {
+			t.Error("got the second pause no longer than the first")
+		}
+		pass(20 * time.Minute)
+		if got := s.problem("firewall"); !standing() || got != "" {
+			t.Errorf("got problem %q after peace, standing %t", got, standing())
+		}
+		if got := s.Report(time.Now()).Repairs.Rules; got != fightRepairs+2 {
+			t.Errorf("got %d repairs counted, want %d", got, fightRepairs+2)
+		}
+	})
+}
+
+// A change by others is looked at once they are done.
+func TestWakeWaitsForALull(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		pass(10 * time.Millisecond) // off the second
+		s.kernel.broken = []string{"chain"}
+		before := s.kernel.called("setup")
+		for range 5 {
+			s.Wake("iptables")
+			pass(150 * time.Millisecond)
+		}
+		if got := s.kernel.called("setup"); got != before {
+			t.Error("got a repair in the middle of their commands")
+		}
+		pass(lullFor)
+		if got := s.kernel.called("setup"); got != before+1 {
+			t.Errorf("got %d repairs, want 1", got-before)
+		}
+		for range 20 { // who never stops does not keep us from it
+			s.kernel.mu.Lock()
+			s.kernel.broken = []string{"chain"}
+			s.kernel.mu.Unlock()
+			s.Wake("iptables")
+			pass(150 * time.Millisecond)
+		}
+		if got := s.kernel.called("setup"); got < before+2 {
+			t.Error("got no repair while others go on")
+		}
+	})
+}
+
+// Who is let out while the kernel is listed is not taken for a stranger.
+func TestUnbanDuringAComparison(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.attack(nine, 2)
+		pass(time.Second)
+		s.kernel.listed = func() { s.Unban([]netip.Prefix{prefix(nine1)}, "root", time.Now()) }
+		s.reconcile(time.Now())
+		s.expect("then", "", "", "")
+	})
+}
+
+func TestStubborn(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.Stubborn = 1000
+		s.attack(nine, 2)
+		s.Order(Order{Prefix: prefix("192.0.2.1/32")}, time.Now())
+		pass(30 * time.Minute)
+		if got := s.ban(nine1); time.Until(got.Until) != 30*time.Minute {
+			t.Fatalf("got %v left, want 30m: it sent little", time.Until(got.Until))
+		}
+		s.kernel.mu.Lock()
+		s.kernel.packets = 1000
+		s.kernel.mu.Unlock()
+		pass(time.Minute)
+		s.kernel.mu.Lock()
+		s.kernel.packets = 0
+		s.kernel.mu.Unlock()
+		left, _ := s.kernel.left(prefix(nine1))
+		if got := time.Until(s.ban(nine1).Until); got < 59*time.Minute || got != left {
+			t.Errorf("got %v left, %v in the kernel, want the hour anew", got, left)
+		}
+		if got := time.Until(s.ban("192.0.2.1/32").Until); got != 29*time.Minute {
+			t.Errorf("got %v left of a ban by hand, want 29m", got)
+		}
+		if rows := s.ledger.all(); len(rows) != 2 {
+			t.Errorf("got %d rows, want the two", len(rows))
+		}
+	})
+}

@@ -43,6 +43,9 @@ func (a *app) printStatus(s control.Status) error {
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
 	a.say("geoip: %s", places(s.GeoIP))
+	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
+		a.say("kernel: repaired %d times, %d bans put back, %d adopted, %d expelled", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
+	}
 
 	a.say("")
 	files := newTable(a.stdout, "FILE", "LINES", "BEHIND", "LAST LINE", "STATE")

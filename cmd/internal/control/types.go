@@ -108,6 +108,10 @@ type Counters struct {
 	Bans      uint64 `json:"bans"`
 	Unbans    uint64 `json:"unbans"`
 	Evicted   uint64 `json:"evicted"`
+	Repairs   uint64 `json:"repairs"`  // times others had removed our rules or sets
+	PutBack   uint64 `json:"put_back"` // bans that the kernel had lost
+	Adopted   uint64 `json:"adopted"`  // members of the kernel that the ledger did not know
+	Expelled  uint64 `json:"expelled"` // members whose ban was over
 }
 
 type unbanRequest struct {

@@ -107,9 +107,10 @@ func (b *backend) Status() control.Status {
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
+			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
-	s.Enforcing = report.Problems["enforcer"] == nil && !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
+	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
 		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})

@@ -143,7 +143,7 @@ func (d *Daemon) trouble(what, hint string) {
 
 func (d *Daemon) openEnforcer() (err error) {
 	kind := d.main.Enforcer
-	if d.main.Observe || d.opts.Observe {
+	if !d.enforcing() {
 		kind = "observe"
 	}
 	var notes []string
@@ -151,13 +151,18 @@ func (d *Daemon) openEnforcer() (err error) {
 	if err != nil {
 		return err
 	}
-	degraded, err := d.enforcer.Setup()
+	_, degraded, err := d.enforcer.Setup()
 	if err != nil {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
-	d.limited(notes, "it works all the same; for more and faster bans give iptables and the kernel sets (modprobe xt_set ip_set_hash_net) and start again")
+	d.limited(notes, "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again")
 	d.limited(degraded, "the rest is enforced; mend this and start again")
 	return nil
+}
+
+// enforcing reports whether packets are to be dropped at all.
+func (d *Daemon) enforcing() bool {
+	return !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
 }
 
 // limited notes what the enforcer cannot do. Before Run only.
@@ -171,9 +176,6 @@ func (d *Daemon) limited(notes []string, hint string) {
 // Run runs until ctx ends, and then stops within two seconds. reload asks for
 // Reload each time it can be received from; it may be nil.
 func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
-	if err := d.warden.Restore(time.Now()); err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
-	}
 	d.announce()
 	ctx, cancel := context.WithCancelCause(ctx)
 	var parts sync.WaitGroup
@@ -185,11 +187,18 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		})
 	}
 	start("warden", d.warden.Run)
+	if d.enforcing() {
+		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
+	}
 	start("names", d.names.Run)
 	start("feeds", d.feeds.Run)
 	start("places", d.places.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
+	// Events are judged already, while what the kernel lost goes back.
+	if err := d.warden.Restore(time.Now()); err != nil {
+		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+	}
 	// Who is told that we are up may count on it: a line that is written now is seen.
 	select {
 	case <-d.watcher.Ready():

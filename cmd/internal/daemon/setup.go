@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/actions"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/watcher"
@@ -37,6 +38,8 @@ func (d *Daemon) openJails() error {
 	d.readLists()
 	judge.SetSenses(d.senses())
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
+	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
 }
 

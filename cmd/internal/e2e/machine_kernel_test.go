@@ -12,10 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNoIptables: a daemon that cannot drop packets does not pretend to.
+// TestNoIptables: where there is no iptables, nftables drops; who asks for the former
+// and nothing else is refused.
 func TestNoIptables(t *testing.T) {
+	const v4, v6 = "203.0.113.9", "2001:db8:a1::9"
 	p := newPBX(t)
 	cmd := p.command()
+	cmd.Env = []string{"PATH=" + t.TempDir()}
+	p.startAs(cmd)
+	s := p.status()
+	if !s.Enforcing || !strings.HasPrefix(s.Enforcer, "nftables") || len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "iptables") {
+		t.Errorf("got enforcer %q, enforcing %v, problems %q, want nftables, and why", s.Enforcer, s.Enforcing, s.Problems)
+	}
+	p.attack(v4, 3)
+	p.attack(v6, 3)
+	p.banned(v4)
+	p.banned(v6)
+	p.wantAnswers(false, v4, v6)
+	p.ctl("unban", v4)
+	p.wantAnswers(true, v4)
+	p.stop()
+
+	p.must(os.Remove(p.path("daemon.log")))
+	p.configure("enforcer: ipset")
+	cmd = p.command()
 	cmd.Env = []string{"PATH=" + t.TempDir()}
 	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables.*not found.*\nhint: install it: apt-get install iptables$`)
 
@@ -52,7 +72,7 @@ func withoutSetMatch(t *testing.T) []string {
 	return append(os.Environ(), "XTABLES_LIBDIR="+dir)
 }
 
-// TestNoIPSet: without sets plain rules drop, and that is said.
+// TestNoIPSet: without ipsets nftables drops, and that is said.
 func TestNoIPSet(t *testing.T) {
 	const addr = "203.0.113.9"
 	env := withoutSetMatch(t)
@@ -61,11 +81,11 @@ func TestNoIPSet(t *testing.T) {
 	cmd.Env = env
 	p.startAs(cmd)
 	s := p.status()
-	if !s.Enforcing || !strings.HasPrefix(s.Enforcer, "plain iptables rules") {
-		t.Errorf("got enforcer %q, enforcing %v, want plain rules", s.Enforcer, s.Enforcing)
+	if !s.Enforcing || !strings.HasPrefix(s.Enforcer, "nftables") {
+		t.Errorf("got enforcer %q, enforcing %v, want nftables", s.Enforcer, s.Enforcing)
 	}
-	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "plain iptables rules are used") || s.Problems[0].Hint == "" {
-		t.Errorf("got problems %q, want one about plain rules, with a hint", s.Problems)
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "nftables is used") || s.Problems[0].Hint == "" {
+		t.Errorf("got problems %q, want one about nftables, with a hint", s.Problems)
 	}
 	p.attack(addr, 3)
 	p.banned(addr)

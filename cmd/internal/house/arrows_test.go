@@ -53,6 +53,7 @@ var arrows = map[string]arrow{
 var thirdParty = map[string]arrow{
 	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
 	"github.com/coreos/go-iptables":  {[]string{"actions"}, "only enforcers touch the firewall"},
+	"github.com/google/nftables":     {[]string{"actions"}, "only enforcers touch the firewall"},
 	"github.com/nxadm/tail":          {[]string{"watcher"}, "it serves named pipes; over a rotation of files it loses lines"},
 	"github.com/fsnotify/fsnotify":   {[]string{"watcher", "jails/geoip"}, "events are hints, and only who reads the files knows the truth behind them"},
 	"github.com/oschwald":            {[]string{"jails/geoip"}, "one reader of places"},

@@ -1,0 +1,178 @@
+package actions
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/bits"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// legacyLayout is where things stand in linux/netfilter_ipv4/ip_tables.h and its
+// sibling of IPv6: struct ipt_entry.
+type legacyLayout struct {
+	domain, level int
+	names         string // the tables that are in use: proc(5)
+	offsets       int    // of target_offset; next_offset and comefrom follow
+	counters      int
+	head          int // of the matches
+}
+
+var legacyLayouts = map[uint8]legacyLayout{
+	unix.AF_INET:  {unix.AF_INET, unix.IPPROTO_IP, "/proc/thread-self/net/ip_tables_names", 88, 96, 112},
+	unix.AF_INET6: {unix.AF_INET6, unix.IPPROTO_IPV6, "/proc/thread-self/net/ip6_tables_names", 140, 152, 168},
+}
+
+const (
+	soGetInfo    = 64 // IPT_SO_GET_INFO, IP6T_SO_GET_INFO
+	soGetEntries = 65
+	legacyName   = 32 // XT_TABLE_MAXNAMELEN
+	legacyInfo   = legacyName + 4 + 5*4 + 5*4 + 4 + 4
+	legacyHead   = legacyName + 8 // of struct ipt_get_entries, whose entries are aligned to 8
+)
+
+// legacyTable is one table as iptables-legacy keeps it in the kernel. Reading it
+// takes no lock and starts no program.
+type legacyTable struct {
+	layout     legacyLayout
+	validHooks uint32
+	hooks      [5]uint32 // where the rules of INPUT and so on begin
+	underflows [5]uint32 // and their policies
+	count      int
+	entries    []byte
+}
+
+// legacyTables are the tables that somebody has used since the namespace is there.
+// To ask for another would make it.
+func legacyTables(family uint8) []string {
+	text, err := os.ReadFile(legacyLayouts[family].names)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text))
+}
+
+// readLegacy reads a table.
+func readLegacy(family uint8, table string) (*legacyTable, error) {
+	t := &legacyTable{layout: legacyLayouts[family]}
+	fd, err := unix.Socket(t.layout.domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	if err != nil {
+		return nil, fmt.Errorf("look at table %s: %w", table, err)
+	}
+	defer unix.Close(fd)
+	for range 5 { // it may change between the two calls
+		info := make([]byte, legacyInfo)
+		copy(info, table)
+		if err = t.option(fd, soGetInfo, info); err != nil {
+			break
+		}
+		u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(info[at:]) }
+		t.validHooks = u32(legacyName)
+		for i := range t.hooks {
+			t.hooks[i], t.underflows[i] = u32(legacyName+4+4*i), u32(legacyName+24+4*i)
+		}
+		t.count = int(u32(legacyName + 44))
+		all := make([]byte, legacyHead+int(u32(legacyName+48)))
+		copy(all, table)
+		binary.NativeEndian.PutUint32(all[legacyName:], u32(legacyName+48))
+		if err = t.option(fd, soGetEntries, all); err == nil {
+			t.entries = all[legacyHead:]
+			return t, nil
+		}
+		if !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+	}
+	return nil, fmt.Errorf("look at table %s: %w", table, err)
+}
+
+func (t *legacyTable) option(fd, name int, value []byte) error {
+	size := uint32(len(value))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(t.layout.level), uintptr(name),
+		uintptr(unsafe.Pointer(&value[0])), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// used reports whether there is more in the table than its policies.
+func (t *legacyTable) used() bool { return t.count > bits.OnesCount32(t.validHooks)+1 }
+
+// legacyRule is a rule where it stands. Its bytes have no counters.
+type legacyRule struct {
+	at     uint32
+	bytes  []byte
+	chain  string // of the first entry of a chain, which is no rule: its name
+	target string // "" is a jump or a verdict
+	jump   int32  // where to; below 0 a verdict
+	plain  bool   // without any condition
+}
+
+// rules calls yield for each entry. Lengths that cannot be end the walk.
+func (t *legacyTable) rules(yield func(legacyRule) bool) {
+	l := t.layout
+	for at := 0; at+l.head <= len(t.entries); {
+		e := t.entries[at:]
+		target, next := int(binary.NativeEndian.Uint16(e[l.offsets:])), int(binary.NativeEndian.Uint16(e[l.offsets+2:]))
+		if next < l.head || next > len(e) || target < l.head || target+36 > next {
+			return
+		}
+		e = bytes.Clone(e[:next])
+		clear(e[l.offsets+4 : l.head]) // comefrom and counters
+		r := legacyRule{at: uint32(at), bytes: e, target: unix.ByteSliceToString(e[target+2 : target+31]), jump: int32(binary.NativeEndian.Uint32(e[target+32:]))}
+		r.plain = target == l.head && len(bytes.Trim(e[:l.offsets-4], "\x00")) == 0
+		if r.target == "ERROR" {
+			r.chain = unix.ByteSliceToString(e[target+32:])
+		}
+		if !yield(r) {
+			return
+		}
+		at += next
+	}
+}
+
+// look marks our chain and the jump that leads to it. What others do elsewhere in
+// the table changes nothing.
+func (t *legacyTable) look(hook int, name string) (m mark) {
+	begin, end := t.hooks[hook], t.underflows[hook]
+	own, parent := fnv.New64a(), fnv.New64a()
+	chain, first, jumps, position := "", int32(-1), map[int32]int{}, 0
+	for r := range t.rules {
+		switch {
+		case r.target == "ERROR":
+			if chain = r.chain; chain == name {
+				first = int32(r.at) + int32(len(r.bytes))
+			}
+		case r.at >= begin && r.at < end:
+			if position++; r.plain && r.target == "" && r.jump >= 0 {
+				jumps[r.jump] = jumps[r.jump]*1000 + position
+			}
+		case chain == name:
+			m.rules++
+			own.Write(r.bytes)
+		}
+	}
+	m.rules = max(m.rules-1, 0) // the way back at the end of a chain
+	fmt.Fprint(parent, jumps[first])
+	m.parent, m.own = parent.Sum64(), own.Sum64()
+	return m
+}
+
+// legacyInUse reports whether iptables-legacy keeps any rule.
+func legacyInUse() bool {
+	for family := range legacyLayouts {
+		for _, name := range legacyTables(family) {
+			if t, err := readLegacy(family, name); err == nil && t.used() {
+				return true
+			}
+		}
+	}
+	return false
+}

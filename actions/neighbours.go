@@ -1,0 +1,113 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// FreePBX is how Neighbours calls FreePBX's firewall, which flushes the table filter
+// again and again.
+const FreePBX = "the FreePBX firewall"
+
+// neighbours tell other firewalls by their chains, whole or by how they begin.
+var neighbours = []struct{ chain, name string }{
+	{"fpbxfirewall", FreePBX},
+	{"ufw-", "ufw"},
+	{"DOCKER", "Docker"},
+	{"f2b-", "fail2ban"},
+	{"fail2ban-", "fail2ban"},
+	{"CROWDSEC", "CrowdSec"},
+	{"INPUT_direct", "firewalld"},
+	{"filter_INPUT", "firewalld"},
+}
+
+// Neighbours are other firewalls of this namespace, for people, each once. own is our
+// chain. What cannot be read is not told.
+func Neighbours(own string) (names []string) {
+	view, err := openNftView()
+	var chains []string
+	if err == nil {
+		defer view.close()
+		list, _ := view.chains() // a kernel without nftables has none
+		for _, c := range list {
+			chains = append(chains, c.name)
+		}
+	}
+	for family := range legacyLayouts {
+		if !slices.Contains(legacyTables(family), "filter") {
+			continue
+		}
+		if t, err := readLegacy(family, "filter"); err == nil {
+			for r := range t.rules {
+				chains = append(chains, r.chain)
+			}
+		}
+	}
+	for _, n := range neighbours {
+		there := slices.ContainsFunc(chains, func(c string) bool { return c != own && strings.HasPrefix(c, n.chain) })
+		if there && !slices.Contains(names, n.name) {
+			names = append(names, n.name)
+		}
+	}
+	return names
+}
+
+// Watch calls changed after each change of the rules in nftables, those of
+// iptables-nft among them, until ctx ends, with the name of the program that made it.
+// Changes by this process are not told, nor those of iptables-legacy, of which the
+// kernel tells nobody. Where each of our own bans would be told, nothing is.
+func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
+	if _, own := e.(*nftables); own {
+		<-ctx.Done()
+		return nil
+	}
+	socket, err := openNetfilter(unix.NFNLGRP_NFTABLES)
+	if err != nil {
+		return nil // a kernel without nftables: Check has to do
+	}
+	socket.SetReceiveTimeout(&unix.Timeval{})
+	defer context.AfterFunc(ctx, socket.Close)()
+	for {
+		msgs, _, err := socket.Receive()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, unix.ENOBUFS): // more than the socket holds
+			changed("")
+		case err != nil:
+			return err
+		}
+		for _, m := range msgs {
+			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN && len(m.Data) > nl.SizeofNfgenmsg {
+				if pid, by := changer(m.Data[nl.SizeofNfgenmsg:]); pid != os.Getpid() {
+					changed(by)
+				}
+			}
+		}
+	}
+}
+
+// changer is who made a change: anybody chooses the name of his program, so that it is
+// kept to letters.
+func changer(msg []byte) (pid int, by string) {
+	for kind, value := range attrs(msg) {
+		switch kind {
+		case nftaGenProcPid:
+			pid = int(number(value))
+		case nftaGenProcName:
+			by = strings.Map(func(r rune) rune {
+				if r > ' ' && r <= '~' {
+					return r
+				}
+				return '?'
+			}, unix.ByteSliceToString(value))
+		}
+	}
+	return pid, by
+}

@@ -1,0 +1,194 @@
+package actions
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	nft "github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"golang.org/x/sys/unix"
+)
+
+// A list has a set of intervals for each family: "list-NAME-4-a". A new one is filled
+// aside under the other letter, in several transactions, and takes its place in one.
+
+func listKey(list string, family int) string { return fmt.Sprintf("list-%s-%d", list, family) }
+
+// listOf is the list that a set is named after; "" is none.
+func listOf(set string) (list, key string) {
+	key = strings.TrimSuffix(strings.TrimSuffix(set, "-a"), "-b")
+	for _, family := range []int{4, 6} {
+		list, ours := strings.CutPrefix(key, "list-")
+		list, side := strings.CutSuffix(list, fmt.Sprintf("-%d", family))
+		if ours && side && key != set && listName.MatchString(list) {
+			return list, key
+		}
+	}
+	return "", ""
+}
+
+// findLists takes over the lists of a run before. mu is held.
+func (e *nftables) findLists(rules []string) {
+	for _, rule := range rules {
+		list, key := listOf(rule)
+		if list == "" || e.sets[rule] == nil {
+			continue
+		}
+		e.current[key] = rule
+		if _, known := e.lists[list]; !known {
+			e.lists[list] = nil
+		}
+	}
+}
+
+// listsWhole reports whether the sets of all lists are there. mu is held.
+func (e *nftables) listsWhole() bool {
+	for list := range e.lists {
+		if e.current[listKey(list, 4)] == "" || e.current[listKey(list, 6)] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// ensureList fills a list whose sets are gone. slow and mu are held.
+func (e *nftables) ensureList(list string) (filled bool, err error) {
+	for _, family := range []int{4, 6} {
+		if e.current[listKey(list, family)] == "" {
+			filled = true
+			err = cmp.Or(err, e.fillList(list, family))
+		}
+	}
+	return filled, err
+}
+
+// fillList makes a new set of one family, and has it be the current one; no rule looks
+// it up yet. mu is held.
+func (e *nftables) fillList(list string, family int) error {
+	key := listKey(list, family)
+	s := &nft.Set{Table: e.table, Name: key + "-a", Interval: true, KeyType: nft.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian}
+	side := &side{family: unix.AF_INET}
+	if family == 6 {
+		s.KeyType, side.family = nft.TypeIP6Addr, unix.AF_INET6
+	}
+	if e.current[key] == s.Name {
+		s.Name = key + "-b"
+	}
+	if left := e.sets[s.Name]; left != nil { // of a crash in the middle of this
+		e.conn.DelSet(left)
+	}
+	if err := e.conn.AddSet(s, nil); err != nil {
+		return err
+	}
+	if err := e.flush(); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(intervals(side.listed(e.lists[list])), nftBatch) {
+		if err := e.conn.SetAddElements(s, slices.Concat(part...)); err != nil {
+			return err
+		}
+		if err := e.flush(); err != nil {
+			return err
+		}
+	}
+	e.sets[s.Name], e.current[key] = s, s.Name
+	return nil
+}
+
+// intervals are prefixes as nftables wants them: where each begins, and where it is
+// over. Those that touch are one. The last address of all has none after it.
+func intervals(prefixes []netip.Prefix) (list [][]nft.SetElement) {
+	var end netip.Addr
+	for _, p := range prefixes {
+		begin, after := p.Addr(), lastOf(p).Next()
+		over := nft.SetElement{Key: after.AsSlice(), IntervalEnd: true}
+		switch {
+		case begin == end && after.IsValid():
+			list[len(list)-1][1] = over
+		case begin == end:
+			list[len(list)-1] = list[len(list)-1][:1]
+		case after.IsValid():
+			list = append(list, []nft.SetElement{{Key: begin.AsSlice()}, over})
+		default:
+			list = append(list, []nft.SetElement{{Key: begin.AsSlice()}})
+		}
+		end = after
+	}
+	return list
+}
+
+// lastOf is the last address of a prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	raw := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(raw)*8; bit++ {
+		raw[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(raw)
+	return last
+}
+
+func (e *nftables) Replace(list string, prefixes []netip.Prefix) error {
+	if err := cmp.Or(checkList(e.options, list), checkListed(prefixes)); err != nil {
+		return err
+	}
+	e.slow.Lock()
+	defer e.slow.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end {
+		return errClosed
+	}
+	if prefixes == nil {
+		delete(e.lists, list)
+	} else {
+		e.lists[list] = prefixes
+	}
+	if err := e.replace(list); err != nil {
+		e.good = false // Setup begins anew
+		return fmt.Errorf("list %s: %w", list, err)
+	}
+	return nil
+}
+
+// replace makes the kernel hold what lists says. slow and mu are held.
+func (e *nftables) replace(list string) error {
+	_, kept := e.lists[list]
+	for _, family := range []int{4, 6} {
+		if !kept {
+			delete(e.current, listKey(list, family))
+		} else if err := e.fillList(list, family); err != nil {
+			return err
+		}
+	}
+	e.writeRules()
+	if err := e.flush(); err != nil {
+		return err
+	}
+	e.dropLeftovers()
+	return nil
+}
+
+// dropLeftovers removes sets that no rule needs: of lists that were replaced, and of
+// crashes. One that cannot be removed is tried again by Setup. mu is held.
+func (e *nftables) dropLeftovers() {
+	needed := slices.Collect(maps.Values(e.current))
+	for name, set := range e.sets {
+		if _, _, ban := banSet(name); ban || slices.Contains(needed, name) {
+			continue
+		}
+		e.conn.DelSet(set)
+		if e.flush() == nil {
+			delete(e.sets, name)
+		}
+	}
+}
+
+func (e *nftables) Lists() []string {
+	e.slow.Lock()
+	defer e.slow.Unlock()
+	return slices.Sorted(maps.Keys(e.lists))
+}

@@ -1,0 +1,185 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	nft "github.com/google/nftables"
+	"github.com/google/nftables/userdata"
+)
+
+func (e *nftables) Setup() (made, degraded []string, err error) {
+	e.slow.Lock()
+	defer e.slow.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end {
+		return nil, nil, errClosed
+	}
+	if made, err = e.setup(); err != nil {
+		return nil, nil, fmt.Errorf("table inet %s: %w", e.table.Name, err)
+	}
+	return made, nil, nil
+}
+
+// setup makes what is missing. slow and mu are held.
+func (e *nftables) setup() (made []string, err error) {
+	before, err := e.view.generation()
+	if err != nil {
+		return nil, explainNft(err)
+	}
+	rules, err := e.look()
+	if err != nil {
+		return nil, err
+	}
+	e.good = false
+	for _, set := range []string{setOf(4, 32), setOf(6, 128)} {
+		if e.sets[set] == nil {
+			e.conn.AddTable(e.table)
+			if err := e.addSet(set); err != nil {
+				return nil, err
+			}
+			made = append(made, "set "+set)
+		}
+	}
+	if len(made) > 0 {
+		if err := e.flush(); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.lists)) {
+		filled, err := e.ensureList(name)
+		if err != nil {
+			return made, err
+		}
+		if filled {
+			made = append(made, "list "+name)
+		}
+	}
+	if !slices.Equal(rules, e.wanted()) {
+		e.writeRules()
+		if err := e.flush(); err != nil {
+			return made, err
+		}
+		made = append(made, "the rules of table inet "+e.table.Name)
+	}
+	e.dropLeftovers()
+	if len(made) > 0 {
+		return made, nil
+	}
+	e.gen, err = e.view.generation()
+	e.good = err == nil && e.gen == before
+	return nil, explainNft(err)
+}
+
+// there reports whether there is our table. mu is held, or nobody else has e.
+func (e *nftables) there() (bool, error) {
+	tables, err := e.conn.ListTablesOfFamily(nft.TableFamilyINet)
+	return slices.ContainsFunc(tables, func(t *nft.Table) bool { return t.Name == e.table.Name }), err
+}
+
+// look reads which sets and rules there are. What is in our table and not known is a
+// leftover, and goes. mu is held.
+func (e *nftables) look() (rules []string, err error) {
+	clear(e.sets)
+	clear(e.current)
+	if there, err := e.there(); err != nil || !there {
+		return nil, explainNft(err)
+	}
+	sets, err := e.conn.GetSets(e.table)
+	if err != nil {
+		return nil, explainNft(err)
+	}
+	chains, err := e.view.chains()
+	if err != nil {
+		return nil, explainNft(err)
+	}
+	other := false
+	for _, c := range chains {
+		if c.family != uint8(nft.TableFamilyINet) || c.table != e.table.Name {
+			continue
+		}
+		other = other || c.name != e.chain().Name
+		if c.name == e.chain().Name {
+			found, err := e.conn.GetRules(e.table, e.chain())
+			if err != nil {
+				return nil, explainNft(err)
+			}
+			for _, r := range found {
+				comment, _ := userdata.GetString(r.UserData, userdata.TypeComment)
+				rules = append(rules, comment)
+			}
+		}
+	}
+	for _, s := range sets {
+		s.Table, e.sets[s.Name] = e.table, s
+	}
+	e.findLists(rules)
+	if other { // of the other hook
+		rules = nil
+	}
+	return rules, nil
+}
+
+// wanted are the rules as they should be, named after their sets: bans, the longest
+// prefixes first, and then lists.
+func (e *nftables) wanted() (rules []string) {
+	for bits := 128; bits > 0; bits-- {
+		for _, name := range []string{setOf(4, bits), setOf(6, bits)} {
+			if e.sets[name] != nil {
+				rules = append(rules, name)
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.current)) {
+		rules = append(rules, e.current[key])
+	}
+	return rules
+}
+
+// Check asks for the number that every change makes larger, which tells whether
+// anybody but us made one; if not, nothing can be missing, and nothing is counted.
+func (e *nftables) Check() (intact bool, members int, err error) {
+	e.slow.Lock()
+	defer e.slow.Unlock()
+	gen, ours, intact, err := e.lookAgain()
+	if err != nil {
+		return false, 0, err
+	}
+	if ours {
+		return true, NotCounted, e.flows.settle(time.Now())
+	}
+	counted, err := 0, error(nil)
+	if err = e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { counted++ }); err == nil && intact {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.gen, e.good = gen+e.since, true // if others changed it meanwhile, it is looked at again
+	}
+	return intact, counted, errors.Join(err, e.flows.settle(time.Now()))
+}
+
+// lookAgain reports whether all changes since the last good look were ours, and if not,
+// whether all that is ours is there. slow is held.
+func (e *nftables) lookAgain() (gen uint32, ours, intact bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end {
+		return 0, false, false, errClosed
+	}
+	if gen, err = e.view.generation(); err != nil {
+		return 0, false, false, explainNft(err)
+	}
+	if e.since = 0; e.good && gen == e.gen {
+		return gen, true, true, nil
+	}
+	rules, err := e.look()
+	if err != nil {
+		return 0, false, false, err
+	}
+	intact = slices.Equal(rules, e.wanted()) && e.sets[setOf(4, 32)] != nil && e.sets[setOf(6, 128)] != nil && e.listsWhole()
+	return gen, false, intact, nil
+}

@@ -1,0 +1,186 @@
+package actions
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// mark is what a look at a chain found. Two that are equal mean that nobody changed
+// it meanwhile; the numbers mean nothing by themselves.
+type mark struct {
+	parent uint64 // the chain that jumps to ours
+	own    uint64
+	rules  int // in ours
+}
+
+// nftView reads the rules that nftables holds, those of iptables-nft among them,
+// over netlink: it starts no program, and only looks. Its methods may be called
+// from any goroutine.
+type nftView struct {
+	mu     sync.Mutex
+	socket *nl.NetlinkSocket
+	seqs   map[int]*nl.SocketHandle
+}
+
+// Attributes of linux/netfilter/nf_tables.h.
+const (
+	nftaGenID        = 1
+	nftaGenProcPid   = 2
+	nftaGenProcName  = 3
+	nftaTableName    = 1
+	nftaChainTable   = 1
+	nftaChainName    = 3
+	nftaRuleTable    = 1
+	nftaRuleChain    = 2
+	nftaRuleHandle   = 3
+	nftaSetTable     = 1
+	nftaSetName      = 2
+	nftaElemsTable   = 1
+	nftaElemsSet     = 2
+	nftaElemsList    = 3
+	nftaElemKey      = 1
+	nftaElemTimeout  = 4
+	nftaElemExpires  = 5
+	nftaElemExpr     = 7
+	nftaDataValue    = 1
+	nftaExprData     = 2
+	nftaCounterBytes = 1
+	nftaCounterPkts  = 2
+)
+
+func openNftView() (*nftView, error) {
+	s, err := openNetfilter()
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket: %w", err)
+	}
+	return &nftView{socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
+}
+
+func (v *nftView) close() { v.socket.Close() }
+
+// ask calls part with the attributes of each message that answers.
+func (v *nftView) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|message, flags)
+	req.Sockets = v.seqs
+	req.AddRawData(append([]byte{family, nl.NFNETLINK_V0, 0, 0}, attrs...))
+	return req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
+		if len(msg) > nl.SizeofNfgenmsg {
+			part(msg[0], msg[nl.SizeofNfgenmsg:])
+		}
+		return true
+	})
+}
+
+// dump is ask for a list. One that changes while it is read is read again.
+func (v *nftView) dump(message int, family uint8, attrs []byte, begin func(), part func(family uint8, msg []byte)) (err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for range 5 {
+		begin()
+		err = v.ask(message, family, unix.NLM_F_DUMP, attrs, part)
+		if !errors.Is(err, nl.ErrDumpInterrupted) {
+			break
+		}
+	}
+	if errors.Is(err, unix.ENOENT) { // no such table or chain
+		begin()
+		return nil
+	}
+	return err
+}
+
+// generation is a number that each change of any rule makes larger by one.
+func (v *nftView) generation() (n uint32, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	err = v.ask(unix.NFT_MSG_GETGEN, unix.AF_UNSPEC, 0, nil, func(_ uint8, msg []byte) {
+		for kind, value := range attrs(msg) {
+			if kind == nftaGenID {
+				n = uint32(number(value))
+			}
+		}
+	})
+	return n, err
+}
+
+// rules are the handles of a chain's rules, in order. A rule that is put back has a new one.
+func (v *nftView) rules(family uint8, table, chain string) (handles []uint64, err error) {
+	ask := attr(nil, nftaRuleTable, nl.ZeroTerminated(table)...)
+	ask = attr(ask, nftaRuleChain, nl.ZeroTerminated(chain)...)
+	err = v.dump(unix.NFT_MSG_GETRULE, family, ask, func() { handles = nil }, func(_ uint8, msg []byte) {
+		for kind, value := range attrs(msg) {
+			if kind == nftaRuleHandle {
+				handles = append(handles, number(value))
+			}
+		}
+	})
+	return handles, err
+}
+
+// look marks our chain and the one that jumps to it.
+func (v *nftView) look(family uint8, table, parent, name string) (m mark, err error) {
+	before, err := v.rules(family, table, parent)
+	if err != nil {
+		return m, fmt.Errorf("look at chain %s of table %s: %w", parent, table, err)
+	}
+	own, err := v.rules(family, table, name)
+	if err != nil {
+		return m, fmt.Errorf("look at chain %s of table %s: %w", name, table, err)
+	}
+	return mark{parent: hashOf(before), own: hashOf(own), rules: len(own)}, nil
+}
+
+func hashOf(list []uint64) uint64 {
+	h := fnv.New64a()
+	for _, n := range list {
+		h.Write(binary.BigEndian.AppendUint64(nil, n))
+	}
+	return h.Sum64()
+}
+
+// nftChain is a chain's name, with where it stands.
+type nftChain struct {
+	family      uint8
+	table, name string
+}
+
+// chains are all chains of the namespace.
+func (v *nftView) chains() (list []nftChain, err error) {
+	err = v.dump(unix.NFT_MSG_GETCHAIN, unix.AF_UNSPEC, nil, func() { list = nil }, func(family uint8, msg []byte) {
+		c := nftChain{family: family}
+		for kind, value := range attrs(msg) {
+			switch kind {
+			case nftaChainTable:
+				c.table = unix.ByteSliceToString(value)
+			case nftaChainName:
+				c.name = unix.ByteSliceToString(value)
+			}
+		}
+		list = append(list, c)
+	})
+	return list, err
+}
+
+// usedBy reports whether iptables-nft keeps any rule.
+func (v *nftView) usedByIptables() (used bool, err error) {
+	err = v.dump(unix.NFT_MSG_GETRULE, unix.AF_UNSPEC, nil, func() { used = false }, func(family uint8, msg []byte) {
+		if family != unix.AF_INET && family != unix.AF_INET6 {
+			return
+		}
+		for kind, value := range attrs(msg) {
+			if kind == nftaRuleTable {
+				switch unix.ByteSliceToString(value) {
+				case "filter", "nat", "mangle", "raw", "security":
+					used = true
+				}
+			}
+		}
+	})
+	return used, err
+}

@@ -1,0 +1,449 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+)
+
+// many yields n bans of an hour.
+func many(n int) func(func(netip.Prefix, time.Duration) bool) {
+	return func(yield func(netip.Prefix, time.Duration) bool) {
+		for i := range n {
+			if !yield(nth(i), time.Hour) {
+				return
+			}
+		}
+	}
+}
+
+// wantIntact checks what Check says.
+func wantIntact(t *testing.T, e Enforcer, intact bool, members int) {
+	t.Helper()
+	got, n, err := e.Check()
+	if n == NotCounted {
+		n = len(bans(t, e))
+	}
+	if err != nil || got != intact || n != members {
+		t.Fatalf("got intact %v, %d members, error %v, want %v, %d", got, n, err, intact, members)
+	}
+}
+
+// settled sets up until there is nothing to make, which is at the second time.
+func settled(t *testing.T, e Enforcer) {
+	t.Helper()
+	made := []string{""}
+	for range 3 {
+		var err error
+		if made, _, err = e.Setup(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(made) > 0 {
+		t.Fatalf("got %q made by a third Setup", made)
+	}
+}
+
+// testReconciling is what the warden counts on to keep the kernel as it should be.
+// harms are commands that remove something of ours.
+func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harms map[string]func(t *testing.T)) {
+	ready := func(t *testing.T) Enforcer {
+		inNamespace(t)
+		e := open(t, Options{})
+		made, _, err := e.Setup()
+		if err != nil || len(made) == 0 {
+			t.Fatalf("got %q made, error %v, want to read what was", made, err)
+		}
+		settled(t, e)
+		return e
+	}
+	t.Run("check", func(t *testing.T) {
+		e := ready(t)
+		wantIntact(t, e, true, 0)
+		mustBan(t, e, "192.0.2.1/32", time.Hour)
+		mustBan(t, e, "192.0.2.0/24", time.Hour)
+		mustBan(t, e, "2001:db8::1/128", 0)
+		wantIntact(t, e, true, 3)
+		if err := e.Unban(netip.MustParsePrefix("192.0.2.0/24")); err != nil {
+			t.Fatal(err)
+		}
+		wantIntact(t, e, true, 2)
+	})
+	for name, harm := range harms {
+		t.Run("harm: "+name, func(t *testing.T) {
+			e := ready(t)
+			mustBan(t, e, "192.0.2.1/32", time.Hour)
+			harm(t)
+			intact, members, err := e.Check()
+			if err != nil || intact && members == 1 {
+				t.Fatalf("got intact %v, %d members, error %v: the harm is not seen", intact, members, err)
+			}
+			made, degraded, err := e.Setup()
+			if err != nil || len(degraded) > 0 || !intact && len(made) == 0 {
+				t.Fatalf("got %q made, degraded %q, error %v", made, degraded, err)
+			}
+			mustBan(t, e, "192.0.2.1/32", time.Hour)
+			settled(t, e)
+			wantIntact(t, e, true, 1)
+		})
+	}
+	t.Run("ban all", func(t *testing.T) {
+		e := ready(t)
+		n := 3000
+		if _, slow := e.(*plain); slow {
+			n = 20
+		}
+		if err := e.BanAll(many(n)); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(bans(t, e)); got != n {
+			t.Errorf("got %d bans, want %d", got, n)
+		}
+		err := e.BanAll(maps.All(map[netip.Prefix]time.Duration{netip.MustParsePrefix("0.0.0.0/0"): time.Hour, nth(n): 0, nth(0): time.Minute}))
+		if err == nil || !strings.Contains(err.Error(), "everybody") {
+			t.Errorf("got error %v, want one about everybody", err)
+		}
+		got := bans(t, e)
+		if left := got[nth(0).String()].left; len(got) != n+1 || left > time.Minute+time.Second || left == 0 {
+			t.Errorf("got %d bans, %s left of the first; want the others in", len(got), left)
+		}
+	})
+}
+
+// testLists is what feeds count on.
+func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
+	prefixes := func(list ...string) (out []netip.Prefix) {
+		for _, p := range list {
+			out = append(out, netip.MustParsePrefix(p))
+		}
+		return out
+	}
+	replace := func(t *testing.T, e Enforcer, name string, list []netip.Prefix) {
+		t.Helper()
+		if err := e.Replace(name, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("list drops", func(t *testing.T) {
+		a := newAttacker(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		clean := allOf(t)
+		answered(t, a.v4, "before") // so that no packet waits for a neighbour's address
+		answered(t, a.v6, "before")
+		replace(t, e, "feed", prefixes("203.0.113.0/24", "203.0.113.7/32", attacker4+"/32", attacker6+"/64"))
+		if got := e.Lists(); !slices.Equal(got, []string{"feed"}) {
+			t.Errorf("got lists %q", got)
+		}
+		for i := range 5 {
+			fmt.Fprintf(a.v4, "listed %d", i)
+			fmt.Fprintf(a.v6, "listed %d", i)
+		}
+		wantBans(t, e)
+		replace(t, e, "feed", prefixes("203.0.113.0/24"))
+		answered(t, a.v4, "after")
+		answered(t, a.v6, "after")
+		replace(t, e, "feed", []netip.Prefix{})
+		replace(t, e, "feed", nil)
+		if got := allOf(t); got != clean {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, clean)
+		}
+	})
+	t.Run("list outlives", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		clean := allOf(t)
+		replace(t, e, "feed-1", prefixes("203.0.113.0/24", "2001:db8::/32"))
+		settled(t, e)
+		wantIntact(t, e, true, 0)
+		before := allOf(t)
+		next := open(t, Options{})
+		if degraded := mustSetup(t, next); len(degraded) > 0 || !slices.Equal(next.Lists(), []string{"feed-1"}) {
+			t.Errorf("got lists %q, degraded %q", next.Lists(), degraded)
+		}
+		if got := allOf(t); got != before {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, before)
+		}
+		replace(t, next, "feed-1", nil)
+		if got := allOf(t); got != clean {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, clean)
+		}
+	})
+	t.Run("large list", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		var list []netip.Prefix
+		for p := range many(20_000) {
+			list = append(list, p)
+		}
+		replace(t, e, "feed", list)
+		replace(t, e, "feed", list[:10])
+		if err := e.Teardown(); err != nil {
+			t.Fatal(err)
+		}
+		if got := allOf(t); strings.Contains(got, "feed") {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("list refused", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		for _, name := range []string{"", "-x", "Feed", "a b", strings.Repeat("a", 17)} {
+			wantError(t, e.Replace(name, nil), "cannot be used")
+		}
+		wantError(t, e.Replace("feed", prefixes("203.0.113.0/24", "::/0")), "everybody")
+		if got := e.Lists(); len(got) > 0 {
+			t.Errorf("got lists %q of what was refused", got)
+		}
+	})
+}
+
+// allOf is the firewall, with the rules and sets of nftables.
+func allOf(t testing.TB) string {
+	t.Helper()
+	return firewall(t) + tool(t, "nft", "-s", "list", "ruleset", "inet")
+}
+
+// TestGrowth: a set that fills takes more, with what it holds and what that dropped.
+func TestGrowth(t *testing.T) {
+	inNamespace(t)
+	e, err := newIPSet(Options{Chain: "pbxjail", Hook: "raw", MaxElem: 50_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.start = 64
+	mustSetup(t, e)
+	if err := e.BanAll(many(40_000)); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(bans(t, e)); got != 40_000 {
+		t.Errorf("got %d bans, want 40000", got)
+	}
+	wantError(t, e.BanAll(many(60_000)), "is full")
+	if got := tool(t, "ipset", "list", "-n"); strings.Contains(got, "t\n") {
+		t.Errorf("a spare set is left: %q", got)
+	}
+}
+
+// TestWatch: a change by another program is told, with its name.
+func TestWatch(t *testing.T) {
+	ns := inNamespace(t)
+	withTools(t, "nft")
+	ctx, cancel := context.WithCancel(t.Context())
+	changed, done := make(chan string, 100), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		err := netns.Set(ns)
+		done <- errors.Join(err, Watch(ctx, nil, func(by string) { changed <- by }))
+	}()
+	eventually(t, "a change is told", func() bool {
+		tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-j", "ACCEPT")
+		select {
+		case by := <-changed:
+			return by == "iptables"
+		default:
+			return false
+		}
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNeighbours(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) {
+			inNamespace(t)
+			withTools(t, variant)
+			if got := Neighbours("pbxjail"); len(got) > 0 {
+				t.Errorf("got %q in an empty namespace", got)
+			}
+			for _, chain := range []string{"fpbxfirewall", "f2b-pbxjail", "DOCKER-USER", "DOCKER"} {
+				tool(t, "iptables", "-N", chain)
+			}
+			if got, want := Neighbours("f2b-pbxjail"), []string{FreePBX, "Docker"}; !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestVariant: where only the other iptables has rules, it is ours too.
+func TestVariant(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) {
+			inNamespace(t)
+			tool(t, "iptables-"+variant, "-A", "INPUT", "-p", "udp", "-j", "ACCEPT")
+			mustSetup(t, mustOpen(t, "auto", Options{}))
+			if got := tool(t, "iptables-"+variant+"-save", "-t", "raw"); !strings.Contains(got, "-A PREROUTING -j pbxjail") {
+				t.Errorf("got\n%s\nwant our jump among them", got)
+			}
+		})
+	}
+}
+
+// iptablesHarms remove something of ours from tables of iptables and from ipsets.
+func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
+	table, parent := "raw", "PREROUTING"
+	if hook == "filter" {
+		table, parent = "filter", "INPUT"
+	}
+	harms := map[string]func(*testing.T){}
+	run := func(name string, commands ...string) {
+		harms[name] = func(t *testing.T) {
+			for _, c := range commands {
+				args := strings.Fields(strings.NewReplacer("TABLE", table, "PARENT", parent).Replace(c))
+				tool(t, args[0], args[1:]...)
+			}
+		}
+	}
+	run("flush and delete chains", "iptables -t TABLE -F", "iptables -t TABLE -X", "ip6tables -t TABLE -F", "ip6tables -t TABLE -X")
+	run("flush of IPv6", "ip6tables -t TABLE -F")
+	run("jump", "iptables -t TABLE -D PARENT -j pbxjail")
+	run("our chain emptied", "iptables -t TABLE -F pbxjail")
+	if kind == "ipset" {
+		run("ipset flush", "ipset flush")
+		run("rule removed", "ip6tables -t TABLE -D pbxjail -m set --match-set pbxjail-6 src -j DROP")
+		run("accepted before", "iptables -t TABLE -I pbxjail -p udp -j ACCEPT")
+		flush := harms["flush and delete chains"]
+		harms["ipset destroy"] = func(t *testing.T) {
+			flush(t)
+			eventually(t, "an end of the sets", func() bool { // nftables lets go of them in the background
+				exec.Command("ipset", "destroy").Run()
+				return tool(t, "ipset", "list", "-n") == ""
+			})
+		}
+	}
+	return harms
+}
+
+// nftHarms remove something of our table.
+var nftHarms = map[string]func(*testing.T){
+	"ruleset flushed": func(t *testing.T) { tool(t, "nft", "flush", "ruleset") },
+	"table deleted":   func(t *testing.T) { tool(t, "nft", "delete", "table", "inet", "pbxjail") },
+	"rules flushed":   func(t *testing.T) { tool(t, "nft", "flush", "table", "inet", "pbxjail") },
+	"set flushed":     func(t *testing.T) { tool(t, "nft", "flush", "set", "inet", "pbxjail", "ban4-32") },
+	"member removed": func(t *testing.T) {
+		tool(t, "nft", "delete", "element", "inet", "pbxjail", "ban4-32", "{ 192.0.2.1 }")
+	},
+}
+
+// testNftOwnership is what nftables owes to the rest of the firewall.
+func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook string) {
+	t.Run("foreign rules untouched", func(t *testing.T) {
+		inNamespace(t)
+		foreign(t)
+		tool(t, "nft", "add table inet other; add chain inet other in { type filter hook input priority 0; }; add rule inet other in udp dport 5060 accept")
+		clean := allOf(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		mustBan(t, e, "192.0.2.0/24", time.Hour)
+		if got := allOf(t); got == clean {
+			t.Fatal("setup changed nothing")
+		}
+		if err := e.Teardown(); err != nil {
+			t.Fatal(err)
+		}
+		if got := allOf(t); got != clean {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, clean)
+		}
+	})
+	t.Run("a restart keeps bans", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		mustBan(t, e, "192.0.2.0/24", time.Hour)
+		mustBan(t, e, "192.0.2.1/32", 0)
+		mustBan(t, e, "2001:db8::/64", time.Hour)
+		before := allOf(t)
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour); !errors.Is(err, errClosed) {
+			t.Errorf("got error %v of a closed enforcer", err)
+		}
+		next := open(t, Options{})
+		settled(t, next)
+		wantBans(t, next, "192.0.2.0/24", "192.0.2.1/32", "2001:db8::/64")
+		if got := rulesOf(allOf(t)); got != rulesOf(before) {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, before)
+		}
+	})
+	t.Run("the other hook's chain goes", func(t *testing.T) {
+		inNamespace(t)
+		other := map[string]string{"raw": "filter", "filter": "raw"}[hook]
+		mustSetup(t, mustOpen(t, "nftables", Options{Hook: other}))
+		e := open(t, Options{})
+		settled(t, e)
+		if got := allOf(t); strings.Count(got, " hook ") != 1 {
+			t.Errorf("got firewall\n%s\nwant one hook", got)
+		}
+	})
+	t.Run("full", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{MaxElem: 4})
+		mustSetup(t, e)
+		if err := e.BanAll(many(4)); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, e.Ban(nth(9), time.Hour), "is full")
+		if err := e.Ban(nth(2), 2*time.Hour); err != nil { // to renew takes no room
+			t.Error(err)
+		}
+		if got := len(bans(t, e)); got != 4 {
+			t.Errorf("got %d bans, want 4", got)
+		}
+	})
+}
+
+// rulesOf leaves the times of members out.
+func rulesOf(text string) string {
+	var kept []string
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "expires") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// TestChangeOfKind: what one kind had made drops nothing under another.
+func TestChangeOfKind(t *testing.T) {
+	kinds := []string{"ipset", "nftables", "iptables"}
+	for _, from := range kinds {
+		for _, to := range kinds {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				inNamespace(t)
+				old := mustOpen(t, from, Options{})
+				mustSetup(t, old)
+				mustBan(t, old, "192.0.2.1/32", time.Hour)
+				e := mustOpen(t, to, Options{})
+				mustSetup(t, e)
+				if from != to {
+					wantBans(t, e)
+				}
+				if err := e.Teardown(); err != nil {
+					t.Fatal(err)
+				}
+				if got := allOf(t); strings.Contains(got, "pbxjail") && !strings.Contains(got, "create pbxjail-4") {
+					t.Errorf("got firewall\n%s\nwant nothing of ours", got)
+				}
+			})
+		}
+	}
+}

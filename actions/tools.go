@@ -1,0 +1,59 @@
+package actions
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+	"golang.org/x/sys/unix"
+)
+
+// iptablesFor picks the iptables whose rules this host lives by: iptables-nft and
+// iptables-legacy do not see each other's, and who mixes them is at a loss why a
+// packet is dropped. It is the plain "iptables", unless only the other one has
+// rules. nft says which of the two it is.
+func iptablesFor(proto iptables.Protocol) (path string, nft bool, err error) {
+	name := "iptables"
+	if proto == iptables.ProtocolIPv6 {
+		name = "ip6tables"
+	}
+	if path, err = exec.LookPath(name); err != nil {
+		return "", false, err
+	}
+	nft = isNft(path)
+	rival := name + "-nft"
+	if nft {
+		rival = name + "-legacy"
+	}
+	if other, err := exec.LookPath(rival); err == nil && isNft(other) != nft {
+		if inUse := iptablesInUse(); !inUse[nft] && inUse[!nft] {
+			return other, !nft, nil
+		}
+	}
+	return path, nft, nil
+}
+
+// isNft follows links: Debian's lead over /etc/alternatives to xtables-nft-multi.
+func isNft(path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	return err == nil && strings.Contains(filepath.Base(real), "nft")
+}
+
+// iptablesInUse says which of the two keep rules; true is nft.
+func iptablesInUse() map[bool]bool {
+	inUse := map[bool]bool{false: legacyInUse()}
+	if v, err := openNftView(); err == nil {
+		defer v.close()
+		inUse[true], _ = v.usedByIptables() // a kernel without nftables keeps none
+	}
+	return inUse
+}
+
+// hookOf is the number of a chain of the kernel: NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN.
+func hookOf(parent string) int {
+	if parent == "PREROUTING" {
+		return unix.NF_INET_PRE_ROUTING
+	}
+	return unix.NF_INET_LOCAL_IN
+}
