@@ -207,6 +207,14 @@ func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
 	return list, l.fail
 }
 
+func (l *ledger) EachBan(now time.Time, yield func(Ban)) error {
+	list, err := l.Bans(now)
+	for _, b := range list {
+		yield(b)
+	}
+	return err
+}
+
 func (l *ledger) Record(bans []Ban) error {
 	l.mu.Lock()
 	gate := l.gate
@@ -265,7 +273,7 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, int) ([]Strike, error) { return nil, nil }
+func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) { return nil, nil }
 
 func (l *ledger) failing(err error) {
 	l.mu.Lock()
@@ -355,16 +363,21 @@ func play(t *testing.T, test func(t *testing.T, s *scene), jails ...string) {
 	})
 }
 
+// unread makes a new warden over the same kernel and ledger, and reads neither.
+func (s *scene) unread() {
+	judge := NewJudge(s.jails, s.guard, NewBook(nil, nil), 1000, false)
+	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
+	s.Unread = true
+}
+
 // begin makes a new warden over the same kernel and ledger, as a start of the
 // daemon does, and runs it.
 func (s *scene) begin() {
 	s.t.Helper()
-	bans, err := s.ledger.Bans(time.Now())
-	if err != nil {
+	s.unread()
+	if err := s.Load(time.Now()); err != nil {
 		s.t.Fatal(err)
 	}
-	judge := NewJudge(s.jails, s.guard, NewBook(bans, nil), 1000, false)
-	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
 	if err := s.Restore(time.Now()); err != nil {
 		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
 	}

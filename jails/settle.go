@@ -155,13 +155,18 @@ func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
 func (w *Warden) spare(now time.Time) {
 	w.changed = false
 	for b := range w.book.Each {
-		if b.By != "log" && b.By != "kernel" {
-			continue
-		}
-		if why := w.judge.protects(b.Prefix, w.judge.jail(b.Jail)); why != "" && !w.letOut(b.Prefix, why, now) {
+		if why := w.spares(b); why != "" && !w.letOut(b.Prefix, why, now) {
 			w.changed = true // tried again
 		}
 	}
+}
+
+// spares says what protects somebody whom spare lets out; "" is nothing. mu is held.
+func (w *Warden) spares(b *Ban) string {
+	if b.By != "log" && b.By != "kernel" {
+		return ""
+	}
+	return w.judge.protects(b.Prefix, w.judge.jail(b.Jail))
 }
 
 // letOut ends a ban that should not be. mu is held.

@@ -42,6 +42,9 @@ type Warden struct {
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64
 
+	// Unread is a warden whose book is empty until Load. Set before use, and only then.
+	Unread bool
+
 	look     sync.Mutex // orders comparisons with the kernel, and guards peace; taken first
 	peace    peace
 	ledgerMu sync.Mutex // orders Record and Lift; taken before mu
@@ -50,6 +53,7 @@ type Warden struct {
 	judge     *Judge
 	book      *Book
 	counts    Counts
+	early     []Verdict                  // that came before the book was read
 	unwritten []Ban                      // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
 	told      reminders                  // of protected addresses
@@ -120,6 +124,9 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 		if w.alarmed.due(b.Prefix, now) {
 			w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
 		}
+		return
+	case w.Unread:
+		w.before(v, now)
 		return
 	case v.Observe:
 		w.judge.observed.Put(withoutLines(b))

@@ -16,20 +16,22 @@ const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reaso
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
 // of them load fast and small; History has the lines.
-func (s *Store) Bans(now time.Time) ([]jails.Ban, error) {
-	var n int
-	err := s.query("count bans of", func(row *sql.Rows) error { return row.Scan(&n) },
-		`SELECT count(*) FROM bans WHERE until > ?`, nanos(now))
-	if err != nil {
-		return nil, err
-	}
-	bans, names := make([]jails.Ban, 0, n), make(names)
-	err = s.query("read bans of", func(row *sql.Rows) error {
+func (s *Store) Bans(now time.Time) (bans []jails.Ban, err error) {
+	err = s.EachBan(now, func(b jails.Ban) { bans = append(bans, b) })
+	return bans, err
+}
+
+// EachBan calls yield for what Bans returns, while it is read. yield must not call
+// the Store.
+func (s *Store) EachBan(now time.Time, yield func(jails.Ban)) error {
+	names := make(names)
+	return s.query("read bans of", func(row *sql.Rows) error {
 		_, ban, err := readBan(row, names)
-		bans = append(bans, ban)
+		if err == nil {
+			yield(ban)
+		}
 		return err
 	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
-	return bans, err
 }
 
 // History returns the bans of p and of every prefix that contains it, running
@@ -63,11 +65,11 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 	return bans, err
 }
 
-// Strikes returns the prefixes whose last ban ended since a time or still runs,
-// newest first, at most limit. Count is the strike that ban was, so what was
-// forgiven before it stays forgiven, and nothing is left of a prefix whose last
-// ban was lifted. A ban for ever counts as of its begin.
-func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
+// Strikes returns the prefixes whose last ban ended since a time and is over at now,
+// newest first, at most limit: a ban that runs says itself which it is. Count is the
+// strike that ban was, so what was forgiven before it stays forgiven, and nothing is
+// left of a prefix whose last ban was lifted.
+func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error) {
 	var strikes []jails.Strike
 	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
 	err := s.query("read strikes of", func(row *sql.Rows) error {
@@ -81,8 +83,8 @@ func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
 		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
-		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
-		WHERE ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
+		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
+		WHERE ended_by IS NULL AND last BETWEEN ? AND ? ORDER BY last DESC LIMIT ?`, nanos(since), nanos(now), limit)
 	return strikes, err
 }
 

@@ -88,9 +88,7 @@ func New(opts Options) (d *Daemon, err error) {
 	}
 	d.openFeeds()
 	d.openPlaces()
-	if err = d.openJails(); err != nil {
-		return d, err
-	}
+	d.openJails()
 	d.protectFeeds()
 	d.openWatcher()
 	return d, nil
@@ -186,7 +184,6 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 			}
 		})
 	}
-	start("warden", d.warden.Run)
 	if d.enforcing() {
 		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
 	}
@@ -195,10 +192,13 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	start("places", d.places.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
-	// Events are judged already, while what the kernel lost goes back.
-	if err := d.warden.Restore(time.Now()); err != nil {
+	// Events are judged already, while the ledger is read and what the kernel lost goes back.
+	if err := d.warden.Load(time.Now()); err != nil {
+		cancel(err)
+	} else if err := d.warden.Restore(time.Now()); err != nil {
 		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
 	}
+	start("warden", d.warden.Run)
 	// Who is told that we are up may count on it: a line that is written now is seen.
 	select {
 	case <-d.watcher.Ready():
