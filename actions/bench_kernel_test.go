@@ -44,6 +44,34 @@ func BenchmarkBan100k(b *testing.B) {
 	}
 }
 
+// BenchmarkBanAll100k is what a boot pays: the kernel is empty, and bans come by the
+// thousand, as the warden sends them.
+func BenchmarkBanAll100k(b *testing.B) {
+	const all, part = 100_000, 1000
+	for _, kind := range []string{"ipset", "nftables"} {
+		b.Run(kind, func(b *testing.B) {
+			e := benchEnforcer(b, kind)
+			for b.Loop() {
+				b.StopTimer()
+				if err := e.Teardown(); err != nil {
+					b.Fatal(err)
+				}
+				mustSetup(b, e)
+				b.StartTimer()
+				for first := 0; first < all; first += part {
+					err := e.BanAll(func(yield func(netip.Prefix, time.Duration) bool) {
+						for i := first; i < first+part && yield(nth(i), time.Hour); i++ {
+						}
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkEach100k(b *testing.B) {
 	e := benchEnforcer(b, "ipset")
 	banMany(b, e, 100_000)
