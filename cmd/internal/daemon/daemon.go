@@ -80,18 +80,26 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openControl(); err != nil {
 		return d, err
 	}
-	if err = d.openStore(); err != nil {
-		return d, err
-	}
-	if err = d.openEnforcer(); err != nil {
+	if err = d.openSlow(); err != nil {
 		return d, err
 	}
 	d.openFeeds()
-	d.openPlaces()
 	d.openJails()
 	d.protectFeeds()
 	d.openWatcher()
 	return d, nil
+}
+
+// openSlow opens side by side what takes a tenth of a second each: the ledger, which
+// is checked, the firewall, which is asked for its rules, and the files of places.
+func (d *Daemon) openSlow() (err error) {
+	var others sync.WaitGroup
+	var unread error
+	others.Go(d.openPlaces)
+	others.Go(func() { unread = d.openStore() })
+	err = d.openEnforcer()
+	others.Wait()
+	return cmp.Or(unread, err)
 }
 
 // Close gives up what New took. Bans stay in the kernel.
@@ -136,6 +144,8 @@ func (d *Daemon) openStore() (err error) {
 
 // trouble notes a problem for status. Before Run only.
 func (d *Daemon) trouble(what, hint string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.problems = append(d.problems, control.Problem{What: what, Hint: hint})
 }
 
