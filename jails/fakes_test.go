@@ -190,6 +190,7 @@ type ledger struct {
 	mu      sync.Mutex
 	rows    []Ban
 	lifted  []string // by row
+	strikes []Strike // as a start reads them
 	records int
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed
@@ -273,7 +274,7 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) { return nil, nil }
+func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) { return l.strikes, nil }
 
 func (l *ledger) failing(err error) {
 	l.mu.Lock()

@@ -72,10 +72,11 @@ func (w *Warden) readBans(now time.Time, parts chan<- []*Ban) error {
 }
 
 // offer puts bans into the kernel, all or none, but not those that Restore will lift.
+// Reading does not wait for it. Who is banned anew meanwhile is put right by late.
 func (w *Warden) offer(part []*Ban, now time.Time) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	part = slices.DeleteFunc(part, func(b *Ban) bool { return w.spares(b) != "" })
+	w.mu.Unlock()
 	return w.enforcer.BanAll(leftOf(part, now)) == nil
 }
 
