@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,10 +204,8 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	// Events are judged already, while the ledger is read and what the kernel lost goes back.
-	if err := d.warden.Load(time.Now()); err != nil {
+	if err := d.restore(); err != nil {
 		cancel(err)
-	} else if err := d.warden.Restore(time.Now()); err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
 	}
 	start("warden", d.warden.Run)
 	// Who is told that we are up may count on it: a line that is written now is seen.
@@ -224,6 +223,21 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		return cause
 	}
 	d.log.Info("stopped: bans stay in the kernel")
+	return nil
+}
+
+// restore fills book and kernel. Most of what that allocates is garbage soon: it is
+// collected late, for a fifth less time, and given back at once.
+func (d *Daemon) restore() error {
+	percent := debug.SetGCPercent(100)
+	defer debug.FreeOSMemory()
+	defer debug.SetGCPercent(percent)
+	if err := d.warden.Load(time.Now()); err != nil {
+		return err
+	}
+	if err := d.warden.Restore(time.Now()); err != nil {
+		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+	}
 	return nil
 }
 
