@@ -41,6 +41,9 @@ func (w *Warden) Load(now time.Time) error {
 		w.book.strikes[s.Prefix] = s
 	}
 	w.Unread = false
+	if err == nil {
+		w.log.Info("ledger is read", "bans", w.book.Len(), "strikes", len(strikes))
+	}
 	for _, v := range w.early {
 		w.late(v, now)
 	}

@@ -26,6 +26,9 @@ func TestExitStatus(t *testing.T) {
 		{"net", 2, "name the addresses"},
 		{"net example.net", 2, `"example.net" is not an address`},
 		{"demo --pbxjail /nonexistent", 1, "build it"},
+		{"bench more", 2, "unknown command"},
+		{"bench --rounds 0", 1, "at least one of each"},
+		{"bench --pbxjail /nonexistent", 1, "build it"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			cmd := exec.Command(pbxlab, strings.Fields(c.args)...)
