@@ -114,6 +114,7 @@ func late(err error) bool {
 type pinger struct {
 	*net.IPConn
 	request, reply byte
+	id             [2]byte // of this conversation, as connection tracking tells them apart
 }
 
 func ping(ctx context.Context, d net.Dialer, from, to netip.Addr) (net.Conn, error) {
@@ -122,6 +123,7 @@ func ping(ctx context.Context, d net.Dialer, from, to netip.Addr) (net.Conn, err
 	if to.Is6() {
 		p.request, p.reply, wire = 128, 129, "ip6:58"
 	}
+	rand.Read(p.id[:]) // it never fails
 	d.LocalAddr = &net.IPAddr{IP: from.AsSlice()}
 	conn, err := d.DialContext(ctx, wire, to.String())
 	if err != nil {
@@ -135,7 +137,7 @@ const icmpHead = 8
 
 // Write sends a word in an echo request. In IPv6 the kernel makes the checksum.
 func (p *pinger) Write(word []byte) (int, error) {
-	msg := append([]byte{p.request, 0, 0, 0, 0, 0, 0, 0}, word...)
+	msg := append([]byte{p.request, 0, 0, 0, p.id[0], p.id[1], 0, 0}, word...)
 	if p.reply == 0 {
 		binary.BigEndian.PutUint16(msg[2:], checksum(msg))
 	}

@@ -81,7 +81,7 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 		if err != nil {
 			return fmt.Errorf("set up the enforcer: %w", err)
 		}
-		r = Report{Enforcer: e.Name(), Notes: slices.Concat([]string{}, notes, degraded)}
+		r = Report{Enforcer: e.Name(), Notes: slices.Concat([]string{}, b.notes, notes, degraded)}
 		t := newTrial(b, e)
 		err = t.run(ctx)
 		r.Checks = t.checks

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -131,6 +132,7 @@ func (t *trial) tearDown() {
 	if err != nil {
 		t.settle(teardown, "", err.Error())
 	}
+	left = slices.DeleteFunc(left, func(what string) bool { return slices.Contains(t.bench.given, what) })
 	if len(left) > 0 {
 		t.settle(teardown, "", "it leaves "+strings.Join(left, ", "))
 	}
