@@ -80,8 +80,11 @@ type File struct {
 	Size     int64      `json:"size"`
 	LastLine *time.Time `json:"last_line"` // when its last line arrived; null: none yet
 	Lines    uint64     `json:"lines"`
-	Problem  string     `json:"problem"` // "" is none
+	Problem  string     `json:"problem"` // "" is none, NotThere a log that is waited for
 }
+
+// NotThere is the Problem of a log that does not exist.
+const NotThere = "not there yet"
 
 // Jail is a jail as it runs. Its times are seconds.
 type Jail struct {

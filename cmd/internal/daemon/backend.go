@@ -118,7 +118,7 @@ func (b *backend) Status() control.Status {
 	for _, f := range d.watcher.Files() {
 		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: d.reading.lines(f.File)}
 		if errors.Is(f.Problem, fs.ErrNotExist) {
-			file.Problem = "not there yet"
+			file.Problem = control.NotThere
 		} else if f.Problem != nil {
 			file.Problem = f.Problem.Error()
 		}

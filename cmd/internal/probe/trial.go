@@ -16,8 +16,8 @@ import (
 // bantime is longer than any trial takes.
 const bantime = time.Hour
 
-// trial takes an enforcer through its paces. All but answered questions is done by the
-// thread of the PBX, since programs that an enforcer starts are to run there.
+// trial takes an enforcer through its paces. Whatever the enforcer does, it does on the
+// thread of the PBX, since the programs that it starts run where their thread is.
 type trial struct {
 	bench    *bench
 	enforcer actions.Enforcer
