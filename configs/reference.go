@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Reference is the annotated reference of both kinds of file, made from the
+// Reference is the annotated reference of each kind of file, made from the
 // structs that read them: every key, its meaning and its default. Each part is
 // itself a valid file.
 func Reference() string {
@@ -17,6 +17,8 @@ func Reference() string {
 	b.WriteString("---\n# /etc/pbxjail.d/NAME.yaml: one file, one jail.\n")
 	b.WriteString("# logs and match must be given; the other values shown are the defaults.\n")
 	describe(&b, reflect.TypeFor[Jail](), "", "")
+	b.WriteString("---\n# /etc/pbxjail/useragents.d/NAME.yaml: user agents of your own.\n")
+	describe(&b, reflect.TypeFor[agentFile](), "", "")
 	return b.String()
 }
 

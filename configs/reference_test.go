@@ -26,7 +26,14 @@ func TestReference(t *testing.T) {
 
 // What the reference shows is valid, and its defaults are the defaults.
 func TestReferenceIsValid(t *testing.T) {
-	mainPart, jailPart, _ := strings.Cut(Reference(), "---\n")
+	parts := strings.Split(Reference(), "---\n")
+	if len(parts) != 3 {
+		t.Fatalf("got %d parts, want one for each kind of file", len(parts))
+	}
+	mainPart, jailPart := parts[0], parts[1]
+	if err := addAgents(map[string]Agent{}, "", []byte(parts[2])); err != nil {
+		t.Error(err)
+	}
 	m, err := parseMain("", []byte(mainPart))
 	if err != nil || !reflect.DeepEqual(m, defaultMain()) {
 		t.Errorf("got %+v, %v, want %+v", m, err, defaultMain())
@@ -57,7 +64,7 @@ func TestReferenceIsValid(t *testing.T) {
 
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
-	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}} {
+	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}, AgentFactors{}, agentFile{}, Agent{}} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
 				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)

@@ -49,6 +49,9 @@ func (a *app) check(config string, files []string) error {
 		}
 		a.warn(main.Warnings)
 		list, bad = configs.LoadJails(main.Jails)
+		if _, err := configs.LoadAgents(main.Useragents); err != nil {
+			bad[main.Useragents] = err
+		}
 	}
 	for _, f := range files {
 		if info, err := os.Stat(f); err == nil && info.IsDir() {

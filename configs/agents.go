@@ -1,0 +1,206 @@
+package configs
+
+import (
+	"cmp"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// The levels of an Agent, and the ways it is compared.
+const (
+	AgentDrop  = "drop"  // no honest use: packet rules may drop it
+	AgentScore = "score" // weighs what else its sender does wrong
+	AgentInfo  = "info"  // worth telling, no more
+	AgentOff   = "off"   // takes an entry of the list away
+
+	AgentExact    = "exact"
+	AgentPrefix   = "prefix"
+	AgentContains = "contains"
+)
+
+const (
+	maxAgents     = 2000 // in all files together
+	maxAgentFiles = 64
+	// maxAgentName leaves room for "\r\nUser-Agent: " before and "\r\n" behind it
+	// (linux:include/uapi/linux/netfilter/xt_string.h XT_STRING_MAX_PATTERN_SIZE, 128).
+	maxAgentName = 64
+	// minDropName keeps a slip of the pen from dropping half the world's phones.
+	minDropName = 4
+)
+
+// Agent is one entry of the list of user agents.
+type Agent struct {
+	File string // where it was read
+	Line int
+
+	Name  string `yaml:"name" example:"acme-dialer" doc:"What the User-Agent header says, or how it begins. Capitals do not matter. Letters, digits, blanks and . _ - / : + , = @ are allowed: it is printed into firewall rules."`
+	Level string `yaml:"level" example:"score" doc:"drop: packet rules may drop it, for names with no honest use. score: it makes a failure weigh more. info: it is told. off: takes away the entry of this name."`
+	Match string `yaml:"match" default:"prefix" doc:"exact: the whole value. prefix: the value begins so. contains: it stands in the value as a word of its own. Where several match, the longest name decides."`
+	Why   string `yaml:"why" optional:"our own dialer" doc:"Where the name is from, for whoever reads the list."`
+}
+
+// AgentFactors multiply the points of an event by the level of its user agent.
+type AgentFactors struct {
+	Drop  float64 `yaml:"drop" default:"5" doc:"Tools with no honest use."`
+	Score float64 `yaml:"score" default:"2" doc:"Bots, and what bots pretend to be."`
+	Info  float64 `yaml:"info" default:"1" doc:"Real phones and servers: 1 leaves the points as they are."`
+}
+
+// Of is the factor of a level; 1 for any other word.
+func (f AgentFactors) Of(level string) float64 {
+	switch level {
+	case AgentDrop:
+		return f.Drop
+	case AgentScore:
+		return f.Score
+	case AgentInfo:
+		return f.Info
+	}
+	return 1
+}
+
+// agentFile is one file of the list.
+type agentFile struct {
+	Agents []Agent `yaml:"agents" doc:"User agents, each with what it is worth. Files are read in the order of their names, after the shipped list; of two entries with one name the later holds."`
+}
+
+//go:embed data/useragents.yaml
+var shippedAgents []byte
+
+// LoadAgents reads the shipped list of user agents and then the files
+// (*.yaml, *.yml) of dir; a later entry replaces an earlier one of its name. A
+// folder that does not exist is an empty one. An error is Problems, of all the
+// files, and then there is no list: which entries were to be taken away is not known.
+func LoadAgents(dir string) (*Agents, error) {
+	byName := map[string]Agent{}
+	if err := addAgents(byName, "shipped/useragents.yaml", shippedAgents); err != nil {
+		return nil, err // a test holds it to be sound
+	}
+	files, err := agentFiles(dir)
+	if err != nil {
+		return nil, Problems{*err}
+	}
+	var bad Problems
+	for _, path := range files {
+		data, err := read(path)
+		if err == nil {
+			err = addAgents(byName, path, data)
+		}
+		if one, ok := errors.AsType[Problems](err); ok {
+			bad = append(bad, one...)
+		} else if p, ok := errors.AsType[Problem](err); ok {
+			bad = append(bad, p)
+		}
+	}
+	if len(byName) > maxAgents {
+		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("holds more than %d user agents with the shipped ones", maxAgents), Fix: "name what many of them have in common once, as a prefix"})
+	}
+	if len(bad) > 0 {
+		return nil, bad
+	}
+	return newAgents(byName), nil
+}
+
+// agentFiles are the files of the list in the order of their names. What editors
+// and package managers leave behind has other endings.
+func agentFiles(dir string) (files []string, bad *Problem) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p := unreadable(dir, err)
+		return nil, &p
+	}
+	for _, entry := range entries {
+		base := entry.Name()
+		if ext := filepath.Ext(base); !strings.HasPrefix(base, ".") && (ext == ".yaml" || ext == ".yml") {
+			files = append(files, filepath.Join(dir, base))
+		}
+	}
+	if len(files) > maxAgentFiles {
+		return nil, &Problem{File: dir, What: fmt.Sprintf("holds more than %d files", maxAgentFiles), Fix: "put several into one"}
+	}
+	return files, nil
+}
+
+// addAgents reads the text of one file into byName. An error is Problems.
+func addAgents(byName map[string]Agent, file string, data []byte) error {
+	var f agentFile
+	d := newDecoder(file)
+	if d.document(data, &f) {
+		f.validate(d)
+	}
+	if err := d.result(); err != nil {
+		return err
+	}
+	for _, a := range f.Agents {
+		a.File = file
+		if key := strings.ToLower(a.Name); a.Level == AgentOff {
+			delete(byName, key)
+		} else {
+			byName[key] = a
+		}
+	}
+	return nil
+}
+
+func (f *agentFile) validate(d *decoder) {
+	first := map[string]int{}
+	for i := range f.Agents {
+		a, path := &f.Agents[i], fmt.Sprintf("agents[%d]", i)
+		a.Match = cmp.Or(a.Match, AgentPrefix)
+		a.validate(d, path)
+		key := strings.ToLower(a.Name)
+		if line := first[key]; line != 0 && key != "" {
+			d.fault(path+".name", "remove one of the two", "%s stands in line %d already", quote(a.Name), line)
+		}
+		first[key] = a.Line
+	}
+}
+
+func (a *Agent) validate(d *decoder, path string) {
+	checkWord(d, path+".level", a.Level, AgentDrop, AgentScore, AgentInfo, AgentOff)
+	checkWord(d, path+".match", a.Match, AgentExact, AgentPrefix, AgentContains)
+	switch name := a.Name; {
+	case name == "":
+		d.fault(path+".name", "write name: and how the User-Agent header begins", "is missing")
+	case len(name) > maxAgentName:
+		d.fault(path+".name", "write how it begins", "is longer than %d bytes", maxAgentName)
+	case !plainAgent(name):
+		d.fault(path+".name", "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write how it begins up to there", "%s holds what may not stand in a firewall rule", quote(name))
+	case a.Level == AgentDrop && len(name) < minDropName:
+		d.fault(path+".name", "write more of it, or make it level: score", "%s is too short to drop packets by: at least %d bytes", quote(name), minDropName)
+	}
+}
+
+// plainAgent reports whether name can stand in a rule, a shell's quotes and
+// xt_string's hex notation as it is.
+func plainAgent(name string) bool {
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(" ._-/:+,=@", r))
+	}
+	return !strings.ContainsFunc(name, odd) && strings.TrimSpace(name) == name
+}
+
+// validate checks the factors at path.
+func (f AgentFactors) validate(d *decoder, path string) {
+	v := reflect.ValueOf(f)
+	for _, k := range keysOf(v.Type()) {
+		if x := v.FieldByIndex(k.Index).Float(); x < 0 || x > 100 {
+			d.fault(path+"."+k.name, "write 1 to leave the points as they are, 2 to double them", "%v is not between 0 and 100", x)
+		}
+	}
+}
+
+// List returns the entries, sorted by name.
+func (a *Agents) List() []Agent {
+	if a == nil {
+		return nil
+	}
+	return slices.Clone(a.list)
+}
