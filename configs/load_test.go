@@ -23,7 +23,7 @@ func TestLoadMainMissing(t *testing.T) {
 		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: time.Hour, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000,
-		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1},
+		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: true},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("not asked for: got %+v, %v, want %+v", got, err, want)
@@ -47,6 +47,10 @@ func TestLoadMain(t *testing.T) {
 		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
 		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
 		Useragents: "/srv/agents", AgentFactors: AgentFactors{Drop: 10, Score: 2.5, Info: 1},
+		PacketRules: PacketRules{
+			Enabled: true, Force: true, Ports: []PortRange{{5060, 5060}, {5070, 5080}}, AllowAgents: []string{"Yealink", "snom"},
+			FQDN: []string{"pbx.example.net"}, IAXFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
+		},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -31,6 +31,7 @@ type Main struct {
 	Retention     time.Duration  `yaml:"retention" default:"90d" doc:"How long history is kept. Addresses are personal data: no longer than needed."`
 	Useragents    string         `yaml:"useragents" default:"/etc/pbxjail/useragents.d" doc:"Folder of your own lists of user agents, beside the shipped one. It need not exist."`
 	AgentFactors  AgentFactors   `yaml:"agent_factors" doc:"What an event's points are multiplied by when its line carries a user agent of the list."`
+	PacketRules   PacketRules    `yaml:"packet_rules" doc:"Rules that drop packets by what is in them, before Asterisk sees them. They stop noise: whoever writes the packet can write another name."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses each jail remembers at most. Whoever floods us with addresses fills no more memory than this."`
 }
 

@@ -38,6 +38,17 @@ func TestReferenceIsValid(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(m, defaultMain()) {
 		t.Errorf("got %+v, %v, want %+v", m, err, defaultMain())
 	}
+	uncommented := mainPart
+	for _, example := range []string{"# ignoreip: ", "# ignore_hosts: ", "  # ports: ", "  # allow_agents: ", "  # fqdn: ", "  # iax_from: "} {
+		with := strings.Replace(uncommented, example, strings.Replace(example, "# ", "", 1), 1)
+		if with == uncommented {
+			t.Errorf("got no example %q", example)
+		}
+		uncommented = with
+	}
+	if m, err := parseMain("", []byte(uncommented)); err != nil || len(m.PacketRules.IAXFrom) != 1 || len(m.Ignoreip) != 2 {
+		t.Errorf("examples of the main file: got %+v, %v", m, err)
+	}
 	got, err := ParseJail("x.yaml", []byte(jailPart))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +75,7 @@ func TestReferenceIsValid(t *testing.T) {
 
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
-	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}, AgentFactors{}, agentFile{}, Agent{}} {
+	for _, of := range []any{Main{}, Jail{}, Match{}, Growth{}, Evidence{}, MaxBantime{}, Sample{}, AgentFactors{}, agentFile{}, Agent{}, PacketRules{}} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
 				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)

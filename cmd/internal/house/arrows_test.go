@@ -30,18 +30,21 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"watcher":              {nil, "the watcher is a leaf: it must not know what lines mean"},
 	"parsers":              {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
-	"actions":              {nil, "actions are a leaf: only prefixes and durations cross into them, never log text"},
+	"actions":              {[]string{"actions/packets"}, "actions are a leaf but for what a packet rule is: only prefixes, durations and the operator's own words cross into them, never log text"},
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
 	"jails":                {[]string{"parsers", "configs"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
 	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
-	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/daemon":  {[]string{"actions/packets", "cmd/internal/packetrules", "watcher", "parsers", "jails", "jails/store", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/names"}, "the one place that knows everybody"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "cmd/internal/control"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "configs", "configs/asterisk", "actions/packets", "cmd/internal/packetrules", "cmd/internal/control"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
+
+	"actions/packets":          {nil, "a rule is plain data, and printed for jailctl without the firewall"},
+	"cmd/internal/packetrules": {[]string{"actions/packets", "configs"}, "what the main file says of packets, the same for the daemon and for print"},
 }
 
 // thirdParty says who alone may import a library, and why.
