@@ -15,9 +15,6 @@ import (
 	"pbxjail/actions/packets"
 )
 
-// packetSuffix makes the name of the chain of packet rules from that of the bans.
-const packetSuffix = "-sip"
-
 // packetMark begins the comment of each of our rules: which list it is of, by a hash,
 // and its number. So a look at the chain says whether it is whole.
 const packetMark = "pbxjail-"
@@ -42,8 +39,8 @@ type packetSide struct {
 // count, and Chain is that of the bans.
 func NewPacketRules(o Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
-	if len(o.Chain) > 28-len(packetSuffix) || !chainName.MatchString(o.Chain) {
-		return nil, &hinted{fmt.Errorf("chain name %q is too long for %s behind it", o.Chain, packetSuffix), "at most 24 letters"}
+	if len(o.Chain) > 28-len(packets.ChainSuffix) || !chainName.MatchString(o.Chain) {
+		return nil, &hinted{fmt.Errorf("chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix), "at most 24 letters"}
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -52,7 +49,7 @@ func NewPacketRules(o Options) (*PacketRules, error) {
 }
 
 // Chain is the name of the chain.
-func (p *PacketRules) Chain() string { return p.options.Chain + packetSuffix }
+func (p *PacketRules) Chain() string { return p.options.Chain + packets.ChainSuffix }
 
 // Set puts rules in place of those before, in the kernel too; none removes the chain.
 // While a chain is filled anew its packets pass, some milliseconds a rule. degraded

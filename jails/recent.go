@@ -24,3 +24,17 @@ func (r *recent[K, V]) get(k K) (V, bool) {
 	}
 	return v, ok
 }
+
+// each yields every key once, with what was put last for it, in no order.
+func (r *recent[K, V]) each(yield func(K, V) bool) {
+	for k, v := range r.young {
+		if !yield(k, v) {
+			return
+		}
+	}
+	for k, v := range r.old {
+		if _, newer := r.young[k]; !newer && !yield(k, v) {
+			return
+		}
+	}
+}

@@ -21,7 +21,7 @@ func (s Sheet) nft(b *strings.Builder) {
 		comment(b, "not possible in nft, which has no search: drop agents other than "+strings.Join(p.Allow, ", "))
 	}
 	if len(p.FQDN) > 0 {
-		comment(b, "REGISTER is seen at the start of a packet only, tcp needs Linux 5.16; capitals in names do not matter.")
+		comment(b, "REGISTER is seen at the start of a packet only, and must hold all of the name; tcp needs Linux 5.16.")
 	}
 	if len(p.Drop)+len(p.Allow) > 0 {
 		comment(b, "What is not possible: jailctl rules --format iptables-restore has it.")

@@ -66,6 +66,9 @@ type Scanner struct {
 	Words []string
 }
 
+// ChainSuffix makes the name of our chain from that of the bans.
+const ChainSuffix = "-sip"
+
 // IAXPort is where IAX2 listens (RFC 5456 5).
 const IAXPort = 4569
 

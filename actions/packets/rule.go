@@ -147,3 +147,11 @@ func readable(text string) string {
 // opaque writes the same with no blank and no letter that a shell could take for
 // something.
 func opaque(text string) string { return fmt.Sprintf("|%x|", text) }
+
+// PortText is the ports for people: "5060,5070:5080", "not 5060", or "" for any.
+func (r Rule) PortText() string {
+	if r.NotPorts {
+		return "not " + portList(r.Ports)
+	}
+	return portList(r.Ports)
+}

@@ -21,6 +21,7 @@ type Backend interface {
 	UnbanAll(by string) (int, error)
 	Why(addr netip.Addr) Why
 	Reload(by string) error
+	Rules() (Rules, error)
 }
 
 // BanRequest is a ban by hand.

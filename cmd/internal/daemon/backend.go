@@ -154,6 +154,7 @@ func (b *backend) Status() control.Status {
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
 		},
 	}
+	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]

@@ -50,6 +50,7 @@ type Daemon struct {
 	guard    guardState
 	files    asteriskFiles
 	names    *names.Resolver
+	packets  packetRules
 	stale    atomic.Bool       // a name has other addresses than before
 	problems []control.Problem // found at start, for status
 }
@@ -84,6 +85,7 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openJails(); err != nil {
 		return d, err
 	}
+	d.openPacketRules()
 	d.openWatcher()
 	return d, nil
 }

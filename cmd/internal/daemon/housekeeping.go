@@ -51,6 +51,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if now.Sub(guarded) >= guardEvery || d.stale.Swap(false) {
 				guarded = now
 				d.refreshGuard()
+				d.RepairPackets()
 			}
 			if now.Sub(saved) >= saveEvery {
 				saved = now
@@ -98,13 +99,21 @@ func fingerprint(dir string) uint64 {
 }
 
 func (d *Daemon) refreshGuard() {
+	if d.changeGuard() {
+		d.renewPackets()
+	}
+}
+
+func (d *Daemon) changeGuard() (changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if g := d.readGuard(); !g.equal(d.guard) {
+	g := d.readGuard()
+	if changed = !g.equal(d.guard); changed {
 		d.guard = g
 		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
 		d.warden.Change(d.jailList(), g.guard())
 	}
+	return changed
 }
 
 // Reload reads the main file and the jail files again. What cannot be changed
@@ -121,13 +130,20 @@ func (d *Daemon) Reload(by string) error {
 		return err
 	}
 	d.mu.Lock()
+	plan, err := d.planPackets(fresh)
+	if err != nil {
+		d.mu.Unlock()
+		return err
+	}
 	for _, key := range needRestart(d.main, fresh) {
 		d.log.Warn("this setting takes effect at the next start", "key", key)
 	}
 	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
 	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
+	d.main.PacketRules, d.main.Useragents = fresh.PacketRules, fresh.Useragents
 	d.setLevel()
 	d.mu.Unlock()
+	d.setPackets(plan)
 	return d.reloadJails(by)
 }
 

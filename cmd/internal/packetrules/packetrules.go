@@ -14,9 +14,6 @@ import (
 	"pbxjail/configs"
 )
 
-// Suffix is what our chain has behind the name of the chain of the bans.
-const Suffix = "-sip"
-
 // Known is who must not be cut.
 type Known struct {
 	Protected []netip.Prefix // let through before anything else
