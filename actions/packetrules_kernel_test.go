@@ -461,3 +461,54 @@ func TestPacketRulesNames(t *testing.T) {
 		}
 	}
 }
+
+// What is printed for nft drops what it says, names written in any capitals.
+func TestNftSheet(t *testing.T) {
+	if _, err := exec.LookPath("nft"); err != nil && os.Getenv("PBXJAIL_KERNEL") != "1" {
+		t.Skip(err)
+	}
+	w := newWires(t)
+	sheet := packets.Sheet{Plan: packets.Plan{Ports: scanners.Ports, FQDN: []string{"pbx.example.net"}, IAX: scanners.Spare, Spare: scanners.Spare}, Chain: "pbxjail-sip", Hook: "raw", Family: 4}
+	text, err := sheet.Format("nft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "rules.nft")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "nft", "-f", file)
+	dropped := func() int {
+		n := 0
+		for line := range strings.Lines(tool(t, "nft", "list", "table", "inet", "pbxjail_sip")) {
+			var packets int
+			if _, counters, ok := strings.Cut(line, "counter packets "); ok {
+				fmt.Sscan(counters, &packets)
+			}
+			n += packets
+		}
+		return n
+	}
+	stopped := func(conn net.Conn, text, mark string) {
+		t.Helper()
+		before := dropped()
+		w.send(conn, text+mark)
+		eventually(t, "a count", func() bool { return dropped() > before })
+		if w.hasHeard(mark) {
+			t.Errorf("%s came through", mark)
+		}
+	}
+	for _, f := range bothFamilies {
+		for _, network := range []string{"udp", "tcp"} {
+			mark := func(n int) string { return fmt.Sprintf("[%s%d %d]", network, f.family, n) }
+			stopped(w.dial(network, f.attacker, sipPort), request("REGISTER sip:198.51.100.1"), mark(1))
+			stopped(w.dial(network, f.attacker, sipPort), request("REGISTER sip:pbx.example.network"), mark(2))
+			w.passes(w.dial(network, f.attacker, sipPort), request("REGISTER sip:PBX.example.net"), mark(3))
+			w.passes(w.dial(network, f.attacker, sipPort), request("REGISTER sips:pbx.example.net:5061;a=b"), mark(4))
+			w.passes(w.dial(network, f.attacker, sipPort), request("INVITE sip:100@198.51.100.1"), mark(5))
+			w.passes(w.dial(network, f.phone, sipPort), request("REGISTER sip:198.51.100.1"), mark(6))
+		}
+		stopped(w.dial("udp", f.attacker, packets.IAXPort), "\x80\x01", fmt.Sprint("[iax ", f.family, "]"))
+		w.passes(w.dial("udp", f.phone, packets.IAXPort), "\x80\x01", fmt.Sprint("[friend ", f.family, "]"))
+	}
+}

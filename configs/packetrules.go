@@ -11,7 +11,7 @@ import (
 // without a ban.
 type PacketRules struct {
 	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them for those who paste."`
-	Force       bool           `yaml:"force" default:"false" doc:"Take the rules although phones that logged in, or IAX2 peers of Asterisk's configuration, may be cut by them. Protected addresses are let through all the same."`
+	Force       bool           `yaml:"force" default:"false" doc:"Take the rules although phones that logged in over SIP, or IAX2 peers of Asterisk's configuration, may be cut by them. Protected addresses are let through all the same."`
 	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Where Asterisk listens for SIP, udp and tcp. Left out: 5060. In TLS nothing can be seen."`
 	Agents      bool           `yaml:"agents" default:"true" doc:"Drop requests and answers whose User-Agent is one of the list with level drop."`
 	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"Drop requests whose User-Agent begins with none of these: the reverse. Anybody who can write one of the names gets in."`

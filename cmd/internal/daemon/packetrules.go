@@ -107,8 +107,8 @@ func (d *Daemon) known(main *configs.Main) (k packetrules.Known) {
 	}
 	if d.warden != nil {
 		for _, l := range d.warden.LoggedIn(time.Now()) {
-			if l.Service == parsers.PJSIP || l.Service == parsers.SIP || l.Service == parsers.IAX2 {
-				k.LoggedIn = append(k.LoggedIn, packetrules.Phone{Addr: l.Addr, IAX: l.Service == parsers.IAX2})
+			if l.Service == parsers.PJSIP || l.Service == parsers.SIP {
+				k.LoggedIn = append(k.LoggedIn, l.Addr)
 			}
 		}
 	}

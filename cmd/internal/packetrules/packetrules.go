@@ -18,19 +18,13 @@ import (
 type Known struct {
 	Protected []netip.Prefix // let through before anything else
 	Peers     []Peer         // of Asterisk's configuration, that speak IAX2
-	LoggedIn  []Phone        // with a password, lately
+	LoggedIn  []netip.Addr   // over SIP with a password, lately; Asterisk logs no login over IAX2
 }
 
 // Peer is an IAX2 peer and where it is written.
 type Peer struct {
 	Prefix netip.Prefix
 	Why    string
-}
-
-// Phone is an address that logged in, and over what.
-type Phone struct {
-	Addr netip.Addr
-	IAX  bool // false: SIP
 }
 
 // Cut is why a plan is refused: whom it would cut, or might.
@@ -93,13 +87,8 @@ func cut(plan packets.Plan, known Known) (who []string) {
 		}
 	}
 	for _, phone := range known.LoggedIn {
-		p := netip.PrefixFrom(phone.Addr, phone.Addr.BitLen())
-		switch {
-		case spared(p):
-		case phone.IAX && len(plan.IAX) > 0 && !admitted(p):
-			who = append(who, fmt.Sprintf("%s is not in iax_from (logged in over IAX2)", phone.Addr))
-		case !phone.IAX && len(plan.Allow)+len(plan.FQDN) > 0:
-			who = append(who, fmt.Sprintf("%s logged in over SIP, and its user agent and domain are not known", phone.Addr))
+		if !spared(netip.PrefixFrom(phone, phone.BitLen())) && len(plan.Allow)+len(plan.FQDN) > 0 {
+			who = append(who, fmt.Sprintf("%s logged in over SIP, and its user agent and domain are not known", phone))
 		}
 	}
 	return who
