@@ -42,6 +42,8 @@ setup-test: setup
 	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
 	command -v nft >/dev/null || need="$$need nftables"; \
 	command -v conntrack >/dev/null || need="$$need conntrack"; \
+	command -v svmap >/dev/null || need="$$need sipvicious"; \
+	command -v sipp >/dev/null || need="$$need sip-tester"; \
 	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
 
 # Everything: style, units with the race detector and the fuzz seeds, the real

@@ -25,6 +25,7 @@ type Backend interface {
 	// Feeds returns the feeds in the order of the main file.
 	Feeds() []Feed
 	Reload(by string) error
+	Rules() (Rules, error)
 }
 
 // BanRequest is a ban by hand.

@@ -110,6 +110,7 @@ func (b *backend) Status() control.Status {
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
+	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]

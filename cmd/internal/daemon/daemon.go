@@ -55,6 +55,7 @@ type Daemon struct {
 	lists    lists
 	names    *names.Resolver
 	feeds    *feeds.Feeds
+	packets  packetRules
 	stale    atomic.Bool       // a name has other addresses than before
 	problems []control.Problem // found at start, for status
 }
@@ -92,6 +93,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	d.protectFeeds()
+	d.openPacketRules()
 	d.openWatcher()
 	return d, nil
 }
