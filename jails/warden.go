@@ -38,6 +38,9 @@ type Warden struct {
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
 	Neighbours func() []string
+	// Repaired is told when others had removed something of ours, and it is back: what
+	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
+	Repaired func()
 	// Stubborn is how many packets an address may send into its ban before the ban
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64

@@ -56,7 +56,7 @@ type Daemon struct {
 	names    *names.Resolver
 	feeds    *feeds.Feeds
 	packets  packetRules
-	stale    atomic.Bool       // a name has other addresses than before
+	stale    atomic.Bool       // a name has other addresses than before, or others changed the firewall
 	problems []control.Problem // found at start, for status
 }
 

@@ -38,6 +38,7 @@ func (d *Daemon) openJails() error {
 	d.readLists()
 	judge.SetSenses(d.senses())
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden.Repaired = func() { d.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
 	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
