@@ -206,7 +206,7 @@ func TestHostileDaemon(t *testing.T) {
 		Files: []control.File{{Path: hostile, Problem: hostile}},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{{Path: hostile, Type: hostile, Says: hostile}}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
-	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
+	f.why = control.Why{Protected: hostile, LoggedIn: hostile, DroppedBy: []string{hostile}, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
 		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
 	f.feeds = []control.Feed{{Name: hostile, Source: hostile, Format: hostile, Use: hostile, Enabled: true, Problem: hostile, Hint: hostile,

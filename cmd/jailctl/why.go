@@ -47,6 +47,9 @@ func (a *app) printWhy(w control.Why) error {
 	} else {
 		a.say("%s is not banned", w.Addr)
 	}
+	if len(w.DroppedBy) > 0 {
+		a.say("  feeds:    its packets are dropped, banned or not, by the lists of %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
+	}
 	a.printCircumstances(w)
 	if err := a.printScores(w.Jails); err != nil {
 		return err

@@ -14,11 +14,12 @@ type Why struct {
 	LoggedIn  string     `json:"logged_in"` // when it logged in, where that protects it, or ""
 	Consulted []string   `json:"consulted"` // the protections that were asked
 	Place     Place      `json:"place"`
-	Feeds     []string   `json:"feeds"`    // that list it
-	Strikes   int        `json:"strikes"`  // of its last ban that is over
-	LastBan   *time.Time `json:"last_ban"` // when that ended; null: none
-	Jails     []WhyJail  `json:"jails"`    // where it has a score
-	Lines     []WhyLine  `json:"lines"`    // the records behind the ban
+	Feeds     []string   `json:"feeds"`      // that list it, with their factors
+	DroppedBy []string   `json:"dropped_by"` // feeds whose lists in the kernel drop it, without any ban
+	Strikes   int        `json:"strikes"`    // of its last ban that is over
+	LastBan   *time.Time `json:"last_ban"`   // when that ended; null: none
+	Jails     []WhyJail  `json:"jails"`      // where it has a score
+	Lines     []WhyLine  `json:"lines"`      // the records behind the ban
 	History   []Ban      `json:"history"`
 	Ends      string     `json:"ends"` // how this ends, in words
 }
@@ -80,6 +81,7 @@ type WhyFactor struct {
 func (w *Why) tidy() {
 	notNil(&w.Consulted)
 	notNil(&w.Feeds)
+	notNil(&w.DroppedBy)
 	notNil(&w.Jails)
 	notNil(&w.Lines)
 	notNil(&w.History)
