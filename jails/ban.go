@@ -31,14 +31,15 @@ const MaxLines = 20
 
 // Line is one record that counted. Text is cut at MaxLineText bytes.
 type Line struct {
-	Time    time.Time
-	Rule    string
-	Base    parsers.Points // of its kind in this jail
-	Factors []Factor       // that made Points of Base, in their order
-	Points  parsers.Points
-	Counts  parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
-	File    string
-	Text    parsers.Text
+	Time     time.Time
+	Rule     string
+	Evidence parsers.Evidence
+	Base     parsers.Points // of its kind in this jail
+	Factors  []Factor       // that made Points of Base, in their order
+	Points   parsers.Points
+	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
+	File     string
+	Text     parsers.Text
 }
 
 // MaxLineText is how much of a record is kept with a ban, in bytes.

@@ -57,15 +57,16 @@ type WhyJail struct {
 
 // WhyLine is one record that counted. Text is quoted.
 type WhyLine struct {
-	Time    time.Time   `json:"time"`
-	Jail    string      `json:"jail"`
-	Rule    string      `json:"rule"`
-	Base    float64     `json:"base"`    // points of its kind in this jail
-	Factors []WhyFactor `json:"factors"` // that made points of base, in their order
-	Points  float64     `json:"points"`
-	Counts  float64     `json:"counts"` // of the points: none of an attempt that another log tells better
-	File    string      `json:"file"`
-	Text    string      `json:"text"`
+	Time     time.Time   `json:"time"`
+	Jail     string      `json:"jail"`
+	Rule     string      `json:"rule"`
+	Evidence string      `json:"evidence"` // claimed, seen or proven; "" in an old ledger
+	Base     float64     `json:"base"`     // points of its kind in this jail
+	Factors  []WhyFactor `json:"factors"`  // that made points of base, in their order
+	Points   float64     `json:"points"`
+	Counts   float64     `json:"counts"` // of the points: none of an attempt that another log tells better
+	File     string      `json:"file"`
+	Text     string      `json:"text"`
 }
 
 // WhyFactor is one thing that made a record weigh more or less: points are

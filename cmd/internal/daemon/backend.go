@@ -100,10 +100,10 @@ func (b *backend) UnbanAll(by string) (int, error) {
 // Status is the daemon on one screen.
 func (b *backend) Status() control.Status {
 	d, now := b.d, time.Now()
-	report := d.warden.Report(now)
+	report, bans := d.warden.Report(now), d.warden.Bans(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: d.since, Enforcer: d.enforcer.Name(),
-		Bans: len(d.warden.Bans(now)), Problems: slices.Clone(d.problems),
+		Bans: len(bans), Countries: b.countries(bans), Problems: slices.Clone(d.problems),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,

@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/jails"
 	"pbxjail/jails/geoip"
 )
 
@@ -23,6 +26,20 @@ func (d *Daemon) openPlaces() {
 			d.log.Warn(old.Error(), "hint", old.Hint())
 		}
 	}
+}
+
+// countries counts the live bans of each country, most first.
+func (b *backend) countries(bans []jails.Ban) []control.Country {
+	counts := map[string]int{}
+	for _, ban := range bans {
+		counts[b.d.places.Place(ban.Prefix.Addr()).Country]++
+	}
+	var list []control.Country
+	for code, n := range counts {
+		list = append(list, control.Country{Code: code, Bans: n})
+	}
+	slices.SortFunc(list, func(x, y control.Country) int { return cmp.Or(y.Bans-x.Bans, cmp.Compare(x.Code, y.Code)) })
+	return list
 }
 
 // placesStatus adds what places are looked up in, and what is wrong with it.
