@@ -22,7 +22,8 @@ type Ban struct {
 	Reason   string           // one line for people; no log text in it
 	Lines    []Line           // the records that led to it, oldest first, at most MaxLines
 
-	seen uint32 // in the kernel, by the comparison of this number
+	seen   uint32 // in the kernel, by the comparison of this number
+	loaded bool   // from the ledger, at start
 }
 
 // MaxLines is how many lines of evidence a ban keeps.

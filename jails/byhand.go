@@ -207,6 +207,7 @@ type Report struct {
 	Problems map[string]error // by what they are about
 	Pending  int
 	Repairs  Repairs
+	Bans     int // live ones
 }
 
 // JailReport is a jail's state.
@@ -225,6 +226,7 @@ func (w *Warden) Report(now time.Time) Report {
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
 			banned[b.Jail]++
+			r.Bans++
 		}
 	}
 	for _, j := range w.judge.jails {

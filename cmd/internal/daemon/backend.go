@@ -148,7 +148,7 @@ func (b *backend) Status() control.Status {
 	report := d.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: d.since, Enforcer: d.enforcer.Name(),
-		Bans: len(d.warden.Bans(now)), Problems: slices.Clone(d.problems),
+		Bans: report.Bans, Problems: slices.Clone(d.problems),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
