@@ -23,7 +23,8 @@ type Ban struct {
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
 
-	seen uint32 // in the kernel, by the comparison of this number
+	seen   uint32 // in the kernel, by the comparison of this number
+	loaded bool   // from the ledger, at start
 }
 
 // MaxLines is how many lines of evidence a ban keeps.

@@ -2,11 +2,11 @@ package daemon
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/jails"
 	"pbxjail/jails/geoip"
 )
 
@@ -29,10 +29,10 @@ func (d *Daemon) openPlaces() {
 }
 
 // countries counts the live bans of each country, most first.
-func (b *backend) countries(bans []jails.Ban) []control.Country {
+func (b *backend) countries(banned []netip.Prefix) []control.Country {
 	counts := map[string]int{}
-	for _, ban := range bans {
-		counts[b.d.places.Place(ban.Prefix.Addr()).Country]++
+	for _, p := range banned {
+		counts[b.d.places.Place(p.Addr()).Country]++
 	}
 	var list []control.Country
 	for code, n := range counts {
