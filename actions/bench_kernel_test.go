@@ -1,7 +1,10 @@
 package actions
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -41,6 +44,63 @@ func BenchmarkBan100k(b *testing.B) {
 	e := benchEnforcer(b, "ipset")
 	for b.Loop() {
 		banMany(b, e, 100_000)
+	}
+}
+
+// BenchmarkBanAll100k is a restart's work, and of ipset(8) too, to compare.
+func BenchmarkBanAll100k(b *testing.B) {
+	for _, kind := range []string{"ipset", "nftables"} {
+		b.Run(kind, func(b *testing.B) {
+			e := benchEnforcer(b, kind)
+			for b.Loop() {
+				if err := e.BanAll(many(100_000)); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if err := e.Teardown(); err != nil {
+					b.Fatal(err)
+				}
+				mustSetup(b, e)
+				b.StartTimer()
+			}
+		})
+	}
+	b.Run("ipset restore", func(b *testing.B) {
+		inNamespace(b)
+		saved := b.TempDir() + "/saved"
+		var text strings.Builder
+		text.WriteString("create restored hash:net timeout 0 counters maxelem 262144\n")
+		for p := range many(100_000) {
+			fmt.Fprintf(&text, "add restored %s timeout 3600\n", p.Addr())
+		}
+		if err := os.WriteFile(saved, []byte(text.String()), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			tool(b, "ipset", "restore", "-file", saved)
+			b.StopTimer()
+			tool(b, "ipset", "destroy")
+			b.StartTimer()
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, kind := range []string{"ipset", "nftables", "iptables"} {
+		b.Run(kind, func(b *testing.B) {
+			e := benchEnforcer(b, kind)
+			if kind != "iptables" {
+				e.BanAll(many(100_000))
+			}
+			mustSetup(b, e)
+			mustSetup(b, e)
+			e.Check()
+			for b.Loop() {
+				if ok, _, err := e.Check(); !ok || err != nil {
+					b.Fatal(ok, err)
+				}
+			}
+		})
 	}
 }
 

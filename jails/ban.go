@@ -23,7 +23,8 @@ type Ban struct {
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
 
-	seen uint32 // in the kernel, by the comparison of this number
+	seen   uint32 // in the kernel, by the comparison of this number
+	loaded bool   // from the ledger, at start
 }
 
 // MaxLines is how many lines of evidence a ban keeps.
@@ -31,14 +32,15 @@ const MaxLines = 20
 
 // Line is one record that counted. Text is cut at MaxLineText bytes.
 type Line struct {
-	Time    time.Time
-	Rule    string
-	Base    parsers.Points // of its kind in this jail
-	Factors []Factor       // that made Points of Base, in their order
-	Points  parsers.Points
-	Counts  parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
-	File    string
-	Text    parsers.Text
+	Time     time.Time
+	Rule     string
+	Evidence parsers.Evidence
+	Base     parsers.Points // of its kind in this jail
+	Factors  []Factor       // that made Points of Base, in their order
+	Points   parsers.Points
+	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
+	File     string
+	Text     parsers.Text
 }
 
 // MaxLineText is how much of a record is kept with a ban, in bytes.

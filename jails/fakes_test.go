@@ -191,14 +191,23 @@ type ledger struct {
 	rows    []Ban
 	lifted  []string // by row
 	records int
+	strikes []Strike
+	read    func() // called once, after the bans are read; may be nil
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed
 	entered chan struct{} // when not nil, the first Record closes it
 }
 
 func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
+	var after func()
+	defer func() {
+		if after != nil {
+			after()
+		}
+	}()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	after, l.read = l.read, nil
 	for i, b := range l.rows {
 		if b.Lines = nil; l.lifted[i] == "" && (b.Until.IsZero() || b.Until.After(now)) {
 			list = append(list, b)
@@ -265,7 +274,11 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, int) ([]Strike, error) { return nil, nil }
+func (l *ledger) Strikes(time.Time, int) ([]Strike, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.strikes, l.fail
+}
 
 func (l *ledger) failing(err error) {
 	l.mu.Lock()
@@ -334,6 +347,7 @@ type scene struct {
 	journal *journal
 	jails   []*Jail
 	guard   *Guard
+	late    bool         // begin leaves the book empty, and Restore to the test
 	stop    func() error // ends Run and returns what it did
 }
 
@@ -363,9 +377,13 @@ func (s *scene) begin() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if s.late {
+		bans = nil
+	}
 	judge := NewJudge(s.jails, s.guard, NewBook(bans, nil), 1000, false)
 	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
-	if err := s.Restore(time.Now()); err != nil {
+	if s.late {
+	} else if err := s.Restore(time.Now()); err != nil {
 		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())

@@ -142,6 +142,9 @@ func (w *Warden) mend(now time.Time) bool {
 		return false
 	}
 	w.repairs.Rules++
+	if w.Repaired != nil {
+		w.Repaired()
+	}
 	w.log.Warn("the firewall was changed, and is repaired", "missing", strings.Join(made, ", "), "by", cmp.Or(w.peace.by, "unknown"))
 	w.fought(now)
 	return true

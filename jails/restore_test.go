@@ -285,3 +285,90 @@ func TestRestoreMany(t *testing.T) {
 		}
 	})
 }
+
+// An attacker who comes before the ledger is read gets the strike that he has.
+func TestEarlyBanIsReconsidered(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		rows   func() []Ban
+		strike int
+		left   time.Duration
+	}{
+		{"unknown", nil, 1, time.Hour},
+		{"banned before", func() []Ban { return []Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
+		{"banned still, for less", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 4 * time.Hour},
+		{"banned still, for more", func() []Ban { return []Ban{row(nine1, -time.Minute, 10*time.Hour)} }, 3, 10*time.Hour - time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, func(t *testing.T, s *scene) {
+				s.stop()
+				if c.rows != nil {
+					rows := c.rows()
+					if err := s.ledger.Record(rows); err != nil {
+						t.Fatal(err)
+					}
+					for _, r := range rows {
+						s.ledger.strikes = append(s.ledger.strikes, Strike{Prefix: r.Prefix, Count: r.Strike, Last: r.Until})
+					}
+				}
+				s.late = true
+				s.begin()
+				s.attack(nine, 2)
+				pass(time.Millisecond)
+				if got := len(s.ledger.all()); c.rows != nil && got != 1 {
+					t.Errorf("got %d rows, want the ledger left alone until it is read", got)
+				}
+				if err := s.Restore(time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				pass(2 * time.Second)
+				got := s.ban(nine1)
+				left, _ := s.kernel.left(prefix(nine1))
+				if want := c.left - 2*time.Second; got.Strike != c.strike || time.Until(got.Until).Round(time.Second) != want || left.Round(time.Second) != want {
+					t.Errorf("got strike %d, %v left, %v in the kernel, want %d, %v", got.Strike, time.Until(got.Until), left, c.strike, want)
+				}
+				if got := s.ledger.live(time.Now()); got != nine1 {
+					t.Errorf("got %q live in the ledger", got)
+				}
+			})
+		})
+	}
+}
+
+// Who is let out while the ledger is read stays out.
+func TestUnbanBeforeTheLedgerIsRead(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.stop()
+		if err := s.ledger.Record([]Ban{row(nine1, -time.Minute, time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		s.late = true
+		s.begin()
+		s.ledger.read = func() {
+			if _, err := s.Unban([]netip.Prefix{prefix(nine1)}, "root", time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Restore(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		s.expect("then", "", "", "")
+	})
+}
+
+// A ledger that cannot be read is no empty one.
+func TestRestoreCannotRead(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.stop()
+		s.kernel.put(nine1, time.Hour)
+		s.late = true
+		s.begin()
+		s.ledger.failing(errDisk)
+		if err := s.Restore(time.Now()); !errors.Is(err, ErrLedger) || !errors.Is(err, errDisk) {
+			t.Errorf("got error %v", err)
+		}
+		pass(2 * time.Minute)
+		s.expect("then", "", nine1, "")
+	})
+}

@@ -38,6 +38,9 @@ type Warden struct {
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
 	Neighbours func() []string
+	// Repaired is told when others had removed something of ours, and it is back: what
+	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
+	Repaired func()
 	// Stubborn is how many packets an address may send into its ban before the ban
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64
@@ -59,6 +62,7 @@ type Warden struct {
 	repairs   Repairs
 	unbans    uint64
 	broken    bool // the last Setup of the enforcer failed
+	restored  bool // Restore is done: until then the kernel may know more than the book
 	changed   bool // jails or protections did, and not all that they protect are let out
 }
 
@@ -265,20 +269,36 @@ func (w *Warden) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return w.flush()
 		case <-w.kick:
-			w.flush()
+			if w.ready() { // what is on disk must not end before it is read
+				w.flush()
+			}
 		case by := <-w.woken:
 			quiet.wait(by, time.Now())
 		case <-quiet.C:
-			w.check(quiet.over(), time.Now())
+			if by := quiet.over(); w.ready() {
+				w.check(by, time.Now())
+			}
 		case <-second.C:
+			if !w.ready() {
+				continue
+			}
 			w.retry(time.Now())
 			if !quiet.waits() {
 				w.check("", time.Now())
 			}
 		case <-minute.C:
-			w.reconcile(time.Now())
+			if w.ready() {
+				w.reconcile(time.Now())
+			}
 		}
 	}
+}
+
+// ready reports whether the ledger is read.
+func (w *Warden) ready() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.restored
 }
 
 // flush writes what waits for the ledger. What cannot be written is kept.

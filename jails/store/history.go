@@ -107,13 +107,14 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		var at int64
 		var text []byte
 		var factors sql.NullString
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors)
+		var evidence string
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
-		line.Time, line.Text = timeOf(at), parsers.TextOf(text)
+		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
 		lines = append(lines, line)
 		return err
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

@@ -25,6 +25,7 @@ type Backend interface {
 	// Feeds returns the feeds in the order of the main file.
 	Feeds() []Feed
 	Reload(by string) error
+	Rules() (Rules, error)
 }
 
 // BanRequest is a ban by hand.
@@ -60,11 +61,18 @@ type Status struct {
 	Enforcer  string    `json:"enforcer"`
 	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
 	Bans      int       `json:"bans"`      // live ones
+	Countries []Country `json:"countries"` // of the live bans, most first
 	Problems  []Problem `json:"problems"`
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`
 	Counters  Counters  `json:"counters"`
+}
+
+// Country is how many live bans a country has.
+type Country struct {
+	Code string `json:"code"` // ISO 3166; "" where nobody knows
+	Bans int    `json:"bans"`
 }
 
 // Problem is something the operator should know, and what to do about it.
@@ -141,6 +149,7 @@ func Moment(t time.Time) *time.Time {
 // tidy makes empty lists print as [], which spares every reader a case.
 func (s *Status) tidy() {
 	notNil(&s.Problems)
+	notNil(&s.Countries)
 	notNil(&s.Files)
 	notNil(&s.Jails)
 	notNil(&s.GeoIP.Files)

@@ -88,10 +88,7 @@ func (b *backend) Unban(p netip.Prefix, by string) (bool, error) {
 
 func (b *backend) UnbanAll(by string) (int, error) {
 	now := time.Now()
-	var all []netip.Prefix
-	for _, ban := range b.d.warden.Bans(now) {
-		all = append(all, ban.Prefix)
-	}
+	all := b.d.warden.Prefixes(now)
 	n, err := b.d.warden.Unban(all, by, now)
 	b.note(by, fmt.Sprintf("unban all, %d bans", n))
 	return n, err
@@ -103,13 +100,14 @@ func (b *backend) Status() control.Status {
 	report := d.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: d.since, Enforcer: d.enforcer.Name(),
-		Bans: len(d.warden.Bans(now)), Problems: slices.Clone(d.problems),
+		Bans: report.Bans, Countries: b.countries(d.warden.Prefixes(now)), Problems: slices.Clone(d.problems),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
+	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]

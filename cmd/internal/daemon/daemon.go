@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,8 @@ type Daemon struct {
 	lists    lists
 	names    *names.Resolver
 	feeds    *feeds.Feeds
-	stale    atomic.Bool       // a name has other addresses than before
+	packets  packetRules
+	stale    atomic.Bool       // a name has other addresses than before, or others changed the firewall
 	problems []control.Problem // found at start, for status
 }
 
@@ -92,6 +94,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	d.protectFeeds()
+	d.openPacketRules()
 	d.openWatcher()
 	return d, nil
 }
@@ -195,10 +198,8 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	start("places", d.places.Run)
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
-	// Events are judged already, while what the kernel lost goes back.
-	if err := d.warden.Restore(time.Now()); err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
-	}
+	// Events are judged already, while the ledger is read and what the kernel lost goes back.
+	d.restore(cancel)
 	// Who is told that we are up may count on it: a line that is written now is seen.
 	select {
 	case <-d.watcher.Ready():
@@ -216,6 +217,26 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.log.Info("stopped: bans stay in the kernel")
 	return nil
 }
+
+// restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
+// read ends the daemon: it would lift no ban, and know no strike.
+func (d *Daemon) restore(cancel context.CancelCauseFunc) {
+	// Nothing of what is read goes away meanwhile: there is little to collect.
+	defer debug.FreeOSMemory() // but the reading itself, after
+	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
+	err := d.warden.Restore(time.Now())
+	if errors.Is(err, jails.ErrLedger) {
+		cancel(err)
+		return
+	}
+	if err != nil {
+		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+	}
+	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
+}
+
+// restoreGC is GOGC while the ledger is read.
+const restoreGC = 300
 
 // stopTime is how long the parts get to end; a ledger on a dead disk must not
 // keep the machine from going down.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"pbxjail/actions"
 	"pbxjail/configs"
@@ -18,26 +17,15 @@ import (
 	"pbxjail/watcher"
 )
 
-// strikesKept is how far back the ledger is asked for strikes.
-const strikesKept = 365 * 24 * time.Hour
-
 func (d *Daemon) openJails() error {
 	list := d.loadJails()
-	now := time.Now()
-	bans, err := d.store.Bans(now)
-	if err != nil {
-		return err
-	}
-	strikes, err := d.store.Strikes(now.Add(-strikesKept), jails.MaxStrikes)
-	if err != nil {
-		return err
-	}
 	d.openGuard()
-	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(bans, strikes), d.main.MaxAddresses, false)
+	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(nil, nil), d.main.MaxAddresses, false)
 	judge.ProtectLogins = d.main.ProtectLogins
 	d.readLists()
 	judge.SetSenses(d.senses())
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden.Repaired = func() { d.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
 	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
@@ -141,7 +129,7 @@ func (d *Daemon) openWatcher() {
 
 // announce says at start what is followed, which jails there are, and what drops packets.
 func (d *Daemon) announce() {
-	d.log.Info("pbxjail starts", "enforcer", d.enforcer.Name(), "bans", len(d.warden.Bans(time.Now())), "socket", d.main.Socket)
+	d.log.Info("pbxjail starts", "enforcer", d.enforcer.Name(), "socket", d.main.Socket)
 	for _, j := range d.jailList() {
 		d.log.Info("jail", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
 			"findtime", configs.FormatDuration(j.Findtime), "bantime", configs.FormatDuration(j.Bantime), "observe", j.Observe)

@@ -1,0 +1,119 @@
+package jails
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// ErrLedger marks a ledger that cannot be read at start.
+var ErrLedger = errors.New("the ledger cannot be read")
+
+// Restore takes the ledger into the book, and makes kernel and book agree: bans that the
+// kernel lost are put back with the time they have left, members the ledger does not know
+// are adopted, as after a damaged ledger, and protected addresses are let out. That takes
+// a second for 100,000, and events are judged meanwhile: a ban that comes in before its
+// history is known gets the strike it should have had when it is.
+func (w *Warden) Restore(now time.Time) error {
+	w.look.Lock()
+	defer w.look.Unlock()
+	older, err := w.loadBans(now)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	failed := w.settle(now, w.adopt)
+	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), MaxStrikes)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	for part := range slices.Chunk(strikes, maxPart) {
+		w.loadStrikes(part)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.early() {
+		w.reconsider(b, older[b.Prefix], now)
+	}
+	w.freed, w.restored = nil, true
+	return failed
+}
+
+// strikesKept is how far back the ledger is asked for strikes.
+const strikesKept = 365 * 24 * time.Hour
+
+// loadBans reads the bans of the ledger. It returns those that one of the book, which
+// came in meanwhile, ended.
+func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error) {
+	w.mu.Lock()
+	w.freed = map[netip.Prefix]bool{}
+	w.mu.Unlock()
+	bans, err := w.ledger.Bans(now)
+	older = map[netip.Prefix]*Ban{}
+	for part := range slices.Chunk(bans, maxPart) {
+		w.mu.Lock()
+		for i := range part {
+			b := &part[i]
+			switch known := w.book.bans[b.Prefix]; {
+			case known == nil && !w.freed[b.Prefix]:
+				w.book.load(b)
+			case known != nil && !known.loaded:
+				older[b.Prefix] = b
+			}
+		}
+		w.mu.Unlock()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spare(now)
+	return older, err
+}
+
+func (w *Warden) loadStrikes(part []Strike) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range part {
+		_, known := w.book.strikes[s.Prefix]
+		if b := w.book.bans[s.Prefix]; !known && !w.freed[s.Prefix] && (b == nil || !b.loaded) { // else the ban itself tells
+			w.book.strikes[s.Prefix] = s
+		}
+	}
+}
+
+// early are the bans of logs that came in before the ledger was read. mu is held.
+func (w *Warden) early() (list []*Ban) {
+	for b := range w.book.Each {
+		if !b.loaded && b.By == "log" {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// reconsider gives an early ban the strike and the time that it has by its history; old
+// is the ban that it ended, or nil. mu is held.
+func (w *Warden) reconsider(b, old *Ban, now time.Time) {
+	jail := w.judge.jail(b.Jail)
+	if jail == nil {
+		return
+	}
+	fresh := *b
+	delete(w.book.bans, b.Prefix)
+	if old != nil {
+		w.book.enter(old)
+	}
+	fresh.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
+	fresh.Until = until(b.Since, jail.bantime(fresh.Strike, b.Evidence))
+	if old != nil && !fresh.Until.IsZero() && (old.Until.IsZero() || old.Until.After(fresh.Until)) {
+		fresh.Until = old.Until
+	}
+	w.book.Put(fresh)
+	if fresh.Strike == b.Strike && fresh.Until.Equal(b.Until) {
+		return
+	}
+	w.write(fresh)
+	if err := w.enforce(fresh, now); err != nil {
+		w.log.Error("ban is not enforced", "prefix", b.Prefix, "err", err)
+	}
+}
