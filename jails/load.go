@@ -91,8 +91,8 @@ func (w *Warden) early() (list []*Ban) {
 	return list
 }
 
-// reconsider gives an early ban the strike and the time that it has by its history; old
-// is the ban that it ended, or nil. mu is held.
+// reconsider makes of an early ban what it would have been, had its history been known;
+// old is the ban of the ledger that it stands in the place of, or nil. mu is held.
 func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	jail := w.judge.jail(b.Jail)
 	if jail == nil {
@@ -101,12 +101,13 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	fresh := *b
 	delete(w.book.bans, b.Prefix)
 	if old != nil {
-		w.book.enter(old)
+		w.book.load(old)
 	}
 	fresh.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
 	fresh.Until = until(b.Since, jail.bantime(fresh.Strike, b.Evidence))
-	if old != nil && !fresh.Until.IsZero() && (old.Until.IsZero() || old.Until.After(fresh.Until)) {
-		fresh.Until = old.Until
+	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !longer(fresh, *held)) {
+		w.withdraw(b, old, now)
+		return
 	}
 	w.book.Put(fresh)
 	if fresh.Strike == b.Strike && fresh.Until.Equal(b.Until) {
@@ -116,4 +117,21 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	if err := w.enforce(fresh, now); err != nil {
 		w.log.Error("ban is not enforced", "prefix", b.Prefix, "err", err)
 	}
+}
+
+// withdraw undoes a ban of who was banned already: lines before the crash are read
+// again. mu is held.
+func (w *Warden) withdraw(b, old *Ban, now time.Time) {
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(o Ban) bool {
+		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
+	})
+	w.counts.Bans--
+	var err error
+	if old != nil {
+		err = w.enforce(*old, now)
+	} else {
+		delete(w.pending, b.Prefix)
+		err = w.enforcer.Unban(b.Prefix)
+	}
+	w.log.Info("ban is withdrawn: it was banned before", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 }

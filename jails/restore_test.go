@@ -296,8 +296,12 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 	}{
 		{"unknown", nil, 1, time.Hour},
 		{"banned before", func() []Ban { return []Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
-		{"banned still, for less", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 4 * time.Hour},
-		{"banned still, for more", func() []Ban { return []Ban{row(nine1, -time.Minute, 10*time.Hour)} }, 3, 10*time.Hour - time.Minute},
+		{"banned still", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
+		{"banned by another jail, for less", func() []Ban {
+			b := row(nine1, -time.Minute, time.Hour)
+			b.Jail = "b"
+			return []Ban{b}
+		}, 3, 4 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, func(t *testing.T, s *scene) {
@@ -329,6 +333,9 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 				}
 				if got := s.ledger.live(time.Now()); got != nine1 {
 					t.Errorf("got %q live in the ledger", got)
+				}
+				if got, want := len(s.ledger.all()), 1; c.name == "banned still" && got != want {
+					t.Errorf("got %d rows, want the one there was", got)
 				}
 			})
 		})
