@@ -39,6 +39,9 @@ func (a *app) printStatus(s control.Status) error {
 	} else {
 		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
 	}
+	if len(s.Beside) > 0 {
+		a.say("beside: %s", strings.Join(s.Beside, ", "))
+	}
 	n := s.Counters
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)

@@ -54,6 +54,7 @@ type Status struct {
 	Pid       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Enforcer  string    `json:"enforcer"`
+	Beside    []string  `json:"beside"`    // other firewalls of this host
 	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
 	Bans      int       `json:"bans"`      // live ones
 	Problems  []Problem `json:"problems"`
@@ -163,6 +164,7 @@ func Moment(t time.Time) *time.Time {
 // tidy makes empty lists print as [], which spares every reader a case.
 func (s *Status) tidy() {
 	notNil(&s.Problems)
+	notNil(&s.Beside)
 	notNil(&s.Files)
 	notNil(&s.Jails)
 	for i := range s.Jails {

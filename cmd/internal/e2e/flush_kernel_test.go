@@ -200,3 +200,32 @@ func TestFlushes(t *testing.T) {
 		})
 	}
 }
+
+// TestBesideFreePBX: status tells who else is there, and what does not hold beside him.
+func TestBesideFreePBX(t *testing.T) {
+	for _, test := range []struct {
+		main    string
+		problem bool
+	}{
+		{"hook: raw\n", false},
+		{"hook: filter\nchain: f2b-pbxjail\n", false},
+		{"hook: filter\n", true},
+	} {
+		t.Run(test.main, func(t *testing.T) {
+			p := newPBX(t, test.main)
+			for _, args := range []string{"-N fpbxfirewall", "-A INPUT -j fpbxfirewall"} {
+				p.kernel("iptables", strings.Fields(args)...)
+			}
+			p.start()
+			wantMatch(t, p.ctl("status"), `^beside: the FreePBX firewall$`)
+			s := p.status()
+			if (len(s.Problems) > 0) != test.problem {
+				t.Errorf("got problems %v, want any: %v", s.Problems, test.problem)
+			}
+			for _, problem := range s.Problems {
+				wantMatch(t, problem.What, `^firewall: the FreePBX firewall .* flushes`)
+				wantMatch(t, problem.Hint, `f2b-pbxjail`)
+			}
+		})
+	}
+}
