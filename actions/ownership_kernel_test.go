@@ -241,10 +241,30 @@ func TestLockHeld(t *testing.T) {
 	if len(notes) > 0 {
 		t.Errorf("got notes %q: a held lock is no reason for plain rules", notes)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+	unlock := func() {
+		t.Helper()
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock()
+	e := mustOpen(t, "auto", Options{})
+	settled(t, e)
+	wantIntact(t, e, true, 0)
+
+	// A repair that the lock prevents is still to be done.
+	tool(t, "iptables", "-t", "raw", "-F", "PREROUTING")
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	mustSetup(t, mustOpen(t, "auto", Options{}))
+	_, _, err = e.Setup()
+	wantError(t, err, "xtables lock")
+	if intact, _, err := e.Check(); intact || err != nil {
+		t.Errorf("got intact %v, error %v after a failed repair", intact, err)
+	}
+	unlock()
+	settled(t, e)
+	wantIntact(t, e, true, 0)
 }
 
 // withoutSetMatch takes the set match away from iptables, as where its package lacks it.
