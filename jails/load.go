@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -43,31 +44,57 @@ func (w *Warden) Restore(now time.Time) error {
 // strikesKept is how far back the ledger is asked for strikes.
 const strikesKept = 365 * 24 * time.Hour
 
-// loadBans reads the bans of the ledger. It returns those that one of the book, which
-// came in meanwhile, ended.
+// loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
+// is filled while the next ones are read. It returns those that one of the book, which
+// came in meanwhile, stands in the place of.
 func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error) {
+	_, members, failed := w.enforcer.Check()
+	empty := failed == nil && members == 0
 	w.mu.Lock()
 	w.freed = map[netip.Prefix]bool{}
 	w.mu.Unlock()
-	bans, err := w.ledger.Bans(now)
 	older = map[netip.Prefix]*Ban{}
-	for part := range slices.Chunk(bans, maxPart) {
-		w.mu.Lock()
-		for i := range part {
-			b := &part[i]
-			switch known := w.book.bans[b.Prefix]; {
-			case known == nil && !w.freed[b.Prefix]:
-				w.book.load(b)
-			case known != nil && !known.loaded:
-				older[b.Prefix] = b
-			}
+	parts := make(chan []Ban, 4)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(parts)
+		err = w.ledger.Read(now, func(part []Ban) { parts <- part })
+	})
+	for part := range parts {
+		list := w.loadPart(part, older, now)
+		if !empty {
+			continue
 		}
+		done, failed := w.push(list, now)
+		empty = failed == nil // else the rest is tried later, in one go
+		w.mu.Lock()
+		w.repairs.PutBack += uint64(done)
 		w.mu.Unlock()
 	}
+	reader.Wait()
+	return older, err
+}
+
+// loadPart enters bans, except for whom they may not be, and returns whose they are.
+func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spare(now)
-	return older, err
+	for i := range part {
+		b := &part[i]
+		switch known := w.book.bans[b.Prefix]; {
+		case known == nil && !w.freed[b.Prefix]:
+			w.book.load(b)
+			known = b
+			fallthrough
+		case known != nil && known.loaded:
+			if w.spareOne(known, now) {
+				list = append(list, b.Prefix)
+			}
+		case known != nil:
+			older[b.Prefix] = b
+		}
+	}
+	return list
 }
 
 func (w *Warden) loadStrikes(part []Strike) {

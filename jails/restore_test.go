@@ -120,8 +120,8 @@ func TestRestoreRefused(t *testing.T) {
 		if got := s.Report(time.Now()).Pending; got != len(rows) {
 			t.Errorf("got %d pending, want all %d", got, len(rows))
 		}
-		if got := s.kernel.called("ban"); got != maxRefusals {
-			t.Errorf("got %d tries, want %d: each may take long", got, maxRefusals)
+		if got := s.kernel.called("ban"); got > 2*maxRefusals {
+			t.Errorf("got %d tries, want %d at most: each may take long", got, 2*maxRefusals)
 		}
 		if got := s.journal.count("restore: 5000 bans are not in the kernel: ban 10.0."); got != 1 {
 			t.Errorf("got it told %d times, want once, with how many there are", got)
