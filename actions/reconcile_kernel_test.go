@@ -180,6 +180,28 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			t.Errorf("got firewall\n%s\nwant\n%s", got, clean)
 		}
 	})
+	t.Run("list emptied", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		replace(t, e, "feed", prefixes("203.0.113.0/24", "2001:db8::/32"))
+		settled(t, e)
+		before := allOf(t)
+		if _, sets := e.(*ipset); sets {
+			tool(t, "ipset", "flush")
+		} else {
+			tool(t, "nft", "flush", "ruleset")
+			e.Check()
+		}
+		if intact, _, err := e.Check(); intact || err != nil {
+			t.Errorf("got intact %v, error %v", intact, err)
+		}
+		settled(t, e)
+		wantIntact(t, e, true, 0)
+		if got := allOf(t); got != before {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, before)
+		}
+	})
 	t.Run("large list", func(t *testing.T) {
 		inNamespace(t)
 		e := open(t, Options{})

@@ -80,8 +80,9 @@ type Strike struct {
 // Ledger is the record of bans on disk. The warden writes it and reads it once at
 // start. All methods may be called from any goroutine; the errors carry a hint.
 type Ledger interface {
-	// Bans returns the bans that are not over at now, and not lifted.
-	Bans(now time.Time) ([]Ban, error)
+	// Read calls part with the bans that are not over at now, and not lifted, some at a
+	// time. The slices are part's to keep.
+	Read(now time.Time, part func([]Ban)) error
 	// Record writes new or changed bans, all or none. A prefix has one ban at a
 	// time: a new one ends the one before, whichever jail's it was.
 	Record(bans []Ban) error

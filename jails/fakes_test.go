@@ -216,6 +216,14 @@ func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
 	return list, l.fail
 }
 
+func (l *ledger) Read(now time.Time, part func([]Ban)) error {
+	list, err := l.Bans(now)
+	for p := range slices.Chunk(list, 1000) {
+		part(p)
+	}
+	return err
+}
+
 func (l *ledger) Record(bans []Ban) error {
 	l.mu.Lock()
 	gate := l.gate

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -43,31 +44,57 @@ func (w *Warden) Restore(now time.Time) error {
 // strikesKept is how far back the ledger is asked for strikes.
 const strikesKept = 365 * 24 * time.Hour
 
-// loadBans reads the bans of the ledger. It returns those that one of the book, which
-// came in meanwhile, ended.
+// loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
+// is filled while the next ones are read. It returns those that one of the book, which
+// came in meanwhile, stands in the place of.
 func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error) {
+	_, members, failed := w.enforcer.Check()
+	empty := failed == nil && members == 0
 	w.mu.Lock()
 	w.freed = map[netip.Prefix]bool{}
 	w.mu.Unlock()
-	bans, err := w.ledger.Bans(now)
 	older = map[netip.Prefix]*Ban{}
-	for part := range slices.Chunk(bans, maxPart) {
-		w.mu.Lock()
-		for i := range part {
-			b := &part[i]
-			switch known := w.book.bans[b.Prefix]; {
-			case known == nil && !w.freed[b.Prefix]:
-				w.book.load(b)
-			case known != nil && !known.loaded:
-				older[b.Prefix] = b
-			}
+	parts := make(chan []Ban, 4)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(parts)
+		err = w.ledger.Read(now, func(part []Ban) { parts <- part })
+	})
+	for part := range parts {
+		list := w.loadPart(part, older, now)
+		if !empty {
+			continue
 		}
+		done, failed := w.push(list, now)
+		empty = failed == nil // else the rest is tried later, in one go
+		w.mu.Lock()
+		w.repairs.PutBack += uint64(done)
 		w.mu.Unlock()
 	}
+	reader.Wait()
+	return older, err
+}
+
+// loadPart enters bans, except for whom they may not be, and returns whose they are.
+func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spare(now)
-	return older, err
+	for i := range part {
+		b := &part[i]
+		switch known := w.book.bans[b.Prefix]; {
+		case known == nil && !w.freed[b.Prefix]:
+			w.book.load(b)
+			known = b
+			fallthrough
+		case known != nil && known.loaded:
+			if w.spareOne(known, now) {
+				list = append(list, b.Prefix)
+			}
+		case known != nil:
+			older[b.Prefix] = b
+		}
+	}
+	return list
 }
 
 func (w *Warden) loadStrikes(part []Strike) {
@@ -91,8 +118,8 @@ func (w *Warden) early() (list []*Ban) {
 	return list
 }
 
-// reconsider gives an early ban the strike and the time that it has by its history; old
-// is the ban that it ended, or nil. mu is held.
+// reconsider makes of an early ban what it would have been, had its history been known;
+// old is the ban of the ledger that it stands in the place of, or nil. mu is held.
 func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	jail := w.judge.jail(b.Jail)
 	if jail == nil {
@@ -101,12 +128,13 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	fresh := *b
 	delete(w.book.bans, b.Prefix)
 	if old != nil {
-		w.book.enter(old)
+		w.book.load(old)
 	}
 	fresh.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
 	fresh.Until = until(b.Since, jail.bantime(fresh.Strike, b.Evidence))
-	if old != nil && !fresh.Until.IsZero() && (old.Until.IsZero() || old.Until.After(fresh.Until)) {
-		fresh.Until = old.Until
+	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !longer(fresh, *held)) {
+		w.withdraw(b, old, now)
+		return
 	}
 	w.book.Put(fresh)
 	if fresh.Strike == b.Strike && fresh.Until.Equal(b.Until) {
@@ -116,4 +144,21 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 	if err := w.enforce(fresh, now); err != nil {
 		w.log.Error("ban is not enforced", "prefix", b.Prefix, "err", err)
 	}
+}
+
+// withdraw undoes a ban of who was banned already: lines before the crash are read
+// again. mu is held.
+func (w *Warden) withdraw(b, old *Ban, now time.Time) {
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(o Ban) bool {
+		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
+	})
+	w.counts.Bans--
+	var err error
+	if old != nil {
+		err = w.enforce(*old, now)
+	} else {
+		delete(w.pending, b.Prefix)
+		err = w.enforcer.Unban(b.Prefix)
+	}
+	w.log.Info("ban is withdrawn: it was banned before", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 }

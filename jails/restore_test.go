@@ -120,8 +120,8 @@ func TestRestoreRefused(t *testing.T) {
 		if got := s.Report(time.Now()).Pending; got != len(rows) {
 			t.Errorf("got %d pending, want all %d", got, len(rows))
 		}
-		if got := s.kernel.called("ban"); got != maxRefusals {
-			t.Errorf("got %d tries, want %d: each may take long", got, maxRefusals)
+		if got := s.kernel.called("ban"); got > 2*maxRefusals {
+			t.Errorf("got %d tries, want %d at most: each may take long", got, 2*maxRefusals)
 		}
 		if got := s.journal.count("restore: 5000 bans are not in the kernel: ban 10.0."); got != 1 {
 			t.Errorf("got it told %d times, want once, with how many there are", got)
@@ -296,8 +296,12 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 	}{
 		{"unknown", nil, 1, time.Hour},
 		{"banned before", func() []Ban { return []Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
-		{"banned still, for less", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 4 * time.Hour},
-		{"banned still, for more", func() []Ban { return []Ban{row(nine1, -time.Minute, 10*time.Hour)} }, 3, 10*time.Hour - time.Minute},
+		{"banned still", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
+		{"banned by another jail, for less", func() []Ban {
+			b := row(nine1, -time.Minute, time.Hour)
+			b.Jail = "b"
+			return []Ban{b}
+		}, 3, 4 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, func(t *testing.T, s *scene) {
@@ -329,6 +333,9 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 				}
 				if got := s.ledger.live(time.Now()); got != nine1 {
 					t.Errorf("got %q live in the ledger", got)
+				}
+				if got, want := len(s.ledger.all()), 1; c.name == "banned still" && got != want {
+					t.Errorf("got %d rows, want the one there was", got)
 				}
 			})
 		})

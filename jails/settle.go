@@ -146,13 +146,23 @@ func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
 func (w *Warden) spare(now time.Time) {
 	w.changed = false
 	for b := range w.book.Each {
-		if b.By != "log" && b.By != "kernel" {
-			continue
-		}
-		if why := w.judge.protects(b.Prefix, w.judge.jail(b.Jail)); why != "" && !w.letOut(b.Prefix, why, now) {
-			w.changed = true // tried again
-		}
+		w.spareOne(b, now)
 	}
+}
+
+// spareOne is spare for one ban. It reports whether the ban stays.
+func (w *Warden) spareOne(b *Ban, now time.Time) bool {
+	if b.By != "log" && b.By != "kernel" {
+		return true
+	}
+	why := w.judge.protects(b.Prefix, w.judge.jail(b.Jail))
+	if why == "" {
+		return true
+	}
+	if !w.letOut(b.Prefix, why, now) {
+		w.changed = true // tried again
+	}
+	return false
 }
 
 // letOut ends a ban that should not be. mu is held.

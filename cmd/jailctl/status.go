@@ -40,6 +40,9 @@ func (a *app) printStatus(s control.Status) error {
 	} else {
 		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
 	}
+	if len(s.Beside) > 0 {
+		a.say("beside: %s", strings.Join(s.Beside, ", "))
+	}
 	if text := countries(s.Countries); text != "" {
 		a.say("banned, by country: %s", text)
 	}

@@ -16,20 +16,30 @@ const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reaso
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
 // of them load fast and small; History has the lines.
-func (s *Store) Bans(now time.Time) ([]jails.Ban, error) {
-	var n int
-	err := s.query("count bans of", func(row *sql.Rows) error { return row.Scan(&n) },
-		`SELECT count(*) FROM bans WHERE until > ?`, nanos(now))
-	if err != nil {
-		return nil, err
-	}
-	bans, names := make([]jails.Ban, 0, n), make(names)
-	err = s.query("read bans of", func(row *sql.Rows) error {
+func (s *Store) Bans(now time.Time) (bans []jails.Ban, err error) {
+	err = s.Read(now, func(part []jails.Ban) { bans = append(bans, part...) })
+	return bans, err
+}
+
+// readPart is how many bans Read gives at a time.
+const readPart = 1000
+
+// Read calls part with the bans that are not over at now, and not lifted, oldest first,
+// some at a time. The slices are part's to keep. part must not call the store.
+func (s *Store) Read(now time.Time, part func([]jails.Ban)) error {
+	bans, names := make([]jails.Ban, 0, readPart), make(names)
+	err := s.query("read bans of", func(row *sql.Rows) error {
 		_, ban, err := readBan(row, names)
-		bans = append(bans, ban)
+		if bans = append(bans, ban); len(bans) == readPart {
+			part(bans)
+			bans = make([]jails.Ban, 0, readPart)
+		}
 		return err
 	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
-	return bans, err
+	if err == nil && len(bans) > 0 {
+		part(bans)
+	}
+	return err
 }
 
 // History returns the bans of p and of every prefix that contains it, running

@@ -59,6 +59,7 @@ type Status struct {
 	Pid       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Enforcer  string    `json:"enforcer"`
+	Beside    []string  `json:"beside"`    // other firewalls of this host
 	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
 	Bans      int       `json:"bans"`      // live ones
 	Countries []Country `json:"countries"` // of the live bans, most first
@@ -150,6 +151,7 @@ func Moment(t time.Time) *time.Time {
 func (s *Status) tidy() {
 	notNil(&s.Problems)
 	notNil(&s.Countries)
+	notNil(&s.Beside)
 	notNil(&s.Files)
 	notNil(&s.Jails)
 	notNil(&s.GeoIP.Files)

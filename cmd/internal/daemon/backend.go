@@ -9,8 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/jails"
 )
@@ -109,6 +111,12 @@ func (b *backend) Status() control.Status {
 	}
 	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
+	if s.Beside = actions.Neighbours(d.main.Chain); slices.Contains(s.Beside, actions.FreePBX) && d.flushedByFreePBX() {
+		s.Problems = append(s.Problems, control.Problem{
+			What: "firewall: the FreePBX firewall takes chain " + d.main.Chain + " in table filter for an attack, and flushes the table again and again",
+			Hint: "set hook: raw, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
+		})
+	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
 		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})
@@ -126,6 +134,12 @@ func (b *backend) Status() control.Status {
 	s.Problems = append(s.Problems, b.feedProblems()...)
 	b.placesStatus(&s, now)
 	return s
+}
+
+// flushedByFreePBX reports whether our chain stands where FreePBX's firewall bears none.
+func (d *Daemon) flushedByFreePBX() bool {
+	byName := strings.Contains(d.main.Chain, "f2b") || strings.Contains(d.main.Chain, "fail2ban")
+	return d.main.Hook == "filter" && !byName && d.enforcing() && !strings.HasPrefix(d.enforcer.Name(), "nftables")
 }
 
 func (b *backend) jailStatus(s *control.Status, report jails.Report) {

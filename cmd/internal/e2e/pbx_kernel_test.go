@@ -229,6 +229,8 @@ type status struct {
 	} `json:"problems"`
 	Files []struct {
 		Path    string `json:"path"`
+		Offset  int64  `json:"offset"`
+		Size    int64  `json:"size"`
 		Lines   int    `json:"lines"`
 		Problem string `json:"problem"`
 	} `json:"files"`

@@ -103,13 +103,13 @@ func TestScale(t *testing.T) {
 		reference = append(reference, time.Since(begin))
 		lose()
 
+		p.must(os.Truncate(p.path("daemon.log"), 0))
 		stranger := fmt.Sprintf("192.0.2.%d", 20+i)
 		begin = time.Now()
 		d, err := launch(p.command(), p.path("daemon.log"), p.net.PBX.Start)
 		p.must(err)
 		p.daemon = d
 		p.must(os.WriteFile(p.logs()+"/security", nil, 0o644))
-		attacked := time.Now()
 		p.attack(stranger, 3)
 		heard := make(chan time.Duration, 1)
 		go func() {
@@ -120,11 +120,11 @@ func TestScale(t *testing.T) {
 		}()
 		restart = append(restart, p.until("all in the kernel", begin, func() bool { return p.members() >= many }))
 		seen = append(seen, <-heard)
-		_ = attacked
 		p.eventually("an answer of the daemon", func() bool { _, err := p.try("status"); return err == nil })
 		t.Logf("ipset restore %s, restart to all %s: %.2f times; a stranger's ban %s after the start; memory %d MiB, at most %d",
 			reference[i].Round(time.Millisecond), restart[i].Round(time.Millisecond), float64(restart[i])/float64(reference[i]),
 			seen[i].Round(time.Millisecond), p.memory("VmRSS"), p.memory("VmHWM"))
+		t.Logf("began %s; the daemon said:\n%s", begin.UTC().Format("15:04:05.000"), p.said())
 		p.must(p.daemon.clean())
 	}
 }
