@@ -36,20 +36,26 @@ type ban struct {
 	Jail    string       `json:"jail"`
 	Reason  string       `json:"reason"`
 	Packets uint64       `json:"packets"`
+	Bytes   uint64       `json:"bytes"`
 }
 
 // prepare writes empty logs and the configuration into the guard's folder, and
 // shows the logs where Asterisk's would be.
 func (g *guard) prepare(logs []string) error {
-	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
 	err := errors.Join(
 		os.Mkdir(g.path("jails"), 0o755), // empty: the shipped ones are in the program
 		os.Mkdir(g.logs(), 0o755),
-		os.WriteFile(g.path("pbxjail.yaml"), []byte(config), 0o644))
+		g.configure(""))
 	for _, name := range logs {
 		err = errors.Join(err, os.WriteFile(filepath.Join(g.logs(), name), nil, 0o644))
 	}
 	return errors.Join(err, g.net.PBX.Mount(g.logs(), asteriskLogs))
+}
+
+// configure writes the main file, with more than the paths.
+func (g *guard) configure(more string) error {
+	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
+	return os.WriteFile(g.path("pbxjail.yaml"), []byte(config+more), 0o644)
 }
 
 // start starts pbxjail inside the PBX's namespace.
