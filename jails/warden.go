@@ -38,6 +38,9 @@ type Warden struct {
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
 	Neighbours func() []string
+	// Degraded is what the enforcer's Setup could not have. Set before use; each further
+	// Setup says it anew, under mu.
+	Degraded []string
 	// Stubborn is how many packets an address may send into its ban before the ban
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64

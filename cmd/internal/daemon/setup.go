@@ -24,6 +24,7 @@ func (d *Daemon) openJails() error {
 	judge.ProtectLogins = d.main.ProtectLogins
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
+	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
 }
