@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // many yields n bans of an hour.
@@ -467,5 +468,30 @@ func TestChangeOfKind(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRefusedLine: the kernel tells at which member it stopped.
+func TestRefusedLine(t *testing.T) {
+	inNamespace(t)
+	s, err := openSets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.create("small", unix.AF_INET, 100, false); err != nil {
+		t.Fatal(err)
+	}
+	var list []setMember
+	for p := range many(1000) {
+		list = append(list, setMember{prefix: p, seconds: 60})
+	}
+	done, err := s.put("small", list)
+	have, failed := s.header("small")
+	if !errors.Is(err, errFull) || failed != nil || done < 100 || done >= 500 || have.members != done {
+		t.Errorf("got %d of 1000 in by the answer, %d in the kernel, errors %v, %v", done, have.members, err, failed)
+	}
+	if done, err := s.put("none", list); done != 0 || !errors.Is(err, unix.ENOENT) {
+		t.Errorf("got %d in a set that is not there, error %v", done, err)
 	}
 }

@@ -190,7 +190,8 @@ type Report struct {
 	Problems map[string]error // by what they are about
 	Pending  int
 	Repairs  Repairs
-	Bans     int // live ones
+	Bans     int      // live ones
+	Degraded []string // what the enforcer cannot have, for people
 }
 
 // JailReport is a jail's state.
@@ -204,7 +205,7 @@ type JailReport struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs}
+	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

@@ -17,13 +17,14 @@ import (
 // kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
 // that end by themselves.
 type kernel struct {
-	mu      sync.Mutex
-	members map[netip.Prefix]time.Time // when they end; zero: never
-	calls   map[string]int
-	broken  []string                                // what somebody removed of our rules
-	packets uint64                                  // that each member dropped; 0 is 1
-	listed  func()                                  // called once, after the members are listed; may be nil
-	fail    func(call string, p netip.Prefix) error // nil: nothing fails
+	mu       sync.Mutex
+	members  map[netip.Prefix]time.Time // when they end; zero: never
+	calls    map[string]int
+	broken   []string // what somebody removed of our rules
+	packets  uint64   // that each member dropped; 0 is 1
+	listed   func()   // called once, after the members are listed; may be nil
+	degraded []string
+	fail     func(call string, p netip.Prefix) error // nil: nothing fails
 }
 
 const kernelLimit = 2147483 * time.Second // ipset(8) timeout
@@ -47,7 +48,7 @@ func (k *kernel) Setup() (made, degraded []string, err error) {
 		return nil, nil, err
 	}
 	made, k.broken = k.broken, nil
-	return made, nil, nil
+	return made, k.degraded, nil
 }
 
 func (k *kernel) Check() (intact bool, members int, err error) {

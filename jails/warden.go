@@ -41,6 +41,9 @@ type Warden struct {
 	// Repaired is told when others had removed something of ours, and it is back: what
 	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
 	Repaired func()
+	// Degraded is what the enforcer's Setup could not have. Set before use; each further
+	// Setup says it anew, under mu.
+	Degraded []string
 	// Stubborn is how many packets an address may send into its ban before the ban
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64

@@ -111,6 +111,9 @@ func (b *backend) Status() control.Status {
 	}
 	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
+	for _, what := range report.Degraded {
+		s.Problems = append(s.Problems, control.Problem{What: what, Hint: degradedHint})
+	}
 	if s.Beside = actions.Neighbours(d.main.Chain); slices.Contains(s.Beside, actions.FreePBX) && d.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
 			What: "firewall: the FreePBX firewall takes chain " + d.main.Chain + " in table filter for an attack, and flushes the table again and again",

@@ -43,6 +43,7 @@ type Daemon struct {
 	store    *store.Store
 	places   *geoip.Tables
 	enforcer actions.Enforcer
+	degraded []string // at its first Setup
 	warden   *jails.Warden
 	watcher  *watcher.Watcher
 	server   *control.Server
@@ -159,7 +160,10 @@ func (d *Daemon) openEnforcer() (err error) {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
 	d.limited(notes, "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again")
-	d.limited(degraded, "the rest is enforced; mend this and start again")
+	for _, n := range degraded {
+		d.log.Warn(n, "hint", degradedHint)
+	}
+	d.degraded = degraded
 	return nil
 }
 
@@ -167,6 +171,8 @@ func (d *Daemon) openEnforcer() (err error) {
 func (d *Daemon) enforcing() bool {
 	return !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
 }
+
+const degradedHint = "the rest is enforced; mend this, it is tried again every minute"
 
 // limited notes what the enforcer cannot do. Before Run only.
 func (d *Daemon) limited(notes []string, hint string) {

@@ -27,6 +27,7 @@ func (d *Daemon) openJails() error {
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
 	d.warden.Repaired = func() { d.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
+	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(d.main.Stubborn)
 	return nil
 }
