@@ -18,7 +18,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("got %s, want all well", out)
 	}
 	rules := func() string {
-		return p.kernel("iptables-save") + p.kernel("ip6tables-save") + p.kernel("ipset", "list", "-name") + p.kernel("ip", "-o", "link")
+		return p.kernel("iptables-save") + p.kernel("ip6tables-save") + p.kernel("ipset", "list", "-name") + p.kernel("cut", "-d:", "-f1", "/proc/net/dev")
 	}
 	before := rules()
 	cmd := exec.Command(program("jailctl"), "doctor", "--probe", "--config", p.path("pbxjail.yaml"))
