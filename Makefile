@@ -35,9 +35,16 @@ setup:
 	command -v ipset >/dev/null || need="$$need ipset"; \
 	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
 
-# What the tests need besides: the race detector wants a C compiler.
+# What the tests need besides: the race detector wants a C compiler, and what others
+# do to a firewall is done with their own tools.
 setup-test: setup
-	@command -v gcc >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+	@need=""; \
+	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	command -v nft >/dev/null || need="$$need nftables"; \
+	command -v conntrack >/dev/null || need="$$need conntrack"; \
+	command -v svmap >/dev/null || need="$$need sipvicious"; \
+	command -v sipp >/dev/null || need="$$need sip-tester"; \
+	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
 
 # Everything: style, units with the race detector and the fuzz seeds, the real
 # kernel in network namespaces, and both programs end to end.

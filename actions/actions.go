@@ -1,8 +1,9 @@
 // Package actions puts bans into the kernel. The daemon builds an Enforcer with
 // Open and the warden drives it. It must never see log text: a prefix and a
 // duration are all that crosses into it, and the one program it starts
-// (iptables, through go-iptables, never per ban where ipset is there) gets a
-// fixed argument list. It never decides: whom to spare is settled before.
+// (iptables, through go-iptables, at set-up and for repairs, never for a ban where
+// ipset or nftables is there) gets a fixed argument list. It never decides: whom to
+// spare is settled before.
 package actions
 
 import (

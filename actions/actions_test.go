@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 func TestMember(t *testing.T) {
@@ -280,4 +281,64 @@ func FuzzParseRule(f *testing.F) {
 			t.Errorf("%q: got prefix %s", line, r.prefix)
 		}
 	})
+}
+
+// FuzzKernelBytes: whatever the kernel sends, there is no panic, and nothing comes of it
+// that cannot be.
+func FuzzKernelBytes(f *testing.F) {
+	message := batchMessage("pbxjail-4", []setMember{{prefix: netip.MustParsePrefix("192.0.2.0/24"), seconds: 60, packets: 1, bytes: 2}, {prefix: netip.MustParsePrefix("2001:db8::/64"), static: true}})
+	f.Add(slices.Concat(make([]byte, 16), message))
+	f.Add(nest(nftaElemKey, nest(nftaDataValue, []byte{192, 0, 2, 0})))
+	f.Add(slices.Concat(nest(nftaElemKey, nest(nftaDataValue, make([]byte, 16))), nest(nftaElemTimeout, make([]byte, 8)), nest(nftaElemExpires, []byte{0, 0, 0, 0, 0, 0, 1, 0}),
+		nest(nftaElemExpr, nest(nftaExprData, nest(nftaCounterPkts, make([]byte, 8))))))
+	f.Add(slices.Concat(nest(nftaGenID, []byte{0, 0, 0, 9}), nest(nftaGenProcPid, []byte{0, 0, 1, 0}), nest(nftaGenProcName, []byte("x\x1b[0m\x00"))))
+	f.Add(append(make([]byte, 88), 112, 0, 152, 0))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if n := refusedLine(data); n < 0 {
+			t.Errorf("got line %d", n)
+		}
+		if m := parseElement(data, 24); m.prefix != (netip.Prefix{}) && m.prefix.Bits() != 24 {
+			t.Errorf("got member %v", m)
+		}
+		if _, by := changer(data); strings.ContainsFunc(by, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Errorf("got program %q", by)
+		}
+		for family, layout := range legacyLayouts {
+			table := legacyTable{layout: layout, entries: data, underflows: [5]uint32{1 << 20}}
+			if m := table.look(0, "pbxjail"); m.rules < 0 || m.rules > len(data) {
+				t.Errorf("got %d rules of family %d", m.rules, family)
+			}
+		}
+	})
+}
+
+// TestIntervals: a list is as wide as its prefixes, and no wider.
+func TestIntervals(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"", ""},
+		{"192.0.2.0/24", "192.0.2.0-192.0.3.0"},
+		{"192.0.2.0/25 192.0.2.128/25 192.0.2.7/32", "192.0.2.0-192.0.3.0"},
+		{"10.0.0.0/8 192.0.2.1/32 192.0.2.3/32", "10.0.0.0-11.0.0.0 192.0.2.1-192.0.2.2 192.0.2.3-192.0.2.4"},
+		{"255.255.255.255/32", "255.255.255.255-"},
+		{"255.255.255.0/25 255.255.255.128/25", "255.255.255.0-"},
+		{"::ffff:192.0.2.0/120 2001:db8::/32", "192.0.2.0-192.0.3.0"},
+	} {
+		var in []netip.Prefix
+		for _, p := range strings.Fields(test.in) {
+			in = append(in, netip.MustParsePrefix(p))
+		}
+		var got []string
+		for _, part := range intervals((&side{family: unix.AF_INET}).listed(in)) {
+			begin, _ := netip.AddrFromSlice(part[0].Key)
+			text := begin.String() + "-"
+			if len(part) == 2 {
+				end, _ := netip.AddrFromSlice(part[1].Key)
+				text += end.String()
+			}
+			got = append(got, text)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: got %v, want %s", test.in, got, test.want)
+		}
+	}
 }

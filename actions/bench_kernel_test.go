@@ -1,7 +1,10 @@
 package actions
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,28 +47,57 @@ func BenchmarkBan100k(b *testing.B) {
 	}
 }
 
-// BenchmarkBanAll100k is what a boot pays: the kernel is empty, and bans come by the
-// thousand, as the warden sends them.
+// BenchmarkBanAll100k is a restart's work, and of ipset(8) too, to compare.
 func BenchmarkBanAll100k(b *testing.B) {
-	const all, part = 100_000, 1000
 	for _, kind := range []string{"ipset", "nftables"} {
 		b.Run(kind, func(b *testing.B) {
 			e := benchEnforcer(b, kind)
 			for b.Loop() {
+				if err := e.BanAll(many(100_000)); err != nil {
+					b.Fatal(err)
+				}
 				b.StopTimer()
 				if err := e.Teardown(); err != nil {
 					b.Fatal(err)
 				}
 				mustSetup(b, e)
 				b.StartTimer()
-				for first := 0; first < all; first += part {
-					err := e.BanAll(func(yield func(netip.Prefix, time.Duration) bool) {
-						for i := first; i < first+part && yield(nth(i), time.Hour); i++ {
-						}
-					})
-					if err != nil {
-						b.Fatal(err)
-					}
+			}
+		})
+	}
+	b.Run("ipset restore", func(b *testing.B) {
+		inNamespace(b)
+		saved := b.TempDir() + "/saved"
+		var text strings.Builder
+		text.WriteString("create restored hash:net timeout 0 counters maxelem 262144\n")
+		for p := range many(100_000) {
+			fmt.Fprintf(&text, "add restored %s timeout 3600\n", p.Addr())
+		}
+		if err := os.WriteFile(saved, []byte(text.String()), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			tool(b, "ipset", "restore", "-file", saved)
+			b.StopTimer()
+			tool(b, "ipset", "destroy")
+			b.StartTimer()
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, kind := range []string{"ipset", "nftables", "iptables"} {
+		b.Run(kind, func(b *testing.B) {
+			e := benchEnforcer(b, kind)
+			if kind != "iptables" {
+				e.BanAll(many(100_000))
+			}
+			mustSetup(b, e)
+			mustSetup(b, e)
+			e.Check()
+			for b.Loop() {
+				if ok, _, err := e.Check(); !ok || err != nil {
+					b.Fatal(ok, err)
 				}
 			}
 		})

@@ -15,6 +15,9 @@ import (
 // errNoIptables marks the want of the program, where nftables may still do.
 var errNoIptables = errors.New("iptables is missing")
 
+// errNoTable marks a kernel without the table, where nftables may still do.
+var errNoTable = errors.New("a table is missing")
+
 // lockWait is how many seconds an iptables command waits for the xtables lock.
 // go-iptables by itself waits for ever.
 const lockWait = 5
@@ -181,7 +184,9 @@ func (c *chain) jumps() (at []int, err error) {
 // remove takes the jumps and the chain out. Nothing there is no error.
 func (c *chain) remove() error {
 	at, err := c.jumps()
-	if err != nil {
+	if errors.Is(err, errNoTable) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	for range at {
@@ -212,6 +217,9 @@ func (c *chain) explain(doing string, err error) error {
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	err = fmt.Errorf("%s in table %s: %s", doing, c.table, text)
+	if strings.Contains(text, "Table does not exist") {
+		err = fmt.Errorf("%w: %w", errNoTable, err)
+	}
 	for _, h := range hints {
 		if strings.Contains(text, h.text) {
 			return &hinted{err, h.hint}

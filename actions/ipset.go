@@ -34,6 +34,7 @@ type ipset struct {
 	// and closed is written under all three, read under any.
 	slow    sync.Mutex                // Setup, Replace and Teardown
 	lists   map[string][]netip.Prefix // by name; nil: of a run before, not known yet. Guarded by slow
+	counts  map[string]int            // how many members we put into a list's set, by set. Guarded by slow
 	listing sync.Mutex                // Each, Check
 	mu      sync.Mutex                // changes of members, and replacing the sets they are in
 	closed  bool
@@ -57,7 +58,7 @@ func newIPSet(o Options) (*ipset, error) {
 		sides.close()
 		return nil, missing(err)
 	}
-	return &ipset{sides: sides, sets: sets, start: min(startElem, o.MaxElem), lists: map[string][]netip.Prefix{}}, nil
+	return &ipset{sides: sides, sets: sets, start: min(startElem, o.MaxElem), lists: map[string][]netip.Prefix{}, counts: map[string]int{}}, nil
 }
 
 func (e *ipset) Name() string { return e.sides.name("ipset") }
@@ -228,6 +229,11 @@ func (e *ipset) Unban(p netip.Prefix) error {
 }
 
 func (e *ipset) Check() (intact bool, members int, err error) {
+	whole := true
+	if e.slow.TryLock() { // else they are just being seen to
+		whole = e.closed || e.listsWhole()
+		e.slow.Unlock()
+	}
 	e.listing.Lock()
 	defer e.listing.Unlock()
 	if e.closed {
@@ -245,7 +251,7 @@ func (e *ipset) Check() (intact bool, members int, err error) {
 		}
 		members += h.members
 	}
-	return intact, members, e.sides.flows.settle(time.Now())
+	return intact && whole, members, e.sides.flows.settle(time.Now())
 }
 
 func (e *ipset) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
@@ -279,6 +285,7 @@ func (e *ipset) Teardown() error {
 		}
 	}
 	clear(e.lists)
+	clear(e.counts)
 	return errors.Join(errs...)
 }
 

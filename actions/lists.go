@@ -85,18 +85,37 @@ func (e *ipset) findLists(rules []xtRule, s *side) {
 // slow is held.
 func (e *ipset) ensureList(s *side, name string, r *report) error {
 	set := s.listSet(name)
-	list := s.listed(e.lists[name])
 	have, err := e.sets.header(set)
 	if errors.Is(err, os.ErrNotExist) {
 		err = e.sets.create(set, s.family, e.start, true)
-	} else if err == nil && (e.lists[name] == nil || have.members == len(list)) {
+	} else if err == nil && e.holds(set, name, have.members) {
 		return e.destroy(set + "t")
 	}
 	if err == nil {
 		r.add("list %s", name)
-		err = e.fillList(s, set, list)
+		err = e.fillList(s, set, s.listed(e.lists[name]))
 	}
 	return explainSet("fill", set, err)
+}
+
+// holds reports whether a set of so many members is the list as we filled it; one of a
+// run before may be anything.
+func (e *ipset) holds(set, name string, members int) bool {
+	n, filled := e.counts[set]
+	return filled && n == members || !filled && e.lists[name] == nil
+}
+
+// listsWhole reports whether nobody emptied a list; slow is held. A set that is gone
+// has taken its rule along.
+func (e *ipset) listsWhole() bool {
+	for name := range e.lists {
+		for _, s := range e.sides.up() {
+			if have, err := e.sets.header(s.listSet(name)); err == nil && !e.holds(s.listSet(name), name, have.members) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (e *ipset) fillList(s *side, set string, list []netip.Prefix) error {
@@ -104,7 +123,11 @@ func (e *ipset) fillList(s *side, set string, list []netip.Prefix) error {
 	for _, p := range list {
 		members = append(members, setMember{prefix: p, static: true})
 	}
-	return e.fillAside(set, s.family, max(e.start, uint32(len(list))), true, members)
+	err := e.fillAside(set, s.family, max(e.start, uint32(len(list))), true, members)
+	if err == nil {
+		e.counts[set] = len(list)
+	}
+	return err
 }
 
 func (e *ipset) Replace(list string, prefixes []netip.Prefix) error {
@@ -146,6 +169,7 @@ func (e *ipset) replace(s *side, list string) error {
 	if err := e.sides.setupSide(s, new(report), e.setup); err != nil || kept {
 		return err
 	}
+	delete(e.counts, set)
 	return errors.Join(e.destroy(set), e.destroy(set+"t"))
 }
 

@@ -85,7 +85,7 @@ func opened[E Enforcer](e E, err error) (Enforcer, error) {
 func openAuto(o Options) (Enforcer, []string, error) {
 	sets, err := newIPSet(o)
 	e, notes, err := tried(sets, err)
-	if !errors.Is(err, errNoIPSet) && !errors.Is(err, errNoIptables) {
+	if !errors.Is(err, errNoIPSet) && !errors.Is(err, errNoIptables) && !errors.Is(err, errNoTable) {
 		return e, notes, err
 	}
 	notes = append(notes, fmt.Sprintf("nftables is used: %v", err))
@@ -112,7 +112,7 @@ func tried[E Enforcer](e E, err error) (Enforcer, []string, error) {
 		return e, nil, nil
 	}
 	var notes []string
-	if errors.Is(err, errNoIPSet) || errors.Is(err, errNoNftables) {
+	if errors.Is(err, errNoIPSet) || errors.Is(err, errNoTable) || errors.Is(err, errNoNftables) {
 		if left := e.Teardown(); left != nil {
 			notes = append(notes, "leftovers of the attempt: "+left.Error())
 		}

@@ -241,10 +241,30 @@ func TestLockHeld(t *testing.T) {
 	if len(notes) > 0 {
 		t.Errorf("got notes %q: a held lock is no reason for plain rules", notes)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+	unlock := func() {
+		t.Helper()
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock()
+	e := mustOpen(t, "auto", Options{})
+	settled(t, e)
+	wantIntact(t, e, true, 0)
+
+	// A repair that the lock prevents is still to be done.
+	tool(t, "iptables", "-t", "raw", "-F", "PREROUTING")
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	mustSetup(t, mustOpen(t, "auto", Options{}))
+	_, _, err = e.Setup()
+	wantError(t, err, "xtables lock")
+	if intact, _, err := e.Check(); intact || err != nil {
+		t.Errorf("got intact %v, error %v after a failed repair", intact, err)
+	}
+	unlock()
+	settled(t, e)
+	wantIntact(t, e, true, 0)
 }
 
 // withoutSetMatch takes the set match away from iptables, as where its package lacks it.
@@ -376,4 +396,44 @@ func TestPlainRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantBans(t, next, "192.0.2.2/32")
+}
+
+// withoutRaw makes one family's iptables answer as where the kernel has no table raw.
+func withoutRaw(t *testing.T, ipt string) {
+	t.Helper()
+	path := filepath.Join(os.Getenv("PATH"), ipt) // see withTools
+	real, err := os.Readlink(path)
+	script := "#!/bin/sh\ncase \" $* \" in *\" raw \"*) echo \"can't initialize iptables table \\`raw': Table does not exist (do you need to insmod?)\" >&2; exit 3;; esac\nexec " + real + " \"$@\"\n"
+	if err := errors.Join(err, os.Remove(path), os.WriteFile(path, []byte(script), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNoRaw: without the table raw nothing is silent. auto takes nftables; who asked for
+// ipset is told what to do, or has IPv4 alone.
+func TestNoRaw(t *testing.T) {
+	inNamespace(t)
+	withTools(t, "legacy")
+	withoutRaw(t, "ip6tables")
+	e := mustOpen(t, "ipset", Options{})
+	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: not enforced: a table is missing") {
+		t.Errorf("got degraded %q, want one line about IPv6", degraded)
+	}
+	mustBan(t, e, "192.0.2.1/32", time.Hour)
+	if _, n, err := e.Check(); n != 1 || err != nil {
+		t.Errorf("got %d members, error %v", n, err)
+	}
+	if err := e.Teardown(); err != nil {
+		t.Fatal(err)
+	}
+	withoutRaw(t, "iptables")
+	_, _, err := mustOpen(t, "ipset", Options{}).Setup()
+	wantError(t, err, "a table is missing")
+	auto, notes, err := Open("auto", Options{})
+	if _, ok := auto.(*nftables); !ok || err != nil || len(notes) != 1 || !strings.Contains(notes[0], "a table is missing") {
+		t.Fatalf("got %v, notes %q, error %v, want nftables and why", auto, notes, err)
+	}
+	defer auto.Close()
+	mustSetup(t, auto)
+	mustSetup(t, mustOpen(t, "ipset", Options{Hook: "filter"}))
 }

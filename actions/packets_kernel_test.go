@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +156,40 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 		answered(t, a.v4, "torn down")
 	})
+}
+
+// TestFlowEnds: where a rule before ours accepts what is established, a running flow
+// ends with the ban all the same, alone and among many.
+func TestFlowEnds(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		for _, kind := range []string{"ipset", "iptables", "nftables"} {
+			t.Run(kind+"/"+variant, func(t *testing.T) {
+				a := newAttacker(t)
+				withTools(t, variant)
+				e := mustOpen(t, kind, Options{Hook: "filter"})
+				mustSetup(t, e)
+				for _, ipt := range []string{"iptables", "ip6tables"} {
+					tool(t, ipt, "-I", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT")
+				}
+				answered(t, a.v4, "before")
+				answered(t, a.v6, "before")
+				mustBan(t, e, attacker4+"/32", time.Hour)
+				mustBan(t, e, "2001:db8:1::/64", time.Hour)
+				mustBan(t, e, "203.0.113.1/32", time.Hour) // so soon after it is left to Check
+				if _, _, err := e.Check(); err != nil {
+					t.Fatal(err)
+				}
+				for prefix, conn := range map[string]*net.UDPConn{attacker4 + "/32": a.v4, "2001:db8:1::/64": a.v6} {
+					eventually(t, "its packets are dropped", func() bool {
+						e.Check()
+						fmt.Fprint(conn, "banned")
+						return bans(t, e)[prefix].packets >= 3
+					})
+				}
+				if got := tool(t, "conntrack", "-L", "-p", "udp"); strings.Contains(got, attacker4) {
+					t.Errorf("got flow\n%s", got)
+				}
+			})
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // many yields n bans of an hour.
@@ -178,6 +179,28 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		replace(t, next, "feed-1", nil)
 		if got := allOf(t); got != clean {
 			t.Errorf("got firewall\n%s\nwant\n%s", got, clean)
+		}
+	})
+	t.Run("list emptied", func(t *testing.T) {
+		inNamespace(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		replace(t, e, "feed", prefixes("203.0.113.0/24", "2001:db8::/32"))
+		settled(t, e)
+		before := allOf(t)
+		if _, sets := e.(*ipset); sets {
+			tool(t, "ipset", "flush")
+		} else {
+			tool(t, "nft", "flush", "ruleset")
+			e.Check()
+		}
+		if intact, _, err := e.Check(); intact || err != nil {
+			t.Errorf("got intact %v, error %v", intact, err)
+		}
+		settled(t, e)
+		wantIntact(t, e, true, 0)
+		if got := allOf(t); got != before {
+			t.Errorf("got firewall\n%s\nwant\n%s", got, before)
 		}
 	})
 	t.Run("large list", func(t *testing.T) {
@@ -445,5 +468,30 @@ func TestChangeOfKind(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRefusedLine: the kernel tells at which member it stopped.
+func TestRefusedLine(t *testing.T) {
+	inNamespace(t)
+	s, err := openSets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.create("small", unix.AF_INET, 100, false); err != nil {
+		t.Fatal(err)
+	}
+	var list []setMember
+	for p := range many(1000) {
+		list = append(list, setMember{prefix: p, seconds: 60})
+	}
+	done, err := s.put("small", list)
+	have, failed := s.header("small")
+	if !errors.Is(err, errFull) || failed != nil || done < 100 || done >= 500 || have.members != done {
+		t.Errorf("got %d of 1000 in by the answer, %d in the kernel, errors %v, %v", done, have.members, err, failed)
+	}
+	if done, err := s.put("none", list); done != 0 || !errors.Is(err, unix.ENOENT) {
+		t.Errorf("got %d in a set that is not there, error %v", done, err)
 	}
 }

@@ -36,6 +36,7 @@ type Main struct {
 	Feeds         []Feed         `yaml:"feeds" optional:"" doc:"Lists of bad addresses that others keep. None of them ever counts against a protected address."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" doc:"How many addresses are remembered at most, over all jails: one that is known in two jails counts twice. Whoever floods us with addresses fills no more memory than this; those who go on are kept, and status says how many made room."`
 	Fraud         Fraud          `yaml:"fraud" doc:"What makes attempts weigh more that look like fraud together."`
+	PacketRules   PacketRules    `yaml:"packet_rules" doc:"Rules that drop packets by what is in them, before Asterisk sees them. They stop noise: whoever writes the packet can write another name."`
 }
 
 // defaultMain is the main file of a machine that has none.

@@ -38,6 +38,17 @@ func TestReferenceIsValid(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(m, defaultMain()) {
 		t.Errorf("got %+v, %v, want %+v", m, err, defaultMain())
 	}
+	uncommented := mainPart
+	for _, example := range []string{"# ignoreip: ", "# ignore_hosts: ", "  # ports: ", "  # allow_agents: ", "  # fqdn: ", "  # iax_from: "} {
+		with := strings.Replace(uncommented, example, strings.Replace(example, "# ", "", 1), 1)
+		if with == uncommented {
+			t.Errorf("got no example %q", example)
+		}
+		uncommented = with
+	}
+	if m, err := parseMain("", []byte(uncommented)); err != nil || len(m.PacketRules.IAXFrom) != 1 || len(m.Ignoreip) != 2 {
+		t.Errorf("examples of the main file: got %+v, %v", m, err)
+	}
 	got, err := ParseJail("x.yaml", []byte(jailPart))
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +78,7 @@ func TestKeysAreDocumented(t *testing.T) {
 	for _, of := range []any{
 		Main{}, GeoIP{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
 		AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
-		Numbers{}, AccessPrefix{}, Country{}, PremiumRange{},
+		Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}, PacketRules{},
 	} {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {

@@ -30,6 +30,7 @@ func (m *Main) validate(d *decoder) {
 	checkAbsolute(d, "asterisk", m.Asterisk)
 	checkAbsolute(d, "useragents", m.Useragents)
 	m.AgentFactors.validate(d, "agent_factors")
+	m.PacketRules.validate(d, "packet_rules")
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
 			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses belong into ignoreip", "%s is not a host name", quote(h))

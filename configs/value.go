@@ -20,7 +20,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange:
 		return true
 	}
 	return false
@@ -56,6 +56,8 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		if text != "" && text != "-" { // nobody
 			*p, err = parseAddr(text)
 		}
+	case *PortRange:
+		*p, err = parsePorts(text)
 	default:
 		err = fmt.Errorf("no text sets a %s", v.Type())
 	}

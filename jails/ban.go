@@ -17,12 +17,14 @@ type Ban struct {
 	Since    time.Time        // when it was decided
 	Until    time.Time        // when it ends; zero: for ever
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
-	seen     uint32           // in the kernel, by the comparison of this number
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Reason   string           // one line for people; no log text in it
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
+
+	seen   uint32 // in the kernel, by the comparison of this number
+	loaded bool   // from the ledger, at start
 }
 
 // MaxLines is how many lines of evidence a ban keeps.
@@ -30,14 +32,15 @@ const MaxLines = 20
 
 // Line is one record that counted. Text is cut at MaxLineText bytes.
 type Line struct {
-	Time    time.Time
-	Rule    string
-	Base    parsers.Points // of its kind in this jail
-	Factors []Factor       // that made Points of Base, in their order
-	Points  parsers.Points
-	Counts  parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
-	File    string
-	Text    parsers.Text
+	Time     time.Time
+	Rule     string
+	Evidence parsers.Evidence
+	Base     parsers.Points // of its kind in this jail
+	Factors  []Factor       // that made Points of Base, in their order
+	Points   parsers.Points
+	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
+	File     string
+	Text     parsers.Text
 }
 
 // MaxLineText is how much of a record is kept with a ban, in bytes.
@@ -77,15 +80,14 @@ type Strike struct {
 // Ledger is the record of bans on disk. The warden writes it and reads it once at
 // start. All methods may be called from any goroutine; the errors carry a hint.
 type Ledger interface {
-	// EachBan calls yield for every ban that is not over at now, and not lifted. yield
-	// must not call the ledger.
-	EachBan(now time.Time, yield func(Ban)) error
+	// Read calls part with the bans that are not over at now, and not lifted, some at a
+	// time. The slices are part's to keep.
+	Read(now time.Time, part func([]Ban)) error
 	// Record writes new or changed bans, all or none. A prefix has one ban at a
 	// time: a new one ends the one before, whichever jail's it was.
 	Record(bans []Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
-	// Strikes returns the history of those whose last ban ended since a time and is
-	// over at now, newest first, at most limit rows.
-	Strikes(since, now time.Time, limit int) ([]Strike, error)
+	// Strikes returns the history since a time, newest first, at most limit rows.
+	Strikes(since time.Time, limit int) ([]Strike, error)
 }

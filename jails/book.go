@@ -33,9 +33,15 @@ func NewBook(bans []Ban, strikes []Strike) *Book {
 		b.strikes[s.Prefix] = s
 	}
 	for i := range bans {
-		b.enter(&bans[i])
+		b.load(&bans[i])
 	}
 	return b
+}
+
+// load enters what the ledger remembers, which nobody has compared yet.
+func (b *Book) load(ban *Ban) {
+	b.enter(ban)
+	ban.loaded, ban.seen = true, 0
 }
 
 func (b *Book) enter(ban *Ban) {

@@ -142,6 +142,19 @@ func (w *Warden) Bans(now time.Time) []Ban {
 	return list
 }
 
+// Prefixes returns those of the live bans, in any order.
+func (w *Warden) Prefixes(now time.Time) []netip.Prefix {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := make([]netip.Prefix, 0, w.book.Len())
+	for b := range w.book.Each {
+		if _, live := b.Left(now); live {
+			list = append(list, b.Prefix)
+		}
+	}
+	return list
+}
+
 // Pending reports whether a ban is decided and not in the kernel.
 func (w *Warden) Pending(p netip.Prefix) bool {
 	w.mu.Lock()
@@ -177,6 +190,8 @@ type Report struct {
 	Problems map[string]error // by what they are about
 	Pending  int
 	Repairs  Repairs
+	Bans     int      // live ones
+	Degraded []string // what the enforcer cannot have, for people
 }
 
 // JailReport is a jail's state.
@@ -190,11 +205,12 @@ type JailReport struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs}
+	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
 			banned[b.Jail]++
+			r.Bans++
 		}
 	}
 	for _, j := range w.judge.jails {

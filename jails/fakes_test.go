@@ -17,13 +17,14 @@ import (
 // kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
 // that end by themselves.
 type kernel struct {
-	mu      sync.Mutex
-	members map[netip.Prefix]time.Time // when they end; zero: never
-	calls   map[string]int
-	broken  []string                                // what somebody removed of our rules
-	packets uint64                                  // that each member dropped; 0 is 1
-	listed  func()                                  // called once, after the members are listed; may be nil
-	fail    func(call string, p netip.Prefix) error // nil: nothing fails
+	mu       sync.Mutex
+	members  map[netip.Prefix]time.Time // when they end; zero: never
+	calls    map[string]int
+	broken   []string // what somebody removed of our rules
+	packets  uint64   // that each member dropped; 0 is 1
+	listed   func()   // called once, after the members are listed; may be nil
+	degraded []string
+	fail     func(call string, p netip.Prefix) error // nil: nothing fails
 }
 
 const kernelLimit = 2147483 * time.Second // ipset(8) timeout
@@ -47,7 +48,7 @@ func (k *kernel) Setup() (made, degraded []string, err error) {
 		return nil, nil, err
 	}
 	made, k.broken = k.broken, nil
-	return made, nil, nil
+	return made, k.degraded, nil
 }
 
 func (k *kernel) Check() (intact bool, members int, err error) {
@@ -190,16 +191,24 @@ type ledger struct {
 	mu      sync.Mutex
 	rows    []Ban
 	lifted  []string // by row
-	strikes []Strike // as a start reads them
 	records int
+	strikes []Strike
+	read    func() // called once, after the bans are read; may be nil
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed
 	entered chan struct{} // when not nil, the first Record closes it
 }
 
 func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
+	var after func()
+	defer func() {
+		if after != nil {
+			after()
+		}
+	}()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	after, l.read = l.read, nil
 	for i, b := range l.rows {
 		if b.Lines = nil; l.lifted[i] == "" && (b.Until.IsZero() || b.Until.After(now)) {
 			list = append(list, b)
@@ -208,10 +217,10 @@ func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
 	return list, l.fail
 }
 
-func (l *ledger) EachBan(now time.Time, yield func(Ban)) error {
+func (l *ledger) Read(now time.Time, part func([]Ban)) error {
 	list, err := l.Bans(now)
-	for _, b := range list {
-		yield(b)
+	for p := range slices.Chunk(list, 1000) {
+		part(p)
 	}
 	return err
 }
@@ -274,7 +283,11 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) { return l.strikes, nil }
+func (l *ledger) Strikes(time.Time, int) ([]Strike, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.strikes, l.fail
+}
 
 func (l *ledger) failing(err error) {
 	l.mu.Lock()
@@ -343,6 +356,7 @@ type scene struct {
 	journal *journal
 	jails   []*Jail
 	guard   *Guard
+	late    bool         // begin leaves the book empty, and Restore to the test
 	stop    func() error // ends Run and returns what it did
 }
 
@@ -364,22 +378,21 @@ func play(t *testing.T, test func(t *testing.T, s *scene), jails ...string) {
 	})
 }
 
-// unread makes a new warden over the same kernel and ledger, and reads neither.
-func (s *scene) unread() {
-	judge := NewJudge(s.jails, s.guard, NewBook(nil, nil), 1000, false)
-	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
-	s.Unread = true
-}
-
 // begin makes a new warden over the same kernel and ledger, as a start of the
 // daemon does, and runs it.
 func (s *scene) begin() {
 	s.t.Helper()
-	s.unread()
-	if err := s.Load(time.Now()); err != nil {
+	bans, err := s.ledger.Bans(time.Now())
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.Restore(time.Now()); err != nil {
+	if s.late {
+		bans = nil
+	}
+	judge := NewJudge(s.jails, s.guard, NewBook(bans, nil), 1000, false)
+	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
+	if s.late {
+	} else if err := s.Restore(time.Now()); err != nil {
 		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())

@@ -43,6 +43,14 @@ func (l *life) run(do func(w *jails.Warden)) {
 		l.t.Fatal(err)
 	}
 	defer s.Close()
+	bans, err := s.Bans(l.now)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	strikes, err := s.Strikes(l.now.AddDate(-1, 0, 0), jails.MaxStrikes)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	var list []*jails.Jail
 	for _, text := range []string{"maxretry: 2\nbantime: 1h\nbantime_growth: {factor: 2}\nlogs: [/log]", "maxretry: 1\nbantime: 1h\nobserve: true\nlogs: [/observed]"} {
 		spec, err := configs.ParseJail(fmt.Sprintf("jail%d.yaml", len(list)), []byte(text+"\nmatch: [{event: bad-password}]"))
@@ -55,12 +63,8 @@ func (l *life) run(do func(w *jails.Warden)) {
 		}
 		list = append(list, j)
 	}
-	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1000, false)
+	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(bans, strikes), 1000, false)
 	w := jails.NewWarden(judge, nowhere{}, s, slog.New(slog.DiscardHandler))
-	w.Unread = true
-	if err := w.Load(l.now); err != nil {
-		l.t.Fatal(err)
-	}
 	if err := w.Restore(l.now); err != nil {
 		l.t.Fatal(err)
 	}

@@ -1,120 +1,164 @@
 package jails
 
 import (
+	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 )
 
+// ErrLedger marks a ledger that cannot be read at start.
+var ErrLedger = errors.New("the ledger cannot be read")
+
+// Restore takes the ledger into the book, and makes kernel and book agree: bans that the
+// kernel lost are put back with the time they have left, members the ledger does not know
+// are adopted, as after a damaged ledger, and protected addresses are let out. That takes
+// a second for 100,000, and events are judged meanwhile: a ban that comes in before its
+// history is known gets the strike it should have had when it is.
+func (w *Warden) Restore(now time.Time) error {
+	w.look.Lock()
+	defer w.look.Unlock()
+	older, err := w.loadBans(now)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	failed := w.settle(now, w.adopt)
+	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), MaxStrikes)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLedger, err)
+	}
+	for part := range slices.Chunk(strikes, maxPart) {
+		w.loadStrikes(part)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.early() {
+		w.reconsider(b, older[b.Prefix], now)
+	}
+	w.freed, w.restored = nil, true
+	return failed
+}
+
 // strikesKept is how far back the ledger is asked for strikes.
 const strikesKept = 365 * 24 * time.Hour
 
-// Load fills the book of an Unread warden from the ledger. It takes as long as a disk
-// and a hundred thousand bans take, and detection does not wait for it: whom a log
-// bans meanwhile is held by the kernel at once, and gets his strike and his place in
-// the book at the end. Restore comes next, and Run after that.
-//
-// An empty kernel, as after a boot, gets bans while the rest is read: either takes half
-// a second.
-func (w *Warden) Load(now time.Time) error {
-	w.look.Lock()
-	defer w.look.Unlock()
-	_, members, err := w.enforcer.Check()
-	empty := err == nil && members == 0
-	parts := make(chan []*Ban, 4)
-	var pushing sync.WaitGroup
-	pushing.Go(func() {
-		for part := range parts {
-			empty = empty && w.offer(part, now) // what is missing then is Restore's to tell
-		}
+// loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
+// is filled while the next ones are read. It returns those that one of the book, which
+// came in meanwhile, stands in the place of.
+func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error) {
+	_, members, failed := w.enforcer.Check()
+	empty := failed == nil && members == 0
+	w.mu.Lock()
+	w.freed = map[netip.Prefix]bool{}
+	w.mu.Unlock()
+	older = map[netip.Prefix]*Ban{}
+	parts := make(chan []Ban, 4)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(parts)
+		err = w.ledger.Read(now, func(part []Ban) { parts <- part })
 	})
-	err = w.readBans(now, parts)
-	close(parts)
-	var strikes []Strike
-	if err == nil {
-		strikes, err = w.ledger.Strikes(now.Add(-strikesKept), now, MaxStrikes)
+	for part := range parts {
+		list := w.loadPart(part, older, now)
+		if !empty {
+			continue
+		}
+		done, failed := w.push(list, now)
+		empty = failed == nil // else the rest is tried later, in one go
+		w.mu.Lock()
+		w.repairs.PutBack += uint64(done)
+		w.mu.Unlock()
 	}
-	pushing.Wait()
+	reader.Wait()
+	return older, err
+}
+
+// loadPart enters bans, except for whom they may not be, and returns whose they are.
+func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range strikes {
-		w.book.strikes[s.Prefix] = s
+	for i := range part {
+		b := &part[i]
+		switch known := w.book.bans[b.Prefix]; {
+		case known == nil && !w.freed[b.Prefix]:
+			w.book.load(b)
+			known = b
+			fallthrough
+		case known != nil && known.loaded:
+			if w.spareOne(known, now) {
+				list = append(list, b.Prefix)
+			}
+		case known != nil:
+			older[b.Prefix] = b
+		}
 	}
-	w.Unread = false
-	if err == nil {
-		w.log.Info("ledger is read", "bans", w.book.Len(), "strikes", len(strikes))
-	}
-	for _, v := range w.early {
-		w.late(v, now)
-	}
-	w.early = nil
-	return err
+	return list
 }
 
-// readBans enters the bans of the ledger, in parts.
-func (w *Warden) readBans(now time.Time, parts chan<- []*Ban) error {
-	var part []*Ban
-	enter := func() {
-		w.mu.Lock()
-		for _, b := range part {
-			w.book.enter(b)
-		}
-		w.mu.Unlock()
-		parts <- part
-		part = nil
-	}
-	err := w.ledger.EachBan(now, func(b Ban) {
-		if part = append(part, &b); len(part) == maxPart {
-			enter()
-		}
-	})
-	if len(part) > 0 {
-		enter()
-	}
-	return err
-}
-
-// offer puts bans into the kernel, all or none, but not those that Restore will lift.
-// Reading does not wait for it. Who is banned anew meanwhile is put right by late.
-func (w *Warden) offer(part []*Ban, now time.Time) bool {
+func (w *Warden) loadStrikes(part []Strike) {
 	w.mu.Lock()
-	part = slices.DeleteFunc(part, func(b *Ban) bool { return w.spares(b) != "" })
-	w.mu.Unlock()
-	return w.enforcer.BanAll(leftOf(part, now)) == nil
-}
-
-// before holds a verdict that came before the book was read. mu is held.
-func (w *Warden) before(v Verdict, now time.Time) {
-	if len(w.early) >= MaxBans {
-		return
-	}
-	w.early = append(w.early, v)
-	if left, live := v.Ban.Left(now); live && v.Bans() {
-		if err := w.enforcer.Ban(v.Ban.Prefix, left); err != nil {
-			w.log.Error("ban is not enforced yet", "prefix", v.Ban.Prefix, "jail", v.Ban.Jail, "err", err)
+	defer w.mu.Unlock()
+	for _, s := range part {
+		_, known := w.book.strikes[s.Prefix]
+		if b := w.book.bans[s.Prefix]; !known && !w.freed[s.Prefix] && (b == nil || !b.loaded) { // else the ban itself tells
+			w.book.strikes[s.Prefix] = s
 		}
 	}
 }
 
-// late carries out a verdict of before with what the book knows: who was banned
-// already keeps that ban, as he would have. mu is held.
-func (w *Warden) late(v Verdict, now time.Time) {
-	b, jail := &v.Ban, w.judge.jail(v.Ban.Jail)
-	if !v.Bans() || jail == nil {
-		w.carryOut(v, now)
-		return
-	}
-	b.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
-	b.Until = until(b.Since, jail.bantime(b.Strike, b.Evidence))
-	held, banned := w.book.Covering(b.Prefix, now)
-	switch {
-	case !banned || held.Jail != b.Jail && longer(*b, *held):
-		w.carryOut(v, now)
-	case held.Prefix == b.Prefix:
-		w.enforce(*held, now) // the kernel took the new time; what it refuses waits
-	default:
-		if err := w.enforcer.Unban(b.Prefix); err != nil {
-			w.log.Error("is not let out of its own ban, beside a wider one", "prefix", b.Prefix, "err", err)
+// early are the bans of logs that came in before the ledger was read. mu is held.
+func (w *Warden) early() (list []*Ban) {
+	for b := range w.book.Each {
+		if !b.loaded && b.By == "log" {
+			list = append(list, b)
 		}
 	}
+	return list
+}
+
+// reconsider makes of an early ban what it would have been, had its history been known;
+// old is the ban of the ledger that it stands in the place of, or nil. mu is held.
+func (w *Warden) reconsider(b, old *Ban, now time.Time) {
+	jail := w.judge.jail(b.Jail)
+	if jail == nil {
+		return
+	}
+	fresh := *b
+	delete(w.book.bans, b.Prefix)
+	if old != nil {
+		w.book.load(old)
+	}
+	fresh.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
+	fresh.Until = until(b.Since, jail.bantime(fresh.Strike, b.Evidence))
+	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !longer(fresh, *held)) {
+		w.withdraw(b, old, now)
+		return
+	}
+	w.book.Put(fresh)
+	if fresh.Strike == b.Strike && fresh.Until.Equal(b.Until) {
+		return
+	}
+	w.write(fresh)
+	if err := w.enforce(fresh, now); err != nil {
+		w.log.Error("ban is not enforced", "prefix", b.Prefix, "err", err)
+	}
+}
+
+// withdraw undoes a ban of who was banned already: lines before the crash are read
+// again. mu is held.
+func (w *Warden) withdraw(b, old *Ban, now time.Time) {
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(o Ban) bool {
+		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
+	})
+	w.counts.Bans--
+	var err error
+	if old != nil {
+		err = w.enforce(*old, now)
+	} else {
+		delete(w.pending, b.Prefix)
+		err = w.enforcer.Unban(b.Prefix)
+	}
+	w.log.Info("ban is withdrawn: it was banned before", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 }

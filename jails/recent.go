@@ -25,8 +25,8 @@ func (r *recent[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-// all calls yield for what is remembered, the latest of each key, until it returns false.
-func (r *recent[K, V]) all(yield func(K, V) bool) {
+// each yields every key once, with what was put last for it, in no order.
+func (r *recent[K, V]) each(yield func(K, V) bool) {
 	for k, v := range r.young {
 		if !yield(k, v) {
 			return

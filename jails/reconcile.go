@@ -126,9 +126,13 @@ func (w *Warden) checked(err error) {
 // mend puts back what is missing of our rules and sets, and reports whether
 // anything was. look is held.
 func (w *Warden) mend(now time.Time) bool {
-	made, _, err := w.enforcer.Setup()
+	made, degraded, err := w.enforcer.Setup()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err == nil && !slices.Equal(degraded, w.Degraded) {
+		w.log.Warn("what cannot be enforced has changed", "now", strings.Join(degraded, "; "))
+		w.Degraded = degraded
+	}
 	if err != nil {
 		if !w.broken {
 			w.log.Error("the firewall is not repaired", "err", err)
@@ -142,6 +146,9 @@ func (w *Warden) mend(now time.Time) bool {
 		return false
 	}
 	w.repairs.Rules++
+	if w.Repaired != nil {
+		w.Repaired()
+	}
 	w.log.Warn("the firewall was changed, and is repaired", "missing", strings.Join(made, ", "), "by", cmp.Or(w.peace.by, "unknown"))
 	w.fought(now)
 	return true

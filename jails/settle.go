@@ -32,32 +32,23 @@ type found struct {
 	packets uint64
 }
 
-// Restore makes kernel and book agree at start: bans of the ledger that the
-// kernel lost are put back with the time they have left, members the ledger does
-// not know are adopted, as after a damaged ledger. Protected addresses are let
-// out. Events are judged meanwhile.
-func (w *Warden) Restore(now time.Time) error {
-	w.look.Lock()
-	defer w.look.Unlock()
-	w.mu.Lock()
-	w.spare(now)
-	w.mu.Unlock()
-	return w.settle(now, w.adopt)
-}
-
 // settle puts into the kernel what it lacks, and calls stray for each of its
 // members that the book does not know. look is held, mu is not: listing takes as
 // long as it takes. What is banned or let out meanwhile is left as it is.
 func (w *Warden) settle(now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) error {
 	w.mu.Lock()
-	w.freed = map[netip.Prefix]bool{}
+	if w.freed == nil {
+		w.freed = map[netip.Prefix]bool{}
+	}
 	w.book.pass++
 	list := make([]found, 0, w.book.Len())
 	w.mu.Unlock()
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.freed = nil
+		if w.restored {
+			w.freed = nil
+		}
 	}()
 	err := w.enforcer.Each(func(p netip.Prefix, left time.Duration, packets, _ uint64) {
 		list = append(list, found{p, left, packets})
@@ -155,18 +146,23 @@ func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
 func (w *Warden) spare(now time.Time) {
 	w.changed = false
 	for b := range w.book.Each {
-		if why := w.spares(b); why != "" && !w.letOut(b.Prefix, why, now) {
-			w.changed = true // tried again
-		}
+		w.spareOne(b, now)
 	}
 }
 
-// spares says what protects somebody whom spare lets out; "" is nothing. mu is held.
-func (w *Warden) spares(b *Ban) string {
+// spareOne is spare for one ban. It reports whether the ban stays.
+func (w *Warden) spareOne(b *Ban, now time.Time) bool {
 	if b.By != "log" && b.By != "kernel" {
-		return ""
+		return true
 	}
-	return w.judge.protects(b.Prefix, w.judge.jail(b.Jail))
+	why := w.judge.protects(b.Prefix, w.judge.jail(b.Jail))
+	if why == "" {
+		return true
+	}
+	if !w.letOut(b.Prefix, why, now) {
+		w.changed = true // tried again
+	}
+	return false
 }
 
 // letOut ends a ban that should not be. mu is held.

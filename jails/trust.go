@@ -14,8 +14,9 @@ import (
 // password, or that a challenge which was answered had been sent to it. Owned by
 // one Judge.
 type trust struct {
-	logins recent[addrKey, int64]  // when, unix ms
-	nonces recent[uint64, addrKey] // whom each challenge was sent to, by its hash
+	logins recent[addrKey, int64]           // when, unix ms
+	over   recent[addrKey, parsers.Service] // what each of those logged in to
+	nonces recent[uint64, addrKey]          // whom each challenge was sent to, by its hash
 }
 
 const (
@@ -24,7 +25,7 @@ const (
 )
 
 func newTrust() trust {
-	return trust{logins: recent[addrKey, int64]{max: maxLogins}, nonces: recent[uint64, addrKey]{max: maxNonces}}
+	return trust{logins: recent[addrKey, int64]{max: maxLogins}, over: recent[addrKey, parsers.Service]{max: maxLogins}, nonces: recent[uint64, addrKey]{max: maxNonces}}
 }
 
 // learn takes what a signal says for its address. A login that follows on a storm
@@ -46,6 +47,7 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 			return
 		}
 		j.trust.logins.put(key, now.UnixMilli())
+		j.trust.over.put(key, e.Service)
 		j.forgive(e.Addr, now)
 	}
 }
@@ -104,7 +106,7 @@ func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 		}
 		return j.protectsLogin("", at, now)
 	}
-	for key, at := range j.trust.logins.all {
+	for key, at := range j.trust.logins.each {
 		if a := key.address(); p.Contains(a) {
 			if why, ok := j.protectsLogin(a.String()+" ", at, now); ok {
 				return why, true

@@ -38,12 +38,15 @@ type Warden struct {
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
 	Neighbours func() []string
+	// Repaired is told when others had removed something of ours, and it is back: what
+	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
+	Repaired func()
+	// Degraded is what the enforcer's Setup could not have. Set before use; each further
+	// Setup says it anew, under mu.
+	Degraded []string
 	// Stubborn is how many packets an address may send into its ban before the ban
 	// begins anew; 0: as many as it likes. Set before use.
 	Stubborn uint64
-
-	// Unread is a warden whose book is empty until Load. Set before use, and only then.
-	Unread bool
 
 	look     sync.Mutex // orders comparisons with the kernel, and guards peace; taken first
 	peace    peace
@@ -53,7 +56,6 @@ type Warden struct {
 	judge     *Judge
 	book      *Book
 	counts    Counts
-	early     []Verdict                  // that came before the book was read
 	unwritten []Ban                      // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
 	told      reminders                  // of protected addresses
@@ -63,6 +65,7 @@ type Warden struct {
 	repairs   Repairs
 	unbans    uint64
 	broken    bool // the last Setup of the enforcer failed
+	restored  bool // Restore is done: until then the kernel may know more than the book
 	changed   bool // jails or protections did, and not all that they protect are let out
 }
 
@@ -125,9 +128,6 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 			w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
 		}
 		return
-	case w.Unread:
-		w.before(v, now)
-		return
 	case v.Observe:
 		w.judge.observed.Put(withoutLines(b))
 		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
@@ -177,9 +177,9 @@ func (w *Warden) enter(b Ban, now time.Time) error {
 	return w.enforce(b, now)
 }
 
-// withoutLines is a ban as the book keeps it: the ledger has the lines and their sum.
+// withoutLines is a ban as the book keeps it: the ledger has the lines.
 func withoutLines(b Ban) Ban {
-	b.Lines, b.Sum = nil, nil
+	b.Lines = nil
 	return b
 }
 
@@ -272,20 +272,36 @@ func (w *Warden) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return w.flush()
 		case <-w.kick:
-			w.flush()
+			if w.ready() { // what is on disk must not end before it is read
+				w.flush()
+			}
 		case by := <-w.woken:
 			quiet.wait(by, time.Now())
 		case <-quiet.C:
-			w.check(quiet.over(), time.Now())
+			if by := quiet.over(); w.ready() {
+				w.check(by, time.Now())
+			}
 		case <-second.C:
+			if !w.ready() {
+				continue
+			}
 			w.retry(time.Now())
 			if !quiet.waits() {
 				w.check("", time.Now())
 			}
 		case <-minute.C:
-			w.reconcile(time.Now())
+			if w.ready() {
+				w.reconcile(time.Now())
+			}
 		}
 	}
+}
+
+// ready reports whether the ledger is read.
+func (w *Warden) ready() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.restored
 }
 
 // flush writes what waits for the ledger. What cannot be written is kept.

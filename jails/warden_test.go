@@ -603,3 +603,20 @@ func TestStubborn(t *testing.T) {
 		}
 	})
 }
+
+// What cannot be had is told as long as it is so, and no longer.
+func TestDegradedIsToldAnew(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		for _, want := range []string{"IPv6: not enforced", "", "IPv4: the jump is rule 2"} {
+			s.kernel.mu.Lock()
+			if s.kernel.degraded = nil; want != "" {
+				s.kernel.degraded = []string{want}
+			}
+			s.kernel.mu.Unlock()
+			pass(time.Minute + time.Second)
+			if got := strings.Join(s.Report(time.Now()).Degraded, "; "); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
+}

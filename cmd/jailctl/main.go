@@ -1,6 +1,7 @@
 // Command jailctl is the operator's side of pbxjail. It asks the daemon over its
 // socket, and reads log files by itself for parse and replay. It must never touch
-// the firewall, or follow a log: that is the daemon's.
+// the host's firewall, or follow a log: that is the daemon's. doctor --probe makes
+// rules too, but in network namespaces that it has made for them and nobody else is in.
 //
 // The rules of the terminal:
 //

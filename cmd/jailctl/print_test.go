@@ -132,7 +132,7 @@ func ban(prefix string, since, left time.Duration) control.Ban {
 func sampleStatus() control.Status {
 	return control.Status{
 		Version: "0.1.0", Pid: 812, Since: t0.Add(-3*time.Hour - 12*time.Minute),
-		Enforcer: "ipset, raw PREROUTING, v4 and v6", Enforcing: true, Bans: 2,
+		Enforcer: "ipset, raw PREROUTING, v4 and v6", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
 		Problems: []control.Problem{
 			{What: "/var/log/asterisk/security is not there", Hint: "add a security line to logger.conf"},
 			{What: "no ip6tables here"},
@@ -157,7 +157,7 @@ func sampleWhy() control.Why {
 	b := ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute)
 	old := ban("203.0.113.7/32", 26*time.Hour, 0)
 	old.Until = control.Moment(t0.Add(-25 * time.Hour))
-	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Base: 1, Points: 2, Counts: 2,
+	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Evidence: "seen", Base: 1, Points: 2, Counts: 2,
 		Factors: []control.WhyFactor{{Name: "country", Note: "NL", By: 2, Text: "country NL x2"}}, File: "/var/log/asterisk/full", Text: `NOTICE[1] res_pjsip.c: Request 'INVITE' from '\x1b[2J' failed`}
 	half := line
 	half.Base, half.Points, half.Counts, half.Rule, half.Factors = 0.5, 0.5, 0, "D2 guest call", nil
@@ -200,13 +200,13 @@ func TestGolden(t *testing.T) {
 func TestHostileDaemon(t *testing.T) {
 	f := newFake()
 	b := control.Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Jail: hostile, Country: hostile, Evidence: hostile, By: hostile, Reason: hostile}
-	line := control.WhyLine{Jail: hostile, Rule: hostile, File: hostile, Text: hostile, Factors: []control.WhyFactor{{Name: hostile, Note: hostile, Text: hostile}}}
+	line := control.WhyLine{Jail: hostile, Rule: hostile, Evidence: hostile, File: hostile, Text: hostile, Factors: []control.WhyFactor{{Name: hostile, Note: hostile, Text: hostile}}}
 	f.bans[b.Prefix] = b
-	f.status = control.Status{Version: hostile, Enforcer: hostile, Problems: []control.Problem{{What: hostile, Hint: hostile}},
+	f.status = control.Status{Version: hostile, Enforcer: hostile, Countries: []control.Country{{Code: hostile, Bans: 1}}, Problems: []control.Problem{{What: hostile, Hint: hostile}},
 		Files: []control.File{{Path: hostile, Problem: hostile}},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{{Path: hostile, Type: hostile, Says: hostile}}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
-	f.why = control.Why{Protected: hostile, LoggedIn: hostile, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
+	f.why = control.Why{Protected: hostile, LoggedIn: hostile, DroppedBy: []string{hostile}, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,
 		Place: control.Place{Country: hostile, ASN: 1, Org: hostile}, Lines: []control.WhyLine{line}, History: []control.Ban{b},
 		Jails: []control.WhyJail{{Name: hostile, Window: []control.WhyLine{line}}}}
 	f.feeds = []control.Feed{{Name: hostile, Source: hostile, Format: hostile, Use: hostile, Enabled: true, Problem: hostile, Hint: hostile,

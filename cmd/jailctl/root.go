@@ -54,7 +54,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.whyVerb(), a.topVerb(),
 		a.reloadVerb(), a.versionVerb(), a.completionVerb(),
-		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(),
+		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(),
 	)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,12 @@ func (a *app) printStatus(s control.Status) error {
 	} else {
 		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
 	}
+	if len(s.Beside) > 0 {
+		a.say("beside: %s", strings.Join(s.Beside, ", "))
+	}
+	if text := countries(s.Countries); text != "" {
+		a.say("banned, by country: %s", text)
+	}
 	n := s.Counters
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
@@ -67,6 +74,26 @@ func (a *app) printStatus(s control.Status) error {
 			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
 	}
 	return jails.end()
+}
+
+// mostCountries is how many are named; the others are summed up.
+const mostCountries = 8
+
+// countries is how many bans each country has, those first that have most.
+func countries(list []control.Country) string {
+	var parts []string
+	others := 0
+	for i, c := range list {
+		if i >= mostCountries {
+			others += c.Bans
+			continue
+		}
+		parts = append(parts, cmp.Or(c.Code, "unknown")+" "+number(c.Bans))
+	}
+	if others > 0 {
+		parts = append(parts, "others "+number(others))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // jailState is one word: what is wrong with a jail's file stands among the problems.

@@ -47,6 +47,9 @@ func (a *app) printWhy(w control.Why) error {
 	} else {
 		a.say("%s is not banned", w.Addr)
 	}
+	if len(w.DroppedBy) > 0 {
+		a.say("  feeds:    its packets are dropped, banned or not, by the lists of %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
+	}
 	a.printCircumstances(w)
 	if err := a.printScores(w.Jails); err != nil {
 		return err
@@ -141,13 +144,13 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 		return nil
 	}
 	a.say("")
-	t := newTable(a.stdout, "TIME", "JAIL", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD")
+	t := newTable(a.stdout, "TIME", "JAIL", "EVIDENCE", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD")
 	for _, l := range lines {
 		var factors []string
 		for _, f := range l.Factors {
 			factors = append(factors, f.Text)
 		}
-		t.row(stamp(l.Time), l.Jail, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
+		t.row(stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
 	}
 	if err := t.end(); err != nil || sum == nil {
 		return err

@@ -48,6 +48,20 @@ type order struct {
 	held     held
 }
 
+// Dropping names the feeds whose lists in the kernel hold an address.
+func (f *Feeds) Dropping(a netip.Addr) (names []string) {
+	a = a.Unmap()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	spared := slices.ContainsFunc(f.protect, func(p netip.Prefix) bool { return p.Contains(a) })
+	for _, s := range f.feeds {
+		if h := f.kernel.held[s.Name]; !spared && h != nil && h.err == nil && s.table != nil && s.table.Contains(a) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // enforce hands over what bans, less what is protected, and takes away what does
 // no longer.
 func (f *Feeds) enforce() {

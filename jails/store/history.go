@@ -17,21 +17,29 @@ const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reaso
 // they were recorded. They come without their Lines, so that a hundred thousand
 // of them load fast and small; History has the lines.
 func (s *Store) Bans(now time.Time) (bans []jails.Ban, err error) {
-	err = s.EachBan(now, func(b jails.Ban) { bans = append(bans, b) })
+	err = s.Read(now, func(part []jails.Ban) { bans = append(bans, part...) })
 	return bans, err
 }
 
-// EachBan calls yield for what Bans returns, while it is read. yield must not call
-// the Store.
-func (s *Store) EachBan(now time.Time, yield func(jails.Ban)) error {
-	next := newBanRow(make(names))
-	return s.query("read bans of", func(row *sql.Rows) error {
-		ban, err := next.read(row)
-		if err == nil {
-			yield(ban)
+// readPart is how many bans Read gives at a time.
+const readPart = 1000
+
+// Read calls part with the bans that are not over at now, and not lifted, oldest first,
+// some at a time. The slices are part's to keep. part must not call the store.
+func (s *Store) Read(now time.Time, part func([]jails.Ban)) error {
+	bans, names := make([]jails.Ban, 0, readPart), make(names)
+	err := s.query("read bans of", func(row *sql.Rows) error {
+		_, ban, err := readBan(row, names)
+		if bans = append(bans, ban); len(bans) == readPart {
+			part(bans)
+			bans = make([]jails.Ban, 0, readPart)
 		}
 		return err
 	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
+	if err == nil && len(bans) > 0 {
+		part(bans)
+	}
+	return err
 }
 
 // History returns the bans of p and of every prefix that contains it, running
@@ -49,15 +57,14 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 	places := strings.Repeat(", ?", len(args))[2:]
 	var bans []jails.Ban
 	var ids []int64
-	var sum sql.NullString
-	next := newBanRow(nil, &sum)
 	err := s.query("read history of", func(row *sql.Rows) error {
-		ban, err := next.read(row)
+		var sum sql.NullString
+		id, ban, err := readBan(row, nil, &sum)
 		if err == nil && sum.Valid {
 			ban.Sum = new(jails.Reckoning)
 			err = json.Unmarshal([]byte(sum.String), ban.Sum)
 		}
-		bans, ids = append(bans, ban), append(ids, next.id)
+		bans, ids = append(bans, ban), append(ids, id)
 		return err
 	}, `SELECT `+banColumns+`, sum FROM bans WHERE prefix IN (`+places+`) ORDER BY id DESC LIMIT ?`, append(args, limit)...)
 	for i := 0; i < len(bans) && err == nil; i++ {
@@ -66,11 +73,11 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 	return bans, err
 }
 
-// Strikes returns the prefixes whose last ban ended since a time and is over at now,
-// newest first, at most limit: a ban that runs says itself which it is. Count is the
-// strike that ban was, so what was forgiven before it stays forgiven, and nothing is
-// left of a prefix whose last ban was lifted.
-func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error) {
+// Strikes returns the prefixes whose last ban ended since a time or still runs,
+// newest first, at most limit. Count is the strike that ban was, so what was
+// forgiven before it stays forgiven, and nothing is left of a prefix whose last
+// ban was lifted. A ban for ever counts as of its begin.
+func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
 	var strikes []jails.Strike
 	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
 	err := s.query("read strikes of", func(row *sql.Rows) error {
@@ -84,36 +91,24 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
-		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
-		WHERE ended_by IS NULL AND last BETWEEN ? AND ? ORDER BY last DESC LIMIT ?`, nanos(since), nanos(now), limit)
+		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
+		WHERE ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
 	return strikes, err
 }
 
-// banRow reads rows of banColumns. It is used for all of them: a start reads a hundred
-// thousand, and what each would allocate was half of the time.
-type banRow struct {
-	names                               names
-	id, since, until                    int64
-	strike                              int
-	prefix, jail, evidence, who, reason sql.RawBytes
-	columns                             []any
-}
-
-// newBanRow is for rows with more columns behind banColumns.
-func newBanRow(names names, more ...any) *banRow {
-	r := &banRow{names: names}
-	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason}, more...)
-	return r
-}
-
-func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
-	if err := row.Scan(r.columns...); err != nil {
-		return ban, err
+// readBan reads one row of banColumns, and what stands behind them into more.
+func readBan(row *sql.Rows, names names, more ...any) (id int64, ban jails.Ban, err error) {
+	var since, until int64
+	var prefix, evidence string
+	columns := []any{&id, &prefix, &ban.Jail, &since, &until, &ban.Strike, &evidence, &ban.By, &ban.Reason}
+	err = row.Scan(append(columns, more...)...)
+	if err != nil {
+		return 0, ban, err
 	}
-	ban.Since, ban.Until, ban.Strike, ban.Evidence = timeOf(r.since), untilOf(r.until), r.strike, evidenceOf(string(r.evidence))
-	ban.Jail, ban.By, ban.Reason = r.names.one(r.jail), r.names.one(r.who), r.names.one(r.reason)
-	ban.Prefix, err = netip.ParsePrefix(string(r.prefix))
-	return ban, err
+	ban.Since, ban.Until, ban.Evidence = timeOf(since), untilOf(until), evidenceOf(evidence)
+	ban.Jail, ban.By, ban.Reason = names.one(ban.Jail), names.one(ban.By), names.one(ban.Reason)
+	ban.Prefix, err = netip.ParsePrefix(prefix)
+	return id, ban, err
 }
 
 func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
@@ -122,13 +117,14 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		var at int64
 		var text []byte
 		var factors sql.NullString
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors)
+		var evidence string
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
-		line.Time, line.Text = timeOf(at), parsers.TextOf(text)
+		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
 		lines = append(lines, line)
 		return err
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

@@ -57,6 +57,7 @@ ALTER TABLE bans ADD COLUMN sum TEXT;
 ALTER TABLE lines ADD COLUMN base INTEGER;
 ALTER TABLE lines ADD COLUMN counts INTEGER;
 ALTER TABLE lines ADD COLUMN factors TEXT;
+ALTER TABLE lines ADD COLUMN evidence TEXT;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -22,7 +22,7 @@ func TestSumIsKept(t *testing.T) {
 		Place: jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
 	}
 	line := lineOf("x")
-	line.Base, line.Counts = 1000, 6000
+	line.Base, line.Counts, line.Evidence = 1000, 6000, parsers.Claimed
 	line.Factors = []jails.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
 	ban.Lines = []jails.Line{line}
 	record(t, s, ban)
@@ -38,7 +38,7 @@ func TestSumIsKept(t *testing.T) {
 	}); got[0].Sum == nil || *got[0].Sum != want {
 		t.Errorf("got %+v, want %+v", got[0].Sum, want)
 	}
-	if len(got[0].Lines) != 1 || got[0].Lines[0].Base != 1000 || got[0].Lines[0].Counts != 6000 || !reflect.DeepEqual(got[0].Lines[0].Factors, line.Factors) {
+	if len(got[0].Lines) != 1 || got[0].Lines[0].Base != 1000 || got[0].Lines[0].Counts != 6000 || got[0].Lines[0].Evidence != parsers.Claimed || !reflect.DeepEqual(got[0].Lines[0].Factors, line.Factors) {
 		t.Errorf("got %+v, want what was written", got[0].Lines)
 	}
 }
@@ -68,7 +68,7 @@ func TestOldLedger(t *testing.T) {
 	if err != nil || len(got) != 1 || len(got[0].Lines) != 1 {
 		t.Fatalf("got %+v, %v, want one ban with one line", got, err)
 	}
-	if l := got[0].Lines[0]; got[0].Strike != 2 || got[0].Sum != nil || l.Points != 1500 || l.Base != 1500 || l.Counts != 1500 || l.Factors != nil {
+	if l := got[0].Lines[0]; got[0].Strike != 2 || got[0].Sum != nil || l.Points != 1500 || l.Base != 1500 || l.Counts != 1500 || l.Factors != nil || l.Evidence != parsers.NoEvidence {
 		t.Errorf("got %+v, want the ban and its line, which counted in full", got[0])
 	}
 }

@@ -90,11 +90,10 @@ type names map[string]string
 // maxNames bounds names: reasons may all differ, and then are not worth it.
 const maxNames = 4096
 
-func (n names) one(text []byte) string {
-	if known, ok := n[string(text)]; ok {
+func (n names) one(s string) string {
+	if known, ok := n[s]; ok {
 		return known
 	}
-	s := string(text)
 	if n != nil && len(n) < maxNames {
 		n[s] = s
 	}

@@ -53,6 +53,9 @@ func TestClientCalls(t *testing.T) {
 	if bans, err := c.Bans(ctx); err != nil || bans == nil || len(bans) != 0 {
 		t.Errorf("got bans %v, %v, want an empty list", bans, err)
 	}
+	if r, err := c.Rules(ctx); err != nil || !r.Enabled || len(r.Rules) != 1 || r.Rules[0].About != "agent sipcli" {
+		t.Errorf("got rules %+v, %v, want the one of sipcli", r, err)
+	}
 	if err := c.Reload(ctx); err != nil {
 		t.Errorf("got %v, want a reload", err)
 	}

@@ -38,6 +38,11 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/feeds", read(func(*http.Request) (any, error) {
 		return tidyFeeds(b.Feeds()), nil
 	}))
+	mux.HandleFunc("GET /v1/rules", read(func(*http.Request) (any, error) {
+		rules, err := b.Rules()
+		rules.tidy()
+		return rules, err
+	}))
 	mux.HandleFunc("POST /v1/ban", change(s, s.ban))
 	mux.HandleFunc("POST /v1/unban", change(s, s.unban))
 	mux.HandleFunc("POST /v1/reload", change(s, func(_ struct{}, by string) (any, error) {

@@ -25,6 +25,7 @@ type Backend interface {
 	// Feeds returns the feeds in the order of the main file.
 	Feeds() []Feed
 	Reload(by string) error
+	Rules() (Rules, error)
 }
 
 // BanRequest is a ban by hand.
@@ -58,13 +59,21 @@ type Status struct {
 	Pid       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Enforcer  string    `json:"enforcer"`
+	Beside    []string  `json:"beside"`    // other firewalls of this host
 	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
 	Bans      int       `json:"bans"`      // live ones
+	Countries []Country `json:"countries"` // of the live bans, most first
 	Problems  []Problem `json:"problems"`
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`
 	Counters  Counters  `json:"counters"`
+}
+
+// Country is how many live bans a country has.
+type Country struct {
+	Code string `json:"code"` // ISO 3166; "" where nobody knows
+	Bans int    `json:"bans"`
 }
 
 // Problem is something the operator should know, and what to do about it.
@@ -80,8 +89,11 @@ type File struct {
 	Size     int64      `json:"size"`
 	LastLine *time.Time `json:"last_line"` // when its last line arrived; null: none yet
 	Lines    uint64     `json:"lines"`
-	Problem  string     `json:"problem"` // "" is none
+	Problem  string     `json:"problem"` // "" is none, NotThere a log that is waited for
 }
+
+// NotThere is the Problem of a log that does not exist.
+const NotThere = "not there yet"
 
 // Jail is a jail as it runs. Its times are seconds.
 type Jail struct {
@@ -138,6 +150,8 @@ func Moment(t time.Time) *time.Time {
 // tidy makes empty lists print as [], which spares every reader a case.
 func (s *Status) tidy() {
 	notNil(&s.Problems)
+	notNil(&s.Countries)
+	notNil(&s.Beside)
 	notNil(&s.Files)
 	notNil(&s.Jails)
 	notNil(&s.GeoIP.Files)

@@ -14,11 +14,12 @@ type Why struct {
 	LoggedIn  string     `json:"logged_in"` // when it logged in, where that protects it, or ""
 	Consulted []string   `json:"consulted"` // the protections that were asked
 	Place     Place      `json:"place"`
-	Feeds     []string   `json:"feeds"`    // that list it
-	Strikes   int        `json:"strikes"`  // of its last ban that is over
-	LastBan   *time.Time `json:"last_ban"` // when that ended; null: none
-	Jails     []WhyJail  `json:"jails"`    // where it has a score
-	Lines     []WhyLine  `json:"lines"`    // the records behind the ban
+	Feeds     []string   `json:"feeds"`      // that list it, with their factors
+	DroppedBy []string   `json:"dropped_by"` // feeds whose lists in the kernel drop it, without any ban
+	Strikes   int        `json:"strikes"`    // of its last ban that is over
+	LastBan   *time.Time `json:"last_ban"`   // when that ended; null: none
+	Jails     []WhyJail  `json:"jails"`      // where it has a score
+	Lines     []WhyLine  `json:"lines"`      // the records behind the ban
 	History   []Ban      `json:"history"`
 	Ends      string     `json:"ends"` // how this ends, in words
 }
@@ -56,15 +57,16 @@ type WhyJail struct {
 
 // WhyLine is one record that counted. Text is quoted.
 type WhyLine struct {
-	Time    time.Time   `json:"time"`
-	Jail    string      `json:"jail"`
-	Rule    string      `json:"rule"`
-	Base    float64     `json:"base"`    // points of its kind in this jail
-	Factors []WhyFactor `json:"factors"` // that made points of base, in their order
-	Points  float64     `json:"points"`
-	Counts  float64     `json:"counts"` // of the points: none of an attempt that another log tells better
-	File    string      `json:"file"`
-	Text    string      `json:"text"`
+	Time     time.Time   `json:"time"`
+	Jail     string      `json:"jail"`
+	Rule     string      `json:"rule"`
+	Evidence string      `json:"evidence"` // claimed, seen or proven; "" in an old ledger
+	Base     float64     `json:"base"`     // points of its kind in this jail
+	Factors  []WhyFactor `json:"factors"`  // that made points of base, in their order
+	Points   float64     `json:"points"`
+	Counts   float64     `json:"counts"` // of the points: none of an attempt that another log tells better
+	File     string      `json:"file"`
+	Text     string      `json:"text"`
 }
 
 // WhyFactor is one thing that made a record weigh more or less: points are
@@ -80,6 +82,7 @@ type WhyFactor struct {
 func (w *Why) tidy() {
 	notNil(&w.Consulted)
 	notNil(&w.Feeds)
+	notNil(&w.DroppedBy)
 	notNil(&w.Jails)
 	notNil(&w.Lines)
 	notNil(&w.History)

@@ -9,8 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/jails"
 )
@@ -88,10 +90,7 @@ func (b *backend) Unban(p netip.Prefix, by string) (bool, error) {
 
 func (b *backend) UnbanAll(by string) (int, error) {
 	now := time.Now()
-	var all []netip.Prefix
-	for _, ban := range b.d.warden.Bans(now) {
-		all = append(all, ban.Prefix)
-	}
+	all := b.d.warden.Prefixes(now)
 	n, err := b.d.warden.Unban(all, by, now)
 	b.note(by, fmt.Sprintf("unban all, %d bans", n))
 	return n, err
@@ -103,14 +102,24 @@ func (b *backend) Status() control.Status {
 	report := d.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: d.since, Enforcer: d.enforcer.Name(),
-		Bans: len(d.warden.Bans(now)), Problems: slices.Clone(d.problems),
+		Bans: report.Bans, Countries: b.countries(d.warden.Prefixes(now)), Problems: slices.Clone(d.problems),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
+	s.Problems = append(s.Problems, d.packets.problems()...)
 	s.Enforcing = report.Problems["enforcer"] == nil && d.enforcing()
+	for _, what := range report.Degraded {
+		s.Problems = append(s.Problems, control.Problem{What: what, Hint: degradedHint})
+	}
+	if s.Beside = actions.Neighbours(d.main.Chain); slices.Contains(s.Beside, actions.FreePBX) && d.flushedByFreePBX() {
+		s.Problems = append(s.Problems, control.Problem{
+			What: "firewall: the FreePBX firewall takes chain " + d.main.Chain + " in table filter for an attack, and flushes the table again and again",
+			Hint: "set hook: raw, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
+		})
+	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
 		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})
@@ -118,7 +127,7 @@ func (b *backend) Status() control.Status {
 	for _, f := range d.watcher.Files() {
 		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: d.reading.lines(f.File)}
 		if errors.Is(f.Problem, fs.ErrNotExist) {
-			file.Problem = "not there yet"
+			file.Problem = control.NotThere
 		} else if f.Problem != nil {
 			file.Problem = f.Problem.Error()
 		}
@@ -128,6 +137,12 @@ func (b *backend) Status() control.Status {
 	s.Problems = append(s.Problems, b.feedProblems()...)
 	b.placesStatus(&s, now)
 	return s
+}
+
+// flushedByFreePBX reports whether our chain stands where FreePBX's firewall bears none.
+func (d *Daemon) flushedByFreePBX() bool {
+	byName := strings.Contains(d.main.Chain, "f2b") || strings.Contains(d.main.Chain, "fail2ban")
+	return d.main.Hook == "filter" && !byName && d.enforcing() && !strings.HasPrefix(d.enforcer.Name(), "nftables")
 }
 
 func (b *backend) jailStatus(s *control.Status, report jails.Report) {

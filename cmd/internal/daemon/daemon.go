@@ -43,6 +43,7 @@ type Daemon struct {
 	store    *store.Store
 	places   *geoip.Tables
 	enforcer actions.Enforcer
+	degraded []string // at its first Setup
 	warden   *jails.Warden
 	watcher  *watcher.Watcher
 	server   *control.Server
@@ -56,7 +57,8 @@ type Daemon struct {
 	lists    lists
 	names    *names.Resolver
 	feeds    *feeds.Feeds
-	stale    atomic.Bool       // a name has other addresses than before
+	packets  packetRules
+	stale    atomic.Bool       // a name has other addresses than before, or others changed the firewall
 	problems []control.Problem // found at start, for status
 }
 
@@ -81,26 +83,21 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openControl(); err != nil {
 		return d, err
 	}
-	if err = d.openSlow(); err != nil {
+	if err = d.openStore(); err != nil {
+		return d, err
+	}
+	if err = d.openEnforcer(); err != nil {
 		return d, err
 	}
 	d.openFeeds()
-	d.openJails()
+	d.openPlaces()
+	if err = d.openJails(); err != nil {
+		return d, err
+	}
 	d.protectFeeds()
+	d.openPacketRules()
 	d.openWatcher()
 	return d, nil
-}
-
-// openSlow opens side by side what takes a tenth of a second each: the ledger, which
-// is checked, the firewall, which is asked for its rules, and the files of places.
-func (d *Daemon) openSlow() (err error) {
-	var others sync.WaitGroup
-	var unread error
-	others.Go(d.openPlaces)
-	others.Go(func() { unread = d.openStore() })
-	err = d.openEnforcer()
-	others.Wait()
-	return cmp.Or(unread, err)
 }
 
 // Close gives up what New took. Bans stay in the kernel.
@@ -145,8 +142,6 @@ func (d *Daemon) openStore() (err error) {
 
 // trouble notes a problem for status. Before Run only.
 func (d *Daemon) trouble(what, hint string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.problems = append(d.problems, control.Problem{What: what, Hint: hint})
 }
 
@@ -165,7 +160,10 @@ func (d *Daemon) openEnforcer() (err error) {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
 	d.limited(notes, "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again")
-	d.limited(degraded, "the rest is enforced; mend this and start again")
+	for _, n := range degraded {
+		d.log.Warn(n, "hint", degradedHint)
+	}
+	d.degraded = degraded
 	return nil
 }
 
@@ -173,6 +171,8 @@ func (d *Daemon) openEnforcer() (err error) {
 func (d *Daemon) enforcing() bool {
 	return !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
 }
+
+const degradedHint = "the rest is enforced; mend this, it is tried again every minute"
 
 // limited notes what the enforcer cannot do. Before Run only.
 func (d *Daemon) limited(notes []string, hint string) {
@@ -195,6 +195,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 			}
 		})
 	}
+	start("warden", d.warden.Run)
 	if d.enforcing() {
 		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
 	}
@@ -204,10 +205,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	// Events are judged already, while the ledger is read and what the kernel lost goes back.
-	if err := d.restore(); err != nil {
-		cancel(err)
-	}
-	start("warden", d.warden.Run)
+	d.restore(cancel)
 	// Who is told that we are up may count on it: a line that is written now is seen.
 	select {
 	case <-d.watcher.Ready():
@@ -226,20 +224,25 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	return nil
 }
 
-// restore fills book and kernel. Most of what that allocates is garbage soon: it is
-// collected later than gcPercent of main would, for a sixth less time, and given back at once.
-func (d *Daemon) restore() error {
-	percent := debug.SetGCPercent(50)
-	defer debug.FreeOSMemory()
-	defer debug.SetGCPercent(percent)
-	if err := d.warden.Load(time.Now()); err != nil {
-		return err
+// restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
+// read ends the daemon: it would lift no ban, and know no strike.
+func (d *Daemon) restore(cancel context.CancelCauseFunc) {
+	// Nothing of what is read goes away meanwhile: there is little to collect.
+	defer debug.FreeOSMemory() // but the reading itself, after
+	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
+	err := d.warden.Restore(time.Now())
+	if errors.Is(err, jails.ErrLedger) {
+		cancel(err)
+		return
 	}
-	if err := d.warden.Restore(time.Now()); err != nil {
+	if err != nil {
 		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
 	}
-	return nil
+	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
 }
+
+// restoreGC is GOGC while the ledger is read.
+const restoreGC = 300
 
 // stopTime is how long the parts get to end; a ledger on a dead disk must not
 // keep the machine from going down.

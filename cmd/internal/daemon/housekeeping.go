@@ -51,6 +51,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if now.Sub(guarded) >= guardEvery || d.stale.Swap(false) {
 				guarded = now
 				d.refreshGuard()
+				d.RepairPackets()
 			}
 			if now.Sub(saved) >= saveEvery {
 				saved = now
@@ -98,16 +99,23 @@ func fingerprint(dir string) uint64 {
 }
 
 func (d *Daemon) refreshGuard() {
+	if d.changeGuard() {
+		d.renewPackets()
+	}
+}
+
+func (d *Daemon) changeGuard() (changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	g := d.readGuard()
-	changed := !g.equal(d.guard)
+	changed = !g.equal(d.guard)
 	d.guard = g
 	if changed {
 		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
 		d.warden.Change(d.jailList(), g.guard(), d.senses())
 	}
 	d.protectFeeds()
+	return changed
 }
 
 // Reload reads the main file and the jail files again. What cannot be changed
@@ -124,6 +132,11 @@ func (d *Daemon) Reload(by string) error {
 		return err
 	}
 	d.mu.Lock()
+	plan, err := d.planPackets(fresh)
+	if err != nil {
+		d.mu.Unlock()
+		return err
+	}
 	for _, key := range needRestart(d.main, fresh) {
 		d.log.Warn("this setting takes effect at the next start", "key", key)
 	}
@@ -131,8 +144,10 @@ func (d *Daemon) Reload(by string) error {
 	d.main.GeoIP = fresh.GeoIP
 	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
 	d.main.Feeds, d.main.Useragents, d.main.AgentFactors, d.main.Fraud = fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud
+	d.main.PacketRules = fresh.PacketRules
 	d.setLevel()
 	d.mu.Unlock()
+	d.setPackets(plan)
 	d.places.SetFiles(fresh.GeoIP.Files)
 	err = d.reloadJails(by)
 	d.setFeeds() // last: whom they must spare is known now

@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"cmp"
+	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -23,6 +26,20 @@ func (d *Daemon) openPlaces() {
 			d.log.Warn(old.Error(), "hint", old.Hint())
 		}
 	}
+}
+
+// countries counts the live bans of each country, most first.
+func (b *backend) countries(banned []netip.Prefix) []control.Country {
+	counts := map[string]int{}
+	for _, p := range banned {
+		counts[b.d.places.Place(p.Addr()).Country]++
+	}
+	var list []control.Country
+	for code, n := range counts {
+		list = append(list, control.Country{Code: code, Bans: n})
+	}
+	slices.SortFunc(list, func(x, y control.Country) int { return cmp.Or(y.Bans-x.Bans, cmp.Compare(x.Code, y.Code)) })
+	return list
 }
 
 // placesStatus adds what places are looked up in, and what is wrong with it.

@@ -17,8 +17,7 @@ import (
 	"pbxjail/watcher"
 )
 
-// openJails makes a warden that knows no ban before Run lets it read the ledger.
-func (d *Daemon) openJails() {
+func (d *Daemon) openJails() error {
 	list := d.loadJails()
 	d.openGuard()
 	judge := jails.NewJudge(list, d.guard.guard(), jails.NewBook(nil, nil), d.main.MaxAddresses, false)
@@ -26,9 +25,11 @@ func (d *Daemon) openJails() {
 	d.readLists()
 	judge.SetSenses(d.senses())
 	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden.Repaired = func() { d.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
+	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(d.main.Stubborn)
-	d.warden.Unread = true
+	return nil
 }
 
 // loadJails reads the jail files. A file that is refused leaves the jail of its

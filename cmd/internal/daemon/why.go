@@ -19,7 +19,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	account := b.d.warden.Why(addr, now)
 	why := control.Why{
 		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Consulted: account.Consulted,
-		Place: explain.Place(account.Place), Feeds: account.Feeds, Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
+		Place: explain.Place(account.Place), Feeds: account.Feeds, DroppedBy: b.d.feeds.Dropping(addr), Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
 	}
 	if account.Banned != nil {
 		why.Banned = new(b.ban(*account.Banned, now))

@@ -25,6 +25,7 @@ type pbx struct {
 	net    *lab.Net
 	dir    string // configuration, socket, the ledger in state, the logs in asterisk
 	daemon *instance
+	tools  string // folder of the iptables of the host; "" where that does not matter
 }
 
 // phones is the jail of most tests. It reads the log of that name.
@@ -228,6 +229,8 @@ type status struct {
 	} `json:"problems"`
 	Files []struct {
 		Path    string `json:"path"`
+		Offset  int64  `json:"offset"`
+		Size    int64  `json:"size"`
 		Lines   int    `json:"lines"`
 		Problem string `json:"problem"`
 	} `json:"files"`

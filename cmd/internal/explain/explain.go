@@ -32,7 +32,7 @@ func Lines(jail string, lines []jails.Line) []control.WhyLine {
 	var out []control.WhyLine
 	for _, l := range lines {
 		line := control.WhyLine{
-			Time: l.Time.UTC(), Jail: jail, Rule: l.Rule, Base: Score(l.Base), Points: Score(l.Points), Counts: Score(l.Counts),
+			Time: l.Time.UTC(), Jail: jail, Rule: l.Rule, Evidence: l.Evidence.String(), Base: Score(l.Base), Points: Score(l.Points), Counts: Score(l.Counts),
 			File: l.File, Text: l.Text.Quoted(),
 		}
 		for _, f := range l.Factors {

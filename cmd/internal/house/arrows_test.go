@@ -30,7 +30,7 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"watcher":              {nil, "the watcher is a leaf: it must not know what lines mean"},
 	"parsers":              {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
-	"actions":              {nil, "actions are a leaf: only prefixes and durations cross into them, never log text"},
+	"actions":              {[]string{"actions/packets"}, "actions are a leaf but for what a packet rule is: only prefixes, durations and the operator's own words cross into them, never log text"},
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
 	"jails":                {[]string{"parsers", "configs", "jails/rates", "jails/fraud"}, "jails decide; they declare what they need of a firewall and a ledger, and never reach for one"},
@@ -42,25 +42,30 @@ var arrows = map[string]arrow{
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
 	"cmd/internal/explain": {[]string{"cmd/internal/control", "jails", "parsers"}, "what was decided, in the API's words: it decides nothing"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
-	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "jails/rates", "jails/feeds", "jails/geoip", "actions", "configs", "configs/asterisk", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/store", "jails/rates", "jails/geoip", "jails/feeds", "actions", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/probe":   {[]string{"actions"}, "the probe proves in namespaces of its own that a rule drops packets"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/feeds", "jails/fraud", "jails/geoip", "configs", "cmd/internal/control", "cmd/internal/explain"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall"},
+	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; doctor --probe has namespaces of its own"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
+
+	"actions/packets":          {nil, "a rule is plain data, and printed for jailctl without the firewall"},
+	"cmd/internal/packetrules": {[]string{"actions/packets", "configs"}, "what the main file says of packets, the same for the daemon and for print"},
 }
 
 // thirdParty says who alone may import a library, and why.
 var thirdParty = map[string]arrow{
 	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
 	"github.com/coreos/go-iptables":  {[]string{"actions"}, "only enforcers touch the firewall"},
-	"github.com/google/nftables":     {[]string{"actions"}, "only enforcers touch the firewall"},
+	"github.com/google/nftables":     {[]string{"actions", "cmd/internal/probe"}, "only enforcers touch the firewall; the probe has one of its own"},
 	"github.com/nxadm/tail":          {[]string{"watcher"}, "it serves named pipes; over a rotation of files it loses lines"},
 	"github.com/fsnotify/fsnotify":   {[]string{"watcher", "jails/geoip"}, "events are hints, and only who reads the files knows the truth behind them"},
 	"github.com/oschwald":            {[]string{"jails/geoip"}, "one reader of places"},
 	"github.com/maxmind":             {nil, "tests alone make such files"},
 	"modernc.org/sqlite":             {[]string{"jails/store"}, "one writer of the ledger"},
 	"github.com/spf13/cobra":         {[]string{"cmd/jailctl", "cmd/pbxlab"}, "only these have verbs"},
-	"github.com/vishvananda/netlink": {[]string{"actions", "cmd/internal/lab", "cmd/pbxlab"}, "only enforcers and the bench speak to the kernel's network"},
+	"github.com/vishvananda/netlink": {[]string{"actions", "cmd/internal/lab", "cmd/internal/probe", "cmd/pbxlab"}, "only enforcers and the benches speak to the kernel's network"},
+	"github.com/vishvananda/netns":   {[]string{"cmd/internal/lab", "cmd/internal/probe"}, "only the benches leave the host's namespace"},
 	"github.com/gaissmai/bart":       {[]string{"jails/feeds"}, "tables of prefixes are asked for each event"},
 	"go4.org/netipx":                 {[]string{"jails/feeds"}, "sets of addresses are subtracted where protection beats a feed"},
 	"html/template":                  {nil, "there is no page"},

@@ -1,0 +1,146 @@
+// Package packets makes firewall rules that look into SIP and IAX2 packets: it
+// drops scanners by the User-Agent they send, lets only named agents or only
+// REGISTERs to our own domain in, and IAX2 only from known networks. Compile turns
+// a Plan into rules that belong to no firewall yet; package actions puts those into
+// the kernel, and the Write functions print them for people who paste.
+//
+// It must never see log text: every text in a Plan is the operator's, or comes from
+// the shipped list, and Compile refuses what could mean more than itself in a rule,
+// in a shell or in a comment.
+//
+// A rule sees one packet and looks for bytes (xt_string, iptables-extensions(8)).
+// It cannot see TLS or WebSockets, a header that is split over two TCP segments, a
+// fragment where nothing put fragments together before it (conntrack does), a
+// header that lies across two pieces of one received packet (--algo bm searches each
+// for itself), or "User-Agent" with no or more than one blank behind its colon,
+// folded, or with a blank before the colon; there is no short form of the header
+// (RFC 3261 7.3.3). Whoever knows that walks past it: what it stops is the noise of
+// those who never cared. What it must never do is drop a packet of which it has not
+// seen enough: a rule that drops for want of something also asks for the end of what
+// it looked through.
+package packets
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Plan is what the operator wants. The zero Plan drops nothing.
+type Plan struct {
+	Ports []Ports        // of SIP, udp and tcp; needed for Drop, Allow and FQDN
+	Drop  []Scanner      // agents that are dropped
+	Allow []string       // where set: requests of agents that begin otherwise are dropped
+	FQDN  []string       // where set: REGISTERs to any other host are dropped
+	IAX   []netip.Prefix // where set: IAX2 from elsewhere is dropped
+	Spare []netip.Prefix // nothing from there is dropped
+	// NewFlows leaves packets of UDP flows that were let in out of the search for
+	// agents. It needs conntrack before the hook: filter, not raw. Over TCP the header
+	// is never in the first packet of a flow.
+	NewFlows bool
+}
+
+// Ports are those from First to Last.
+type Ports struct{ First, Last uint16 }
+
+func (p Ports) String() string {
+	if p.First == p.Last {
+		return fmt.Sprint(p.First)
+	}
+	return fmt.Sprintf("%d:%d", p.First, p.Last)
+}
+
+// Agent is how the value of a User-Agent header begins, or what it is.
+type Agent struct {
+	Name  string
+	Exact bool
+}
+
+// Scanner is an Agent to drop, but for honest ones that begin like it, and for
+// packets that hold one of the Words anywhere.
+type Scanner struct {
+	Agent
+	But   []Agent
+	Words []string
+}
+
+// ChainSuffix makes the name of our chain from that of the bans.
+const ChainSuffix = "-sip"
+
+// IAXPort is where IAX2 listens (RFC 5456 5).
+const IAXPort = 4569
+
+const (
+	maxSlots    = 14  // ports in a rule, a range taking two: 15 (linux:include/uapi/linux/netfilter/xt_multiport.h), and IAX2 wants one
+	maxScanners = 256 // each costs a search through every SIP packet
+	maxAllow    = 32  // these go into one rule, and so do the next
+	maxFQDN     = 8
+	maxPrefixes = 1024 // each is a rule that packets to the SIP ports are compared with
+)
+
+var (
+	plain = regexp.MustCompile(`^[A-Za-z0-9 ._/:+,=@-]{1,64}$`)
+	host  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
+// hinted is an error that tells the operator what to do about it.
+type hinted struct{ what, hint string }
+
+func (h hinted) Error() string { return h.what }
+func (h hinted) Hint() string  { return h.hint }
+
+func (p Plan) check() error {
+	slots := 0
+	for _, r := range p.Ports {
+		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
+			return hinted{fmt.Sprintf("ports %s cannot be those of SIP", r), "write a port, or a range from low to high, without 4569 of IAX2"}
+		}
+		if slots++; r.First < r.Last {
+			slots++
+		}
+	}
+	if len(p.Ports) == 0 && len(p.Drop)+len(p.Allow)+len(p.FQDN) > 0 {
+		return hinted{"no SIP ports are given", "name them, such as 5060"}
+	}
+	for _, c := range []struct {
+		what      string
+		have, max int
+	}{
+		{"ports, a range counting twice", slots, maxSlots}, {"agents to drop", len(p.Drop), maxScanners},
+		{"agents to allow", len(p.Allow), maxAllow}, {"domains", len(p.FQDN), maxFQDN},
+		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
+	} {
+		if c.have > c.max {
+			return hinted{fmt.Sprintf("%d %s are more than a chain should hold: %d", c.have, c.what, c.max), "name what several have in common, once"}
+		}
+	}
+	return p.checkTexts()
+}
+
+func (p Plan) checkTexts() error {
+	names := slices.Clone(p.Allow)
+	for _, s := range p.Drop {
+		names = append(append(names, s.Name), s.Words...)
+		for _, b := range s.But {
+			names = append(names, b.Name)
+		}
+	}
+	for _, name := range names {
+		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
+			return hinted{fmt.Sprintf("user agent %q cannot stand in a rule", name), "letters, digits, blanks inside and . _ - / : + , = @ can, at most 64"}
+		}
+	}
+	for _, name := range p.FQDN {
+		if !host.MatchString(name) {
+			return hinted{fmt.Sprintf("%q is not the name of a host", name), "write a name such as pbx.example.net"}
+		}
+	}
+	for _, n := range slices.Concat(p.IAX, p.Spare) {
+		if !n.IsValid() || n != n.Masked() || n.Addr().Is4In6() || n.Addr().Zone() != "" {
+			return hinted{fmt.Sprintf("%s is not a network as rules take it", n), "write it in its shortest form"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+// Package packetrules makes the plan of the packet rules out of the main file, the
+// list of user agents and whom they may not cut. The daemon and jailctl call it, so
+// that what is printed is what runs. It must never let a plan through that cuts the
+// operator's own phones without his word for it.
+package packetrules
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pbxjail/actions/packets"
+	"pbxjail/configs"
+)
+
+// Known is who must not be cut.
+type Known struct {
+	Protected []netip.Prefix // let through before anything else
+	Peers     []Peer         // of Asterisk's configuration, that speak IAX2
+	LoggedIn  []netip.Addr   // over SIP with a password, lately; Asterisk logs no login over IAX2
+}
+
+// Peer is an IAX2 peer and where it is written.
+type Peer struct {
+	Prefix netip.Prefix
+	Why    string
+}
+
+// Cut is why a plan is refused: whom it would cut, or might.
+type Cut struct{ Who []string }
+
+// shown is how many of those who would be cut are named.
+const shown = 20
+
+func (c *Cut) Error() string {
+	who := c.Who
+	more := ""
+	if len(who) > shown {
+		who, more = who[:shown], fmt.Sprintf("; and %d more", len(who)-shown)
+	}
+	return "packet_rules would cut your own: " + strings.Join(who, "; ") + more
+}
+
+// Hint says what to do.
+func (c *Cut) Hint() string {
+	return "name their networks in ignoreip or iax_from, or write force: true under packet_rules when you mean it"
+}
+
+// Plan is what the main file asks for. notes say what of it packets cannot show. An
+// error is a *Cut, which force in the main file rules out; enabled is not looked at.
+func Plan(main *configs.Main, agents *configs.Agents, known Known) (plan packets.Plan, notes []string, err error) {
+	r := main.PacketRules
+	plan = packets.Plan{Allow: r.AllowAgents, IAX: r.IAXFrom, NewFlows: main.Hook == "filter"}
+	for _, f := range r.FQDN {
+		plan.FQDN = append(plan.FQDN, strings.TrimSuffix(f, "."))
+	}
+	for _, p := range r.SIPPorts() {
+		plan.Ports = append(plan.Ports, packets.Ports(p))
+	}
+	for _, p := range known.Protected {
+		plan.Spare = append(plan.Spare, p.Masked())
+	}
+	if r.Agents {
+		plan.Drop, notes = scanners(agents.List())
+	}
+	if who := cut(plan, known); len(who) > 0 && !r.Force {
+		return packets.Plan{}, nil, &Cut{who}
+	}
+	return plan, notes, nil
+}
+
+// cut lists who could not get in. What agent a phone has no log says, nor what name
+// it registers to, so one that logged in over SIP has to be vouched for.
+func cut(plan packets.Plan, known Known) (who []string) {
+	spared := func(p netip.Prefix) bool {
+		return slices.ContainsFunc(plan.Spare, func(s netip.Prefix) bool { return holds(s, p) })
+	}
+	admitted := func(p netip.Prefix) bool {
+		return slices.ContainsFunc(plan.IAX, func(n netip.Prefix) bool { return holds(n, p) })
+	}
+	if len(plan.IAX) > 0 {
+		for _, p := range known.Peers {
+			if !admitted(p.Prefix) {
+				who = append(who, fmt.Sprintf("%s is not in iax_from (%s)", p.Prefix, p.Why))
+			}
+		}
+	}
+	for _, phone := range known.LoggedIn {
+		if !spared(netip.PrefixFrom(phone, phone.BitLen())) && len(plan.Allow)+len(plan.FQDN) > 0 {
+			who = append(who, fmt.Sprintf("%s logged in over SIP, and its user agent and domain are not known", phone))
+		}
+	}
+	return who
+}
+
+// holds reports whether all of p is in n.
+func holds(n, p netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) }
+
+// scanners are the agents to drop. In the list the longest name decides, so a rule
+// leaves out what a longer one of another level says of the same packet.
+func scanners(list []configs.Agent) (drop []packets.Scanner, notes []string) {
+	for _, a := range list {
+		if a.Level != configs.AgentDrop {
+			continue
+		}
+		if a.Match == configs.AgentContains {
+			notes = append(notes, fmt.Sprintf("agent %s is to be dropped where a value contains it: a packet does not show where a value ends, so no rule is made", a.Name))
+			continue
+		}
+		s := packets.Scanner{Agent: packets.Agent{Name: a.Name, Exact: a.Match == configs.AgentExact}}
+		for _, honest := range list {
+			switch {
+			case honest.Level == configs.AgentDrop || len(honest.Name) <= len(a.Name) || s.Exact:
+			case honest.Match == configs.AgentContains:
+				s.Words = append(s.Words, honest.Name)
+			case strings.EqualFold(honest.Name[:len(a.Name)], a.Name):
+				s.But = append(s.But, packets.Agent{Name: honest.Name, Exact: honest.Match == configs.AgentExact})
+			}
+		}
+		drop = append(drop, s)
+	}
+	return drop, notes
+}

@@ -1,0 +1,97 @@
+package configs
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// PacketRules are rules that look into packets. They drop without a log line and
+// without a ban.
+type PacketRules struct {
+	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them for those who paste."`
+	Force       bool           `yaml:"force" default:"false" doc:"Take the rules although phones that logged in over SIP, or IAX2 peers of Asterisk's configuration, may be cut by them. Protected addresses are let through all the same."`
+	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Where Asterisk listens for SIP, udp and tcp. Left out: 5060. In TLS nothing can be seen."`
+	Agents      bool           `yaml:"agents" default:"true" doc:"Drop requests and answers whose User-Agent is one of the list with level drop."`
+	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"Drop requests whose User-Agent begins with none of these: the reverse. Anybody who can write one of the names gets in."`
+	FQDN        []string       `yaml:"fqdn" optional:"[pbx.example.net]" doc:"Drop every REGISTER that does not name one of these hosts, as scanners do that know the address alone. Every phone must register to the name."`
+	IAXFrom     []netip.Prefix `yaml:"iax_from" optional:"[198.51.100.0/24]" doc:"Drop IAX2 (udp 4569) from anywhere else."`
+}
+
+// PortRange is one port, or those from First to Last.
+type PortRange struct{ First, Last uint16 }
+
+// SIPPorts are the ports, or what holds when none are named.
+func (r PacketRules) SIPPorts() []PortRange {
+	if len(r.Ports) == 0 {
+		return []PortRange{{5060, 5060}}
+	}
+	return r.Ports
+}
+
+const (
+	iaxPort = 4569
+	// maxPortSlots is what a rule takes, a range being two: 15
+	// (linux:include/uapi/linux/netfilter/xt_multiport.h), less the one of IAX2.
+	maxPortSlots   = 14
+	maxAllowAgents = 32
+	maxFQDN        = 8
+	maxIAXFrom     = 1024
+)
+
+func parsePorts(text string) (r PortRange, err error) {
+	bad := hinted{quote(text) + " is not a port", "write a port such as 5060, or a range such as 5060-5080"}
+	first, last, ranged := strings.Cut(text, "-")
+	if !ranged {
+		last = first
+	}
+	for _, end := range []struct {
+		text string
+		port *uint16
+	}{{first, &r.First}, {last, &r.Last}} {
+		n, err := strconv.ParseUint(end.text, 10, 16)
+		if err != nil || n == 0 || strconv.FormatUint(n, 10) != end.text {
+			return PortRange{}, bad
+		}
+		*end.port = uint16(n)
+	}
+	if r.First > r.Last {
+		return PortRange{}, bad
+	}
+	return r, nil
+}
+
+func (r PacketRules) validate(d *decoder, path string) {
+	slots := 0
+	for i, p := range r.Ports {
+		if slots++; p.First < p.Last {
+			slots++
+		}
+		if p.First <= iaxPort && iaxPort <= p.Last {
+			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "name the ports of SIP only", "4569 is the port of IAX2")
+		}
+	}
+	for i, name := range r.AllowAgents {
+		if name == "" || len(name) > maxAgentName || !plainAgent(name) {
+			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write how it begins up to there", "%s is not how a user agent can begin here", quote(name))
+		}
+	}
+	for i, name := range r.FQDN {
+		if !hostName.MatchString(name) || len(name) > 100 {
+			d.fault(fmt.Sprintf("%s.fqdn[%d]", path, i), "write the name phones register to, such as pbx.example.net", "%s is not a host name", quote(name))
+		}
+	}
+	atMost := func(key string, have, most int) {
+		if have > most {
+			d.fault(path+"."+key, "name what several have in common, once", "%d are more than %d", have, most)
+		}
+	}
+	atMost("ports", slots, maxPortSlots)
+	atMost("allow_agents", len(r.AllowAgents), maxAllowAgents)
+	atMost("fqdn", len(r.FQDN), maxFQDN)
+	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
+	if r.Enabled && !r.Agents && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
+		d.fault(path+".enabled", "set agents: true, or one of allow_agents, fqdn, iax_from", "there is no rule to put in")
+	}
+}

@@ -1,0 +1,34 @@
+package jails
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// Login is an address that logged in with a password, over what, and when last.
+type Login struct {
+	Addr    netip.Addr
+	Service parsers.Service
+	At      time.Time
+}
+
+// LoggedIn lists the addresses that a login protects at now, in order. Who logged in
+// before the daemon started is not known.
+func (w *Warden) LoggedIn(now time.Time) []Login {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []Login
+	for key, at := range w.judge.trust.logins.each {
+		a := netip.AddrFrom16(key).Unmap()
+		if _, ok := w.judge.loggedIn(netip.PrefixFrom(a, a.BitLen()), now); ok {
+			service, _ := w.judge.trust.over.get(key)
+			list = append(list, Login{Addr: a, Service: service, At: time.UnixMilli(at).UTC()})
+		}
+	}
+	slices.SortFunc(list, func(x, y Login) int { return cmp.Or(x.Addr.Compare(y.Addr), x.At.Compare(y.At)) })
+	return list
+}

@@ -1,0 +1,53 @@
+package jails
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+func TestLoggedIn(t *testing.T) {
+	j := shippedJudge(t)
+	j.ProtectLogins = time.Hour
+	w := NewWarden(j, nil, nil, nil)
+	heard(t, j, seven, login("192.0.2.9"), said("SuccessfulAuth", "SIP", victim, `,UsingPassword="1"`),
+		said("SuccessfulAuth", "SIP", "192.0.2.10", `,UsingPassword="0"`))
+	heard(t, j, seven.Add(time.Minute), said("SuccessfulAuth", "PJSIP", "192.0.2.9", `,UsingPassword="1"`))
+	want := []Login{
+		{netip.MustParseAddr("192.0.2.9"), parsers.PJSIP, seven.Add(time.Minute)},
+		{netip.MustParseAddr(victim), parsers.SIP, seven.Add(time.Second)},
+	}
+	slices.SortFunc(want, func(x, y Login) int { return x.Addr.Compare(y.Addr) })
+	if got := w.LoggedIn(seven.Add(30 * time.Minute)); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := w.LoggedIn(seven.Add(3 * time.Hour)); len(got) != 0 {
+		t.Errorf("hours later: got %v, want none", got)
+	}
+}
+
+func TestRecentEach(t *testing.T) {
+	r := recent[int, int]{max: 4}
+	for i := range 7 {
+		r.put(i%5, i)
+	}
+	got := map[int]int{}
+	for k, v := range r.each {
+		if _, twice := got[k]; twice {
+			t.Errorf("got %d twice", k)
+		}
+		got[k] = v
+		if want, _ := r.get(k); v != want {
+			t.Errorf("%d: got %d, want %d", k, v, want)
+		}
+	}
+	if got[1] != 6 || got[0] != 5 {
+		t.Errorf("got %v, want the latest of each", got)
+	}
+	for range r.each {
+		break
+	}
+}
