@@ -90,10 +90,11 @@ type names map[string]string
 // maxNames bounds names: reasons may all differ, and then are not worth it.
 const maxNames = 4096
 
-func (n names) one(s string) string {
-	if known, ok := n[s]; ok {
+func (n names) one(text []byte) string {
+	if known, ok := n[string(text)]; ok {
 		return known
 	}
+	s := string(text)
 	if n != nil && len(n) < maxNames {
 		n[s] = s
 	}
