@@ -17,14 +17,13 @@ type Ban struct {
 	Since    time.Time        // when it was decided
 	Until    time.Time        // when it ends; zero: for ever
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
+	seen     uint32           // in the kernel, by the comparison of this number
+	loaded   bool             // from the ledger, at start
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Reason   string           // one line for people; no log text in it
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
-
-	seen   uint32 // in the kernel, by the comparison of this number
-	loaded bool   // from the ledger, at start
 }
 
 // MaxLines is how many lines of evidence a ban keeps.

@@ -177,9 +177,9 @@ func (w *Warden) enter(b Ban, now time.Time) error {
 	return w.enforce(b, now)
 }
 
-// withoutLines is a ban as the book keeps it: the ledger has the lines.
+// withoutLines is a ban as the book keeps it: the ledger has the lines and their sum.
 func withoutLines(b Ban) Ban {
-	b.Lines = nil
+	b.Lines, b.Sum = nil, nil
 	return b
 }
 
