@@ -83,14 +83,10 @@ func New(opts Options) (d *Daemon, err error) {
 	if err = d.openControl(); err != nil {
 		return d, err
 	}
-	if err = d.openStore(); err != nil {
-		return d, err
-	}
-	if err = d.openEnforcer(); err != nil {
+	if err = d.openSlow(); err != nil {
 		return d, err
 	}
 	d.openFeeds()
-	d.openPlaces()
 	if err = d.openJails(); err != nil {
 		return d, err
 	}
@@ -98,6 +94,18 @@ func New(opts Options) (d *Daemon, err error) {
 	d.openPacketRules()
 	d.openWatcher()
 	return d, nil
+}
+
+// openSlow opens side by side what takes a tenth of a second each: the ledger, which
+// is checked, the firewall, which is asked for its rules, and the files of places.
+func (d *Daemon) openSlow() (err error) {
+	var others sync.WaitGroup
+	var unread error
+	others.Go(d.openPlaces)
+	others.Go(func() { unread = d.openStore() })
+	err = d.openEnforcer()
+	others.Wait()
+	return cmp.Or(unread, err)
 }
 
 // Close gives up what New took. Bans stay in the kernel.
@@ -142,6 +150,8 @@ func (d *Daemon) openStore() (err error) {
 
 // trouble notes a problem for status. Before Run only.
 func (d *Daemon) trouble(what, hint string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.problems = append(d.problems, control.Problem{What: what, Hint: hint})
 }
 
@@ -227,7 +237,8 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 // restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
 // read ends the daemon: it would lift no ban, and know no strike.
 func (d *Daemon) restore(cancel context.CancelCauseFunc) {
-	// Nothing of what is read goes away meanwhile: there is little to collect.
+	// Little of what is read goes away meanwhile: collect later, but not so late that the
+	// peak is twice what stays.
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(time.Now())
@@ -242,7 +253,7 @@ func (d *Daemon) restore(cancel context.CancelCauseFunc) {
 }
 
 // restoreGC is GOGC while the ledger is read.
-const restoreGC = 300
+const restoreGC = 50
 
 // stopTime is how long the parts get to end; a ledger on a dead disk must not
 // keep the machine from going down.
