@@ -87,6 +87,7 @@ type Ledger interface {
 	Record(bans []Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
-	// Strikes returns the history since a time, newest first, at most limit rows.
-	Strikes(since time.Time, limit int) ([]Strike, error)
+	// Strikes returns the history of those whose last ban ended since a time and is
+	// over at now, newest first, at most limit rows.
+	Strikes(since, now time.Time, limit int) ([]Strike, error)
 }

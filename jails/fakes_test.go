@@ -283,7 +283,7 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, int) ([]Strike, error) {
+func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.strikes, l.fail

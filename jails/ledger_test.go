@@ -47,7 +47,7 @@ func (l *life) run(do func(w *jails.Warden)) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	strikes, err := s.Strikes(l.now.AddDate(-1, 0, 0), jails.MaxStrikes)
+	strikes, err := s.Strikes(l.now.AddDate(-1, 0, 0), l.now, jails.MaxStrikes)
 	if err != nil {
 		l.t.Fatal(err)
 	}

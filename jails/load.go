@@ -25,7 +25,7 @@ func (w *Warden) Restore(now time.Time) error {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}
 	failed := w.settle(now, w.adopt)
-	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), MaxStrikes)
+	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, MaxStrikes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}

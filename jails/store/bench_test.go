@@ -35,7 +35,8 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// BenchmarkRestart is Open, with its check of the file, Bans and Strikes of 100,000.
+// BenchmarkRestart is Open, with its check of the file, and what a start reads where
+// 100,000 bans run.
 func BenchmarkRestart(b *testing.B) {
 	s := openStore(b, newPath(b))
 	record(b, s, attack(100_000, 2)...)
@@ -45,7 +46,7 @@ func BenchmarkRestart(b *testing.B) {
 		if got := len(liveBans(b, s, start)); got != 100_000 {
 			b.Fatalf("got %d bans", got)
 		}
-		if strikes, err := s.Strikes(start, 1_000_000); err != nil || len(strikes) != 100_000 {
+		if strikes, err := s.Strikes(start.AddDate(-1, 0, 0), start, 1_000_000); err != nil || len(strikes) != 0 {
 			b.Fatalf("got %d strikes, %v", len(strikes), err)
 		}
 	}

@@ -74,11 +74,11 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 	return bans, err
 }
 
-// Strikes returns the prefixes whose last ban ended since a time or still runs,
-// newest first, at most limit. Count is the strike that ban was, so what was
-// forgiven before it stays forgiven, and nothing is left of a prefix whose last
-// ban was lifted. A ban for ever counts as of its begin.
-func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
+// Strikes returns the prefixes whose last ban ended since a time and is over at now,
+// newest first, at most limit: a ban that runs says itself which it is. Count is the
+// strike that ban was, so what was forgiven before it stays forgiven, and nothing is
+// left of a prefix whose last ban was lifted.
+func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error) {
 	var strikes []jails.Strike
 	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
 	err := s.query("read strikes of", func(row *sql.Rows) error {
@@ -92,8 +92,8 @@ func (s *Store) Strikes(since time.Time, limit int) ([]jails.Strike, error) {
 		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
-		(SELECT prefix, strike, ended_by, iif(until = ?, since, until) AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
-		WHERE ended_by IS NULL AND last >= ? ORDER BY last DESC LIMIT ?`, forever, nanos(since), limit)
+		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
+		WHERE ended_by IS NULL AND last BETWEEN ? AND ? ORDER BY last DESC LIMIT ?`, nanos(since), nanos(now), limit)
 	return strikes, err
 }
 
