@@ -7,7 +7,7 @@ LOGS      := /var/log/asterisk
 FUZZTIME  ?= 20s
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench reference install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench bench-kernel torture reference install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -78,7 +78,16 @@ fuzz:
 	done
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./parsers ./jails ./watcher
+	$(GO) test -run '^$$' -bench . -benchmem ./parsers ./jails ./jails/fraud ./jails/feeds ./jails/geoip ./jails/rates ./watcher
+
+# What a restart, a burst and a packet cost, in network namespaces; some 40 s.
+bench-kernel: setup build
+	$(BIN)/pbxlab bench
+
+# What others do to a firewall, each twenty times under each enforcer (half an hour), and
+# 300 crashes under load.
+torture: setup-test
+	PBXJAIL_KERNEL=1 PBXJAIL_FLUSHES=20 PBXJAIL_CRASHES=300 $(GO) test -count=1 -timeout 60m -v -run 'Flush|Crash' ./cmd/internal/e2e
 
 reference: $(BIN)/jailctl
 	@$(BIN)/jailctl check --reference

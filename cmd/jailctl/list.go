@@ -41,9 +41,9 @@ func (a *app) printBans(bans []control.Ban) error {
 		a.say("nobody is banned")
 		return nil
 	}
-	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "REASON")
+	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "REASON")
 	for _, b := range bans {
-		t.row(address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), b.Reason)
+		t.row(address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Reason)
 	}
 	return t.end()
 }
