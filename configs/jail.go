@@ -35,7 +35,7 @@ type Jail struct {
 type Match struct {
 	Line int // where it stands in the file
 
-	Event   string `yaml:"event" example:"bad-password" doc:"A kind of event: bad-password, unknown-account, unknown-extension, guest-call, acl, not-allowed, malformed, rate or scan."`
+	Event   string `yaml:"event" example:"bad-password" doc:"A kind of event: bad-password, unknown-account, unknown-extension, guest-call, acl, not-allowed, malformed, rate, scan or unanswered (a challenge that nobody answered)."`
 	Service string `yaml:"service" optional:"pjsip" doc:"Only when this was spoken to: pjsip, sip, iax2, ami, http or dialplan. Left out: any."`
 	Regex   string `yaml:"regex" optional:"'^NOTICE chan_custom\\.c: login of <F-USER> from <ADDR>:<PORT> refused$'" doc:"In place of event: a pattern of your own (RE2), anchored, with <ADDR> where the address stands."`
 	Points  Points `yaml:"points" optional:"2" doc:"What one such line is worth. Left out: what the parser finds it worth; 1 for a regex."` // 0: left out
