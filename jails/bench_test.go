@@ -44,10 +44,16 @@ func BenchmarkHear(b *testing.B) {
 		{"1000 addresses, once a second", []*Jail{jailOf(b, "x", "findtime: 4s")}, parsers.BadPassword, 1000, 1},
 		{"200000 addresses, once each", []*Jail{jailOf(b, "x", "findtime: 3m")}, parsers.BadPassword, 200_000, 1},
 		{"200000 addresses, shipped jails", shipped(b), parsers.BadPassword, 200_000, 4},
+		{"200000 addresses, shipped jails and all senses", shipped(b), parsers.BadPassword, 200_000, 4},
 		{"every fifth a ban", []*Jail{jailOf(b, "x", "bantime: 1m")}, parsers.BadPassword, 200_000, 5},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			judge := NewJudge(c.jails, NewGuard(nil, nil), NewBook(nil, nil), 200_000, false)
+			if strings.HasSuffix(c.name, "all senses") {
+				senses := everything()
+				senses.Rules.Block = nil // each of their lines would be a ban
+				judge.SetSenses(senses)
+			}
 			src := judge.Source("/log")
 			e := with(failure("203.0.113.9"), func(e *parsers.Event) { e.Kind, e.Line = c.kind, text })
 			at, i := start, 0
