@@ -26,6 +26,11 @@ type Options struct {
 	// MaxElem is how many members each family holds at most; 0 is 1048576. Plain rules
 	// are walked one by one for every packet and stop at 4096 whatever it says.
 	MaxElem uint32
+	// EndTCP ends the TCP connections of who is banned on our own side too, with either
+	// hook: their sockets are aborted and the peer is sent a reset. Without it they stay
+	// open until they time out. It takes CONFIG_INET_DIAG_DESTROY (Linux 4.5); a kernel
+	// without is told as degraded. Connections of who is in a list alone go on.
+	EndTCP bool
 }
 
 // MaxTimeout is the longest ban that an ipset can hold: its timeout is kept in

@@ -297,6 +297,9 @@ func FuzzKernelBytes(f *testing.F) {
 		if n := refusedLine(data); n < 0 {
 			t.Errorf("got line %d", n)
 		}
+		if s, ok := parseSocket(data); ok && (!s.remote.IsValid() || s.remote.IsUnspecified() || s.remote.IsLoopback() || s.remote.Is4In6() || len(data) < 52) {
+			t.Errorf("got socket %v", s)
+		}
 		if m := parseElement(data, 24); m.prefix != (netip.Prefix{}) && m.prefix.Bits() != 24 {
 			t.Errorf("got member %v", m)
 		}

@@ -3,6 +3,7 @@ package actions
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -11,89 +12,158 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flows ends the connections of who is banned, as conntrack knows them: a rule of
-// another firewall that accepts ESTABLISHED would let them go on. Before conntrack,
-// in raw, there is nothing to end.
+// flows ends the connections of who is banned: as conntrack knows them, since a rule of
+// another firewall that accepts ESTABLISHED would let them go on; and on option as our
+// own sockets. Before conntrack, in raw, it has nothing to end.
 type flows struct {
-	handle *netlink.Handle // nil: nothing to do
+	handle  *netlink.Handle // nil: conntrack is left alone
+	sockets *sockets        // nil: sockets are left alone
 
 	mu    sync.Mutex
-	ended map[netip.Prefix]bool // whose flows are to end
-	next  time.Time             // not before
+	ended of        // whose flows are to end
+	next  time.Time // not before
 }
 
-// flowsRest is how many times longer than the last walk through conntrack's table
+// flowsRest is how many times longer than the last walk through the kernel's tables
 // the next one waits: in a burst one walk ends the flows of many.
 const flowsRest = 4
 
-func openFlows(hook string) (*flows, error) {
-	f := &flows{ended: map[netip.Prefix]bool{}}
-	if hook == "raw" {
+func openFlows(o Options) (f *flows, err error) {
+	f = &flows{ended: of{}}
+	if o.EndTCP {
+		if f.sockets, err = openSockets(); err != nil {
+			return nil, err
+		}
+	}
+	if o.Hook == "raw" {
 		return f, nil
 	}
-	h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
+	if f.handle, err = netlink.NewHandle(unix.NETLINK_NETFILTER); err == nil {
+		err = f.handle.SetSocketTimeout(lockWait * time.Second)
+	}
 	if err != nil {
+		f.close()
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	f.handle = h
-	return f, h.SetSocketTimeout(lockWait * time.Second)
+	return f, nil
 }
 
 func (f *flows) close() {
 	if f.handle != nil {
 		f.handle.Close()
 	}
+	if f.sockets != nil {
+		f.sockets.socket.Close()
+	}
 }
 
-// end ends the flows from and to these prefixes: now, or where the table was just
-// walked through, with the next Check. What fails is told there.
-func (f *flows) end(prefixes ...netip.Prefix) {
-	if f.handle == nil {
-		return
+// degraded says what cannot be ended, as Setup tells it. It is left alone until the next.
+func (f *flows) degraded() []string {
+	if f.sockets == nil {
+		return nil
 	}
 	f.mu.Lock()
-	for _, p := range prefixes {
-		f.ended[p] = true
+	defer f.mu.Unlock()
+	if f.sockets.unable = f.sockets.try(); f.sockets.unable == nil {
+		return nil
 	}
-	f.mu.Unlock()
-	_ = f.settle(time.Now()) // it is kept, and tried again by Check
+	return []string{"TCP connections of the banned stay open until they time out: " + f.sockets.unable.Error()}
 }
 
-// settle ends what waits. What fails is tried again.
+// ends reports whether there is anything to end connections in. mu is held.
+func (f *flows) ends() bool {
+	return f.handle != nil || f.sockets != nil && f.sockets.unable == nil
+}
+
+// end ends the flows from and to those who are banned: now, or where the tables were
+// just walked through, with the next Check. What fails is told there.
+func (f *flows) end(lists ...[]setMember) {
+	now := time.Now()
+	f.mu.Lock()
+	if f.ends() {
+		for _, list := range lists {
+			for _, m := range list {
+				f.ended[m.prefix] = time.Time{}
+				if m.seconds > 0 {
+					f.ended[m.prefix] = now.Add(time.Duration(m.seconds) * time.Second)
+				}
+			}
+		}
+	}
+	f.mu.Unlock()
+	_ = f.settle(now) // it is kept, and tried again by Check
+}
+
+// forget lets the flows of who is let through again be.
+func (f *flows) forget(p netip.Prefix) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.ended, p)
+}
+
+// settle ends what waits and is still banned. What fails is tried again.
 func (f *flows) settle(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.handle == nil || len(f.ended) == 0 || now.Before(f.next) {
+	if now.Before(f.next) {
 		return nil
 	}
+	maps.DeleteFunc(f.ended, func(_ netip.Prefix, until time.Time) bool { return !until.IsZero() && until.Before(now) })
+	if len(f.ended) == 0 || !f.ends() {
+		return nil
+	}
+	all, err := f.walk()
+	f.next = now.Add(flowsRest * time.Since(now))
+	if err != nil {
+		return fmt.Errorf("end the flows of %d banned: %w", len(f.ended), err)
+	}
+	if all {
+		clear(f.ended)
+	}
+	return nil
+}
+
+// walk goes through the tables once, and reports whether that was enough. Sockets come
+// first: of a connection that conntrack does not know, many firewalls stop the reset.
+func (f *flows) walk() (all bool, err error) {
+	all = true
 	var errs []error
+	if f.sockets != nil && f.sockets.unable == nil {
+		all, err = f.sockets.end(f.ended)
+		errs = append(errs, err)
+	}
+	if f.handle == nil {
+		return all, errors.Join(errs...)
+	}
 	for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
-		_, err := f.handle.ConntrackDeleteFilters(netlink.ConntrackTable, family, of(f.ended))
+		_, err := f.handle.ConntrackDeleteFilters(netlink.ConntrackTable, family, f.ended)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) { // a kernel without conntrack
 			err = nil
 		}
 		errs = append(errs, err)
 	}
-	f.next = now.Add(flowsRest * time.Since(now))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("end the flows of %d banned: %w", len(f.ended), err)
-	}
-	clear(f.ended)
-	return nil
+	return all, errors.Join(errs...)
 }
 
-// of are the flows of some prefixes.
-type of map[netip.Prefix]bool
+// of are the flows of some prefixes, and when their bans are over; zero: never.
+type of map[netip.Prefix]time.Time
+
+// has reports whether one of the prefixes holds an address.
+func (o of) has(a netip.Addr) bool {
+	for bits := a.BitLen(); bits > 0; bits-- {
+		p, _ := a.Prefix(bits)
+		if _, there := o[p]; there {
+			return true
+		}
+	}
+	return false
+}
 
 // MatchConntrackFlow implements netlink.CustomConntrackFilter.
 func (o of) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
 	for _, ip := range [][]byte{flow.Forward.SrcIP, flow.Reverse.SrcIP} {
-		a, _ := netip.AddrFromSlice(ip)
-		a = a.Unmap()
-		for bits := a.BitLen(); bits > 0; bits-- {
-			if p, _ := a.Prefix(bits); o[p] {
-				return true
-			}
+		if a, _ := netip.AddrFromSlice(ip); o.has(a.Unmap()) {
+			return true
 		}
 	}
 	return false

@@ -191,7 +191,7 @@ func (e *ipset) Ban(p netip.Prefix, d time.Duration) error {
 }
 
 func (e *ipset) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
-	lists, prefixes, failed := e.sides.orders(bans)
+	lists, failed := e.sides.orders(bans)
 	e.mu.Lock()
 	for i, s := range e.sides.list {
 		if len(lists[i]) == 0 {
@@ -206,7 +206,7 @@ func (e *ipset) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 		}
 	}
 	e.mu.Unlock()
-	e.sides.flows.end(prefixes...)
+	e.sides.flows.end(lists[:]...)
 	return errors.Join(failed...)
 }
 
@@ -215,6 +215,7 @@ func (e *ipset) Unban(p netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	e.sides.flows.forget(p)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {

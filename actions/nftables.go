@@ -58,7 +58,7 @@ func newNftables(o Options) (*nftables, error) {
 		return nil, err
 	}
 	e := &nftables{options: o, view: view, table: &nft.Table{Name: o.Chain, Family: nft.TableFamilyINet}, lists: map[string][]netip.Prefix{}, sets: map[string]*nft.Set{}, current: map[string]string{}}
-	if e.flows, err = openFlows(o.Hook); err == nil {
+	if e.flows, err = openFlows(o); err == nil {
 		e.conn, err = nft.New(nft.AsLasting())
 	}
 	if err != nil {
@@ -129,7 +129,6 @@ func (e *nftables) Ban(p netip.Prefix, d time.Duration) error {
 func (e *nftables) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 	var failed []error
 	lists := map[string][]setMember{}
-	var prefixes []netip.Prefix
 	for p, d := range bans {
 		p, left, err := order(p, d)
 		if err != nil {
@@ -137,7 +136,6 @@ func (e *nftables) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 			continue
 		}
 		lists[setFor(p)] = append(lists[setFor(p)], setMember{prefix: p, seconds: left})
-		prefixes = append(prefixes, p)
 	}
 	e.mu.Lock()
 	for _, set := range slices.Sorted(maps.Keys(lists)) {
@@ -149,7 +147,7 @@ func (e *nftables) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 		}
 	}
 	e.mu.Unlock()
-	e.flows.end(prefixes...)
+	e.flows.end(slices.Collect(maps.Values(lists))...)
 	return errors.Join(failed...)
 }
 
@@ -195,6 +193,7 @@ func (e *nftables) Unban(p netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	e.flows.forget(p)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	set := e.sets[setFor(p)]

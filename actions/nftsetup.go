@@ -23,7 +23,7 @@ func (e *nftables) Setup() (made, degraded []string, err error) {
 	if made, err = e.setup(); err != nil {
 		return nil, nil, fmt.Errorf("table inet %s: %w", e.table.Name, err)
 	}
-	return made, nil, nil
+	return made, e.flows.degraded(), nil
 }
 
 // setup makes what is missing. slow and mu are held.

@@ -18,6 +18,7 @@ import (
 // sees one established flow, before the ban, during it and after.
 type attacker struct {
 	v4, v6 *net.UDPConn
+	ns     netns.NsHandle
 }
 
 const (
@@ -62,7 +63,7 @@ func newAttacker(t *testing.T) *attacker {
 	}
 	must(netns.Set(ns))
 	up("wild", attacker4+"/24", attacker6+"/64")
-	a := &attacker{}
+	a := &attacker{ns: ns}
 	dial := func(to string) *net.UDPConn {
 		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 5060)))
 		must(err)

@@ -144,7 +144,7 @@ func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer e.sides.flows.end(p)
+	defer e.sides.flows.end([]setMember{{prefix: p, seconds: left}})
 	return e.change(p, "ban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error {
 		r, old := plainRule{prefix: p}, live[p]
 		if left > 0 {
@@ -177,6 +177,7 @@ func (e *plain) Unban(p netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	e.sides.flows.forget(p)
 	return e.change(p, "unban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, _ time.Time) error {
 		if old, banned := live[p]; banned {
 			return deleteRule(c, old)

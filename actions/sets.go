@@ -59,7 +59,11 @@ func openSets() (*sets, error) {
 // openNetfilter opens a socket to the kernel's packet filter that waits for
 // answers no longer than for a lock, and hears of what the groups tell.
 func openNetfilter(groups ...uint) (*nl.NetlinkSocket, error) {
-	s, err := nl.Subscribe(unix.NETLINK_NETFILTER, groups...)
+	return openNetlink(unix.NETLINK_NETFILTER, groups...)
+}
+
+func openNetlink(protocol int, groups ...uint) (*nl.NetlinkSocket, error) {
+	s, err := nl.Subscribe(protocol, groups...)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func newSides(o Options) (*sides, error) {
 	if s.view, err = openNftView(); err != nil {
 		return nil, err
 	}
-	if s.flows, err = openFlows(o.Hook); err != nil {
+	if s.flows, err = openFlows(o); err != nil {
 		s.view.close()
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (s *sides) setup(make func(*side, *report) error) (made, degraded []string,
 			degraded = append(degraded, side.label+": "+note)
 		}
 	}
-	return made, degraded, nil
+	return made, append(degraded, s.flows.degraded()...), nil
 }
 
 // setupSide remembers how all looks only when it looked so before, too: what
@@ -160,7 +160,7 @@ func (s *sides) of(p netip.Prefix) (*side, error) {
 }
 
 // orders sorts bans by side, as the kernel is told them. What cannot be had is in failed.
-func (s *sides) orders(bans iter.Seq2[netip.Prefix, time.Duration]) (lists [2][]setMember, prefixes []netip.Prefix, failed []error) {
+func (s *sides) orders(bans iter.Seq2[netip.Prefix, time.Duration]) (lists [2][]setMember, failed []error) {
 	unenforced := 0
 	for p, d := range bans {
 		p, left, err := order(p, d)
@@ -177,12 +177,11 @@ func (s *sides) orders(bans iter.Seq2[netip.Prefix, time.Duration]) (lists [2][]
 		}
 		i := slices.Index(s.list[:], side)
 		lists[i] = append(lists[i], setMember{prefix: p, seconds: left})
-		prefixes = append(prefixes, p)
 	}
 	if unenforced > 1 {
 		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
 	}
-	return lists, prefixes, failed
+	return lists, failed
 }
 
 // up are the sides that are enforced.

@@ -23,6 +23,7 @@ type Main struct {
 	Enforcer      string         `yaml:"enforcer" default:"auto" doc:"How packets are dropped. auto takes ipset where the kernel and iptables have it, else nftables, else iptables (a rule for each ban); observe drops nothing."`
 	Hook          string         `yaml:"hook" default:"raw" doc:"Where our chain is called: raw (PREROUTING, before connection tracking, so that running flows end too) or filter (INPUT)."`
 	Chain         string         `yaml:"chain" default:"pbxjail" doc:"Name of our chain and stem of our sets. With hook: filter beside the FreePBX firewall it must be f2b-pbxjail, or FreePBX flushes it."`
+	EndTCP        bool           `yaml:"end_tcp" default:"false" doc:"End TCP connections (TLS and WebSocket too) of an address with its ban: Asterisk's sockets are aborted and the peer is sent a reset. Otherwise its packets are dropped, and Asterisk keeps the connection until it times out. With either hook; the kernel needs CONFIG_INET_DIAG_DESTROY."`
 	Stubborn      int            `yaml:"stubborn" default:"0" doc:"How many packets an address may send into its ban before the ban begins anew; 0: as many as it likes. Only bans that a log caused, and no longer than their evidence allows. Looked at every minute."`
 	Observe       bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
 	Database      string         `yaml:"database" default:"/var/lib/pbxjail/pbxjail.db" doc:"The ledger: bans, strikes, the lines that led to them, and how far each log was read."`

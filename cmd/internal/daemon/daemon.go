@@ -161,7 +161,7 @@ func (d *Daemon) openEnforcer() (err error) {
 		kind = "observe"
 	}
 	var notes []string
-	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: d.main.Chain, Hook: d.main.Hook})
+	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: d.main.Chain, Hook: d.main.Hook, EndTCP: d.main.EndTCP})
 	if err != nil {
 		return err
 	}

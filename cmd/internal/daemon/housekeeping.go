@@ -160,7 +160,7 @@ func needRestart(old, fresh *configs.Main) (keys []string) {
 		key     string
 		differs bool
 	}{
-		{"enforcer", old.Enforcer != fresh.Enforcer}, {"hook", old.Hook != fresh.Hook}, {"chain", old.Chain != fresh.Chain},
+		{"enforcer", old.Enforcer != fresh.Enforcer}, {"hook", old.Hook != fresh.Hook}, {"chain", old.Chain != fresh.Chain}, {"end_tcp", old.EndTCP != fresh.EndTCP},
 		{"observe", old.Observe != fresh.Observe}, {"database", old.Database != fresh.Database}, {"socket", old.Socket != fresh.Socket},
 		{"group", old.Group != fresh.Group}, {"log_format", old.LogFormat != fresh.LogFormat}, {"max_addresses", old.MaxAddresses != fresh.MaxAddresses},
 	} {
