@@ -127,7 +127,7 @@ func (s *Reckoning) reason(lines []Line) string {
 	for _, l := range lines {
 		for _, f := range l.Factors {
 			named = slices.DeleteFunc(named, func(o Factor) bool { return o.Name == f.Name })
-			if f.Name != "evidence" {
+			if f.Name != byEvidence && f.Name != placeAlone && f.Name != claimAlone {
 				named = append(named, f)
 			}
 		}

@@ -26,6 +26,13 @@ const (
 	mostPoints = parsers.Points(1_000_000)
 )
 
+// Factors that say how the others are bounded: a line shows them, a reason does not.
+const (
+	byEvidence = "evidence"
+	placeAlone = "a place alone never bans"
+	claimAlone = "a claimed address alone never bans"
+)
+
 // Of is what a factor makes of points.
 func (f Factor) Of(p parsers.Points) parsers.Points {
 	if f.To > 0 {
@@ -89,7 +96,7 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 			list, p = append(list, f), f.Of(p)
 		}
 	}
-	put(Factor{Name: "evidence", Note: evidenceNotes[e.Evidence], By: jail.worth[e.Evidence]})
+	put(Factor{Name: byEvidence, Note: evidenceNotes[e.Evidence], By: jail.worth[e.Evidence]})
 	for _, f := range j.about.factors {
 		put(f)
 	}
@@ -109,10 +116,10 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 			put(Factor{Name: "blocked country", Note: "blocked country " + j.about.place.Country, To: limit})
 		}
 	case before < limit && p >= limit:
-		put(Factor{Name: "a place alone never bans", To: limit - 1})
+		put(Factor{Name: placeAlone, To: limit - 1})
 	}
 	if e.Evidence == parsers.Claimed && p >= limit && base < limit {
-		put(Factor{Name: "a claimed address alone never bans", To: limit - 1})
+		put(Factor{Name: claimAlone, To: limit - 1})
 	}
 	j.weights = list
 	return p, list
