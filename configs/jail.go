@@ -21,7 +21,7 @@ type Jail struct {
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
 	Bantime  time.Duration  `yaml:"bantime" default:"10m" doc:"How long a ban lasts; forever is allowed."`
-	Slow     Slow           `yaml:"slow" doc:"A second, long window for those who try a little, day after day. A login with a password ends what it holds."`
+	Slow     Slow           `yaml:"slow" doc:"A second, long window for those who try a little, day after day. A login with a password ends what it holds; so it counts only where security events are read, which tell of logins."`
 	Growth   Growth         `yaml:"bantime_growth" fail2ban:"bantime.increment bantime.factor bantime.maxtime" doc:"Longer bans for those who come back."`
 	Evidence Evidence       `yaml:"evidence" doc:"How well an address must be known. claimed: the caller wrote it. seen: his packet came from it, which one forged UDP packet can fake. proven: he has answered us from there."`
 	Places   PlaceRules     `yaml:"geoip" doc:"What a country or a network is worth in this jail. A key that is left out is taken from geoip in the main file."`

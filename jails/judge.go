@@ -235,7 +235,7 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	if jail.Widen.Members > 0 {
 		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	if r, ok := jail.ruling(t, h.at); ok {
+	if r, ok := jail.ruling(t, h.at, j.twins.heard); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
 		j.table.drop(key)
 		if fresh {

@@ -19,8 +19,10 @@ type ruling struct {
 }
 
 // ruling finds the window around a time in which an address has done enough for a
-// ban: the short one first. Without one it returns how the short one stands.
-func (j *Jail) ruling(t *tally, at int64) (ruling, bool) {
+// ban: the short one first. Without one it returns how the short one stands. The
+// long one counts only where security events were heard of late: without them no
+// login is seen, and an office that mistypes now and then looks like a slow attacker.
+func (j *Jail) ruling(t *tally, at, heard int64) (ruling, bool) {
 	r := ruling{limit: parsers.Points(j.Maxretry), within: j.Findtime}
 	if t.sum < int64(r.limit) {
 		return r, false
@@ -28,7 +30,7 @@ func (j *Jail) ruling(t *tally, at int64) (ruling, bool) {
 	if r.belief = t.strongest(at, j.span.find, j.least, false); r.score >= r.limit {
 		return r, true
 	}
-	if long := parsers.Points(j.Slow.Maxretry); j.span.slow > 0 && t.sum >= int64(long) {
+	if long := parsers.Points(j.Slow.Maxretry); j.span.slow > 0 && t.sum >= int64(long) && at-heard < j.span.slow {
 		if b := t.strongest(at, j.span.slow, j.least, true); b.score >= long {
 			return ruling{b, long, j.Slow.Findtime}, true
 		}

@@ -18,6 +18,7 @@ type twins struct {
 	waiting []held                // notices whose twin is not there yet, oldest first
 	vouched []int64               // when Asterisk said that it could not issue an event; each vouches for one notice
 	suspect uint64                // notices that no event told of
+	heard   int64                 // when anything was told by security events, unix ms
 }
 
 // voice is what a service tells of: chan_sip tells of unknown extensions from 13
@@ -66,6 +67,7 @@ func (t *twins) expects(e *parsers.Event, at time.Time) bool {
 
 // tell notes a security event.
 func (t *twins) tell(e *parsers.Event, at time.Time) {
+	t.heard = max(t.heard, at.UnixMilli())
 	for _, v := range []voice{{e.Service, false}, voiceOf(e)} {
 		t.alive[v] = max(t.alive[v], at.UnixMilli())
 	}

@@ -99,14 +99,19 @@ func TestSlow(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		each time.Duration
-		in   int // after so many failures somebody logs in
-		want int // failures until the ban; 0: none in 30
+		in   int  // after so many failures somebody logs in
+		deaf bool // no security event was ever told: no login can be seen
+		want int  // failures until the ban; 0: none in 30
 	}{
-		{"hourly", time.Hour, 0, 8}, {"every four hours", 4 * time.Hour, 0, 0}, {"hourly, and a login", time.Hour, 5, 13}, {"fast", time.Second, 0, 5},
+		{"hourly", time.Hour, 0, false, 8}, {"every four hours", 4 * time.Hour, 0, false, 0}, {"hourly, and a login", time.Hour, 5, false, 13},
+		{"fast", time.Second, 0, false, 5}, {"hourly, where no login can be seen", time.Hour, 0, true, 0}, {"fast, where no login can be seen", time.Second, 0, true, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			judge := judgeOf(jailOf(t, "x", text))
 			judge.ProtectLogins = 10 * time.Minute
+			if !c.deaf {
+				hear(judge, challenge("198.51.100.1", "x"), start)
+			}
 			got := 0
 			for i := 1; i <= 30 && got == 0; i++ {
 				at := start.Add(time.Duration(i) * c.each)
