@@ -129,6 +129,3 @@ func checkRaise(d *decoder, path string, factor float64) {
 		d.fault(path, "write 1 to change nothing, 2 to let it weigh double", "%v is not between 1 and 10", factor)
 	}
 }
-
-// DefaultFraud is what holds where the main file says nothing.
-func DefaultFraud() Fraud { return defaultMain().Fraud }

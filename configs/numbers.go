@@ -51,9 +51,6 @@ func ShippedNumbers() *Numbers {
 	return n
 }
 
-// ShippedNumbersText is the embedded file itself, to be printed, copied and changed.
-func ShippedNumbersText() string { return string(shippedNumbers) }
-
 // LoadNumbers reads a file of numbers. An error is a Problem or Problems.
 func LoadNumbers(path string) (*Numbers, error) {
 	data, err := read(path)

@@ -32,9 +32,18 @@ func (world) Listed(a netip.Addr, yield func(string, int32) bool) {
 func everything() Senses {
 	return Senses{
 		Places: world{}, Feeds: world{}, Agents: configs.ShippedAgents(), Levels: configs.AgentFactors{Drop: 5, Score: 2, Info: 1},
-		Numbers: configs.ShippedNumbers(), Fraud: configs.DefaultFraud(),
+		Numbers: configs.ShippedNumbers(), Fraud: defaultFraud(),
 		Rules: configs.PlaceRules{Home: []string{"GB"}, Elsewhere: 1.7, Block: []string{"KP"}, ASN: []configs.ASN{{Number: 64501, Factor: 0.3}}},
 	}
+}
+
+// defaultFraud is what holds on a machine without a main file.
+func defaultFraud() configs.Fraud {
+	main, err := configs.LoadMain("/no/such/file", false)
+	if err != nil {
+		panic(err)
+	}
+	return main.Fraud
 }
 
 // anything is an event that a log could tell.

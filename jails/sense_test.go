@@ -12,7 +12,7 @@ import (
 
 func sensible(t *testing.T, text string) *Judge {
 	judge := judgeOf(jailOf(t, "x", text))
-	judge.SetSenses(Senses{Numbers: configs.ShippedNumbers(), Fraud: configs.DefaultFraud()})
+	judge.SetSenses(Senses{Numbers: configs.ShippedNumbers(), Fraud: defaultFraud()})
 	return judge
 }
 

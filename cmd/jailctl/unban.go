@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,11 +72,15 @@ func (a *app) unban(ctx context.Context, p netip.Prefix) error {
 }
 
 // stillInside is the error of lifting an address whose packets are dropped all
-// the same, because a wider prefix is banned.
+// the same, because a wider prefix is banned or a feed names it.
 func (a *app) stillInside(ctx context.Context, p netip.Prefix) error {
 	why, err := a.client().Why(ctx, p.Addr())
 	if err != nil {
 		return err
+	}
+	if why.Banned == nil && len(why.DroppedBy) > 0 {
+		return control.Refuse(0, "put it into ignoreip: protection beats feeds",
+			"%s has no ban of its own, but the lists of %s drop it", address(p), strings.Join(why.DroppedBy, ", "))
 	}
 	if why.Banned == nil || !why.Banned.Prefix.Contains(p.Addr()) || why.Banned.Prefix.Bits() >= p.Bits() {
 		return nil

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -32,18 +31,6 @@ func (d *Daemon) protectFeeds() {
 		return // a trunk that is known by its name alone must not be dropped meanwhile
 	}
 	d.feeds.Protect(d.guard.prefixes())
-}
-
-func (g guardState) prefixes() []netip.Prefix {
-	var list []netip.Prefix
-	for _, a := range g.own {
-		list = append(list, protection(a, "").Prefix)
-	}
-	list = append(list, g.ignoreip...)
-	for _, t := range g.trusts {
-		list = append(list, t.Prefix)
-	}
-	return list
 }
 
 // Feeds answers jailctl.

@@ -24,6 +24,19 @@ type guardState struct {
 
 func (g guardState) guard() *jails.Guard { return jails.NewGuard(g.own, g.ignoreip, g.trusts...) }
 
+// prefixes are all that it protects.
+func (g guardState) prefixes() []netip.Prefix {
+	var list []netip.Prefix
+	for _, a := range g.own {
+		list = append(list, protection(a, "").Prefix)
+	}
+	list = append(list, g.ignoreip...)
+	for _, t := range g.trusts {
+		list = append(list, t.Prefix)
+	}
+	return list
+}
+
 func (g guardState) equal(o guardState) bool {
 	return slices.Equal(g.own, o.own) && slices.Equal(g.ignoreip, o.ignoreip) && slices.Equal(g.trusts, o.trusts)
 }

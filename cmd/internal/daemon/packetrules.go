@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -83,14 +82,9 @@ func (d *Daemon) planPackets(main *configs.Main) (p packetPlan, err error) {
 
 // known is who must not be cut. mu is held.
 func (d *Daemon) known(main *configs.Main) (k packetrules.Known) {
-	for _, a := range d.guard.own {
-		a = a.Unmap().WithZone("")
-		k.Protected = append(k.Protected, netip.PrefixFrom(a, a.BitLen()))
-	}
-	k.Protected = append(k.Protected, main.Ignoreip...)
-	for _, t := range d.guard.trusts {
-		k.Protected = append(k.Protected, t.Prefix)
-	}
+	guard := d.guard
+	guard.ignoreip = main.Ignoreip // a reload is judged by its own
+	k.Protected = guard.prefixes()
 	for _, t := range d.readTrusts() {
 		if !strings.HasPrefix(filepath.Base(t.File), "iax") {
 			continue

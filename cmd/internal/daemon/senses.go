@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"errors"
+
 	"pbxjail/configs"
 	"pbxjail/jails"
 )
@@ -33,7 +35,7 @@ func (d *Daemon) take(err error, what string, keep func()) {
 		keep()
 		return
 	}
-	d.lists.bad = err
+	d.lists.bad = errors.Join(d.lists.bad, err)
 	d.logProblems(what, "", err)
 }
 
