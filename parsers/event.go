@@ -106,5 +106,6 @@ const (
 	ChannelNotice                  // the module's own NOTICE, WARNING or ERROR
 	ChannelACL                     // acl.c, beside the module's own notice
 	ChannelDialplan                // lines a dialplan writes
+	ChannelWire                    // no record: packets and our answers to them (package sensor)
 	channels
 )

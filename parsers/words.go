@@ -8,7 +8,7 @@ var (
 	kindWords     = []string{"", "bad-password", "unknown-account", "unknown-extension", "guest-call", "acl", "not-allowed", "malformed", "rate", "scan", "unanswered", "success", "challenge", "blind", "custom"}
 	evidenceWords = []string{"", "claimed", "seen", "proven"}
 	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other"}
-	channelWords  = []string{"security", "notice", "acl", "dialplan"}
+	channelWords  = []string{"security", "notice", "acl", "dialplan", "wire"}
 )
 
 func (r Result) String() string   { return resultWords[r] }

@@ -30,6 +30,7 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"watcher":              {nil, "the watcher is a leaf: it must not know what lines mean"},
 	"parsers":              {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
+	"parsers/sensor":       {[]string{"parsers", "parsers/sip", "parsers/iax", "parsers/ami", "parsers/web"}, "packets in, events out: it captures nothing and decides nothing"},
 	"actions":              {[]string{"actions/packets"}, "actions are a leaf but for what a packet rule is: only prefixes, durations and the operator's own words cross into them, never log text"},
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
