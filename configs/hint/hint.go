@@ -1,0 +1,44 @@
+// Package hint gives an error a second sentence: what the operator can do about it.
+// Every room calls it, and whoever prints an error asks it. It must never print,
+// log or decide anything itself.
+package hint
+
+import (
+	"errors"
+	"fmt"
+)
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	error
+	do string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint says what to do.
+func (h hinted) Hint() string { return h.do }
+
+// New is an error with the text what, and the hint do.
+func New(do, what string) error { return hinted{errors.New(what), do} }
+
+// Errorf is fmt.Errorf with the hint do.
+func Errorf(do, format string, args ...any) error { return hinted{fmt.Errorf(format, args...), do} }
+
+// Add gives err the hint do, in front of one that it may have. nil stays nil.
+func Add(do string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{err, do}
+}
+
+// Of is the first hint in err, or "" when there is none. It knows every error that
+// has a method Hint() string, of this package or not.
+func Of(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}

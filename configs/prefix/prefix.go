@@ -1,0 +1,31 @@
+// Package prefix writes addresses and networks in one way, so that equal ones are
+// equal values: IPv4 inside IPv6 as IPv4, no zone, no bits beyond the network. Every
+// room calls it. It must never refuse or widen: what may be banned, trusted or read
+// is for its callers to decide.
+package prefix
+
+import "net/netip"
+
+// mapped is the length of the network of IPv4 inside IPv6: RFC 4291 2.5.5.2. Asterisk
+// on a socket of both families logs phones so, and the kernel sees IPv4.
+const mapped = 96
+
+// Addr is a as the kernel sees it: IPv4 inside IPv6 as IPv4, without a zone. The zero
+// Addr stays zero.
+func Addr(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+
+// Of is the network of one address.
+func Of(a netip.Addr) netip.Prefix {
+	a = Addr(a)
+	return netip.PrefixFrom(a, a.BitLen())
+}
+
+// Unmap is p as the kernel sees it: a network of IPv4 inside IPv6 as one of IPv4,
+// masked. A network that is wider than all of IPv4 inside IPv6 stays IPv6 (Is4In6 says
+// so). What is not valid becomes the zero Prefix.
+func Unmap(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= mapped {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	}
+	return p.Masked()
+}
