@@ -17,7 +17,7 @@ type Ban struct {
 	Since    time.Time        // when it was decided
 	Until    time.Time        // when it ends; zero: for ever
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
-	seen     uint32           // in the kernel, by the comparison of this number
+	found    uint32           // by the comparison of this number
 	loaded   bool             // from the ledger, at start
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
@@ -56,6 +56,31 @@ func (b Ban) Left(now time.Time) (left time.Duration, ok bool) {
 	return left, left > 0
 }
 
+// EndOf is when a ban of d ends that begins now; the zero time when d is Forever.
+func EndOf(now time.Time, d time.Duration) time.Time {
+	if d == Forever {
+		return time.Time{}
+	}
+	return now.Add(d).UTC()
+}
+
+// Outlasts reports whether a ban lasts longer than another in all, and ends later.
+func (b Ban) Outlasts(o Ban) bool {
+	if b.Until.IsZero() || o.Until.IsZero() {
+		return b.Until.IsZero() && !o.Until.IsZero()
+	}
+	return b.Until.Sub(b.Since) > o.Until.Sub(o.Since) && b.Until.After(o.Until)
+}
+
+// WithoutLines is a ban as the book keeps it: the ledger has the lines and their sum.
+func (b Ban) WithoutLines() Ban {
+	b.Lines, b.Sum = nil, nil
+	return b
+}
+
+// Loaded reports whether a ban came from the ledger, and not from an event since.
+func (b Ban) Loaded() bool { return b.loaded }
+
 // end cuts a ban short, unless it is over.
 func (b *Ban) end(now time.Time) {
 	if _, live := b.Left(now); live {
@@ -63,8 +88,8 @@ func (b *Ban) end(now time.Time) {
 	}
 }
 
-// forgive ends a ban and makes it no strike.
-func (b *Ban) forgive(now time.Time) {
+// Forgive ends a ban and makes it no strike.
+func (b *Ban) Forgive(now time.Time) {
 	b.end(now)
 	b.Strike = 0
 }
@@ -74,20 +99,4 @@ type Strike struct {
 	Prefix netip.Prefix
 	Count  int
 	Last   time.Time // end of the last ban
-}
-
-// Ledger is the record of bans on disk. The warden writes it and reads it once at
-// start. All methods may be called from any goroutine; the errors carry a hint.
-type Ledger interface {
-	// Read calls part with the bans that are not over at now, and not lifted, some at a
-	// time. The slices are part's to keep.
-	Read(now time.Time, part func([]Ban)) error
-	// Record writes new or changed bans, all or none. A prefix has one ban at a
-	// time: a new one ends the one before, whichever jail's it was.
-	Record(bans []Ban) error
-	// Lift ends the bans of these prefixes now, and notes who did it.
-	Lift(prefixes []netip.Prefix, by string, at time.Time) error
-	// Strikes returns the history of those whose last ban ended since a time and is
-	// over at now, newest first, at most limit rows.
-	Strikes(since, now time.Time, limit int) ([]Strike, error)
 }

@@ -61,7 +61,7 @@ func BenchmarkHear(b *testing.B) {
 			for b.Loop() {
 				e.Addr = numbered(i / c.fails % c.addresses)
 				at, i = at.Add(time.Millisecond), i+1
-				judge.Hear(src, e, at, func(v Verdict) { judge.book.Put(withoutLines(v.Ban)) })
+				judge.Hear(src, e, at, func(v Verdict) { judge.book.Put(v.Ban.WithoutLines()) })
 			}
 		})
 	}

@@ -16,7 +16,7 @@ type Book struct {
 	bans    map[netip.Prefix]*Ban
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
-	pass    uint32    // the comparison with the kernel that runs, or ran last
+	pass    uint32    // the comparison that runs, or ran last
 }
 
 const (
@@ -33,24 +33,57 @@ func NewBook(bans []Ban, strikes []Strike) *Book {
 		b.strikes[s.Prefix] = s
 	}
 	for i := range bans {
-		b.load(&bans[i])
+		b.Load(&bans[i])
 	}
 	return b
 }
 
-// load enters what the ledger remembers, which nobody has compared yet.
-func (b *Book) load(ban *Ban) {
+// Load enters what the ledger remembers, which nobody has compared yet.
+func (b *Book) Load(ban *Ban) {
 	b.enter(ban)
-	ban.loaded, ban.seen = true, 0
+	ban.loaded, ban.found = true, 0
 }
 
 func (b *Book) enter(ban *Ban) {
-	ban.seen = b.pass // what comes in during a comparison is no part of it
+	ban.found = b.pass // what comes in during a comparison is no part of it
 	b.bans[ban.Prefix] = ban
 	if bits := ban.Prefix.Bits(); bits >= 0 {
 		b.lengths[bits] = true
 	}
 }
+
+// StartComparison begins to compare the book with another list of bans. MarkFound
+// notes what is there too; NotFound then tells what is missing.
+func (b *Book) StartComparison() { b.pass++ }
+
+// MarkFound notes that the other list has this ban.
+func (b *Book) MarkFound(ban *Ban) { ban.found = b.pass }
+
+// NotFound calls yield for every ban that the comparison did not find, those
+// included that are over, until it returns false. What was entered since the
+// comparison began is no part of it.
+func (b *Book) NotFound(yield func(*Ban) bool) {
+	for _, ban := range b.bans {
+		if ban.found != b.pass && !yield(ban) {
+			return
+		}
+	}
+}
+
+// Find returns the ban of exactly this prefix, live or over; nil when there is none.
+func (b *Book) Find(p netip.Prefix) *Ban { return b.bans[p] }
+
+// Remove drops a ban as if it had never been. The history of its prefix stays.
+func (b *Book) Remove(p netip.Prefix) { delete(b.bans, p) }
+
+// History returns the last ban of a prefix that is over.
+func (b *Book) History(p netip.Prefix) (Strike, bool) {
+	s, ok := b.strikes[p]
+	return s, ok
+}
+
+// LoadStrike enters a strike that the ledger remembers.
+func (b *Book) LoadStrike(s Strike) { b.strikes[s.Prefix] = s }
 
 // Get returns the ban of exactly this prefix, when it is live at now.
 func (b *Book) Get(p netip.Prefix, now time.Time) (*Ban, bool) {
@@ -136,9 +169,9 @@ func (b *Book) close(ban *Ban) {
 	b.strikes[ban.Prefix] = Strike{Prefix: ban.Prefix, Count: ban.Strike, Last: ban.Until}
 }
 
-// strike is the number of the ban that would come now: of the one that is there,
+// NextStrike is the number of the ban that would come now: of the one that is there,
 // or one more than the last.
-func (b *Book) strike(p netip.Prefix, g configs.Growth, now time.Time) int {
+func (b *Book) NextStrike(p netip.Prefix, g configs.Growth, now time.Time) int {
 	if ban, ok := b.Get(p, now); ok {
 		return ban.Strike
 	}
@@ -152,8 +185,8 @@ func (b *Book) strike(p netip.Prefix, g configs.Growth, now time.Time) int {
 	return s.Count + 1
 }
 
-// bantime is how long a jail bans on this strike and evidence; Forever is for ever.
-func (j *Jail) bantime(strike int, e parsers.Evidence) time.Duration {
+// BanLength is how long a jail bans on this strike and evidence; Forever is for ever.
+func (j *Jail) BanLength(strike int, e parsers.Evidence) time.Duration {
 	d := j.Bantime
 	if j.Growth.Factor > 1 && strike > 1 && d != Forever {
 		grown := float64(d) * math.Pow(j.Growth.Factor, float64(strike-1))

@@ -9,7 +9,7 @@ import (
 )
 
 func ban(p string, d time.Duration) Ban {
-	return Ban{Prefix: prefix(p), Jail: "x", Since: start, Until: until(start, d), Strike: 1}
+	return Ban{Prefix: prefix(p), Jail: "x", Since: start, Until: EndOf(start, d), Strike: 1}
 }
 
 func TestLeft(t *testing.T) {
@@ -98,7 +98,7 @@ func TestLift(t *testing.T) {
 	if !b.Lift(p) || b.Lift(p) {
 		t.Error("got another answer than true and then false")
 	}
-	if got := b.strike(p, configs.Growth{}, start); got != 1 {
+	if got := b.NextStrike(p, configs.Growth{}, start); got != 1 {
 		t.Errorf("got strike %d, want 1: it is forgotten", got)
 	}
 	if got, ok := b.Holding(p.Addr(), start); !ok || got.Prefix.Bits() != 24 {
@@ -126,7 +126,7 @@ func TestStrike(t *testing.T) {
 		{"when it is over", []Ban{{Prefix: p, Since: start, Until: start.Add(time.Hour), Strike: 3}}, nil, week, start.Add(time.Hour), 4},
 		{"before it was over", nil, []Strike{{p, 3, start}}, week, start.Add(-time.Minute), 3},
 	} {
-		if got := NewBook(c.bans, c.strikes).strike(p, c.growth, c.now); got != c.want {
+		if got := NewBook(c.bans, c.strikes).NextStrike(p, c.growth, c.now); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}

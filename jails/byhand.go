@@ -32,23 +32,23 @@ var ErrNoJail = errors.New("there is no jail of this name")
 func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if why, ok := w.judge.guard.Protects(o.Prefix); ok && !o.Force {
+	if why := w.judge.Protects(o.Prefix, nil); why != "" && !o.Force {
 		return Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
-	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.strike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
+	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
-		jail := w.judge.jail(o.Jail)
+		jail := w.judge.Jail(o.Jail)
 		if jail == nil {
 			return Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
 		}
-		b.Jail, b.Strike = jail.Name, w.book.strike(o.Prefix, jail.Growth, now)
-		d = jail.bantime(b.Strike, parsers.NoEvidence)
+		b.Jail, b.Strike = jail.Name, w.book.NextStrike(o.Prefix, jail.Growth, now)
+		d = jail.BanLength(b.Strike, parsers.NoEvidence)
 	}
 	if o.For != nil {
 		d = *o.For
 	}
-	b.Until = until(now, d)
+	b.Until = EndOf(now, d)
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
@@ -65,7 +65,7 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	w.mu.Lock()
 	for i := range w.unwritten {
 		if b := &w.unwritten[i]; free[b.Prefix] && !b.Since.After(now) {
-			b.forgive(now)
+			b.Forgive(now)
 		}
 	}
 	w.mu.Unlock()
@@ -125,7 +125,7 @@ func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
 		return nil, nil
 	}
 	w.unbans++
-	b.forgive(now)
+	b.Forgive(now)
 	return b, nil
 }
 
@@ -163,13 +163,6 @@ func (w *Warden) Pending(p netip.Prefix) bool {
 	return ok
 }
 
-// Forget drops what the addresses of a prefix did: they were let out.
-func (j *Judge) Forget(p netip.Prefix) {
-	j.table.forget(p)
-	j.networks.forget(p)
-	j.company.forget(p)
-}
-
 // Change puts new jails, protections and senses in place of the old ones. Run lets
 // out whom they protect.
 func (w *Warden) Change(list []*Jail, g *Guard, s Senses) {
@@ -186,19 +179,12 @@ type Report struct {
 	Counts   Counts
 	Unbans   uint64
 	Evicted  uint64
-	Jails    []JailReport
+	Jails    []JailState
 	Problems map[string]error // by what they are about
 	Pending  int
 	Repairs  Repairs
 	Bans     int      // live ones
 	Degraded []string // what the enforcer cannot have, for people
-}
-
-// JailReport is a jail's state.
-type JailReport struct {
-	*configs.Jail
-	Tracked, Banned int
-	Events          uint64
 }
 
 // Report tells how the warden stands.
@@ -213,8 +199,6 @@ func (w *Warden) Report(now time.Time) Report {
 			r.Bans++
 		}
 	}
-	for _, j := range w.judge.jails {
-		r.Jails = append(r.Jails, JailReport{j.Jail, w.judge.table.tracked[j.memory.id], banned[j.Name], j.memory.events})
-	}
+	r.Jails = w.judge.States(banned)
 	return r
 }

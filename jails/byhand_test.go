@@ -338,6 +338,18 @@ func TestUnbanNetworkForgetsItsAddresses(t *testing.T) {
 	})
 }
 
+func TestHolds(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		if _, err := s.Order(Order{Prefix: prefix("203.0.113.0/24")}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		if !s.Holds(addr(nine), now) || s.Holds(addr(nine), now.Add(2*time.Hour)) || s.Holds(addr("203.0.114.9"), now) {
+			t.Errorf("%s is not banned for exactly an hour, or another one is", nine)
+		}
+	})
+}
+
 func TestUnbanMany(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.ledger.failing(errDisk)

@@ -147,7 +147,7 @@ func TestBantime(t *testing.T) {
 		{"claimed, for ever", "bantime: forever", 1, parsers.Claimed, "15m"},
 		{"by hand", "bantime: 1h\nevidence: {max_bantime: {seen: 5m, claimed: 5m, proven: 5m}}", 1, parsers.NoEvidence, "1h"},
 	} {
-		if got := configs.FormatDuration(jailOf(t, "x", c.text).bantime(c.strike, c.evidence)); got != c.want {
+		if got := configs.FormatDuration(jailOf(t, "x", c.text).BanLength(c.strike, c.evidence)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -163,7 +163,7 @@ func TestBantimeGrows(t *testing.T) {
 	} {
 		j, last := jailOf(t, "x", text), int64(0)
 		for strike := range 5000 {
-			d := int64(j.bantime(strike, parsers.Seen))
+			d := int64(j.BanLength(strike, parsers.Seen))
 			if d < last || d <= 0 {
 				t.Fatalf("%s, strike %d: got %d ns after %d ns", text, strike, d, last)
 			}

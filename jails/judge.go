@@ -252,9 +252,22 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 // was known of how attempts are together.
 func (j *Judge) Evicted() uint64 { return j.table.evicted + j.networks.evicted + j.company.evicted() }
 
-// protects says why p may not be banned by a jail, or by hand when that is nil;
+// Book holds the bans that are live. The warden that owns the judge enters them.
+func (j *Judge) Book() *Book { return j.book }
+
+// Observed holds the bans of jails that only observe, as if they held.
+func (j *Judge) Observed() *Book { return j.observed }
+
+// Forget drops what the addresses of a prefix did: they were let out.
+func (j *Judge) Forget(p netip.Prefix) {
+	j.table.forget(p)
+	j.networks.forget(p)
+	j.company.forget(p)
+}
+
+// Protects says why p may not be banned by a jail, or by hand when that is nil;
 // "" when it may.
-func (j *Judge) protects(p netip.Prefix, jail *Jail) string {
+func (j *Judge) Protects(p netip.Prefix, jail *Jail) string {
 	if why, ok := j.guard.Protects(p); ok {
 		return why
 	}
@@ -264,8 +277,8 @@ func (j *Judge) protects(p netip.Prefix, jail *Jail) string {
 	return ""
 }
 
-// jail finds a jail by name; nil when there is none.
-func (j *Judge) jail(name string) *Jail {
+// Jail finds a jail by name; nil when there is none.
+func (j *Judge) Jail(name string) *Jail {
 	if i := slices.IndexFunc(j.jails, func(jail *Jail) bool { return jail.Name == name }); i >= 0 {
 		return j.jails[i]
 	}

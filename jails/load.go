@@ -81,12 +81,12 @@ func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time
 	defer w.mu.Unlock()
 	for i := range part {
 		b := &part[i]
-		switch known := w.book.bans[b.Prefix]; {
+		switch known := w.book.Find(b.Prefix); {
 		case known == nil && !w.freed[b.Prefix]:
-			w.book.load(b)
+			w.book.Load(b)
 			known = b
 			fallthrough
-		case known != nil && known.loaded:
+		case known != nil && known.Loaded():
 			if w.spareOne(known, now) {
 				list = append(list, b.Prefix)
 			}
@@ -101,9 +101,9 @@ func (w *Warden) loadStrikes(part []Strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range part {
-		_, known := w.book.strikes[s.Prefix]
-		if b := w.book.bans[s.Prefix]; !known && !w.freed[s.Prefix] && (b == nil || !b.loaded) { // else the ban itself tells
-			w.book.strikes[s.Prefix] = s
+		_, known := w.book.History(s.Prefix)
+		if b := w.book.Find(s.Prefix); !known && !w.freed[s.Prefix] && (b == nil || !b.Loaded()) { // else the ban itself tells
+			w.book.LoadStrike(s)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (w *Warden) loadStrikes(part []Strike) {
 // early are the bans of logs that came in before the ledger was read. mu is held.
 func (w *Warden) early() (list []*Ban) {
 	for b := range w.book.Each {
-		if !b.loaded && b.By == "log" {
+		if !b.Loaded() && b.By == "log" {
 			list = append(list, b)
 		}
 	}
@@ -121,18 +121,18 @@ func (w *Warden) early() (list []*Ban) {
 // reconsider makes of an early ban what it would have been, had its history been known;
 // old is the ban of the ledger that it stands in the place of, or nil. mu is held.
 func (w *Warden) reconsider(b, old *Ban, now time.Time) {
-	jail := w.judge.jail(b.Jail)
+	jail := w.judge.Jail(b.Jail)
 	if jail == nil {
 		return
 	}
 	fresh := *b
-	delete(w.book.bans, b.Prefix)
+	w.book.Remove(b.Prefix)
 	if old != nil {
-		w.book.load(old)
+		w.book.Load(old)
 	}
-	fresh.Strike = w.book.strike(b.Prefix, jail.Growth, b.Since)
-	fresh.Until = until(b.Since, jail.bantime(fresh.Strike, b.Evidence))
-	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !longer(fresh, *held)) {
+	fresh.Strike = w.book.NextStrike(b.Prefix, jail.Growth, b.Since)
+	fresh.Until = EndOf(b.Since, jail.BanLength(fresh.Strike, b.Evidence))
+	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
 		w.withdraw(b, old, now)
 		return
 	}

@@ -18,14 +18,12 @@ type Login struct {
 
 // LoggedIn lists the addresses that a login protects at now, in order. Who logged in
 // before the daemon started is not known.
-func (w *Warden) LoggedIn(now time.Time) []Login {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (j *Judge) LoggedIn(now time.Time) []Login {
 	var list []Login
-	for key, at := range w.judge.trust.logins.each {
+	for key, at := range j.trust.logins.each {
 		a := netip.AddrFrom16(key).Unmap()
-		if _, ok := w.judge.loggedIn(netip.PrefixFrom(a, a.BitLen()), now); ok {
-			service, _ := w.judge.trust.over.get(key)
+		if _, ok := j.loggedIn(netip.PrefixFrom(a, a.BitLen()), now); ok {
+			service, _ := j.trust.over.get(key)
 			list = append(list, Login{Addr: a, Service: service, At: time.UnixMilli(at).UTC()})
 		}
 	}

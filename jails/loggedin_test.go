@@ -12,7 +12,6 @@ import (
 func TestLoggedIn(t *testing.T) {
 	j := shippedJudge(t)
 	j.ProtectLogins = time.Hour
-	w := NewWarden(j, nil, nil, nil)
 	heard(t, j, seven, login("192.0.2.9"), said("SuccessfulAuth", "SIP", victim, `,UsingPassword="1"`),
 		said("SuccessfulAuth", "SIP", "192.0.2.10", `,UsingPassword="0"`))
 	heard(t, j, seven.Add(time.Minute), said("SuccessfulAuth", "PJSIP", "192.0.2.9", `,UsingPassword="1"`))
@@ -21,10 +20,10 @@ func TestLoggedIn(t *testing.T) {
 		{netip.MustParseAddr(victim), parsers.SIP, seven.Add(time.Second)},
 	}
 	slices.SortFunc(want, func(x, y Login) int { return x.Addr.Compare(y.Addr) })
-	if got := w.LoggedIn(seven.Add(30 * time.Minute)); !slices.Equal(got, want) {
+	if got := j.LoggedIn(seven.Add(30 * time.Minute)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := w.LoggedIn(seven.Add(3 * time.Hour)); len(got) != 0 {
+	if got := j.LoggedIn(seven.Add(3 * time.Hour)); len(got) != 0 {
 		t.Errorf("hours later: got %v, want none", got)
 	}
 }

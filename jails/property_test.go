@@ -92,7 +92,6 @@ func TestDecisionsHold(t *testing.T) {
 		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, guard, NewBook(nil, nil), 50, false)
 		judge.ProtectLogins = time.Minute
 		judge.SetSenses(everything())
-		w := NewWarden(judge, newKernel(), new(ledger), nil)
 		at := start
 		for range 1500 {
 			at = at.Add(time.Duration(leap(r, 20_000)) * time.Millisecond)
@@ -106,22 +105,22 @@ func TestDecisionsHold(t *testing.T) {
 				if why, ok := guard.Protects(b.Prefix); ok && v.Protected == "" {
 					t.Fatalf("seed %d: got a ban of %s, which is protected: %s", seed, b.Prefix, why)
 				}
-				addsUp(t, judge.jail(b.Jail), b.Sum, b.Lines)
+				addsUp(t, judge.Jail(b.Jail), b.Sum, b.Lines)
 				if b.Sum.Members > 0 {
 					widened++
 				}
-				if b.Sum.Within > judge.jail(b.Jail).Findtime {
+				if b.Sum.Within > judge.Jail(b.Jail).Findtime {
 					slow++
 				}
 				if b.Sum.Score < b.Sum.Maxretry {
 					t.Fatalf("seed %d: got a ban on %s points, maxretry %s", seed, b.Sum.Score, b.Sum.Maxretry)
 				}
 				if v.Bans() {
-					judge.book.Put(withoutLines(b))
+					judge.book.Put(b.WithoutLines())
 				}
 			})
 			if r.IntN(50) == 0 {
-				for _, s := range w.Why(anything(r).Addr, at).Jails {
+				for _, s := range judge.Why(anything(r).Addr, at).Jails {
 					if len(s.Lines) < MaxLines {
 						whyAddsUp(t, s)
 					}

@@ -223,7 +223,7 @@ func (w *Warden) reconcile(now time.Time) {
 	defer w.look.Unlock()
 	w.mu.Lock()
 	w.book.Expire(now)
-	w.judge.observed.Expire(now)
+	w.judge.Observed().Expire(now)
 	w.rebase(now)
 	w.mu.Unlock()
 	if now.Before(w.peace.rest) {
@@ -260,12 +260,12 @@ func (w *Warden) unsettled(err error) {
 // can do that: a ban by hand lasts as long as was said, and what anybody can forge
 // holds no longer than its evidence allows.
 func (w *Warden) stubborn(b *Ban, m found, now time.Time) bool {
-	jail := w.judge.jail(b.Jail)
+	jail := w.judge.Jail(b.Jail)
 	if w.Stubborn == 0 || m.packets < w.Stubborn || b.By != "log" || b.Until.IsZero() || jail == nil {
 		return false
 	}
 	again := *b
-	again.Until = until(now, jail.bantime(b.Strike, b.Evidence))
+	again.Until = EndOf(now, jail.BanLength(b.Strike, b.Evidence))
 	if !longerLeft(again, *b, now) {
 		return false
 	}

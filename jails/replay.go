@@ -68,10 +68,10 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		switch {
 		case v.Protected != "" || v.Alarm:
 		case v.Observe:
-			r.Judge.observed.Put(withoutLines(v.Ban))
+			r.Judge.observed.Put(v.Ban.WithoutLines())
 		default:
 			r.Counts.Bans++
-			r.Judge.book.Put(withoutLines(v.Ban))
+			r.Judge.book.Put(v.Ban.WithoutLines())
 		}
 		decide(v)
 	}

@@ -11,7 +11,7 @@ import (
 // row is a ban that the ledger holds from an earlier run.
 func row(p string, since, d time.Duration) Ban {
 	at := time.Now().Add(since).Round(0)
-	return Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: until(at, d), Strike: 3, By: "log"}
+	return Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: EndOf(at, d), Strike: 3, By: "log"}
 }
 
 // restart ends the warden, changes what it finds, and begins another.

@@ -85,15 +85,15 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 		book = j.observed
 	}
 	held, banned := book.Covering(p, now)
-	b.Strike = book.strike(p, jail.Growth, now)
-	b.Until = until(now, jail.bantime(b.Strike, b.Evidence))
-	why := j.protects(p, jail)
+	b.Strike = book.NextStrike(p, jail.Growth, now)
+	b.Until = EndOf(now, jail.BanLength(b.Strike, b.Evidence))
+	why := j.Protects(p, jail)
 	if why == "" {
 		why, _ = j.loggedIn(p, now)
 	}
 	// Another jail may hold longer; that it heard of it later does not count, or
 	// two jails would renew each other's bans for ever.
-	if why == "" && banned && (held.Jail == jail.Name || !longer(b, *held)) {
+	if why == "" && banned && (held.Jail == jail.Name || !b.Outlasts(*held)) {
 		return Verdict{}, false
 	}
 	sum, lines := jail.reckon(t, r)
@@ -142,19 +142,3 @@ func (s *Reckoning) reason(lines []Line) string {
 
 // mostNamed bounds the factors that one reason names.
 const mostNamed = 4
-
-// until is the end of a ban of d from now.
-func until(now time.Time, d time.Duration) time.Time {
-	if d == Forever {
-		return time.Time{}
-	}
-	return now.Add(d).UTC()
-}
-
-// longer reports whether a lasts longer than b in all, and ends later.
-func longer(a, b Ban) bool {
-	if a.Until.IsZero() || b.Until.IsZero() {
-		return a.Until.IsZero() && !b.Until.IsZero()
-	}
-	return a.Until.Sub(a.Since) > b.Until.Sub(b.Since) && a.Until.After(b.Until)
-}

@@ -40,7 +40,7 @@ func (w *Warden) settle(now time.Time, stray func(p netip.Prefix, left time.Dura
 	if w.freed == nil {
 		w.freed = map[netip.Prefix]bool{}
 	}
-	w.book.pass++
+	w.book.StartComparison()
 	list := make([]found, 0, w.book.Len())
 	w.mu.Unlock()
 	defer func() {
@@ -84,7 +84,7 @@ func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix,
 			continue
 		}
 		if want, _ := b.Left(now); sameLeft(want, m.left) {
-			b.seen = w.book.pass
+			w.book.MarkFound(b)
 		}
 	}
 }
@@ -94,8 +94,8 @@ func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix,
 func (w *Warden) missing(now time.Time) (list []netip.Prefix, lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for b := range w.book.Each {
-		if _, live := b.Left(now); !live || b.seen == w.book.pass {
+	for b := range w.book.NotFound {
+		if _, live := b.Left(now); !live {
 			continue
 		}
 		list = append(list, b.Prefix)
@@ -117,11 +117,11 @@ func sameLeft(want, have time.Duration) bool {
 
 // adopt takes a member of the kernel for a ban. mu is held.
 func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
-	if why := w.judge.protects(p, nil); why != "" {
+	if why := w.judge.Protects(p, nil); why != "" {
 		w.letOut(p, why, now)
 		return
 	}
-	b := Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: until(now, left), Strike: w.book.strike(p, configs.Growth{}, now), By: "kernel",
+	b := Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: EndOf(now, left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
 		Reason: "found in the kernel, where the ledger knew nothing of it"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
@@ -132,7 +132,7 @@ func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
 // expel lets out what the book knows to be over: it was put back while the clock
 // was behind. What it does not know it adopts. mu is held.
 func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
-	if _, over := w.book.strikes[p]; !over {
+	if _, over := w.book.History(p); !over {
 		w.adopt(p, left, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
 		w.log.Error("is not let out, though its ban is over", "prefix", p, "err", err)
@@ -155,7 +155,7 @@ func (w *Warden) spareOne(b *Ban, now time.Time) bool {
 	if b.By != "log" && b.By != "kernel" {
 		return true
 	}
-	why := w.judge.protects(b.Prefix, w.judge.jail(b.Jail))
+	why := w.judge.Protects(b.Prefix, w.judge.Jail(b.Jail))
 	if why == "" {
 		return true
 	}

@@ -1,25 +1,29 @@
 package jails
 
 import (
-	"net/netip"
 	"time"
 
+	"pbxjail/configs"
 	"pbxjail/jails/rates"
 )
 
-// Top tells who does most at now: at most n jails, countries, accounts and
+// Top lists who does most at now: at most n jails, countries, accounts and
 // addresses. An offence that two jails count is two samples, and so is an attempt
 // that two logs tell of.
-func (w *Warden) Top(n int, now time.Time) rates.Tops {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.judge.rates.Top(n, now)
+func (j *Judge) Top(n int, now time.Time) rates.Tops { return j.rates.Top(n, now) }
+
+// JailState is a jail and how it stands.
+type JailState struct {
+	*configs.Jail
+	Tracked, Banned int    // addresses
+	Events          uint64 // that counted
 }
 
-// Holds reports whether a live ban contains an address.
-func (w *Warden) Holds(a netip.Addr, now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, held := w.book.Holding(a, now)
-	return held
+// States lists the jails, in their order. banned says how many bans each has, by name.
+func (j *Judge) States(banned map[string]int) []JailState {
+	list := make([]JailState, 0, len(j.jails))
+	for _, jail := range j.jails {
+		list = append(list, JailState{jail.Jail, j.table.tracked[jail.memory.id], banned[jail.Name], jail.memory.events})
+	}
+	return list
 }

@@ -76,7 +76,7 @@ func (j *Judge) storm(a netip.Addr, now time.Time) (*Jail, parsers.Points) {
 		}
 	}
 	if b, ok := j.book.Holding(a, now); ok {
-		if jail := j.jail(b.Jail); jail != nil {
+		if jail := j.Jail(b.Jail); jail != nil {
 			return jail, parsers.Points(jail.Maxretry)
 		}
 	}

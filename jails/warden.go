@@ -86,7 +86,7 @@ const (
 // enforced before. The judge must not be used by anybody else.
 func NewWarden(judge *Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
-		judge: judge, book: judge.book, enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1),
+		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1),
 		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
@@ -129,7 +129,7 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 		}
 		return
 	case v.Observe:
-		w.judge.observed.Put(withoutLines(b))
+		w.judge.Observed().Put(b.WithoutLines())
 		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
 		if _, held := w.book.Get(b.Prefix, now); !held { // in the ledger it would end the ban that holds
 			b.Until, b.By, b.Strike = b.Since, "observe", 0
@@ -168,19 +168,13 @@ func (h hinted) Hint() string { return h.hint }
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
 func (w *Warden) enter(b Ban, now time.Time) error {
-	if !w.book.Put(withoutLines(b)) {
+	if !w.book.Put(b.WithoutLines()) {
 		w.problem("book", errFull)
 		return errFull
 	}
 	w.counts.Bans++
 	w.write(b)
 	return w.enforce(b, now)
-}
-
-// withoutLines is a ban as the book keeps it: the ledger has the lines and their sum.
-func withoutLines(b Ban) Ban {
-	b.Lines, b.Sum = nil, nil
-	return b
 }
 
 func (w *Warden) enforce(b Ban, now time.Time) error {

@@ -458,7 +458,7 @@ func TestPatterns(t *testing.T) {
 
 func TestForWords(t *testing.T) {
 	for want, d := range map[string]time.Duration{"forever": Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
-		if got := forWords(Ban{Since: start, Until: until(start, d)}); got != want {
+		if got := forWords(Ban{Since: start, Until: EndOf(start, d)}); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// Account is all that the warden knows of one address.
+// Account is all that the judge knows of one address.
 type Account struct {
 	Banned    *Ban
 	Protected string   // why no jail bans it; "" when one may
@@ -31,18 +31,15 @@ type Standing struct {
 }
 
 // Why tells all that is known of an address at now.
-func (w *Warden) Why(a netip.Addr, now time.Time) Account {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	j := w.judge
+func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	p := netip.PrefixFrom(a, a.BitLen())
 	out := Account{Place: j.where(a), Consulted: j.consulted()}
-	if b, ok := w.book.Holding(a, now); ok {
+	if b, ok := j.book.Holding(a, now); ok {
 		out.Banned = new(*b)
 	}
 	out.Protected, _ = j.guard.Protects(p)
 	out.LoggedIn, _ = j.loggedIn(p, now)
-	out.Strike = w.book.strikes[p]
+	out.Strike = j.book.strikes[p]
 	if f := j.senses.Feeds; f != nil {
 		f.Listed(a, func(feed string, by int32) bool {
 			out.Feeds = append(out.Feeds, Factor{Name: feed, By: by}.String())
@@ -78,7 +75,7 @@ func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) St
 		}
 		s.Lines = append(s.Lines, line)
 	}
-	s.Next = jail.bantime(j.book.strike(p, jail.Growth, now), jail.known(t, short, at))
+	s.Next = jail.BanLength(j.book.NextStrike(p, jail.Growth, now), jail.known(t, short, at))
 	return s
 }
 

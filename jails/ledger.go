@@ -1,0 +1,22 @@
+package jails
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Ledger is the record of bans on disk. The warden writes it and reads it once at
+// start. All methods may be called from any goroutine; the errors carry a hint.
+type Ledger interface {
+	// Read calls part with the bans that are not over at now, and not lifted, some at a
+	// time. The slices are part's to keep.
+	Read(now time.Time, part func([]Ban)) error
+	// Record writes new or changed bans, all or none. A prefix has one ban at a
+	// time: a new one ends the one before, whichever jail's it was.
+	Record(bans []Ban) error
+	// Lift ends the bans of these prefixes now, and notes who did it.
+	Lift(prefixes []netip.Prefix, by string, at time.Time) error
+	// Strikes returns the history of those whose last ban ended since a time and is
+	// over at now, newest first, at most limit rows.
+	Strikes(since, now time.Time, limit int) ([]Strike, error)
+}

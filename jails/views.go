@@ -1,0 +1,38 @@
+package jails
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/jails/rates"
+)
+
+// Why lists all that is known of an address at now.
+func (w *Warden) Why(a netip.Addr, now time.Time) Account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.Why(a, now)
+}
+
+// LoggedIn lists the addresses that a login protects at now, in order. Who logged in
+// before the daemon started is not known.
+func (w *Warden) LoggedIn(now time.Time) []Login {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.LoggedIn(now)
+}
+
+// Top lists who does most at now, as Judge.Top does.
+func (w *Warden) Top(n int, now time.Time) rates.Tops {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.Top(n, now)
+}
+
+// Holds reports whether a live ban contains an address.
+func (w *Warden) Holds(a netip.Addr, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, held := w.book.Holding(a, now)
+	return held
+}
