@@ -1,9 +1,10 @@
 // Package jails gives jail files their meaning: it weighs events, sums them up
 // for each address within a jail's findtime, decides on bans, and keeps them.
 //
-// A Judge is pure: events and a clock in, bans out. The daemon's Warden puts a
-// Judge, an enforcer and a ledger together; jailctl's replay needs the Judge
-// alone. Whatever an attacker can choose the number of is bounded here.
+// A Judge is pure: events and a clock in, bans out; it has no lock, no log, no
+// kernel and no disk. Package jails/warden puts a Judge, an enforcer and a ledger
+// together for the daemon; jailctl's replay needs the Judge alone. Whatever an
+// attacker can choose the number of is bounded here.
 //
 // It must never ban an address that the Guard protects, and nothing that it
 // hands to an enforcer is text.

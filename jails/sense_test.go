@@ -126,16 +126,3 @@ func TestUnanswered(t *testing.T) {
 		t.Errorf("let out: got %s", words(got))
 	}
 }
-
-// A daemon that hears nothing more still counts.
-func TestUnansweredInSilence(t *testing.T) {
-	play(t, func(t *testing.T, s *scene) {
-		for i := range 2 {
-			s.Hear("/log", challenge("203.0.113.9", fmt.Sprint(i)), time.Now(), time.Now())
-		}
-		pass(30 * time.Second)
-		s.expect("while there is time", "", "", "")
-		pass(5 * time.Second)
-		s.expect("after", "203.0.113.9/32", "203.0.113.9/32", "203.0.113.9/32")
-	}, "maxretry: 2\nmatch: [{event: unanswered}]")
-}

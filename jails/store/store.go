@@ -19,11 +19,7 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
-
-	"pbxjail/jails"
 )
-
-var _ jails.Ledger = (*Store)(nil)
 
 // Store is an open ledger. Its methods may be called from any goroutine, one of
 // them works at a time, and their errors carry a hint (Hint() string).

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/warden"
 	"pbxjail/parsers"
 )
+
+var _ warden.Ledger = (*Store)(nil)
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
 

@@ -15,6 +15,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/jails"
+	"pbxjail/jails/warden"
 )
 
 // backend answers jailctl.
@@ -64,16 +65,16 @@ func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
 }
 
 func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
-	order := jails.Order{Prefix: req.Prefix, Jail: req.Jail, Force: req.Force, By: by}
+	order := warden.Order{Prefix: req.Prefix, Jail: req.Jail, Force: req.Force, By: by}
 	if req.ForSeconds != nil {
 		order.For = new(time.Duration(*req.ForSeconds) * time.Second)
 	}
 	now := time.Now()
 	ban, err := b.d.warden.Order(order, now)
 	switch {
-	case errors.Is(err, jails.ErrProtected):
+	case errors.Is(err, warden.ErrProtected):
 		return control.Ban{}, control.Refuse(http.StatusForbidden, "take it out of ignoreip, or say --force when you mean it", "%w", err)
-	case errors.Is(err, jails.ErrNoJail):
+	case errors.Is(err, warden.ErrNoJail):
 		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status names the jails", "%w", err)
 	case err != nil:
 		return b.ban(ban, now), err
@@ -145,7 +146,7 @@ func (d *Daemon) flushedByFreePBX() bool {
 	return d.main.Hook == "filter" && !byName && d.enforcing() && !strings.HasPrefix(d.enforcer.Name(), "nftables")
 }
 
-func (b *backend) jailStatus(s *control.Status, report jails.Report) {
+func (b *backend) jailStatus(s *control.Status, report warden.Report) {
 	b.d.mu.Lock()
 	defer b.d.mu.Unlock()
 	shown := map[string]bool{}

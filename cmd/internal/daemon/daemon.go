@@ -22,6 +22,7 @@ import (
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/store"
+	"pbxjail/jails/warden"
 	"pbxjail/watcher"
 )
 
@@ -44,7 +45,7 @@ type Daemon struct {
 	places   *geoip.Tables
 	enforcer actions.Enforcer
 	degraded []string // at its first Setup
-	warden   *jails.Warden
+	warden   *warden.Warden
 	watcher  *watcher.Watcher
 	server   *control.Server
 	reading  *reading
@@ -242,7 +243,7 @@ func (d *Daemon) restore(cancel context.CancelCauseFunc) {
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(time.Now())
-	if errors.Is(err, jails.ErrLedger) {
+	if errors.Is(err, warden.ErrLedger) {
 		cancel(err)
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/warden"
 	"pbxjail/watcher"
 )
 
@@ -24,7 +25,7 @@ func (d *Daemon) openJails() error {
 	judge.ProtectLogins = d.main.ProtectLogins
 	d.readLists()
 	judge.SetSenses(d.senses())
-	d.warden = jails.NewWarden(judge, d.enforcer, d.store, d.log)
+	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
 	d.warden.Repaired = func() { d.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(d.main.Chain) }
 	d.warden.Degraded = d.degraded

@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
@@ -53,10 +54,10 @@ type Warden struct {
 	ledgerMu sync.Mutex // orders Record and Lift; taken before mu
 
 	mu        sync.Mutex // guards all below
-	judge     *Judge
-	book      *Book
-	counts    Counts
-	unwritten []Ban                      // for the ledger
+	judge     *jails.Judge
+	book      *jails.Book
+	counts    jails.Counts
+	unwritten []jails.Ban                // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
 	told      reminders                  // of protected addresses
 	alarmed   reminders
@@ -82,9 +83,9 @@ const (
 	bantimeByHand = time.Hour
 )
 
-// NewWarden touches neither kernel nor ledger: Restore does, and nothing is
+// New touches neither kernel nor ledger: Restore does, and nothing is
 // enforced before. The judge must not be used by anybody else.
-func NewWarden(judge *Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
+func New(judge *jails.Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1),
 		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
@@ -98,7 +99,7 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	defer w.mu.Unlock()
 	w.counts.Count(e)
 	if e.Result != parsers.None {
-		w.judge.Hear(w.judge.Source(file), e, at, func(v Verdict) { w.carryOut(v, now) })
+		w.judge.Hear(w.judge.Source(file), e, at, func(v jails.Verdict) { w.carryOut(v, now) })
 	}
 }
 
@@ -117,7 +118,7 @@ func (w *Warden) Patterns(file string) []*parsers.Pattern {
 }
 
 // carryOut enforces a verdict. mu is held.
-func (w *Warden) carryOut(v Verdict, now time.Time) {
+func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	b := v.Ban
 	switch {
 	case v.Protected != "":
@@ -147,7 +148,7 @@ func (w *Warden) carryOut(v Verdict, now time.Time) {
 	w.log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "for", forWords(b))
 }
 
-func forWords(b Ban) string {
+func forWords(b jails.Ban) string {
 	if b.Until.IsZero() {
 		return "forever"
 	}
@@ -167,7 +168,7 @@ func (h hinted) Hint() string { return h.hint }
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
-func (w *Warden) enter(b Ban, now time.Time) error {
+func (w *Warden) enter(b jails.Ban, now time.Time) error {
 	if !w.book.Put(b.WithoutLines()) {
 		w.problem("book", errFull)
 		return errFull
@@ -177,7 +178,7 @@ func (w *Warden) enter(b Ban, now time.Time) error {
 	return w.enforce(b, now)
 }
 
-func (w *Warden) enforce(b Ban, now time.Time) error {
+func (w *Warden) enforce(b jails.Ban, now time.Time) error {
 	left, live := b.Left(now)
 	if !live { // a log read after the fact: its ban is over
 		return nil
@@ -201,11 +202,11 @@ func (w *Warden) allHeld() {
 }
 
 // write queues a ban for the ledger. mu is held.
-func (w *Warden) write(b Ban) {
+func (w *Warden) write(b jails.Ban) {
 	if len(w.unwritten) >= maxUnwritten {
 		b.Lines = nil
 	}
-	if len(w.unwritten) < MaxBans {
+	if len(w.unwritten) < jails.MaxBans {
 		w.unwritten = append(w.unwritten, b)
 	}
 	if w.problems["ledger"] != nil { // tried once a second
@@ -218,7 +219,7 @@ func (w *Warden) write(b Ban) {
 }
 
 // alert tells that a protected address did what would have banned it.
-func (w *Warden) alert(b Ban, why string, now time.Time) {
+func (w *Warden) alert(b jails.Ban, why string, now time.Time) {
 	if w.told.due(b.Prefix, now) {
 		w.log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", why, "reason", b.Reason)
 	}

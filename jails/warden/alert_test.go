@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"errors"
@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
 func TestProtectedIsTold(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}), Senses{})
+		s.Change(s.jails, jails.NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}), jails.Senses{})
 		s.attack("10.0.0.1", 100)
 		s.attack("10.0.0.2", 2)
 		if got := s.journal.count("not banned: the address is protected"); got != 2 {
@@ -48,7 +49,7 @@ func TestProtectedIsTold(t *testing.T) {
 // that it is protected; not at every login.
 func TestAlarmIsTold(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard([]netip.Addr{addr(nine)}, nil), Senses{})
+		s.Change(s.jails, jails.NewGuard([]netip.Addr{addr(nine)}, nil), jails.Senses{})
 		login := func() {
 			e := with(failure(nine), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true })
 			s.Hear("/log", e, time.Now(), time.Now())
@@ -87,8 +88,8 @@ func TestChangeLetsOut(t *testing.T) {
 			}
 			return nil
 		})
-		s.Change([]*Jail{jailOf(t, "a", "maxretry: 2\nignoreip: [192.0.2.3]")},
-			NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}), Senses{})
+		s.Change([]*jails.Jail{jailOf(t, "a", "maxretry: 2\nignoreip: [192.0.2.3]")},
+			jails.NewGuard([]netip.Addr{addr("192.0.2.1")}, []netip.Prefix{prefix("192.0.2.2/32"), prefix("198.51.100.7/32")}), jails.Senses{})
 		pass(time.Second)
 		some := "192.0.2.0/32 192.0.2.2/32 198.51.100.0/24"
 		s.expect("the kernel is busy", some, some, some)

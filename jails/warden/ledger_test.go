@@ -1,4 +1,4 @@
-package jails_test
+package warden_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/store"
+	"pbxjail/jails/warden"
 	"pbxjail/parsers"
 )
 
@@ -36,7 +37,7 @@ type life struct {
 }
 
 // run starts a warden as the daemon does, and ends it after do.
-func (l *life) run(do func(w *jails.Warden)) {
+func (l *life) run(do func(w *warden.Warden)) {
 	l.t.Helper()
 	s, _, err := store.Open(l.path, l.now)
 	if err != nil {
@@ -64,7 +65,7 @@ func (l *life) run(do func(w *jails.Warden)) {
 		list = append(list, j)
 	}
 	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(bans, strikes), 1000, false)
-	w := jails.NewWarden(judge, nowhere{}, s, slog.New(slog.DiscardHandler))
+	w := warden.New(judge, nowhere{}, s, slog.New(slog.DiscardHandler))
 	if err := w.Restore(l.now); err != nil {
 		l.t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func (l *life) run(do func(w *jails.Warden)) {
 	}
 }
 
-func (l *life) fail(w *jails.Warden, log, a string, n int) {
+func (l *life) fail(w *warden.Warden, log, a string, n int) {
 	for range n {
 		w.Hear(log, &parsers.Event{
 			Result: parsers.Offence, Kind: parsers.BadPassword, Evidence: parsers.Seen, Service: parsers.PJSIP, Channel: parsers.ChannelNotice,
@@ -86,7 +87,7 @@ func (l *life) fail(w *jails.Warden, log, a string, n int) {
 }
 
 // expect compares the bans that hold: prefix, jail, strike, and what is left.
-func (l *life) expect(when string, w *jails.Warden, want ...string) {
+func (l *life) expect(when string, w *warden.Warden, want ...string) {
 	l.t.Helper()
 	var got []string
 	for _, b := range w.Bans(l.now) {
@@ -104,7 +105,7 @@ func (l *life) expect(when string, w *jails.Warden, want ...string) {
 func TestLedgerBringsBackWhatWas(t *testing.T) {
 	l := &life{t: t, path: filepath.Join(t.TempDir(), "pbxjail.db"), now: time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)}
 	one, two := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
-	l.run(func(w *jails.Warden) {
+	l.run(func(w *warden.Warden) {
 		l.fail(w, "/log", "192.0.2.1", 2)
 		l.fail(w, "/log", "192.0.2.2", 2)
 		l.fail(w, "/log", "192.0.2.3", 2)
@@ -112,12 +113,12 @@ func TestLedgerBringsBackWhatWas(t *testing.T) {
 		l.fail(w, "/observed", "192.0.2.3", 9) // which is banned already
 	})
 	l.now = l.now.Add(10 * time.Minute)
-	l.run(func(w *jails.Warden) {
+	l.run(func(w *warden.Warden) {
 		l.expect("after a start", w, "192.0.2.1/32 jail0 1 50m0s", "192.0.2.2/32 jail0 1 50m0s", "192.0.2.3/32 jail0 1 50m0s")
 		if _, err := w.Unban([]netip.Prefix{two}, "root", l.now); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Order(jails.Order{Prefix: one, For: new(5 * time.Minute), By: "root"}, l.now); err != nil {
+		if _, err := w.Order(warden.Order{Prefix: one, For: new(5 * time.Minute), By: "root"}, l.now); err != nil {
 			t.Fatal(err)
 		}
 		l.fail(w, "/log", "192.0.2.5", 2) // and let out before the ledger has it
@@ -125,15 +126,15 @@ func TestLedgerBringsBackWhatWas(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	l.run(func(w *jails.Warden) {
+	l.run(func(w *warden.Warden) {
 		l.expect("after an order and an unban", w, "192.0.2.1/32 manual 1 5m0s", "192.0.2.3/32 jail0 1 50m0s")
 	})
 	l.now = l.now.Add(5 * time.Minute)
-	l.run(func(w *jails.Warden) {
+	l.run(func(w *warden.Warden) {
 		l.expect("after the order is over", w, "192.0.2.3/32 jail0 1 45m0s")
 	})
 	l.now = l.now.Add(time.Hour)
-	l.run(func(w *jails.Warden) {
+	l.run(func(w *warden.Warden) {
 		for i := range 5 {
 			l.fail(w, "/log", fmt.Sprintf("192.0.2.%d", i+1), 2)
 		}

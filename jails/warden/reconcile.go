@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // Repairs count what was done to the kernel beside bans and unbans.
@@ -209,7 +211,7 @@ func (w *Warden) lacking(members int, now time.Time) int {
 	}
 	want := 0
 	for b := range w.book.Each {
-		if left, live := b.Left(now); live && (left == Forever || left > slack) {
+		if left, live := b.Left(now); live && (left == jails.Forever || left > slack) {
 			want++
 		}
 	}
@@ -259,13 +261,13 @@ func (w *Warden) unsettled(err error) {
 // stubborn begins the ban anew of who sent too much into it. mu is held. Only a log
 // can do that: a ban by hand lasts as long as was said, and what anybody can forge
 // holds no longer than its evidence allows.
-func (w *Warden) stubborn(b *Ban, m found, now time.Time) bool {
+func (w *Warden) stubborn(b *jails.Ban, m found, now time.Time) bool {
 	jail := w.judge.Jail(b.Jail)
 	if w.Stubborn == 0 || m.packets < w.Stubborn || b.By != "log" || b.Until.IsZero() || jail == nil {
 		return false
 	}
 	again := *b
-	again.Until = EndOf(now, jail.BanLength(b.Strike, b.Evidence))
+	again.Until = jails.EndOf(now, jail.BanLength(b.Strike, b.Evidence))
 	if !longerLeft(again, *b, now) {
 		return false
 	}
@@ -280,8 +282,8 @@ func (w *Warden) stubborn(b *Ban, m found, now time.Time) bool {
 }
 
 // longerLeft reports whether a ends well after b: kernel times are whole seconds.
-func longerLeft(a, b Ban, now time.Time) bool {
+func longerLeft(a, b jails.Ban, now time.Time) bool {
 	left, _ := a.Left(now)
 	old, _ := b.Left(now)
-	return left == Forever || left > old+slack
+	return left == jails.Forever || left > old+slack
 }

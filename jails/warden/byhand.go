@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
@@ -29,18 +30,18 @@ var ErrProtected = errors.New("is protected")
 var ErrNoJail = errors.New("there is no jail of this name")
 
 // Order bans by hand.
-func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
+func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if why := w.judge.Protects(o.Prefix, nil); why != "" && !o.Force {
-		return Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
+		return jails.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
-	b := Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
+	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
 		jail := w.judge.Jail(o.Jail)
 		if jail == nil {
-			return Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
+			return jails.Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
 		}
 		b.Jail, b.Strike = jail.Name, w.book.NextStrike(o.Prefix, jail.Growth, now)
 		d = jail.BanLength(b.Strike, parsers.NoEvidence)
@@ -48,7 +49,7 @@ func (w *Warden) Order(o Order, now time.Time) (Ban, error) {
 	if o.For != nil {
 		d = *o.For
 	}
-	b.Until = EndOf(now, d)
+	b.Until = jails.EndOf(now, d)
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
@@ -83,7 +84,7 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 
 // freeAll is the part of Unban that no disk can hold up. It returns what is free
 // now, the bans that ended with it, and what the kernel said of the others.
-func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []Ban, failed error) {
+func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []jails.Ban, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	free = make(map[netip.Prefix]bool, len(prefixes))
@@ -109,7 +110,7 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 
 // free lets a prefix out of the kernel, the book and the tallies. It returns the
 // ban as it ends now; nil when there was none. mu is held.
-func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
+func (w *Warden) free(p netip.Prefix, now time.Time) (*jails.Ban, error) {
 	_, waits := w.pending[p]
 	if err := w.enforcer.Unban(p); err != nil && !waits { // what waits is not in the kernel
 		return nil, err
@@ -130,10 +131,10 @@ func (w *Warden) free(p netip.Prefix, now time.Time) (*Ban, error) {
 }
 
 // Bans returns the live bans, in any order.
-func (w *Warden) Bans(now time.Time) []Ban {
+func (w *Warden) Bans(now time.Time) []jails.Ban {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := make([]Ban, 0, w.book.Len())
+	list := make([]jails.Ban, 0, w.book.Len())
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
 			list = append(list, *b)
@@ -165,7 +166,7 @@ func (w *Warden) Pending(p netip.Prefix) bool {
 
 // Change puts new jails, protections and senses in place of the old ones. Run lets
 // out whom they protect.
-func (w *Warden) Change(list []*Jail, g *Guard, s Senses) {
+func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judge.SetJails(list)
@@ -176,10 +177,10 @@ func (w *Warden) Change(list []*Jail, g *Guard, s Senses) {
 
 // Report is the warden's state for a status screen.
 type Report struct {
-	Counts   Counts
+	Counts   jails.Counts
 	Unbans   uint64
 	Evicted  uint64
-	Jails    []JailState
+	Jails    []jails.JailState
 	Problems map[string]error // by what they are about
 	Pending  int
 	Repairs  Repairs

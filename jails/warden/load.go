@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // ErrLedger marks a ledger that cannot be read at start.
@@ -25,7 +27,7 @@ func (w *Warden) Restore(now time.Time) error {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}
 	failed := w.settle(now, w.adopt)
-	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, MaxStrikes)
+	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, jails.MaxStrikes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}
@@ -47,18 +49,18 @@ const strikesKept = 365 * 24 * time.Hour
 // loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
 // is filled while the next ones are read. It returns those that one of the book, which
 // came in meanwhile, stands in the place of.
-func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error) {
+func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*jails.Ban, err error) {
 	_, members, failed := w.enforcer.Check()
 	empty := failed == nil && members == 0
 	w.mu.Lock()
 	w.freed = map[netip.Prefix]bool{}
 	w.mu.Unlock()
-	older = map[netip.Prefix]*Ban{}
-	parts := make(chan []Ban, 4)
+	older = map[netip.Prefix]*jails.Ban{}
+	parts := make(chan []jails.Ban, 4)
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(parts)
-		err = w.ledger.Read(now, func(part []Ban) { parts <- part })
+		err = w.ledger.Read(now, func(part []jails.Ban) { parts <- part })
 	})
 	for part := range parts {
 		list := w.loadPart(part, older, now)
@@ -76,7 +78,7 @@ func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*Ban, err error
 }
 
 // loadPart enters bans, except for whom they may not be, and returns whose they are.
-func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time) (list []netip.Prefix) {
+func (w *Warden) loadPart(part []jails.Ban, older map[netip.Prefix]*jails.Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range part {
@@ -97,7 +99,7 @@ func (w *Warden) loadPart(part []Ban, older map[netip.Prefix]*Ban, now time.Time
 	return list
 }
 
-func (w *Warden) loadStrikes(part []Strike) {
+func (w *Warden) loadStrikes(part []jails.Strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range part {
@@ -109,7 +111,7 @@ func (w *Warden) loadStrikes(part []Strike) {
 }
 
 // early are the bans of logs that came in before the ledger was read. mu is held.
-func (w *Warden) early() (list []*Ban) {
+func (w *Warden) early() (list []*jails.Ban) {
 	for b := range w.book.Each {
 		if !b.Loaded() && b.By == "log" {
 			list = append(list, b)
@@ -120,7 +122,7 @@ func (w *Warden) early() (list []*Ban) {
 
 // reconsider makes of an early ban what it would have been, had its history been known;
 // old is the ban of the ledger that it stands in the place of, or nil. mu is held.
-func (w *Warden) reconsider(b, old *Ban, now time.Time) {
+func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
 	jail := w.judge.Jail(b.Jail)
 	if jail == nil {
 		return
@@ -131,7 +133,7 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 		w.book.Load(old)
 	}
 	fresh.Strike = w.book.NextStrike(b.Prefix, jail.Growth, b.Since)
-	fresh.Until = EndOf(b.Since, jail.BanLength(fresh.Strike, b.Evidence))
+	fresh.Until = jails.EndOf(b.Since, jail.BanLength(fresh.Strike, b.Evidence))
 	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
 		w.withdraw(b, old, now)
 		return
@@ -148,8 +150,8 @@ func (w *Warden) reconsider(b, old *Ban, now time.Time) {
 
 // withdraw undoes a ban of who was banned already: lines before the crash are read
 // again. mu is held.
-func (w *Warden) withdraw(b, old *Ban, now time.Time) {
-	w.unwritten = slices.DeleteFunc(w.unwritten, func(o Ban) bool {
+func (w *Warden) withdraw(b, old *jails.Ban, now time.Time) {
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(o jails.Ban) bool {
 		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
 	})
 	w.counts.Bans--

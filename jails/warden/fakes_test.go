@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
@@ -129,7 +131,7 @@ func (k *kernel) Each(yield func(netip.Prefix, time.Duration, uint64, uint64)) e
 	for p, end := range k.members {
 		switch left := end.Sub(now).Truncate(time.Second); {
 		case end.IsZero():
-			yield(p, Forever, packets, 100)
+			yield(p, jails.Forever, packets, 100)
 		case end.After(now):
 			yield(p, max(left, time.Second), packets, 100)
 		}
@@ -143,7 +145,7 @@ func (k *kernel) left(p netip.Prefix) (time.Duration, bool) {
 	defer k.mu.Unlock()
 	end, ok := k.members[p]
 	if !ok || end.IsZero() {
-		return Forever, ok
+		return jails.Forever, ok
 	}
 	left := time.Until(end)
 	return left, left > 0
@@ -189,17 +191,17 @@ func refuse(calls ...string) func(string, netip.Prefix) error {
 // prefix, and what was lifted stays lifted.
 type ledger struct {
 	mu      sync.Mutex
-	rows    []Ban
+	rows    []jails.Ban
 	lifted  []string // by row
 	records int
-	strikes []Strike
+	strikes []jails.Strike
 	read    func() // called once, after the bans are read; may be nil
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed
 	entered chan struct{} // when not nil, the first Record closes it
 }
 
-func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
+func (l *ledger) Bans(now time.Time) (list []jails.Ban, err error) {
 	var after func()
 	defer func() {
 		if after != nil {
@@ -217,7 +219,7 @@ func (l *ledger) Bans(now time.Time) (list []Ban, err error) {
 	return list, l.fail
 }
 
-func (l *ledger) Read(now time.Time, part func([]Ban)) error {
+func (l *ledger) Read(now time.Time, part func([]jails.Ban)) error {
 	list, err := l.Bans(now)
 	for p := range slices.Chunk(list, 1000) {
 		part(p)
@@ -225,7 +227,7 @@ func (l *ledger) Read(now time.Time, part func([]Ban)) error {
 	return err
 }
 
-func (l *ledger) Record(bans []Ban) error {
+func (l *ledger) Record(bans []jails.Ban) error {
 	l.mu.Lock()
 	gate := l.gate
 	if l.entered != nil {
@@ -245,7 +247,7 @@ func (l *ledger) Record(bans []Ban) error {
 	for _, b := range bans {
 		// Times on disk have no monotonic part.
 		b.Since, b.Until = b.Since.Round(0), b.Until.Round(0)
-		same := func(o Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
+		same := func(o jails.Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
 		if i := slices.IndexFunc(l.rows, same); i < 0 {
 			for i, o := range l.rows {
 				if o.Prefix == b.Prefix {
@@ -283,7 +285,7 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, time.Time, int) ([]Strike, error) {
+func (l *ledger) Strikes(time.Time, time.Time, int) ([]jails.Strike, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.strikes, l.fail
@@ -296,7 +298,7 @@ func (l *ledger) failing(err error) {
 }
 
 // all are the rows, as "prefix by jail until".
-func (l *ledger) all() []Ban {
+func (l *ledger) all() []jails.Ban {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.rows)
@@ -308,7 +310,7 @@ func (l *ledger) live(now time.Time) string {
 	return prefixesOf(bans)
 }
 
-func prefixesOf(bans []Ban) string {
+func prefixesOf(bans []jails.Ban) string {
 	var list []netip.Prefix
 	for _, b := range bans {
 		list = append(list, b.Prefix)
@@ -354,22 +356,22 @@ type scene struct {
 	kernel  *kernel
 	ledger  *ledger
 	journal *journal
-	jails   []*Jail
-	guard   *Guard
+	jails   []*jails.Jail
+	guard   *jails.Guard
 	late    bool         // begin leaves the book empty, and Restore to the test
 	stop    func() error // ends Run and returns what it did
 }
 
 // play runs a test in a bubble. Warden.Run is running unless the test stops it; a
 // goroutine that outlives the test fails it.
-func play(t *testing.T, test func(t *testing.T, s *scene), jails ...string) {
+func play(t *testing.T, test func(t *testing.T, s *scene), files ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &scene{t: t, kernel: newKernel(), ledger: new(ledger), journal: new(journal), guard: NewGuard(nil, nil)}
-		if len(jails) == 0 {
-			jails = []string{"maxretry: 2\nbantime: 1h\nbantime_growth: {factor: 2}"}
+		s := &scene{t: t, kernel: newKernel(), ledger: new(ledger), journal: new(journal), guard: jails.NewGuard(nil, nil)}
+		if len(files) == 0 {
+			files = []string{"maxretry: 2\nbantime: 1h\nbantime_growth: {factor: 2}"}
 		}
-		for i, text := range jails {
+		for i, text := range files {
 			s.jails = append(s.jails, jailOf(t, string(rune('a'+i)), text))
 		}
 		s.begin()
@@ -389,8 +391,8 @@ func (s *scene) begin() {
 	if s.late {
 		bans = nil
 	}
-	judge := NewJudge(s.jails, s.guard, NewBook(bans, nil), 1000, false)
-	s.Warden = NewWarden(judge, s.kernel, s.ledger, slog.New(s.journal))
+	judge := jails.NewJudge(s.jails, s.guard, jails.NewBook(bans, nil), 1000, false)
+	s.Warden = New(judge, s.kernel, s.ledger, slog.New(s.journal))
 	if s.late {
 	} else if err := s.Restore(time.Now()); err != nil {
 		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
@@ -413,19 +415,19 @@ func (s *scene) attack(a string, n int) {
 func (s *scene) banned() string { return prefixesOf(s.Bans(time.Now())) }
 
 // ban is the live ban of a prefix; the zero Ban when there is none.
-func (s *scene) ban(p string) Ban {
+func (s *scene) ban(p string) jails.Ban {
 	for _, b := range s.Bans(time.Now()) {
 		if b.Prefix.String() == p {
 			return b
 		}
 	}
-	return Ban{}
+	return jails.Ban{}
 }
 
 // inKernel are the members of the kernel.
 func (s *scene) inKernel() string {
-	var list []Ban
-	s.kernel.Each(func(p netip.Prefix, _ time.Duration, _, _ uint64) { list = append(list, Ban{Prefix: p}) })
+	var list []jails.Ban
+	s.kernel.Each(func(p netip.Prefix, _ time.Duration, _, _ uint64) { list = append(list, jails.Ban{Prefix: p}) })
 	return prefixesOf(list)
 }
 

@@ -1,8 +1,10 @@
-package jails
+package warden
 
 import (
 	"net/netip"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // Ledger is the record of bans on disk. The warden writes it and reads it once at
@@ -10,13 +12,13 @@ import (
 type Ledger interface {
 	// Read calls part with the bans that are not over at now, and not lifted, some at a
 	// time. The slices are part's to keep.
-	Read(now time.Time, part func([]Ban)) error
+	Read(now time.Time, part func([]jails.Ban)) error
 	// Record writes new or changed bans, all or none. A prefix has one ban at a
 	// time: a new one ends the one before, whichever jail's it was.
-	Record(bans []Ban) error
+	Record(bans []jails.Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
 	// Strikes returns the history of those whose last ban ended since a time and is
 	// over at now, newest first, at most limit rows.
-	Strikes(since, now time.Time, limit int) ([]Strike, error)
+	Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 }

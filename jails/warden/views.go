@@ -1,14 +1,15 @@
-package jails
+package warden
 
 import (
 	"net/netip"
 	"time"
 
+	"pbxjail/jails"
 	"pbxjail/jails/rates"
 )
 
 // Why lists all that is known of an address at now.
-func (w *Warden) Why(a netip.Addr, now time.Time) Account {
+func (w *Warden) Why(a netip.Addr, now time.Time) jails.Account {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Why(a, now)
@@ -16,7 +17,7 @@ func (w *Warden) Why(a netip.Addr, now time.Time) Account {
 
 // LoggedIn lists the addresses that a login protects at now, in order. Who logged in
 // before the daemon started is not known.
-func (w *Warden) LoggedIn(now time.Time) []Login {
+func (w *Warden) LoggedIn(now time.Time) []jails.Login {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.LoggedIn(now)

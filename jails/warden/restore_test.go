@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"errors"
@@ -6,16 +6,18 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // row is a ban that the ledger holds from an earlier run.
-func row(p string, since, d time.Duration) Ban {
+func row(p string, since, d time.Duration) jails.Ban {
 	at := time.Now().Add(since).Round(0)
-	return Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: EndOf(at, d), Strike: 3, By: "log"}
+	return jails.Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: jails.EndOf(at, d), Strike: 3, By: "log"}
 }
 
 // restart ends the warden, changes what it finds, and begins another.
-func (s *scene) restart(ledger []Ban, change func()) {
+func (s *scene) restart(ledger []jails.Ban, change func()) {
 	s.t.Helper()
 	s.stop()
 	if err := s.ledger.Record(ledger); err != nil {
@@ -30,40 +32,40 @@ func (s *scene) restart(ledger []Ban, change func()) {
 func TestRestore(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		ledger func() []Ban
+		ledger func() []jails.Ban
 		kernel func(k *kernel)
 		want   string        // in book, kernel and ledger
 		left   time.Duration // of 192.0.2.1 in the kernel
 	}{
 		{"nothing", nil, nil, "", 0},
-		{"lost by the kernel", func() []Ban { return []Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
+		{"lost by the kernel", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
 			"192.0.2.1/32", 40 * time.Minute},
-		{"for ever", func() []Ban { return []Ban{row("192.0.2.1/32", -20*time.Minute, Forever)} }, nil,
-			"192.0.2.1/32", Forever},
-		{"longer than the kernel can", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
+		{"for ever", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -20*time.Minute, jails.Forever)} }, nil,
+			"192.0.2.1/32", jails.Forever},
+		{"longer than the kernel can", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
 			"192.0.2.1/32", kernelLimit},
-		{"there", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", 59*time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
-		{"there for too long", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there for too long", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", 10*time.Hour) }, "192.0.2.1/32", 59 * time.Minute},
-		{"there for too short", func() []Ban { return []Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there for too short", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
-		{"over", func() []Ban { return []Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
+		{"over", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
 		{"unknown to the ledger", nil, func(k *kernel) { k.put("192.0.2.1/32", 30*time.Minute) },
 			"192.0.2.1/32", 30 * time.Minute},
 		{"unknown, IPv6 and a network", nil, func(k *kernel) { k.put("2001:db8::/64", time.Minute); k.put("192.0.2.0/24", time.Minute) },
 			"192.0.2.0/24 2001:db8::/64", 0},
-		{"both", func() []Ban { return []Ban{row("192.0.2.1/32", 0, time.Hour)} }, func(k *kernel) { k.put("192.0.2.2/32", time.Hour) },
+		{"both", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", 0, time.Hour)} }, func(k *kernel) { k.put("192.0.2.2/32", time.Hour) },
 			"192.0.2.1/32 192.0.2.2/32", time.Hour},
-		{"by two jails", func() []Ban {
+		{"by two jails", func() []jails.Ban {
 			b := row("192.0.2.1/32", 0, time.Hour)
 			b.Jail = "b"
-			return []Ban{row("192.0.2.1/32", -time.Hour, 61*time.Minute), b}
+			return []jails.Ban{row("192.0.2.1/32", -time.Hour, 61*time.Minute), b}
 		}, nil, "192.0.2.1/32", time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, func(t *testing.T, s *scene) {
-				var rows []Ban
+				var rows []jails.Ban
 				if c.ledger != nil {
 					rows = c.ledger()
 				}
@@ -111,7 +113,7 @@ func TestRestoreLetsEnd(t *testing.T) {
 
 func TestRestoreRefused(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []Ban
+		var rows []jails.Ban
 		for i := range 5000 {
 			rows = append(rows, row(netip.PrefixFrom(numbered(i), 32).String(), 0, time.Hour))
 		}
@@ -139,7 +141,7 @@ func TestRestoreRefused(t *testing.T) {
 
 func TestRestoreCannotList(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
+		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
 		if got := s.journal.count("restore: list the bans of the kernel: each"); got != 1 {
 			t.Errorf("got it told %d times, want once", got)
 		}
@@ -154,11 +156,11 @@ func TestRestoreSparesProtected(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		hand := row("198.51.100.0/24", 0, time.Hour)
 		hand.Jail, hand.By = "manual", "uid 0 (root)"
-		s.restart([]Ban{row("192.0.2.1/32", 0, time.Hour), row("192.0.2.3/32", 0, time.Hour), row("203.0.113.7/32", 0, time.Hour), hand}, func() {
+		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Hour), row("192.0.2.3/32", 0, time.Hour), row("203.0.113.7/32", 0, time.Hour), hand}, func() {
 			s.kernel.put("192.0.2.1/32", time.Hour)
 			s.kernel.put("192.0.2.2/32", time.Hour)
-			s.guard = NewGuard([]netip.Addr{addr("192.0.2.1"), addr("192.0.2.2"), addr("198.51.100.1")}, nil)
-			s.jails = []*Jail{jailOf(t, "a", "ignoreip: [203.0.113.7]")}
+			s.guard = jails.NewGuard([]netip.Addr{addr("192.0.2.1"), addr("192.0.2.2"), addr("198.51.100.1")}, nil)
+			s.jails = []*jails.Jail{jailOf(t, "a", "ignoreip: [203.0.113.7]")}
 		})
 		pass(0)
 		want := "192.0.2.3/32 198.51.100.0/24"
@@ -171,14 +173,14 @@ func TestRestoreSparesProtected(t *testing.T) {
 func TestRestoreInThePast(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		const ahead = 30 * 24 * time.Hour // the right time, as seen from here
-		s.restart([]Ban{
-			row("192.0.2.1/32", ahead-2*time.Hour, time.Hour),      // over
-			row("192.0.2.2/32", ahead-10*time.Minute, time.Hour),   // not over
-			row("192.0.2.3/32", ahead-10*time.Minute, Forever),     //
-			row("192.0.2.4/32", ahead-20*24*time.Hour, 2*ahead),    //
-			row("192.0.2.5/32", ahead-40*time.Minute, time.Minute), // over
+		s.restart([]jails.Ban{
+			row("192.0.2.1/32", ahead-2*time.Hour, time.Hour),        // over
+			row("192.0.2.2/32", ahead-10*time.Minute, time.Hour),     // not over
+			row("192.0.2.3/32", ahead-10*time.Minute, jails.Forever), //
+			row("192.0.2.4/32", ahead-20*24*time.Hour, 2*ahead),      //
+			row("192.0.2.5/32", ahead-40*time.Minute, time.Minute),   // over
 		}, nil)
-		for p, want := range map[string]time.Duration{"192.0.2.1/32": time.Hour, "192.0.2.2/32": time.Hour, "192.0.2.5/32": time.Minute, "192.0.2.3/32": Forever} {
+		for p, want := range map[string]time.Duration{"192.0.2.1/32": time.Hour, "192.0.2.2/32": time.Hour, "192.0.2.5/32": time.Minute, "192.0.2.3/32": jails.Forever} {
 			if left, ok := s.kernel.left(prefix(p)); !ok || left != want {
 				t.Errorf("%s: got %v, %t, want no more than the %v it was given", p, left, ok, want)
 			}
@@ -210,7 +212,7 @@ func TestRestoreInThePast(t *testing.T) {
 // A ban that a clock in 2099 decided ends some day all the same.
 func TestRestoreFromTheFuture(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]Ban{row("192.0.2.1/32", 73*365*24*time.Hour, time.Hour)}, nil)
+		s.restart([]jails.Ban{row("192.0.2.1/32", 73*365*24*time.Hour, time.Hour)}, nil)
 		s.expect("after the start", "192.0.2.1/32", "192.0.2.1/32", "192.0.2.1/32")
 		pass(30 * time.Minute)
 		s.restart(nil, nil)
@@ -224,7 +226,7 @@ func TestRestoreFromTheFuture(t *testing.T) {
 
 func TestRestoreKeepsStrikes(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]Ban{row("192.0.2.1/32", 0, time.Minute)}, nil)
+		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Minute)}, nil)
 		pass(time.Minute)
 		s.attack("192.0.2.1", 2)
 		if b := s.Bans(time.Now()); len(b) != 1 || b[0].Strike != 4 {
@@ -258,7 +260,7 @@ func TestSameLeft(t *testing.T) {
 		want, have time.Duration
 		same       bool
 	}{
-		{Forever, Forever, true}, {Forever, time.Hour, false}, {time.Hour, Forever, false},
+		{jails.Forever, jails.Forever, true}, {jails.Forever, time.Hour, false}, {time.Hour, jails.Forever, false},
 		{time.Hour, time.Hour - 3*time.Second, true}, {time.Hour, time.Hour + 3*time.Second, true},
 		{time.Hour, time.Hour - 4*time.Second, false}, {time.Hour, time.Hour + 4*time.Second, false},
 		{100 * day, kernelLimit, true}, {100 * day, 8 * day, true}, {100 * day, 7 * day, false}, {8 * day, 100 * day, false},
@@ -271,7 +273,7 @@ func TestSameLeft(t *testing.T) {
 
 func TestRestoreMany(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []Ban
+		var rows []jails.Ban
 		for i := range 20_000 {
 			rows = append(rows, row(fmt.Sprintf("%s/32", numbered(i)), -time.Minute, time.Hour))
 			if i%2 == 0 {
@@ -290,17 +292,17 @@ func TestRestoreMany(t *testing.T) {
 func TestEarlyBanIsReconsidered(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		rows   func() []Ban
+		rows   func() []jails.Ban
 		strike int
 		left   time.Duration
 	}{
 		{"unknown", nil, 1, time.Hour},
-		{"banned before", func() []Ban { return []Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
-		{"banned still", func() []Ban { return []Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
-		{"banned by another jail, for less", func() []Ban {
+		{"banned before", func() []jails.Ban { return []jails.Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
+		{"banned still", func() []jails.Ban { return []jails.Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
+		{"banned by another jail, for less", func() []jails.Ban {
 			b := row(nine1, -time.Minute, time.Hour)
 			b.Jail = "b"
-			return []Ban{b}
+			return []jails.Ban{b}
 		}, 3, 4 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -312,7 +314,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, r := range rows {
-						s.ledger.strikes = append(s.ledger.strikes, Strike{Prefix: r.Prefix, Count: r.Strike, Last: r.Until})
+						s.ledger.strikes = append(s.ledger.strikes, jails.Strike{Prefix: r.Prefix, Count: r.Strike, Last: r.Until})
 					}
 				}
 				s.late = true
@@ -346,7 +348,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 func TestUnbanBeforeTheLedgerIsRead(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.stop()
-		if err := s.ledger.Record([]Ban{row(nine1, -time.Minute, time.Hour)}); err != nil {
+		if err := s.ledger.Record([]jails.Ban{row(nine1, -time.Minute, time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		s.late = true

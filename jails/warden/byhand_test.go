@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"errors"
@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
 func TestOrder(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard([]netip.Addr{addr("192.0.2.1")}, nil), Senses{})
+		s.Change(s.jails, jails.NewGuard([]netip.Addr{addr("192.0.2.1")}, nil), jails.Senses{})
 		for _, c := range []struct {
 			order Order
 			left  string // "": refused
@@ -23,7 +24,7 @@ func TestOrder(t *testing.T) {
 		}{
 			{Order{Prefix: prefix("203.0.113.1/32")}, "1h", nil},
 			{Order{Prefix: prefix("203.0.113.2/32"), For: new(5 * time.Minute)}, "5m", nil},
-			{Order{Prefix: prefix("203.0.113.3/32"), For: new(Forever)}, "forever", nil},
+			{Order{Prefix: prefix("203.0.113.3/32"), For: new(jails.Forever)}, "forever", nil},
 			{Order{Prefix: prefix("203.0.113.4/32"), Jail: "b"}, "2d", nil}, // no evidence limits a ban by hand
 			{Order{Prefix: prefix("203.0.113.5/32"), Jail: "b", For: new(5 * time.Minute)}, "5m", nil},
 			{Order{Prefix: prefix("203.0.113.6/32"), Jail: "nosuch"}, "", ErrNoJail},
@@ -242,8 +243,8 @@ func TestUnbanPending(t *testing.T) {
 func hang(t *testing.T) (s *scene, flushed chan error) {
 	entered := make(chan struct{})
 	l := &ledger{gate: make(chan struct{}), entered: entered}
-	s = &scene{t: t, kernel: newKernel(), ledger: l, journal: new(journal), guard: NewGuard(nil, nil), jails: []*Jail{jailOf(t, "a", "maxretry: 2")}}
-	s.Warden = NewWarden(judgeOf(s.jails...), s.kernel, l, slog.New(s.journal))
+	s = &scene{t: t, kernel: newKernel(), ledger: l, journal: new(journal), guard: jails.NewGuard(nil, nil), jails: []*jails.Jail{jailOf(t, "a", "maxretry: 2")}}
+	s.Warden = New(judgeOf(s.jails...), s.kernel, l, slog.New(s.journal))
 	s.attack(nine, 2)
 	flushed = make(chan error, 1)
 	go func() { flushed <- s.flush() }()
@@ -355,7 +356,7 @@ func TestUnbanMany(t *testing.T) {
 		s.ledger.failing(errDisk)
 		var all []netip.Prefix
 		for i := range 20_000 {
-			b := Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Jail: "a", Since: time.Now(), Until: time.Now().Add(time.Hour)}
+			b := jails.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Jail: "a", Since: time.Now(), Until: time.Now().Add(time.Hour)}
 			s.mu.Lock()
 			s.enter(b, time.Now())
 			s.mu.Unlock()

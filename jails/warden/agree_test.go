@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // Whatever is asked of a warden, and whatever fails meanwhile, once kernel and
@@ -46,7 +48,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 		case 6:
 			pass(time.Duration(r.IntN(100_000)) * time.Millisecond)
 		case 7:
-			s.Change(s.jails, NewGuard([]netip.Addr{one()}, nil), Senses{})
+			s.Change(s.jails, jails.NewGuard([]netip.Addr{one()}, nil), jails.Senses{})
 		case 8:
 			if r.IntN(5) == 0 {
 				s.stop() // what a full disk did not take is lost
@@ -57,7 +59,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 	}
 	s.kernel.failing(nil)
 	s.ledger.failing(nil)
-	s.Change(s.jails, s.guard, Senses{})
+	s.Change(s.jails, s.guard, jails.Senses{})
 	pass(61 * time.Second) // the kernel is compared once a minute
 	s.agree("when all is well")
 	before := s.banned()
@@ -71,7 +73,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 	s.expect("all let out", "", "", "")
 }
 
-func prefixes(bans []Ban) (list []netip.Prefix) {
+func prefixes(bans []jails.Ban) (list []netip.Prefix) {
 	for _, b := range bans {
 		list = append(list, b.Prefix)
 	}
@@ -108,7 +110,7 @@ func (s *scene) agree(when string) {
 // All methods at once, for the race detector; and no goroutine is left.
 func TestEverybodyAtOnce(t *testing.T) {
 	k, l := newKernel(), new(ledger)
-	w := NewWarden(judgeOf(jailOf(t, "a", "maxretry: 2\nmatch: [{event: bad-password}, {regex: '^<ADDR>$'}]")), k, l, slog.New(new(journal)))
+	w := New(judgeOf(jailOf(t, "a", "maxretry: 2\nmatch: [{event: bad-password}, {regex: '^<ADDR>$'}]")), k, l, slog.New(new(journal)))
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() { w.Run(ctx) })
@@ -123,7 +125,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.Why(a, now); w.Pending(p) },
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.Bans(now); w.Report(now); w.Lines(1) },
 		func(a netip.Addr, p netip.Prefix, now time.Time) {
-			w.Change([]*Jail{jailOf(t, "a", "maxretry: 2")}, NewGuard([]netip.Addr{a}, nil), Senses{})
+			w.Change([]*jails.Jail{jailOf(t, "a", "maxretry: 2")}, jails.NewGuard([]netip.Addr{a}, nil), jails.Senses{})
 			w.Patterns("/log")
 		},
 		func(a netip.Addr, p netip.Prefix, now time.Time) { w.retry(now); w.reconcile(now) },

@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
@@ -53,7 +54,7 @@ func TestCounts(t *testing.T) {
 		s.Order(Order{Prefix: prefix("192.0.2.0/24")}, time.Now())
 		s.Unban([]netip.Prefix{prefix("192.0.2.0/24"), prefix("192.0.3.0/24")}, "root", time.Now())
 		r := s.Report(time.Now())
-		if want := (Counts{Lines: 7, Matched: 7, Ambiguous: 1, Signals: 1, Bans: 2}); r.Counts != want {
+		if want := (jails.Counts{Lines: 7, Matched: 7, Ambiguous: 1, Signals: 1, Bans: 2}); r.Counts != want {
 			t.Errorf("got %+v, want %+v", r.Counts, want)
 		}
 		if r.Unbans != 1 || r.Pending != 0 || len(r.Problems) != 0 {
@@ -120,21 +121,21 @@ func TestUnwrittenKeepsItsOrder(t *testing.T) {
 
 // What waits for a dead disk is bounded: first the lines go, then the bans.
 func TestUnwrittenIsBounded(t *testing.T) {
-	w := NewWarden(judgeOf(), newKernel(), new(ledger), nil)
+	w := New(judgeOf(), newKernel(), new(ledger), nil)
 	b := ban("192.0.2.1/32", time.Hour)
-	b.Lines = []Line{lineOf("x")}
+	b.Lines = []jails.Line{lineOf("x")}
 	for range maxUnwritten + 1 {
 		w.write(b)
 	}
 	if w.unwritten[maxUnwritten-1].Lines == nil || w.unwritten[maxUnwritten].Lines != nil {
 		t.Errorf("got lines beyond the first %d bans, or none before", maxUnwritten)
 	}
-	w.unwritten = make([]Ban, MaxBans-1, MaxBans)
+	w.unwritten = make([]jails.Ban, jails.MaxBans-1, jails.MaxBans)
 	for range 10 {
 		w.write(b)
 	}
-	if n := len(w.unwritten); n != MaxBans {
-		t.Errorf("got %d waiting, want %d", n, MaxBans)
+	if n := len(w.unwritten); n != jails.MaxBans {
+		t.Errorf("got %d waiting, want %d", n, jails.MaxBans)
 	}
 }
 
@@ -227,7 +228,7 @@ func TestSetupFails(t *testing.T) {
 func TestReconcile(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.attack(nine, 2)
-		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(Forever)}, time.Now())
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(jails.Forever)}, time.Now())
 		pass(10 * time.Second)
 		s.kernel.flush()
 		s.kernel.put("198.51.100.7/32", time.Minute)
@@ -364,7 +365,7 @@ func TestObserveEnforcesNothing(t *testing.T) {
 func TestBookFull(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.mu.Lock()
-		fillBook(s.book, MaxBans-1, time.Now().Add(24*time.Hour))
+		fillBook(s.book, jails.MaxBans-1, time.Now().Add(24*time.Hour))
 		s.mu.Unlock()
 		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
 		s.attack(nine, 2)
@@ -417,7 +418,7 @@ func TestRunEnds(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.Change(s.jails, NewGuard(nil, []netip.Prefix{prefix("192.0.2.0/24")}), Senses{})
+		s.Change(s.jails, jails.NewGuard(nil, []netip.Prefix{prefix("192.0.2.0/24")}), jails.Senses{})
 		s.attack(nine, 1)
 		s.attack("192.0.2.1", 1)
 		s.Order(Order{Prefix: prefix("203.0.113.0/24"), By: "uid 0 (root)"}, time.Now())
@@ -446,7 +447,7 @@ func TestPatterns(t *testing.T) {
 		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^<ADDR>$" {
 			t.Errorf("got %v", got)
 		}
-		s.Change([]*Jail{jailOf(t, "a", "match: [{regex: '^new <ADDR>$'}]")}, s.guard, Senses{})
+		s.Change([]*jails.Jail{jailOf(t, "a", "match: [{regex: '^new <ADDR>$'}]")}, s.guard, jails.Senses{})
 		if got := s.Patterns("/log"); len(got) != 1 || got[0].String() != "^new <ADDR>$" {
 			t.Errorf("after a change: got %v", got)
 		}
@@ -457,8 +458,8 @@ func TestPatterns(t *testing.T) {
 }
 
 func TestForWords(t *testing.T) {
-	for want, d := range map[string]time.Duration{"forever": Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
-		if got := forWords(Ban{Since: start, Until: EndOf(start, d)}); got != want {
+	for want, d := range map[string]time.Duration{"forever": jails.Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
+		if got := forWords(jails.Ban{Since: start, Until: jails.EndOf(start, d)}); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -471,7 +472,7 @@ func TestForWords(t *testing.T) {
 func TestFlushIsRepaired(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.attack(nine, 2)
-		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(Forever)}, time.Now())
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(jails.Forever)}, time.Now())
 		pass(10 * time.Second)
 		s.kernel.flush()
 		pass(1100 * time.Millisecond)
@@ -619,4 +620,21 @@ func TestDegradedIsToldAnew(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A challenge that nobody answers is charged although no further record comes.
+func TestUnansweredInSilence(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		for i := range 2 {
+			e := with(failure(nine), func(e *parsers.Event) {
+				e.Result, e.Kind, e.Channel = parsers.Signal, parsers.Challenge, parsers.ChannelSecurity
+				e.Account, e.Session = parsers.TextOf([]byte("1001")), parsers.TextOf([]byte(fmt.Sprint(i)))
+			})
+			s.Hear("/log", e, time.Now(), time.Now())
+		}
+		pass(30 * time.Second)
+		s.expect("while there is time", "", "", "")
+		pass(5 * time.Second)
+		s.expect("after", nine1, nine1, nine1)
+	}, "maxretry: 2\nmatch: [{event: unanswered}]")
 }

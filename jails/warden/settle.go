@@ -1,4 +1,4 @@
-package jails
+package warden
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails"
 )
 
 const (
@@ -75,7 +76,7 @@ func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix,
 		b, ok := w.book.Get(m.prefix, now)
 		if !ok {
 			// One in its last moments ends by itself.
-			if !w.freed[m.prefix] && (m.left == Forever || m.left > slack) {
+			if !w.freed[m.prefix] && (m.left == jails.Forever || m.left > slack) {
 				stray(m.prefix, m.left, now)
 			}
 			continue
@@ -109,7 +110,7 @@ func (w *Warden) missing(now time.Time) (list []netip.Prefix, lost int) {
 // sameLeft allows for the kernel's limit: a longer ban is renewed before the
 // kernel ends it.
 func sameLeft(want, have time.Duration) bool {
-	if want == Forever || have == Forever {
+	if want == jails.Forever || have == jails.Forever {
 		return want == have
 	}
 	return (want-have).Abs() <= slack || want > have && have > renewBefore
@@ -121,7 +122,7 @@ func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
 		w.letOut(p, why, now)
 		return
 	}
-	b := Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: EndOf(now, left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
+	b := jails.Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: jails.EndOf(now, left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
 		Reason: "found in the kernel, where the ledger knew nothing of it"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
@@ -151,7 +152,7 @@ func (w *Warden) spare(now time.Time) {
 }
 
 // spareOne is spare for one ban. It reports whether the ban stays.
-func (w *Warden) spareOne(b *Ban, now time.Time) bool {
+func (w *Warden) spareOne(b *jails.Ban, now time.Time) bool {
 	if b.By != "log" && b.By != "kernel" {
 		return true
 	}
@@ -215,7 +216,7 @@ func (w *Warden) push(list []netip.Prefix, now time.Time) (done int, failed erro
 func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, refused int, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var bans []*Ban
+	var bans []*jails.Ban
 	for _, p := range part {
 		if b, ok := w.book.Get(p, now); ok {
 			bans = append(bans, b)
@@ -243,7 +244,7 @@ func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, r
 }
 
 // leftOf are bans with the time they have.
-func leftOf(bans []*Ban, now time.Time) iter.Seq2[netip.Prefix, time.Duration] {
+func leftOf(bans []*jails.Ban, now time.Time) iter.Seq2[netip.Prefix, time.Duration] {
 	return func(yield func(netip.Prefix, time.Duration) bool) {
 		for _, b := range bans {
 			if left, live := b.Left(now); live && !yield(b.Prefix, left) {
@@ -256,16 +257,16 @@ func leftOf(bans []*Ban, now time.Time) iter.Seq2[netip.Prefix, time.Duration] {
 // retry enforces what the kernel refused before, and writes what the ledger refused.
 func (w *Warden) retry(now time.Time) {
 	w.mu.Lock()
-	if w.book.Len() >= MaxBans {
+	if w.book.Len() >= jails.MaxBans {
 		w.book.Expire(now)
 	}
-	if w.book.Len() < MaxBans {
+	if w.book.Len() < jails.MaxBans {
 		w.problem("book", nil)
 	}
 	if w.changed {
 		w.spare(now)
 	}
-	w.judge.Tick(now, func(v Verdict) { w.carryOut(v, now) })
+	w.judge.Tick(now, func(v jails.Verdict) { w.carryOut(v, now) })
 	var list []netip.Prefix
 	for p := range w.pending {
 		if list = append(list, p); len(list) == maxPushes {
