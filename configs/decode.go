@@ -2,7 +2,6 @@ package configs
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,6 +12,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 // maxProblems is how many faults of one file are told. A file with more is
@@ -118,16 +120,16 @@ func (d *decoder) syntax(err error) {
 	if fromParser.MatchString(m[2]) {
 		line++
 	}
-	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (blanks, no tabs) from this line on", "not YAML: "+printable(m[2]))
+	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (blanks, no tabs) from this line on", "not YAML: "+show.Escaped(m[2]))
 }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(path, "write the value out", "aliases (*%s) are not used here", printable(n.Value))
+		d.fault(path, "write the value out", "aliases (*%s) are not used here", show.Escaped(n.Value))
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fault(path, "remove "+printable(n.Tag), "tags (%s) are not used here", printable(n.Tag))
+		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not used here", show.Escaped(n.Tag))
 	case n.ShortTag() == "!!null": // a key with nothing behind it: the default stays
 	case isLeaf(v):
 		d.leaf(n, v, path)
@@ -147,9 +149,7 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 		d.fault(path, "put it in quotes if it is meant", "%s is not text", quote(n.Value))
 	}
 	if err := setLeaf(v, n.Value); err != nil {
-		var h hinted
-		errors.As(err, &h)
-		d.fault(path, h.hint, "%s", err)
+		d.fault(path, hint.Of(err), "%s", err)
 		return
 	}
 	if p, ok := v.Interface().(netip.Prefix); ok {

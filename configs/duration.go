@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 // Forever is a duration without an end: of a ban, of a limit, of a memory. It is
@@ -35,7 +38,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	}
 	numbers := durationForm.FindStringSubmatch(form)
 	if numbers == nil {
-		return 0, hinted{quote(text) + " is not a duration", "write 90s, 10m, 1h30m, 2d, 4w, a plain number of seconds, or forever; the larger unit first"}
+		return 0, hint.New("write 90s, 10m, 1h30m, 2d, 4w, a plain number of seconds, or forever; the larger unit first", quote(text)+" is not a duration")
 	}
 	var total int64
 	for i, u := range units {
@@ -44,39 +47,15 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 		n, err := strconv.ParseInt(numbers[i+1], 10, 64)
 		if err != nil || n > (int64(math.MaxInt64/time.Second)-total)/u.seconds {
-			return 0, hinted{quote(text) + " is longer than 292 years", "write forever for a time without an end"}
+			return 0, hint.New("write forever for a time without an end", quote(text)+" is longer than 292 years")
 		}
 		total += n * u.seconds
 	}
 	if total == 0 || text[0] == '-' {
-		return 0, hinted{quote(text) + " is no time at all", "write a time above zero such as 10m, or forever for one without an end (fail2ban's -1)"}
+		return 0, hint.New("write a time above zero such as 10m, or forever for one without an end (fail2ban's -1)", quote(text)+" is no time at all")
 	}
 	return time.Duration(total) * time.Second, nil
 }
 
-// FormatDuration prints what ParseDuration reads back: 1h30m, 2d, 4w, forever.
-// Parts of a second round up, so that what is not over never reads as nothing.
-// Weeks are used for whole weeks only: 30d is what people say, not 4w2d.
-func FormatDuration(d time.Duration) string {
-	if d == Forever {
-		return "forever"
-	}
-	if d < 0 {
-		return "0s"
-	}
-	left := int64(d / time.Second)
-	if d%time.Second > 0 {
-		left++
-	}
-	var b []byte
-	for _, u := range units {
-		if u.letter == 'w' && left%u.seconds != 0 {
-			continue
-		}
-		if n := left / u.seconds; n > 0 {
-			b = append(strconv.AppendInt(b, n, 10), u.letter)
-			left -= n * u.seconds
-		}
-	}
-	return string(b)
-}
+// FormatDuration prints what ParseDuration reads back; it is show.Duration.
+func FormatDuration(d time.Duration) string { return show.Duration(d) }

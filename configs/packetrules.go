@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 // PacketRules are rules that look into packets. They drop without a log line and
@@ -41,7 +43,7 @@ const (
 )
 
 func parsePorts(text string) (r PortRange, err error) {
-	bad := hinted{quote(text) + " is not a port", "write a port such as 5060, or a range such as 5060-5080"}
+	bad := hint.New("write a port such as 5060, or a range such as 5060-5080", quote(text)+" is not a port")
 	first, last, ranged := strings.Cut(text, "-")
 	if !ranged {
 		last = first

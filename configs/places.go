@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 // PlaceRules say what the place of an address makes of its points. The zero value
@@ -25,7 +27,7 @@ type ASN struct {
 }
 
 func parseASN(text string) (a ASN, err error) {
-	bad := hinted{quote(text) + " is not a network and its factor", "write its number and a factor, such as 64500=1.5"}
+	bad := hint.New("write its number and a factor, such as 64500=1.5", quote(text)+" is not a network and its factor")
 	number, factor, _ := strings.Cut(strings.TrimPrefix(text, "AS"), "=")
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == 0 {

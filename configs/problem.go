@@ -2,8 +2,9 @@ package configs
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+
+	"pbxjail/configs/show"
 )
 
 // Problem is one fault in one file, told to the operator. Its text is printable
@@ -18,7 +19,7 @@ type Problem struct {
 }
 
 func (p Problem) Error() string {
-	file := printable(p.File)
+	file := show.Escaped(p.File)
 	if p.Line == 0 {
 		return file + ": " + p.What
 	}
@@ -52,24 +53,6 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-// hinted is an error about a value, before anybody knows where it stands.
-type hinted struct{ what, hint string }
-
-func (h hinted) Error() string { return h.what }
-func (h hinted) Hint() string  { return h.hint }
-
 // quote prints a value of a file: in quotes, ASCII only, and not all of it when
 // somebody has put a book there.
-func quote(text string) string {
-	const most = 80
-	if len(text) > most {
-		return strconv.QuoteToASCII(text[:most]) + "..."
-	}
-	return strconv.QuoteToASCII(text)
-}
-
-// printable is quote without the quotes and the limit.
-func printable(text string) string {
-	q := strconv.QuoteToASCII(text)
-	return q[1 : len(q)-1]
-}
+func quote(text string) string { return show.Quoted(text, 80) }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"pbxjail/configs/show"
 )
 
 // maxJails is how many jail files a folder may hold.
@@ -72,7 +74,7 @@ func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 			continue
 		}
 		if len(files) == maxJails {
-			bad[""] = Problem{File: dir, What: fmt.Sprintf("holds more than %d jail files: those from %s on are not read", maxJails, printable(base)), Fix: "remove jail files, or put several kinds of event into one"}
+			bad[""] = Problem{File: dir, What: fmt.Sprintf("holds more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one"}
 			break
 		}
 		files[name] = path

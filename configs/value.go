@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pbxjail/configs/hint"
+	"pbxjail/configs/prefix"
 )
 
 // Points are thousandths of one ordinary failure, the unit of parsers.Points:
@@ -37,12 +40,12 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		*p, err = strconv.Atoi(text)
 		// Only the plain form: YAML reads 010 as 8, and a reader as 10.
 		if err != nil || strconv.Itoa(*p) != text {
-			err = hinted{quote(text) + " is not a whole number", "write digits only, such as 200000"}
+			err = hint.New("write digits only, such as 200000", quote(text)+" is not a whole number")
 		}
 	case *float64:
 		*p, err = strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(*p) || math.IsInf(*p, 0) {
-			err = hinted{quote(text) + " is not a number", "write a number such as 2 or 1.5"}
+			err = hint.New("write a number such as 2 or 1.5", quote(text)+" is not a number")
 		}
 	case *time.Duration:
 		*p, err = ParseDuration(text)
@@ -71,11 +74,11 @@ func parseBool(text string) (bool, error) {
 	case "false", "False", "FALSE":
 		return false, nil
 	}
-	return false, hinted{quote(text) + " is neither true nor false", "write true or false"}
+	return false, hint.New("write true or false", quote(text)+" is neither true nor false")
 }
 
 func parsePoints(text string) (Points, error) {
-	bad := hinted{quote(text) + " is not a number of points", "write a number above zero such as 5 or 2.5, with at most three decimals; 1 is one ordinary failure"}
+	bad := hint.New("write a number above zero such as 5 or 2.5, with at most three decimals; 1 is one ordinary failure", quote(text)+" is not a number of points")
 	whole, decimals, dotted := strings.Cut(text, ".")
 	if dotted && (decimals == "" || len(decimals) > 3) {
 		return 0, bad
@@ -85,7 +88,7 @@ func parsePoints(text string) (Points, error) {
 		return 0, bad
 	}
 	if Points(n) > maxPoints {
-		return 0, hinted{quote(text) + " is more points than can be counted", "write at most " + strconv.Itoa(int(maxPoints/1000))}
+		return 0, hint.New("write at most "+strconv.Itoa(int(maxPoints/1000)), quote(text)+" is more points than can be counted")
 	}
 	return Points(n), nil
 }
@@ -94,17 +97,13 @@ func parsePoints(text string) (Points, error) {
 // cleared, IPv4 written as IPv6 is IPv4.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if addr, err := parseAddr(text); err == nil {
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
+		return prefix.Of(addr), nil
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		return netip.Prefix{}, notAddress(text, "an address or a network", "198.51.100.7 or 198.51.100.0/24")
 	}
-	p = p.Masked()
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p, nil
+	return prefix.Unmap(p), nil
 }
 
 func parseAddr(text string) (netip.Addr, error) {
@@ -118,10 +117,7 @@ func parseAddr(text string) (netip.Addr, error) {
 func notAddress(text, wanted, example string) error {
 	// No address, however mistyped, has a letter beyond f.
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
-		return hinted{
-			quote(text) + " is a name, not " + wanted,
-			"write its address, or put the name under ignore_hosts in the main file: whoever answers for it can lift his own ban",
-		}
+		return hint.New("write its address, or put the name under ignore_hosts in the main file: whoever answers for it can lift his own ban", quote(text)+" is a name, not "+wanted)
 	}
-	return hinted{quote(text) + " is not " + wanted, "write " + example}
+	return hint.New("write "+example, quote(text)+" is not "+wanted)
 }

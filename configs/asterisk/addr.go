@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"pbxjail/configs/prefix"
 )
 
 // unfit says why a network cannot be one to trust. Who is trusted is not banned, so
@@ -24,12 +26,6 @@ func unfit(p netip.Prefix) string {
 	return ""
 }
 
-// whole is the prefix of one address, of IPv4 when that is inside an IPv6 one.
-func whole(a netip.Addr) netip.Prefix {
-	a = a.Unmap() // PrefixFrom drops a zone
-	return netip.PrefixFrom(a, a.BitLen())
-}
-
 // parsePrefix reads an address, perhaps with a port, which is dropped, and with a
 // mask of bits or of the address's form: asterisk:main/acl.c append_ha_core.
 func parsePrefix(text string) (netip.Prefix, error) {
@@ -38,7 +34,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	if err != nil {
 		return netip.Prefix{}, errors.New("this is no address")
 	}
-	p := whole(addr)
+	p := prefix.Of(addr)
 	if !masked {
 		return p, nil
 	}

@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 // DefaultDir is where Asterisk keeps its configuration.
@@ -100,17 +103,7 @@ func (r *reader) show(at place) string {
 	return quoted(strings.TrimPrefix(at.path, r.dir+"/")) + ":" + strconv.Itoa(at.line)
 }
 
-// hinted is a problem with what to do about it.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h hinted) Error() string { return h.err.Error() }
-func (h hinted) Unwrap() error { return h.err }
-func (h hinted) Hint() string  { return h.hint }
-
-func (r *reader) tell(at place, hint, format string, args ...any) {
+func (r *reader) tell(at place, do, format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	key := at.path + "\x00" + err.Error()
 	switch {
@@ -122,7 +115,7 @@ func (r *reader) tell(at place, hint, format string, args ...any) {
 	case at.path != "":
 		err = fmt.Errorf("%s: %w", r.show(at), err)
 	}
-	r.told[key], r.problems = true, append(r.problems, hinted{err, hint})
+	r.told[key], r.problems = true, append(r.problems, hint.Add(do, err))
 }
 
 // spend pays, and is false when the purse is empty.
@@ -134,10 +127,4 @@ func (r *reader) spend(cost int) bool {
 }
 
 // quoted prints a name: as it is when it is plain, else in quotes and ASCII.
-func quoted(text string) string {
-	text = text[:min(len(text), 120)]
-	if q := strconv.QuoteToASCII(text); q != `"`+text+`"` || text == "" || strings.Contains(text, " ") {
-		return q
-	}
-	return text
-}
+func quoted(text string) string { return show.Word(text, 120) }

@@ -1,13 +1,14 @@
 package asterisk
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 var update = flag.Bool("update", false, "write what is got into the golden files: read the diff before you commit it")
@@ -23,19 +24,9 @@ func story(trusts []Trust, problems []error) string {
 		fmt.Fprintf(&b, "%s | %s | %s:%d\n", who, t.Why, filepath.ToSlash(t.File), t.Line)
 	}
 	for _, err := range problems {
-		fmt.Fprintf(&b, "problem: %v | %s\n", err, hint(err))
+		fmt.Fprintf(&b, "problem: %v | %s\n", err, hint.Of(err))
 	}
 	return b.String()
-}
-
-func hint(err error) string {
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		return h.Hint()
-	}
-	return ""
 }
 
 // Each folder is one configuration; its file "want" tells what it says.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 // folder writes files into a new folder.
@@ -180,8 +182,8 @@ func TestPermission(t *testing.T) {
 			t.Errorf("got %v, %v, want the trunk and two problems", trusts, problems)
 		}
 		for _, err := range problems {
-			if !errors.Is(err, fs.ErrPermission) || hint(err) == "" {
-				t.Errorf("got %v (hint %q), want fs.ErrPermission and a hint", err, hint(err))
+			if !errors.Is(err, fs.ErrPermission) || hint.Of(err) == "" {
+				t.Errorf("got %v (hint %q), want fs.ErrPermission and a hint", err, hint.Of(err))
 			}
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 // FuzzRead eats any bytes as a file. Who comes out must be one address
@@ -55,7 +57,7 @@ func FuzzRead(f *testing.F) {
 		}
 		for _, problem := range problems {
 			printable(t, problem.Error())
-			printable(t, hint(problem))
+			printable(t, hint.Of(problem))
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 			t.Fatalf("got %v, %v: something was run", left, err)

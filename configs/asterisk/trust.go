@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"pbxjail/configs/prefix"
 )
 
 // words are for those kinds of section that have a better one.
@@ -60,7 +62,7 @@ func (r *reader) host(who string, set setting, text string) {
 		return
 	}
 	if addr, err := netip.ParseAddr(text); err == nil {
-		r.trust(who, set, whole(addr), "")
+		r.trust(who, set, prefix.Of(addr), "")
 	} else if name := hostName(text); name != "" {
 		r.trust(who, set, netip.Prefix{}, name)
 	} else {

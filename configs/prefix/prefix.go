@@ -21,11 +21,14 @@ func Of(a netip.Addr) netip.Prefix {
 }
 
 // Unmap is p as the kernel sees it: a network of IPv4 inside IPv6 as one of IPv4,
-// masked. A network that is wider than all of IPv4 inside IPv6 stays IPv6 (Is4In6 says
-// so). What is not valid becomes the zero Prefix.
+// masked. A Mixed one stays IPv6. What is not valid becomes the zero Prefix.
 func Unmap(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= mapped {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
 	}
 	return p.Masked()
 }
+
+// Mixed reports whether p is written as IPv4 inside IPv6, and holds all of that and
+// more: its writer has made a mistake, and no ban can be that wide.
+func Mixed(p netip.Prefix) bool { return p.Addr().Is4In6() && p.Bits() < mapped }

@@ -21,6 +21,9 @@ func TestUnmap(t *testing.T) {
 		if got != netip.MustParsePrefix(tt.want) {
 			t.Errorf("Unmap(%s): got %s, want %s", tt.in, got, tt.want)
 		}
+		if want := tt.want == "::fffe:0:0/95"; Mixed(netip.MustParsePrefix(tt.in)) != want {
+			t.Errorf("Mixed(%s): got %v", tt.in, !want)
+		}
 		if Unmap(got) != got {
 			t.Errorf("Unmap(%s) is another one: %s", got, Unmap(got))
 		}
