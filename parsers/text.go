@@ -3,7 +3,8 @@ package parsers
 import (
 	"fmt"
 	"io"
-	"strconv"
+
+	"pbxjail/configs/show"
 )
 
 // Text is log text that an attacker may have written. It can be quoted,
@@ -36,10 +37,7 @@ func (t Text) Raw() []byte { return t.b }
 
 // Quoted returns printable ASCII: everything else is escaped as Go escapes it,
 // with no quotes around it. No control byte survives.
-func (t Text) Quoted() string {
-	q := strconv.AppendQuoteToASCII(nil, string(t.b))
-	return string(q[1 : len(q)-1])
-}
+func (t Text) Quoted() string { return show.Escaped(string(t.b)) }
 
 // Format prints the quoted text, whatever the verb.
 func (t Text) Format(s fmt.State, _ rune) { io.WriteString(s, t.Quoted()) }

@@ -2,20 +2,11 @@ package watcher
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"syscall"
+
+	"pbxjail/configs/hint"
 )
-
-// hinted is an error that says what the operator can do.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h hinted) Error() string { return h.err.Error() }
-func (h hinted) Unwrap() error { return h.err }
-func (h hinted) Hint() string  { return h.hint }
 
 // missing reports whether err only says that nothing is there. A part of the
 // path that is a file counts: its folder does not exist yet.
@@ -24,58 +15,49 @@ func missing(err error) bool {
 }
 
 func problemMissing(path string) error {
-	return hinted{
-		fmt.Errorf("%s: %w", path, fs.ErrNotExist),
-		"it is followed as soon as it appears; check the path, and logger.conf for what Asterisk writes",
-	}
+	return hint.Errorf("it is followed as soon as it appears; check the path, and logger.conf for what Asterisk writes", "%s: %w", path, fs.ErrNotExist)
 }
 
 func problemUnmatched(pattern string) error {
-	return hinted{
-		fmt.Errorf("%s: no file matches: %w", pattern, fs.ErrNotExist),
-		"matching files are followed as soon as they appear; check the pattern, and that its folder can be read",
-	}
+	return hint.Errorf("matching files are followed as soon as they appear; check the pattern, and that its folder can be read", "%s: no file matches: %w", pattern, fs.ErrNotExist)
 }
 
 // problemOf dresses an error of the system with what to do about it. nil stays
 // nil.
 func problemOf(err error) error {
-	if _, ok := errors.AsType[hinted](err); ok || err == nil {
+	if err == nil || hint.Of(err) != "" {
 		return err
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return hinted{err, "give the user of the daemon the right to read it, and to enter its folder; it is tried again all the time"}
+		return hint.Add("give the user of the daemon the right to read it, and to enter its folder; it is tried again all the time", err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return hinted{err, "too many files are open: raise LimitNOFILE of the service, or follow fewer logs"}
+		return hint.Add("too many files are open: raise LimitNOFILE of the service, or follow fewer logs", err)
 	case errors.Is(err, syscall.ELOOP):
-		return hinted{err, "its symbolic links lead in a circle: mend them"}
+		return hint.Add("its symbolic links lead in a circle: mend them", err)
 	}
-	return hinted{err, "it is tried again all the time; what was read so far is remembered"}
+	return hint.Add("it is tried again all the time; what was read so far is remembered", err)
 }
 
 func problemKind(path string, mode fs.FileMode) error {
 	if mode.IsDir() {
-		return hinted{fmt.Errorf("%s: is a folder, not a log", path), "name the files in it (" + path + "/*), or take the folder away: a file in its place is followed from its beginning"}
+		return hint.Errorf("name the files in it ("+path+"/*), or take the folder away: a file in its place is followed from its beginning", "%s: is a folder, not a log", path)
 	}
-	return hinted{fmt.Errorf("%s: neither a file nor a pipe (%s)", path, mode.Type()), "name a regular file or a named pipe"}
+	return hint.Errorf("name a regular file or a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
 }
 
 func problemSame(path, other string) error {
-	return hinted{fmt.Errorf("%s: the same file as %s", path, other), "it is read once, as " + other + ": name it once"}
+	return hint.Errorf("it is read once, as "+other+": name it once", "%s: the same file as %s", path, other)
 }
 
 func problemTooMany(pattern string) error {
-	return hinted{fmt.Errorf("%s: more than %d files", pattern, MaxFiles), "name fewer logs, or a narrower pattern"}
+	return hint.Errorf("name fewer logs, or a narrower pattern", "%s: more than %d files", pattern, MaxFiles)
 }
 
 func problemPattern(pattern string, err error) error {
-	return hinted{fmt.Errorf("%s: %w", pattern, err), "close the bracket of the pattern, or write a backslash before a [ that is meant as such"}
+	return hint.Errorf("close the bracket of the pattern, or write a backslash before a [ that is meant as such", "%s: %w", pattern, err)
 }
 
 func problemEvents(what string, err error) error {
-	return hinted{
-		fmt.Errorf("%s: no events from the kernel: %w", what, err),
-		"nothing is lost, lines are only seen a tick later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))",
-	}
+	return hint.Errorf("nothing is lost, lines are only seen a tick later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
 }

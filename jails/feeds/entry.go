@@ -9,6 +9,9 @@ import (
 
 	"github.com/gaissmai/bart"
 	"go4.org/netipx"
+
+	"pbxjail/configs/prefix"
+	"pbxjail/configs/show"
 )
 
 // The widest prefix that a feed may name. Whoever lists more than this has made a
@@ -60,7 +63,7 @@ func parseEntry(text string) (list []netip.Prefix, written netip.Prefix, err err
 	if p != p.Masked() {
 		written = p
 	}
-	if p = unmap(p.Masked()); tooWide(p) {
+	if p = prefix.Unmap(p); tooWide(p) {
 		return nil, written, errWide
 	}
 	return []netip.Prefix{p}, written, nil
@@ -73,7 +76,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, err
 	}
 	if !network {
-		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+		return prefix.Of(a), nil
 	}
 	if strings.Contains(length, ".") {
 		return withNetmask(a, length)
@@ -150,14 +153,6 @@ func isName(text string) bool {
 	return strings.Contains(text, ".") && strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' })
 }
 
-// unmap makes IPv4 of IPv4 written as IPv6.
-func unmap(p netip.Prefix) netip.Prefix {
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96).Masked()
-	}
-	return p.Masked()
-}
-
 func widest(a netip.Addr) int {
 	if a.Is4() {
 		return widest4
@@ -187,3 +182,6 @@ func share(list []netip.Prefix) (sum uint64) {
 
 // note says what was odd about a line, with its text in quotes.
 func note(text string, err error) string { return fmt.Sprintf("%s %v", quote(text), err) }
+
+// quote prints text of a feed: in quotes, ASCII only, and not all of it.
+func quote(text string) string { return show.Quoted(text, 60) }

@@ -13,6 +13,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 // Replacer holds named lists of prefixes in the kernel, whose packets are dropped.
@@ -162,6 +163,6 @@ func (f *Feeds) told(name string, before, now error) {
 	case now == nil && before != nil:
 		f.opts.Log.Info("feed is well again", "feed", name)
 	case now != nil && fmt.Sprint(before) != now.Error():
-		f.opts.Log.Warn("feed is not read: what it said before holds", "feed", name, "err", now, "hint", hintOf(now))
+		f.opts.Log.Warn("feed is not read: what it said before holds", "feed", name, "err", now, "hint", hint.Of(now))
 	}
 }

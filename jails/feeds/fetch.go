@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 const (
@@ -50,11 +51,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint("name the address it leads to", "it redirects more than %d times", maxRedirects)
+		return hint.Errorf("name the address it leads to", "it redirects more than %d times", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint("name another address", "it redirects to something other than http and https")
+		return hint.Errorf("name another address", "it redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint("name another address: what comes unencrypted, anybody can write", "it redirects from https to http")
+		return hint.Errorf("name another address: what comes unencrypted, anybody can write", "it redirects from https to http")
 	}
 	return nil
 }
@@ -74,7 +75,7 @@ func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
 func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
 	if err != nil {
-		return answer{}, hint("correct its url", "it is not the address of a list")
+		return answer{}, hint.Errorf("correct its url", "it is not the address of a list")
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	if q.known {
@@ -90,7 +91,7 @@ func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	case resp.StatusCode == http.StatusNotModified && q.known:
 		return answer{same: true}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, hint("open its address in a browser; it is asked again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return answer{}, hint.Errorf("open its address in a browser; it is asked again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
 	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
@@ -113,19 +114,19 @@ func short(tag string) string {
 // unreachable leaves the address out, which may hold a key.
 func unreachable(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		if h, ok := errors.AsType[hinted](u.Err); ok {
-			return h
-		}
 		err = u.Err
+		if hint.Of(err) != "" {
+			return err
+		}
 	}
-	return hint("check the network, the name and its certificate; it is asked again by itself", "fetch: %w", err)
+	return hint.Errorf("check the network, the name and its certificate; it is asked again by itself", "fetch: %w", err)
 }
 
 func readFile(q question) (answer, error) {
 	// Asked before opening: opening a named pipe would wait for its writer.
 	info, err := os.Stat(q.feed.File)
 	if err == nil && !info.Mode().IsRegular() {
-		return answer{}, hint("name a file", "%s is not a regular file", q.feed.File)
+		return answer{}, hint.Errorf("name a file", "%s is not a regular file", q.feed.File)
 	}
 	var file *os.File
 	if err == nil {
@@ -135,7 +136,7 @@ func readFile(q question) (answer, error) {
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
-		return answer{}, hint("check the path, and that the daemon may read it", "%s: %w", q.feed.File, err)
+		return answer{}, hint.Errorf("check the path, and that the daemon may read it", "%s: %w", q.feed.File, err)
 	}
 	defer file.Close()
 	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)
@@ -144,7 +145,7 @@ func readFile(q question) (answer, error) {
 func readShipped(q question) (answer, error) {
 	data, ok := configs.ShippedFeed(q.feed.File)
 	if !ok {
-		return answer{}, hint("see jailctl check", "%w", fs.ErrNotExist)
+		return answer{}, hint.Errorf("see jailctl check", "%w", fs.ErrNotExist)
 	}
 	return readOnce(q, fileStamp{size: int64(len(data))}, strings.NewReader(string(data)))
 }

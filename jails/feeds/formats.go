@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 // text reads a line an entry: blocklist.de, voipbl, DROP of Spamhaus, and most
@@ -52,10 +54,10 @@ func (r *reader) apiban(data []byte) error {
 		Addresses []string `json:"ipaddress"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return hint(wrongFormat, "it is not what apiban.org answers: %w", plain(err))
+		return hint.Errorf(wrongFormat, "it is not what apiban.org answers: %w", plain(err))
 	}
 	if answer.Addresses == nil {
-		return hint(wrongFormat, "it is not what apiban.org answers: no ipaddress in it")
+		return hint.Errorf(wrongFormat, "it is not what apiban.org answers: no ipaddress in it")
 	}
 	for i, a := range answer.Addresses {
 		r.Lines++

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 // feedOf is a feed with the defaults of the main file.
@@ -60,7 +61,7 @@ func again(f *Feeds) {
 
 func problem(f *Feeds, i int) string {
 	if err := f.Status()[i].Problem; err != nil {
-		if hintOf(err) == "" {
+		if hint.Of(err) == "" {
 			return err.Error() + ", and no hint"
 		}
 		return err.Error()

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 // The limits of one feed.
@@ -84,16 +85,16 @@ func readAll(in io.Reader) ([]byte, error) {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, hint("look at what is served there", "unpack: %w", err)
+			return nil, hint.Errorf("look at what is served there", "unpack: %w", err)
 		}
 		in = z
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
-		return nil, hint("it is tried again", "read: %w", err)
+		return nil, hint.Errorf("it is tried again", "read: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint("name a shorter list", "it is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("name a shorter list", "it is larger than %d MiB", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -102,7 +103,7 @@ func readAll(in io.Reader) ([]byte, error) {
 func formatOf(data []byte, format string) (string, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("<")) {
-		return "", hint("open the address in a browser: it may want a key, or say why it refuses", "it is a web page, not a list")
+		return "", hint.Errorf("open the address in a browser: it may want a key, or say why it refuses", "it is a web page, not a list")
 	}
 	if format != "" && format != "auto" {
 		return format, nil
@@ -140,7 +141,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint("raise max_entries of this feed, or name a shorter list", "it has more than %d entries", r.max)
+		return hint.Errorf("raise max_entries of this feed, or name a shorter list", "it has more than %d entries", r.max)
 	}
 	return nil
 }
@@ -169,10 +170,10 @@ func (r *reader) finish() error {
 		six = len(kept)
 	}
 	if share(kept[:six]) > maxShare4 || share(kept[six:]) > maxShare6 {
-		return hint("look at the list: it would shut the internet out", "it covers more than a quarter of all addresses")
+		return hint.Errorf("look at the list: it would shut the internet out", "it covers more than a quarter of all addresses")
 	}
 	if len(kept) == 0 {
-		return hint("look at the list; to do without it, set enabled: false", "it holds no address")
+		return hint.Errorf("look at the list; to do without it, set enabled: false", "it holds no address")
 	}
 	return nil
 }

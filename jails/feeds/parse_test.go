@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 func parseFile(t *testing.T, name, format string) (*List, error) {
@@ -116,7 +118,7 @@ func TestRefusedAsAWhole(t *testing.T) {
 		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "it is larger than 16 MiB"},
 	} {
 		_, err := Parse(strings.NewReader(c.text), c.format, 0)
-		if err == nil || err.Error() != c.want || hintOf(err) == "" {
+		if err == nil || err.Error() != c.want || hint.Of(err) == "" {
 			t.Errorf("%s: got %v, want %s, and a hint", c.name, err, c.want)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/gaissmai/bart"
 	"go4.org/netipx"
+
+	"pbxjail/configs/prefix"
 )
 
 // Subtract returns exactly the addresses of prefixes that are not in protected, as
@@ -14,12 +16,12 @@ func Subtract(prefixes, protected []netip.Prefix) ([]netip.Prefix, error) {
 	var b netipx.IPSetBuilder
 	for _, p := range prefixes {
 		if p.IsValid() {
-			b.AddPrefix(unmap(p))
+			b.AddPrefix(prefix.Unmap(p))
 		}
 	}
 	for _, p := range protected {
 		if p.IsValid() {
-			b.RemovePrefix(unmap(p))
+			b.RemovePrefix(prefix.Unmap(p))
 		}
 	}
 	set, err := b.IPSet()
@@ -47,7 +49,7 @@ func touched(prefixes, protected []netip.Prefix) (n int) {
 	table := new(bart.Lite)
 	for _, p := range protected {
 		if p.IsValid() {
-			table.Insert(unmap(p))
+			table.Insert(prefix.Unmap(p))
 		}
 	}
 	for _, p := range prefixes {

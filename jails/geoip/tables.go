@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pbxjail/configs/prefix"
 	"pbxjail/jails"
 )
 
@@ -106,7 +107,7 @@ func (t *Tables) Lookup(a netip.Addr) Answer {
 // place takes the country and the network from the first file that has them. The
 // prefix is the narrowest of theirs: only there does all of it hold.
 func (t *Tables) place(a netip.Addr) (p jails.Place, country, asn *table) {
-	a = a.Unmap().WithZone("")
+	a = prefix.Addr(a)
 	if !a.IsValid() {
 		return p, nil, nil
 	}

@@ -9,19 +9,9 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"pbxjail/configs/hint"
 )
-
-// hinted is an error that says what the operator can do about it.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h hinted) Error() string { return h.err.Error() }
-func (h hinted) Unwrap() error { return h.err }
-
-// Hint says what to do.
-func (h hinted) Hint() string { return h.hint }
 
 // errDamaged is what a check of the file found wrong.
 var errDamaged = errors.New("check of the file")
@@ -46,10 +36,10 @@ func (s *Store) explain(doing string, err error) error {
 		return nil
 	}
 	err = fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
-	if _, ok := errors.AsType[hinted](err); ok {
+	if hint.Of(err) != "" {
 		return err
 	}
-	return hinted{err, s.hint(err)}
+	return hint.Add(s.hint(err), err)
 }
 
 func (s *Store) hint(err error) string {

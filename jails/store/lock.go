@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"pbxjail/configs/hint"
 )
 
 // lockFile takes the lock that keeps a second daemon out, flock(2). The kernel
@@ -27,10 +29,7 @@ func lockFile(path string) (*os.File, error) {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, err
 	}
-	return nil, hinted{
-		fmt.Errorf("another pbxjail%s has it open", holder(f)),
-		"stop the other pbxjail first (systemctl stop pbxjail), or give this one a ledger of its own",
-	}
+	return nil, hint.Errorf("stop the other pbxjail first (systemctl stop pbxjail), or give this one a ledger of its own", "another pbxjail%s has it open", holder(f))
 }
 
 // writeHolder leaves our pid for the message a second daemon gives. A full disk

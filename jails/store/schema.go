@@ -3,6 +3,8 @@ package store
 import (
 	"database/sql"
 	"fmt"
+
+	"pbxjail/configs/hint"
 )
 
 // applicationID marks a file as ours, in the header of every SQLite file
@@ -75,10 +77,9 @@ func (s *Store) prepare() (created bool, err error) {
 	switch {
 	case created:
 	case id != applicationID:
-		return false, hinted{fmt.Errorf("it is a database of another program"), "set another path for the ledger"}
+		return false, hint.New("set another path for the ledger", "it is a database of another program")
 	case version > len(migrations):
-		return false, hinted{fmt.Errorf("it has schema %d, this pbxjail knows %d", version, len(migrations)),
-			"a newer pbxjail wrote it: start that one, or move the file away to begin an empty ledger"}
+		return false, hint.Errorf("a newer pbxjail wrote it: start that one, or move the file away to begin an empty ledger", "it has schema %d, this pbxjail knows %d", version, len(migrations))
 	}
 	if err := s.check(); err != nil {
 		return false, err

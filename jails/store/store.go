@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"pbxjail/configs/hint"
 )
 
 // Store is an open ledger. Its methods may be called from any goroutine, one of
@@ -115,7 +117,7 @@ func createFile(path string) error {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return hinted{fmt.Errorf("%s is not a file", path), "remove it, or set another path for the ledger"}
+		return hint.Errorf("remove it, or set another path for the ledger", "%s is not a file", path)
 	}
 	return nil
 }

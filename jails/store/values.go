@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/configs/prefix"
 	"pbxjail/parsers"
 )
 
@@ -59,10 +60,7 @@ func canonical(p netip.Prefix) (string, error) {
 	if !p.IsValid() {
 		return "", fmt.Errorf("no valid prefix")
 	}
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p.Masked().String(), nil
+	return prefix.Unmap(p).String(), nil
 }
 
 // words are how evidence is written: the numbers in parsers may change.

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"pbxjail/configs/prefix"
 )
 
 const (
@@ -227,7 +229,7 @@ func jittered(d time.Duration) time.Duration { return d + rand.N(d/spread) }
 // name server that blocks answers with 0.0.0.0 or 127.0.0.1: that is no answer.
 func usable(addrs []netip.Addr) (list []netip.Addr) {
 	for _, a := range addrs {
-		a = a.Unmap().WithZone("")
+		a = prefix.Addr(a)
 		if a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 			list = append(list, a)
 		}
