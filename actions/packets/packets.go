@@ -26,6 +26,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 // Plan is what the operator wants. The zero Plan drops nothing.
@@ -85,24 +87,18 @@ var (
 	host  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 )
 
-// hinted is an error that tells the operator what to do about it.
-type hinted struct{ what, hint string }
-
-func (h hinted) Error() string { return h.what }
-func (h hinted) Hint() string  { return h.hint }
-
 func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hinted{fmt.Sprintf("ports %s cannot be those of SIP", r), "write a port, or a range from low to high, without 4569 of IAX2"}
+			return hint.Errorf("write a port, or a range from low to high, without 4569 of IAX2", "ports %s cannot be those of SIP", r)
 		}
 		if slots++; r.First < r.Last {
 			slots++
 		}
 	}
 	if len(p.Ports) == 0 && len(p.Drop)+len(p.Allow)+len(p.FQDN) > 0 {
-		return hinted{"no SIP ports are given", "name them, such as 5060"}
+		return hint.New("name them, such as 5060", "no SIP ports are given")
 	}
 	for _, c := range []struct {
 		what      string
@@ -113,7 +109,7 @@ func (p Plan) check() error {
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hinted{fmt.Sprintf("%d %s are more than a chain should hold: %d", c.have, c.what, c.max), "name what several have in common, once"}
+			return hint.Errorf("name what several have in common, once", "%d %s are more than a chain should hold: %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()
@@ -129,17 +125,17 @@ func (p Plan) checkTexts() error {
 	}
 	for _, name := range names {
 		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
-			return hinted{fmt.Sprintf("user agent %q cannot stand in a rule", name), "letters, digits, blanks inside and . _ - / : + , = @ can, at most 64"}
+			return hint.Errorf("letters, digits, blanks inside and . _ - / : + , = @ can, at most 64", "user agent %q cannot stand in a rule", name)
 		}
 	}
 	for _, name := range p.FQDN {
 		if !host.MatchString(name) {
-			return hinted{fmt.Sprintf("%q is not the name of a host", name), "write a name such as pbx.example.net"}
+			return hint.Errorf("write a name such as pbx.example.net", "%q is not the name of a host", name)
 		}
 	}
 	for _, n := range slices.Concat(p.IAX, p.Spare) {
 		if !n.IsValid() || n != n.Masked() || n.Addr().Is4In6() || n.Addr().Zone() != "" {
-			return hinted{fmt.Sprintf("%s is not a network as rules take it", n), "write it in its shortest form"}
+			return hint.Errorf("write it in its shortest form", "%s is not a network as rules take it", n)
 		}
 	}
 	return nil

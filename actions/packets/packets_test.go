@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 var update = flag.Bool("update", false, "write what is got into the golden files: read the diff before you commit it")
@@ -319,7 +321,7 @@ func TestRefused(t *testing.T) {
 		rules, err := Compile(c.plan)
 		if err == nil || !strings.Contains(err.Error(), c.want) || rules != nil {
 			t.Errorf("%s: got %v, %v, want %s", c.name, rules, err, c.want)
-		} else if h, ok := err.(hinted); !ok || h.Hint() == "" {
+		} else if hint.Of(err) == "" {
 			t.Errorf("%s: got no hint", c.name)
 		}
 	}

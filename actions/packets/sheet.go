@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 // Sheet is a Plan to be printed for somebody who puts rules in by hand.
@@ -32,7 +35,7 @@ func (s Sheet) Format(format string) (string, error) {
 		return "", err
 	}
 	if !chainName.MatchString(s.Chain) || s.Hook != "raw" && s.Hook != "filter" || s.Family != 4 && s.Family != 6 {
-		return "", hinted{fmt.Sprintf("chain %q, hook %q, family %d cannot be printed", s.Chain, s.Hook, s.Family), "at most 28 small letters, digits and -; raw or filter; 4 or 6"}
+		return "", hint.Errorf("at most 28 small letters, digits and -; raw or filter; 4 or 6", "chain %q, hook %q, family %d cannot be printed", s.Chain, s.Hook, s.Family)
 	}
 	var b strings.Builder
 	switch format {
@@ -45,7 +48,7 @@ func (s Sheet) Format(format string) (string, error) {
 	case "nft":
 		s.nft(&b)
 	default:
-		return "", hinted{fmt.Sprintf("format %q is not known", format), "one of " + strings.Join(Formats, ", ")}
+		return "", hint.Errorf("one of "+strings.Join(Formats, ", "), "format %q is not known", format)
 	}
 	return b.String(), nil
 }
@@ -67,17 +70,7 @@ func (s Sheet) head(b *strings.Builder, texts ...string) {
 }
 
 // comment writes one line, and no more than one.
-func comment(b *strings.Builder, text string) { fmt.Fprintf(b, "# %s\n", printable(text)) }
-
-// printable keeps a comment on its line.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, text)
-}
+func comment(b *strings.Builder, text string) { fmt.Fprintf(b, "# %s\n", show.Flat(text, len(text))) }
 
 // commands writes lines for a shell.
 func (s Sheet) commands(b *strings.Builder, rules []Rule) {

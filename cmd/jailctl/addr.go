@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 // parsePrefix reads ADDR: an address or a prefix. note says what was taken
@@ -28,7 +29,7 @@ func parsePrefix(arg string) (p netip.Prefix, note string, err error) {
 		return p, "", usage("name an IPv4 prefix, such as 203.0.113.0/24", "%w", err)
 	}
 	if exact != p {
-		note = fmt.Sprintf("note: %s is taken as %s", arg, address(exact))
+		note = fmt.Sprintf("note: %s is taken as %s", arg, show.Address(exact))
 	}
 	return exact, note, nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 func (a *app) banVerb() *cobra.Command {
@@ -35,7 +37,7 @@ func (a *app) banVerb() *cobra.Command {
 			if a.json {
 				return a.emit(b)
 			}
-			a.say("banned %s, jail %s, left: %s", address(b.Prefix), b.Jail, left(b))
+			a.say("banned %s, jail %s, left: %s", show.Address(b.Prefix), b.Jail, left(b))
 			return nil
 		},
 	}
@@ -49,7 +51,7 @@ func (a *app) banVerb() *cobra.Command {
 func parseFor(text string) (*int64, error) {
 	d, err := configs.ParseDuration(text)
 	if err != nil {
-		return nil, usage(control.HintOf(err), "--for: %w", err)
+		return nil, usage(hint.Of(err), "--for: %w", err)
 	}
 	return new(int64(d / time.Second)), nil
 }

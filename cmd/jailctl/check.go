@@ -10,6 +10,8 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 )
 
@@ -83,10 +85,10 @@ func (a *app) report(list []*configs.Jail, bad map[string]error) error {
 			problems += a.problem(wrong)
 			continue
 		}
-		a.say("%s: right, %s", spec.File, count(len(spec.Samples), "sample"))
+		a.say("%s: right, %s", spec.File, show.Count(len(spec.Samples), "sample"))
 	}
 	if problems > 0 {
-		return control.Refuse(0, "the daemon refuses these files, and keeps what it had of them", "%s", count(problems, "problem"))
+		return control.Refuse(0, "the daemon refuses these files, and keeps what it had of them", "%s", show.Count(problems, "problem"))
 	}
 	return nil
 }
@@ -96,8 +98,8 @@ func (a *app) problem(err error) int {
 	list, ok := err.(configs.Problems)
 	if !ok {
 		a.complain("%v", err)
-		if hint := control.HintOf(err); hint != "" {
-			a.complain("  %s", hint)
+		if do := hint.Of(err); do != "" {
+			a.complain("  %s", do)
 		}
 		return 1
 	}
@@ -113,11 +115,4 @@ func (a *app) warn(list configs.Problems) {
 		a.complain("warning: %s", p.Error())
 		a.complain("  %s", p.Hint())
 	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

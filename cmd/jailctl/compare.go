@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 )
 
@@ -30,7 +31,7 @@ func (a *app) compareJails(f replayFlags, files []string) error {
 	f.jails = f.compare
 	after, err := a.firstBans(f, files)
 	if err != nil {
-		return control.Refuse(0, control.HintOf(err), "--compare: %w", err)
+		return control.Refuse(0, hint.Of(err), "--compare: %w", err)
 	}
 	var changes []change
 	same := 0
@@ -85,22 +86,22 @@ func (a *app) printChange(c change) {
 	}
 	switch {
 	case c.After == nil:
-		a.say("- %s  %s", address(c.Prefix), fallenText(c.Before))
+		a.say("- %s  %s", show.Address(c.Prefix), fallenText(c.Before))
 	case c.Before == nil:
-		a.say("+ %s  %s", address(c.Prefix), fallenText(c.After))
+		a.say("+ %s  %s", show.Address(c.Prefix), fallenText(c.After))
 	default:
-		a.say("~ %s  %s", address(c.Prefix), fallenText(c.Before))
-		a.say("  %*s  %s", len(address(c.Prefix)), "", fallenText(c.After))
+		a.say("~ %s  %s", show.Address(c.Prefix), fallenText(c.Before))
+		a.say("  %*s  %s", len(show.Address(c.Prefix)), "", fallenText(c.After))
 	}
 }
 
 func fallenText(f *fallen) string {
-	return stamp(f.Time) + "  by " + f.Jail + " for " + length(f) + ": " + f.Reason
+	return show.Stamp(f.Time) + "  by " + f.Jail + " for " + length(f) + ": " + f.Reason
 }
 
 func length(f *fallen) string {
 	if f.Until == nil {
 		return "ever"
 	}
-	return configs.FormatDuration(f.Until.Sub(f.Time))
+	return show.Duration(f.Until.Sub(f.Time))
 }

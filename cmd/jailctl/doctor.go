@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 func (a *app) doctorVerb() *cobra.Command {
@@ -36,7 +38,7 @@ The exit status is 1 when something is wrong.`,
 			}
 			s, err := a.client().Status(c.Context())
 			if err != nil {
-				return a.tell(diagnosis{[]finding{wrong("daemon", err.Error(), control.HintOf(err))}})
+				return a.tell(diagnosis{[]finding{wrong("daemon", err.Error(), hint.Of(err))}})
 			}
 			return a.tell(a.diagnose(s))
 		},
@@ -90,7 +92,7 @@ func (a *app) tell(d diagnosis) error {
 		}
 	}
 	if bad > 0 {
-		return control.Refuse(0, "what to do stands under each; jailctl status shows more", "%s", count(bad, "problem"))
+		return control.Refuse(0, "what to do stands under each; jailctl status shows more", "%s", show.Count(bad, "problem"))
 	}
 	return nil
 }
@@ -98,7 +100,7 @@ func (a *app) tell(d diagnosis) error {
 // diagnose judges what a daemon says of itself.
 func (a *app) diagnose(s control.Status) diagnosis {
 	list := []finding{
-		well("daemon", "pbxjail %s, pid %d, up %s", s.Version, s.Pid, brief(a.now().Sub(s.Since))),
+		well("daemon", "pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since))),
 		enforcing(s),
 	}
 	list = append(list, told(s)...)
@@ -114,7 +116,7 @@ func (a *app) diagnose(s control.Status) diagnosis {
 func enforcing(s control.Status) finding {
 	switch {
 	case s.Enforcing:
-		return well("enforcing", "%s; %s", s.Enforcer, count(s.Bans, "ban"))
+		return well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))
 	case strings.HasPrefix(s.Enforcer, "observe"):
 		return wrong("enforcing", "packets pass: "+s.Enforcer,
 			"when you trust what it would ban, start it without --observe, and without observe in the main file")
@@ -147,7 +149,7 @@ func (a *app) reads(files []control.File) (list []finding) {
 		}
 		last := "no line yet"
 		if f.LastLine != nil {
-			last = fmt.Sprintf("last line %s, %s", a.ago(*f.LastLine), count(int(f.Lines), "line"))
+			last = fmt.Sprintf("last line %s, %s", a.ago(*f.LastLine), show.Count(int(f.Lines), "line"))
 		}
 		list = append(list, well("log "+f.Path, "%s", last))
 	}

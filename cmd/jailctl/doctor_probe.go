@@ -7,6 +7,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/probe"
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 )
 
 // probe tries the enforcer of the main file out. That the main file only observes is
@@ -48,7 +49,7 @@ func (a *app) printProbe(r probe.Report) error {
 	}
 	if n := r.Failed(); n > 0 {
 		return control.Refuse(0, "do not trust the bans of this host before that is mended; another enforcer or hook in the main file may do",
-			"%s failed: bans do not hold here as they should", count(n, "check"))
+			"%s failed: bans do not hold here as they should", show.Count(n, "check"))
 	}
 	return nil
 }

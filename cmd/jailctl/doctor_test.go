@@ -9,6 +9,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/probe"
+	"pbxjail/configs/hint"
 )
 
 // wellStatus is a daemon that nothing is wrong with.
@@ -60,7 +61,7 @@ func TestGoldenDoctor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			err := c.print(&app{stdout: &out, stderr: io.Discard, now: func() time.Time { return t0 }})
-			if (err == nil) != (c.bad == "") || err != nil && (err.Error() != c.bad || control.HintOf(err) == "") {
+			if (err == nil) != (c.bad == "") || err != nil && (err.Error() != c.bad || hint.Of(err) == "") {
 				t.Errorf("got %v, want %q with a hint", err, c.bad)
 			}
 			golden(t, name, out.Bytes())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -131,7 +132,7 @@ func serve(b control.Backend) (path string, stop func(), err error) {
 	path = filepath.Join(dir, "s")
 	s := control.New(control.Options{Path: path, Backend: b})
 	if _, err := s.Listen(); err != nil {
-		return "", nil, fmt.Errorf("%w (%s)", err, control.HintOf(err))
+		return "", nil, fmt.Errorf("%w (%s)", err, hint.Of(err))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

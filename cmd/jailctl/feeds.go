@@ -11,6 +11,8 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails/feeds"
 )
 
@@ -124,12 +126,12 @@ func (a *app) checkFeed(name, format string, most int) error {
 	}
 	if err != nil {
 		a.complainOf(r.Notes)
-		return control.Refuse(0, control.HintOf(err), "%s is refused: %w", name, err)
+		return control.Refuse(0, hint.Of(err), "%s is refused: %w", name, err)
 	}
 	if a.json {
 		return a.emit(r)
 	}
-	a.say("%s: %s, %s taken, %s", name, r.Format, count(r.Entries, "line"), prefixesOf(r.Prefixes))
+	a.say("%s: %s, %s taken, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
 	a.say("masked: %d, dropped: %d, refused: %d", r.Masked, r.Dropped, r.Refused)
 	for _, n := range r.Notes {
 		a.say("line %d: %s", n.Line, n.What)

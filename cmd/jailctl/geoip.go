@@ -10,6 +10,8 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails/geoip"
 )
 
@@ -77,7 +79,7 @@ func (a *app) geoipStatus(t *geoip.Tables) geoipStatus {
 		s.Files = append(s.Files, a.geoipFile(f))
 	}
 	for _, err := range t.Problems(a.now()) {
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: control.HintOf(err)})
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}
 	return s
 }
@@ -93,7 +95,7 @@ func (a *app) printGeoIPStatus(s geoipStatus) error {
 	}
 	t := newTable(a.stdout, "FILE", "SAYS", "BUILT", "AGE", "TYPE")
 	for _, f := range s.Files {
-		t.row(fileName(f), f.Says, f.Built.Format("2006-01-02"), count(f.AgeDays, "day"), f.Type)
+		t.row(fileName(f), f.Says, show.Date(f.Built), show.Count(f.AgeDays, "day"), f.Type)
 	}
 	return t.end()
 }
@@ -114,7 +116,7 @@ func places(g control.GeoIP) string {
 	}
 	var list []string
 	for _, f := range g.Files {
-		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), count(f.AgeDays, "day")))
+		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), show.Count(f.AgeDays, "day")))
 	}
 	return strings.Join(list, "; ")
 }

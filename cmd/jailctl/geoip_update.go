@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 	"pbxjail/jails/geoip"
 )
 
@@ -58,7 +59,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 		return a.emit(answer)
 	}
 	of := func(t geoip.Table) string {
-		return t.Type + " of " + t.Built.Format("2006-01-02") + ", " + count(t.Days(a.now()), "day") + " old"
+		return t.Type + " of " + show.Date(t.Built) + ", " + show.Count(t.Days(a.now()), "day") + " old"
 	}
 	switch {
 	case u.Same:

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 func (a *app) listVerb() *cobra.Command {
@@ -43,7 +44,7 @@ func (a *app) printBans(bans []control.Ban) error {
 	}
 	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "REASON")
 	for _, b := range bans {
-		t.row(address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Reason)
+		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Reason)
 	}
 	return t.end()
 }

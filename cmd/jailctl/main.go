@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 )
 
 const (
@@ -52,8 +53,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	a.complain("jailctl: %v", err)
-	if hint := control.HintOf(err); hint != "" {
-		a.complain("hint: %s", hint)
+	if do := hint.Of(err); do != "" {
+		a.complain("hint: %s", do)
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage

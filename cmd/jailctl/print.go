@@ -5,38 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf16"
-)
 
-// safe returns printable ASCII whatever text holds: control bytes (C0, DEL and
-// C1), bytes that are not UTF-8, and everything beyond ASCII are escaped as Go
-// escapes them, because a terminal obeys the first and is misread with bidi
-// controls and look-alikes among the last. A backslash stays as it is, since log
-// text comes quoted already.
-func safe(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r >= ' ' && r <= '~' {
-			b.WriteRune(r)
-			continue
-		}
-		q := strconv.QuoteRuneToASCII(r)
-		b.WriteString(q[1 : len(q)-1])
-	}
-	return b.String()
-}
+	"pbxjail/configs/show"
+)
 
 // say prints one line for people on stdout.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.stdout, safe(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(a.stdout, show.Terminal(fmt.Sprintf(format, args...)))
 }
 
 // complain prints one line for people on stderr.
 func (a *app) complain(format string, args ...any) {
-	fmt.Fprintln(a.stderr, safe(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(a.stderr, show.Terminal(fmt.Sprintf(format, args...)))
 }
 
 // emit prints v as JSON. encoding/json leaves C1, bidi and the like as they are;
@@ -82,7 +65,7 @@ func (t *table) row(cells ...string) {
 		if c == "" {
 			c = "-"
 		}
-		clean[i] = safe(c)
+		clean[i] = show.Terminal(c)
 	}
 	fmt.Fprintln(t.w, strings.Join(clean, "\t"))
 }

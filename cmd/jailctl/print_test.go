@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,7 +41,7 @@ func TestSafe(t *testing.T) {
 		"b\u00fcro":         `b\u00fcro`,
 		"'\"\\":             `'"\`,
 	} {
-		if got := safe(in); got != want {
+		if got := show.Terminal(in); got != want {
 			t.Errorf("%+q: got %+q, want %+q", in, got, want)
 		}
 	}
@@ -50,12 +51,12 @@ func FuzzSafe(f *testing.F) {
 	f.Add(hostile)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := safe(text)
+		got := show.Terminal(text)
 		if !terminalSafe(got) || strings.Contains(got, "\n") {
 			t.Errorf("got %+q, want one line of printable ASCII", got)
 		}
-		if safe(got) != got {
-			t.Errorf("got %+q and then %+q, want safe text left alone", got, safe(got))
+		if show.Terminal(got) != got {
+			t.Errorf("got %+q and then %+q, want safe text left alone", got, show.Terminal(got))
 		}
 		if plain := terminalSafe(text) && !strings.Contains(text, "\n"); plain && got != text {
 			t.Errorf("got %q, want %q as it is", got, text)
@@ -95,7 +96,7 @@ func TestBrief(t *testing.T) {
 		240 * time.Hour:              "10d",
 		28*24*time.Hour - 1:          "27d23h",
 	} {
-		if got := brief(d); got != want {
+		if got := show.Brief(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}
 	}

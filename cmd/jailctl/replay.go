@@ -15,6 +15,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/jails/geoip"
 )
@@ -214,7 +215,7 @@ func verdictLine(v jails.Verdict, banned bool) string {
 	what := "ban"
 	switch {
 	case v.Alarm:
-		return fmt.Sprintf("%s  alarm %s: %s", stamp(b.Since), address(b.Prefix), b.Reason)
+		return fmt.Sprintf("%s  alarm %s: %s", show.Stamp(b.Since), show.Address(b.Prefix), b.Reason)
 	case v.Protected != "":
 		what = "protected (" + v.Protected + ")"
 	case !banned:
@@ -222,11 +223,11 @@ func verdictLine(v jails.Verdict, banned bool) string {
 	}
 	length := "for ever"
 	if !b.Until.IsZero() {
-		length = "for " + configs.FormatDuration(b.Until.Sub(b.Since))
+		length = "for " + show.Duration(b.Until.Sub(b.Since))
 	}
 	rule := ""
 	if n := len(b.Lines); n > 0 {
 		rule = "; last: " + b.Lines[n-1].Rule
 	}
-	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", stamp(b.Since), what, address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
+	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", show.Stamp(b.Since), what, show.Address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 )
 
 func (f *fake) Rules() (control.Rules, error) {
@@ -31,7 +32,7 @@ func jailctl(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	root.SetArgs(args)
 	if err := root.Execute(); err != nil {
 		code = 1
-		errs.WriteString(err.Error() + "\nhint: " + control.HintOf(err))
+		errs.WriteString(err.Error() + "\nhint: " + hint.Of(err))
 	}
 	return out.String(), errs.String(), code
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 func (a *app) statusVerb() *cobra.Command {
@@ -34,7 +35,7 @@ func (a *app) printStatus(s control.Status) error {
 			a.say("   hint: %s", p.Hint)
 		}
 	}
-	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, brief(a.now().Sub(s.Since)))
+	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since)))
 	if s.Enforcing {
 		a.say("enforcer: %s; %d bans", s.Enforcer, s.Bans)
 	} else {

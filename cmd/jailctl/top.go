@@ -16,6 +16,8 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 const (
@@ -40,7 +42,7 @@ On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and w
 		RunE: func(c *cobra.Command, _ []string) error {
 			pause, err := configs.ParseDuration(every)
 			if err != nil {
-				return usage(control.HintOf(err), "--every: %w", err)
+				return usage(hint.Of(err), "--every: %w", err)
 			}
 			if pause < time.Second {
 				return usage("1s is the least", "--every %s is no pause", every)
@@ -59,7 +61,7 @@ On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and w
 		},
 	}
 	c.Flags().IntVarP(&rows, "rows", "n", topRows, "rows of each table, as far as the screen has room")
-	c.Flags().StringVar(&every, "every", configs.FormatDuration(topEvery), "how often the screen is drawn again")
+	c.Flags().StringVar(&every, "every", show.Duration(topEvery), "how often the screen is drawn again")
 	c.Flags().BoolVar(&once, "once", false, "print it once")
 	return c
 }
@@ -132,7 +134,7 @@ func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, safe(s.headline(status, top.At)))
+	fmt.Fprintln(w, show.Terminal(s.headline(status, top.At)))
 	return printTop(w, top)
 }
 
@@ -143,13 +145,13 @@ func (s *screen) headline(status control.Status, at time.Time) string {
 	s.last = &moment{at, n}
 	if last == nil || !at.After(last.at) || n.Lines < last.counters.Lines || n.Matched < last.counters.Matched || n.Bans < last.counters.Bans {
 		return fmt.Sprintf("pbxjail %s, up %s: %d lines, %d matched, %d bans; %d hold now",
-			status.Version, brief(at.Sub(status.Since)), n.Lines, n.Matched, n.Bans, status.Bans)
+			status.Version, show.Brief(at.Sub(status.Since)), n.Lines, n.Matched, n.Bans, status.Bans)
 	}
 	passed := at.Sub(last.at)
 	rate := func(now, before uint64) string { return fmt.Sprintf("%.1f", float64(now-before)/passed.Seconds()) }
 	return fmt.Sprintf("pbxjail %s, up %s: %s lines/s, %s matched/s, %d bans within %s; %d hold now",
-		status.Version, brief(at.Sub(status.Since)), rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched),
-		n.Bans-last.counters.Bans, brief(passed.Round(time.Second)), status.Bans)
+		status.Version, show.Brief(at.Sub(status.Since)), rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched),
+		n.Bans-last.counters.Bans, show.Brief(passed.Round(time.Second)), status.Bans)
 }
 
 // printTop prints a table of each kind that there is something of.

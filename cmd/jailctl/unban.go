@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 func (a *app) unbanVerb() *cobra.Command {
@@ -64,9 +65,9 @@ func (a *app) unban(ctx context.Context, p netip.Prefix) error {
 	case a.json:
 		return a.emit(map[string]int{"lifted": 0})
 	case was:
-		a.say("lifted the ban of %s", address(p))
+		a.say("lifted the ban of %s", show.Address(p))
 	default:
-		a.say("%s was not banned", address(p))
+		a.say("%s was not banned", show.Address(p))
 	}
 	return nil
 }
@@ -80,12 +81,12 @@ func (a *app) stillInside(ctx context.Context, p netip.Prefix) error {
 	}
 	if why.Banned == nil && len(why.DroppedBy) > 0 {
 		return control.Refuse(0, "put it into ignoreip: protection beats feeds",
-			"%s has no ban of its own, but the lists of %s drop it", address(p), strings.Join(why.DroppedBy, ", "))
+			"%s has no ban of its own, but the lists of %s drop it", show.Address(p), strings.Join(why.DroppedBy, ", "))
 	}
 	if why.Banned == nil || !why.Banned.Prefix.Contains(p.Addr()) || why.Banned.Prefix.Bits() >= p.Bits() {
 		return nil
 	}
 	wider := why.Banned.Prefix
 	return control.Refuse(0, "jailctl unban "+wider.String()+" lifts that one",
-		"%s has no ban of its own, but is inside the ban of %s", address(p), wider)
+		"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wider)
 }

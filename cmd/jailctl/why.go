@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 )
 
 func (a *app) whyVerb() *cobra.Command {
@@ -41,7 +42,7 @@ func (a *app) printWhy(w control.Why) error {
 			a.say("  prefix:   %s", b.Prefix)
 		}
 		a.say("  reason:   %s", b.Reason)
-		a.say("  since:    %s (%s), strike %d, by %s", stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
+		a.say("  since:    %s (%s), strike %d, by %s", show.Stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
 		a.say("  evidence: %s", b.Evidence)
 		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
 	} else {
@@ -131,9 +132,9 @@ func (a *app) printEvidence(w control.Why) error {
 	for _, b := range w.History {
 		until := "for ever"
 		if b.Until != nil {
-			until = stamp(*b.Until)
+			until = show.Stamp(*b.Until)
 		}
-		t.row(stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
+		t.row(show.Stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
 	}
 	return t.end()
 }
@@ -150,7 +151,7 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 		for _, f := range l.Factors {
 			factors = append(factors, f.Text)
 		}
-		t.row(stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
+		t.row(show.Stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
 	}
 	if err := t.end(); err != nil || sum == nil {
 		return err
@@ -166,10 +167,10 @@ func sumText(s control.Sum) string {
 		text += fmt.Sprintf(", of %d addresses", s.Members)
 	}
 	if s.Earlier > 0 {
-		text += fmt.Sprintf("; %s of %s that came before", points(s.Rest), count(s.Earlier, "record"))
+		text += fmt.Sprintf("; %s of %s that came before", points(s.Rest), show.Count(s.Earlier, "record"))
 	}
 	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of other logs told of the same and count nothing", count(s.Retold, "record"))
+		text += fmt.Sprintf("; %s of other logs told of the same and count nothing", show.Count(s.Retold, "record"))
 	}
 	return text
 }

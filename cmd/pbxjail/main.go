@@ -22,6 +22,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/daemon"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 func main() {
@@ -64,8 +65,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "pbxjail: %v\n", err)
-		if hint := control.HintOf(err); hint != "" {
-			fmt.Fprintf(stderr, "hint: %s\n", hint)
+		if do := hint.Of(err); do != "" {
+			fmt.Fprintf(stderr, "hint: %s\n", do)
 		}
 		return 1
 	}

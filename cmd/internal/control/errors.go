@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"pbxjail/configs/hint"
 )
 
 // Refusal is an error for the operator. A Backend returns one to choose the
@@ -21,18 +23,12 @@ func (r *Refusal) Unwrap() error { return r.Err }
 func (r *Refusal) Hint() string { return r.Advice }
 
 // Refuse makes a Refusal from what happened, as fmt.Errorf does.
-func Refuse(status int, hint, format string, args ...any) error {
-	return &Refusal{status, fmt.Errorf(format, args...), hint}
+func Refuse(status int, do, format string, args ...any) error {
+	return &Refusal{status, fmt.Errorf(format, args...), do}
 }
 
-// HintOf finds the hint in an error of any package, or "".
-func HintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
+// HintOf is hint.Of.
+func HintOf(err error) string { return hint.Of(err) }
 
 // statusOf is the status of an answer: an error that does not choose one is ours.
 func statusOf(err error) int {

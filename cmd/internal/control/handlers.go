@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 const sameRelease = "use the jailctl of the same release as the daemon"
@@ -152,7 +154,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 func refuse(w http.ResponseWriter, err error) {
 	w.WriteHeader(statusOf(err))
-	json.NewEncoder(w).Encode(errorAnswer{err.Error(), HintOf(err)})
+	json.NewEncoder(w).Encode(errorAnswer{err.Error(), hint.Of(err)})
 }
 
 // streamBans writes one ban after another, so that a list of any length takes no

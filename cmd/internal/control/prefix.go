@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+
+	"pbxjail/configs/prefix"
 )
 
 // A prefix of fewer bits is banned only with force: it is more often a slip of
@@ -13,19 +15,12 @@ const (
 	wide6 = 16
 )
 
-// mapped is where IPv6 writes IPv4 (RFC 4291 2.5.5.2). Asterisk on a dual-stack
-// socket logs phones so, and the kernel sees their packets as IPv4.
-const mapped = 96
-
 // Canonical returns p as the kernel sees it: unmapped, and host bits cleared.
 func Canonical(p netip.Prefix) (netip.Prefix, error) {
-	if p.Addr().Is4In6() && p.Bits() >= mapped {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+	if u := prefix.Unmap(p); u.IsValid() && !prefix.Mixed(p) {
+		return u, nil
 	}
-	if !p.IsValid() || p.Addr().Is4In6() {
-		return p, fmt.Errorf("%s is no prefix that can be banned", p)
-	}
-	return p.Masked(), nil
+	return p, fmt.Errorf("%s is no prefix that can be banned", p)
 }
 
 // tooWide refuses what no ban should hold. ipset(8) hash:net takes no prefix of

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pbxjail/configs/hint"
 )
 
 // folder is a short t.TempDir: a socket's path has 107 bytes.
@@ -29,7 +31,7 @@ func wantRefused(t *testing.T, err error, what string) {
 	if err == nil || !strings.Contains(err.Error(), what) {
 		t.Fatalf("got error %v, want one with %q", err, what)
 	}
-	if HintOf(err) == "" {
+	if hint.Of(err) == "" {
 		t.Errorf("error %q has no hint", err)
 	}
 }

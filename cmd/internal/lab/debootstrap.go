@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 // suites says which Debian has which Asterisk: the last one with chan_sip, and
@@ -76,7 +78,7 @@ func BuildRoot(ctx context.Context, dir, version string, say func(string)) (root
 		err = build(ctx, suite, part, mirror, said)
 	}
 	if err != nil {
-		return "", hinted{fmt.Errorf("build Asterisk %s: %w", version, err), "see " + said.Name()}
+		return "", hint.Errorf("see "+said.Name(), "build Asterisk %s: %w", version, err)
 	}
 	if err := os.Rename(part, root); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
@@ -158,7 +160,7 @@ func debianMirror(ctx context.Context) (string, error) {
 		mirror = ask()
 	}
 	if mirror == "" {
-		return "", hinted{errors.New("apt knows no mirror of Debian"), "on another system, build the folders on a Debian and name them with --dir"}
+		return "", hint.New("on another system, build the folders on a Debian and name them with --dir", "apt knows no mirror of Debian")
 	}
 	return mirror, nil
 }

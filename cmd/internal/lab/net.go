@@ -18,6 +18,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // The addresses are of the documentation ranges (RFC 5737, RFC 3849).
@@ -53,7 +55,7 @@ type Net struct {
 // left. The caller must Close it.
 func New() (*Net, error) {
 	if os.Geteuid() != 0 {
-		return nil, hinted{errors.New("network namespaces need root"), "run it as root"}
+		return nil, hint.New("run it as root", "network namespaces need root")
 	}
 	if err := removeStale(); err != nil {
 		return nil, fmt.Errorf("remove namespaces of crashed runs: %w", err)
@@ -115,7 +117,7 @@ func (n *Net) wire() error {
 		err = n.World.Do(ownEverything)
 	}
 	if err != nil {
-		return hinted{fmt.Errorf("lay the wire: %w", err), "the kernel must know veth and IPv6: modprobe veth ipv6"}
+		return hint.Errorf("the kernel must know veth and IPv6: modprobe veth ipv6", "lay the wire: %w", err)
 	}
 	return nil
 }
@@ -216,12 +218,3 @@ func (n *Net) SendFrom(addr netip.Addr) error {
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
-
-// hinted is an error that says what to do about it.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-func (h hinted) Hint() string  { return h.hint }

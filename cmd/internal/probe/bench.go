@@ -11,6 +11,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // apart runs f on a thread of its own that ends with it, and with it the namespaces
@@ -81,9 +83,9 @@ func newBench() (*bench, error) {
 func (b *bench) build() (err error) {
 	for _, ns := range []*netns.NsHandle{&b.world, &b.pbx} {
 		if *ns, err = netns.New(); errors.Is(err, unix.EPERM) {
-			return &hinted{fmt.Errorf("make a network namespace: %w", err), "run it as root; in a container it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW"}
+			return hint.Errorf("run it as root; in a container it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", "make a network namespace: %w", err)
 		} else if err != nil {
-			return &hinted{fmt.Errorf("make a network namespace: %w", err), "the kernel must have network namespaces (CONFIG_NET_NS)"}
+			return hint.Errorf("the kernel must have network namespaces (CONFIG_NET_NS)", "make a network namespace: %w", err)
 		}
 	}
 	err = netlink.LinkAdd(&netlink.Veth{
@@ -93,7 +95,7 @@ func (b *bench) build() (err error) {
 		PeerNamespace:    netlink.NsFd(b.world),
 	})
 	if err != nil {
-		return &hinted{fmt.Errorf("lay a cable between two namespaces: %w", err), "the kernel must have veth: modprobe veth; in a container it needs CAP_NET_ADMIN"}
+		return hint.Errorf("the kernel must have veth: modprobe veth; in a container it needs CAP_NET_ADMIN", "lay a cable between two namespaces: %w", err)
 	}
 	for _, f := range families {
 		err := plug(f.ours(), f.world(), worldMAC)

@@ -7,12 +7,12 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"pbxjail/actions"
+	"pbxjail/configs/hint"
 )
 
 // Options are the settings of the main file that make an enforcer.
@@ -57,7 +57,7 @@ func (r Report) Failed() (n int) {
 // what was found wrong is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Kind == "observe" {
-		return Report{}, &hinted{errors.New("enforcer observe drops nothing: there is nothing to prove"), "write enforcer: auto to the main file, or name another main file with --config"}
+		return Report{}, hint.New("write enforcer: auto to the main file, or name another main file with --config", "enforcer observe drops nothing: there is nothing to prove")
 	}
 	return run(ctx, func() (actions.Enforcer, []string, error) {
 		return actions.Open(o.Kind, actions.Options{Hook: o.Hook, Chain: o.Chain})
@@ -89,15 +89,6 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 	})
 	return r, err
 }
-
-// hinted is an error that says what to do about it.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h *hinted) Unwrap() error { return h.error }
-func (h *hinted) Hint() string  { return h.hint }
 
 // The checks of a family, in the order they are told.
 const (
