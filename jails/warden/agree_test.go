@@ -150,7 +150,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 	if got, want := s.inKernel(), s.banned(); got != want {
 		t.Errorf("got %q in the kernel, want %q", got, want)
 	}
-	if err := w.flush(); err != nil {
+	if err := w.Flush(); err != nil {
 		t.Error(err)
 	}
 }

@@ -247,7 +247,7 @@ func hang(t *testing.T) (s *scene, flushed chan error) {
 	s.Warden = New(judgeOf(s.jails...), s.kernel, l, slog.New(s.journal))
 	s.attack(nine, 2)
 	flushed = make(chan error, 1)
-	go func() { flushed <- s.flush() }()
+	go func() { flushed <- s.Flush() }()
 	<-entered
 	return s, flushed
 }
@@ -287,7 +287,7 @@ func TestUnbanWhileDiskHangs(t *testing.T) {
 		t.Errorf("got %v, want %v", err, errDisk)
 	}
 	s.ledger.failing(nil)
-	if err := s.flush(); err != nil {
+	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	s.expect("then", "", "", "")
@@ -299,7 +299,7 @@ func TestBanDuringUnban(t *testing.T) {
 	done := s.unbanHanging()
 	s.attack(nine, 2)
 	close(s.ledger.gate)
-	if err := errors.Join(<-flushed, <-done, s.flush()); err != nil {
+	if err := errors.Join(<-flushed, <-done, s.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	s.expect("then", nine1, nine1, nine1)

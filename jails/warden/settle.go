@@ -279,7 +279,7 @@ func (w *Warden) retry(now time.Time) {
 		w.log.Info("bans that waited are enforced now", "bans", n)
 	}
 	if waiting {
-		w.flush()
+		w.Flush()
 	}
 }
 

@@ -265,10 +265,10 @@ func (w *Warden) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return w.flush()
+			return w.Flush()
 		case <-w.kick:
 			if w.ready() { // what is on disk must not end before it is read
-				w.flush()
+				w.Flush()
 			}
 		case by := <-w.woken:
 			quiet.wait(by, time.Now())
@@ -299,8 +299,9 @@ func (w *Warden) ready() bool {
 	return w.restored
 }
 
-// flush writes what waits for the ledger. What cannot be written is kept.
-func (w *Warden) flush() error {
+// Flush writes what waits for the ledger. What cannot be written is kept, and the error
+// carries a hint.
+func (w *Warden) Flush() error {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
 	w.mu.Lock()

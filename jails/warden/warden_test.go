@@ -110,7 +110,7 @@ func TestUnwrittenKeepsItsOrder(t *testing.T) {
 		t.Errorf("got %v, want %v", err, errDisk)
 	}
 	s.ledger.failing(nil)
-	if err := s.flush(); err != nil {
+	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	s.expect("then", nine1, nine1, nine1)

@@ -1,22 +1,24 @@
 // Package daemon puts the rooms together: watcher, parsers, jails, actions,
 // ledger and control socket. cmd/pbxjail runs it, tests embed it. It is wiring:
 // nothing here decides who is banned, and nothing here may outlive Run.
+//
+// The parts with a state of their own: upkeep (what a reload may change), protections
+// (who is never banned), jailFiles and lists (what is read from files), packetRules,
+// reading (where all sources meet), positions, backend (answers jailctl).
 package daemon
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"runtime/debug"
+	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
-	"pbxjail/cmd/internal/names"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
@@ -35,32 +37,24 @@ type Options struct {
 	Notify  func(state string) // sd_notify(3); may be nil
 }
 
-// Daemon is everything that runs.
+// Daemon is everything that runs. New makes it, Run runs it, Close gives it up.
 type Daemon struct {
-	opts     Options
-	log      *slog.Logger
-	since    time.Time
-	main     *configs.Main
-	store    *store.Store
-	places   *geoip.Tables
-	enforcer actions.Enforcer
-	degraded []string // at its first Setup
-	warden   *warden.Warden
-	watcher  *watcher.Watcher
-	server   *control.Server
-	reading  *reading
+	opts  Options
+	log   *slog.Logger
+	since time.Time
 
-	mu       sync.Mutex // guards what a reload changes
-	jails    map[string]*jails.Jail
-	bad      map[string]error // jail files that are refused, by jail
-	guard    guardState
-	files    asteriskFiles
-	lists    lists
-	names    *names.Resolver
-	feeds    *feeds.Feeds
-	packets  packetRules
-	stale    atomic.Bool       // a name has other addresses than before, or others changed the firewall
-	problems []control.Problem // found at start, for status
+	upkeep    *upkeep
+	troubles  troubles
+	server    *control.Server
+	store     *store.Store
+	places    *geoip.Tables
+	enforcer  actions.Enforcer
+	degraded  []string // at the enforcer's first Setup
+	feeds     *feeds.Feeds
+	warden    *warden.Warden
+	watcher   *watcher.Watcher
+	reading   *reading
+	positions *positions
 }
 
 // New reads the configuration and sets everything up; nothing runs before Run. On
@@ -73,40 +67,24 @@ func New(opts Options) (d *Daemon, err error) {
 			d = nil
 		}
 	}()
-	path := cmp.Or(opts.Config, configs.DefaultMain)
-	if d.main, err = configs.LoadMain(path, opts.Config != ""); err != nil {
+	d.openUpkeep()
+	if err = d.upkeep.open(); err != nil {
 		return d, err
 	}
-	d.setLevel()
-	for _, w := range d.main.Warnings {
-		d.log.Warn(w.Error(), "hint", w.Hint())
-	}
-	if err = d.openControl(); err != nil {
+	answers := &backend{}
+	if err = d.openControl(answers); err != nil { // first: it keeps a second daemon out
 		return d, err
 	}
 	if err = d.openSlow(); err != nil {
 		return d, err
 	}
 	d.openFeeds()
-	if err = d.openJails(); err != nil {
-		return d, err
-	}
-	d.protectFeeds()
+	d.openWarden()
+	d.upkeep.spareFromFeeds()
 	d.openPacketRules()
-	d.openWatcher()
+	d.openSources()
+	d.fill(answers)
 	return d, nil
-}
-
-// openSlow opens side by side what takes a tenth of a second each: the ledger, which
-// is checked, the firewall, which is asked for its rules, and the files of places.
-func (d *Daemon) openSlow() (err error) {
-	var others sync.WaitGroup
-	var unread error
-	others.Go(d.openPlaces)
-	others.Go(func() { unread = d.openStore() })
-	err = d.openEnforcer()
-	others.Wait()
-	return cmp.Or(unread, err)
 }
 
 // Close gives up what New took. Bans stay in the kernel.
@@ -124,8 +102,17 @@ func (d *Daemon) Close() error {
 	return errors.Join(errs...)
 }
 
-func (d *Daemon) openControl() error {
-	d.server = control.New(control.Options{Path: d.main.Socket, Group: d.main.Group, Backend: &backend{d}, Log: d.log})
+func (d *Daemon) openUpkeep() {
+	u := &upkeep{log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
+	u.files, u.lists = newJailFiles(d.log), newLists(d.log)
+	u.guard = newProtections(d.log, func() { u.stale.Store(true) })
+	u.rules = &packetRules{log: d.log, whom: u.uncut}
+	d.upkeep = u
+}
+
+func (d *Daemon) openControl(answers control.Backend) error {
+	main := d.upkeep.settings()
+	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Backend: answers, Log: d.log})
 	note, err := d.server.Listen()
 	if err != nil {
 		return err
@@ -136,33 +123,40 @@ func (d *Daemon) openControl() error {
 	return nil
 }
 
-func (d *Daemon) openStore() (err error) {
+// openSlow opens side by side what takes a tenth of a second each: the ledger, which
+// is checked, the firewall, which is asked for its rules, and the files of places.
+func (d *Daemon) openSlow() (err error) {
+	main := d.upkeep.settings()
+	var others sync.WaitGroup
+	var unread error
+	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
+	others.Go(func() { unread = d.openStore(main.Database) })
+	err = d.openEnforcer(main)
+	others.Wait()
+	d.upkeep.place = d.places
+	return cmp.Or(unread, err)
+}
+
+func (d *Daemon) openStore(path string) (err error) {
 	var notes store.Notes
-	if d.store, notes, err = store.Open(d.main.Database, d.since); err != nil {
+	if d.store, notes, err = store.Open(path, d.since); err != nil {
 		return err
 	}
 	if notes.Aside != "" {
-		d.trouble("the ledger was damaged and is at "+notes.Aside+" now; bans were taken from the kernel",
+		d.troubles.note("the ledger was damaged and is at "+notes.Aside+" now; bans were taken from the kernel",
 			"strikes and history start anew; keep the file if you need them, otherwise remove it")
 		d.log.Error("ledger was damaged: a new one is in its place", "aside", notes.Aside, "err", notes.Cause)
 	}
 	return nil
 }
 
-// trouble notes a problem for status. Before Run only.
-func (d *Daemon) trouble(what, hint string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.problems = append(d.problems, control.Problem{What: what, Hint: hint})
-}
-
-func (d *Daemon) openEnforcer() (err error) {
-	kind := d.main.Enforcer
-	if !d.enforcing() {
+func (d *Daemon) openEnforcer(main *configs.Main) (err error) {
+	kind := main.Enforcer
+	if !d.enforcing(main) {
 		kind = "observe"
 	}
 	var notes []string
-	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: d.main.Chain, Hook: d.main.Hook, EndTCP: d.main.EndTCP})
+	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP})
 	if err != nil {
 		return err
 	}
@@ -170,7 +164,10 @@ func (d *Daemon) openEnforcer() (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the firewall: %w", err)
 	}
-	d.limited(notes, "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again")
+	for _, n := range notes {
+		d.troubles.note(n, otherEnforcerHint)
+		d.log.Warn(n, "hint", otherEnforcerHint)
+	}
 	for _, n := range degraded {
 		d.log.Warn(n, "hint", degradedHint)
 	}
@@ -178,109 +175,103 @@ func (d *Daemon) openEnforcer() (err error) {
 	return nil
 }
 
+const (
+	degradedHint      = "the rest is enforced; mend this, it is tried again every minute"
+	otherEnforcerHint = "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again"
+)
+
 // enforcing reports whether packets are to be dropped at all.
-func (d *Daemon) enforcing() bool {
-	return !d.main.Observe && !d.opts.Observe && d.main.Enforcer != "observe"
+func (d *Daemon) enforcing(main *configs.Main) bool {
+	return !main.Observe && !d.opts.Observe && main.Enforcer != "observe"
 }
 
-const degradedHint = "the rest is enforced; mend this, it is tried again every minute"
-
-// limited notes what the enforcer cannot do. Before Run only.
-func (d *Daemon) limited(notes []string, hint string) {
-	for _, n := range notes {
-		d.trouble(n, hint)
-		d.log.Warn(n, "hint", hint)
-	}
+// openFeeds starts with the copies on disk, so that no network is needed. None of
+// them bans before spareFromFeeds has said whom to spare.
+func (d *Daemon) openFeeds() {
+	main := d.upkeep.settings()
+	enforcer, _ := d.enforcer.(feeds.Replacer) // nil when it holds no lists: each feed that bans says so
+	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(main.Database), "feeds"), Enforcer: enforcer, Log: d.log})
+	d.feeds.Set(main.Feeds)
+	d.upkeep.feeds = d.feeds
 }
 
-// Run runs until ctx ends, and then stops within two seconds. reload asks for
-// Reload each time it can be received from; it may be nil.
-func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
-	d.announce()
-	ctx, cancel := context.WithCancelCause(ctx)
-	var parts sync.WaitGroup
-	start := func(name string, run func(context.Context) error) {
-		parts.Go(func() {
-			if err := run(ctx); err != nil && ctx.Err() == nil {
-				cancel(fmt.Errorf("%s: %w", name, err))
-			}
-		})
-	}
-	start("warden", d.warden.Run)
-	if d.enforcing() {
-		start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
-	}
-	start("names", d.names.Run)
-	start("feeds", d.feeds.Run)
-	start("places", d.places.Run)
-	start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
-	start("reload", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
-	// Events are judged already, while the ledger is read and what the kernel lost goes back.
-	d.restore(cancel)
-	// Who is told that we are up may count on it: a line that is written now is seen.
-	select {
-	case <-d.watcher.Ready():
-		start("control", d.server.Run)
-		d.notify("READY=1")
-	case <-ctx.Done():
-	}
-	<-ctx.Done()
-	d.notify("STOPPING=1")
-	d.wait(&parts)
-	d.savePositions()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	d.log.Info("stopped: bans stay in the kernel")
-	return nil
+func (d *Daemon) openWarden() {
+	u, main := d.upkeep, d.upkeep.settings()
+	u.files.load(main.Jails)
+	u.guard.read(main)
+	u.guard.logAll()
+	u.lists.read(main)
+	judge := jails.NewJudge(u.files.list(), u.guard.current().guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
+	judge.ProtectLogins = main.ProtectLogins
+	judge.SetSenses(u.senses())
+	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
+	d.warden.Repaired = func() { u.stale.Store(true) }
+	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
+	d.warden.Degraded = d.degraded
+	d.warden.Stubborn = uint64(main.Stubborn)
+	u.judge = d.warden
 }
 
-// restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
-// read ends the daemon: it would lift no ban, and know no strike.
-func (d *Daemon) restore(cancel context.CancelCauseFunc) {
-	// Little of what is read goes away meanwhile: collect later, but not so late that the
-	// peak is twice what stays.
-	defer debug.FreeOSMemory() // but the reading itself, after
-	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
-	err := d.warden.Restore(time.Now())
-	if errors.Is(err, warden.ErrLedger) {
-		cancel(err)
+func (d *Daemon) openPacketRules() {
+	u, main := d.upkeep, d.upkeep.settings()
+	u.rules.hook = main.Hook
+	if !d.enforcing(main) {
+		u.rules.open(nil, main)
 		return
 	}
+	kernel, err := actions.NewPacketRules(actions.Options{Chain: main.Chain, Hook: main.Hook})
 	if err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+		u.rules.refuse(err)
+		return
 	}
-	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
+	u.rules.open(kernel, main)
 }
 
-// restoreGC is GOGC while the ledger is read.
-const restoreGC = 50
+// openSources makes what reads, and the one place where all that is read meets.
+func (d *Daemon) openSources() {
+	d.positions = newPositions(d.store, d.warden.Flush)
+	d.reading = newReading(d.warden, d.positions)
+	remembered := d.positions.remembered(d.log)
+	d.watcher = watcher.New(watcher.Options{
+		Patterns: d.upkeep.files.patterns(),
+		Resume: func(file string) (watcher.Position, bool) {
+			p, ok := remembered[file]
+			return p, ok
+		},
+		Notify: func(file string, problem error) {
+			switch {
+			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
+				d.log.Debug("log is not there", "file", file)
+			case problem != nil:
+				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hintOf(problem))
+			default:
+				d.log.Info("log can be read again", "file", file)
+			}
+		},
+	})
+	d.upkeep.read, d.upkeep.logs = d.reading, d.watcher
+}
 
-// stopTime is how long the parts get to end; a ledger on a dead disk must not
-// keep the machine from going down.
-const stopTime = 1500 * time.Millisecond
-
-func (d *Daemon) wait(parts *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() { parts.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(stopTime):
-		d.log.Error("stopped before everything was written")
+// fill gives the backend what it answers from.
+func (d *Daemon) fill(b *backend) {
+	u, main := d.upkeep, d.upkeep.settings()
+	*b = backend{
+		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, observe: !d.enforcing(main),
+		problems: d.troubles.list, reload: d.reload,
+		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
+		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading,
 	}
+}
+
+// reload reads all files again, and tells the service manager meanwhile.
+func (d *Daemon) reload(by string) error {
+	d.notify("RELOADING=1")
+	defer d.notify("READY=1")
+	return d.upkeep.reload(by)
 }
 
 func (d *Daemon) notify(state string) {
 	if d.opts.Notify != nil {
 		d.opts.Notify(state)
-	}
-}
-
-func (d *Daemon) setLevel() {
-	if d.opts.Level == nil {
-		return
-	}
-	if err := d.opts.Level.UnmarshalText([]byte(d.main.LogLevel)); err != nil {
-		d.log.Warn("log_level is not understood", "level", d.main.LogLevel)
 	}
 }

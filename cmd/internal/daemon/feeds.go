@@ -1,41 +1,10 @@
 package daemon
 
-import (
-	"path/filepath"
-	"time"
+import "pbxjail/cmd/internal/control"
 
-	"pbxjail/cmd/internal/control"
-	"pbxjail/jails/feeds"
-)
-
-// namesTime is how long feeds that ban wait for the names of those to be spared.
-const namesTime = 10 * time.Second
-
-// openFeeds starts with the copies on disk, so that no network is needed. None of
-// them bans before protectFeeds has said whom to spare.
-func (d *Daemon) openFeeds() {
-	enforcer, _ := d.enforcer.(feeds.Replacer) // nil when it holds no lists: each feed that bans says so
-	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(d.main.Database), "feeds"), Enforcer: enforcer, Log: d.log})
-	d.feeds.Set(d.main.Feeds)
-}
-
-func (d *Daemon) setFeeds() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.feeds.Set(d.main.Feeds)
-}
-
-// protectFeeds says whom no feed may ban. mu is held, or nothing runs yet.
-func (d *Daemon) protectFeeds() {
-	if d.guard.pending && time.Since(d.since) < namesTime {
-		return // a trunk that is known by its name alone must not be dropped meanwhile
-	}
-	d.feeds.Protect(d.guard.prefixes())
-}
-
-// Feeds answers jailctl.
+// Feeds implements control.Backend.
 func (b *backend) Feeds() (list []control.Feed) {
-	for _, s := range b.d.feeds.Status() {
+	for _, s := range b.feeds.Status() {
 		f := control.Feed{
 			Name: s.Name, Source: s.Source, Use: s.Use, Factor: s.Factor, Enabled: s.Enabled,
 			Fetched: control.Moment(s.Fetched), Checked: control.Moment(s.Checked), Next: control.Moment(s.Next),
@@ -57,7 +26,7 @@ func (b *backend) Feeds() (list []control.Feed) {
 
 // feedProblems are those of the feeds, for status.
 func (b *backend) feedProblems() (list []control.Problem) {
-	for _, s := range b.d.feeds.Status() {
+	for _, s := range b.feeds.Status() {
 		if s.Problem != nil {
 			list = append(list, control.Problem{What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hintOf(s.Problem)})
 		}

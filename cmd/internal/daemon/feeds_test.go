@@ -33,8 +33,8 @@ func TestFeedsWaitForNames(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		kernel := &holder{}
-		d := &Daemon{since: time.Now(), feeds: feeds.New(feeds.Options{Dir: dir, Enforcer: kernel})}
-		d.guard = guardState{
+		d := &upkeep{since: time.Now(), guard: &protections{}, feeds: feeds.New(feeds.Options{Dir: dir, Enforcer: kernel})}
+		d.guard.state = guardState{
 			own:      []netip.Addr{netip.MustParseAddr("185.243.5.0")},
 			ignoreip: []netip.Prefix{netip.MustParsePrefix("185.243.5.128/25")},
 			trusts:   []jails.Protection{protection(netip.MustParseAddr("185.243.5.64"), "trunk")},
@@ -44,20 +44,20 @@ func TestFeedsWaitForNames(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.feeds.Run(ctx) }()
-		d.protectFeeds()
+		d.spareFromFeeds()
 		time.Sleep(namesTime / 2)
-		d.protectFeeds()
+		d.spareFromFeeds()
 		synctest.Wait()
 		if len(kernel.held) > 0 {
 			t.Errorf("got %v before the names were answered", kernel.held)
 		}
 		time.Sleep(namesTime)
-		d.protectFeeds()
+		d.spareFromFeeds()
 		synctest.Wait()
 		if len(kernel.held) == 0 {
 			t.Error("got nothing, want the feed without the protected addresses")
 		}
-		for _, p := range d.guard.prefixes() {
+		for _, p := range d.guard.current().prefixes() {
 			if slices.ContainsFunc(kernel.held, p.Overlaps) {
 				t.Errorf("got %v, want %s spared", kernel.held, p)
 			}

@@ -4,14 +4,8 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
-	"maps"
-	"net/http"
 	"os"
-	"slices"
 	"time"
-
-	"pbxjail/cmd/internal/control"
-	"pbxjail/configs"
 )
 
 const (
@@ -28,38 +22,35 @@ type expirer interface{ Expire(now time.Time) error }
 func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	folder, _ := d.settings()
-	seen := fingerprint(folder)
+	seen := fingerprint(d.upkeep.settings().Jails)
 	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-reload:
-			if err := d.Reload("signal"); err != nil {
+			if err := d.reload("signal"); err != nil {
 				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hintOf(err))
 			}
-			folder, _ = d.settings()
-			seen = fingerprint(folder)
+			seen = fingerprint(d.upkeep.settings().Jails)
 		case now := <-look.C:
-			folder, retention := d.settings()
-			if f := fingerprint(folder); f != seen {
+			main := d.upkeep.settings()
+			if f := fingerprint(main.Jails); f != seen {
 				seen = f
-				d.reloadJails("jail folder changed")
+				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
 			}
 			d.expire(now)
-			if now.Sub(guarded) >= guardEvery || d.stale.Swap(false) {
+			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
 				guarded = now
-				d.refreshGuard()
-				d.RepairPackets()
+				d.upkeep.look()
 			}
 			if now.Sub(saved) >= saveEvery {
 				saved = now
-				d.savePositions()
+				d.savePositions(now)
 			}
 			if now.Sub(trimmed) >= trimEvery {
 				trimmed = now
-				if err := d.store.Trim(now, retention); err != nil {
+				if err := d.store.Trim(now, main.Retention); err != nil {
 					d.log.Warn("history is not trimmed", "err", err)
 				}
 			}
@@ -67,18 +58,19 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 	}
 }
 
-// settings are what a reload may change while we keep house.
-func (d *Daemon) settings() (folder string, retention time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.main.Jails, d.main.Retention
-}
-
 func (d *Daemon) expire(now time.Time) {
 	if e, ok := d.enforcer.(expirer); ok {
 		if err := e.Expire(now); err != nil {
 			d.log.Error("bans that are over are not lifted", "err", err)
 		}
+	}
+}
+
+// savePositions remembers how far each log was read. A crash before that reads some
+// lines twice, and they find their ban in place.
+func (d *Daemon) savePositions(now time.Time) {
+	if err := d.positions.save(now); err != nil {
+		d.log.Debug("positions are not saved", "err", err)
 	}
 }
 
@@ -96,98 +88,4 @@ func fingerprint(dir string) uint64 {
 		}
 	}
 	return h.Sum64()
-}
-
-func (d *Daemon) refreshGuard() {
-	if d.changeGuard() {
-		d.renewPackets()
-	}
-}
-
-func (d *Daemon) changeGuard() (changed bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	g := d.readGuard()
-	changed = !g.equal(d.guard)
-	d.guard = g
-	if changed {
-		d.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
-		d.warden.Change(d.jailList(), g.guard(), d.senses())
-	}
-	d.protectFeeds()
-	return changed
-}
-
-// Reload reads the main file and the jail files again. What cannot be changed
-// while it runs is named in the log. On an error everything stays as it was.
-func (d *Daemon) Reload(by string) error {
-	d.notify("RELOADING=1")
-	defer d.notify("READY=1")
-	path, explicit := d.opts.Config, true
-	if path == "" {
-		path, explicit = configs.DefaultMain, false
-	}
-	fresh, err := configs.LoadMain(path, explicit)
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	plan, err := d.planPackets(fresh)
-	if err != nil {
-		d.mu.Unlock()
-		return err
-	}
-	for _, key := range needRestart(d.main, fresh) {
-		d.log.Warn("this setting takes effect at the next start", "key", key)
-	}
-	d.main.Jails, d.main.Ignoreip, d.main.IgnoreHosts, d.main.Asterisk = fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk
-	d.main.GeoIP = fresh.GeoIP
-	d.main.LogLevel, d.main.Retention = fresh.LogLevel, fresh.Retention
-	d.main.Feeds, d.main.Useragents, d.main.AgentFactors, d.main.Fraud = fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud
-	d.main.PacketRules = fresh.PacketRules
-	d.setLevel()
-	d.mu.Unlock()
-	d.setPackets(plan)
-	d.places.SetFiles(fresh.GeoIP.Files)
-	err = d.reloadJails(by)
-	d.setFeeds() // last: whom they must spare is known now
-	return err
-}
-
-// needRestart names the keys that differ and that a reload does not change.
-func needRestart(old, fresh *configs.Main) (keys []string) {
-	for _, k := range []struct {
-		key     string
-		differs bool
-	}{
-		{"enforcer", old.Enforcer != fresh.Enforcer}, {"hook", old.Hook != fresh.Hook}, {"chain", old.Chain != fresh.Chain}, {"end_tcp", old.EndTCP != fresh.EndTCP},
-		{"observe", old.Observe != fresh.Observe}, {"database", old.Database != fresh.Database}, {"socket", old.Socket != fresh.Socket},
-		{"group", old.Group != fresh.Group}, {"log_format", old.LogFormat != fresh.LogFormat}, {"max_addresses", old.MaxAddresses != fresh.MaxAddresses},
-	} {
-		if k.differs {
-			keys = append(keys, k.key)
-		}
-	}
-	return keys
-}
-
-// reloadJails takes the good jail files and says which are refused.
-func (d *Daemon) reloadJails(by string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := d.loadJails()
-	d.readLists()
-	d.guard = d.readGuard()
-	d.warden.Change(list, d.guard.guard(), d.senses())
-	d.protectFeeds()
-	d.reading.changed.Store(true)
-	d.watcher.SetPatterns(d.patterns())
-	d.log.Info("jails are loaded", "by", by, "jails", len(list), "refused", len(d.bad))
-	if err := d.bad[""]; err != nil {
-		return control.Refuse(http.StatusConflict, hintOf(err), "all jails stay as they were: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.bad)) {
-		return control.Refuse(http.StatusConflict, hintOf(d.bad[name]), "jail %s is refused, and stays as it was: %w", name, d.bad[name])
-	}
-	return nil
 }

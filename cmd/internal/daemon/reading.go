@@ -1,100 +1,89 @@
 package daemon
 
 import (
-	"encoding/json"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"pbxjail/jails/store"
 	"pbxjail/parsers"
 	"pbxjail/watcher"
 )
 
-// reading takes the watcher's blocks through a parser to the warden. deliver runs
-// in the watcher's goroutine: from the line to the kernel there is no other.
+// hearer is what reading needs of the warden.
+type hearer interface {
+	Hear(log string, e *parsers.Event, at, now time.Time)
+	Lines(n int)
+	Patterns(log string) []*parsers.Pattern
+}
+
+// reading is where all sources meet. A source of text (files and pipes now) hands its
+// blocks to deliver; a source that makes events itself hands them to hear. Both end at
+// the warden, in the goroutine of the source: from the line to the kernel there is no
+// other one, and nothing is queued.
 type reading struct {
-	d       *Daemon
-	files   map[string]*source // owned by deliver
-	changed atomic.Bool        // jails have new patterns
+	warden  hearer
+	places  *positions
+	parsers map[string]*parsers.Parser // by log; owned by deliver
+	changed atomic.Bool                // jails have new patterns
 
-	mu        sync.Mutex // guards positions
-	positions map[string]watcher.Position
-	counted   map[string]uint64 // lines of each file
+	mu      sync.Mutex
+	counted map[string]uint64 // lines of each log; guarded by mu
 }
 
-type source struct {
-	parser *parsers.Parser
+// newReading starts nothing. Blocks that are dealt with are noted in places.
+func newReading(warden hearer, places *positions) *reading {
+	return &reading{warden: warden, places: places, parsers: map[string]*parsers.Parser{}, counted: map[string]uint64{}}
 }
 
-func newReading(d *Daemon) *reading {
-	return &reading{d: d, files: map[string]*source{}, positions: map[string]watcher.Position{}, counted: map[string]uint64{}}
-}
+// renew makes the next block of each log take the patterns of the jails again.
+func (r *reading) renew() { r.changed.Store(true) }
 
-// deliver never refuses a block: what is wrong with a ban is the warden's to tell.
+// deliver takes a block of a log. It never refuses one: a ban that fails is the
+// warden's problem. It must be called from one goroutine.
 func (r *reading) deliver(b watcher.Block) error {
 	if r.changed.Swap(false) {
-		for file, s := range r.files {
-			s.parser.SetPatterns(r.d.warden.Patterns(file))
+		for log, p := range r.parsers {
+			p.SetPatterns(r.warden.Patterns(log))
 		}
 	}
-	s := r.files[b.File]
-	if s == nil {
+	p := r.parsers[b.File]
+	if p == nil {
 		clock := parsers.Clock{Zone: time.Local, Until: b.Arrived}
-		s = &source{parser: parsers.New(clock, r.d.warden.Patterns(b.File)...)}
-		r.files[b.File] = s
+		p = parsers.New(clock, r.warden.Patterns(b.File)...)
+		r.parsers[b.File] = p
 	}
 	arrived := b.Arrived
-	if b.Old { // written long ago, perhaps: no clock tells how much text one record can be
+	if b.Old { // written long ago, perhaps: no clock says how much text one record can be
 		arrived = time.Time{}
 	}
-	lines := s.parser.Block(b.Data, b.Cut, arrived, func(e *parsers.Event) {
+	lines := p.Block(b.Data, b.Cut, arrived, func(e *parsers.Event) {
 		at := b.Arrived
 		if b.Old && !e.Time.IsZero() && e.Time.Before(at) {
 			at = e.Time
 		}
-		r.d.warden.Hear(b.File, e, at, b.Arrived)
+		r.warden.Hear(b.File, e, at, b.Arrived)
 	})
-	r.d.warden.Lines(lines)
+	r.warden.Lines(lines)
+	r.places.passed(b.File, b.Next)
 	r.mu.Lock()
-	r.positions[b.File] = b.Next
 	r.counted[b.File] += uint64(lines)
 	r.mu.Unlock()
 	return nil
 }
 
-// lines is how many lines of a file were read.
-func (r *reading) lines(file string) uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.counted[file]
+// hear takes an event that a source made itself. source stands where the name of a log
+// stands, and is no path. It may be called from any goroutine.
+func (r *reading) hear(source string, e *parsers.Event, now time.Time) {
+	at := now
+	if !e.Time.IsZero() {
+		at = e.Time
+	}
+	r.warden.Hear(source, e, at, now)
 }
 
-// takePositions returns the positions that changed since the last call.
-func (r *reading) takePositions() []store.Position {
+// lines is how many lines of a log were read.
+func (r *reading) lines(log string) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []store.Position
-	for _, file := range slices.Sorted(maps.Keys(r.positions)) {
-		if place, err := json.Marshal(r.positions[file]); err == nil {
-			list = append(list, store.Position{File: file, Place: place})
-		}
-	}
-	clear(r.positions)
-	return list
-}
-
-// savePositions remembers how far each log was read. What cannot be written now is
-// written with the next block; a crash before reads some lines twice, and they
-// find their ban in place.
-func (d *Daemon) savePositions() {
-	list := d.reading.takePositions()
-	if len(list) == 0 {
-		return
-	}
-	if err := d.store.SavePositions(list, time.Now()); err != nil {
-		d.log.Debug("positions are not saved", "err", err)
-	}
+	return r.counted[log]
 }

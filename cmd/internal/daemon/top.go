@@ -12,14 +12,14 @@ import (
 // Top tells who does most at the moment.
 func (b *backend) Top(n int) control.Top {
 	now := time.Now()
-	tops := b.d.warden.Top(n, now)
+	tops := b.warden.Top(n, now)
 	name := func(s string) string { return s }
 	top := control.Top{
 		At: now.UTC(), Jails: topRows(tops.Jails, name), Countries: topRows(tops.Countries, name),
 		Accounts: topRows(tops.Accounts, parsers.Text.Quoted), Addresses: topRows(tops.Addresses, netip.Addr.String),
 	}
 	for i, row := range tops.Addresses {
-		top.Addresses[i].Banned = b.d.warden.Holds(row.Key, now)
+		top.Addresses[i].Banned = b.warden.Holds(row.Key, now)
 	}
 	return top
 }

@@ -16,10 +16,10 @@ const historyShown = 20
 // Why tells the whole story of an address.
 func (b *backend) Why(addr netip.Addr) control.Why {
 	now := time.Now()
-	account := b.d.warden.Why(addr, now)
+	account := b.warden.Why(addr, now)
 	why := control.Why{
 		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Consulted: account.Consulted,
-		Place: explain.Place(account.Place), Feeds: account.Feeds, DroppedBy: b.d.feeds.Dropping(addr), Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
+		Place: explain.Place(account.Place), Feeds: account.Feeds, DroppedBy: b.feeds.Dropping(addr), Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
 	}
 	if account.Banned != nil {
 		why.Banned = new(b.ban(*account.Banned, now))
@@ -35,9 +35,9 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 		}
 		why.Jails = append(why.Jails, jail)
 	}
-	history, err := b.d.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
+	history, err := b.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
 	if err != nil {
-		b.d.log.Error("history cannot be read", "err", err)
+		b.log.Error("history cannot be read", "err", err)
 	}
 	for _, h := range history {
 		why.History = append(why.History, b.ban(h, now))
@@ -50,13 +50,13 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 }
 
 func (b *backend) countDropped(ban *control.Ban) {
-	err := b.d.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
+	err := b.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
 		if p == ban.Prefix {
 			ban.Packets, ban.Bytes = packets, bytes
 		}
 	})
 	if err != nil {
-		b.d.log.Error("counters of the kernel cannot be read", "err", err)
+		b.log.Error("counters of the kernel cannot be read", "err", err)
 	}
 }
 

@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/jails"
+)
+
+// jailFiles are the jails that run, and the files that are refused. All methods may
+// be called from any goroutine.
+type jailFiles struct {
+	log *slog.Logger
+
+	mu    sync.Mutex // guards all below
+	jails map[string]*jails.Jail
+	bad   map[string]error // why a file is refused, by jail; "" is the folder itself
+}
+
+func newJailFiles(log *slog.Logger) *jailFiles { return &jailFiles{log: log} }
+
+// load reads the jail files. A file that is refused leaves the jail of its name as it
+// was. A folder that cannot be read leaves all of them: which of the shipped jails are
+// switched off is not known then.
+func (f *jailFiles) load(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	specs, bad := configs.LoadJails(dir)
+	if err := bad[""]; err != nil && f.jails != nil {
+		f.bad = bad
+		logProblems(f.log, "jail files are not read: all jails stay as they were", "", err)
+		return
+	}
+	fresh := map[string]*jails.Jail{}
+	for _, spec := range specs {
+		j, err := jails.Compile(spec)
+		if err != nil {
+			bad[spec.Name] = err
+			continue
+		}
+		fresh[spec.Name] = j
+		for _, w := range spec.Warnings {
+			f.log.Warn(w.Error(), "hint", w.Hint())
+		}
+	}
+	for name, err := range bad {
+		kept := "there is no such jail now"
+		if old := f.jails[name]; old != nil {
+			fresh[name], kept = old, "the jail stays as it was"
+		}
+		logProblems(f.log, "jail file is refused: "+kept, name, err)
+	}
+	f.jails, f.bad = fresh, bad
+}
+
+// list are the jails by name.
+func (f *jailFiles) list() (list []*jails.Jail) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(f.jails)) {
+		list = append(list, f.jails[name])
+	}
+	return list
+}
+
+// patterns are the logs of all jails.
+func (f *jailFiles) patterns() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	set := map[string]bool{}
+	for _, j := range f.jails {
+		for _, l := range j.Logs {
+			set[l] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// refused says why files are refused, by jail.
+func (f *jailFiles) refused() map[string]error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.bad)
+}
+
+// refusal is the answer to a reload: nil when every file was taken.
+func (f *jailFiles) refusal() error {
+	bad := f.refused()
+	if err := bad[""]; err != nil {
+		return control.Refuse(http.StatusConflict, hintOf(err), "all jails stay as they were: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		return control.Refuse(http.StatusConflict, hintOf(bad[name]), "jail %s is refused, and stays as it was: %w", name, bad[name])
+	}
+	return nil
+}
+
+// logProblems logs each of the problems of a file with its own hint.
+func logProblems(log *slog.Logger, what, name string, err error) {
+	list, ok := err.(configs.Problems)
+	if !ok {
+		log.Error(what, "jail", name, "err", err, "hint", hintOf(err))
+		return
+	}
+	for _, p := range list {
+		log.Error(what, "jail", name, "err", p.Error(), "hint", p.Hint())
+	}
+}

@@ -1,0 +1,81 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// parts are the goroutines of a daemon, by name. They start one after another, and
+// stop in an order that the caller chooses. Its methods are for one goroutine.
+type parts struct {
+	log  *slog.Logger
+	fail func(error) // is called when a part ends by itself with an error
+	runs map[string]*part
+}
+
+type part struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+func newParts(log *slog.Logger, fail func(error)) *parts {
+	return &parts{log: log, fail: fail, runs: map[string]*part{}}
+}
+
+// start runs a part until it is stopped.
+func (p *parts) start(name string, run func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	one := &part{stop, make(chan struct{})}
+	p.runs[name] = one
+	p.log.Debug("starts", "part", name)
+	go func() {
+		defer close(one.ended)
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			p.fail(fmt.Errorf("%s: %w", name, err))
+		}
+	}()
+}
+
+// stop ends parts at the same time, and waits for them until ctx ends. Those that
+// never started are passed over.
+func (p *parts) stop(ctx context.Context, names ...string) {
+	for _, name := range names {
+		if one := p.runs[name]; one != nil {
+			one.stop()
+		}
+	}
+	for _, name := range names {
+		one := p.runs[name]
+		if one == nil {
+			continue
+		}
+		select {
+		case <-one.ended:
+			p.log.Debug("stopped", "part", name)
+		case <-ctx.Done():
+			select {
+			case <-one.ended:
+				p.log.Debug("stopped", "part", name)
+			default:
+				p.log.Error("did not stop in time: what it has not written is lost", "part", name)
+			}
+		}
+	}
+}
+
+// ended is closed when a part that was started has ended.
+func (p *parts) ended(name string) <-chan struct{} { return p.runs[name].ended }
+
+// finish runs a last part until it ends, or ctx does.
+func (p *parts) finish(ctx context.Context, name string, run func()) {
+	p.start(name, func(context.Context) error { run(); return nil })
+	one := p.runs[name]
+	select {
+	case <-one.ended:
+		p.log.Debug("stopped", "part", name)
+	case <-ctx.Done():
+		p.log.Error("did not stop in time: what it has not written is lost", "part", name)
+	}
+	one.stop()
+}

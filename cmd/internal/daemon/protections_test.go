@@ -1,0 +1,178 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/cmd/internal/names"
+	"pbxjail/configs"
+)
+
+func TestGateways(t *testing.T) {
+	four := "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +
+		"eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n" +
+		"eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n" +
+		"eth1\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\nrubbish\n"
+	if got, want := gateways4(four), []netip.Addr{netip.MustParseAddr("192.0.2.1")}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	zero, gate := "00000000000000000000000000000000", "20010db8000000010000000000000001"
+	six := zero + " 00 " + zero + " 00 " + gate + " 00000400 00000001 00000000 00000003 eth0\n" +
+		zero + " 00 " + zero + " 00 " + zero + " ffffffff 00000001 00000000 00200200 lo\n" +
+		"20010db8000000010000000000000000 40 " + zero + " 00 " + gate + " 00000100 00000001 00000000 00000001 eth0\nrubbish\n"
+	if got, want := gateways6(six), []netip.Addr{netip.MustParseAddr("2001:db8:0:1::1")}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestSSHPeer(t *testing.T) {
+	for _, c := range []struct {
+		env  string
+		want string
+	}{{"192.0.2.9 51000 192.0.2.10 22", "192.0.2.9"}, {"2001:db8::9 51000 2001:db8::1 22", "2001:db8::9"}, {"", ""}, {"UNKNOWN 1 2 3", ""}} {
+		a, ok := sshPeer(c.env)
+		if ok != (c.want != "") || ok && a.String() != c.want {
+			t.Errorf("%q: got %v, %v, want %q", c.env, a, ok, c.want)
+		}
+	}
+}
+
+// hostOf is a machine that says what a test wants.
+func hostOf(addrs func() ([]net.Addr, error)) host {
+	return host{addresses: addrs, gateways: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }, connection: "198.51.100.9 51000 192.0.2.10 22"}
+}
+
+func network(s string) net.Addr {
+	p := netip.MustParsePrefix(s)
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// who is the reason that protects an address, or "".
+func who(p *protections, addr string) string {
+	a := netip.MustParseAddr(addr)
+	why, _ := p.current().guard().Protects(netip.PrefixFrom(a, a.BitLen()))
+	return why
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestProtections(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "sip.conf"), "[trunk]\nhost=198.51.100.77\n")
+	writeFile(t, filepath.Join(dir, "iax.conf"), "[peer]\ntype=peer\nhost=198.51.100.88\n[named]\ntype=peer\nhost=iax.example.net\n")
+	var failed error
+	p := newProtections(quiet(), nil)
+	p.names = names.New(func(_ context.Context, host string) ([]netip.Addr, error) {
+		return map[string][]netip.Addr{
+			"trunk.example.net": {netip.MustParseAddr("203.0.113.5")},
+			"iax.example.net":   {netip.MustParseAddr("203.0.113.6")},
+		}[host], nil
+	}, nil)
+	p.host = hostOf(func() ([]net.Addr, error) {
+		return []net.Addr{network("192.0.2.10/24"), network("2001:db8:0:1::10/64")}, failed
+	})
+	main := &configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")}, IgnoreHosts: []string{"trunk.example.net"}}
+
+	if !p.read(main) {
+		t.Error("the first read found no change")
+	}
+	if !p.current().pending {
+		t.Error("a name that was never looked up is not pending")
+	}
+	lookUp(t, p.names)
+	if !p.read(main) || p.current().pending {
+		t.Error("the answers of the names are no change, or are still waited for")
+	}
+	if p.read(main) {
+		t.Error("the same answer is a change")
+	}
+	for addr, want := range map[string]string{
+		"192.0.2.10": "our own address", "2001:db8:0:1::10": "our own address", "192.0.2.1": "the gateway",
+		"198.51.100.9": "the SSH session pbxjail was started from", "198.18.3.4": "ignoreip 198.18.0.0/15",
+		"203.0.113.5": "ignore_hosts trunk.example.net", "203.0.113.99": "",
+	} {
+		if got := who(p, addr); got != want {
+			t.Errorf("%s: got %q, want %q", addr, got, want)
+		}
+	}
+	if got := who(p, "198.51.100.77"); !strings.Contains(got, "sip.conf") {
+		t.Errorf("got %q for a trunk, want the file that names it", got)
+	}
+
+	// Who a packet rule must not cut.
+	known := p.known(&configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}})
+	if !slices.Contains(known.Protected, netip.MustParsePrefix("100.64.0.0/10")) || slices.Contains(known.Protected, netip.MustParsePrefix("198.18.0.0/15")) {
+		t.Errorf("got %v, want the ignoreip of the file that is asked about", known.Protected)
+	}
+	var peers []string
+	for _, k := range known.Peers {
+		peers = append(peers, k.Prefix.Addr().String())
+	}
+	if want := []string{"198.51.100.88", "203.0.113.6"}; !slices.Equal(peers, want) {
+		t.Errorf("got peers %v, want %v", peers, want)
+	}
+
+	// A kernel that does not answer takes no protection away.
+	failed = errors.New("netlink: no buffer space available")
+	if p.read(main) || who(p, "192.0.2.10") != "our own address" {
+		t.Error("our own address is not protected while the kernel does not answer")
+	}
+}
+
+// lookUp looks all names up once.
+func lookUp(t *testing.T, r *names.Resolver) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		_, _, one := r.Addrs("trunk.example.net")
+		_, _, two := r.Addrs("iax.example.net")
+		if !errors.Is(one, names.ErrPending) && !errors.Is(two, names.ErrPending) {
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTrustsFollowTheFiles: what is kept in between must not outlive a change.
+func TestTrustsFollowTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	var files asteriskFiles
+	want := func(addr string) {
+		t.Helper()
+		got := files.trusts(dir, quiet())
+		if len(got) != 1 || got[0].Prefix.Addr() != netip.MustParseAddr(addr) {
+			t.Errorf("got %+v, want %s alone", got, addr)
+		}
+	}
+	if got := files.trusts(dir, quiet()); len(got) != 0 {
+		t.Errorf("got %+v of an empty folder, want nobody", got)
+	}
+	writeFile(t, filepath.Join(dir, "sip.conf"), "[trunk]\nhost=198.51.100.77\n")
+	want("198.51.100.77")
+	want("198.51.100.77")
+	writeFile(t, filepath.Join(dir, "sip.conf"), "[trunk]\nhost=198.51.100.7\n")
+	want("198.51.100.7")
+}

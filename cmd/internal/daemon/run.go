@@ -1,0 +1,97 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"pbxjail/actions"
+	"pbxjail/cmd/internal/control"
+	"pbxjail/jails/warden"
+)
+
+// Run runs until ctx ends, and then stops within two seconds. reload asks for a
+// reload each time it can be received from; it may be nil.
+//
+// This is the order of start and stop, and a test holds it. A part that fails ends all.
+func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
+	d.announce()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	parts := newParts(d.log, fail)
+
+	parts.start("warden", d.warden.Run)
+	if d.enforcing(d.upkeep.settings()) {
+		parts.start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
+	}
+	parts.start("names", d.upkeep.guard.names.Run)
+	parts.start("feeds", d.feeds.Run)
+	parts.start("places", d.places.Run)
+	parts.start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
+	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
+	parts.start("restore", d.restore) // events are judged meanwhile
+	if d.ready(ctx, parts.ended("restore")) {
+		parts.start("control", d.server.Run)
+		d.notify("READY=1")
+	}
+	<-ctx.Done()
+
+	d.notify("STOPPING=1")
+	limit, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	parts.stop(limit, "watcher", "restore") // no event comes any more
+	parts.stop(limit, "housekeeping", "names", "feeds", "places", "firewall")
+	parts.stop(limit, "warden")  // it writes what waits for the ledger
+	parts.stop(limit, "control") // it has answered until now
+	parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
+
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	d.log.Info("stopped: bans stay in the kernel")
+	return nil
+}
+
+// stopTime is how long the parts get to end; a ledger on a dead disk must not
+// keep the machine from going down.
+const stopTime = 1500 * time.Millisecond
+
+// ready waits until a line that is written now is seen, and the bans are back. It
+// reports false when ctx ends first.
+func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
+	for _, c := range []<-chan struct{}{restored, d.watcher.Ready()} {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+func (d *Daemon) announce() {
+	d.log.Info("pbxjail starts", "enforcer", d.enforcer.Name(), "socket", d.upkeep.settings().Socket)
+	announce(d.log, d.upkeep.files)
+}
+
+// restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
+// read ends the daemon: it would lift no ban, and know no strike.
+func (d *Daemon) restore(context.Context) error {
+	// Little of what is read goes away meanwhile: collect later, but not so late that the
+	// peak is twice what stays.
+	defer debug.FreeOSMemory() // but the reading itself, after
+	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
+	err := d.warden.Restore(time.Now())
+	if errors.Is(err, warden.ErrLedger) {
+		return err
+	}
+	if err != nil {
+		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+	}
+	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
+	return nil
+}
+
+// restoreGC is GOGC while the ledger is read.
+const restoreGC = 50

@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/actions"
+	"pbxjail/cmd/internal/control"
+	"pbxjail/jails/warden"
+)
+
+// Status is the daemon on one screen.
+func (b *backend) Status() control.Status {
+	now := time.Now()
+	report := b.warden.Report(now)
+	s := control.Status{
+		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
+		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
+		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && !b.observe,
+		Counters: control.Counters{
+			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
+			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
+			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
+		},
+	}
+	s.Problems = append(s.Problems, b.rules.problems()...)
+	b.firewallStatus(&s, report)
+	b.logStatus(&s)
+	b.jailStatus(&s, report)
+	s.Problems = append(s.Problems, b.feedProblems()...)
+	b.placesStatus(&s, now)
+	return s
+}
+
+// firewallStatus adds what is wrong with firewall, ledger and bans.
+func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
+	for _, what := range report.Degraded {
+		s.Problems = append(s.Problems, control.Problem{What: what, Hint: degradedHint})
+	}
+	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
+		s.Problems = append(s.Problems, control.Problem{
+			What: "firewall: the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and flushes the table again and again",
+			Hint: "set hook: raw, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
+		})
+	}
+	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
+		err := report.Problems[about]
+		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})
+	}
+}
+
+// flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
+func (b *backend) flushedByFreePBX() bool {
+	byName := strings.Contains(b.main.chain, "f2b") || strings.Contains(b.main.chain, "fail2ban")
+	return b.main.hook == "filter" && !byName && !b.observe && !strings.HasPrefix(b.enforcer.Name(), "nftables")
+}
+
+// logStatus adds the logs that are followed.
+func (b *backend) logStatus(s *control.Status) {
+	for _, f := range b.logs.Files() {
+		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: b.reading.lines(f.File)}
+		if errors.Is(f.Problem, fs.ErrNotExist) {
+			file.Problem = control.NotThere
+		} else if f.Problem != nil {
+			file.Problem = f.Problem.Error()
+		}
+		s.Files = append(s.Files, file)
+	}
+}
+
+// jailStatus adds the jails that run, those that are refused, and the lists.
+func (b *backend) jailStatus(s *control.Status, report warden.Report) {
+	refused := b.files.refused()
+	shown := map[string]bool{}
+	for _, j := range report.Jails {
+		shown[j.Name] = true
+		jail := control.Jail{
+			Name: j.Name, File: j.File, Enabled: true, Observe: j.Observe, Logs: j.Logs, Tracked: j.Tracked, Banned: j.Banned, Events: j.Events,
+			Maxretry: float64(j.Maxretry) / 1000, Findtime: int64(j.Findtime / time.Second), Bantime: int64(j.Bantime / time.Second),
+		}
+		if err := refused[j.Name]; err != nil {
+			jail.Problem = err.Error()
+		}
+		s.Jails = append(s.Jails, jail)
+	}
+	if err := b.lists.problem(); err != nil {
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		err := refused[name]
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+		if !shown[name] && name != "" {
+			s.Jails = append(s.Jails, control.Jail{Name: name, Problem: err.Error()})
+		}
+	}
+}
+
+// countries counts the live bans of each country, most first.
+func (b *backend) countries(banned []netip.Prefix) []control.Country {
+	counts := map[string]int{}
+	for _, p := range banned {
+		counts[b.places.Place(p.Addr()).Country]++
+	}
+	var list []control.Country
+	for code, n := range counts {
+		list = append(list, control.Country{Code: code, Bans: n})
+	}
+	slices.SortFunc(list, func(x, y control.Country) int { return cmp.Or(y.Bans-x.Bans, cmp.Compare(x.Code, y.Code)) })
+	return list
+}
+
+// placesStatus adds what places are looked up in, and what is wrong with it.
+func (b *backend) placesStatus(s *control.Status, now time.Time) {
+	for _, f := range b.places.Files() {
+		s.GeoIP.Files = append(s.GeoIP.Files, control.GeoIPFile{
+			Path: f.Path, Embedded: f.Path == "", Type: f.Type, Says: f.Says, Built: f.Built, AgeDays: f.Days(now),
+		})
+	}
+	for _, err := range b.places.Problems(now) {
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+	}
+}

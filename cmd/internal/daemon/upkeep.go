@@ -1,0 +1,209 @@
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pbxjail/cmd/internal/packetrules"
+	"pbxjail/configs"
+	"pbxjail/jails"
+	"pbxjail/jails/feeds"
+	"pbxjail/jails/geoip"
+	"pbxjail/jails/warden"
+	"pbxjail/parsers"
+	"pbxjail/watcher"
+)
+
+// upkeep keeps what may change while the daemon runs: the main file, the jails, the
+// lists, and who is protected. It hands each change to all who must know it. All
+// methods may be called from any goroutine; those that change something wait for
+// each other.
+type upkeep struct {
+	log   *slog.Logger
+	path  string           // of the main file; "" is configs.DefaultMain, where that exists
+	level *slog.LevelVar   // set from the main file; may be nil
+	since time.Time        // when the daemon started
+	files *jailFiles       // the jails
+	lists *lists           // numbers and user agents
+	guard *protections     // who is never banned
+	rules *packetRules     // in the kernel
+	feeds *feeds.Feeds     // lists of others
+	place *geoip.Tables    // where addresses are
+	stale atomic.Bool      // a name has other addresses than before, or others changed the firewall
+	judge *warden.Warden   // told of each change
+	read  *reading         // takes new patterns
+	logs  *watcher.Watcher // follows the logs of the jails
+
+	changing sync.Mutex // orders changes; taken before mu
+	mu       sync.Mutex
+	main     *configs.Main // guarded by mu; what it points to never changes
+}
+
+// loadMain reads the main file.
+func (u *upkeep) loadMain() (*configs.Main, error) {
+	return configs.LoadMain(cmp.Or(u.path, configs.DefaultMain), u.path != "")
+}
+
+// open reads the main file for the first time.
+func (u *upkeep) open() error {
+	main, err := u.loadMain()
+	if err != nil {
+		return err
+	}
+	u.take(main)
+	for _, w := range main.Warnings {
+		u.log.Warn(w.Error(), "hint", w.Hint())
+	}
+	return nil
+}
+
+// settings are the main file as it holds now. They must not be written to.
+func (u *upkeep) settings() *configs.Main {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.main
+}
+
+// take puts a main file in place of the one before.
+func (u *upkeep) take(main *configs.Main) {
+	u.mu.Lock()
+	u.main = main
+	u.mu.Unlock()
+	if u.level == nil {
+		return
+	}
+	if err := u.level.UnmarshalText([]byte(main.LogLevel)); err != nil {
+		u.log.Warn("log_level is not understood", "level", main.LogLevel)
+	}
+}
+
+// senses are what the judge knows beside the logs.
+func (u *upkeep) senses() jails.Senses {
+	main := u.settings()
+	agents, numbers := u.lists.current()
+	return jails.Senses{
+		Places: u.place, Rules: main.GeoIP.Rules(),
+		Feeds: u.feeds, Agents: agents, Levels: main.AgentFactors,
+		Numbers: numbers, Fraud: main.Fraud,
+	}
+}
+
+// uncut is who no packet rule may cut.
+func (u *upkeep) uncut(main *configs.Main) packetrules.Known {
+	known := u.guard.known(main)
+	for _, l := range u.judge.LoggedIn(time.Now()) {
+		if l.Service == parsers.PJSIP || l.Service == parsers.SIP {
+			known.LoggedIn = append(known.LoggedIn, l.Addr)
+		}
+	}
+	return known
+}
+
+// namesTime is how long feeds that ban wait for the names of those to be spared.
+const namesTime = 10 * time.Second
+
+// spareFromFeeds says whom no feed may ban.
+func (u *upkeep) spareFromFeeds() {
+	guard := u.guard.current()
+	if guard.pending && time.Since(u.since) < namesTime {
+		return // a trunk that is known by its name alone must not be dropped meanwhile
+	}
+	u.feeds.Protect(guard.prefixes())
+}
+
+// look is due from time to time: who is protected may have changed, and others may
+// have changed our packet rules.
+func (u *upkeep) look() {
+	if u.renewGuard() {
+		u.rules.renew(u.settings())
+	}
+	u.rules.repair()
+}
+
+func (u *upkeep) renewGuard() (changed bool) {
+	u.changing.Lock()
+	defer u.changing.Unlock()
+	if changed = u.guard.read(u.settings()); changed {
+		g := u.guard.current()
+		u.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
+		u.judge.Change(u.files.list(), g.guard(), u.senses())
+	}
+	u.spareFromFeeds()
+	return changed
+}
+
+// reload reads the main file and the jail files again. What cannot be changed while
+// the daemon runs is named in the log. On an error everything stays as it was.
+func (u *upkeep) reload(by string) error {
+	asked, err := u.loadMain()
+	if err != nil {
+		return err
+	}
+	u.changing.Lock()
+	old := u.settings()
+	fresh := reloaded(old, asked)
+	plan, err := u.rules.plan(asked)
+	if err != nil {
+		u.changing.Unlock()
+		return err
+	}
+	for _, key := range needRestart(old, asked) {
+		u.log.Warn("this setting takes effect at the next start", "key", key)
+	}
+	u.take(fresh)
+	u.changing.Unlock()
+	u.rules.set(plan)
+	u.place.SetFiles(fresh.GeoIP.Files)
+	err = u.reloadJails(by)
+	u.feeds.Set(fresh.Feeds) // last: whom they must spare is known now
+	return err
+}
+
+// reloaded is a main file with the keys that a reload changes.
+func reloaded(old, asked *configs.Main) *configs.Main {
+	fresh := *old
+	fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk = asked.Jails, asked.Ignoreip, asked.IgnoreHosts, asked.Asterisk
+	fresh.GeoIP = asked.GeoIP
+	fresh.LogLevel, fresh.Retention = asked.LogLevel, asked.Retention
+	fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud = asked.Feeds, asked.Useragents, asked.AgentFactors, asked.Fraud
+	fresh.PacketRules = asked.PacketRules
+	return &fresh
+}
+
+// needRestart names the keys that differ and that a reload does not change.
+func needRestart(old, fresh *configs.Main) (keys []string) {
+	for _, k := range []struct {
+		key     string
+		differs bool
+	}{
+		{"enforcer", old.Enforcer != fresh.Enforcer}, {"hook", old.Hook != fresh.Hook}, {"chain", old.Chain != fresh.Chain}, {"end_tcp", old.EndTCP != fresh.EndTCP},
+		{"observe", old.Observe != fresh.Observe}, {"database", old.Database != fresh.Database}, {"socket", old.Socket != fresh.Socket},
+		{"group", old.Group != fresh.Group}, {"log_format", old.LogFormat != fresh.LogFormat}, {"max_addresses", old.MaxAddresses != fresh.MaxAddresses},
+	} {
+		if k.differs {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
+}
+
+// reloadJails takes the good jail files and says which are refused.
+func (u *upkeep) reloadJails(by string) error {
+	u.changing.Lock()
+	defer u.changing.Unlock()
+	main := u.settings()
+	u.files.load(main.Jails)
+	u.lists.read(main)
+	u.guard.read(main)
+	list := u.files.list()
+	u.judge.Change(list, u.guard.current().guard(), u.senses())
+	u.spareFromFeeds()
+	u.read.renew()
+	u.logs.SetPatterns(u.files.patterns())
+	u.log.Info("jails are loaded", "by", by, "jails", len(list), "refused", len(u.files.refused()))
+	return u.files.refusal()
+}
