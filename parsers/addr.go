@@ -16,6 +16,7 @@ const (
 	anyAddr                    // with a port or without, IPv6 in brackets or bare
 	gluedAddr                  // 192.0.2.1:5060, [2001:db8::1]:5060 or 2001:db8::1:5060, where the last group is the port
 	dottedAddr                 // 192.0.2.1.5060
+	boxedAddr                  // portAddr, or [192.0.2.1]:5060
 )
 
 // addrToken returns how many bytes of b can belong to an address and a port.
@@ -55,7 +56,7 @@ func (f addrForm) parse(b []byte) (a netip.Addr, port uint16, ok bool) {
 			return a, 0, false
 		}
 		rest := b[end+1:]
-		if a, ok = parseAddr(b[1:end]); !ok || !a.Is6() && bytes.IndexByte(b[1:end], ':') < 0 {
+		if a, ok = parseAddr(b[1:end]); !ok || f != boxedAddr && !a.Is6() && bytes.IndexByte(b[1:end], ':') < 0 {
 			return a, 0, false
 		}
 		if len(rest) == 0 {

@@ -91,6 +91,7 @@ type found struct {
 	afterText                  bool // the sender wrote something before the address
 	account, dialled, session  []byte
 	method, reason, beforeAddr []byte
+	text                       []byte // the last free text
 }
 
 // outcome of matching a form.
@@ -178,7 +179,7 @@ func (s *step) take(b []byte, next []step, got *found) (n int, ok bool) {
 	case fieldAddr:
 		return takeAddr(bareAddr, b, next, got)
 	case fieldHostport:
-		return takeAddr(portAddr, b, next, got)
+		return takeAddr(boxedAddr, b, next, got)
 	case fieldEither:
 		return takeAddr(anyAddr, b, next, got)
 	case fieldGlued:
@@ -224,6 +225,8 @@ func (s *step) keep(text []byte, got *found) {
 		got.dialled = text
 	case fieldSession:
 		got.session = text
+	case fieldText:
+		got.text = text
 	}
 }
 

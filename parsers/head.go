@@ -21,6 +21,7 @@ const (
 type record struct {
 	stamp []byte // the date as the log's dateformat wrote it; may be empty
 	level level
+	name  []byte // the level's, as it stands there
 	lwp   []byte // thread id
 	file  []byte // "chan_sip.c", "res_pjsip/pjsip_distributor.c", "Ext. s"
 	fn    []byte // function, where the form shows it
@@ -69,16 +70,27 @@ func parseBracketed(line []byte, r *record) bool {
 	}
 }
 
-// levelAt reads the level's name, which a "[" must follow.
+// levelAt reads the level's name, which a "[" must follow. A blank may stand between
+// them where the name is one of those that matter.
 func levelAt(b []byte) level {
 	n := 0
 	for n < len(b) && n < 16 && b[n] >= 'A' && b[n] <= 'Z' {
 		n++
 	}
-	if n < 3 || n == len(b) || b[n] != '[' {
+	if n < 3 || n == len(b) {
 		return levelNone
 	}
-	switch string(b[:n]) {
+	if b[n] == '[' {
+		return levelOf(b[:n])
+	}
+	if known := levelOf(b[:n]); b[n] == ' ' && n+1 < len(b) && b[n+1] == '[' && known != levelOther {
+		return known
+	}
+	return levelNone
+}
+
+func levelOf(name []byte) level {
+	switch string(name) {
 	case "NOTICE":
 		return levelNotice
 	case "WARNING":
@@ -99,7 +111,8 @@ func levelAt(b []byte) level {
 func parseLevel(b []byte, r *record, long bool) bool {
 	r.level = levelAt(b)
 	r.file, r.fn = nil, nil
-	b = b[bytes.IndexByte(b, '[')+1:]
+	open := bytes.IndexByte(b, '[')
+	r.name, b = bytes.TrimSuffix(b[:open], blank), b[open+1:]
 	end := bytes.IndexByte(b[:min(len(b), 24)], ']')
 	if end < 0 || !allDigits(b[:end]) {
 		return false
@@ -139,8 +152,8 @@ func parseLong(b []byte, r *record) bool {
 		return false
 	}
 	r.file, b = b[:colon], b[colon+1:]
-	if blank := bytes.IndexByte(b[:min(len(b), 12)], ' '); blank > 0 && allDigits(b[:blank]) {
-		b = b[blank+1:]
+	if n := bytes.IndexByte(b[:min(len(b), 12)], ' '); n > 0 && allDigits(b[:n]) {
+		b = b[n+1:]
 	}
 	b = bytes.TrimPrefix(b, inBlank)
 	end := bytes.Index(b[:min(len(b), 120)], colonBlank)
@@ -220,6 +233,7 @@ var (
 	callOpen   = []byte("[C-")
 	colonBlank = []byte(": ")
 	inBlank    = []byte("in ")
+	blank      = []byte(" ")
 	syslogTag  = []byte("asterisk")
 )
 

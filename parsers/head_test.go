@@ -49,7 +49,7 @@ func TestHeads(t *testing.T) {
 func TestNoHeads(t *testing.T) {
 	for _, line := range []string{
 		"", "[", "[]", "[] NOTICE[", "[] NOTICE[1", "[] NOTICE[1]", "[] NOTICE[1] ", "[] NOTICE[1] f.c", "[] NOTICE[1] f.c:x", "[] notice[1] f.c: x", "[] NO[1] f.c: x", "[] NOTICE[1][C- f.c: x",
-		"[] NOTICE[a] f.c: x", "[] NOTICE [1] f.c: x", "[2024-03-05 06:07:08] Asterisk 20.7.0 built by root @ x on a x86_64", "    -- Executing [s@default:1] Answer", "> requested format = ulaw,",
+		"[] NOTICE[a] f.c: x", "[] NOTICE  [1] f.c: x", "[] FOO [1] f.c: x", "[2024-03-05 06:07:08] Asterisk 20.7.0 built by root @ x on a x86_64", "    -- Executing [s@default:1] Answer", "> requested format = ulaw,",
 		"[" + strings.Repeat("x", 70) + "] NOTICE[1] f.c: x", "[] NOTICE[1]: f.c", "[] NOTICE[1]: :1 g: x", "NOTICE[1] f.c: x", "NOTICE[1]: f.c:1 in g", "NOTICE: f.c:1 in g: x",
 		"Mar  5 06:07:08", "Mar  5 06:07:08 pbx", "Mar  5 06:07:08 pbx asterisk[1]", "Mar  5 06:07:08 pbx asterisk[]: NOTICE[1]: f.c:1 in g: x", "Mar  5 06:07:08 pbx asterisk[1]: f.c:1 in g: x", "Mar  5 06:07:08  asterisk[1]: NOTICE[1]: f.c:1 in g: x",
 		"2024-03-05 06:07:08 pbx asterisk[1]: NOTICE[1]: f.c:1 in g: x", "{", "{}", `{"level":"NOTICE"`, `{"logmsg":{"level":"DEBUG"}}`,

@@ -45,7 +45,10 @@ func parseJSON(line []byte, r *record) bool {
 		return false
 	}
 	r.stamp = []byte(j.Timestamp)
-	r.level = levelAt(append([]byte(j.LogMsg.Level), '['))
+	r.name = []byte(j.LogMsg.Level)
+	if r.level = levelOf(r.name); len(r.name) == 0 {
+		r.level = levelNone
+	}
 	r.lwp, r.whole = nil, true
 	r.file, r.fn = []byte(j.LogMsg.Location.Filename), []byte(j.LogMsg.Location.Function)
 	r.msg = bytes.TrimSuffix([]byte(j.LogMsg.Message), []byte("\n"))

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -146,22 +147,36 @@ func (p *Pattern) match(text []byte, e *Event) bool {
 	return true
 }
 
+// otherLevel is what every level but the five known ones was called in patterns
+// until they had their own names. Patterns that use it still work.
+var otherLevel = []byte("OTHER")
+
+// ownText appends what a pattern is matched against.
+func ownText(out, level []byte, r *record) []byte {
+	out = append(out, level...)
+	if len(r.file) > 0 {
+		out = append(append(append(out, ' '), r.file...), ':')
+	}
+	return append(append(out, ' '), r.msg...)
+}
+
 // own tries the jail files' patterns.
 func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 	text := line
 	if head {
-		text = append(p.textBuf[:0], levelWords[r.level]...)
-		if len(r.file) > 0 {
-			text = append(append(append(text, ' '), r.file...), ':')
-		}
-		text = append(append(text, ' '), r.msg...)
-		p.textBuf = text
+		p.textBuf = ownText(p.textBuf[:0], r.name, r)
+		text = p.textBuf
 	}
 	for _, own := range p.patterns {
 		e := &p.event
-		if !own.match(text, e) {
+		see := text
+		if head && r.level == levelOther && bytes.HasPrefix(own.prefix, otherLevel) {
+			see = ownText(nil, otherLevel, r)
+		}
+		if !own.match(see, e) {
 			continue
 		}
+		e.Account = e.Account.Clone() // the text is built again for the next line
 		e.Line = TextOf(line)
 		p.gate(e, line, false, false)
 		if head && e.Result == Offence && e.Before && p.near.goesOn(r) {
@@ -177,4 +192,3 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 	}
 }
 
-var levelWords = [...]string{levelNotice: "NOTICE", levelWarning: "WARNING", levelError: "ERROR", levelSecurity: "SECURITY", levelVerbose: "VERBOSE", levelOther: "OTHER"}

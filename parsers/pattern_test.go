@@ -69,7 +69,9 @@ func TestPatternMatch(t *testing.T) {
 		{"a line without a head", `^\S+ myphone: refused <ADDR>$`, "x myphone: refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
 		{"one of two", `^NOTICE (?:a|chan_custom)\.c: refused <ADDR>$`, head + "refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
 		{"case folded", `^(?i)notice chan_custom\.c: REFUSED <ADDR>$`, head + "refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
-		{"DEBUG is OTHER", `^OTHER chan_custom\.c: refused <ADDR>$`, "[2024-03-05 06:07:08] DEBUG[1] chan_custom.c: refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
+		{"a level has its own name", `^DEBUG chan_custom\.c: refused <ADDR>$`, "[2024-03-05 06:07:08] DEBUG[1] chan_custom.c: refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
+		{"a level of a module", `^MYLEVEL chan_custom\.c: refused <ADDR>$`, "[2024-03-05 06:07:08] MYLEVEL[1] chan_custom.c: refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
+		{"the old name of all other levels", `^OTHER chan_custom\.c: refused <ADDR>$`, "[2024-03-05 06:07:08] DEBUG[1] chan_custom.c: refused 203.0.113.5", "203.0.113.5", Offence, 0, ""},
 
 		{"wrong level", login, "[2024-03-05 06:07:08] VERBOSE[1638] chan_custom.c: login of 101 from 203.0.113.5:5060 refused", "", None, 0, ""},
 		{"wrong file", login, "[2024-03-05 06:07:08] NOTICE[1638] chan_sip.c: login of 101 from 203.0.113.5:5060 refused", "", None, 0, ""},

@@ -74,7 +74,7 @@ func writeRule(l rule, reason int, addr netip.Addr, texts ...[]byte) written {
 }
 
 func levelFor(l levelSet) string {
-	for at, word := range levelWords {
+	for at, word := range []string{levelNotice: "NOTICE", levelWarning: "WARNING", levelError: "ERROR", levelSecurity: "SECURITY", levelVerbose: "VERBOSE"} {
 		if l&(1<<at) != 0 {
 			return word
 		}

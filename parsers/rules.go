@@ -16,6 +16,7 @@ type rule struct {
 	twin     bool   // a security event tells of it too
 	before   bool   // the sender writes before the address, and may write a newline
 	doubt    string // why nobody is charged on this alone
+	ours     func(text []byte) bool // reports whether the sender's text shows a failure of our own; nil: never
 	unique   []byte // text that may stand once only: twice is two readings
 	reasons  []reason
 	src      string // who writes it, in which versions, and where: "asterisk 13, 15-20:res/res_x.c:12, function"

@@ -1,5 +1,7 @@
 package parsers
 
+import "bytes"
+
 // IAX2. A call token makes the sender answer from its address first (since
 // 1.4.26.2, AST-2009-006), so what comes after one is proven.
 func iax2Rules() []rule {
@@ -96,11 +98,36 @@ func aclRules() []rule {
 	return rules
 }
 
+// Refusals of a WebSocket. Some are for what the client asked, others for a failure
+// of our own (ownFailure): those say nothing about the client.
+// asterisk:res/res_http_websocket.c, ast_websocket_uri_cb.
 func websocketRules() []rule {
 	return []rule{{
 		id: "W1 websocket refused", levels: warning, service: HTTP, channel: ChannelNotice, kind: Malformed, evidence: Proven, points: Point,
-		form: newForm("WebSocket connection from '<either>' could not be accepted - <text>"), src: "asterisk 11-:res/res_http_websocket.c",
+		form: newForm("WebSocket connection from '<either>' could not be accepted - <text>"), ours: ownFailure, src: "asterisk 11-:res/res_http_websocket.c",
 	}}
+}
+
+// ownFailure reports whether Asterisk refused a WebSocket because of itself: no
+// keepalive, no session id, no memory, or the module for SIP is not loaded. A phone
+// must ask for the protocol "sip"; while a restart loads the modules, every phone
+// is refused for it.
+func ownFailure(reason []byte) bool {
+	if bytes.HasPrefix(reason, []byte("failed to ")) || bytes.HasPrefix(reason, []byte("could not ")) {
+		return true
+	}
+	list, ok := bytes.CutPrefix(reason, []byte("no protocols out of '"))
+	if ok {
+		list, ok = bytes.CutSuffix(list, []byte("' supported"))
+	}
+	for ok && len(list) > 0 {
+		var word []byte
+		word, list, _ = bytes.Cut(list, []byte(","))
+		if bytes.EqualFold(bytes.TrimSpace(word), []byte("sip")) {
+			return true
+		}
+	}
+	return false
 }
 
 func unistimRules() []rule {

@@ -29,15 +29,16 @@ func distributorReasons() []reason {
 }
 
 // A call to an extension that does not exist: asterisk:res/res_pjsip_session.c, new_invite.
+// The endpoint is a name of pjsip.conf: the caller without an account is "anonymous".
 func sessionRules() []rule {
 	r := rule{levels: notice, service: PJSIP, channel: ChannelNotice, kind: UnknownExtension, evidence: Seen, points: twice}
 	old, older, now := r, r, r
 	old.id, old.src = "J8 pjsip unknown extension", "asterisk 13, 15:res/res_pjsip_session.c"
-	old.form = newForm("Call from '<endpoint>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	old.form = newForm("Call from '<endpoint>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
 	older.id, older.src = "J9 pjsip unknown extension", "asterisk 12, 14:res/res_pjsip_session.c"
-	older.form = newForm("Call from '<endpoint>' (<transport>:<glued>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	older.form = newForm("Call from '<endpoint>' (<transport>:<glued>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
 	now.id, now.src = "J10 pjsip unknown extension", "asterisk 16-:res/res_pjsip_session.c:4011"
-	now.form = newForm("<word>: Call (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	now.form = newForm("<endpoint>: Call (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
 	return []rule{now, old, older}
 }
 

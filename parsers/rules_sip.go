@@ -16,12 +16,13 @@ func chanSIPRules() []rule {
 		{text: "Not a local domain", id: "C4 sip not a local domain", kind: UnknownAccount, points: twice},
 		{text: "Peer is not supposed to register", id: "C5 sip not supposed to register", kind: NotAllowed, points: Point},
 		{text: "Device does not match ACL", id: "C6 sip device acl", kind: ACL, points: twice},
+		{text: "ACL error (permit/deny)", id: "C6 sip device acl", kind: ACL, points: twice},
 		{text: "Device not configured to use this transport type", id: "C7 sip wrong transport", kind: NotAllowed, points: half},
 		{text: "Unknown failure", id: "C9 sip unknown failure", kind: NotAllowed, points: half},
 	}
 	call := r
 	call.id, call.kind, call.points, call.src = "C10 sip unknown extension", UnknownExtension, twice, "asterisk 1.8-20:channels/chan_sip.c, handle_request_invite"
-	call.form = newForm("Call from '<account>' (<either>) to extension '<*dialled>' rejected because extension not found in context '<word>'.")
+	call.form = newForm("Call from '<account>' (<either>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
 	call.before, call.twin = true, true // from 13 on
 	call.unique = []byte(") to extension '")
 	tooLarge := r
