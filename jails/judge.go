@@ -28,6 +28,7 @@ type Judge struct {
 	networks *table // of jails that widen
 	twins    twins
 	trust    trust
+	misdials misdials
 	senses   Senses
 	company  company
 	about    circumstances
@@ -60,7 +61,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 	j := &Judge{
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
-		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(),
+		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
@@ -192,6 +193,10 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 // charge adds an offence up in each jail that reads its log.
 func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
 	j.answered(e)
+	if e.Pattern == nil && e.Misdialled() {
+		j.misdials.hear(e, now, decide)
+		return
+	}
 	var account uint32
 	if e.Once {
 		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))

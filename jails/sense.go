@@ -59,9 +59,8 @@ func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	if who == nil {
 		return
 	}
-	guest := e.Kind == parsers.GuestCall || e.Kind == parsers.UnknownExtension && (e.Account.Empty() || e.Account.Is("anonymous"))
 	attempt := fraud.Attempt{
-		Addr: e.Addr, Account: e.Account, Number: e.Number, Guest: guest,
+		Addr: e.Addr, Account: e.Account, Number: e.Number, Guest: e.Guest(),
 		Unknown: e.Kind == parsers.UnknownAccount || e.Kind == parsers.UnknownExtension, Failed: e.Kind == parsers.BadPassword,
 	}
 	who.Hear(attempt, now, func(f fraud.Finding) {

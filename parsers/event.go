@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 )
@@ -95,6 +96,27 @@ type Event struct {
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none
 	Line      Text       // the whole record
+}
+
+// Guest reports whether the event is a call without an account. A call to a number
+// that does not exist is one where its record names no endpoint of ours.
+func (e *Event) Guest() bool {
+	return e.Kind == GuestCall || e.Kind == UnknownExtension && isGuestName(e.Account.b)
+}
+
+// Misdialled reports whether an endpoint of ours called a number that does not exist.
+func (e *Event) Misdialled() bool { return e.Kind == UnknownExtension && !isGuestName(e.Account.b) }
+
+// isGuestName knows the endpoints that stand for callers without an account: none,
+// or those that Asterisk takes for strangers.
+// asterisk:res/res_pjsip_endpoint_identifier_anonymous.c, anonymous_identify.
+func isGuestName(name []byte) bool {
+	name, _, _ = bytes.Cut(name, []byte("@"))
+	switch string(name) {
+	case "", "anonymous", "unknown", "<unknown>":
+		return true
+	}
+	return false
 }
 
 // Channel is a writer of records. The same attempt is written by several

@@ -191,4 +191,3 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		emit(e)
 	}
 }
-

@@ -11,13 +11,13 @@ type rule struct {
 	kind     Kind
 	evidence Evidence
 	points   Points
-	fn       string // the function that must have written it, where the text alone does not tell
-	once     bool   // a repeat for the same account proves nothing new within findtime
-	twin     bool   // a security event tells of it too
-	before   bool   // the sender writes before the address, and may write a newline
-	doubt    string // why nobody is charged on this alone
+	fn       string                 // the function that must have written it, where the text alone does not tell
+	once     bool                   // a repeat for the same account proves nothing new within findtime
+	twin     bool                   // a security event tells of it too
+	before   bool                   // the sender writes before the address, and may write a newline
+	doubt    string                 // why nobody is charged on this alone
 	ours     func(text []byte) bool // reports whether the sender's text shows a failure of our own; nil: never
-	unique   []byte // text that may stand once only: twice is two readings
+	unique   []byte                 // text that may stand once only: twice is two readings
 	reasons  []reason
 	src      string // who writes it, in which versions, and where: "asterisk 13, 15-20:res/res_x.c:12, function"
 }

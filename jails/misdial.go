@@ -1,0 +1,47 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// misdials count the calls of our own endpoints to numbers that do not exist. Such
+// a call has an account, so it is no guest's: it never leads to a ban. Many of them
+// are told, because a stolen password looks the same. Owned by one Judge; bounded.
+type misdials struct {
+	callers recent[addrKey, misdialled]
+}
+
+type misdialled struct {
+	since time.Time // the first of those that are counted
+	calls int
+}
+
+const (
+	// misdialsTold is how many misdials of an address within misdialsWithin are told.
+	misdialsTold   = 10
+	misdialsWithin = time.Hour
+	maxMisdials    = 1024
+)
+
+func newMisdials() misdials { return misdials{recent[addrKey, misdialled]{max: maxMisdials}} }
+
+// hear counts one misdial at now and calls decide with an alarm when there are many,
+// once within misdialsWithin.
+func (m *misdials) hear(e *parsers.Event, now time.Time, decide func(Verdict)) {
+	key := addrKey(e.Addr.As16())
+	c, known := m.callers.get(key)
+	if age := now.Sub(c.since); !known || age > misdialsWithin || age < -misdialsWithin {
+		c = misdialled{since: now}
+	}
+	c.calls++
+	m.callers.put(key, c)
+	if c.calls != misdialsTold {
+		return
+	}
+	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h: a phone that misdials, or somebody who knows its password", e.Account, c.calls)
+	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "fraud", Since: now.UTC(), Reason: reason}, Alarm: true})
+}
