@@ -29,6 +29,7 @@ type arrow struct {
 // package that is not named here may import nothing of ours.
 var arrows = map[string]arrow{
 	"watcher":              {nil, "the watcher is a leaf: it must not know what lines mean"},
+	"watcher/wire":         {nil, "frames in, pieces of conversation out: it must not know what they mean"},
 	"parsers":              {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
 	"parsers/sensor":       {[]string{"parsers", "parsers/sip", "parsers/iax", "parsers/ami", "parsers/web"}, "packets in, events out: it captures nothing and decides nothing"},
 	"actions":              {[]string{"actions/packets"}, "actions are a leaf but for what a packet rule is: only prefixes, durations and the operator's own words cross into them, never log text"},
