@@ -16,6 +16,7 @@ type Jail struct {
 
 	Enabled  bool           `yaml:"enabled" default:"true" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
 	Observe  bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
+	Heard    bool           `yaml:"heard" default:"true" doc:"Believe a line only when its address has sent packets to this host. false: these logs come from another host, or everybody comes through a proxy; then the text alone is believed, and the sensor on the wire does not count here."`
 	Logs     []string       `yaml:"logs" fail2ban:"logpath" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
 	Match    []Match        `yaml:"match" fail2ban:"filter failregex" doc:"What counts. At least one, each either an event or a regex."`
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`

@@ -203,7 +203,7 @@ func TestJailDefaults(t *testing.T) {
 	// The defaults of fail2ban:config/jail.conf.
 	got, err := ParseJail("/etc/pbxjail.d/plain.yaml", []byte("logs: [/a]\nmatch: [{event: scan}]\n"))
 	want := &Jail{
-		Name: "plain", File: "/etc/pbxjail.d/plain.yaml", Enabled: true,
+		Name: "plain", File: "/etc/pbxjail.d/plain.yaml", Enabled: true, Heard: true,
 		Logs: []string{"/a"}, Match: []Match{{Line: 2, Event: "scan"}},
 		Maxretry: 5000, Findtime: 10 * time.Minute, Bantime: 10 * time.Minute,
 		Growth:   Growth{Factor: 1, Max: 28 * 24 * time.Hour, ForgiveAfter: 30 * 24 * time.Hour},

@@ -21,7 +21,10 @@ type Judge struct {
 	memories map[string]*memory // by the jail's name
 	jailID   uint16             // the last one given
 	sources  map[string]*Source
-	next     uint16
+	next     uint16  // the number of the next source
+	onWire   *Source // the wire's; nil: made when it is asked for
+	heard    Heard   // who knows who sent us packets; nil: no one does
+	wire     Wire    // who reads them; nil: no one does
 	replay   bool
 	seed     maphash.Seed
 	table    *table // addresses
@@ -59,7 +62,7 @@ const maxSources = 1024
 // then reads every log of the same last name.
 func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
-		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, memories: map[string]*memory{},
+		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
 		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
@@ -105,6 +108,7 @@ func (j *Judge) SetJails(list []*Jail) {
 	for file, s := range j.sources { // a witness stays the same one
 		j.sources[file] = j.source(file, s.id)
 	}
+	j.onWire = nil
 }
 
 // place gives jails the rules of the main file for what they leave out.
@@ -126,7 +130,9 @@ func (j *Judge) Source(file string) *Source {
 		clear(j.sources)
 	}
 	s := j.source(file, j.next)
-	j.next++
+	if j.next++; j.next == wireID {
+		j.next++
+	}
 	if log := unrotated(file); j.replay && log != file { // parts of one log are one witness
 		s.id = j.Source(log).id
 	}

@@ -15,6 +15,7 @@ import (
 type Replay struct {
 	Judge  *Judge
 	Zone   *time.Location // of dates without one; nil is UTC
+	Traces []Trace        // packets beside the logs; set them before Run
 	Counts Counts
 }
 
@@ -48,19 +49,25 @@ type Log struct {
 	Until time.Time
 }
 
-// Run reads all logs to their end and calls decide for every verdict.
+// Run reads all logs and traces to their end and calls decide for every verdict.
 func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
-	var open readers
+	var all []feed
 	for _, l := range logs {
 		src := r.Judge.Source(l.Name)
-		next := &reader{
+		all = append(all, &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
-		}
-		if ok, err := next.advance(); err != nil {
+		})
+	}
+	for _, t := range r.Traces {
+		all = append(all, &player{src: r.Judge.Wire(), trace: t})
+	}
+	var open feeds
+	for _, f := range all {
+		if ok, err := f.advance(); err != nil {
 			return err
 		} else if ok {
-			open = append(open, next)
+			open = append(open, f)
 		}
 	}
 	heap.Init(&open)
@@ -77,7 +84,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	}
 	for len(open) > 0 {
 		first := open[0]
-		r.Judge.Hear(first.src, first.event(), first.at(), take)
+		first.play(r.Judge, take)
 		ok, err := first.advance()
 		if err != nil {
 			return err
@@ -102,6 +109,8 @@ type reader struct {
 	next   int
 	last   time.Time
 }
+
+func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
 
 func (r *reader) event() *parsers.Event { return &r.queue[r.next-1] }
 
@@ -139,14 +148,21 @@ func (r *reader) parse(data []byte, cut bool) {
 	r.counts.Lines += uint64(lines)
 }
 
-// readers is a heap by the time of the event at hand.
-type readers []*reader
+// feed is a log or a trace that is replayed.
+type feed interface {
+	advance() (bool, error) // to what comes next; false at the end
+	at() time.Time          // of what is at hand
+	play(j *Judge, take func(Verdict))
+}
 
-func (h readers) Len() int           { return len(h) }
-func (h readers) Less(i, k int) bool { return h[i].at().Before(h[k].at()) }
-func (h readers) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
-func (h *readers) Push(x any)        { *h = append(*h, x.(*reader)) }
-func (h *readers) Pop() any {
+// feeds is a heap by the time of what is at hand.
+type feeds []feed
+
+func (h feeds) Len() int           { return len(h) }
+func (h feeds) Less(i, k int) bool { return h[i].at().Before(h[k].at()) }
+func (h feeds) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
+func (h *feeds) Push(x any)        { *h = append(*h, x.(feed)) }
+func (h *feeds) Pop() any {
 	old := *h
 	x := old[len(old)-1]
 	*h = old[:len(old)-1]

@@ -103,6 +103,16 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	}
 }
 
+// HearWire judges an event that the sensor on the wire reports, and bans. The sensor
+// must hold no lock meanwhile that its answers to the judge's questions need.
+func (w *Warden) HearWire(e *parsers.Event, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.Result != parsers.None {
+		w.judge.Hear(w.judge.Wire(), e, now, func(v jails.Verdict) { w.carryOut(v, now) })
+	}
+}
+
 // Lines counts lines that were read.
 func (w *Warden) Lines(n int) {
 	w.mu.Lock()

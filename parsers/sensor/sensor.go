@@ -75,12 +75,12 @@ type Agent struct {
 }
 
 // Heard is an answer to the question whether somebody sent us something.
-type Heard uint8
+type Heard = parsers.Answer
 
 const (
-	CannotTell Heard = iota // not watched, or not without a gap
-	NotHeard
-	WasHeard
+	CannotTell = parsers.CannotTell // not watched, or not without a gap
+	NotHeard   = parsers.No
+	WasHeard   = parsers.Yes
 )
 
 // Stats counts what a Sensor did and could not do, since it was made.
@@ -123,6 +123,14 @@ func (s *Sensor) Gap(at time.Time) { s.stats.Gaps++ }
 // 64 seconds before until two after). PJSIP and SIP are one here, and are heard on
 // HTTP's ports too (WebSocket). Other services, such as Dialplan, mean any.
 func (s *Sensor) Heard(a netip.Addr, svc parsers.Service, at time.Time) Heard { return CannotTell }
+
+// Complete reports whether the sensor read all that an address sent to a service
+// from 64 seconds before a time until two after it, and what we answered: the port
+// is watched, nothing was missing, nothing was encrypted, no table had to make room.
+// Only then does it follow from the absence of an event that there was no attempt.
+// For an address that sent nothing it is true where Heard is NotHeard. Heard,
+// Complete and Suspects may be called from within emit.
+func (s *Sensor) Complete(a netip.Addr, svc parsers.Service, at time.Time) bool { return false }
 
 // Suspects appends to list the addresses that were heard on a service within about a
 // second of a time, at most 16: whoever wrote a forged record is among them.
