@@ -1,46 +1,40 @@
 // Package actions puts bans into the kernel. The daemon builds an Enforcer with
-// Open and the warden drives it. It must never see log text: a prefix and a
-// duration are all that crosses into it, and the one program it starts
-// (iptables, through go-iptables, at set-up and for repairs, never for a ban where
-// ipset or nftables is there) gets a fixed argument list. It never decides: whom to
-// spare is settled before.
+// Open and the warden drives it. Each kind of enforcer has a folder of its own; a new one
+// is a folder and a line in kinds. It must never see log text: a prefix and a duration are
+// all that crosses into it, and the one program it starts (iptables, through go-iptables,
+// at set-up and for repairs, never for a ban where ipset or nftables is there) gets a fixed
+// argument list. It never decides: which addresses to spare is settled before.
 package actions
 
 import (
 	"iter"
 	"net/netip"
 	"time"
+
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/xtables"
 )
 
 // Options of every enforcer. The zero value is the default.
-type Options struct {
-	// Chain is our chain and the stem of our sets; "" is "pbxjail". Whatever
-	// else stands in it is taken for a leftover of ours and removed. On FreePBX
-	// with the filter hook it has to contain "f2b", or its firewall flushes it.
-	Chain string
-	// Hook is "raw" (PREROUTING; the default) or "filter" (INPUT). raw is before
-	// conntrack, so a ban ends established UDP flows too. In filter we go in at
-	// position 1, and the conntrack entries of who is banned are deleted, for a rule
-	// put before us later that accepts ESTABLISHED.
-	Hook string
-	// MaxElem is how many members each family holds at most; 0 is 1048576. Plain rules
-	// are walked one by one for every packet and stop at 4096 whatever it says.
-	MaxElem uint32
-	// EndTCP ends the TCP connections of who is banned on our own side too, with either
-	// hook: their sockets are aborted and the peer is sent a reset. Without it they stay
-	// open until they time out. It takes CONFIG_INET_DIAG_DESTROY (Linux 4.5); a kernel
-	// without is told as degraded. Connections of who is in a list alone go on.
-	EndTCP bool
-}
+type Options = kernel.Options
 
-// MaxTimeout is the longest ban that an ipset can hold: its timeout is kept in
-// milliseconds in 31 bits (ipset(8) timeout). Ban cuts to it, and whoever wants
-// longer calls Ban again before it is over.
-const MaxTimeout = 2147483 * time.Second
+// MaxTimeout is the longest ban that an enforcer can hold. Ban cuts to it, and whoever
+// wants longer calls Ban again before it is over.
+const MaxTimeout = kernel.MaxTimeout
 
 // NotCounted is what Check gives for the number of members when nobody but us
 // changed any, and to count them is dear.
-const NotCounted = -1
+const NotCounted = kernel.NotCounted
+
+// PacketRules keeps the rules of package packets in the kernel.
+type PacketRules = xtables.PacketRules
+
+// Counted is a packet rule and what the kernel counted of it.
+type Counted = xtables.Counted
+
+// NewPacketRules has no rules yet, and touches nothing. Of the options Chain and Hook
+// count, and Chain is that of the bans.
+func NewPacketRules(o Options) (*PacketRules, error) { return xtables.NewPacketRules(o) }
 
 // Enforcer drops packets. All methods may be called from any goroutine.
 type Enforcer interface {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pbxjail/actions/kerneltest"
 )
 
 // nth is one of many addresses of attackers.
@@ -15,7 +17,7 @@ func nth(i int) netip.Prefix {
 }
 
 func benchEnforcer(b *testing.B, kind string) Enforcer {
-	inNamespace(b)
+	kerneltest.InNamespace(b)
 	e := mustOpen(b, kind, Options{})
 	mustSetup(b, e)
 	return e
@@ -66,7 +68,7 @@ func BenchmarkBanAll100k(b *testing.B) {
 		})
 	}
 	b.Run("ipset restore", func(b *testing.B) {
-		inNamespace(b)
+		kerneltest.InNamespace(b)
 		saved := b.TempDir() + "/saved"
 		var text strings.Builder
 		text.WriteString("create restored hash:net timeout 0 counters maxelem 262144\n")
@@ -77,9 +79,9 @@ func BenchmarkBanAll100k(b *testing.B) {
 			b.Fatal(err)
 		}
 		for b.Loop() {
-			tool(b, "ipset", "restore", "-file", saved)
+			kerneltest.Tool(b, "ipset", "restore", "-file", saved)
 			b.StopTimer()
-			tool(b, "ipset", "destroy")
+			kerneltest.Tool(b, "ipset", "destroy")
 			b.StartTimer()
 		}
 	})

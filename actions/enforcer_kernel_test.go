@@ -4,96 +4,20 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netns"
+	"pbxjail/actions/kerneltest"
+	"pbxjail/actions/xtables"
 )
-
-// needKernel skips where there is no root or no program; with PBXJAIL_KERNEL=1 that fails.
-func needKernel(t testing.TB) {
-	t.Helper()
-	missing := ""
-	if os.Geteuid() != 0 {
-		missing = "root"
-	}
-	for _, tool := range []string{"iptables", "ip6tables", "iptables-save", "ip6tables-save", "ipset", "iptables-restore", "nft", "conntrack"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing = tool
-		}
-	}
-	if missing == "" {
-		return
-	}
-	if os.Getenv("PBXJAIL_KERNEL") == "1" {
-		t.Fatalf("kernel tests need %s", missing)
-	}
-	t.Skipf("kernel tests need %s", missing)
-}
-
-// inNamespace moves the test's thread into a network namespace of its own. The
-// thread stays locked, so it and the namespace end with the test's goroutine.
-func inNamespace(t testing.TB) netns.NsHandle {
-	t.Helper()
-	needKernel(t)
-	runtime.LockOSThread()
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Close() })
-	return ns
-}
-
-// withTools makes `iptables` and its relatives the ones of a variant ("nft",
-// "legacy"). The legacy lock is our own, so that tests beside this one never
-// wait for it.
-func withTools(t testing.TB, variant string) {
-	t.Helper()
-	dir := t.TempDir()
-	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ipset", "nft", "conntrack"} {
-		source := tool
-		if family, ok := strings.CutPrefix(tool, "ip6tables"); ok {
-			source = "ip6tables-" + variant + family
-		} else if family, ok := strings.CutPrefix(tool, "iptables"); ok {
-			source = "iptables-" + variant + family
-		}
-		path, err := exec.LookPath(source)
-		if err != nil {
-			if os.Getenv("PBXJAIL_KERNEL") == "1" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-		if err := os.Symlink(path, filepath.Join(dir, tool)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", dir)
-	t.Setenv("XTABLES_LOCKFILE", filepath.Join(dir, "xtables.lock"))
-}
-
-// tool runs a program and returns what it printed.
-func tool(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
 
 // firewall is all rules and sets of the namespace, without dates and counters.
 func firewall(t testing.TB) string {
 	t.Helper()
 	var kept []string
-	for _, text := range []string{tool(t, "iptables-save"), tool(t, "ip6tables-save"), tool(t, "ipset", "save")} {
+	for _, text := range []string{kerneltest.Tool(t, "iptables-save"), kerneltest.Tool(t, "ip6tables-save"), kerneltest.Tool(t, "ipset", "save")} {
 		for line := range strings.Lines(text) {
 			if strings.HasPrefix(line, "#") {
 				continue
@@ -106,18 +30,6 @@ func firewall(t testing.TB) string {
 		}
 	}
 	return strings.Join(kept, "")
-}
-
-// eventually polls until done is true, at most 20 s.
-func eventually(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); !done(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }
 
 func hintOf(err error) string {
@@ -203,8 +115,8 @@ func TestEnforcers(t *testing.T) {
 		for _, kind := range []string{"ipset", "iptables"} {
 			for _, hook := range []string{"raw", "filter"} {
 				t.Run(kind+"/"+variant+"/"+hook, func(t *testing.T) {
-					needKernel(t)
-					withTools(t, variant)
+					kerneltest.Need(t)
+					kerneltest.WithTools(t, variant)
 					open := func(t testing.TB, o Options) Enforcer {
 						o.Hook = hook
 						return mustOpen(t, kind, o)
@@ -224,7 +136,7 @@ func TestEnforcers(t *testing.T) {
 	}
 	for _, hook := range []string{"raw", "filter"} {
 		t.Run("nftables/"+hook, func(t *testing.T) {
-			needKernel(t)
+			kerneltest.Need(t)
 			open := func(t testing.TB, o Options) Enforcer {
 				o.Hook = hook
 				return mustOpen(t, "nftables", o)
@@ -247,7 +159,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	run := func(name string, test func(t *testing.T, e Enforcer)) {
 		t.Run(name, func(t *testing.T) {
 			if _, fake := open(t, Options{}).(*observe); !fake {
-				inNamespace(t)
+				kerneltest.InNamespace(t)
 			}
 			e := open(t, Options{})
 			mustSetup(t, e)
@@ -307,7 +219,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		mustBan(t, e, "2001:db8::1/128", 1500*time.Millisecond)
 		mustBan(t, e, "192.0.2.2/32", time.Hour)
 		start := time.Now()
-		eventually(t, "both bans end", func() bool { return len(bans(t, e)) == 1 })
+		kerneltest.Eventually(t, "both bans end", func() bool { return len(bans(t, e)) == 1 })
 		if took := time.Since(start); took < time.Second {
 			t.Errorf("got an end after %s, want at least 1.5 s rounded up", took)
 		}
@@ -328,7 +240,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		wantBans(t, e)
 	})
 	run("from many goroutines", func(t *testing.T, e Enforcer) {
-		if _, slow := e.(*plain); slow {
+		if _, slow := e.(*xtables.Enforcer); slow {
 			// its programs would start in the namespace of other threads
 			t.Skip("plain rules need the test's thread")
 		}

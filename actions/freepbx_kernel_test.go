@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pbxjail/actions/kerneltest"
 )
 
 // freePBX does what the firewall module of FreePBX does (16.0.57): it takes a rule
@@ -15,7 +17,7 @@ type freePBX struct{ t *testing.T }
 
 func (f freePBX) run(command string) string {
 	args := strings.Fields(command)
-	return tool(f.t, args[0], args[1:]...)
+	return kerneltest.Tool(f.t, args[0], args[1:]...)
 }
 
 // configured is isConfigured: is there a rule above the jump to fpbxfirewall that does
@@ -115,19 +117,19 @@ func TestFreePBX(t *testing.T) {
 			{Options{Hook: "filter"}, "ipset", true, true},
 		} {
 			t.Run(fmt.Sprintf("%s/%s/%s%s", variant, test.kind, test.o.Hook, test.o.Chain), func(t *testing.T) {
-				a := newAttacker(t)
-				withTools(t, variant)
+				a := kerneltest.NewAttacker(t)
+				kerneltest.WithTools(t, variant)
 				f := freePBX{t}
 				f.install()
 				e := mustOpen(t, test.kind, test.o)
 				mustSetup(t, e)
-				answered(t, a.v4, "before")
-				mustBan(t, e, attacker4+"/32", time.Hour)
+				answered(t, a.V4, "before")
+				mustBan(t, e, kerneltest.Attacker4+"/32", time.Hour)
 				dropped := func(what string) {
 					t.Helper()
-					start := bans(t, e)[attacker4+"/32"].packets
-					fmt.Fprint(a.v4, what)
-					eventually(t, "a packet dropped: "+what, func() bool { return bans(t, e)[attacker4+"/32"].packets > start })
+					start := bans(t, e)[kerneltest.Attacker4+"/32"].packets
+					fmt.Fprint(a.V4, what)
+					kerneltest.Eventually(t, "a packet dropped: "+what, func() bool { return bans(t, e)[kerneltest.Attacker4+"/32"].packets > start })
 				}
 				dropped("at first")
 				if got := f.refresh(); got != test.refresh {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/nft"
 )
 
 // FreePBX is how Neighbours calls FreePBX's firewall, which flushes the table filter
@@ -30,23 +33,12 @@ var neighbours = []struct{ chain, name string }{
 // Neighbours are other firewalls of this namespace, for people, each once. own is our
 // chain. What cannot be read is not told.
 func Neighbours(own string) (names []string) {
-	view, err := openNftView()
-	var chains []string
-	if err == nil {
-		defer view.close()
-		list, _ := view.chains() // a kernel without nftables has none
+	chains := kernel.LegacyChains("filter")
+	if view, err := kernel.OpenNftView(); err == nil {
+		defer view.Close()
+		list, _ := view.Chains() // a kernel without nftables has none
 		for _, c := range list {
-			chains = append(chains, c.name)
-		}
-	}
-	for family := range legacyLayouts {
-		if !slices.Contains(legacyTables(family), "filter") {
-			continue
-		}
-		if t, err := readLegacy(family, "filter"); err == nil {
-			for r := range t.rules {
-				chains = append(chains, r.chain)
-			}
+			chains = append(chains, c.Name)
 		}
 	}
 	for _, n := range neighbours {
@@ -63,11 +55,11 @@ func Neighbours(own string) (names []string) {
 // Changes by this process are not told, nor those of iptables-legacy, of which the
 // kernel tells nobody. Where each of our own bans would be told, nothing is.
 func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
-	if _, own := e.(*nftables); own {
+	if _, own := e.(*nft.Enforcer); own {
 		<-ctx.Done()
 		return nil
 	}
-	socket, err := openNetfilter(unix.NFNLGRP_NFTABLES)
+	socket, err := kernel.OpenNetfilter(unix.NFNLGRP_NFTABLES)
 	if err != nil {
 		return nil // a kernel without nftables: Check has to do
 	}
@@ -85,29 +77,10 @@ func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
 		}
 		for _, m := range msgs {
 			if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN && len(m.Data) > nl.SizeofNfgenmsg {
-				if pid, by := changer(m.Data[nl.SizeofNfgenmsg:]); pid != os.Getpid() {
+				if pid, by := kernel.Changer(m.Data[nl.SizeofNfgenmsg:]); pid != os.Getpid() {
 					changed(by)
 				}
 			}
 		}
 	}
-}
-
-// changer is who made a change: anybody chooses the name of his program, so that it is
-// kept to letters.
-func changer(msg []byte) (pid int, by string) {
-	for kind, value := range attrs(msg) {
-		switch kind {
-		case nftaGenProcPid:
-			pid = int(number(value))
-		case nftaGenProcName:
-			by = strings.Map(func(r rune) rune {
-				if r > ' ' && r <= '~' {
-					return r
-				}
-				return '?'
-			}, unix.ByteSliceToString(value))
-		}
-	}
-	return pid, by
 }

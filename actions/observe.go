@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"pbxjail/actions/kernel"
 )
 
 // observe drops nothing: it remembers what would be banned, so that the rest of
@@ -39,21 +41,21 @@ func (e *observe) Check() (intact bool, members int, err error) {
 }
 
 func (e *observe) Ban(p netip.Prefix, d time.Duration) error {
-	p, left, err := order(p, d)
+	m, err := kernel.Order(p, d)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	if _, there := e.until[p]; !there && len(e.until) >= e.max {
+	if _, there := e.until[m.Prefix]; !there && len(e.until) >= e.max {
 		if e.expire(now); len(e.until) >= e.max {
-			return fmt.Errorf("ban %s: %w", p, full(fmt.Sprintf("list of %d observed bans", e.max)))
+			return fmt.Errorf("ban %s: %w", m.Prefix, kernel.Full(fmt.Sprintf("list of %d observed bans", e.max)))
 		}
 	}
-	e.until[p] = time.Time{}
-	if left > 0 {
-		e.until[p] = now.Add(time.Duration(left) * time.Second)
+	e.until[m.Prefix] = time.Time{}
+	if m.Seconds > 0 {
+		e.until[m.Prefix] = now.Add(time.Duration(m.Seconds) * time.Second)
 	}
 	return nil
 }
@@ -67,7 +69,7 @@ func (e *observe) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 }
 
 func (e *observe) Replace(list string, prefixes []netip.Prefix) error {
-	if err := cmp.Or(checkList(e.options, list), checkListed(prefixes)); err != nil {
+	if err := cmp.Or(kernel.CheckList(e.options, list), kernel.CheckListed(prefixes)); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -87,7 +89,7 @@ func (e *observe) Lists() []string {
 }
 
 func (e *observe) Unban(p netip.Prefix) error {
-	p, err := member(p)
+	p, err := kernel.Canonical(p)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,45 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
+	"strings"
+
+	"pbxjail/actions/ipset"
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/nft"
+	"pbxjail/actions/xtables"
 )
 
-// chainName is what iptables, ipset and our -4t suffixes all take (28 and 31
-// letters at most), and no builtin chain or target is called: those are in capitals.
-var chainName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,26}$`)
+// kind is an enforcer that drops packets.
+type kind struct {
+	name string
+	open func(Options) (Enforcer, error)
+	// clear removes what enforcers left that keep their bans elsewhere: no ban of theirs
+	// would ever be lifted.
+	clear func(Options) error
+	// instead says, for the operator, what it means that auto has come to this kind.
+	instead string
+}
+
+// kinds are the enforcers, the best first. auto takes the first that works.
+func kinds() []kind {
+	return []kind{
+		{"ipset", opens(ipset.Open), nft.Clear, ""},
+		{"nftables", opens(nft.Open), ipset.Clear, "nftables is used"},
+		{"iptables", opens(xtables.Open), nft.Clear, fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each", xtables.Max)},
+	}
+}
+
+// opens keeps a nil *ipset.Enforcer from becoming an Enforcer that is not nil.
+func opens[E Enforcer](open func(Options) (E, error)) func(Options) (Enforcer, error) {
+	return func(o Options) (Enforcer, error) {
+		e, err := open(o)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+}
 
 // Open makes the enforcer of a kind: "ipset", "nftables", "iptables" (plain rules),
 // "observe", or "auto" (also ""): ipset, nftables where iptables or the kernel cannot
@@ -20,103 +53,90 @@ var chainName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,26}$`)
 //
 // Changing kinds leaves nothing of the one before that would go on dropping; its bans
 // come back from the ledger.
-func Open(kind string, o Options) (e Enforcer, notes []string, err error) {
+func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
-	if !chainName.MatchString(o.Chain) {
-		return nil, nil, &hinted{fmt.Errorf("chain name %q cannot be used", o.Chain),
-			"at most 27 lower-case letters, digits, - and _, the first a letter"}
+	if !kernel.ChainName.MatchString(o.Chain) {
+		return nil, nil, kernel.Hinted(fmt.Errorf("chain name %q cannot be used", o.Chain),
+			"at most 27 lower-case letters, digits, - and _, the first a letter")
 	}
 	if o.Hook != "raw" && o.Hook != "filter" {
-		return nil, nil, &hinted{fmt.Errorf("hook %q is unknown", o.Hook), "use raw or filter"}
+		return nil, nil, kernel.Hinted(fmt.Errorf("hook %q is unknown", o.Hook), "use raw or filter")
 	}
-	switch kind {
-	case "auto", "":
-		e, notes, err = openAuto(o)
-	case "ipset":
-		e, err = opened(newIPSet(o))
-	case "iptables":
-		e, err = opened(newPlain(o))
-	case "nftables":
-		e, err = opened(newNftables(o))
+	var k kind
+	switch name {
 	case "observe":
 		return newObserve(o), nil, nil
+	case "auto", "":
+		e, k, notes, err = openAuto(o)
 	default:
-		err = &hinted{fmt.Errorf("enforcer %q is unknown", kind), "use auto, ipset, nftables, iptables or observe"}
+		at := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
+		if at < 0 {
+			return nil, nil, kernel.Hinted(fmt.Errorf("enforcer %q is unknown", name), "use auto, ipset, nftables, iptables or observe")
+		}
+		k = kinds()[at]
+		e, err = k.open(o)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := removeOthers(e, o); err != nil {
+	if err := k.clear(o); err != nil {
 		notes = append(notes, "what another kind of enforcer left is still there: "+err.Error())
 	}
 	return e, notes, nil
 }
 
-// removeOthers takes away what an enforcer of another kind left: nobody would lift its
-// bans.
-func removeOthers(e Enforcer, o Options) error {
-	if _, tables := e.(*nftables); tables {
-		other, err := newIPSet(o)
-		if err != nil { // without the programs there is nothing of theirs
-			return nil
+// openAuto tries the kinds in turn. It goes on to the next one only where this host lacks
+// what a kind needs. The last one is not tried: its Setup says what is wrong.
+func openAuto(o Options) (e Enforcer, k kind, notes []string, err error) {
+	var lacks []error // why the kinds before do not work
+	all := kinds()
+	for i := range all {
+		k = all[i]
+		e, left, err := k.try(o, i == len(all)-1)
+		notes = append(notes, left...)
+		switch {
+		case err == nil && len(lacks) == 0:
+			return e, k, notes, nil
+		case err == nil:
+			return e, k, append([]string{k.instead + ": " + texts(lacks)}, notes...), nil
+		case !lacking(err):
+			return nil, k, nil, errors.Join(append(lacks, err)...)
 		}
-		defer other.Close()
-		return other.Teardown()
+		if !slices.ContainsFunc(lacks, func(l error) bool { return l.Error() == err.Error() }) {
+			lacks = append(lacks, err)
+		}
 	}
-	other, err := newNftables(o)
-	if err != nil {
-		return nil
-	}
-	defer other.Close()
-	if there, err := other.there(); err != nil || !there { // a kernel without nftables has none
-		return nil
-	}
-	return other.Teardown()
+	return nil, k, nil, errors.Join(lacks...)
 }
 
-// opened keeps a nil *ipset or *plain from becoming an Enforcer that is not nil.
-func opened[E Enforcer](e E, err error) (Enforcer, error) {
-	if err != nil {
-		return nil, err
+func texts(errs []error) string {
+	var list []string
+	for _, err := range errs {
+		list = append(list, err.Error())
 	}
-	return e, nil
+	return strings.Join(list, "; ")
 }
 
-func openAuto(o Options) (Enforcer, []string, error) {
-	sets, err := newIPSet(o)
-	e, notes, err := tried(sets, err)
-	if !errors.Is(err, errNoIPSet) && !errors.Is(err, errNoIptables) && !errors.Is(err, errNoTable) {
-		return e, notes, err
-	}
-	notes = append(notes, fmt.Sprintf("nftables is used: %v", err))
-	tables, failed := newNftables(o)
-	e, more, failed := tried(tables, failed)
-	if failed == nil {
-		return e, append(notes, more...), nil
-	}
-	if !errors.Is(failed, errNoNftables) || errors.Is(err, errNoIptables) {
-		return nil, nil, errors.Join(err, failed)
-	}
-	notes = []string{fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each: %v; %v", plainMax, err, failed)}
-	e, err = opened(newPlain(o))
-	return e, append(notes, more...), err
+// lacking reports whether an error says that this host lacks what a kind needs.
+func lacking(err error) bool {
+	_, lacks := errors.AsType[kernel.Missing](err)
+	return lacks
 }
 
-// tried sets an enforcer up. One that does not work leaves nothing; what it leaves all
-// the same is in notes.
-func tried[E Enforcer](e E, err error) (Enforcer, []string, error) {
-	if err != nil {
-		return nil, nil, err
+// try opens an enforcer and, unless it is the last, sets it up. One that does not work
+// leaves nothing; what it leaves all the same is in left.
+func (k kind) try(o Options, last bool) (e Enforcer, left []string, err error) {
+	if e, err = k.open(o); err != nil || last {
+		return e, nil, err
 	}
 	if _, _, err = e.Setup(); err == nil {
 		return e, nil, nil
 	}
-	var notes []string
-	if errors.Is(err, errNoIPSet) || errors.Is(err, errNoTable) || errors.Is(err, errNoNftables) {
-		if left := e.Teardown(); left != nil {
-			notes = append(notes, "leftovers of the attempt: "+left.Error())
+	if lacking(err) {
+		if failed := e.Teardown(); failed != nil {
+			left = append(left, "leftovers of the attempt: "+failed.Error())
 		}
 	}
 	e.Close()
-	return nil, notes, err
+	return nil, left, err
 }

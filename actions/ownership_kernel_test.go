@@ -9,13 +9,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pbxjail/actions/ipset"
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/kerneltest"
+	"pbxjail/actions/nft"
 )
 
 // foreign are rules and a set of somebody else, in the tables and chains that we hook.
 func foreign(t testing.TB) {
 	t.Helper()
-	tool(t, "ipset", "create", "office", "hash:net", "timeout", "0")
-	tool(t, "ipset", "add", "office", "192.0.2.0/24")
+	kerneltest.Tool(t, "ipset", "create", "office", "hash:net", "timeout", "0")
+	kerneltest.Tool(t, "ipset", "add", "office", "192.0.2.0/24")
 	for _, ipt := range []string{"iptables", "ip6tables"} {
 		for _, rule := range []string{
 			"-t raw -A PREROUTING -p udp --dport 5060 -m comment --comment a-c_1_2 -j ACCEPT",
@@ -26,11 +31,11 @@ func foreign(t testing.TB) {
 			"-t filter -A INPUT -i lo -j ACCEPT",
 			"-t nat -A PREROUTING -p udp --dport 5070 -j REDIRECT --to-ports 5060",
 		} {
-			tool(t, ipt, strings.Fields(rule)...)
+			kerneltest.Tool(t, ipt, strings.Fields(rule)...)
 		}
-		tool(t, ipt, "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-m", "comment", "--comment", "to -c 1 2 -j pbxjail", "-j", "ACCEPT")
+		kerneltest.Tool(t, ipt, "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-m", "comment", "--comment", "to -c 1 2 -j pbxjail", "-j", "ACCEPT")
 	}
-	tool(t, "iptables", "-t", "filter", "-A", "INPUT", "-m", "set", "--match-set", "office", "src", "-j", "ACCEPT")
+	kerneltest.Tool(t, "iptables", "-t", "filter", "-A", "INPUT", "-m", "set", "--match-set", "office", "src", "-j", "ACCEPT")
 }
 
 // testOwnership is what the kernel enforcers owe to the rest of the firewall.
@@ -42,13 +47,13 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 	both := func(t *testing.T, args ...string) {
 		t.Helper()
 		for _, ipt := range []string{"iptables", "ip6tables"} {
-			tool(t, ipt, append([]string{"-t", table}, args...)...)
+			kerneltest.Tool(t, ipt, append([]string{"-t", table}, args...)...)
 		}
 	}
 	// whole is the firewall after a clean Setup, with foreign rules.
 	whole := func(t *testing.T) (e Enforcer, clean, set string) {
 		t.Helper()
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		foreign(t)
 		clean = firewall(t)
 		e = open(t, Options{})
@@ -62,7 +67,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 			t.Fatal("setup changed nothing")
 		}
 		for _, ipt := range []string{"iptables", "ip6tables"} {
-			rules := tool(t, ipt, "-t", table, "-S", parent)
+			rules := kerneltest.Tool(t, ipt, "-t", table, "-S", parent)
 			if first := strings.Split(rules, "\n")[1]; first != "-A "+parent+" -j pbxjail" {
 				t.Errorf("%s: got first rule %q, want our jump", ipt, first)
 			}
@@ -89,8 +94,8 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 				both(t, "-A", "pbxjail", "-p", "tcp", "-j", "DROP")
 			},
 			"rule twice": func() {
-				if _, ok := e.(*ipset); ok {
-					tool(t, "iptables", "-t", table, "-A", "pbxjail", "-m", "set", "--match-set", "pbxjail-4", "src", "-j", "DROP")
+				if _, ok := e.(*ipset.Enforcer); ok {
+					kerneltest.Tool(t, "iptables", "-t", table, "-A", "pbxjail", "-m", "set", "--match-set", "pbxjail-4", "src", "-j", "DROP")
 				}
 			},
 		}
@@ -123,7 +128,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := e.(*ipset); ok && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour), errClosed) {
+		if _, ok := e.(*ipset.Enforcer); ok && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour), kernel.ErrClosed) {
 			t.Error("a closed enforcer took a ban")
 		}
 		next := open(t, Options{})
@@ -133,8 +138,8 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 	t.Run("a ban gone behind our back", func(t *testing.T) {
 		e, _, _ := whole(t)
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if _, ok := e.(*ipset); ok {
-			tool(t, "ipset", "flush", "pbxjail-4")
+		if _, ok := e.(*ipset.Enforcer); ok {
+			kerneltest.Tool(t, "ipset", "flush", "pbxjail-4")
 		} else {
 			both(t, "-F", "pbxjail")
 		}
@@ -155,7 +160,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		}
 	})
 	t.Run("full", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{MaxElem: 4})
 		mustSetup(t, e)
 		var err error
@@ -176,8 +181,8 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		}
 	})
 	t.Run("IPv6 missing", func(t *testing.T) {
-		inNamespace(t)
-		ip6tables := filepath.Join(os.Getenv("PATH"), "ip6tables") // see withTools
+		kerneltest.InNamespace(t)
+		ip6tables := filepath.Join(os.Getenv("PATH"), "ip6tables") // see kerneltest.WithTools
 		program, err := os.Readlink(ip6tables)
 		if err := errors.Join(err, os.Remove(ip6tables)); err != nil {
 			t.Fatal(err)
@@ -208,7 +213,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		}
 	})
 	t.Run("iptables missing", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		t.Setenv("PATH", t.TempDir())
 		for _, kind := range []string{"ipset", "iptables"} {
 			e, _, err := Open(kind, Options{})
@@ -218,7 +223,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 			}
 		}
 		e, notes, err := Open("auto", Options{})
-		if _, ok := e.(*nftables); !ok || err != nil || len(notes) != 1 {
+		if _, ok := e.(*nft.Enforcer); !ok || err != nil || len(notes) != 1 {
 			t.Errorf("got %v, notes %q, error %v, want nftables", e, notes, err)
 		}
 	})
@@ -226,8 +231,8 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 
 // TestLockHeld: only the legacy variant takes the lock; nft has transactions.
 func TestLockHeld(t *testing.T) {
-	inNamespace(t)
-	withTools(t, "legacy")
+	kerneltest.InNamespace(t)
+	kerneltest.WithTools(t, "legacy")
 	lock, err := os.Create(os.Getenv("XTABLES_LOCKFILE"))
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +258,7 @@ func TestLockHeld(t *testing.T) {
 	wantIntact(t, e, true, 0)
 
 	// A repair that the lock prevents is still to be done.
-	tool(t, "iptables", "-t", "raw", "-F", "PREROUTING")
+	kerneltest.Tool(t, "iptables", "-t", "raw", "-F", "PREROUTING")
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
@@ -289,21 +294,21 @@ func withoutSetMatch(t *testing.T) {
 func TestIPSetAbsent(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			inNamespace(t)
-			withTools(t, variant)
+			kerneltest.InNamespace(t)
+			kerneltest.WithTools(t, variant)
 			withoutSetMatch(t)
 			e, notes, err := Open("auto", Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			if _, ok := e.(*nftables); !ok {
+			if _, ok := e.(*nft.Enforcer); !ok {
 				t.Errorf("got %s, want nftables", e.Name())
 			}
 			if len(notes) != 1 || !strings.Contains(notes[0], "nftables is used") {
 				t.Errorf("got notes %q, want one about nftables", notes)
 			}
-			if got := tool(t, "ipset", "save"); got != "" {
+			if got := kerneltest.Tool(t, "ipset", "save"); got != "" {
 				t.Errorf("the attempt left sets: %s", got)
 			}
 			mustSetup(t, e)
@@ -317,7 +322,7 @@ func TestIPSetAbsent(t *testing.T) {
 }
 
 func TestAutoTakesIPSet(t *testing.T) {
-	inNamespace(t)
+	kerneltest.InNamespace(t)
 	e, notes, err := Open("", Options{})
 	if err != nil || len(notes) > 0 {
 		t.Fatalf("got notes %q, error %v, want neither", notes, err)
@@ -345,30 +350,30 @@ func TestSetThatIsThere(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			inNamespace(t)
-			tool(t, "ipset", append([]string{"create", "pbxjail-4"}, test.create...)...)
-			tool(t, "ipset", "create", "pbxjail-4t", "hash:ip") // left by a crash in the middle of a rebuild
+			kerneltest.InNamespace(t)
+			kerneltest.Tool(t, "ipset", append([]string{"create", "pbxjail-4"}, test.create...)...)
+			kerneltest.Tool(t, "ipset", "create", "pbxjail-4t", "hash:ip") // left by a crash in the middle of a rebuild
 			e := mustOpen(t, "ipset", Options{})
 			if test.fails != "" {
 				_, _, err := e.Setup()
 				wantError(t, err, test.fails)
 				return
 			}
-			tool(t, "ipset", "add", "pbxjail-4", "192.0.2.0/24")
-			tool(t, "ipset", "add", "pbxjail-4", "198.51.100.1")
-			tool(t, "iptables", "-t", "raw", "-N", "pbxjail")
-			tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-m", "set", "--match-set", "pbxjail-4", "src", "-j", "DROP")
+			kerneltest.Tool(t, "ipset", "add", "pbxjail-4", "192.0.2.0/24")
+			kerneltest.Tool(t, "ipset", "add", "pbxjail-4", "198.51.100.1")
+			kerneltest.Tool(t, "iptables", "-t", "raw", "-N", "pbxjail")
+			kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-m", "set", "--match-set", "pbxjail-4", "src", "-j", "DROP")
 			if got := strings.Join(mustSetup(t, e), "; "); !strings.Contains(got, test.note) || test.note == "" && got != "" {
 				t.Errorf("got degraded %q, want %q", got, test.note)
 			}
 			wantBans(t, e, "192.0.2.0/24", "198.51.100.1/32")
-			if got := tool(t, "ipset", "list", "-t", "pbxjail-4"); !strings.Contains(got, test.want) {
+			if got := kerneltest.Tool(t, "ipset", "list", "-t", "pbxjail-4"); !strings.Contains(got, test.want) {
 				t.Errorf("got set\n%s\nwant %q", got, test.want)
 			}
 			if err := e.Teardown(); err != nil {
 				t.Fatal(err)
 			}
-			if got := tool(t, "ipset", "list", "-n"); got != "" {
+			if got := kerneltest.Tool(t, "ipset", "list", "-n"); got != "" {
 				t.Errorf("teardown left sets %q", got)
 			}
 		})
@@ -377,18 +382,18 @@ func TestSetThatIsThere(t *testing.T) {
 
 // TestPlainRestart: rules tell a new process when they end.
 func TestPlainRestart(t *testing.T) {
-	inNamespace(t)
+	kerneltest.InNamespace(t)
 	e := mustOpen(t, "iptables", Options{})
 	mustSetup(t, e)
 	mustBan(t, e, "192.0.2.1/32", time.Hour)
 	for _, until := range []string{"1000000000", "4000000000", "0"} {
-		tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-s", "192.0.2.2/32", "-m", "comment", "--comment", "pbxjail-until-"+until, "-j", "DROP")
+		kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-s", "192.0.2.2/32", "-m", "comment", "--comment", "pbxjail-until-"+until, "-j", "DROP")
 	}
-	tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-s", "192.0.2.3/32", "-m", "comment", "--comment", "pbxjail-until-1000000000", "-j", "DROP")
+	kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "pbxjail", "-s", "192.0.2.3/32", "-m", "comment", "--comment", "pbxjail-until-1000000000", "-j", "DROP")
 	next := mustOpen(t, "iptables", Options{})
 	mustSetup(t, next)
 	wantBans(t, next, "192.0.2.1/32", "192.0.2.2/32")
-	rules := tool(t, "iptables", "-t", "raw", "-S", "pbxjail")
+	rules := kerneltest.Tool(t, "iptables", "-t", "raw", "-S", "pbxjail")
 	if strings.Count(rules, "-A ") != 2 || !strings.Contains(rules, "until-4000000000") {
 		t.Errorf("got rules\n%s\nwant two, of 192.0.2.2 the first that is not over", rules)
 	}
@@ -401,7 +406,7 @@ func TestPlainRestart(t *testing.T) {
 // withoutRaw makes one family's iptables answer as where the kernel has no table raw.
 func withoutRaw(t *testing.T, ipt string) {
 	t.Helper()
-	path := filepath.Join(os.Getenv("PATH"), ipt) // see withTools
+	path := filepath.Join(os.Getenv("PATH"), ipt) // see kerneltest.WithTools
 	real, err := os.Readlink(path)
 	script := "#!/bin/sh\ncase \" $* \" in *\" raw \"*) echo \"can't initialize iptables table \\`raw': Table does not exist (do you need to insmod?)\" >&2; exit 3;; esac\nexec " + real + " \"$@\"\n"
 	if err := errors.Join(err, os.Remove(path), os.WriteFile(path, []byte(script), 0o755)); err != nil {
@@ -412,8 +417,8 @@ func withoutRaw(t *testing.T, ipt string) {
 // TestNoRaw: without the table raw nothing is silent. auto takes nftables; who asked for
 // ipset is told what to do, or has IPv4 alone.
 func TestNoRaw(t *testing.T) {
-	inNamespace(t)
-	withTools(t, "legacy")
+	kerneltest.InNamespace(t)
+	kerneltest.WithTools(t, "legacy")
 	withoutRaw(t, "ip6tables")
 	e := mustOpen(t, "ipset", Options{})
 	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: not enforced: a table is missing") {
@@ -430,7 +435,7 @@ func TestNoRaw(t *testing.T) {
 	_, _, err := mustOpen(t, "ipset", Options{}).Setup()
 	wantError(t, err, "a table is missing")
 	auto, notes, err := Open("auto", Options{})
-	if _, ok := auto.(*nftables); !ok || err != nil || len(notes) != 1 || !strings.Contains(notes[0], "a table is missing") {
+	if _, ok := auto.(*nft.Enforcer); !ok || err != nil || len(notes) != 1 || !strings.Contains(notes[0], "a table is missing") {
 		t.Fatalf("got %v, notes %q, error %v, want nftables and why", auto, notes, err)
 	}
 	defer auto.Close()

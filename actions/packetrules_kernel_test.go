@@ -18,6 +18,7 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"pbxjail/actions/kerneltest"
 	"pbxjail/actions/packets"
 )
 
@@ -37,7 +38,7 @@ const (
 
 func newWires(t *testing.T) *wires {
 	t.Helper()
-	w := &wires{t: t, pbx: inNamespace(t)}
+	w := &wires{t: t, pbx: kerneltest.InNamespace(t)}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -62,8 +63,8 @@ func newWires(t *testing.T) *wires {
 	must(netns.Set(w.pbx))
 	must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "world", PeerNamespace: netlink.NsFd(w.world)}))
 	up("lo")
-	up("pbx", pbx4+"/24", pbx6+"/64")
-	for _, addr := range []string{pbx4, pbx6} {
+	up("pbx", kerneltest.PBX4+"/24", kerneltest.PBX6+"/64")
+	for _, addr := range []string{kerneltest.PBX4, kerneltest.PBX6} {
 		for _, port := range []uint16{sipPort, packets.IAXPort, 10000} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(addr), port)
 			conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
@@ -86,7 +87,7 @@ func newWires(t *testing.T) *wires {
 		}()
 	}
 	must(netns.Set(w.world))
-	up("world", attacker4+"/24", attacker6+"/64", phone4+"/24", phone6+"/64")
+	up("world", kerneltest.Attacker4+"/24", kerneltest.Attacker6+"/64", phone4+"/24", phone6+"/64")
 	must(netns.Set(w.pbx))
 	return w
 }
@@ -113,9 +114,9 @@ func (w *wires) hasHeard(text string) bool {
 // dial opens a connection of the world, from an address of its own.
 func (w *wires) dial(network, from string, port uint16) net.Conn {
 	w.t.Helper()
-	to := pbx4
+	to := kerneltest.PBX4
 	if strings.Contains(from, ":") {
-		to = pbx6
+		to = kerneltest.PBX6
 	}
 	d := net.Dialer{Timeout: 10 * time.Second}
 	local := netip.AddrPortFrom(netip.MustParseAddr(from), 0)
@@ -146,7 +147,7 @@ func (w *wires) send(conn net.Conn, text string) {
 func (w *wires) passes(conn net.Conn, text, mark string) {
 	w.t.Helper()
 	w.send(conn, text+mark)
-	eventually(w.t, "arrival of "+mark, func() bool {
+	kerneltest.Eventually(w.t, "arrival of "+mark, func() bool {
 		return w.hasHeard(mark)
 	})
 }
@@ -156,7 +157,7 @@ func (w *wires) dropped(p *PacketRules, about string, family int, conn net.Conn,
 	w.t.Helper()
 	before := counted(w.t, p, about, family, conn.LocalAddr().Network())
 	w.send(conn, text+mark)
-	eventually(w.t, "a count of "+about, func() bool {
+	kerneltest.Eventually(w.t, "a count of "+about, func() bool {
 		return counted(w.t, p, about, family, conn.LocalAddr().Network()) > before
 	})
 	if w.hasHeard(mark) {
@@ -219,7 +220,7 @@ var scanners = packets.Plan{
 var bothFamilies = []struct {
 	family          int
 	attacker, phone string
-}{{4, attacker4, phone4}, {6, attacker6, phone6}}
+}{{4, kerneltest.Attacker4, phone4}, {6, kerneltest.Attacker6, phone6}}
 
 func TestPacketRulesDropScanners(t *testing.T) {
 	for _, hook := range []string{"raw", "filter"} {
@@ -283,9 +284,9 @@ func TestPacketRulesCannotSeeASplitHeader(t *testing.T) {
 		conn := w.dial("tcp", f.attacker, sipPort) // Go sets TCP_NODELAY
 		first := strings.Replace(text[:cut], "100@", fmt.Sprintf("%d@", f.family), 1)
 		w.send(conn, first)
-		eventually(t, "the first half", func() bool { return w.hasHeard(first) })
+		kerneltest.Eventually(t, "the first half", func() bool { return w.hasHeard(first) })
 		w.send(conn, text[cut:])
-		eventually(t, "the whole", func() bool { return w.hasHeard(first + text[cut:]) })
+		kerneltest.Eventually(t, "the whole", func() bool { return w.hasHeard(first + text[cut:]) })
 	}
 }
 
@@ -351,9 +352,9 @@ func TestPacketRulesIAX(t *testing.T) {
 func TestPacketRulesRepair(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			withTools(t, variant)
-			inNamespace(t)
-			tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-s", "192.0.2.1", "-j", "ACCEPT")
+			kerneltest.WithTools(t, variant)
+			kerneltest.InNamespace(t)
+			kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-s", "192.0.2.1", "-j", "ACCEPT")
 			e := mustOpen(t, "ipset", Options{})
 			mustSetup(t, e)
 			before := firewall(t)
@@ -364,14 +365,14 @@ func TestPacketRulesRepair(t *testing.T) {
 				"-D PREROUTING -j pbxjail-sip", "-I PREROUTING -j pbxjail-sip", "-I PREROUTING 2 -j pbxjail-sip", "-F",
 			} {
 				for _, name := range []string{"iptables", "ip6tables"} {
-					tool(t, name, append([]string{"-t", "raw"}, strings.Fields(damage)...)...)
+					kerneltest.Tool(t, name, append([]string{"-t", "raw"}, strings.Fields(damage)...)...)
 				}
 				mustSetup(t, e)
 				if degraded, err := p.Repair(); err != nil || len(degraded) > 0 {
 					t.Fatal(degraded, err)
 				}
 				if strings.HasPrefix(damage, "-F") && !strings.HasSuffix(damage, "sip") { // his rule went too
-					tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-s", "192.0.2.1", "-j", "ACCEPT")
+					kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-s", "192.0.2.1", "-j", "ACCEPT")
 				}
 				if got := firewall(t); got != whole {
 					t.Fatalf("after %s: got\n%s\nwant\n%s", damage, got, whole)
@@ -381,7 +382,7 @@ func TestPacketRulesRepair(t *testing.T) {
 				t.Fatal(err)
 			}
 			setRules(t, p, packets.Plan{IAX: scanners.Spare})
-			if got := tool(t, "iptables", "-t", "raw", "-S", "pbxjail-sip"); strings.Contains(got, "friendly") || !strings.Contains(got, "4569") {
+			if got := kerneltest.Tool(t, "iptables", "-t", "raw", "-S", "pbxjail-sip"); strings.Contains(got, "friendly") || !strings.Contains(got, "4569") {
 				t.Errorf("other rules: got\n%s", got)
 			}
 			if err := p.Teardown(); err != nil {
@@ -400,9 +401,9 @@ func TestPacketRulesRepair(t *testing.T) {
 // What somebody pasted under our name stays when packet rules are off, and is taken
 // over when they are on.
 func TestPacketRulesLeaveWhatWasPasted(t *testing.T) {
-	inNamespace(t)
-	tool(t, "iptables", "-t", "raw", "-N", "pbxjail-sip")
-	tool(t, "iptables", "-t", "raw", "-A", "pbxjail-sip", "-p", "udp", "--dport", "5060", "-j", "DROP")
+	kerneltest.InNamespace(t)
+	kerneltest.Tool(t, "iptables", "-t", "raw", "-N", "pbxjail-sip")
+	kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "pbxjail-sip", "-p", "udp", "--dport", "5060", "-j", "DROP")
 	before := firewall(t)
 	p, err := NewPacketRules(Options{})
 	if err != nil {
@@ -421,7 +422,7 @@ func TestPacketRulesLeaveWhatWasPasted(t *testing.T) {
 }
 
 func TestPacketRulesWithoutIPv6(t *testing.T) {
-	inNamespace(t)
+	kerneltest.InNamespace(t)
 	path, err := exec.LookPath("iptables")
 	if err != nil {
 		t.Fatal(err)
@@ -477,10 +478,10 @@ func TestNftSheet(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tool(t, "nft", "-f", file)
+	kerneltest.Tool(t, "nft", "-f", file)
 	dropped := func() int {
 		n := 0
-		for line := range strings.Lines(tool(t, "nft", "list", "table", "inet", "pbxjail_sip")) {
+		for line := range strings.Lines(kerneltest.Tool(t, "nft", "list", "table", "inet", "pbxjail_sip")) {
 			var packets int
 			if _, counters, ok := strings.Cut(line, "counter packets "); ok {
 				fmt.Sscan(counters, &packets)
@@ -493,7 +494,7 @@ func TestNftSheet(t *testing.T) {
 		t.Helper()
 		before := dropped()
 		w.send(conn, text+mark)
-		eventually(t, "a count", func() bool { return dropped() > before })
+		kerneltest.Eventually(t, "a count", func() bool { return dropped() > before })
 		if w.hasHeard(mark) {
 			t.Errorf("%s came through", mark)
 		}

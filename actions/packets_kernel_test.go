@@ -8,90 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
+	"pbxjail/actions/kerneltest"
 )
-
-// attacker is a host of its own, joined to the PBX (the test's namespace) by a
-// cable, with one UDP socket per family that never changes its port: conntrack
-// sees one established flow, before the ban, during it and after.
-type attacker struct {
-	v4, v6 *net.UDPConn
-	ns     netns.NsHandle
-}
-
-const (
-	pbx4, attacker4 = "198.51.100.1", "198.51.100.66"
-	pbx6, attacker6 = "2001:db8:1::1", "2001:db8:1::66"
-)
-
-// newAttacker makes the second namespace, the cable, and a PBX that echoes.
-func newAttacker(t *testing.T) *attacker {
-	t.Helper()
-	pbx := inNamespace(t)
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Close() })
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(netns.Set(pbx))
-	must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "wild", PeerNamespace: netlink.NsFd(ns)}))
-	up := func(name string, addrs ...string) {
-		link, err := netlink.LinkByName(name)
-		must(err)
-		for _, addr := range addrs {
-			a, err := netlink.ParseAddr(addr)
-			must(err)
-			a.Flags |= unix.IFA_F_NODAD // usable at once
-			must(netlink.AddrAdd(link, a))
-		}
-		must(netlink.LinkSetUp(link))
-	}
-	up("pbx", pbx4+"/24", pbx6+"/64")
-	for _, addr := range []string{pbx4, pbx6} {
-		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(addr), 5060)))
-		must(err)
-		t.Cleanup(func() { conn.Close() })
-		go echo(conn)
-	}
-	must(netns.Set(ns))
-	up("wild", attacker4+"/24", attacker6+"/64")
-	a := &attacker{ns: ns}
-	dial := func(to string) *net.UDPConn {
-		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 5060)))
-		must(err)
-		t.Cleanup(func() { conn.Close() })
-		return conn
-	}
-	a.v4, a.v6 = dial(pbx4), dial(pbx6)
-	must(netns.Set(pbx))
-	return a
-}
-
-// echo answers each packet until the connection is closed.
-func echo(conn *net.UDPConn) {
-	buf := make([]byte, 64)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			return
-		}
-		conn.WriteToUDPAddrPort(buf[:n], from)
-	}
-}
 
 // answered sends packets of this text until one comes back, and fails if
 // another text does: that packet was to be dropped.
 func answered(t *testing.T, conn *net.UDPConn, text string) {
 	t.Helper()
-	eventually(t, "an answer to "+text, func() bool {
+	kerneltest.Eventually(t, "an answer to "+text, func() bool {
 		if _, err := conn.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -109,16 +33,16 @@ func answered(t *testing.T, conn *net.UDPConn, text string) {
 func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	cases := []struct {
 		name, prefix string
-		conn         func(*attacker) *net.UDPConn
+		conn         func(*kerneltest.Attacker) *net.UDPConn
 	}{
-		{"packets v4", attacker4 + "/32", func(a *attacker) *net.UDPConn { return a.v4 }},
-		{"packets v4 in a range", "198.51.100.64/27", func(a *attacker) *net.UDPConn { return a.v4 }},
-		{"packets v6", attacker6 + "/128", func(a *attacker) *net.UDPConn { return a.v6 }},
-		{"packets v6 in a range", "2001:db8:1::/65", func(a *attacker) *net.UDPConn { return a.v6 }},
+		{"packets v4", kerneltest.Attacker4 + "/32", func(a *kerneltest.Attacker) *net.UDPConn { return a.V4 }},
+		{"packets v4 in a range", "198.51.100.64/27", func(a *kerneltest.Attacker) *net.UDPConn { return a.V4 }},
+		{"packets v6", kerneltest.Attacker6 + "/128", func(a *kerneltest.Attacker) *net.UDPConn { return a.V6 }},
+		{"packets v6 in a range", "2001:db8:1::/65", func(a *kerneltest.Attacker) *net.UDPConn { return a.V6 }},
 	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
-			a := newAttacker(t)
+			a := kerneltest.NewAttacker(t)
 			conn := test.conn(a)
 			e := open(t, Options{})
 			mustSetup(t, e)
@@ -134,7 +58,7 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 				}
 			}
 			var got banned
-			eventually(t, "ten packets dropped", func() bool {
+			kerneltest.Eventually(t, "ten packets dropped", func() bool {
 				got = bans(t, e)[netip.MustParsePrefix(test.prefix).Masked().String()]
 				return got.packets >= start+sent
 			})
@@ -148,14 +72,14 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		})
 	}
 	t.Run("packets after teardown", func(t *testing.T) {
-		a := newAttacker(t)
+		a := kerneltest.NewAttacker(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
-		mustBan(t, e, attacker4+"/32", time.Hour)
+		mustBan(t, e, kerneltest.Attacker4+"/32", time.Hour)
 		if err := e.Teardown(); err != nil {
 			t.Fatal(err)
 		}
-		answered(t, a.v4, "torn down")
+		answered(t, a.V4, "torn down")
 	})
 }
 
@@ -165,29 +89,29 @@ func TestFlowEnds(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		for _, kind := range []string{"ipset", "iptables", "nftables"} {
 			t.Run(kind+"/"+variant, func(t *testing.T) {
-				a := newAttacker(t)
-				withTools(t, variant)
+				a := kerneltest.NewAttacker(t)
+				kerneltest.WithTools(t, variant)
 				e := mustOpen(t, kind, Options{Hook: "filter"})
 				mustSetup(t, e)
 				for _, ipt := range []string{"iptables", "ip6tables"} {
-					tool(t, ipt, "-I", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT")
+					kerneltest.Tool(t, ipt, "-I", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT")
 				}
-				answered(t, a.v4, "before")
-				answered(t, a.v6, "before")
-				mustBan(t, e, attacker4+"/32", time.Hour)
+				answered(t, a.V4, "before")
+				answered(t, a.V6, "before")
+				mustBan(t, e, kerneltest.Attacker4+"/32", time.Hour)
 				mustBan(t, e, "2001:db8:1::/64", time.Hour)
 				mustBan(t, e, "203.0.113.1/32", time.Hour) // so soon after it is left to Check
 				if _, _, err := e.Check(); err != nil {
 					t.Fatal(err)
 				}
-				for prefix, conn := range map[string]*net.UDPConn{attacker4 + "/32": a.v4, "2001:db8:1::/64": a.v6} {
-					eventually(t, "its packets are dropped", func() bool {
+				for prefix, conn := range map[string]*net.UDPConn{kerneltest.Attacker4 + "/32": a.V4, "2001:db8:1::/64": a.V6} {
+					kerneltest.Eventually(t, "its packets are dropped", func() bool {
 						e.Check()
 						fmt.Fprint(conn, "banned")
 						return bans(t, e)[prefix].packets >= 3
 					})
 				}
-				if got := tool(t, "conntrack", "-L", "-p", "udp"); strings.Contains(got, attacker4) {
+				if got := kerneltest.Tool(t, "conntrack", "-L", "-p", "udp"); strings.Contains(got, kerneltest.Attacker4) {
 					t.Errorf("got flow\n%s", got)
 				}
 			})

@@ -15,6 +15,11 @@ import (
 
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/ipset"
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/kerneltest"
+	"pbxjail/actions/xtables"
 )
 
 // many yields n bans of an hour.
@@ -59,7 +64,7 @@ func settled(t *testing.T, e Enforcer) {
 // harms are commands that remove something of ours.
 func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harms map[string]func(t *testing.T)) {
 	ready := func(t *testing.T) Enforcer {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		made, _, err := e.Setup()
 		if err != nil || len(made) == 0 {
@@ -101,7 +106,7 @@ func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 	t.Run("ban all", func(t *testing.T) {
 		e := ready(t)
 		n := 3000
-		if _, slow := e.(*plain); slow {
+		if _, slow := e.(*xtables.Enforcer); slow {
 			n = 20
 		}
 		if err := e.BanAll(many(n)); err != nil {
@@ -136,24 +141,24 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 	}
 	t.Run("list drops", func(t *testing.T) {
-		a := newAttacker(t)
+		a := kerneltest.NewAttacker(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		clean := allOf(t)
-		answered(t, a.v4, "before") // so that no packet waits for a neighbour's address
-		answered(t, a.v6, "before")
-		replace(t, e, "feed", prefixes("203.0.113.0/24", "203.0.113.7/32", attacker4+"/32", attacker6+"/64"))
+		answered(t, a.V4, "before") // so that no packet waits for a neighbour's address
+		answered(t, a.V6, "before")
+		replace(t, e, "feed", prefixes("203.0.113.0/24", "203.0.113.7/32", kerneltest.Attacker4+"/32", kerneltest.Attacker6+"/64"))
 		if got := e.Lists(); !slices.Equal(got, []string{"feed"}) {
 			t.Errorf("got lists %q", got)
 		}
 		for i := range 5 {
-			fmt.Fprintf(a.v4, "listed %d", i)
-			fmt.Fprintf(a.v6, "listed %d", i)
+			fmt.Fprintf(a.V4, "listed %d", i)
+			fmt.Fprintf(a.V6, "listed %d", i)
 		}
 		wantBans(t, e)
 		replace(t, e, "feed", prefixes("203.0.113.0/24"))
-		answered(t, a.v4, "after")
-		answered(t, a.v6, "after")
+		answered(t, a.V4, "after")
+		answered(t, a.V6, "after")
 		replace(t, e, "feed", []netip.Prefix{})
 		replace(t, e, "feed", nil)
 		if got := allOf(t); got != clean {
@@ -161,7 +166,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 	})
 	t.Run("list outlives", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		clean := allOf(t)
@@ -182,16 +187,16 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 	})
 	t.Run("list emptied", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		replace(t, e, "feed", prefixes("203.0.113.0/24", "2001:db8::/32"))
 		settled(t, e)
 		before := allOf(t)
-		if _, sets := e.(*ipset); sets {
-			tool(t, "ipset", "flush")
+		if _, sets := e.(*ipset.Enforcer); sets {
+			kerneltest.Tool(t, "ipset", "flush")
 		} else {
-			tool(t, "nft", "flush", "ruleset")
+			kerneltest.Tool(t, "nft", "flush", "ruleset")
 			e.Check()
 		}
 		if intact, _, err := e.Check(); intact || err != nil {
@@ -204,7 +209,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 	})
 	t.Run("large list", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		var list []netip.Prefix
@@ -221,7 +226,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 	})
 	t.Run("list refused", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		for _, name := range []string{"", "-x", "Feed", "a b", strings.Repeat("a", 17)} {
@@ -237,35 +242,13 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 // allOf is the firewall, with the rules and sets of nftables.
 func allOf(t testing.TB) string {
 	t.Helper()
-	return firewall(t) + tool(t, "nft", "-s", "list", "ruleset", "inet")
-}
-
-// TestGrowth: a set that fills takes more, with what it holds and what that dropped.
-func TestGrowth(t *testing.T) {
-	inNamespace(t)
-	e, err := newIPSet(Options{Chain: "pbxjail", Hook: "raw", MaxElem: 50_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	e.start = 64
-	mustSetup(t, e)
-	if err := e.BanAll(many(40_000)); err != nil {
-		t.Fatal(err)
-	}
-	if got := len(bans(t, e)); got != 40_000 {
-		t.Errorf("got %d bans, want 40000", got)
-	}
-	wantError(t, e.BanAll(many(60_000)), "is full")
-	if got := tool(t, "ipset", "list", "-n"); strings.Contains(got, "t\n") {
-		t.Errorf("a spare set is left: %q", got)
-	}
+	return firewall(t) + kerneltest.Tool(t, "nft", "-s", "list", "ruleset", "inet")
 }
 
 // TestWatch: a change by another program is told, with its name.
 func TestWatch(t *testing.T) {
-	ns := inNamespace(t)
-	withTools(t, "nft")
+	ns := kerneltest.InNamespace(t)
+	kerneltest.WithTools(t, "nft")
 	ctx, cancel := context.WithCancel(t.Context())
 	changed, done := make(chan string, 100), make(chan error, 1)
 	go func() {
@@ -273,8 +256,8 @@ func TestWatch(t *testing.T) {
 		err := netns.Set(ns)
 		done <- errors.Join(err, Watch(ctx, nil, func(by string) { changed <- by }))
 	}()
-	eventually(t, "a change is told", func() bool {
-		tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-j", "ACCEPT")
+	kerneltest.Eventually(t, "a change is told", func() bool {
+		kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-j", "ACCEPT")
 		select {
 		case by := <-changed:
 			return by == "iptables"
@@ -291,13 +274,13 @@ func TestWatch(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			inNamespace(t)
-			withTools(t, variant)
+			kerneltest.InNamespace(t)
+			kerneltest.WithTools(t, variant)
 			if got := Neighbours("pbxjail"); len(got) > 0 {
 				t.Errorf("got %q in an empty namespace", got)
 			}
 			for _, chain := range []string{"fpbxfirewall", "f2b-pbxjail", "DOCKER-USER", "DOCKER"} {
-				tool(t, "iptables", "-N", chain)
+				kerneltest.Tool(t, "iptables", "-N", chain)
 			}
 			if got, want := Neighbours("f2b-pbxjail"), []string{FreePBX, "Docker"}; !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
@@ -310,10 +293,10 @@ func TestNeighbours(t *testing.T) {
 func TestVariant(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
-			inNamespace(t)
-			tool(t, "iptables-"+variant, "-A", "INPUT", "-p", "udp", "-j", "ACCEPT")
+			kerneltest.InNamespace(t)
+			kerneltest.Tool(t, "iptables-"+variant, "-A", "INPUT", "-p", "udp", "-j", "ACCEPT")
 			mustSetup(t, mustOpen(t, "auto", Options{}))
-			if got := tool(t, "iptables-"+variant+"-save", "-t", "raw"); !strings.Contains(got, "-A PREROUTING -j pbxjail") {
+			if got := kerneltest.Tool(t, "iptables-"+variant+"-save", "-t", "raw"); !strings.Contains(got, "-A PREROUTING -j pbxjail") {
 				t.Errorf("got\n%s\nwant our jump among them", got)
 			}
 		})
@@ -331,7 +314,7 @@ func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
 		harms[name] = func(t *testing.T) {
 			for _, c := range commands {
 				args := strings.Fields(strings.NewReplacer("TABLE", table, "PARENT", parent).Replace(c))
-				tool(t, args[0], args[1:]...)
+				kerneltest.Tool(t, args[0], args[1:]...)
 			}
 		}
 	}
@@ -346,9 +329,9 @@ func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
 		flush := harms["flush and delete chains"]
 		harms["ipset destroy"] = func(t *testing.T) {
 			flush(t)
-			eventually(t, "an end of the sets", func() bool { // nftables lets go of them in the background
+			kerneltest.Eventually(t, "an end of the sets", func() bool { // nftables lets go of them in the background
 				exec.Command("ipset", "destroy").Run()
-				return tool(t, "ipset", "list", "-n") == ""
+				return kerneltest.Tool(t, "ipset", "list", "-n") == ""
 			})
 		}
 	}
@@ -357,21 +340,21 @@ func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
 
 // nftHarms remove something of our table.
 var nftHarms = map[string]func(*testing.T){
-	"ruleset flushed": func(t *testing.T) { tool(t, "nft", "flush", "ruleset") },
-	"table deleted":   func(t *testing.T) { tool(t, "nft", "delete", "table", "inet", "pbxjail") },
-	"rules flushed":   func(t *testing.T) { tool(t, "nft", "flush", "table", "inet", "pbxjail") },
-	"set flushed":     func(t *testing.T) { tool(t, "nft", "flush", "set", "inet", "pbxjail", "ban4-32") },
+	"ruleset flushed": func(t *testing.T) { kerneltest.Tool(t, "nft", "flush", "ruleset") },
+	"table deleted":   func(t *testing.T) { kerneltest.Tool(t, "nft", "delete", "table", "inet", "pbxjail") },
+	"rules flushed":   func(t *testing.T) { kerneltest.Tool(t, "nft", "flush", "table", "inet", "pbxjail") },
+	"set flushed":     func(t *testing.T) { kerneltest.Tool(t, "nft", "flush", "set", "inet", "pbxjail", "ban4-32") },
 	"member removed": func(t *testing.T) {
-		tool(t, "nft", "delete", "element", "inet", "pbxjail", "ban4-32", "{ 192.0.2.1 }")
+		kerneltest.Tool(t, "nft", "delete", "element", "inet", "pbxjail", "ban4-32", "{ 192.0.2.1 }")
 	},
 }
 
 // testNftOwnership is what nftables owes to the rest of the firewall.
 func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook string) {
 	t.Run("foreign rules untouched", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		foreign(t)
-		tool(t, "nft", "add table inet other; add chain inet other in { type filter hook input priority 0; }; add rule inet other in udp dport 5060 accept")
+		kerneltest.Tool(t, "nft", "add table inet other; add chain inet other in { type filter hook input priority 0; }; add rule inet other in udp dport 5060 accept")
 		clean := allOf(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
@@ -387,7 +370,7 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		}
 	})
 	t.Run("a restart keeps bans", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{})
 		mustSetup(t, e)
 		mustBan(t, e, "192.0.2.0/24", time.Hour)
@@ -397,7 +380,7 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour); !errors.Is(err, errClosed) {
+		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour); !errors.Is(err, kernel.ErrClosed) {
 			t.Errorf("got error %v of a closed enforcer", err)
 		}
 		next := open(t, Options{})
@@ -408,7 +391,7 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		}
 	})
 	t.Run("the other hook's chain goes", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		other := map[string]string{"raw": "filter", "filter": "raw"}[hook]
 		mustSetup(t, mustOpen(t, "nftables", Options{Hook: other}))
 		e := open(t, Options{})
@@ -418,7 +401,7 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		}
 	})
 	t.Run("full", func(t *testing.T) {
-		inNamespace(t)
+		kerneltest.InNamespace(t)
 		e := open(t, Options{MaxElem: 4})
 		mustSetup(t, e)
 		if err := e.BanAll(many(4)); err != nil {
@@ -451,7 +434,7 @@ func TestChangeOfKind(t *testing.T) {
 	for _, from := range kinds {
 		for _, to := range kinds {
 			t.Run(from+" to "+to, func(t *testing.T) {
-				inNamespace(t)
+				kerneltest.InNamespace(t)
 				old := mustOpen(t, from, Options{})
 				mustSetup(t, old)
 				mustBan(t, old, "192.0.2.1/32", time.Hour)
@@ -473,25 +456,25 @@ func TestChangeOfKind(t *testing.T) {
 
 // TestRefusedLine: the kernel tells at which member it stopped.
 func TestRefusedLine(t *testing.T) {
-	inNamespace(t)
-	s, err := openSets()
+	kerneltest.InNamespace(t)
+	s, err := kernel.OpenSets()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	if err := s.create("small", unix.AF_INET, 100, false); err != nil {
+	defer s.Close()
+	if err := s.Create("small", unix.AF_INET, 100, false); err != nil {
 		t.Fatal(err)
 	}
-	var list []setMember
+	var list []kernel.Member
 	for p := range many(1000) {
-		list = append(list, setMember{prefix: p, seconds: 60})
+		list = append(list, kernel.Member{Prefix: p, Seconds: 60})
 	}
-	done, err := s.put("small", list)
-	have, failed := s.header("small")
-	if !errors.Is(err, errFull) || failed != nil || done < 100 || done >= 500 || have.members != done {
-		t.Errorf("got %d of 1000 in by the answer, %d in the kernel, errors %v, %v", done, have.members, err, failed)
+	done, err := s.Put("small", list)
+	have, failed := s.Header("small")
+	if !errors.Is(err, kernel.ErrFull) || failed != nil || done < 100 || done >= 500 || have.Members != done {
+		t.Errorf("got %d of 1000 in by the answer, %d in the kernel, errors %v, %v", done, have.Members, err, failed)
 	}
-	if done, err := s.put("none", list); done != 0 || !errors.Is(err, unix.ENOENT) {
+	if done, err := s.Put("none", list); done != 0 || !errors.Is(err, unix.ENOENT) {
 		t.Errorf("got %d in a set that is not there, error %v", done, err)
 	}
 }

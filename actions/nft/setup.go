@@ -1,4 +1,4 @@
-package actions
+package nft
 
 import (
 	"errors"
@@ -8,27 +8,29 @@ import (
 	"slices"
 	"time"
 
-	nft "github.com/google/nftables"
+	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
+
+	"pbxjail/actions/kernel"
 )
 
-func (e *nftables) Setup() (made, degraded []string, err error) {
+func (e *Enforcer) Setup() (made, degraded []string, err error) {
 	e.slow.Lock()
 	defer e.slow.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.end {
-		return nil, nil, errClosed
+		return nil, nil, kernel.ErrClosed
 	}
 	if made, err = e.setup(); err != nil {
 		return nil, nil, fmt.Errorf("table inet %s: %w", e.table.Name, err)
 	}
-	return made, e.flows.degraded(), nil
+	return made, e.flows.Degraded(), nil
 }
 
 // setup makes what is missing. slow and mu are held.
-func (e *nftables) setup() (made []string, err error) {
-	before, err := e.view.generation()
+func (e *Enforcer) setup() (made []string, err error) {
+	before, err := e.view.Generation()
 	if err != nil {
 		return nil, explainNft(err)
 	}
@@ -71,20 +73,20 @@ func (e *nftables) setup() (made []string, err error) {
 	if len(made) > 0 {
 		return made, nil
 	}
-	e.gen, err = e.view.generation()
+	e.gen, err = e.view.Generation()
 	e.good = err == nil && e.gen == before
 	return nil, explainNft(err)
 }
 
 // there reports whether there is our table. mu is held, or nobody else has e.
-func (e *nftables) there() (bool, error) {
-	tables, err := e.conn.ListTablesOfFamily(nft.TableFamilyINet)
-	return slices.ContainsFunc(tables, func(t *nft.Table) bool { return t.Name == e.table.Name }), err
+func (e *Enforcer) there() (bool, error) {
+	tables, err := e.conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == e.table.Name }), err
 }
 
 // look reads which sets and rules there are. What is in our table and not known is a
 // leftover, and goes. mu is held.
-func (e *nftables) look() (rules []string, err error) {
+func (e *Enforcer) look() (rules []string, err error) {
 	clear(e.sets)
 	clear(e.current)
 	if there, err := e.there(); err != nil || !there {
@@ -94,17 +96,17 @@ func (e *nftables) look() (rules []string, err error) {
 	if err != nil {
 		return nil, explainNft(err)
 	}
-	chains, err := e.view.chains()
+	chains, err := e.view.Chains()
 	if err != nil {
 		return nil, explainNft(err)
 	}
 	other := false
 	for _, c := range chains {
-		if c.family != uint8(nft.TableFamilyINet) || c.table != e.table.Name {
+		if c.Family != uint8(nftables.TableFamilyINet) || c.Table != e.table.Name {
 			continue
 		}
-		other = other || c.name != e.chain().Name
-		if c.name == e.chain().Name {
+		other = other || c.Name != e.chain().Name
+		if c.Name == e.chain().Name {
 			found, err := e.conn.GetRules(e.table, e.chain())
 			if err != nil {
 				return nil, explainNft(err)
@@ -127,7 +129,7 @@ func (e *nftables) look() (rules []string, err error) {
 
 // wanted are the rules as they should be, named after their sets: bans, the longest
 // prefixes first, and then lists.
-func (e *nftables) wanted() (rules []string) {
+func (e *Enforcer) wanted() (rules []string) {
 	for bits := 128; bits > 0; bits-- {
 		for _, name := range []string{setOf(4, bits), setOf(6, bits)} {
 			if e.sets[name] != nil {
@@ -143,7 +145,7 @@ func (e *nftables) wanted() (rules []string) {
 
 // Check asks for the number that every change makes larger, which tells whether
 // anybody but us made one; if not, nothing can be missing, and nothing is counted.
-func (e *nftables) Check() (intact bool, members int, err error) {
+func (e *Enforcer) Check() (intact bool, members int, err error) {
 	e.slow.Lock()
 	defer e.slow.Unlock()
 	gen, ours, intact, err := e.lookAgain()
@@ -151,7 +153,7 @@ func (e *nftables) Check() (intact bool, members int, err error) {
 		return false, 0, err
 	}
 	if ours {
-		return true, NotCounted, e.flows.settle(time.Now())
+		return true, kernel.NotCounted, e.flows.Settle(time.Now())
 	}
 	counted, err := 0, error(nil)
 	if err = e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { counted++ }); err == nil && intact {
@@ -159,18 +161,18 @@ func (e *nftables) Check() (intact bool, members int, err error) {
 		defer e.mu.Unlock()
 		e.gen, e.good = gen+e.since, true // if others changed it meanwhile, it is looked at again
 	}
-	return intact, counted, errors.Join(err, e.flows.settle(time.Now()))
+	return intact, counted, errors.Join(err, e.flows.Settle(time.Now()))
 }
 
 // lookAgain reports whether all changes since the last good look were ours, and if not,
 // whether all that is ours is there. slow is held.
-func (e *nftables) lookAgain() (gen uint32, ours, intact bool, err error) {
+func (e *Enforcer) lookAgain() (gen uint32, ours, intact bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.end {
-		return 0, false, false, errClosed
+		return 0, false, false, kernel.ErrClosed
 	}
-	if gen, err = e.view.generation(); err != nil {
+	if gen, err = e.view.Generation(); err != nil {
 		return 0, false, false, explainNft(err)
 	}
 	if e.since = 0; e.good && gen == e.gen {

@@ -1,4 +1,6 @@
-package actions
+// Package nft keeps bans in a table of nftables of our own. Package actions opens it. It
+// starts no program at all. It decides nothing, and must never see log text.
+package nft
 
 import (
 	"cmp"
@@ -11,27 +13,29 @@ import (
 	"sync"
 	"time"
 
-	nft "github.com/google/nftables"
+	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
 )
 
-// nftables holds bans in a table of our own, "inet pbxjail", that no other firewall
+// Enforcer holds bans in a table of our own, "inet pbxjail", that no other firewall
 // has a reason to touch. Its intervals cannot overlap, so that a ban inside a wider
 // one could not be had; therefore each length of prefix has a hash set and a rule of
 // its own, which is what ipset's hash:net does inside. The kernel drops and expires
 // without us.
-type nftables struct {
-	options Options
-	table   *nft.Table
-	view    *nftView
-	flows   *flows
+type Enforcer struct {
+	options kernel.Options
+	table   *nftables.Table
+	view    *kernel.NftView
+	flows   *kernel.Flows
 
 	// Taken in this order.
 	slow  sync.Mutex                // Setup, Replace, Teardown and Check
 	lists map[string][]netip.Prefix // by name; nil: of a run before, not known yet. Guarded by slow
 	mu    sync.Mutex                // guards all below
-	conn  *nft.Conn                 // collects what Flush sends in one transaction
-	sets  map[string]*nft.Set       // that are there, by name
+	conn  *nftables.Conn            // collects what Flush sends in one transaction
+	sets  map[string]*nftables.Set  // that are there, by name
 	// current is the set that holds a list for one family, by both: see listKey.
 	current map[string]string
 	gen     uint32 // the generation after the last good look, and our changes since
@@ -49,26 +53,41 @@ const (
 	nftBatch = 500
 )
 
-// errNoNftables marks a kernel without it.
-var errNoNftables = errors.New("nftables cannot be used")
+// errMissing marks a kernel without it.
+const errMissing = kernel.Missing("nftables cannot be used")
 
-func newNftables(o Options) (*nftables, error) {
-	view, err := openNftView()
+// Open opens the sockets; Setup makes the table. All of o is filled in. It works in the
+// network namespace of the calling thread.
+func Open(o kernel.Options) (*Enforcer, error) {
+	view, err := kernel.OpenNftView()
 	if err != nil {
 		return nil, err
 	}
-	e := &nftables{options: o, view: view, table: &nft.Table{Name: o.Chain, Family: nft.TableFamilyINet}, lists: map[string][]netip.Prefix{}, sets: map[string]*nft.Set{}, current: map[string]string{}}
-	if e.flows, err = openFlows(o); err == nil {
-		e.conn, err = nft.New(nft.AsLasting())
+	e := &Enforcer{options: o, view: view, table: &nftables.Table{Name: o.Chain, Family: nftables.TableFamilyINet}, lists: map[string][]netip.Prefix{}, sets: map[string]*nftables.Set{}, current: map[string]string{}}
+	if e.flows, err = kernel.OpenFlows(o); err == nil {
+		e.conn, err = nftables.New(nftables.AsLasting())
 	}
 	if err != nil {
-		view.close()
+		view.Close()
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
 	return e, nil
 }
 
-func (e *nftables) Name() string {
+// Clear removes what an enforcer of this package left in the kernel.
+func Clear(o kernel.Options) error {
+	e, err := Open(o)
+	if err != nil {
+		return nil
+	}
+	defer e.Close()
+	if there, err := e.there(); err != nil || !there { // a kernel without nftables has none
+		return nil
+	}
+	return e.Teardown()
+}
+
+func (e *Enforcer) Name() string {
 	if e.options.Hook == "filter" {
 		return "nftables, input, v4 and v6"
 	}
@@ -76,14 +95,14 @@ func (e *nftables) Name() string {
 }
 
 // flush sends what conn has collected, all or nothing. mu is held.
-func (e *nftables) flush() error {
+func (e *Enforcer) flush() error {
 	err := e.conn.Flush()
 	if err == nil {
 		e.gen, e.since = e.gen+1, e.since+1
 		return nil
 	}
 	// Answers may be left in the socket.
-	if fresh, err := nft.New(nft.AsLasting()); err == nil {
+	if fresh, err := nftables.New(nftables.AsLasting()); err == nil {
 		e.conn.CloseLasting()
 		e.conn = fresh
 	}
@@ -95,13 +114,13 @@ func explainNft(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return &hinted{err, "run as root, or with CAP_NET_ADMIN"}
+		return kernel.Hinted(err, "run as root, or with CAP_NET_ADMIN")
 	case errors.Is(err, unix.ENOENT):
-		return &hinted{err, "somebody removed our table: reload or restart pbxjail, which makes it again"}
+		return kernel.Hinted(err, "somebody removed our table: reload or restart pbxjail, which makes it again")
 	case errors.Is(err, unix.ENFILE):
-		return full("the set")
+		return kernel.Full("the set")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
-		return &hinted{fmt.Errorf("%w: %w", errNoNftables, err), "load it: modprobe nf_tables"}
+		return kernel.Hinted(fmt.Errorf("%w: %w", errMissing, err), "load it: modprobe nf_tables")
 	}
 	return err
 }
@@ -122,40 +141,41 @@ func setFor(p netip.Prefix) string {
 	return setOf(6, p.Bits())
 }
 
-func (e *nftables) Ban(p netip.Prefix, d time.Duration) error {
+func (e *Enforcer) Ban(p netip.Prefix, d time.Duration) error {
 	return e.BanAll(func(yield func(netip.Prefix, time.Duration) bool) { yield(p, d) })
 }
 
-func (e *nftables) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+func (e *Enforcer) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 	var failed []error
-	lists := map[string][]setMember{}
+	lists := map[string][]kernel.Member{}
 	for p, d := range bans {
-		p, left, err := order(p, d)
+		m, err := kernel.Order(p, d)
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
-		lists[setFor(p)] = append(lists[setFor(p)], setMember{prefix: p, seconds: left})
+		set := setFor(m.Prefix)
+		lists[set] = append(lists[set], m)
 	}
 	e.mu.Lock()
 	for _, set := range slices.Sorted(maps.Keys(lists)) {
 		for part := range slices.Chunk(lists[set], nftBatch) {
 			if err := e.put(set, part); err != nil {
-				failed = append(failed, fmt.Errorf("ban %s: %w", more(part), err))
+				failed = append(failed, fmt.Errorf("ban %s: %w", kernel.More(part), err))
 				break
 			}
 		}
 	}
 	e.mu.Unlock()
-	e.flows.end(slices.Collect(maps.Values(lists))...)
+	e.flows.End(slices.Collect(maps.Values(lists))...)
 	return errors.Join(failed...)
 }
 
 // put gives members their time. A member that is there keeps its old one when it is
 // added again, so each is made sure of, removed, and added, in one step. mu is held.
-func (e *nftables) put(set string, part []setMember) error {
+func (e *Enforcer) put(set string, part []kernel.Member) error {
 	if e.end {
-		return errClosed
+		return kernel.ErrClosed
 	}
 	if e.sets[set] == nil { // the first of its length
 		if err := e.addSet(set); err != nil {
@@ -176,34 +196,34 @@ func (e *nftables) put(set string, part []setMember) error {
 	return err
 }
 
-func elements(part []setMember, timed bool) []nft.SetElement {
-	list := make([]nft.SetElement, 0, len(part))
+func elements(part []kernel.Member, timed bool) []nftables.SetElement {
+	list := make([]nftables.SetElement, 0, len(part))
 	for _, m := range part {
-		el := nft.SetElement{Key: m.prefix.Addr().AsSlice()}
+		el := nftables.SetElement{Key: m.Prefix.Addr().AsSlice()}
 		if timed {
-			el.Timeout = time.Duration(m.seconds) * time.Second
+			el.Timeout = time.Duration(m.Seconds) * time.Second
 		}
 		list = append(list, el)
 	}
 	return list
 }
 
-func (e *nftables) Unban(p netip.Prefix) error {
-	p, err := member(p)
+func (e *Enforcer) Unban(p netip.Prefix) error {
+	p, err := kernel.Canonical(p)
 	if err != nil {
 		return err
 	}
-	e.flows.forget(p)
+	e.flows.Forget(p)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	set := e.sets[setFor(p)]
 	if e.end {
-		return errClosed
+		return kernel.ErrClosed
 	}
 	if set == nil {
 		return nil
 	}
-	if err := e.conn.SetDeleteElements(set, elements([]setMember{{prefix: p}}, false)); err != nil {
+	if err := e.conn.SetDeleteElements(set, elements([]kernel.Member{{Prefix: p}}, false)); err != nil {
 		return err
 	}
 	if err := e.flush(); err != nil && !errors.Is(err, unix.ENOENT) {
@@ -212,11 +232,11 @@ func (e *nftables) Unban(p netip.Prefix) error {
 	return nil
 }
 
-func (e *nftables) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+func (e *Enforcer) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
 	e.mu.Lock()
 	if e.end {
 		e.mu.Unlock()
-		return errClosed
+		return kernel.ErrClosed
 	}
 	names := slices.Sorted(maps.Keys(e.sets))
 	e.mu.Unlock()
@@ -225,8 +245,8 @@ func (e *nftables) Each(yield func(p netip.Prefix, left time.Duration, packets, 
 		if !ok {
 			continue
 		}
-		err := e.view.members(uint8(e.table.Family), e.table.Name, name, bits, func(m setMember) {
-			yield(m.prefix, time.Duration(m.seconds)*time.Second, m.packets, m.bytes)
+		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, bits, func(m kernel.Member) {
+			yield(m.Prefix, time.Duration(m.Seconds)*time.Second, m.Packets, m.Bytes)
 		})
 		if err != nil {
 			return fmt.Errorf("list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
@@ -235,13 +255,13 @@ func (e *nftables) Each(yield func(p netip.Prefix, left time.Duration, packets, 
 	return nil
 }
 
-func (e *nftables) Teardown() error {
+func (e *Enforcer) Teardown() error {
 	e.slow.Lock()
 	defer e.slow.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.end {
-		return errClosed
+		return kernel.ErrClosed
 	}
 	clear(e.lists)
 	clear(e.sets)
@@ -250,22 +270,22 @@ func (e *nftables) Teardown() error {
 }
 
 // removeTable takes all that is ours away. mu is held.
-func (e *nftables) removeTable() error {
+func (e *Enforcer) removeTable() error {
 	e.good = false
 	e.conn.AddTable(e.table) // one that is not there could not be removed
 	e.conn.DelTable(e.table)
 	return e.flush()
 }
 
-func (e *nftables) Close() error {
+func (e *Enforcer) Close() error {
 	e.slow.Lock()
 	defer e.slow.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.end {
 		e.end = true
-		e.view.close()
-		e.flows.close()
+		e.view.Close()
+		e.flows.Close()
 		return e.conn.CloseLasting()
 	}
 	return nil

@@ -1,4 +1,4 @@
-package actions
+package xtables
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/coreos/go-iptables/iptables"
 
+	"pbxjail/actions/kernel"
 	"pbxjail/actions/packets"
 )
 
@@ -22,7 +23,7 @@ const packetMark = "pbxjail-"
 // PacketRules keeps the rules of package packets in a chain of their own, which is
 // asked after that of the bans. All methods may be called from any goroutine.
 type PacketRules struct {
-	options Options
+	options kernel.Options
 	mu      sync.Mutex // guards all below, and serialises what is done to the kernel
 	list    []*packetSide
 	rules   []packets.Rule
@@ -32,15 +33,15 @@ type packetSide struct {
 	label  string
 	family int // 4 or 6
 	proto  iptables.Protocol
-	chain  *chain // nil: there is no iptables for it yet
+	chain  *Chain // nil: there is no iptables for it yet
 }
 
 // NewPacketRules has no rules yet, and touches nothing. Of the options Chain and Hook
 // count, and Chain is that of the bans.
-func NewPacketRules(o Options) (*PacketRules, error) {
+func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
-	if len(o.Chain) > 28-len(packets.ChainSuffix) || !chainName.MatchString(o.Chain) {
-		return nil, &hinted{fmt.Errorf("chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix), "at most 24 letters"}
+	if len(o.Chain) > 28-len(packets.ChainSuffix) || !kernel.ChainName.MatchString(o.Chain) {
+		return nil, kernel.Hinted(fmt.Errorf("chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix), "at most 24 letters")
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -157,9 +158,9 @@ func (s *packetSide) fill(rules [][]string) error {
 }
 
 // sameRules goes by the marks: iptables prints a rule otherwise than it was given.
-func sameRules(have []xtRule, want [][]string) bool {
-	return slices.EqualFunc(have, want, func(x xtRule, args []string) bool {
-		list, n, ok := markOf(x.args)
+func sameRules(have []Rule, want [][]string) bool {
+	return slices.EqualFunc(have, want, func(x Rule, args []string) bool {
+		list, n, ok := markOf(x.Args)
 		wantList, wantN, _ := markOf(firstWord(args))
 		return ok && list == wantList && n == wantN
 	})
@@ -182,7 +183,7 @@ func (s *packetSide) clear() error {
 		return err
 	}
 	for _, x := range have {
-		if _, _, ours := markOf(x.args); !ours {
+		if _, _, ours := markOf(x.Args); !ours {
 			return nil
 		}
 	}
@@ -191,7 +192,7 @@ func (s *packetSide) clear() error {
 
 // hookBehind makes exactly one jump to the chain, somewhere behind the jump to the
 // bans: whoever is banned costs no search. The new jump goes in before the old ones go.
-func hookBehind(c *chain, bans string) error {
+func hookBehind(c *Chain, bans string) error {
 	rules, _, err := c.rules(c.parent)
 	if err != nil {
 		return err
@@ -199,9 +200,9 @@ func hookBehind(c *chain, bans string) error {
 	after, jumps, last := 0, 0, 0
 	for i, rule := range rules {
 		switch {
-		case slices.Equal(rule.args, []string{"-A", c.parent, "-j", bans}):
+		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", bans}):
 			after = i + 1
-		case slices.Equal(rule.args, []string{"-A", c.parent, "-j", c.name}):
+		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", c.name}):
 			jumps, last = jumps+1, i+1
 		}
 	}
@@ -244,10 +245,10 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = &hinted{fmt.Errorf("chain %s of %s is not as it was made", side.chain.name, side.label), "it is made again within seconds; find out who changes it"}
+			err = kernel.Hinted(fmt.Errorf("chain %s of %s is not as it was made", side.chain.name, side.label), "it is made again within seconds; find out who changes it")
 		} else if err == nil {
 			for i, x := range have {
-				out[first+i].Packets, out[first+i].Bytes = x.packets, x.bytes
+				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes
 			}
 		}
 		errs, first = append(errs, err), first+len(want)

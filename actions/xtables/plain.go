@@ -1,4 +1,4 @@
-package actions
+package xtables
 
 import (
 	"errors"
@@ -13,22 +13,24 @@ import (
 	"time"
 
 	"github.com/coreos/go-iptables/iptables"
+
+	"pbxjail/actions/kernel"
 )
 
-// plainMax bounds plain rules: every packet is compared with each of them.
-const plainMax = 4096
+// Max is how many plain rules there may be: every packet is compared with each of them.
+const Max = 4096
 
 // untilMark starts the comment of a rule: when it ends, in seconds since 1970,
 // or 0. The rule itself is the only place that knows, so a restart and a look
 // with iptables -S read the same.
 const untilMark = "pbxjail-until-"
 
-// plain holds each ban in a rule of its own, where the kernel has no ipset. The
+// Enforcer holds each ban in a rule of its own, where the kernel has no ipset. The
 // kernel does not end them: it is an Expirer. A change starts iptables two or
 // three times, some 10 ms.
-type plain struct {
+type Enforcer struct {
 	mu    sync.Mutex // serialises everything
-	sides *sides
+	sides *Sides
 }
 
 // plainRule is one ban as the chain holds it.
@@ -38,59 +40,61 @@ type plainRule struct {
 	packets, bytes uint64
 }
 
-func newPlain(o Options) (*plain, error) {
-	o.MaxElem = min(o.MaxElem, plainMax)
-	sides, err := newSides(o)
+// Open looks for the programs and opens the sockets; Setup makes the chains. All of o is
+// filled in. It works in the network namespace of the calling thread.
+func Open(o kernel.Options) (*Enforcer, error) {
+	o.MaxElem = min(o.MaxElem, Max)
+	sides, err := NewSides(o)
 	if err != nil {
 		return nil, err
 	}
-	return &plain{sides: sides}, nil
+	return &Enforcer{sides: sides}, nil
 }
 
-func (e *plain) Name() string { return e.sides.name("plain iptables rules") }
-func (e *plain) Close() error {
-	e.sides.close()
+func (e *Enforcer) Name() string { return e.sides.Name("plain iptables rules") }
+func (e *Enforcer) Close() error {
+	e.sides.Close()
 	return nil
 }
 
-func (e *plain) Setup() (made, degraded []string, err error) {
+func (e *Enforcer) Setup() (made, degraded []string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sides.setup(func(s *side, r *report) error {
-		if _, err := s.chain.ensure(r); err != nil {
+	return e.sides.Setup(func(s *Side, r *Report) error {
+		if _, err := s.Chain.Ensure(r); err != nil {
 			return err
 		}
-		_, err := tidy(s.chain, time.Now())
+		_, err := tidy(s.Chain, time.Now())
 		return err
 	})
 }
 
 // Check does not read what the rules say: each is a ban.
-func (e *plain) Check() (intact bool, members int, err error) {
+func (e *Enforcer) Check() (intact bool, members int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if intact, members, err = e.sides.intact(false); err != nil {
+	if intact, members, err = e.sides.Intact(false); err != nil {
 		return false, 0, err
 	}
-	return intact, members, e.sides.flows.settle(time.Now())
+	return intact, members, e.sides.Flows.Settle(time.Now())
 }
 
 // Replace refuses: a feed has thousands of prefixes, and each would be a rule.
-func (e *plain) Replace(list string, prefixes []netip.Prefix) error {
+func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
-	return &hinted{fmt.Errorf("list %s: plain rules hold no lists", list), "install ipset, and load its modules: modprobe xt_set ip_set_hash_net"}
+	return kernel.Hinted(fmt.Errorf("list %s: plain rules hold no lists", list), "install ipset, and load its modules: modprobe xt_set ip_set_hash_net")
 }
 
-func (e *plain) Lists() []string { return nil }
+func (e *Enforcer) Lists() []string { return nil }
 
 // tidy removes what is over, what is not a ban, and of two rules for one prefix
 // the second: Ban puts the new one first. It returns the rest.
-func tidy(c *chain, now time.Time) (map[netip.Prefix]plainRule, error) {
+func tidy(c *Chain, now time.Time) (map[netip.Prefix]plainRule, error) {
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
-		err = &hinted{fmt.Errorf("chain %s is gone from table %s", c.name, c.table), "reload or restart pbxjail, which makes it again"}
+		err = kernel.Hinted(fmt.Errorf("chain %s is gone from table %s", c.name, c.table), "reload or restart pbxjail, which makes it again")
 	}
 	if err != nil {
 		return nil, err
@@ -121,37 +125,38 @@ func (r plainRule) spec() []string {
 
 // parseRule makes a ban of a rule. Only rules as spec makes them are bans; one
 // with a further condition is not ours to count as one.
-func parseRule(x xtRule) (r plainRule, ok bool) {
-	if len(x.args) != 10 {
+func parseRule(x Rule) (r plainRule, ok bool) {
+	if len(x.Args) != 10 {
 		return r, false
 	}
-	p, err := netip.ParsePrefix(x.args[3])
+	p, err := netip.ParsePrefix(x.Args[3])
 	if err != nil {
 		return r, false
 	}
-	until, marked := strings.CutPrefix(strings.Trim(x.args[7], `"`), untilMark)
-	r = plainRule{prefix: p, packets: x.packets, bytes: x.bytes}
+	until, marked := strings.CutPrefix(strings.Trim(x.Args[7], `"`), untilMark)
+	r = plainRule{prefix: p, packets: x.Packets, bytes: x.Bytes}
 	if r.until, err = strconv.ParseInt(until, 10, 64); err != nil || !marked || r.until < 0 {
 		return r, false
 	}
-	x.args[7] = untilMark + until
-	masked, err := member(p)
-	return r, err == nil && masked == p && slices.Equal(x.args[2:], r.spec())
+	x.Args[7] = untilMark + until
+	masked, err := kernel.Canonical(p)
+	return r, err == nil && masked == p && slices.Equal(x.Args[2:], r.spec())
 }
 
-func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
-	p, left, err := order(p, d)
+func (e *Enforcer) Ban(p netip.Prefix, d time.Duration) error {
+	m, err := kernel.Order(p, d)
 	if err != nil {
 		return err
 	}
-	defer e.sides.flows.end([]setMember{{prefix: p, seconds: left}})
-	return e.change(p, "ban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error {
+	p = m.Prefix
+	defer e.sides.Flows.End([]kernel.Member{m})
+	return e.change(p, "ban "+p.String(), func(c *Chain, live map[netip.Prefix]plainRule, now time.Time) error {
 		r, old := plainRule{prefix: p}, live[p]
-		if left > 0 {
-			r.until = now.Add(time.Second-1).Unix() + int64(left)
+		if m.Seconds > 0 {
+			r.until = now.Add(time.Second-1).Unix() + int64(m.Seconds)
 		}
-		if !old.prefix.IsValid() && len(live) >= int(e.sides.options.MaxElem) {
-			return full(fmt.Sprintf("chain %s with %d rules", c.name, len(live)))
+		if !old.prefix.IsValid() && len(live) >= int(e.sides.Options.MaxElem) {
+			return kernel.Full(fmt.Sprintf("chain %s with %d rules", c.name, len(live)))
 		}
 		if old.prefix.IsValid() && old.until == r.until {
 			return nil
@@ -164,7 +169,7 @@ func (e *plain) Ban(p netip.Prefix, d time.Duration) error {
 	})
 }
 
-func (e *plain) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+func (e *Enforcer) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 	var errs []error
 	for p, d := range bans {
 		errs = append(errs, e.Ban(p, d))
@@ -172,13 +177,13 @@ func (e *plain) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
 	return errors.Join(errs...)
 }
 
-func (e *plain) Unban(p netip.Prefix) error {
-	p, err := member(p)
+func (e *Enforcer) Unban(p netip.Prefix) error {
+	p, err := kernel.Canonical(p)
 	if err != nil {
 		return err
 	}
-	e.sides.flows.forget(p)
-	return e.change(p, "unban "+p.String(), func(c *chain, live map[netip.Prefix]plainRule, _ time.Time) error {
+	e.sides.Flows.Forget(p)
+	return e.change(p, "unban "+p.String(), func(c *Chain, live map[netip.Prefix]plainRule, _ time.Time) error {
 		if old, banned := live[p]; banned {
 			return deleteRule(c, old)
 		}
@@ -186,7 +191,7 @@ func (e *plain) Unban(p netip.Prefix) error {
 	})
 }
 
-func deleteRule(c *chain, r plainRule) error {
+func deleteRule(c *Chain, r plainRule) error {
 	err := c.ipt.Delete(c.table, c.name, r.spec()...)
 	if gone, ok := errors.AsType[*iptables.Error](err); ok && gone.IsNotExist() {
 		return nil
@@ -194,17 +199,17 @@ func deleteRule(c *chain, r plainRule) error {
 	return c.explain("delete rule of chain "+c.name, err)
 }
 
-func (e *plain) change(p netip.Prefix, doing string, do func(c *chain, live map[netip.Prefix]plainRule, now time.Time) error) error {
+func (e *Enforcer) change(p netip.Prefix, doing string, do func(c *Chain, live map[netip.Prefix]plainRule, now time.Time) error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s, err := e.sides.of(p)
+	s, err := e.sides.Of(p)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	now := time.Now()
-	live, err := tidy(s.chain, now)
+	live, err := tidy(s.Chain, now)
 	if err == nil {
-		err = do(s.chain, live, now)
+		err = do(s.Chain, live, now)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -212,7 +217,7 @@ func (e *plain) change(p netip.Prefix, doing string, do func(c *chain, live map[
 	return nil
 }
 
-func (e *plain) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+func (e *Enforcer) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
 	now := time.Now()
 	live, err := e.expire(now)
 	for _, r := range live {
@@ -226,27 +231,27 @@ func (e *plain) Each(yield func(p netip.Prefix, left time.Duration, packets, byt
 }
 
 // Expire implements Expirer.
-func (e *plain) Expire(now time.Time) error {
+func (e *Enforcer) Expire(now time.Time) error {
 	_, err := e.expire(now)
 	return err
 }
 
 // expire takes out the bans that are over and returns the others.
-func (e *plain) expire(now time.Time) (live []plainRule, err error) {
+func (e *Enforcer) expire(now time.Time) (live []plainRule, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, s := range e.sides.up() {
-		rules, err := tidy(s.chain, now)
+	for _, s := range e.sides.Up() {
+		rules, err := tidy(s.Chain, now)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.label, err)
+			return nil, fmt.Errorf("%s: %w", s.Label, err)
 		}
 		live = slices.AppendSeq(live, maps.Values(rules))
 	}
 	return live, nil
 }
 
-func (e *plain) Teardown() error {
+func (e *Enforcer) Teardown() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sides.teardown()
+	return e.sides.Teardown()
 }

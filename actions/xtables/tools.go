@@ -1,4 +1,4 @@
-package actions
+package xtables
 
 import (
 	"os/exec"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
 )
 
 // iptablesFor picks the iptables whose rules this host lives by: iptables-nft and
@@ -42,10 +44,10 @@ func isNft(path string) bool {
 
 // iptablesInUse says which of the two keep rules; true is nft.
 func iptablesInUse() map[bool]bool {
-	inUse := map[bool]bool{false: legacyInUse()}
-	if v, err := openNftView(); err == nil {
-		defer v.close()
-		inUse[true], _ = v.usedByIptables() // a kernel without nftables keeps none
+	inUse := map[bool]bool{false: kernel.LegacyInUse()}
+	if v, err := kernel.OpenNftView(); err == nil {
+		defer v.Close()
+		inUse[true], _ = v.UsedByIptables() // a kernel without nftables keeps none
 	}
 	return inUse
 }

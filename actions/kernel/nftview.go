@@ -1,28 +1,29 @@
-package actions
+package kernel
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// mark is what a look at a chain found. Two that are equal mean that nobody changed
+// Mark is what a look at a chain found. Two that are equal mean that nobody changed
 // it meanwhile; the numbers mean nothing by themselves.
-type mark struct {
-	parent uint64 // the chain that jumps to ours
-	own    uint64
-	rules  int // in ours
+type Mark struct {
+	Parent uint64 // the chain that jumps to ours
+	Own    uint64
+	Rules  int // in ours
 }
 
-// nftView reads the rules that nftables holds, those of iptables-nft among them,
+// NftView reads the rules that nftables holds, those of iptables-nft among them,
 // over netlink: it starts no program, and only looks. Its methods may be called
 // from any goroutine.
-type nftView struct {
+type NftView struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
 	seqs   map[int]*nl.SocketHandle
@@ -54,18 +55,20 @@ const (
 	nftaCounterPkts  = 2
 )
 
-func openNftView() (*nftView, error) {
-	s, err := openNetfilter()
+// OpenNftView opens the socket, in the network namespace of the calling thread.
+func OpenNftView() (*NftView, error) {
+	s, err := OpenNetfilter()
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	return &nftView{socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
+	return &NftView{socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
 }
 
-func (v *nftView) close() { v.socket.Close() }
+// Close gives up the socket.
+func (v *NftView) Close() { v.socket.Close() }
 
 // ask calls part with the attributes of each message that answers.
-func (v *nftView) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {
+func (v *NftView) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {
 	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|message, flags)
 	req.Sockets = v.seqs
 	req.AddRawData(append([]byte{family, nl.NFNETLINK_V0, 0, 0}, attrs...))
@@ -78,7 +81,7 @@ func (v *nftView) ask(message int, family uint8, flags int, attrs []byte, part f
 }
 
 // dump is ask for a list. One that changes while it is read is read again.
-func (v *nftView) dump(message int, family uint8, attrs []byte, begin func(), part func(family uint8, msg []byte)) (err error) {
+func (v *NftView) dump(message int, family uint8, attrs []byte, begin func(), part func(family uint8, msg []byte)) (err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for range 5 {
@@ -95,45 +98,45 @@ func (v *nftView) dump(message int, family uint8, attrs []byte, begin func(), pa
 	return err
 }
 
-// generation is a number that each change of any rule makes larger by one.
-func (v *nftView) generation() (n uint32, err error) {
+// Generation is a number that each change of any rule makes larger by one.
+func (v *NftView) Generation() (n uint32, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	err = v.ask(unix.NFT_MSG_GETGEN, unix.AF_UNSPEC, 0, nil, func(_ uint8, msg []byte) {
-		for kind, value := range attrs(msg) {
+		for kind, value := range Attrs(msg) {
 			if kind == nftaGenID {
-				n = uint32(number(value))
+				n = uint32(Number(value))
 			}
 		}
 	})
 	return n, err
 }
 
-// rules are the handles of a chain's rules, in order. A rule that is put back has a new one.
-func (v *nftView) rules(family uint8, table, chain string) (handles []uint64, err error) {
-	ask := attr(nil, nftaRuleTable, nl.ZeroTerminated(table)...)
-	ask = attr(ask, nftaRuleChain, nl.ZeroTerminated(chain)...)
+// handles are the handles of a chain's rules, in order. A rule that is put back has a new one.
+func (v *NftView) handles(family uint8, table, chain string) (handles []uint64, err error) {
+	ask := Attr(nil, nftaRuleTable, nl.ZeroTerminated(table)...)
+	ask = Attr(ask, nftaRuleChain, nl.ZeroTerminated(chain)...)
 	err = v.dump(unix.NFT_MSG_GETRULE, family, ask, func() { handles = nil }, func(_ uint8, msg []byte) {
-		for kind, value := range attrs(msg) {
+		for kind, value := range Attrs(msg) {
 			if kind == nftaRuleHandle {
-				handles = append(handles, number(value))
+				handles = append(handles, Number(value))
 			}
 		}
 	})
 	return handles, err
 }
 
-// look marks our chain and the one that jumps to it.
-func (v *nftView) look(family uint8, table, parent, name string) (m mark, err error) {
-	before, err := v.rules(family, table, parent)
+// Look marks our chain and the one that jumps to it.
+func (v *NftView) Look(family uint8, table, parent, name string) (m Mark, err error) {
+	before, err := v.handles(family, table, parent)
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", parent, table, err)
 	}
-	own, err := v.rules(family, table, name)
+	own, err := v.handles(family, table, name)
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", name, table, err)
 	}
-	return mark{parent: hashOf(before), own: hashOf(own), rules: len(own)}, nil
+	return Mark{Parent: hashOf(before), Own: hashOf(own), Rules: len(own)}, nil
 }
 
 func hashOf(list []uint64) uint64 {
@@ -144,22 +147,22 @@ func hashOf(list []uint64) uint64 {
 	return h.Sum64()
 }
 
-// nftChain is a chain's name, with where it stands.
-type nftChain struct {
-	family      uint8
-	table, name string
+// NftChain is a chain's name, with where it stands.
+type NftChain struct {
+	Family      uint8
+	Table, Name string
 }
 
-// chains are all chains of the namespace.
-func (v *nftView) chains() (list []nftChain, err error) {
+// Chains are all chains of the namespace.
+func (v *NftView) Chains() (list []NftChain, err error) {
 	err = v.dump(unix.NFT_MSG_GETCHAIN, unix.AF_UNSPEC, nil, func() { list = nil }, func(family uint8, msg []byte) {
-		c := nftChain{family: family}
-		for kind, value := range attrs(msg) {
+		c := NftChain{Family: family}
+		for kind, value := range Attrs(msg) {
 			switch kind {
 			case nftaChainTable:
-				c.table = unix.ByteSliceToString(value)
+				c.Table = unix.ByteSliceToString(value)
 			case nftaChainName:
-				c.name = unix.ByteSliceToString(value)
+				c.Name = unix.ByteSliceToString(value)
 			}
 		}
 		list = append(list, c)
@@ -167,13 +170,13 @@ func (v *nftView) chains() (list []nftChain, err error) {
 	return list, err
 }
 
-// usedBy reports whether iptables-nft keeps any rule.
-func (v *nftView) usedByIptables() (used bool, err error) {
+// UsedByIptables reports whether iptables-nft keeps any rule.
+func (v *NftView) UsedByIptables() (used bool, err error) {
 	err = v.dump(unix.NFT_MSG_GETRULE, unix.AF_UNSPEC, nil, func() { used = false }, func(family uint8, msg []byte) {
 		if family != unix.AF_INET && family != unix.AF_INET6 {
 			return
 		}
-		for kind, value := range attrs(msg) {
+		for kind, value := range Attrs(msg) {
 			if kind == nftaRuleTable {
 				switch unix.ByteSliceToString(value) {
 				case "filter", "nat", "mangle", "raw", "security":
@@ -183,4 +186,23 @@ func (v *nftView) usedByIptables() (used bool, err error) {
 		}
 	})
 	return used, err
+}
+
+// Changer is who made a change: anybody chooses the name of his program, so that it is
+// kept to letters.
+func Changer(msg []byte) (pid int, by string) {
+	for kind, value := range Attrs(msg) {
+		switch kind {
+		case nftaGenProcPid:
+			pid = int(Number(value))
+		case nftaGenProcName:
+			by = strings.Map(func(r rune) rune {
+				if r > ' ' && r <= '~' {
+					return r
+				}
+				return '?'
+			}, unix.ByteSliceToString(value))
+		}
+	}
+	return pid, by
 }

@@ -1,4 +1,4 @@
-package actions
+package kernel
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"math/bits"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -37,9 +38,9 @@ const (
 	legacyHead   = legacyName + 8 // of struct ipt_get_entries, whose entries are aligned to 8
 )
 
-// legacyTable is one table as iptables-legacy keeps it in the kernel. Reading it
+// LegacyTable is one table as iptables-legacy keeps it in the kernel. Reading it
 // takes no lock and starts no program.
-type legacyTable struct {
+type LegacyTable struct {
 	layout     legacyLayout
 	validHooks uint32
 	hooks      [5]uint32 // where the rules of INPUT and so on begin
@@ -48,9 +49,9 @@ type legacyTable struct {
 	entries    []byte
 }
 
-// legacyTables are the tables that somebody has used since the namespace is there.
+// LegacyTables are the tables that somebody has used since the namespace is there.
 // To ask for another would make it.
-func legacyTables(family uint8) []string {
+func LegacyTables(family uint8) []string {
 	text, err := os.ReadFile(legacyLayouts[family].names)
 	if err != nil {
 		return nil
@@ -58,9 +59,9 @@ func legacyTables(family uint8) []string {
 	return strings.Fields(string(text))
 }
 
-// readLegacy reads a table.
-func readLegacy(family uint8, table string) (*legacyTable, error) {
-	t := &legacyTable{layout: legacyLayouts[family]}
+// ReadLegacy reads a table.
+func ReadLegacy(family uint8, table string) (*LegacyTable, error) {
+	t := &LegacyTable{layout: legacyLayouts[family]}
 	fd, err := unix.Socket(t.layout.domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if err != nil {
 		return nil, fmt.Errorf("look at table %s: %w", table, err)
@@ -92,7 +93,7 @@ func readLegacy(family uint8, table string) (*legacyTable, error) {
 	return nil, fmt.Errorf("look at table %s: %w", table, err)
 }
 
-func (t *legacyTable) option(fd, name int, value []byte) error {
+func (t *LegacyTable) option(fd, name int, value []byte) error {
 	size := uint32(len(value))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(t.layout.level), uintptr(name),
 		uintptr(unsafe.Pointer(&value[0])), uintptr(unsafe.Pointer(&size)), 0)
@@ -102,8 +103,8 @@ func (t *legacyTable) option(fd, name int, value []byte) error {
 	return nil
 }
 
-// used reports whether there is more in the table than its policies.
-func (t *legacyTable) used() bool { return t.count > bits.OnesCount32(t.validHooks)+1 }
+// Used reports whether there is more in the table than its policies.
+func (t *LegacyTable) Used() bool { return t.count > bits.OnesCount32(t.validHooks)+1 }
 
 // legacyRule is a rule where it stands. Its bytes have no counters.
 type legacyRule struct {
@@ -116,7 +117,7 @@ type legacyRule struct {
 }
 
 // rules calls yield for each entry. Lengths that cannot be end the walk.
-func (t *legacyTable) rules(yield func(legacyRule) bool) {
+func (t *LegacyTable) rules(yield func(legacyRule) bool) {
 	l := t.layout
 	for at := 0; at+l.head <= len(t.entries); {
 		e := t.entries[at:]
@@ -138,9 +139,9 @@ func (t *legacyTable) rules(yield func(legacyRule) bool) {
 	}
 }
 
-// look marks our chain and the jump that leads to it. What others do elsewhere in
+// Look marks our chain and the jump that leads to it. What others do elsewhere in
 // the table changes nothing.
-func (t *legacyTable) look(hook int, name string) (m mark) {
+func (t *LegacyTable) Look(hook int, name string) (m Mark) {
 	begin, end := t.hooks[hook], t.underflows[hook]
 	own, parent := fnv.New64a(), fnv.New64a()
 	chain, first, jumps, position := "", int32(-1), map[int32]int{}, 0
@@ -155,24 +156,40 @@ func (t *legacyTable) look(hook int, name string) (m mark) {
 				jumps[r.jump] = jumps[r.jump]*1000 + position
 			}
 		case chain == name:
-			m.rules++
+			m.Rules++
 			own.Write(r.bytes)
 		}
 	}
-	m.rules = max(m.rules-1, 0) // the way back at the end of a chain
+	m.Rules = max(m.Rules-1, 0) // the way back at the end of a chain
 	fmt.Fprint(parent, jumps[first])
-	m.parent, m.own = parent.Sum64(), own.Sum64()
+	m.Parent, m.Own = parent.Sum64(), own.Sum64()
 	return m
 }
 
-// legacyInUse reports whether iptables-legacy keeps any rule.
-func legacyInUse() bool {
+// LegacyInUse reports whether iptables-legacy keeps any rule.
+func LegacyInUse() bool {
 	for family := range legacyLayouts {
-		for _, name := range legacyTables(family) {
-			if t, err := readLegacy(family, name); err == nil && t.used() {
+		for _, name := range LegacyTables(family) {
+			if t, err := ReadLegacy(family, name); err == nil && t.Used() {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// LegacyChains are the names of the chains of a table, in both families. A table that
+// nobody has used has none.
+func LegacyChains(table string) (chains []string) {
+	for family := range legacyLayouts {
+		if !slices.Contains(LegacyTables(family), table) {
+			continue
+		}
+		if t, err := ReadLegacy(family, table); err == nil {
+			for r := range t.rules {
+				chains = append(chains, r.chain)
+			}
+		}
+	}
+	return chains
 }

@@ -1,4 +1,4 @@
-package actions
+package kernel
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package actions
+package kernel
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flows ends the connections of who is banned: as conntrack knows them, since a rule of
+// Flows ends the connections of who is banned: as conntrack knows them, since a rule of
 // another firewall that accepts ESTABLISHED would let them go on; and on option as our
 // own sockets. Before conntrack, in raw, it has nothing to end.
-type flows struct {
+type Flows struct {
 	handle  *netlink.Handle // nil: conntrack is left alone
 	sockets *sockets        // nil: sockets are left alone
 
@@ -28,8 +28,8 @@ type flows struct {
 // the next one waits: in a burst one walk ends the flows of many.
 const flowsRest = 4
 
-func openFlows(o Options) (f *flows, err error) {
-	f = &flows{ended: of{}}
+func OpenFlows(o Options) (f *Flows, err error) {
+	f = &Flows{ended: of{}}
 	if o.EndTCP {
 		if f.sockets, err = openSockets(); err != nil {
 			return nil, err
@@ -39,16 +39,16 @@ func openFlows(o Options) (f *flows, err error) {
 		return f, nil
 	}
 	if f.handle, err = netlink.NewHandle(unix.NETLINK_NETFILTER); err == nil {
-		err = f.handle.SetSocketTimeout(lockWait * time.Second)
+		err = f.handle.SetSocketTimeout(LockWait * time.Second)
 	}
 	if err != nil {
-		f.close()
+		f.Close()
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
 	return f, nil
 }
 
-func (f *flows) close() {
+func (f *Flows) Close() {
 	if f.handle != nil {
 		f.handle.Close()
 	}
@@ -57,8 +57,8 @@ func (f *flows) close() {
 	}
 }
 
-// degraded says what cannot be ended, as Setup tells it. It is left alone until the next.
-func (f *flows) degraded() []string {
+// Degraded says what cannot be ended, as Setup tells it. It is left alone until the next.
+func (f *Flows) Degraded() []string {
 	if f.sockets == nil {
 		return nil
 	}
@@ -71,38 +71,38 @@ func (f *flows) degraded() []string {
 }
 
 // ends reports whether there is anything to end connections in. mu is held.
-func (f *flows) ends() bool {
+func (f *Flows) ends() bool {
 	return f.handle != nil || f.sockets != nil && f.sockets.unable == nil
 }
 
-// end ends the flows from and to those who are banned: now, or where the tables were
+// End ends the flows from and to those who are banned: now, or where the tables were
 // just walked through, with the next Check. What fails is told there.
-func (f *flows) end(lists ...[]setMember) {
+func (f *Flows) End(lists ...[]Member) {
 	now := time.Now()
 	f.mu.Lock()
 	if f.ends() {
 		for _, list := range lists {
 			for _, m := range list {
-				f.ended[m.prefix] = time.Time{}
-				if m.seconds > 0 {
-					f.ended[m.prefix] = now.Add(time.Duration(m.seconds) * time.Second)
+				f.ended[m.Prefix] = time.Time{}
+				if m.Seconds > 0 {
+					f.ended[m.Prefix] = now.Add(time.Duration(m.Seconds) * time.Second)
 				}
 			}
 		}
 	}
 	f.mu.Unlock()
-	_ = f.settle(now) // it is kept, and tried again by Check
+	_ = f.Settle(now) // it is kept, and tried again by Check
 }
 
-// forget lets the flows of who is let through again be.
-func (f *flows) forget(p netip.Prefix) {
+// Forget lets the flows of who is let through again be.
+func (f *Flows) Forget(p netip.Prefix) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.ended, p)
 }
 
-// settle ends what waits and is still banned. What fails is tried again.
-func (f *flows) settle(now time.Time) error {
+// Settle ends what waits and is still banned. What fails is tried again.
+func (f *Flows) Settle(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now.Before(f.next) {
@@ -125,7 +125,7 @@ func (f *flows) settle(now time.Time) error {
 
 // walk goes through the tables once, and reports whether that was enough. Sockets come
 // first: of a connection that conntrack does not know, many firewalls stop the reset.
-func (f *flows) walk() (all bool, err error) {
+func (f *Flows) walk() (all bool, err error) {
 	all = true
 	var errs []error
 	if f.sockets != nil && f.sockets.unable == nil {

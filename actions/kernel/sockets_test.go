@@ -1,4 +1,4 @@
-package actions
+package kernel
 
 import (
 	"fmt"
@@ -51,31 +51,31 @@ func TestParseSocket(t *testing.T) {
 // TestFlowsWait: who waits for a walk is forgotten when the ban is lifted or over, and
 // nobody waits where no connection can be ended.
 func TestFlowsWait(t *testing.T) {
-	member := func(p string, seconds uint32) setMember {
-		return setMember{prefix: netip.MustParsePrefix(p), seconds: seconds}
+	member := func(p string, seconds uint32) Member {
+		return Member{Prefix: netip.MustParsePrefix(p), Seconds: seconds}
 	}
-	resting := func() *flows {
-		return &flows{ended: of{}, sockets: &sockets{}, next: time.Now().Add(time.Hour)}
+	resting := func() *Flows {
+		return &Flows{ended: of{}, sockets: &sockets{}, next: time.Now().Add(time.Hour)}
 	}
 	f := resting()
-	f.end([]setMember{member("192.0.2.1/32", 60), member("192.0.2.2/32", 0)}, []setMember{member("2001:db8::/64", 60)})
+	f.End([]Member{member("192.0.2.1/32", 60), member("192.0.2.2/32", 0)}, []Member{member("2001:db8::/64", 60)})
 	if len(f.ended) != 3 {
 		t.Fatalf("got %v waiting, want three", f.ended)
 	}
-	f.forget(netip.MustParsePrefix("192.0.2.2/32"))
+	f.Forget(netip.MustParsePrefix("192.0.2.2/32"))
 	for addr, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": false, "2001:db8::7": true, "2001:db8:0:1::7": false} {
 		if got := f.ended.has(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("%s: got %v, want %v", addr, got, want)
 		}
 	}
 	// There is no socket to ask: a walk would panic.
-	if err := f.settle(time.Now().Add(2 * time.Hour)); err != nil || len(f.ended) > 0 {
+	if err := f.Settle(time.Now().Add(2 * time.Hour)); err != nil || len(f.ended) > 0 {
 		t.Errorf("after the bans: got %v waiting, error %v", f.ended, err)
 	}
 	f = resting()
 	f.sockets.unable = fmt.Errorf("end sockets: %w", unix.EOPNOTSUPP)
-	f.end([]setMember{member("192.0.2.1/32", 0)})
-	if err := f.settle(time.Now().Add(2 * time.Hour)); err != nil || len(f.ended) > 0 {
+	f.End([]Member{member("192.0.2.1/32", 0)})
+	if err := f.Settle(time.Now().Add(2 * time.Hour)); err != nil || len(f.ended) > 0 {
 		t.Errorf("without the kernel's help: got %v waiting, error %v", f.ended, err)
 	}
 }

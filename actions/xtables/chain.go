@@ -1,4 +1,8 @@
-package actions
+// Package xtables is iptables: the chains that package ipset hangs its sets into, bans as
+// plain rules where there are no sets, and packet rules. Package actions opens it. The one
+// program it starts gets a fixed argument list. It decides nothing, and must never see log
+// text.
+package xtables
 
 import (
 	"errors"
@@ -10,39 +14,37 @@ import (
 
 	"github.com/coreos/go-iptables/iptables"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
 )
 
-// errNoIptables marks the want of the program, where nftables may still do.
-var errNoIptables = errors.New("iptables is missing")
+// errNoProgram marks the want of the program, where nftables may still do.
+const errNoProgram = kernel.Missing("iptables is missing")
 
 // errNoTable marks a kernel without the table, where nftables may still do.
-var errNoTable = errors.New("a table is missing")
+const errNoTable = kernel.Missing("a table is missing")
 
-// lockWait is how many seconds an iptables command waits for the xtables lock.
-// go-iptables by itself waits for ever.
-const lockWait = 5
-
-// chain is our chain in one table of one family, and the jump that leads to it.
+// Chain is our chain in one table of one family, and the jump that leads to it.
 // The enforcer that owns it serialises the calls.
-type chain struct {
+type Chain struct {
 	ipt                 *iptables.IPTables
 	nft                 bool // the rules are in nftables: iptables-nft
 	family              uint8
 	name, table, parent string
 }
 
-func newChain(proto iptables.Protocol, o Options) (*chain, error) {
+func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	path, nft, err := iptablesFor(proto)
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, &hinted{fmt.Errorf("%w: %w", errNoIptables, err), "install it: apt-get install iptables"}
+		return nil, kernel.Hinted(fmt.Errorf("%w: %w", errNoProgram, err), "install it: apt-get install iptables")
 	} else if err != nil {
 		return nil, err
 	}
-	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(lockWait), iptables.Path(path))
+	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(kernel.LockWait), iptables.Path(path))
 	if err != nil {
 		return nil, err
 	}
-	c := &chain{ipt: ipt, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	c := &Chain{ipt: ipt, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
 	if proto == iptables.ProtocolIPv6 {
 		c.family = unix.AF_INET6
 	}
@@ -52,29 +54,29 @@ func newChain(proto iptables.Protocol, o Options) (*chain, error) {
 	return c, nil
 }
 
-// xtRule is one rule of a chain: its arguments from -A on, and its counters.
-type xtRule struct {
-	args           []string
-	packets, bytes uint64
+// Rule is one rule of a chain: its arguments from -A on, and its counters.
+type Rule struct {
+	Args           []string
+	Packets, Bytes uint64
 }
 
-// parseXtRule reads what iptables -v -S prints. The counters stand before the
+// readRule reads what iptables -v -S prints. The counters stand before the
 // target, or at the end after older versions of iptables-nft. Whatever it cannot
 // read stays in args, so that a foreign rule is never in the way.
-func parseXtRule(line string) xtRule {
+func readRule(line string) Rule {
 	args := strings.Fields(line)
 	for i := range max(len(args)-2, 0) {
 		packets, bad := strconv.ParseUint(args[i+1], 10, 64)
 		bytes, bad2 := strconv.ParseUint(args[i+2], 10, 64)
 		if args[i] == "-c" && bad == nil && bad2 == nil {
-			return xtRule{slices.Delete(args, i, i+3), packets, bytes}
+			return Rule{slices.Delete(args, i, i+3), packets, bytes}
 		}
 	}
-	return xtRule{args: args}
+	return Rule{Args: args}
 }
 
 // rules are the rules of a chain of our table, in order, and whether there is such a chain.
-func (c *chain) rules(name string) (rules []xtRule, exists bool, err error) {
+func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
 	lines, err := c.ipt.ListWithCounters(c.table, name)
 	// 1 is "no such chain" in words that differ from version to version
 	// (iptables(8) DIAGNOSTICS); a true trouble comes back when the chain is made.
@@ -85,40 +87,40 @@ func (c *chain) rules(name string) (rules []xtRule, exists bool, err error) {
 	}
 	for _, line := range lines {
 		if strings.HasPrefix(line, "-A ") {
-			rules = append(rules, parseXtRule(line))
+			rules = append(rules, readRule(line))
 		}
 	}
 	return rules, true, nil
 }
 
 // look marks the chain and the jump to it, without starting a program.
-func (c *chain) look(view *nftView) (mark, error) {
+func (c *Chain) look(view *kernel.NftView) (kernel.Mark, error) {
 	if c.nft {
-		return view.look(c.family, c.table, c.parent, c.name)
+		return view.Look(c.family, c.table, c.parent, c.name)
 	}
-	t, err := readLegacy(c.family, c.table)
+	t, err := kernel.ReadLegacy(c.family, c.table)
 	if err != nil {
-		return mark{}, err
+		return kernel.Mark{}, err
 	}
-	return t.look(hookOf(c.parent), c.name), nil
+	return t.Look(hookOf(c.parent), c.name), nil
 }
 
-// ensure makes the chain if it is missing, and returns the rules in it.
-func (c *chain) ensure(r *report) ([]xtRule, error) {
+// Ensure makes the chain if it is missing, and returns the rules in it.
+func (c *Chain) Ensure(r *Report) ([]Rule, error) {
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
 		if err = c.explain("make chain "+c.name, c.ipt.NewChain(c.table, c.name)); err == nil {
-			r.add("chain %s of table %s", c.name, c.table)
+			r.Add("chain %s of table %s", c.name, c.table)
 		}
 	}
 	return rules, err
 }
 
-// ensureOnly makes the chain, which holds these rules, hold those of specs and no
+// EnsureOnly makes the chain, which holds these rules, hold those of specs and no
 // other. The new ones go in before the old ones go, so that no packet slips
 // through a repair.
-func (c *chain) ensureOnly(r *report, rules []xtRule, specs ...[]string) error {
-	same := func(rule xtRule, spec []string) bool { return slices.Equal(rule.args[min(2, len(rule.args)):], spec) }
+func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
+	same := func(rule Rule, spec []string) bool { return slices.Equal(rule.Args[min(2, len(rule.Args)):], spec) }
 	if slices.EqualFunc(rules, specs, same) {
 		return nil
 	}
@@ -132,18 +134,18 @@ func (c *chain) ensureOnly(r *report, rules []xtRule, specs ...[]string) error {
 			return err
 		}
 	}
-	r.add("the rules of chain %s", c.name)
+	r.Add("the rules of chain %s", c.name)
 	return nil
 }
 
-func (c *chain) deleteAt(id int) error {
+func (c *Chain) deleteAt(id int) error {
 	return c.explain("clean chain "+c.name, c.ipt.DeleteById(c.table, c.name, id))
 }
 
 // hook makes exactly one jump to the chain. One that is there stays where it
 // is: moving it up again and again is how two firewalls fight. It is said if
 // others come before it.
-func (c *chain) hook(r *report) error {
+func (c *Chain) hook(r *Report) error {
 	at, err := c.jumps()
 	if err != nil {
 		return err
@@ -152,7 +154,7 @@ func (c *chain) hook(r *report) error {
 		if err := c.ipt.Insert(c.table, c.parent, 1, "-j", c.name); err != nil {
 			return c.explain("hook chain "+c.name, err)
 		}
-		r.add("the jump from %s %s", c.table, c.parent)
+		r.Add("the jump from %s %s", c.table, c.parent)
 		return nil
 	}
 	// By content, not by number: numbers shift when somebody else edits the
@@ -163,7 +165,7 @@ func (c *chain) hook(r *report) error {
 		}
 	}
 	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
-		r.note("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
+		r.Note("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
 			c.name, last, c.table, c.parent)
 	}
 	return nil
@@ -171,10 +173,10 @@ func (c *chain) hook(r *report) error {
 
 // jumps are the positions of our jump, from 1. A jump with conditions is
 // somebody else's rule.
-func (c *chain) jumps() (at []int, err error) {
+func (c *Chain) jumps() (at []int, err error) {
 	rules, _, err := c.rules(c.parent)
 	for i, rule := range rules {
-		if slices.Equal(rule.args, []string{"-A", c.parent, "-j", c.name}) {
+		if slices.Equal(rule.Args, []string{"-A", c.parent, "-j", c.name}) {
 			at = append(at, i+1)
 		}
 	}
@@ -182,7 +184,7 @@ func (c *chain) jumps() (at []int, err error) {
 }
 
 // remove takes the jumps and the chain out. Nothing there is no error.
-func (c *chain) remove() error {
+func (c *Chain) remove() error {
 	at, err := c.jumps()
 	if errors.Is(err, errNoTable) {
 		return nil
@@ -197,11 +199,12 @@ func (c *chain) remove() error {
 	return c.explain("remove chain "+c.name, c.ipt.ClearAndDeleteChain(c.table, c.name))
 }
 
-const lockText = "xtables lock"
+// LockText is in what iptables prints when another program holds its lock.
+const LockText = "xtables lock"
 
 // hints are found by what iptables prints, in both its variants.
 var hints = []struct{ text, hint string }{
-	{lockText, "another program holds /run/xtables.lock: find it with fuser -v /run/xtables.lock"},
+	{LockText, "another program holds /run/xtables.lock: find it with fuser -v /run/xtables.lock"},
 	{"Permission denied", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
 	{"Operation not permitted", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
 	{"Table does not exist", "load the table (modprobe iptable_raw ip6table_raw), or set the hook to filter"},
@@ -211,7 +214,7 @@ var hints = []struct{ text, hint string }{
 }
 
 // explain adds what was being done, and a hint where we know one.
-func (c *chain) explain(doing string, err error) error {
+func (c *Chain) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -222,7 +225,7 @@ func (c *chain) explain(doing string, err error) error {
 	}
 	for _, h := range hints {
 		if strings.Contains(text, h.text) {
-			return &hinted{err, h.hint}
+			return kernel.Hinted(err, h.hint)
 		}
 	}
 	return err

@@ -1,4 +1,4 @@
-package actions
+package nft
 
 import (
 	"cmp"
@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	nft "github.com/google/nftables"
+	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
-	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
 )
 
 // A list has a set of intervals for each family: "list-NAME-4-a". A new one is filled
@@ -24,7 +25,7 @@ func listOf(set string) (list, key string) {
 	for _, family := range []int{4, 6} {
 		list, ours := strings.CutPrefix(key, "list-")
 		list, side := strings.CutSuffix(list, fmt.Sprintf("-%d", family))
-		if ours && side && key != set && listName.MatchString(list) {
+		if ours && side && key != set && kernel.ListName.MatchString(list) {
 			return list, key
 		}
 	}
@@ -32,7 +33,7 @@ func listOf(set string) (list, key string) {
 }
 
 // findLists takes over the lists of a run before. mu is held.
-func (e *nftables) findLists(rules []string) {
+func (e *Enforcer) findLists(rules []string) {
 	for _, rule := range rules {
 		list, key := listOf(rule)
 		if list == "" || e.sets[rule] == nil {
@@ -46,7 +47,7 @@ func (e *nftables) findLists(rules []string) {
 }
 
 // listsWhole reports whether the sets of all lists are there. mu is held.
-func (e *nftables) listsWhole() bool {
+func (e *Enforcer) listsWhole() bool {
 	for list := range e.lists {
 		if e.current[listKey(list, 4)] == "" || e.current[listKey(list, 6)] == "" {
 			return false
@@ -56,7 +57,7 @@ func (e *nftables) listsWhole() bool {
 }
 
 // ensureList fills a list whose sets are gone. slow and mu are held.
-func (e *nftables) ensureList(list string) (filled bool, err error) {
+func (e *Enforcer) ensureList(list string) (filled bool, err error) {
 	for _, family := range []int{4, 6} {
 		if e.current[listKey(list, family)] == "" {
 			filled = true
@@ -68,12 +69,11 @@ func (e *nftables) ensureList(list string) (filled bool, err error) {
 
 // fillList makes a new set of one family, and has it be the current one; no rule looks
 // it up yet. mu is held.
-func (e *nftables) fillList(list string, family int) error {
+func (e *Enforcer) fillList(list string, family int) error {
 	key := listKey(list, family)
-	s := &nft.Set{Table: e.table, Name: key + "-a", Interval: true, KeyType: nft.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian}
-	side := &side{family: unix.AF_INET}
+	s := &nftables.Set{Table: e.table, Name: key + "-a", Interval: true, KeyType: nftables.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian}
 	if family == 6 {
-		s.KeyType, side.family = nft.TypeIP6Addr, unix.AF_INET6
+		s.KeyType = nftables.TypeIP6Addr
 	}
 	if e.current[key] == s.Name {
 		s.Name = key + "-b"
@@ -87,7 +87,7 @@ func (e *nftables) fillList(list string, family int) error {
 	if err := e.flush(); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(intervals(side.listed(e.lists[list])), nftBatch) {
+	for part := range slices.Chunk(intervals(kernel.Listed(e.lists[list], family == 6)), nftBatch) {
 		if err := e.conn.SetAddElements(s, slices.Concat(part...)); err != nil {
 			return err
 		}
@@ -101,20 +101,20 @@ func (e *nftables) fillList(list string, family int) error {
 
 // intervals are prefixes as nftables wants them: where each begins, and where it is
 // over. Those that touch are one. The last address of all has none after it.
-func intervals(prefixes []netip.Prefix) (list [][]nft.SetElement) {
+func intervals(prefixes []netip.Prefix) (list [][]nftables.SetElement) {
 	var end netip.Addr
 	for _, p := range prefixes {
 		begin, after := p.Addr(), lastOf(p).Next()
-		over := nft.SetElement{Key: after.AsSlice(), IntervalEnd: true}
+		over := nftables.SetElement{Key: after.AsSlice(), IntervalEnd: true}
 		switch {
 		case begin == end && after.IsValid():
 			list[len(list)-1][1] = over
 		case begin == end:
 			list[len(list)-1] = list[len(list)-1][:1]
 		case after.IsValid():
-			list = append(list, []nft.SetElement{{Key: begin.AsSlice()}, over})
+			list = append(list, []nftables.SetElement{{Key: begin.AsSlice()}, over})
 		default:
-			list = append(list, []nft.SetElement{{Key: begin.AsSlice()}})
+			list = append(list, []nftables.SetElement{{Key: begin.AsSlice()}})
 		}
 		end = after
 	}
@@ -131,8 +131,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-func (e *nftables) Replace(list string, prefixes []netip.Prefix) error {
-	if err := cmp.Or(checkList(e.options, list), checkListed(prefixes)); err != nil {
+func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
+	if err := cmp.Or(kernel.CheckList(e.options, list), kernel.CheckListed(prefixes)); err != nil {
 		return err
 	}
 	e.slow.Lock()
@@ -140,7 +140,7 @@ func (e *nftables) Replace(list string, prefixes []netip.Prefix) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.end {
-		return errClosed
+		return kernel.ErrClosed
 	}
 	if prefixes == nil {
 		delete(e.lists, list)
@@ -155,7 +155,7 @@ func (e *nftables) Replace(list string, prefixes []netip.Prefix) error {
 }
 
 // replace makes the kernel hold what lists says. slow and mu are held.
-func (e *nftables) replace(list string) error {
+func (e *Enforcer) replace(list string) error {
 	_, kept := e.lists[list]
 	for _, family := range []int{4, 6} {
 		if !kept {
@@ -174,7 +174,7 @@ func (e *nftables) replace(list string) error {
 
 // dropLeftovers removes sets that no rule needs: of lists that were replaced, and of
 // crashes. One that cannot be removed is tried again by Setup. mu is held.
-func (e *nftables) dropLeftovers() {
+func (e *Enforcer) dropLeftovers() {
 	needed := slices.Collect(maps.Values(e.current))
 	for name, set := range e.sets {
 		if _, _, ban := banSet(name); ban || slices.Contains(needed, name) {
@@ -187,7 +187,7 @@ func (e *nftables) dropLeftovers() {
 	}
 }
 
-func (e *nftables) Lists() []string {
+func (e *Enforcer) Lists() []string {
 	e.slow.Lock()
 	defer e.slow.Unlock()
 	return slices.Sorted(maps.Keys(e.lists))

@@ -1,0 +1,49 @@
+package ipset
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/kerneltest"
+)
+
+// many yields n bans of an hour.
+func many(n int) func(func(netip.Prefix, time.Duration) bool) {
+	return func(yield func(netip.Prefix, time.Duration) bool) {
+		for i := range n {
+			if !yield(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), time.Hour) {
+				return
+			}
+		}
+	}
+}
+
+// TestGrowth: a set that fills takes more, with what it holds and what that dropped.
+func TestGrowth(t *testing.T) {
+	kerneltest.InNamespace(t)
+	e, err := Open(kernel.Options{Chain: "pbxjail", Hook: "raw", MaxElem: 50_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.start = 64
+	if _, _, err := e.Setup(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.BanAll(many(40_000)); err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	if err := e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { got++ }); got != 40_000 || err != nil {
+		t.Errorf("got %d bans, error %v, want 40000", got, err)
+	}
+	if err := e.BanAll(many(60_000)); err == nil || !strings.Contains(err.Error(), "is full") {
+		t.Errorf("got error %v, want one that says full", err)
+	}
+	if got := kerneltest.Tool(t, "ipset", "list", "-n"); strings.Contains(got, "t\n") {
+		t.Errorf("a spare set is left: %q", got)
+	}
+}

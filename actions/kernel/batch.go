@@ -1,0 +1,116 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// batchSize is how many members go in one message. Its list of members is one
+// attribute, whose length has 16 bits, and the kernel lets nobody else in while
+// it works through it: half a millisecond.
+const batchSize = 500
+
+// Put adds members, or gives them a new timeout if they are there, many in one
+// message: IPSET_ATTR_ADT, as ipset(8) restore sends it. It reports how many are
+// in; on an error the rest is not.
+func (s *Sets) Put(name string, list []Member) (done int, err error) {
+	for done < len(list) {
+		part := list[done:min(done+batchSize, len(list))]
+		n, err := s.send(nl.IPSET_CMD_ADD, name, part)
+		if done += n; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// Drop removes members that are there.
+func (s *Sets) Drop(name string, list []Member) (done int, err error) {
+	return s.send(nl.IPSET_CMD_DEL, name, list)
+}
+
+// send is one message and its answer. The kernel stops at the first member that
+// it refuses, and sends its line number back in a copy of the message.
+func (s *Sets) send(command int, name string, list []Member) (done int, err error) {
+	req := nl.NewNetlinkRequest(command|unix.NFNL_SUBSYS_IPSET<<8, nl.GetIpsetFlags(command)&^unix.NLM_F_EXCL)
+	req.AddRawData(batchMessage(name, list))
+	s.changer.Lock()
+	defer s.changer.Unlock()
+	if err := s.changer.Send(req); err != nil {
+		return 0, err
+	}
+	for {
+		msgs, _, err := s.changer.Receive()
+		if err != nil {
+			return 0, err
+		}
+		for _, m := range msgs {
+			if m.Header.Seq != req.Seq || m.Header.Type != unix.NLMSG_ERROR || len(m.Data) < 4 { // of one before, which timed out
+				continue
+			}
+			code := -int32(binary.NativeEndian.Uint32(m.Data))
+			if code == 0 {
+				return len(list), nil
+			}
+			return min(refusedLine(m.Data[4:]), len(list)), setError(code)
+		}
+	}
+}
+
+// setError is what a number means; beyond the system's ones they are ipset's own.
+func setError(code int32) error {
+	if code >= nl.IPSET_ERR_PRIVATE {
+		return nl.IPSetError(code)
+	}
+	return syscall.Errno(code)
+}
+
+// refusedLine is how many members were taken before the one that was not: their
+// lines count from 1, and 0 stands where the kernel did not come to any.
+func refusedLine(echo []byte) int {
+	if len(echo) < unix.SizeofNlMsghdr+nl.SizeofNfgenmsg {
+		return 0
+	}
+	for kind, value := range Attrs(echo[unix.SizeofNlMsghdr+nl.SizeofNfgenmsg:]) {
+		if kind == nl.IPSET_ATTR_LINENO && len(value) == 4 {
+			return max(int(binary.NativeEndian.Uint32(value))-1, 0)
+		}
+	}
+	return 0
+}
+
+// batchMessage is the body of an add or a delete of several members. Counters are
+// told only where there are any, so that a set without them takes it too.
+func batchMessage(name string, list []Member) []byte {
+	b := []byte{unix.AF_UNSPEC, nl.NFNETLINK_V0, 0, 0}
+	b = Attr(b, nl.IPSET_ATTR_PROTOCOL, nl.IPSET_PROTOCOL)
+	b = Attr(b, nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)...)
+	b = Attr(b, nl.IPSET_ATTR_LINENO, 0, 0, 0, 0)
+	return Nested(b, nl.IPSET_ATTR_ADT, func(b []byte) []byte {
+		for i, m := range list {
+			b = Nested(b, nl.IPSET_ATTR_DATA, func(b []byte) []byte { return memberAttrs(b, m, uint32(i+1)) })
+		}
+		return b
+	})
+}
+
+func memberAttrs(b []byte, m Member, line uint32) []byte {
+	const net = nl.NLA_F_NET_BYTEORDER
+	kind := uint16(nl.IPSET_ATTR_IPADDR_IPV4)
+	if m.Prefix.Addr().Is6() {
+		kind = nl.IPSET_ATTR_IPADDR_IPV6
+	}
+	b = Nested(b, nl.IPSET_ATTR_IP, func(b []byte) []byte { return Attr(b, kind|net, m.Prefix.Addr().AsSlice()...) })
+	b = Attr(b, nl.IPSET_ATTR_CIDR, byte(m.Prefix.Bits()))
+	if !m.Static {
+		b = Attr(b, nl.IPSET_ATTR_TIMEOUT|net, binary.BigEndian.AppendUint32(nil, m.Seconds)...)
+	}
+	if m.Packets > 0 {
+		b = Attr(b, nl.IPSET_ATTR_PACKETS|net, binary.BigEndian.AppendUint64(nil, m.Packets)...)
+		b = Attr(b, nl.IPSET_ATTR_BYTES|net, binary.BigEndian.AppendUint64(nil, m.Bytes)...)
+	}
+	return Attr(b, nl.IPSET_ATTR_LINENO, binary.NativeEndian.AppendUint32(nil, line)...)
+}

@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// LockWait is how many seconds a call waits: for an answer of the kernel, and an
+// iptables command for the xtables lock. go-iptables by itself waits for ever.
+const LockWait = 5
+
+// OpenNetfilter opens a socket to the kernel's packet filter that waits for
+// answers no longer than for a lock, and hears of what the groups tell.
+func OpenNetfilter(groups ...uint) (*nl.NetlinkSocket, error) {
+	return openNetlink(unix.NETLINK_NETFILTER, groups...)
+}
+
+func openNetlink(protocol int, groups ...uint) (*nl.NetlinkSocket, error) {
+	s, err := nl.Subscribe(protocol, groups...)
+	if err != nil {
+		return nil, err
+	}
+	wait := unix.NsecToTimeval(int64(LockWait * time.Second))
+	if err := errors.Join(s.SetSendTimeout(&wait), s.SetReceiveTimeout(&wait)); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Attrs walks netlink attributes. Lengths that cannot be end the walk.
+func Attrs(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for len(b) >= unix.SizeofNlAttr {
+			size := int(binary.NativeEndian.Uint16(b))
+			if size < unix.SizeofNlAttr || size > len(b) {
+				return
+			}
+			if !yield(binary.NativeEndian.Uint16(b[2:])&nl.NLA_TYPE_MASK, b[unix.SizeofNlAttr:size]) {
+				return
+			}
+			b = b[min((size+3)&^3, len(b)):] // the next one is aligned to 4
+		}
+	}
+}
+
+// Number reads an integer of any size; ipset sends them all in network order.
+func Number(b []byte) (n uint64) {
+	for _, c := range b[:min(len(b), 8)] {
+		n = n<<8 | uint64(c)
+	}
+	return n
+}
+
+// Attr appends a netlink attribute, which ends on a multiple of 4 bytes.
+func Attr(b []byte, kind uint16, value ...byte) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, value...)
+	return append(b, make([]byte, -len(value)&3)...)
+}
+
+// Nested appends an attribute made of attributes.
+func Nested(b []byte, kind uint16, inside func(b []byte) []byte) []byte {
+	start := len(b)
+	b = inside(Attr(b, kind|nl.NLA_F_NESTED))
+	binary.NativeEndian.PutUint16(b[start:], uint16(len(b)-start))
+	return b
+}

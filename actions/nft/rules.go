@@ -1,0 +1,72 @@
+package nft
+
+import (
+	"net"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/userdata"
+	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
+)
+
+// chain is our only chain. Its hook and priority are where iptables' tables raw and
+// filter have theirs, the latter a little before.
+func (e *Enforcer) chain() *nftables.Chain {
+	if e.options.Hook == "filter" {
+		return &nftables.Chain{Name: "input", Table: e.table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityRef(*nftables.ChainPriorityFilter - 1)}
+	}
+	return &nftables.Chain{Name: "prerouting", Table: e.table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw}
+}
+
+// addSet makes a set of bans. mu is held.
+func (e *Enforcer) addSet(name string) error {
+	family, bits, _ := banSet(name)
+	s := &nftables.Set{Table: e.table, Name: name, HasTimeout: true, Counter: true, KeyType: nftables.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian, Size: min(nftElem, e.options.MaxElem)}
+	if family == 6 {
+		s.KeyType = nftables.TypeIP6Addr
+	}
+	if single := s.KeyType.Bytes * 8; uint32(bits) < single {
+		s.Size = min(nftWide, e.options.MaxElem)
+	}
+	e.sets[name] = s
+	return e.conn.AddSet(s, nil)
+}
+
+// writeRules puts the rules that are wanted in place of all there are. The transaction
+// lets no packet through in between. mu is held, and flush comes next.
+func (e *Enforcer) writeRules() {
+	for _, hook := range []string{"raw", "filter"} {
+		other := &Enforcer{options: kernel.Options{Hook: hook}, table: e.table}
+		if c := other.chain(); c.Name != e.chain().Name { // one that is not there could not be removed
+			e.conn.AddChain(c)
+			e.conn.FlushChain(c)
+			e.conn.DelChain(c)
+		}
+	}
+	c := e.conn.AddChain(e.chain())
+	e.conn.FlushChain(c)
+	for _, name := range e.wanted() {
+		set := e.sets[name]
+		e.conn.AddRule(&nftables.Rule{Table: e.table, Chain: c, Exprs: dropListed(set), UserData: userdata.AppendString(nil, userdata.TypeComment, name)})
+	}
+}
+
+// dropListed is "ip saddr & MASK @SET drop".
+func dropListed(set *nftables.Set) []expr.Any {
+	proto, at, size := byte(unix.NFPROTO_IPV4), uint32(12), set.KeyType.Bytes
+	if size == net.IPv6len {
+		proto, at = unix.NFPROTO_IPV6, 8
+	}
+	rule := []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: at, Len: size},
+	}
+	if _, bits, ok := banSet(set.Name); ok && uint32(bits) < size*8 {
+		rule = append(rule, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: net.CIDRMask(bits, int(size)*8), Xor: make([]byte, size)})
+	}
+	return append(rule, &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID}, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+}

@@ -1,0 +1,217 @@
+package xtables
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/coreos/go-iptables/iptables"
+	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
+)
+
+// Side is one address family of an enforcer. Not having IPv6 is a pity, not having IPv4 is a failure.
+type Side struct {
+	Label  string // "IPv4"
+	proto  iptables.Protocol
+	Family uint8        // unix.AF_INET
+	Chain  *Chain       // nil: there is no iptables for it yet
+	down   error        // why it is not enforced; nil: it is. Guarded by sides.mu
+	good   *kernel.Mark // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
+}
+
+// V6 reports whether it is the side of IPv6.
+func (s *Side) V6() bool { return s.Family == unix.AF_INET6 }
+
+// Suffix ends the names of what is of this side alone: "-4" or "-6".
+func (s *Side) Suffix() string {
+	if s.V6() {
+		return "-6"
+	}
+	return "-4"
+}
+
+// Report gathers what Setup did for a side, and what the operator should know.
+type Report struct{ made, notes []string }
+
+// Add says what was made.
+func (r *Report) Add(format string, args ...any) {
+	r.made = append(r.made, fmt.Sprintf(format, args...))
+}
+
+// Note says what could not be had, or what the operator should look at.
+func (r *Report) Note(format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+var errNotSetUp = errors.New("not set up yet")
+
+// Sides are what the kernel enforcers share: both families, in order. Their
+// owner serialises setup and teardown; the rest may be called beside them.
+type Sides struct {
+	Options kernel.Options
+	List    [2]*Side
+	view    *kernel.NftView
+	Flows   *kernel.Flows
+	mu      sync.Mutex
+}
+
+// NewSides looks for the programs. It fails without iptables; a missing
+// ip6tables is said by Setup.
+func NewSides(o kernel.Options) (*Sides, error) {
+	s := &Sides{Options: o, List: [2]*Side{
+		{Label: "IPv4", proto: iptables.ProtocolIPv4, Family: unix.AF_INET, down: errNotSetUp},
+		{Label: "IPv6", proto: iptables.ProtocolIPv6, Family: unix.AF_INET6, down: errNotSetUp},
+	}}
+	var err error
+	if s.List[0].Chain, err = newChain(iptables.ProtocolIPv4, o); err != nil {
+		return nil, err
+	}
+	if s.view, err = kernel.OpenNftView(); err != nil {
+		return nil, err
+	}
+	if s.Flows, err = kernel.OpenFlows(o); err != nil {
+		s.view.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives up the sockets.
+func (s *Sides) Close() {
+	s.view.Close()
+	s.Flows.Close()
+}
+
+// Setup runs make for each side and hooks its chain after that, so that a chain
+// is complete before it sees packets.
+func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string, err error) {
+	for _, side := range s.List {
+		var r Report
+		err := s.SetupSide(side, &r, make)
+		s.setDown(side, err)
+		for _, m := range r.made {
+			made = append(made, side.Label+": "+m)
+		}
+		if err != nil && side.Label == "IPv4" {
+			return made, nil, fmt.Errorf("IPv4: %w", err)
+		}
+		if err != nil {
+			r.notes = []string{"not enforced: " + err.Error()}
+		}
+		for _, note := range r.notes {
+			degraded = append(degraded, side.Label+": "+note)
+		}
+	}
+	return made, append(degraded, s.Flows.Degraded()...), nil
+}
+
+// SetupSide does that for one side. It remembers how all looks only when it looked so before, too: what
+// somebody did meanwhile would otherwise be taken for right.
+func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error) (err error) {
+	if side.Chain == nil {
+		if side.Chain, err = newChain(side.proto, s.Options); err != nil {
+			return err
+		}
+	}
+	before, failed := side.Chain.look(s.view)
+	if err := make(side, r); err != nil {
+		return err
+	}
+	if err := side.Chain.hook(r); err != nil {
+		return err
+	}
+	after, err := side.Chain.look(s.view)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if side.good = nil; failed == nil && err == nil && before == after {
+		side.good = &after
+	}
+	return nil
+}
+
+// Intact reports whether the sides look as they did when all was well. Rules in our
+// chain count where they are not bans.
+func (s *Sides) Intact(ownToo bool) (ok bool, rules int, err error) {
+	up := s.Up()
+	ok = slices.Contains(up, s.List[0]) // without IPv4 the last Setup failed
+	for _, side := range up {
+		now, err := side.Chain.look(s.view)
+		if err != nil {
+			return false, 0, err
+		}
+		s.mu.Lock()
+		good := side.good
+		s.mu.Unlock()
+		rules += now.Rules
+		ok = ok && good != nil && now.Parent == good.Parent && (!ownToo || now.Own == good.Own)
+	}
+	return ok, rules, nil
+}
+
+func (s *Sides) setDown(side *Side, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	side.down = why
+}
+
+// Of is the side that p belongs to; an error if it is not enforced.
+func (s *Sides) Of(p netip.Prefix) (*Side, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	side := s.List[0]
+	if p.Addr().Is6() {
+		side = s.List[1]
+	}
+	if side.down != nil {
+		return nil, fmt.Errorf("%s is not enforced: %w", side.Label, side.down)
+	}
+	return side, nil
+}
+
+// Up are the sides that are enforced.
+func (s *Sides) Up() (up []*Side) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, side := range s.List {
+		if side.down == nil {
+			up = append(up, side)
+		}
+	}
+	return up
+}
+
+// Teardown removes chains and jumps, and reports all that went wrong.
+func (s *Sides) Teardown() error {
+	var errs []error
+	for _, side := range s.List {
+		s.setDown(side, errNotSetUp)
+		if side.Chain == nil { // without the program there is nothing of it
+			var err error
+			if side.Chain, err = newChain(side.proto, s.Options); err != nil {
+				continue
+			}
+		}
+		if err := side.Chain.remove(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", side.Label, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Name is the text for Enforcer.Name.
+func (s *Sides) Name(kind string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	where := kind + ", raw PREROUTING, "
+	if s.Options.Hook == "filter" {
+		where = kind + ", filter INPUT, "
+	}
+	if s.List[1].down != nil {
+		return where + "v4 only"
+	}
+	return where + "v4 and v6"
+}
