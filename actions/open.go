@@ -11,6 +11,7 @@ import (
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/nft"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/hint"
 )
 
 // kind is an enforcer that drops packets.
@@ -56,11 +57,10 @@ func opens[E Enforcer](open func(Options) (E, error)) func(Options) (Enforcer, e
 func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !kernel.ChainName.MatchString(o.Chain) {
-		return nil, nil, kernel.Hinted(fmt.Errorf("chain name %q cannot be used", o.Chain),
-			"at most 27 lower-case letters, digits, - and _, the first a letter")
+		return nil, nil, hint.Errorf("at most 27 lower-case letters, digits, - and _, the first a letter", "chain name %q cannot be used", o.Chain)
 	}
 	if o.Hook != "raw" && o.Hook != "filter" {
-		return nil, nil, kernel.Hinted(fmt.Errorf("hook %q is unknown", o.Hook), "use raw or filter")
+		return nil, nil, hint.Errorf("use raw or filter", "hook %q is unknown", o.Hook)
 	}
 	var k kind
 	switch name {
@@ -71,7 +71,7 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	default:
 		at := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
 		if at < 0 {
-			return nil, nil, kernel.Hinted(fmt.Errorf("enforcer %q is unknown", name), "use auto, ipset, nftables, iptables or observe")
+			return nil, nil, hint.Errorf("use auto, ipset, nftables, iptables or observe", "enforcer %q is unknown", name)
 		}
 		k = kinds()[at]
 		e, err = k.open(o)

@@ -21,6 +21,7 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/hint"
 )
 
 // errMissing marks errors that mean "this kernel or this iptables has no ipset",
@@ -132,8 +133,7 @@ func (e *Enforcer) ensureSet(s *xtables.Side, r *xtables.Report) error {
 	case err != nil:
 		return missing(explainSet("look at", e.set(s), err))
 	case have.Kind != "hash:net" || have.Family != s.Family:
-		return kernel.Hinted(fmt.Errorf("set %s is there, as %s of family %d, and is not ours", e.set(s), have.Kind, have.Family),
-			"use another chain name, or remove it: ipset destroy "+e.set(s))
+		return hint.Errorf("use another chain name, or remove it: ipset destroy "+e.set(s), "set %s is there, as %s of family %d, and is not ours", e.set(s), have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
 		return e.destroy(e.set(s) + "t")
 	}
@@ -203,7 +203,7 @@ func (e *Enforcer) destroy(name string) error {
 		}
 		<-tick.C
 	}
-	return kernel.Hinted(fmt.Errorf("destroy set %s: it is in use", name), "a rule that is not ours uses it: iptables-save | grep "+name)
+	return hint.Errorf("a rule that is not ours uses it: iptables-save | grep "+name, "destroy set %s: it is in use", name)
 }
 
 func (e *Enforcer) Ban(p netip.Prefix, d time.Duration) error {
@@ -376,9 +376,9 @@ func explainSet(doing, set string, err error) error {
 	wrapped := fmt.Errorf("%s set %s: %w", doing, set, err)
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return kernel.Hinted(wrapped, "run as root, or with CAP_NET_ADMIN")
+		return hint.Add("run as root, or with CAP_NET_ADMIN", wrapped)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, os.ErrNotExist):
-		return kernel.Hinted(wrapped, "somebody removed it: reload or restart pbxjail, which makes it again")
+		return hint.Add("somebody removed it: reload or restart pbxjail, which makes it again", wrapped)
 	}
 	return wrapped
 }

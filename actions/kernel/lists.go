@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+
+	"pbxjail/configs/hint"
 )
 
 // ChainName is what iptables, ipset and our -4t suffixes all take (28 and 31
@@ -20,8 +22,7 @@ const maxSetName = 31
 // CheckList refuses the name of a list that no set can be named after.
 func CheckList(o Options, name string) error {
 	if !ListName.MatchString(name) || len(o.Chain)+len("-")+len(name)+len("-4t") > maxSetName {
-		return Hinted(fmt.Errorf("list name %q cannot be used", name),
-			fmt.Sprintf("at most %d letters of a-z, 0-9 and -", min(16, maxSetName-len(o.Chain)-4)))
+		return hint.Errorf(fmt.Sprintf("at most %d letters of a-z, 0-9 and -", min(16, maxSetName-len(o.Chain)-4)), "list name %q cannot be used", name)
 	}
 	return nil
 }

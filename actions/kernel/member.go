@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 // NotCounted is what Check gives for the number of members when nobody but us
@@ -51,19 +53,6 @@ type Member struct {
 	Packets, Bytes uint64
 }
 
-// hinted is an error that says what the operator can do.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
-func (h *hinted) Hint() string  { return h.hint }
-
-// Hinted adds to an error what the operator can do: its method Hint gives that back.
-func Hinted(err error, hint string) error { return &hinted{err, hint} }
-
 // ErrClosed is the answer of an enforcer after Close.
 var ErrClosed = errors.New("enforcer is closed")
 
@@ -79,8 +68,7 @@ func Canonical(p netip.Prefix) (netip.Prefix, error) {
 		addr, bits = addr.Unmap(), max(bits-96, 0)
 	}
 	if bits == 0 {
-		return netip.Prefix{}, Hinted(fmt.Errorf("refuse to ban %s: it is everybody", p),
-			"ban smaller prefixes; to close the PBX to a whole family is the firewall's work")
+		return netip.Prefix{}, hint.Errorf("ban smaller prefixes; to close the PBX to a whole family is the firewall's work", "refuse to ban %s: it is everybody", p)
 	}
 	return netip.PrefixFrom(addr, bits).Masked(), nil
 }
@@ -110,8 +98,7 @@ func Order(p netip.Prefix, d time.Duration) (Member, error) {
 
 // Full is what Ban answers when there is no room for another member.
 func Full(where string) error {
-	return Hinted(fmt.Errorf("%s is full", where),
-		"allow more members in the configuration, or ban prefixes in place of single addresses")
+	return hint.Errorf("allow more members in the configuration, or ban prefixes in place of single addresses", "%s is full", where)
 }
 
 // More names the first of a list.

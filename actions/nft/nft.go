@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/hint"
 )
 
 // Enforcer holds bans in a table of our own, "inet pbxjail", that no other firewall
@@ -114,13 +115,13 @@ func explainNft(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return kernel.Hinted(err, "run as root, or with CAP_NET_ADMIN")
+		return hint.Add("run as root, or with CAP_NET_ADMIN", err)
 	case errors.Is(err, unix.ENOENT):
-		return kernel.Hinted(err, "somebody removed our table: reload or restart pbxjail, which makes it again")
+		return hint.Add("somebody removed our table: reload or restart pbxjail, which makes it again", err)
 	case errors.Is(err, unix.ENFILE):
 		return kernel.Full("the set")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
-		return kernel.Hinted(fmt.Errorf("%w: %w", errMissing, err), "load it: modprobe nf_tables")
+		return hint.Errorf("load it: modprobe nf_tables", "%w: %w", errMissing, err)
 	}
 	return err
 }

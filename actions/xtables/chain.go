@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/hint"
 )
 
 // errNoProgram marks the want of the program, where nftables may still do.
@@ -36,7 +37,7 @@ type Chain struct {
 func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	path, nft, err := iptablesFor(proto)
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, kernel.Hinted(fmt.Errorf("%w: %w", errNoProgram, err), "install it: apt-get install iptables")
+		return nil, hint.Errorf("install it: apt-get install iptables", "%w: %w", errNoProgram, err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -225,7 +226,7 @@ func (c *Chain) explain(doing string, err error) error {
 	}
 	for _, h := range hints {
 		if strings.Contains(text, h.text) {
-			return kernel.Hinted(err, h.hint)
+			return hint.Add(h.hint, err)
 		}
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/packets"
+	"pbxjail/configs/hint"
 )
 
 // packetMark begins the comment of each of our rules: which list it is of, by a hash,
@@ -41,7 +42,7 @@ type packetSide struct {
 func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
 	if len(o.Chain) > 28-len(packets.ChainSuffix) || !kernel.ChainName.MatchString(o.Chain) {
-		return nil, kernel.Hinted(fmt.Errorf("chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix), "at most 24 letters")
+		return nil, hint.Errorf("at most 24 letters", "chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix)
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -245,7 +246,7 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = kernel.Hinted(fmt.Errorf("chain %s of %s is not as it was made", side.chain.name, side.label), "it is made again within seconds; find out who changes it")
+			err = hint.Errorf("it is made again within seconds; find out who changes it", "chain %s of %s is not as it was made", side.chain.name, side.label)
 		} else if err == nil {
 			for i, x := range have {
 				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-iptables/iptables"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/hint"
 )
 
 // Max is how many plain rules there may be: every packet is compared with each of them.
@@ -84,7 +85,7 @@ func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
-	return kernel.Hinted(fmt.Errorf("list %s: plain rules hold no lists", list), "install ipset, and load its modules: modprobe xt_set ip_set_hash_net")
+	return hint.Errorf("install ipset, and load its modules: modprobe xt_set ip_set_hash_net", "list %s: plain rules hold no lists", list)
 }
 
 func (e *Enforcer) Lists() []string { return nil }
@@ -94,7 +95,7 @@ func (e *Enforcer) Lists() []string { return nil }
 func tidy(c *Chain, now time.Time) (map[netip.Prefix]plainRule, error) {
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
-		err = kernel.Hinted(fmt.Errorf("chain %s is gone from table %s", c.name, c.table), "reload or restart pbxjail, which makes it again")
+		err = hint.Errorf("reload or restart pbxjail, which makes it again", "chain %s is gone from table %s", c.name, c.table)
 	}
 	if err != nil {
 		return nil, err
