@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pbxjail/configs/hint"
+	"pbxjail/configs/prefix"
 )
 
 // NotCounted is what Check gives for the number of members when nobody but us
@@ -62,15 +63,10 @@ func Canonical(p netip.Prefix) (netip.Prefix, error) {
 	if !p.IsValid() {
 		return netip.Prefix{}, fmt.Errorf("prefix %s is not valid", p)
 	}
-	addr, bits := p.Addr(), p.Bits()
-	if addr.Is4In6() {
-		// 96 bits are the mark of a mapped address; fewer would be all of IPv4 and more.
-		addr, bits = addr.Unmap(), max(bits-96, 0)
-	}
-	if bits == 0 {
+	if prefix.Mixed(p) || prefix.Unmap(p).Bits() == 0 {
 		return netip.Prefix{}, hint.Errorf("ban smaller prefixes; to close the PBX to a whole family is the firewall's work", "refuse to ban %s: it is everybody", p)
 	}
-	return netip.PrefixFrom(addr, bits).Masked(), nil
+	return prefix.Unmap(p), nil
 }
 
 // Seconds rounds a bantime up, so that a ban is never shorter than asked, save

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestMember(t *testing.T) {
+func TestCanonical(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"192.0.2.1/32", "192.0.2.1/32"},
 		{"192.0.2.77/24", "192.0.2.0/24"},
