@@ -57,6 +57,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		all = append(all, &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
+			late: r.lateness(),
 		})
 	}
 	for _, t := range r.Traces {
@@ -98,6 +99,16 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	return nil
 }
 
+// lateness is how long a record waits for packets. Its date says a whole second, and
+// the packets of that second come first: then the witness has heard all that the
+// record is about.
+func (r *Replay) lateness() time.Duration {
+	if len(r.Traces) == 0 {
+		return 0
+	}
+	return time.Second
+}
+
 // reader hands out the events of one log, one by one. They alias the block they
 // stand in, so they are queued until the next one is read.
 type reader struct {
@@ -108,11 +119,14 @@ type reader struct {
 	queue  []parsers.Event
 	next   int
 	last   time.Time
+	late   time.Duration
 }
 
 func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
 
 func (r *reader) event() *parsers.Event { return &r.queue[r.next-1] }
+
+func (r *reader) due() time.Time { return r.at().Add(r.late) }
 
 // at is the time of the event at hand; a record without one happens when the last did.
 func (r *reader) at() time.Time {
@@ -151,15 +165,15 @@ func (r *reader) parse(data []byte, cut bool) {
 // feed is a log or a trace that is replayed.
 type feed interface {
 	advance() (bool, error) // to what comes next; false at the end
-	at() time.Time          // of what is at hand
+	due() time.Time         // when what is at hand is played
 	play(j *Judge, take func(Verdict))
 }
 
-// feeds is a heap by the time of what is at hand.
+// feeds is a heap by the time at which what is at hand is played.
 type feeds []feed
 
 func (h feeds) Len() int           { return len(h) }
-func (h feeds) Less(i, k int) bool { return h[i].at().Before(h[k].at()) }
+func (h feeds) Less(i, k int) bool { return h[i].due().Before(h[k].due()) }
 func (h feeds) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
 func (h *feeds) Push(x any)        { *h = append(*h, x.(feed)) }
 func (h *feeds) Pop() any {

@@ -27,7 +27,7 @@ type player struct {
 	last  time.Time
 }
 
-func (p *player) at() time.Time { return p.last }
+func (p *player) due() time.Time { return p.last }
 
 func (p *player) advance() (bool, error) {
 	at, err := p.trace.Next()

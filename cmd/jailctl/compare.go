@@ -69,7 +69,7 @@ func (c change) first() *fallen { return cmp.Or(c.Before, c.After) }
 // firstBans are the first ban of each prefix, and what was not enforced of none.
 func (a *app) firstBans(f replayFlags, files []string) (map[netip.Prefix]*fallen, error) {
 	first := map[netip.Prefix]*fallen{}
-	_, err := a.run(f, files, func(v jails.Verdict) {
+	_, _, err := a.run(f, files, func(v jails.Verdict) {
 		if b := v.Ban; v.Bans() && first[b.Prefix] == nil {
 			first[b.Prefix] = fallenOf(v)
 		}

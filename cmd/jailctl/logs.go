@@ -14,9 +14,9 @@ import (
 	"pbxjail/cmd/internal/control"
 )
 
-// openLog opens a log, plain or gzip, or stdin for "-". until is when it was last
-// written.
-func (a *app) openLog(name string) (text io.Reader, until time.Time, closeLog func() error, err error) {
+// openLog opens a log or a trace, plain or gzip, or stdin for "-". until is when it
+// was last written.
+func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLog func() error, err error) {
 	if name == "-" {
 		text, err = plain(a.stdin)
 		return text, a.now(), func() error { return nil }, err
@@ -40,7 +40,7 @@ func (a *app) openLog(name string) (text io.Reader, until time.Time, closeLog fu
 }
 
 // plain unpacks what is packed.
-func plain(r io.Reader) (io.Reader, error) {
+func plain(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
 		return b, nil
@@ -49,7 +49,7 @@ func plain(r io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
-	return z, nil
+	return bufio.NewReaderSize(z, 64<<10), nil
 }
 
 // atMost refuses more than n arguments.

@@ -18,6 +18,7 @@ import (
 	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/jails/geoip"
+	"pbxjail/watcher/wire"
 )
 
 // fallen is a ban as it would have fallen.
@@ -48,10 +49,15 @@ func (a *app) replayVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay FILE...",
 		Short: "who would have been banned, by the clock of the logs; needs no daemon",
-		Long: `replay reads logs (plain or gzip), merged by time, and prints each ban as it
-would have fallen. It touches no firewall. A jail reads each log that has the last
-name of one of its own; a log of another name is read by every jail.
-The last line on stderr counts: lines=N matched=N ambiguous=N bans=N`,
+		Long: `replay reads logs and packet traces (plain or gzip), merged by time, and prints each
+ban as it would have fallen. It touches no firewall. A jail reads each log that has the
+last name of one of its own; a log of another name is read by every jail.
+
+A trace is a file of tcpdump, sngrep or Wireshark: pcap or pcapng, of any name. It may
+stand alone. Capture all of each packet, both directions: tcpdump -i any -s 0 -w FILE
+--own says which side is the PBX; without it replay guesses and says so. Dates in logs
+are local time: set TZ where the PBX is in another zone.
+The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a trace packets=N too`,
 		Args: atLeast("FILE"),
 		RunE: func(_ *cobra.Command, files []string) error {
 			if f.compare != "" {
@@ -62,7 +68,7 @@ The last line on stderr counts: lines=N matched=N ambiguous=N bans=N`,
 	}
 	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the main file's")
-	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned; may be repeated")
+	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned, and its side of a trace; may be repeated")
 	c.Flags().BoolVar(&f.bans, "bans", false, "print the prefixes alone, one a line")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print with each ban its records, their points and factors, and how they add up")
 	c.Flags().StringVar(&f.compare, "compare", "", "another folder of jail files: print what it would change")
@@ -73,39 +79,53 @@ func (a *app) replay(f replayFlags, files []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25) // as the daemon does: what a replay takes is what it would
 	}
-	counts, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
-	if err == nil || counts.Lines > 0 {
-		a.complain("lines=%d matched=%d ambiguous=%d bans=%d", counts.Lines, counts.Matched, counts.Ambiguous, counts.Bans)
+	counts, packets, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
+	if err == nil || counts.Lines > 0 || packets > 0 {
+		seen := ""
+		if packets > 0 {
+			seen = fmt.Sprintf(" packets=%d", packets)
+		}
+		a.complain("lines=%d matched=%d ambiguous=%d bans=%d%s", counts.Lines, counts.Matched, counts.Ambiguous, counts.Bans, seen)
 	}
 	return err
 }
 
-// run plays logs through the jails that the flags name.
-func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (jails.Counts, error) {
-	judge, err := a.judge(f)
-	if err != nil {
-		return jails.Counts{}, err
-	}
+// run plays logs and traces through the jails that the flags name.
+func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (counts jails.Counts, packets uint64, err error) {
 	var logs []jails.Log
+	var traces traces
 	for _, name := range files {
 		text, until, closeLog, err := a.openLog(name)
 		if err != nil {
-			return jails.Counts{}, err
+			return counts, 0, err
 		}
 		defer closeLog()
-		logs = append(logs, jails.Log{Name: name, Text: text, Until: until})
+		if magic, _ := text.Peek(wire.MagicLen); !wire.IsTrace(magic) {
+			logs = append(logs, jails.Log{Name: name, Text: text, Until: until})
+		} else if err := traces.open(name, text); err != nil {
+			return counts, 0, err
+		}
 	}
-	r := jails.Replay{Judge: judge, Zone: time.Local}
+	own, err := a.ownAddrs(f, &traces)
+	if err != nil {
+		return counts, 0, err
+	}
+	judge, err := a.judge(f, own)
+	if err != nil {
+		return counts, 0, err
+	}
+	r := jails.Replay{Judge: judge, Zone: time.Local, Traces: traces.start(judge, own)}
 	err = r.Run(logs, decide)
 	if n := judge.Evicted(); n > 0 {
 		a.complain("note: %d addresses that still counted made room for others: max_addresses", n)
 	}
-	return r.Counts, err
+	traces.report(a)
+	return r.Counts, traces.packets(), err
 }
 
 // judge builds what the daemon would, from the same files. A jail file that the
 // daemon would refuse is an error here.
-func (a *app) judge(f replayFlags) (*jails.Judge, error) {
+func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 	path := f.config
 	if path == "" {
 		path = configs.DefaultMain
@@ -132,10 +152,6 @@ func (a *app) judge(f replayFlags) (*jails.Judge, error) {
 		list = append(list, j)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	own, err := addrsOf("own", f.own)
-	if err != nil {
 		return nil, err
 	}
 	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)

@@ -54,7 +54,7 @@ var arrows = map[string]arrow{
 	"cmd/internal/probe":   {[]string{"actions"}, "the probe proves in namespaces of its own that a rule drops packets"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "jails", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; doctor --probe has namespaces of its own"},
+	"cmd/jailctl":          {[]string{"parsers", "parsers/sensor", "watcher/wire", "jails", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; replay reads traces with the leaf that captures, and captures nothing; doctor --probe has namespaces of its own"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 
 	"actions/packets":          {nil, "a rule is plain data, and printed for jailctl without the firewall"},

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/jails"
+	"pbxjail/parsers"
+	"pbxjail/parsers/sensor"
+	"pbxjail/watcher/wire"
+)
+
+// traces are the packets of a replay, beside the logs. Several files are one
+// capture: parts of a rotation, or one for each network card.
+type traces struct {
+	list      []*trace
+	assembler wire.Assembler
+	sensor    *sensor.Sensor
+	piece     sensor.Packet
+	last      time.Time // of the packet played last
+}
+
+// trace is one file of packets, as jails.Replay plays it.
+type trace struct {
+	all    *traces
+	name   string
+	file   *wire.Trace
+	ahead  []wire.Frame // read already, to guess who is who; their data are copies
+	failed error        // what ended the guess: it ends the replay there too
+	frame  wire.Frame
+	at     time.Time
+	n      uint64
+}
+
+// open adds a trace.
+func (t *traces) open(name string, text io.Reader) error {
+	file, err := wire.NewTrace(text)
+	if err != nil {
+		return control.Refuse(0, "capture with tcpdump -i any -s 0 -w FILE", "read %s: %w", name, err)
+	}
+	t.list = append(t.list, &trace{all: t, name: name, file: file})
+	return nil
+}
+
+// start gives the judge its witness, and returns what a replay plays.
+func (t *traces) start(judge *jails.Judge, own []netip.Addr) (list []jails.Trace) {
+	if len(t.list) == 0 {
+		return nil
+	}
+	t.sensor = sensor.New(sensor.Options{})
+	t.assembler.Own = func(a netip.Addr) bool { return slices.Contains(own, a) }
+	judge.SetWitnesses(t.sensor, t.sensor)
+	for _, one := range t.list {
+		list = append(list, one)
+	}
+	return list
+}
+
+// next reads one frame, from those that were read ahead first.
+func (t *trace) next() (wire.Frame, error) {
+	if len(t.ahead) > 0 {
+		f := t.ahead[0]
+		t.ahead = t.ahead[1:]
+		return f, nil
+	}
+	if t.failed != nil {
+		return wire.Frame{}, t.failed
+	}
+	return t.file.Next()
+}
+
+// Next implements jails.Trace. Packets of a card that were written late count as of
+// the packet before them: time only goes on.
+func (t *trace) Next() (time.Time, error) {
+	f, err := t.next()
+	if errors.Is(err, io.EOF) {
+		return time.Time{}, err
+	} else if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", t.name, err)
+	}
+	t.frame = f
+	if f.Time.After(t.at) {
+		t.at = f.Time
+	}
+	t.n++
+	return t.at, nil
+}
+
+// Play implements jails.Trace.
+func (t *trace) Play(emit func(*parsers.Event)) {
+	all := t.all
+	all.last = t.at
+	all.assembler.Frame(t.at, t.frame.Link, t.frame.Data, t.frame.Way, func(p *wire.Packet) {
+		all.piece = sensor.Packet{Time: p.Time, TCP: p.TCP, Src: p.Src, Dst: p.Dst, Out: p.Out, Data: p.Data, Start: p.Start, End: p.End, Lost: p.Lost}
+		all.sensor.Packet(&all.piece, emit)
+	})
+}
+
+// How much of a trace is read ahead to guess which side is the PBX.
+const (
+	guessPackets = 20_000
+	guessBytes   = 8 << 20
+)
+
+// lookAhead gives the guess the first packets of the trace, and keeps them.
+func (t *trace) lookAhead(g *wire.Guess) {
+	var a wire.Assembler
+	bytes := 0
+	for len(t.ahead) < guessPackets && bytes < guessBytes {
+		f, err := t.file.Next()
+		if err != nil {
+			t.failed = err
+			return
+		}
+		f.Data = slices.Clone(f.Data)
+		bytes += len(f.Data)
+		t.ahead = append(t.ahead, f)
+		a.Frame(f.Time, f.Link, f.Data, f.Way, g.Add)
+	}
+}
+
+// ownAddrs are the PBX's addresses: those of the flag, or what the traces suggest.
+func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
+	own, err := addrsOf("own", f.own)
+	if err != nil || len(own) > 0 || len(t.list) == 0 {
+		return own, err
+	}
+	g := wire.Guess{Service: servicePort}
+	for _, one := range t.list {
+		one.lookAhead(&g)
+	}
+	if own = g.Own(); len(own) == 0 {
+		a.complain("note: the trace holds no packet of SIP, IAX2, AMI or HTTP, so nothing tells which address is the PBX; --own says it")
+		return nil, nil
+	}
+	a.complain("note: by the trace the PBX has %s; if that is wrong, name its addresses with --own", addrList(own))
+	return own, nil
+}
+
+// servicePort reports whether Asterisk listens on a port by default.
+func servicePort(n uint16) bool {
+	return slices.ContainsFunc(sensor.DefaultPorts(), func(p sensor.Port) bool { return p.Number == n })
+}
+
+// maxNamed is how many addresses a note names.
+const maxNamed = 8
+
+func addrList(list []netip.Addr) string {
+	var words []string
+	for _, a := range list[:min(len(list), maxNamed)] {
+		words = append(words, a.String())
+	}
+	if more := len(list) - maxNamed; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(words, " ")
+}
+
+// report says what of the traces could not be read.
+func (t *traces) report(a *app) {
+	for _, one := range t.list {
+		if one.n > 0 && !one.file.Ended() {
+			a.complain("note: %s ends in the middle of a packet; what comes before is judged", one.name)
+		}
+	}
+	c := t.assembler.Counts()
+	if c.Cut > 0 {
+		a.complain("note: %d packets were captured in part only and could not be read: capture with tcpdump -s 0", c.Cut)
+	}
+	if n := c.Incomplete + c.Gaps; n > 0 {
+		a.complain("note: the trace misses packets in %d places", n)
+	}
+}
+
+// packets is how many packets were read.
+func (t *traces) packets() (n uint64) {
+	for _, one := range t.list {
+		n += one.n
+	}
+	return n
+}
