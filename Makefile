@@ -7,7 +7,7 @@ LOGS      := /var/log/asterisk
 FUZZTIME  ?= 20s
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench bench-kernel torture reference install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench bench-kernel torture picture cover reference install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -88,6 +88,16 @@ bench-kernel: setup build
 # 300 crashes under load.
 torture: setup-test
 	PBXJAIL_KERNEL=1 PBXJAIL_FLUSHES=20 PBXJAIL_CRASHES=300 $(GO) test -count=1 -timeout 60m -v -run 'Flush|Crash' ./cmd/internal/e2e
+
+# Which package imports which, and how many files of a package use another one.
+# TREE names another source tree, for a picture of before.
+TREE ?= .
+picture:
+	@$(GO) run ./cmd/internal/house/picture $(TREE)
+
+# How much of each package its own tests run, without root.
+cover:
+	@$(GO) test -cover ./... | awk '/coverage:/ { for (i = 1; i <= NF; i++) if ($$i ~ /%/) print $$i, ($$1 == "ok" ? $$2 : $$1) } /FAIL/ { bad = 1; print } END { exit bad }' | sort -n
 
 reference: $(BIN)/jailctl
 	@$(BIN)/jailctl check --reference
