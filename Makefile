@@ -5,6 +5,7 @@ BIN       := bin
 SOURCES   := $(shell find cmd watcher parsers actions jails configs -name '*.go' -o -name '*.yaml' -o -name '*.conf' -o -name '*.tsv' -o -name '*.txt' -o -name '*.xml' 2>/dev/null)
 LOGS      := /var/log/asterisk
 FUZZTIME  ?= 20s
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench bench-kernel torture picture cover reference install clean
@@ -26,7 +27,7 @@ build: $(BIN)/pbxjail $(BIN)/jailctl $(BIN)/pbxlab
 
 $(BIN)/%: $(SOURCES) go.mod go.sum
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X pbxjail/cmd/internal/control.release=$(VERSION)' -o $@ ./cmd/$*
 
 # What the programs need on Debian. Nothing is asked of the network when it is there.
 setup:

@@ -32,8 +32,15 @@ const DefaultPath = "/run/pbxjail/pbxjail.sock"
 // DefaultGroup is whose members may use the socket beside root, where it exists.
 const DefaultGroup = "pbxjail"
 
-// Release is the version of this program, as the build recorded it.
+// release is set by the linker alone (see the Makefile): what git describe says.
+var release string
+
+// Release is the version of this program: as the Makefile set it, else as the go
+// command recorded it. It is "unknown" when neither did.
 func Release() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}
