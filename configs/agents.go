@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -48,9 +47,9 @@ type Agent struct {
 
 // AgentFactors multiply the points of an event by the level of its user agent.
 type AgentFactors struct {
-	Drop  float64 `yaml:"drop" default:"5" doc:"Tools with no honest use."`
-	Score float64 `yaml:"score" default:"2" doc:"Bots, and what bots pretend to be."`
-	Info  float64 `yaml:"info" default:"1" doc:"Real phones and servers: 1 leaves the points as they are."`
+	Drop  float64 `yaml:"drop" default:"5" check:"factor 0 to 100" doc:"Tools with no honest use."`
+	Score float64 `yaml:"score" default:"2" check:"factor 0 to 100" doc:"Bots, and what bots pretend to be."`
+	Info  float64 `yaml:"info" default:"1" check:"factor 0 to 100" doc:"Real phones and servers: 1 leaves the points as they are."`
 }
 
 // Of is the factor of a level; 1 for any other word.
@@ -194,16 +193,6 @@ func plainAgent(name string) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(" ._-/:+,=@", r))
 	}
 	return !strings.ContainsFunc(name, odd) && strings.TrimSpace(name) == name
-}
-
-// validate checks the factors at path.
-func (f AgentFactors) validate(d *decoder, path string) {
-	v := reflect.ValueOf(f)
-	for _, k := range keysOf(v.Type()) {
-		if x := v.FieldByIndex(k.Index).Float(); x < 0 || x > 100 {
-			d.fault(path+"."+k.name, "write 1 to leave the points as they are, 2 to double them", "%v is not between 0 and 100", x)
-		}
-	}
 }
 
 // List returns the entries, sorted by name.

@@ -73,9 +73,10 @@ func (d *decoder) line(path string) int {
 	}
 }
 
-// document decodes data into the struct that into points to. What the file does
-// not mention stays as it is. It reports whether there was a document with keys:
-// if so the values are worth checking, however many were faulty.
+// document decodes data into the struct that into points to, and holds each value
+// against its tag check. What the file does not mention stays as it is. It reports
+// whether there was a document with keys: if so the values are worth comparing with
+// each other, however many were faulty.
 func (d *decoder) document(data []byte, into any) (readable bool) {
 	if p := checkText(d.file, data); p != nil {
 		d.problems = append(d.problems, *p)
@@ -94,7 +95,11 @@ func (d *decoder) document(data []byte, into any) (readable bool) {
 		d.syntax(err)
 		return false
 	}
-	return !d.faulty[""]
+	if d.faulty[""] {
+		return false
+	}
+	d.check(reflect.ValueOf(into).Elem(), "")
+	return true
 }
 
 // result is nil, or all the problems in the order of lines.

@@ -31,9 +31,9 @@ type Feed struct {
 	File       string        `yaml:"file" optional:"shipped/ranges.txt" doc:"The file it is read from: a whole path, or shipped/NAME for one that comes with pbxjail."`
 	Format     string        `yaml:"format" default:"auto" doc:"auto, text (one address, network or range a line), apiban or json-lines (DROP of Spamhaus)."`
 	Interval   time.Duration `yaml:"interval" default:"6h" doc:"How often a url is asked. A file is read when it changed."`
-	Use        string        `yaml:"use" default:"factor" doc:"factor: lines of a listed address weigh more. ban: its addresses are dropped without any line. both."`
-	Factor     float64       `yaml:"factor" default:"1.5" doc:"How much more a line of a listed address weighs."`
-	MaxEntries int           `yaml:"max_entries" default:"500000" doc:"A list with more is refused, and the one before kept."`
+	Use        string        `yaml:"use" default:"factor" check:"one of factor ban both" doc:"factor: lines of a listed address weigh more. ban: its addresses are dropped without any line. both."`
+	Factor     float64       `yaml:"factor" default:"1.5" check:"factor 1 to 100" doc:"How much more a line of a listed address weighs."`
+	MaxEntries int           `yaml:"max_entries" default:"500000" check:"from 1 to 2000000" doc:"A list with more is refused, and the one before kept."`
 	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
 }
 
@@ -78,15 +78,8 @@ func (f Feed) validate(d *decoder, at string) {
 	}
 	f.validateSource(d, at)
 	checkWord(d, at+".format", f.Format, FeedFormats...)
-	checkWord(d, at+".use", f.Use, "factor", "ban", "both")
 	if f.Interval < leastInterval {
 		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", FormatDuration(f.Interval))
-	}
-	if f.Factor < 1 || f.Factor > 100 {
-		d.fault(at+".factor", "write 1.5 for half as much again", "%v is not between 1 and 100", f.Factor)
-	}
-	if most := 2_000_000; f.MaxEntries < 1 || f.MaxEntries > most {
-		d.fault(at+".max_entries", "the default is 500000", "%d is not between 1 and %d", f.MaxEntries, most)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -13,7 +12,7 @@ import (
 type Fraud struct {
 	Enabled       bool               `yaml:"enabled" default:"true" doc:"false lets every attempt weigh what it weighs by itself."`
 	Home          []string           `yaml:"home" optional:"[\"44\"]" doc:"Country codes of our own numbers. Calls to them are no calls abroad. Without it, numbers that begin with + or with a country code may be our own, and only those with a prefix such as 00 or 011 are calls abroad."`
-	Numbers       string             `yaml:"numbers" optional:"/etc/pbxjail/numbers.yaml" doc:"File of prefixes, countries and premium ranges in place of the shipped one."`
+	Numbers       string             `yaml:"numbers" optional:"/etc/pbxjail/numbers.yaml" check:"path" doc:"File of prefixes, countries and premium ranges in place of the shipped one."`
 	Enumeration   FraudEnumeration   `yaml:"enumeration" doc:"One address tries many accounts or extensions."`
 	SameNumber    FraudSameNumber    `yaml:"same_number" doc:"One number is dialled in many ways, or by many: the last nine digits say that it is the same."`
 	International FraudInternational `yaml:"international" doc:"Somebody without an account calls abroad, or a premium number."`
@@ -23,38 +22,38 @@ type Fraud struct {
 
 // FraudEnumeration is one address that tries many accounts.
 type FraudEnumeration struct {
-	Accounts  int           `yaml:"accounts" default:"6" doc:"How many different accounts or extensions that do not exist, 2 to 7."`
-	Passwords int           `yaml:"passwords" default:"12" doc:"How many different accounts with wrong passwords, 2 to 12. Many phones may sit behind the one address of an office."`
-	Within    time.Duration `yaml:"within" default:"1h" doc:"How long each of them is remembered, at most a week."`
-	Factor    float64       `yaml:"factor" default:"2" doc:"How much more each further attempt weighs."`
+	Accounts  int           `yaml:"accounts" default:"6" check:"from 2 to 7" doc:"How many different accounts or extensions that do not exist, 2 to 7."`
+	Passwords int           `yaml:"passwords" default:"12" check:"from 2 to 12" doc:"How many different accounts with wrong passwords, 2 to 12. Many phones may sit behind the one address of an office."`
+	Within    time.Duration `yaml:"within" default:"1h" check:"from 1s to 1w" doc:"How long each of them is remembered, at most a week."`
+	Factor    float64       `yaml:"factor" default:"2" check:"factor 1 to 10" doc:"How much more each further attempt weighs."`
 }
 
 // FraudSameNumber is one number that is dialled in many ways, or by many.
 type FraudSameNumber struct {
-	Prefixes  int           `yaml:"prefixes" default:"3" doc:"How many different beginnings from one address, 2 to 8."`
-	Addresses int           `yaml:"addresses" default:"3" doc:"How many addresses that dial the same number abroad, 2 to 16."`
-	Within    time.Duration `yaml:"within" default:"1d" doc:"How long each of them is remembered, at most a week."`
-	Factor    float64       `yaml:"factor" default:"2.5" doc:"How much more each further attempt weighs."`
+	Prefixes  int           `yaml:"prefixes" default:"3" check:"from 2 to 8" doc:"How many different beginnings from one address, 2 to 8."`
+	Addresses int           `yaml:"addresses" default:"3" check:"from 2 to 16" doc:"How many addresses that dial the same number abroad, 2 to 16."`
+	Within    time.Duration `yaml:"within" default:"1d" check:"from 1s to 1w" doc:"How long each of them is remembered, at most a week."`
+	Factor    float64       `yaml:"factor" default:"2.5" check:"factor 1 to 10" doc:"How much more each further attempt weighs."`
 }
 
 // FraudInternational is a call abroad of somebody without an account.
 type FraudInternational struct {
-	Digits int     `yaml:"digits" default:"9" doc:"The fewest digits of such a number, 9 to 15."`
-	Factor float64 `yaml:"factor" default:"2" doc:"How much more such a call weighs, where the file of numbers does not say."`
+	Digits int     `yaml:"digits" default:"9" check:"from 9 to 15" doc:"The fewest digits of such a number, 9 to 15."`
+	Factor float64 `yaml:"factor" default:"2" check:"factor 1 to 10" doc:"How much more such a call weighs, where the file of numbers does not say."`
 }
 
 // FraudSequence is one address that counts upwards or downwards.
 type FraudSequence struct {
-	Steps  int           `yaml:"steps" default:"4" doc:"How many in a row, 3 to 8."`
-	Within time.Duration `yaml:"within" default:"1h" doc:"How long each of them is remembered, at most a week."`
-	Factor float64       `yaml:"factor" default:"2" doc:"How much more each attempt of the row weighs."`
+	Steps  int           `yaml:"steps" default:"4" check:"from 3 to 8" doc:"How many in a row, 3 to 8."`
+	Within time.Duration `yaml:"within" default:"1h" check:"from 1s to 1w" doc:"How long each of them is remembered, at most a week."`
+	Factor float64       `yaml:"factor" default:"2" check:"factor 1 to 10" doc:"How much more each attempt of the row weighs."`
 }
 
 // FraudManyAddresses is one account that many addresses try passwords for.
 type FraudManyAddresses struct {
-	Addresses int           `yaml:"addresses" default:"8" doc:"How many different addresses, 2 to 16."`
-	Within    time.Duration `yaml:"within" default:"1d" doc:"How long each of them is remembered, at most a week."`
-	Factor    float64       `yaml:"factor" default:"2" doc:"How much more each further wrong password for that account weighs, whoever sends it: its owner is among them when he mistypes, so let him try more than twice."`
+	Addresses int           `yaml:"addresses" default:"8" check:"from 2 to 16" doc:"How many different addresses, 2 to 16."`
+	Within    time.Duration `yaml:"within" default:"1d" check:"from 1s to 1w" doc:"How long each of them is remembered, at most a week."`
+	Factor    float64       `yaml:"factor" default:"2" check:"factor 1 to 10" doc:"How much more each further wrong password for that account weighs, whoever sends it: its owner is among them when he mistypes, so let him try more than twice."`
 }
 
 // LoadNumbers reads the file of numbers that f names, or the shipped one. An error
@@ -69,63 +68,22 @@ func (f Fraud) LoadNumbers() (*Numbers, error) {
 // Thousandths is a factor as package jails reckons.
 func Thousandths(factor float64) int32 { return int32(math.Round(factor * 1000)) }
 
-const (
-	maxHome   = 16
-	maxWithin = 7 * 24 * time.Hour
-)
+const maxHome = 16
 
 // callingCode is the beginning of a number with its country code: ITU-T E.164 6.2.
 var callingCode = regexp.MustCompile(`^[1-9][0-9]{0,6}$`)
 
 func (f Fraud) validate(d *decoder) {
-	if f.Numbers != "" {
-		checkAbsolute(d, "fraud.numbers", f.Numbers)
-	}
 	if len(f.Home) > maxHome {
 		d.fault("fraud.home", "name the country codes of our own numbers only", "%d are more than %d codes", len(f.Home), maxHome)
 	}
 	for i, code := range f.Home {
 		checkCode(d, fmt.Sprintf("fraud.home[%d]", i), code)
 	}
-	checkRange(d, "fraud.enumeration.accounts", f.Enumeration.Accounts, 2, 7)
-	checkRange(d, "fraud.enumeration.passwords", f.Enumeration.Passwords, 2, 12)
-	checkRange(d, "fraud.same_number.prefixes", f.SameNumber.Prefixes, 2, 8)
-	checkRange(d, "fraud.same_number.addresses", f.SameNumber.Addresses, 2, 16)
-	checkRange(d, "fraud.international.digits", f.International.Digits, 9, 15)
-	checkRange(d, "fraud.sequence.steps", f.Sequence.Steps, 3, 8)
-	checkRange(d, "fraud.many_addresses.addresses", f.ManyAddresses.Addresses, 2, 16)
-	for _, rule := range []struct {
-		name   string
-		within time.Duration
-		factor float64
-	}{
-		{"enumeration", f.Enumeration.Within, f.Enumeration.Factor},
-		{"same_number", f.SameNumber.Within, f.SameNumber.Factor},
-		{"international", maxWithin, f.International.Factor}, // each call by itself
-		{"sequence", f.Sequence.Within, f.Sequence.Factor},
-		{"many_addresses", f.ManyAddresses.Within, f.ManyAddresses.Factor},
-	} {
-		if rule.within < time.Second || rule.within > maxWithin { // Forever is zero
-			d.fault("fraud."+rule.name+".within", "write a time such as 1h or 1d", "%s is not between 1s and 1w", FormatDuration(rule.within))
-		}
-		checkRaise(d, "fraud."+rule.name+".factor", rule.factor)
-	}
 }
 
 func checkCode(d *decoder, path, code string) {
 	if !callingCode.MatchString(code) {
 		d.fault(path, `write the country code in quotes and without 00 or +, such as "44"`, "%s is no country code", quote(code))
-	}
-}
-
-func checkRange(d *decoder, path string, n, least, most int) {
-	if n < least || n > most {
-		d.fault(path, "write a number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most), "%d is not between %d and %d", n, least, most)
-	}
-}
-
-func checkRaise(d *decoder, path string, factor float64) {
-	if factor < 1 || factor > 10 {
-		d.fault(path, "write 1 to change nothing, 2 to let it weigh double", "%v is not between 1 and 10", factor)
 	}
 }

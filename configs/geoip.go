@@ -1,14 +1,12 @@
 package configs
 
-import "fmt"
-
 // maxGeoIPFiles is how many files of places are read: one of countries and one of
 // networks is what anybody needs.
 const maxGeoIPFiles = 16
 
 // GeoIP is where addresses are, and what that is worth.
 type GeoIP struct {
-	Files []string `yaml:"files" optional:"[/var/lib/GeoIP/GeoLite2-Country.mmdb, /var/lib/GeoIP/GeoLite2-ASN.mmdb]" doc:"MaxMind DB files of countries or networks (ASN), asked in this order; they are read again when they change. What they leave unsaid is looked for in /var/lib/pbxjail/geoip (jailctl geoip update), /usr/share/GeoIP and /var/lib/GeoIP, and at last in a table of countries that comes with pbxjail."`
+	Files []string `yaml:"files" optional:"[/var/lib/GeoIP/GeoLite2-Country.mmdb, /var/lib/GeoIP/GeoLite2-ASN.mmdb]" check:"path" doc:"MaxMind DB files of countries or networks (ASN), asked in this order; they are read again when they change. What they leave unsaid is looked for in /var/lib/pbxjail/geoip (jailctl geoip update), /usr/share/GeoIP and /var/lib/GeoIP, and at last in a table of countries that comes with pbxjail."`
 
 	Home      []string `yaml:"home" optional:"[GB, IE]" doc:"Countries your phones are in, as ISO 3166 codes. Where none is named, no country is elsewhere."`
 	Elsewhere float64  `yaml:"elsewhere" optional:"2" doc:"What points from any other known country are multiplied by. A country alone never bans."`
@@ -27,7 +25,4 @@ func (g GeoIP) validate(d *decoder) {
 		d.fault("geoip.files", "one of countries and one of networks is enough", "%d are more than %d", len(g.Files), maxGeoIPFiles)
 	}
 	g.Rules().validate(d, "geoip")
-	for i, f := range g.Files {
-		checkAbsolute(d, fmt.Sprintf("geoip.files[%d]", i), f)
-	}
 }

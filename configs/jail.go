@@ -17,7 +17,7 @@ type Jail struct {
 	Enabled  bool           `yaml:"enabled" default:"true" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
 	Observe  bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
 	Heard    bool           `yaml:"heard" default:"true" doc:"Believe a line only when its address has sent packets to this host. false: these logs come from another host, or everybody comes through a proxy; then the text alone is believed, and the sensor on the wire does not count here."`
-	Logs     []string       `yaml:"logs" fail2ban:"logpath" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
+	Logs     []string       `yaml:"logs" fail2ban:"logpath" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" check:"path" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
 	Match    []Match        `yaml:"match" fail2ban:"filter failregex" doc:"What counts. At least one, each either an event or a regex."`
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
@@ -45,7 +45,7 @@ type Match struct {
 // Growth makes each further ban of an address longer. The zero Max has no limit,
 // the zero ForgiveAfter never forgives.
 type Growth struct {
-	Factor       float64       `yaml:"factor" default:"1" doc:"Each ban lasts this many times the one before. 1: no growth."`
+	Factor       float64       `yaml:"factor" default:"1" check:"factor 1 to 100" doc:"Each ban lasts this many times the one before. 1: no growth."`
 	Max          time.Duration `yaml:"max" default:"4w" doc:"No ban grows beyond this; forever is allowed."`
 	ForgiveAfter time.Duration `yaml:"forgive_after" default:"30d" doc:"An address that was quiet for so long begins anew."`
 }
@@ -61,22 +61,22 @@ type Slow struct {
 type Widen struct {
 	Members  int    `yaml:"members" default:"0" doc:"How many addresses of a network must have points here within findtime. 0: a network is never banned."`
 	Maxretry Points `yaml:"maxretry" default:"15" doc:"How many points they must have together."`
-	IPv4     int    `yaml:"ipv4" default:"24" doc:"Length of an IPv4 network, 16 to 31."`
-	IPv6     int    `yaml:"ipv6" default:"64" doc:"Length of an IPv6 network, 48 to 127. One line has a whole /64."`
+	IPv4     int    `yaml:"ipv4" default:"24" check:"from 16 to 31" doc:"Length of an IPv4 network, 16 to 31."`
+	IPv6     int    `yaml:"ipv6" default:"64" check:"from 48 to 127" doc:"Length of an IPv6 network, 48 to 127. One line has a whole /64."`
 }
 
 // Evidence is what a jail asks of an address before it bans it.
 type Evidence struct {
-	Ban    string     `yaml:"ban" default:"seen" doc:"The least evidence that leads to a ban: claimed, seen or proven."`
+	Ban    string     `yaml:"ban" default:"seen" check:"one of claimed seen proven" doc:"The least evidence that leads to a ban: claimed, seen or proven."`
 	Factor Weights    `yaml:"factor" doc:"What a line is worth by its evidence: its points are multiplied."`
 	Max    MaxBantime `yaml:"max_bantime" doc:"The longest ban on each kind of evidence."`
 }
 
 // Weights are factors by evidence.
 type Weights struct {
-	Claimed float64 `yaml:"claimed" default:"0.5" doc:"The caller may have written the address of somebody else. One such line alone never bans."`
-	Seen    float64 `yaml:"seen" default:"1" doc:"The address the packet came from."`
-	Proven  float64 `yaml:"proven" default:"1" doc:"The address that has answered us."`
+	Claimed float64 `yaml:"claimed" default:"0.5" check:"factor 0.001 to 100" doc:"The caller may have written the address of somebody else. One such line alone never bans."`
+	Seen    float64 `yaml:"seen" default:"1" check:"factor 0.001 to 100" doc:"The address the packet came from."`
+	Proven  float64 `yaml:"proven" default:"1" check:"factor 0.001 to 100" doc:"The address that has answered us."`
 }
 
 // MaxBantime is the longest ban for each kind of evidence; zero has no limit.

@@ -8,8 +8,10 @@ import (
 
 // key is a struct field that files can set. Its tags say everything about it
 // once, for the decoder and for Reference: yaml (its name), doc, fail2ban (what
-// it is called there), and one of default, example (must be given) and optional
-// (an example; may be left out).
+// it is called there), one of default, example (must be given) and optional (an
+// example; may be left out), check (what a value must be, see decoder.check), and in
+// the main file reload (when a change takes effect). A new key is one field here, and
+// what is done with it.
 type key struct {
 	reflect.StructField
 	name string

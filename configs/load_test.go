@@ -293,3 +293,106 @@ func seed(f *testing.F, glob string) {
 		f.Add(data)
 	}
 }
+
+// Every key of the main file says when a change takes effect, and does so at a reload:
+// it is taken, or named among those that wait for a restart.
+func TestReloaded(t *testing.T) {
+	for _, k := range keysOf(reflect.TypeFor[Main]()) {
+		t.Run(k.name, func(t *testing.T) {
+			word := k.Tag.Get("reload")
+			if word != atOnce && word != atRestart {
+				t.Fatalf("got reload %q, want %q or %q", word, atOnce, atRestart)
+			}
+			old, fresh := defaultMain(), defaultMain()
+			other(t, reflect.ValueOf(fresh).Elem().FieldByIndex(k.Index))
+			now, waiting := old.Reloaded(fresh)
+			want := fresh
+			if word == atRestart {
+				want = old
+				if len(waiting) != 1 || waiting[0] != k.name {
+					t.Errorf("got %v that wait, want %s", waiting, k.name)
+				}
+			} else if len(waiting) != 0 {
+				t.Errorf("got %v that wait, want none", waiting)
+			}
+			if !reflect.DeepEqual(now, want) {
+				t.Errorf("got %+v, want %+v", now, want)
+			}
+			if !reflect.DeepEqual(old, defaultMain()) {
+				t.Error("the main file of before is another one")
+			}
+		})
+	}
+	same := defaultMain()
+	if now, waiting := same.Reloaded(defaultMain()); len(waiting) != 0 || !reflect.DeepEqual(now, same) {
+		t.Errorf("nothing differs: got %v that wait", waiting)
+	}
+}
+
+// other gives v, or the first of its fields, another value.
+func other(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
+	case reflect.Int, reflect.Int64:
+		v.SetInt(v.Int() + 1)
+	case reflect.Float64:
+		v.SetFloat(v.Float() + 1)
+	case reflect.String:
+		v.SetString(v.String() + "x")
+	case reflect.Slice:
+		v.Set(reflect.Append(v, reflect.Zero(v.Type().Elem())))
+	case reflect.Struct:
+		other(t, v.Field(0))
+	default:
+		t.Fatalf("no other value of a %s is known", v.Type())
+	}
+}
+
+// Every check refuses what is beyond it.
+func TestChecksRefuse(t *testing.T) {
+	seen := 0
+	for _, of := range everyStruct {
+		for _, k := range keysOf(reflect.TypeOf(of)) {
+			rule, ok := k.Tag.Lookup("check")
+			if !ok {
+				continue
+			}
+			seen++
+			typ := k.Type
+			if typ.Kind() == reflect.Slice {
+				typ = typ.Elem()
+			}
+			for _, text := range beyond(rule) {
+				v, d := reflect.New(typ).Elem(), newDecoder("x.yaml")
+				if err := setLeaf(v, text); err != nil {
+					continue // refused before it is checked
+				}
+				if d.checkValue(rule, v, k.name); len(d.problems) != 1 || d.problems[0].Fix == "" {
+					t.Errorf("%T %s, check %q: got %v for %s, want one problem with a hint", of, k.name, rule, d.problems, text)
+				}
+			}
+		}
+	}
+	if seen < 40 {
+		t.Errorf("got %d checks: where are they?", seen)
+	}
+}
+
+// beyond are values that a check refuses.
+func beyond(rule string) []string {
+	switch kind, span, _ := strings.Cut(rule, " "); kind {
+	case "from", "factor":
+		least, most, bounded := strings.Cut(span, " to ")
+		list := []string{"-1", "0", "0.0001"}
+		if bounded {
+			list = append(list, most+"1")
+			if strings.HasSuffix(most, "w") {
+				list = append(list, "100w")
+			}
+		}
+		return slices.DeleteFunc(list, func(s string) bool { return s == least || least == "0" && s == "0.0001" })
+	}
+	return []string{"relative", ""}
+}

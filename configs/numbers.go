@@ -21,19 +21,19 @@ type Numbers struct {
 // AccessPrefix is what is dialled before a country code.
 type AccessPrefix struct {
 	Digits string `yaml:"digits" example:"\"00\"" doc:"The prefix, digits or +."`
-	Access int    `yaml:"access" optional:"8" doc:"How many digits for an outside line may stand before it, at most 8. Left out: none."`
+	Access int    `yaml:"access" optional:"8" check:"from 0 to 8" doc:"How many digits for an outside line may stand before it, at most 8. Left out: none."`
 }
 
 // Country is a country code that fraud calls often.
 type Country struct {
 	Code   string  `yaml:"code" example:"\"972\"" doc:"The code, with the area code where countries share one."`
-	Factor float64 `yaml:"factor" optional:"2.5" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
 }
 
 // PremiumRange is the beginning of numbers that pay whoever owns them.
 type PremiumRange struct {
 	Range  string  `yaml:"range" example:"\"4470\"" doc:"The first digits, with the country code."`
-	Factor float64 `yaml:"factor" optional:"2.5" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
 }
 
 // maxNumbers is how many entries each list of the file may have.
@@ -90,20 +90,12 @@ func (n *Numbers) validate(d *decoder) {
 		if !accessDigits.MatchString(p.Digits) {
 			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is no prefix", quote(p.Digits))
 		}
-		checkRange(d, path+".access", p.Access, 0, 8)
 	}
 	for i, c := range n.Countries {
-		n.checkEntry(d, fmt.Sprintf("countries[%d]", i), "code", c.Code, c.Factor)
+		checkCode(d, fmt.Sprintf("countries[%d].code", i), c.Code)
 	}
 	for i, p := range n.Premium {
-		n.checkEntry(d, fmt.Sprintf("premium[%d]", i), "range", p.Range, p.Factor)
-	}
-}
-
-func (n *Numbers) checkEntry(d *decoder, path, key, code string, factor float64) {
-	checkCode(d, path+"."+key, code)
-	if factor != 0 {
-		checkRaise(d, path+".factor", factor)
+		checkCode(d, fmt.Sprintf("premium[%d].range", i), p.Range)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // makes nothing of it.
 type PlaceRules struct {
 	Home      []string `yaml:"home" optional:"[GB, IE]" doc:"Countries your phones are in, as ISO 3166 codes. Where none is named, no country is elsewhere."`
-	Elsewhere float64  `yaml:"elsewhere" optional:"2" doc:"What points from any other known country are multiplied by. A country alone never bans."`
+	Elsewhere float64  `yaml:"elsewhere" optional:"2" check:"factor 0.001 to 100" doc:"What points from any other known country are multiplied by. A country alone never bans."`
 	Block     []string `yaml:"block" optional:"[KP]" doc:"Countries of which one line suffices for a ban. Protected addresses are never banned all the same."`
 	ASN       []ASN    `yaml:"asn" optional:"[64500=1.5]" doc:"Networks by their autonomous system number, and what their points are multiplied by."`
 }
@@ -75,9 +75,6 @@ func (r PlaceRules) validate(d *decoder, path string) {
 		if slices.Contains(r.Home, c) {
 			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from one of the two", "%s is home", quote(c))
 		}
-	}
-	if r.Elsewhere != 0 {
-		checkFactor(d, path+".elsewhere", r.Elsewhere)
 	}
 	for i, a := range r.ASN {
 		checkFactor(d, fmt.Sprintf("%s.asn[%d]", path, i), a.Factor)

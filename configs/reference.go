@@ -74,6 +74,9 @@ func comment(b *strings.Builder, lead string, k key) {
 	if was := k.Tag.Get("fail2ban"); was != "" {
 		doc += " (fail2ban: " + strings.Join(strings.Fields(was), ", ") + ")"
 	}
+	if k.Tag.Get("reload") == atRestart {
+		doc += " A change takes effect at the next start."
+	}
 	text := ""
 	for _, word := range strings.Fields(doc) {
 		if text != "" && len(lead)+2+len(text)+1+len(word) > 90 {

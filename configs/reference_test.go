@@ -73,13 +73,16 @@ func TestReferenceIsValid(t *testing.T) {
 	}
 }
 
+// everyStruct are the structs that files set.
+var everyStruct = []any{
+	Main{}, GeoIP{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
+	AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
+	Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}, PacketRules{},
+}
+
 // Every key says what it is for, and has either a default or an example.
 func TestKeysAreDocumented(t *testing.T) {
-	for _, of := range []any{
-		Main{}, GeoIP{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
-		AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
-		Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}, PacketRules{},
-	} {
+	for _, of := range everyStruct {
 		for _, k := range keysOf(reflect.TypeOf(of)) {
 			if doc := k.Tag.Get("doc"); !strings.HasSuffix(doc, ".") {
 				t.Errorf("%T %s: got doc %q, want sentences", of, k.name, doc)

@@ -25,11 +25,6 @@ const maxSocket = 107
 
 // validate notes every fault that a single value does not show by itself.
 func (m *Main) validate(d *decoder) {
-	checkAbsolute(d, "jails", m.Jails)
-	checkAbsolute(d, "database", m.Database)
-	checkAbsolute(d, "asterisk", m.Asterisk)
-	checkAbsolute(d, "useragents", m.Useragents)
-	m.AgentFactors.validate(d, "agent_factors")
 	m.PacketRules.validate(d, "packet_rules")
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
@@ -37,24 +32,13 @@ func (m *Main) validate(d *decoder) {
 		}
 	}
 	m.GeoIP.validate(d)
-	checkAbsolute(d, "socket", m.Socket)
 	if len(m.Socket) > maxSocket {
 		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
 	}
-	checkWord(d, "enforcer", m.Enforcer, "auto", "ipset", "iptables", "nftables", "observe")
-	checkWord(d, "hook", m.Hook, "raw", "filter")
-	checkWord(d, "log_level", m.LogLevel, "debug", "info", "warn", "error")
-	checkWord(d, "log_format", m.LogFormat, "text", "json")
 	if !chainName.MatchString(m.Chain) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
 	}
 	m.Fraud.validate(d)
-	if m.Stubborn < 0 {
-		d.fault("stubborn", "write a number of packets, or 0", "%d is less than nothing", m.Stubborn)
-	}
-	if least, most := 1000, 10_000_000; m.MaxAddresses < least || m.MaxAddresses > most {
-		d.fault("max_addresses", "the default is 200000", "%d is not between %d and %d", m.MaxAddresses, least, most)
-	}
 	validateFeeds(d, m.Feeds)
 }
 
@@ -70,10 +54,6 @@ func (j *Jail) validate(d *decoder) {
 	j.Slow.validate(d, j)
 	j.Widen.validate(d)
 	j.Places.validate(d, "geoip")
-	checkFactor(d, "evidence.factor.claimed", j.Evidence.Factor.Claimed)
-	checkFactor(d, "evidence.factor.seen", j.Evidence.Factor.Seen)
-	checkFactor(d, "evidence.factor.proven", j.Evidence.Factor.Proven)
-	checkWord(d, "evidence.ban", j.Evidence.Ban, "claimed", "seen", "proven")
 	for i, s := range j.Samples {
 		if s.Text == "" {
 			d.fault(fmt.Sprintf("samples[%d]", i), "write line: and the line of the log", "has no line")
@@ -88,7 +68,6 @@ func (j *Jail) validateSources(d *decoder) {
 	}
 	for i, log := range j.Logs {
 		path := fmt.Sprintf("logs[%d]", i)
-		checkAbsolute(d, path, log)
 		if _, err := filepath.Match(log, ""); err != nil {
 			d.fault(path, `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
 		}
@@ -113,9 +92,6 @@ func (m Match) validate(d *decoder, path string) {
 }
 
 func (g Growth) validate(d *decoder, j *Jail) {
-	if g.Factor < 1 || g.Factor > 100 {
-		d.fault("bantime_growth.factor", "write 1 for no growth, 2 to double each time", "%v is not between 1 and 100", g.Factor)
-	}
 	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
 		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", FormatDuration(g.Max), FormatDuration(j.Bantime))
 	}
@@ -134,12 +110,6 @@ func (s Slow) validate(d *decoder, j *Jail) {
 func (w Widen) validate(d *decoder) {
 	if w.Members < 0 || w.Members == 1 || w.Members > 256 {
 		d.fault("widen.members", "write 5, or 0 to ban no network", "%d is neither 0 nor between 2 and 256", w.Members)
-	}
-	if w.IPv4 < 16 || w.IPv4 > 31 {
-		d.fault("widen.ipv4", "write 24", "%d is not between 16 and 31", w.IPv4)
-	}
-	if w.IPv6 < 48 || w.IPv6 > 127 {
-		d.fault("widen.ipv6", "write 64", "%d is not between 48 and 127", w.IPv6)
 	}
 }
 

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -54,16 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "pbxjail", control.Release())
 		return 0
 	}
-	level := new(slog.LevelVar)
-	d, err := daemon.New(daemon.Options{
-		Config: *config, Observe: *observe, Level: level, Log: newLog(stderr, level, *config),
-		Notify: func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
-	})
-	if err == nil {
-		defer d.Close()
-		err = serve(d)
-	}
-	if err != nil {
+	if err := start(*config, *observe, stderr); err != nil {
 		fmt.Fprintf(stderr, "pbxjail: %v\n", err)
 		if do := hint.Of(err); do != "" {
 			fmt.Fprintf(stderr, "hint: %s\n", do)
@@ -71,6 +63,24 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// start reads the main file, sets the daemon up, and serves until it is to stop.
+func start(config string, observe bool, stderr io.Writer) error {
+	file, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
+	if err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	d, err := daemon.New(daemon.Options{
+		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(stderr, level, file.LogFormat),
+		Notify: func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
+	})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return serve(d)
 }
 
 // serve runs until SIGTERM or SIGINT; SIGHUP reloads.
@@ -98,15 +108,10 @@ func serve(d *daemon.Daemon) error {
 	return d.Run(ctx, reload)
 }
 
-// newLog makes the log in the format of the main file. A main file that cannot be
-// read is told as text, by whoever reads it next.
-func newLog(w io.Writer, level *slog.LevelVar, config string) *slog.Logger {
+// newLog makes the log in the format of the main file.
+func newLog(w io.Writer, level *slog.LevelVar, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
-	path := config
-	if path == "" {
-		path = configs.DefaultMain
-	}
-	if m, err := configs.LoadMain(path, config != ""); err == nil && m.LogFormat == "json" {
+	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))

@@ -175,6 +175,15 @@ func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 	w.changed = true
 }
 
+// Tune takes over what the main file says of logins and of the stubborn: how long a
+// login protects its address, and how many packets begin a ban anew, where 0 is any
+// number. It holds from the next event on.
+func (w *Warden) Tune(protectLogins time.Duration, stubborn uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.ProtectLogins, w.Stubborn = protectLogins, stubborn
+}
+
 // Report is the warden's state for a status screen.
 type Report struct {
 	Counts   jails.Counts

@@ -46,7 +46,7 @@ type Warden struct {
 	// Setup says it anew, under mu.
 	Degraded []string
 	// Stubborn is how many packets an address may send into its ban before the ban
-	// begins anew; 0: as many as it likes. Set before use.
+	// begins anew; 0: as many as it likes. Set before use; Tune changes it.
 	Stubborn uint64
 
 	look     sync.Mutex // orders comparisons with the kernel, and guards peace; taken first

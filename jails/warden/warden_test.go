@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -601,6 +602,29 @@ func TestStubborn(t *testing.T) {
 		}
 		if rows := s.ledger.all(); len(rows) != 2 {
 			t.Errorf("got %d rows, want the two", len(rows))
+		}
+	})
+}
+
+// What the main file says of logins and of the stubborn holds from a reload on.
+func TestTune(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		for _, d := range []time.Duration{10 * time.Minute, 2 * time.Hour} {
+			s.Tune(d, 0)
+			want := "logins with a password within " + configs.FormatDuration(d)
+			if got := s.Why(netip.MustParseAddr("192.0.2.77"), time.Now()).Consulted; !slices.Contains(got, want) {
+				t.Errorf("got %q, want %q among them", got, want)
+			}
+		}
+		s.attack(nine, 2)
+		pass(30 * time.Minute)
+		s.Tune(time.Hour, 1000)
+		s.kernel.mu.Lock()
+		s.kernel.packets = 1000
+		s.kernel.mu.Unlock()
+		pass(time.Minute)
+		if got := time.Until(s.ban(nine1).Until); got < 59*time.Minute {
+			t.Errorf("got %v left, want the hour anew", got)
 		}
 	})
 }

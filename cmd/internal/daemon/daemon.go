@@ -30,8 +30,9 @@ import (
 
 // Options of a Daemon.
 type Options struct {
-	Config  string // the main file; "" is configs.DefaultMain, where that exists
-	Observe bool   // decide and record, ban nothing, whatever the main file says
+	Config  string        // where the main file is, for reloads; "" is configs.DefaultMain, where that exists
+	Main    *configs.Main // what it says at start, if that is known already; nil: New reads it
+	Observe bool          // decide and record, ban nothing, whatever the main file says
 	Log     *slog.Logger
 	Level   *slog.LevelVar     // set from the main file; may be nil
 	Notify  func(state string) // sd_notify(3); may be nil
@@ -68,7 +69,7 @@ func New(opts Options) (d *Daemon, err error) {
 		}
 	}()
 	d.openUpkeep()
-	if err = d.upkeep.open(); err != nil {
+	if err = d.upkeep.open(opts.Main); err != nil {
 		return d, err
 	}
 	answers := &backend{}

@@ -43,16 +43,17 @@ type upkeep struct {
 	main     *configs.Main // guarded by mu; what it points to never changes
 }
 
-// loadMain reads the main file.
-func (u *upkeep) loadMain() (*configs.Main, error) {
+// load reads the main file.
+func (u *upkeep) load() (*configs.Main, error) {
 	return configs.LoadMain(cmp.Or(u.path, configs.DefaultMain), u.path != "")
 }
 
-// open reads the main file for the first time.
-func (u *upkeep) open() error {
-	main, err := u.loadMain()
-	if err != nil {
-		return err
+// open takes the main file of the start, and reads it when main is nil.
+func (u *upkeep) open(main *configs.Main) (err error) {
+	if main == nil {
+		if main, err = u.load(); err != nil {
+			return err
+		}
 	}
 	u.take(main)
 	for _, w := range main.Warnings {
@@ -139,56 +140,29 @@ func (u *upkeep) renewGuard() (changed bool) {
 // reload reads the main file and the jail files again. What cannot be changed while
 // the daemon runs is named in the log. On an error everything stays as it was.
 func (u *upkeep) reload(by string) error {
-	asked, err := u.loadMain()
+	asked, err := u.load()
 	if err != nil {
 		return err
 	}
 	u.changing.Lock()
 	old := u.settings()
-	fresh := reloaded(old, asked)
+	fresh, waiting := old.Reloaded(asked)
 	plan, err := u.rules.plan(asked)
 	if err != nil {
 		u.changing.Unlock()
 		return err
 	}
-	for _, key := range needRestart(old, asked) {
+	for _, key := range waiting {
 		u.log.Warn("this setting takes effect at the next start", "key", key)
 	}
 	u.take(fresh)
+	u.judge.Tune(fresh.ProtectLogins, uint64(fresh.Stubborn))
 	u.changing.Unlock()
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)
 	err = u.reloadJails(by)
 	u.feeds.Set(fresh.Feeds) // last: whom they must spare is known now
 	return err
-}
-
-// reloaded is a main file with the keys that a reload changes.
-func reloaded(old, asked *configs.Main) *configs.Main {
-	fresh := *old
-	fresh.Jails, fresh.Ignoreip, fresh.IgnoreHosts, fresh.Asterisk = asked.Jails, asked.Ignoreip, asked.IgnoreHosts, asked.Asterisk
-	fresh.GeoIP = asked.GeoIP
-	fresh.LogLevel, fresh.Retention = asked.LogLevel, asked.Retention
-	fresh.Feeds, fresh.Useragents, fresh.AgentFactors, fresh.Fraud = asked.Feeds, asked.Useragents, asked.AgentFactors, asked.Fraud
-	fresh.PacketRules = asked.PacketRules
-	return &fresh
-}
-
-// needRestart names the keys that differ and that a reload does not change.
-func needRestart(old, fresh *configs.Main) (keys []string) {
-	for _, k := range []struct {
-		key     string
-		differs bool
-	}{
-		{"enforcer", old.Enforcer != fresh.Enforcer}, {"hook", old.Hook != fresh.Hook}, {"chain", old.Chain != fresh.Chain}, {"end_tcp", old.EndTCP != fresh.EndTCP},
-		{"observe", old.Observe != fresh.Observe}, {"database", old.Database != fresh.Database}, {"socket", old.Socket != fresh.Socket},
-		{"group", old.Group != fresh.Group}, {"log_format", old.LogFormat != fresh.LogFormat}, {"max_addresses", old.MaxAddresses != fresh.MaxAddresses},
-	} {
-		if k.differs {
-			keys = append(keys, k.key)
-		}
-	}
-	return keys
 }
 
 // reloadJails takes the good jail files and says which are refused.
