@@ -1,145 +1,141 @@
 package sensor
 
 import (
+	"cmp"
+	"hash/maphash"
 	"net/netip"
 	"time"
 
 	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
 )
-
-// Packet is what a capture saw. A Sensor keeps neither it nor its Data.
-type Packet struct {
-	Time     time.Time
-	TCP      bool
-	Src, Dst netip.AddrPort // unmapped
-	Out      bool           // sent by this host
-	Data     []byte         // UDP: one whole datagram. TCP: the next bytes of one direction, in order; may be empty
-	Start    bool           // TCP: this connection was seen from its handshake on; set on its first packet
-	End      bool           // TCP: the connection is over, after Data
-	Lost     bool           // TCP: bytes are missing in front of Data
-}
-
-// Port is one port of this host that a service of Asterisk listens on.
-type Port struct {
-	Number  uint16
-	TCP     bool
-	TLS     bool            // encrypted: who sent is known, what is not
-	Service parsers.Service // PJSIP and SIP are read alike; IAX2 (UDP), AMI and HTTP (TCP)
-}
-
-// DefaultPorts are those of Asterisk's sample configuration.
-func DefaultPorts() []Port {
-	return []Port{
-		{5060, false, false, parsers.PJSIP}, {5060, true, false, parsers.PJSIP}, {5061, true, true, parsers.PJSIP},
-		{4569, false, false, parsers.IAX2}, {5038, true, false, parsers.AMI}, {5039, true, true, parsers.AMI},
-		{8088, true, false, parsers.HTTP}, {8089, true, true, parsers.HTTP},
-	}
-}
-
-// Options of a Sensor. The zero value is DefaultPorts and the default bounds.
-type Options struct {
-	Ports        []Port // nil: DefaultPorts
-	Transactions int    // most open requests and dialogs that are kept; 0: 8192
-	Addresses    int    // most addresses of which the last time is kept; 0: 16,384
-
-	// Finished, when it is not nil, is called for each finished transaction. Its texts
-	// hold only until it returns. It must not block, nor call the Sensor.
-	Finished func(*Transaction)
-}
-
-// Transaction is one request and its last answer, for people to look at.
-type Transaction struct {
-	Time    time.Time // of the request
-	Took    time.Duration
-	Remote  netip.AddrPort
-	Local   netip.AddrPort
-	Service parsers.Service
-	TCP     bool
-	Out     bool         // we asked, they answered
-	Method  string       // "REGISTER", "IAX NEW", "GET"; never the sender's own word
-	Account parsers.Text // as the sender wrote it
-	Number  parsers.Text // the number that was dialled
-	Agent   parsers.Text
-	Status  uint16 // of the answer; 0: none came, or the protocol has no numbers
-	Answer  string // "401", "accepted", "no answer"
-}
-
-// Agent is a user agent that was seen.
-type Agent struct {
-	Name      parsers.Text
-	Requests  uint64
-	Accounts  []string // printable, those that logged in with it first; at most 8
-	LoggedIn  int      // how many accounts logged in with it; counted up to 64
-	Addresses int      // how many addresses used it; counted up to 64
-	Last      time.Time
-}
-
-// Heard is an answer to the question whether somebody sent us something.
-type Heard = parsers.Answer
-
-const (
-	CannotTell = parsers.CannotTell // not watched, or not without a gap
-	NotHeard   = parsers.No
-	WasHeard   = parsers.Yes
-)
-
-// Stats counts what a Sensor did and could not do, since it was made.
-type Stats struct {
-	Packets      uint64
-	Events       uint64
-	Evicted      uint64 // entries that made room for others while they still counted
-	Gaps         uint64 // times at which packets were missing
-	Transactions int    // that are held now
-}
 
 // Sensor holds what the packets of the last minutes were about. Make one with New.
 // Not safe for concurrent use.
 type Sensor struct {
-	opts  Options
-	stats Stats
+	opts   Options
+	stats  Stats
+	seed   maphash.Seed
+	ports  map[portKey]*port
+	txs    txTable
+	peers  peerTable
+	nonces hashRing // of nonces and the addresses they were sent to
+	calls  hashRing // dialogs that exist, by Call-ID and address
+	conns  connTable
+	agents agentTable
+	recent recentRing
+	began  int64 // seconds of the first packet; 0: none yet
+	gaps   gapRing
+	msg    sip.Message
+	event  parsers.Event
+	line   []byte // the text of the event that is being told
+
+	socketPort *port  // what SIP in a WebSocket is spoken to
+	unmasked   []byte // the payload of a WebSocket frame
 }
+
+// portKey is a port of this host: the number, and a bit for TCP.
+type portKey uint32
+
+func keyOfPort(number uint16, tcp bool) portKey {
+	k := portKey(number)
+	if tcp {
+		k |= 1 << 16
+	}
+	return k
+}
+
+// port is what a local port speaks. For SIP the stack behind it is learned from what
+// it answers.
+type port struct {
+	service parsers.Service
+	class   class
+	tls     bool
+}
+
+const (
+	defaultTransactions = 8192
+	defaultAddresses    = 16_384
+	maxNonces           = 16_384
+	maxCalls            = 8192
+	maxText             = 1024 // of an event's line
+)
 
 // New makes a Sensor. It starts nothing.
 func New(opts Options) *Sensor {
 	if opts.Ports == nil {
 		opts.Ports = DefaultPorts()
 	}
-	return &Sensor{opts: opts}
+	s := &Sensor{opts: opts, seed: maphash.MakeSeed(), ports: map[portKey]*port{}, line: make([]byte, 0, maxText)}
+	for _, p := range opts.Ports {
+		s.ports[keyOfPort(p.Number, p.TCP)] = &port{service: p.Service, class: classOf(p.Service), tls: p.TLS}
+	}
+	s.socketPort = &port{service: parsers.PJSIP, class: classSIP}
+	s.txs.init(cmp.Or(opts.Transactions, defaultTransactions))
+	s.peers.init(cmp.Or(opts.Addresses, defaultAddresses))
+	s.nonces.init(maxNonces)
+	s.calls.init(maxCalls)
+	s.conns.init()
+	s.agents.init()
+	return s
 }
 
 // Packet reads one packet and calls emit for each event that follows from it. Packets
 // come in the order of their times. The event's texts hold only until emit returns.
-func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) { s.stats.Packets++ }
+func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
+	s.stats.Packets++
+	if s.began == 0 {
+		s.began = p.Time.Unix()
+	}
+	s.Tick(p.Time, emit)
+	local, remote := p.Dst, p.Src
+	if p.Out {
+		local, remote = p.Src, p.Dst
+	}
+	at, ok := s.ports[keyOfPort(local.Port(), p.TCP)]
+	if !ok || !remote.Addr().IsValid() {
+		return
+	}
+	if !p.Out && (len(p.Data) > 0 || !p.TCP) {
+		s.hear(remote.Addr(), at.class, at.tls, p.Time.Unix())
+	}
+	f := flow{time: p.Time, remote: remote, local: local, tcp: p.TCP, out: p.Out, cut: p.Cut, port: at, emit: emit}
+	switch {
+	case at.tls:
+	case p.TCP:
+		s.stream(&f, p)
+	case at.class == classIAX:
+		s.iax(&f, p.Data)
+	case at.class == classSIP:
+		s.datagram(&f, p.Data)
+	}
+}
+
+// flow is the surroundings of one message.
+type flow struct {
+	time          time.Time
+	remote, local netip.AddrPort
+	tcp, out, cut bool
+	port          *port
+	emit          func(*parsers.Event)
+}
 
 // Tick calls emit for what falls due by now without a packet: challenges that nobody
 // answered. Packet does the same; a daemon calls Tick each second besides.
-func (s *Sensor) Tick(now time.Time, emit func(*parsers.Event)) {}
-
-// Gap notes that packets were missed at a time: dropped by the kernel, or not
-// captured. Around it nothing follows from absence.
-func (s *Sensor) Gap(at time.Time) { s.stats.Gaps++ }
-
-// Heard reports whether an address sent something to a service around a time (from
-// 64 seconds before until two after). PJSIP and SIP are one here, and are heard on
-// HTTP's ports too (WebSocket). Other services, such as Dialplan, mean any.
-func (s *Sensor) Heard(a netip.Addr, svc parsers.Service, at time.Time) Heard { return CannotTell }
-
-// Complete reports whether the sensor read all that an address sent to a service
-// from 64 seconds before a time until two after it, and what we answered: the port
-// is watched, nothing was missing, nothing was encrypted, no table had to make room.
-// Only then does it follow from the absence of an event that there was no attempt.
-// For an address that sent nothing it is true where Heard is NotHeard. Heard,
-// Complete and Suspects may be called from within emit.
-func (s *Sensor) Complete(a netip.Addr, svc parsers.Service, at time.Time) bool { return false }
-
-// Suspects appends to list the addresses that were heard on a service within about a
-// second of a time, at most 16: whoever wrote a forged record is among them.
-func (s *Sensor) Suspects(list []netip.Addr, svc parsers.Service, at time.Time) []netip.Addr {
-	return list
+func (s *Sensor) Tick(now time.Time, emit func(*parsers.Event)) {
+	for {
+		i := s.txs.due(now.UnixNano())
+		if i < 0 {
+			return
+		}
+		s.expire(i, now, emit)
+	}
 }
 
-// Agents returns the user agents seen, the most frequent first. The texts are copies.
-func (s *Sensor) Agents() []Agent { return nil }
-
 // Stats returns the counters.
-func (s *Sensor) Stats() Stats { return s.stats }
+func (s *Sensor) Stats() Stats {
+	st := s.stats
+	st.Evicted = s.txs.evicted + s.peers.evicted + s.conns.evicted
+	st.Transactions = len(s.txs.index)
+	return st
+}

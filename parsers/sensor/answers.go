@@ -1,0 +1,194 @@
+package sensor
+
+import (
+	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
+)
+
+// weAnswer weighs what we answered to a request of theirs. Only the first final answer
+// counts; the others are the same one, sent again.
+func (s *Sensor) weAnswer(f *flow, m *sip.Message) {
+	x := s.txs.find(s.keyOf(f, m))
+	if x == nil || x.done {
+		return
+	}
+	if len(m.ToTag) > 0 && m.Status > 100 {
+		f.port.service = stackOf(m)
+	}
+	x.status = m.Status
+	if m.Status < 200 {
+		x.trying = true
+		x.ringing = x.ringing || m.Status > 100
+		if x.method == sip.Invite && x.creds {
+			s.loggedIn(f, x)
+		}
+		return
+	}
+	x.done = true
+	s.weigh(f, m, x)
+	s.tell(x, f.time, status(m.Status))
+}
+
+// weigh finds out what a final answer means.
+func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
+	p := s.peers.take(f.remote.Addr(), f.time.Unix())
+	ok := m.Status < 300
+	switch x.method {
+	case sip.Bye, sip.Cancel, sip.Prack: // a stray one is a phone after a restart
+		return
+	case sip.Invite, sip.Subscribe:
+		if ok {
+			s.calls.put(x.call)
+		}
+	}
+	if x.inside && (ok || s.calls.holds(x.call) || m.Status == 481 || m.Status == 491) {
+		return
+	}
+	switch {
+	case m.Status == 401 || m.Status == 407:
+		s.nonces.put(s.hash(f.remote.Addr(), m.Nonce))
+		s.challenged(f, m, x, p)
+	case x.mismatch && !ok:
+		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
+	case x.creds:
+		s.afterAnswer(f, m, x, p)
+	case ok:
+		s.letIn(f, x, p)
+	default:
+		s.refused(f, m, x, p)
+	}
+}
+
+// challenged weighs a 401 or 407.
+func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
+	switch {
+	case x.method == sip.Options:
+		s.options(f, x, p)
+	case x.keepAlive:
+	case !x.creds:
+		s.signal(f, x, parsers.Challenge, m.Nonce, "wire sip challenge", "we asked for a password")
+		s.openChallenge(f, m, x, p)
+	case !m.Stale:
+		s.badPassword(f, x, p)
+	}
+}
+
+// badPassword charges a wrong answer to a challenge. The same answer to the same
+// challenge is no other guess.
+func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
+	if p.digest == x.digest {
+		return
+	}
+	p.digest = x.digest
+	why := "the answer to our challenge was wrong"
+	if !x.ours {
+		why = "the answer was wrong, and to a challenge that we did not send there"
+	}
+	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire sip bad password", why})
+}
+
+// afterAnswer weighs other answers to a request that had answered a challenge.
+func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
+	switch st := m.Status; {
+	case st < 300:
+		s.loggedIn(f, x)
+	case st == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip's word for a wrong password
+		s.badPassword(f, x, p)
+	case st == 403 && !x.trying:
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, again, "wire sip not allowed", "the account may not do that"})
+	case x.method == sip.Invite && (st == 404 || st == 484 || st == 604) && !x.ringing:
+		s.loggedIn(f, x)
+		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, always, "wire sip unknown number", "there is no such number"})
+	case st == 404 || st == 423 || st == 480 || st == 486 || st == 487 || st == 489 || x.trying:
+		s.loggedIn(f, x)
+	}
+}
+
+// letIn weighs a 2xx to a request without a password.
+func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
+	switch x.method {
+	case sip.Options:
+		s.options(f, x, p)
+	case sip.Invite:
+		s.guest(f, x, p)
+	case sip.Register:
+		s.signal(f, x, parsers.Success, nil, "wire sip registration", "it registered without a password")
+	case sip.Notify, sip.Info, sip.Update:
+	default:
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | strangers, "wire sip without an account", "it was let in without an account"})
+	}
+}
+
+// guest weighs a call without an account that was answered. That is what a provider's
+// call looks like where the address alone admits him, so a call by itself charges
+// nobody; the same number under another prefix is what no provider sends.
+func (s *Sensor) guest(f *flow, x *tx, p *peer) {
+	number := x.number.bytes()
+	const end = 7
+	tail := s.hash(f.remote.Addr(), number[max(len(number)-end, 0):])
+	whole := s.hash(f.remote.Addr(), number)
+	hunts := p.tail == tail && p.number != whole && len(number) > end
+	p.tail, p.number = tail, whole
+	if hunts {
+		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "it called without an account, the same number under another prefix"})
+		return
+	}
+	s.signal(f, x, parsers.GuestCall, nil, "wire sip guest call", "it called without an account, and the call was answered")
+}
+
+// refused weighs a refusal of a request without a password.
+func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
+	st := m.Status
+	switch st {
+	case 408, 480, 481, 486, 487, 491, 500, 502, 503, 504, 600, 423:
+		if x.method == sip.Options {
+			s.options(f, x, p)
+		}
+		return
+	}
+	switch {
+	case x.method == sip.Options:
+		s.options(f, x, p)
+	case st == 400 || st == 414 || st == 416 || st == 505 || st == 513:
+		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, strangers, "wire sip malformed", "we could not read it"})
+	case x.method == sip.Register:
+		s.offend(f, x, p, verdict{parsers.UnknownAccount, parsers.Point, again, "wire sip unknown account", "no such account may register from there"})
+	case x.method == sip.Invite && x.ringing:
+	case x.method == sip.Invite && x.trying:
+		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "it called without an account, and the dialplan refused"})
+	case x.method == sip.Invite && (st == 404 || st == 484 || st == 604):
+		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire sip unknown number", "it called without an account, and there is no such number"})
+	case x.method == sip.Invite && (st == 488 || st == 415 || st == 606):
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, strangers, "wire sip refused call", "it called without an account, with no codec of ours"})
+	case x.method == sip.Invite:
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip refused call", "it called without an account, and we refused"})
+	case x.keepAlive:
+	default:
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | strangers, "wire sip refused request", "it asked without an account, and we refused"})
+	}
+}
+
+// freeTargets is for how many numbers an address may ask with OPTIONS: a monitor asks
+// for one, or for each of its trunks, again and again.
+const freeTargets = 3
+
+// options weighs an OPTIONS without an account, whatever we answered: asking for one
+// number after another looks for those that exist.
+func (s *Sensor) options(f *flow, x *tx, p *peer) {
+	n := p.asks(s.hash(f.remote.Addr(), x.number.bytes()), f.time.Unix())
+	if n > freeTargets {
+		s.offend(f, x, p, verdict{parsers.Scan, parsers.Point, strangers, "wire sip options scan", "it asks for one number after another"})
+	}
+}
+
+// loggedIn tells of a log-in with a password, once a transaction.
+func (s *Sensor) loggedIn(f *flow, x *tx) {
+	if x.in {
+		return
+	}
+	x.in = true
+	now := uint32(f.time.Unix())
+	s.peers.take(f.remote.Addr(), f.time.Unix()).login = now
+	s.agents.loggedIn(x)
+	s.signal(f, x, parsers.Success, nil, "wire sip log-in", "it logged in with a password")
+}

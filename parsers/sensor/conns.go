@@ -1,0 +1,234 @@
+package sensor
+
+import (
+	"net/netip"
+
+	"pbxjail/parsers/sip"
+)
+
+// conn is one TCP connection to a port of ours.
+type conn struct {
+	key        connKey
+	prev, next int32
+	start      bool // seen from its handshake
+	spoke      bool // we sent something on it
+	dark       bool // nothing on it is read any more
+	known      bool // it is dark because a log-in ended all questions
+	socket     bool // a WebSocket with SIP in it
+	in, out    half
+	ami        amiState
+	web        webState
+}
+
+// half is one direction: bytes that are no whole message yet, and how many to skip.
+type half struct {
+	buf    []byte
+	skip   int
+	behind bool // bytes were missing: the next message has to begin a packet
+}
+
+type connKey struct {
+	remote netip.AddrPort
+	local  uint16
+}
+
+const (
+	maxConns = 1024
+	// maxHeld is the longest beginning of a message that is kept, and maxAllHeld of
+	// all connections together.
+	maxHeld    = 16 << 10
+	maxAllHeld = 1 << 20
+)
+
+// connTable holds the connections that spoke last. Slot 0 is the ring's head.
+type connTable struct {
+	slots   []conn
+	free    []int32
+	index   map[connKey]int32
+	held    int
+	evicted uint64
+
+	lastEvicted int64 // seconds
+}
+
+func (t *connTable) init() { t.slots, t.index = make([]conn, 1, 16), map[connKey]int32{} }
+
+// take finds or makes a connection, and makes it the youngest.
+func (t *connTable) take(key connKey, start bool, at int64) *conn {
+	i, ok := t.index[key]
+	if ok && start { // the same ports again
+		t.drop(i)
+		ok = false
+	}
+	if ok {
+		t.unlink(i)
+	} else {
+		if len(t.index) >= maxConns {
+			t.evicted++
+			t.lastEvicted = at
+			t.drop(t.slots[0].next)
+		}
+		if n := len(t.free); n > 0 {
+			i, t.free = t.free[n-1], t.free[:n-1]
+		} else {
+			i = int32(len(t.slots))
+			t.slots = append(t.slots, conn{})
+		}
+		t.slots[i] = conn{key: key, start: start}
+		t.index[key] = i
+	}
+	last := t.slots[0].prev
+	t.slots[i].prev, t.slots[i].next = last, 0
+	t.slots[last].next, t.slots[0].prev = i, i
+	return &t.slots[i]
+}
+
+func (t *connTable) unlink(i int32) {
+	c := &t.slots[i]
+	t.slots[c.prev].next, t.slots[c.next].prev = c.next, c.prev
+}
+
+func (t *connTable) drop(i int32) {
+	c := &t.slots[i]
+	t.unlink(i)
+	t.held -= len(c.in.buf) + len(c.out.buf)
+	delete(t.index, c.key)
+	*c = conn{}
+	t.free = append(t.free, i)
+}
+
+// close stops reading a connection.
+func (t *connTable) close(c *conn) {
+	c.dark = true
+	t.held -= len(c.in.buf) + len(c.out.buf)
+	c.in.buf, c.out.buf = nil, nil
+}
+
+// stream reads the next bytes of a connection.
+func (s *Sensor) stream(f *flow, p *Packet) {
+	key := connKey{f.remote, f.local.Port()}
+	if _, known := s.conns.index[key]; !known && !p.Start && len(p.Data) == 0 {
+		return
+	}
+	c := s.conns.take(key, p.Start, p.Time.Unix())
+	c.spoke = c.spoke || p.Out && len(p.Data) > 0
+	h := &c.in
+	if p.Out {
+		h = &c.out
+	}
+	if p.Lost || !c.start && len(h.buf) == 0 {
+		s.lose(f, c, h)
+	}
+	if c.dark && !p.Out && len(p.Data) > 0 {
+		if peer := s.peers.find(f.remote.Addr()); peer != nil && !c.known {
+			peer.dark = uint32(p.Time.Unix())
+		}
+	}
+	if !c.dark && len(p.Data) > 0 {
+		s.feed(f, c, h, p.Data)
+	}
+	if p.End {
+		s.conns.drop(s.conns.index[key])
+	}
+}
+
+// lose gives up what a direction holds: bytes are missing.
+func (s *Sensor) lose(f *flow, c *conn, h *half) {
+	s.conns.held -= len(h.buf)
+	h.buf, h.skip, h.behind = nil, 0, true
+	if f.port.class != classSIP && c.start { // requests and answers cannot be counted any more
+		s.conns.close(c)
+	}
+}
+
+// feed reads as many messages as there are, and keeps the rest.
+func (s *Sensor) feed(f *flow, c *conn, h *half, data []byte) {
+	b := data
+	if len(h.buf) > 0 {
+		if len(h.buf)+len(data) > maxHeld || s.conns.held+len(data) > maxAllHeld {
+			s.conns.evicted++
+			s.conns.lastEvicted = f.time.Unix()
+			s.conns.close(c)
+			return
+		}
+		s.conns.held += len(data)
+		h.buf = append(h.buf, data...)
+		b = h.buf
+	}
+	for len(b) > 0 && !c.dark {
+		n := min(h.skip, len(b))
+		h.skip, b = h.skip-n, b[n:]
+		if len(b) == 0 {
+			break
+		}
+		n, wait := s.one(f, c, h, b)
+		if wait {
+			break
+		}
+		h.skip += max(n-len(b), 0)
+		b = b[min(n, len(b)):]
+	}
+	if c.dark {
+		return
+	}
+	s.conns.keep(h, b)
+}
+
+// keep holds the beginning of a message until the rest comes.
+func (t *connTable) keep(h *half, b []byte) {
+	t.held -= len(h.buf)
+	switch {
+	case len(b) == 0:
+		h.buf = nil
+		return
+	case len(h.buf) > 0: // b is its end
+		h.buf = h.buf[:copy(h.buf, b)]
+	case len(b) <= maxHeld:
+		h.buf = append([]byte(nil), b...)
+	}
+	t.held += len(h.buf)
+}
+
+// one reads one message, and says how long it is with its body, which may be yet to
+// come; wait says that more bytes are needed to tell.
+func (s *Sensor) one(f *flow, c *conn, h *half, b []byte) (n int, wait bool) {
+	switch {
+	case c.socket:
+		return s.socketFrame(f, c, b)
+	case f.port.class == classSIP:
+		return s.streamed(f, c, h, b)
+	case f.port.class == classAMI:
+		return s.ami(f, c, b)
+	case f.port.class == classHTTP:
+		return s.web(f, c, b)
+	}
+	return len(b), false
+}
+
+// streamed reads one SIP message of a connection.
+func (s *Sensor) streamed(f *flow, c *conn, h *half, b []byte) (n int, wait bool) {
+	skip, need := sip.Frame(b, &s.msg)
+	switch {
+	case skip > 0:
+		return skip, false
+	case need == 0:
+		return 0, true
+	case s.msg.Problem == sip.NotSIP:
+		if !h.behind && c.start && !tlsHello(b) {
+			s.message(f, &s.msg, len(b))
+		}
+		if h.behind {
+			return len(b), false // the next packet may begin a message
+		}
+		s.conns.close(c)
+		return len(b), false
+	}
+	h.behind = false
+	if c.start || c.spoke {
+		s.message(f, &s.msg, need)
+	}
+	return need, false
+}
+
+// tlsHello reports whether a client begins to speak TLS: a phone with a wrong setting.
+func tlsHello(b []byte) bool { return len(b) > 2 && b[0] == 0x16 && b[1] == 3 }

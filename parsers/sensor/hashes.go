@@ -1,0 +1,48 @@
+package sensor
+
+import (
+	"hash/maphash"
+	"net/netip"
+)
+
+// hashRing remembers the last so many hashes.
+type hashRing struct {
+	ring []uint64
+	has  map[uint64]struct{}
+	next int
+	max  int
+}
+
+func (r *hashRing) init(max int) { r.max, r.has = max, map[uint64]struct{}{} }
+
+func (r *hashRing) put(h uint64) {
+	if r.holds(h) {
+		return
+	}
+	if len(r.ring) < r.max {
+		r.ring = append(r.ring, h)
+	} else {
+		delete(r.has, r.ring[r.next])
+		r.ring[r.next] = h
+		r.next = (r.next + 1) % r.max
+	}
+	r.has[h] = struct{}{}
+}
+
+func (r *hashRing) holds(h uint64) bool {
+	_, ok := r.has[h]
+	return ok
+}
+
+// hash mixes an address and texts.
+func (s *Sensor) hash(a netip.Addr, texts ...[]byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	b := a.As16()
+	h.Write(b[:])
+	for _, t := range texts {
+		h.Write(t)
+		h.WriteByte(0)
+	}
+	return h.Sum64()
+}

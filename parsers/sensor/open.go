@@ -1,0 +1,74 @@
+package sensor
+
+import (
+	"time"
+
+	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
+)
+
+// maxOpen is how many challenges of one address are waited for: a flood of one
+// sender must not push out the others.
+const maxOpen = 64
+
+// openChallenge begins to wait for the answer to a challenge.
+func (s *Sensor) openChallenge(f *flow, m *sip.Message, x *tx, p *peer) {
+	if p.open >= maxOpen {
+		s.flood(f, x, p)
+		return
+	}
+	if !s.txs.open(x, x.call, s.hash(f.remote.Addr(), m.Nonce)) {
+		return
+	}
+	if p.open == 0 {
+		p.openSince = f.time.UnixNano()
+	}
+	p.open++
+}
+
+// patience is how long phones, however many, may take for their first answer.
+const patience = 2 * time.Second
+
+// flood charges an address with so many open challenges at once that no number of
+// phones behind it could have: they answer within a moment.
+func (s *Sensor) flood(f *flow, x *tx, p *peer) {
+	const much = 5 * parsers.Point
+	if f.time.UnixNano()-p.openSince < int64(patience) || p.loggedIn(f.time.Unix()) {
+		return
+	}
+	p.openSince = f.time.UnixNano() + int64(lifetime) // once is enough for a while
+	e := s.begin(f, x, parsers.Offence, parsers.Rate, "wire sip flood")
+	e.Points = much
+	s.finish(f, x, "64 challenges at once, and it answers none")
+}
+
+// quietFor is how long a log-in says that an address is not silent: a line that loses
+// packets must not cost a phone its account.
+const quietFor = 2 * 3600
+
+// expire ends the transaction in a slot, and charges a challenge that nobody answered.
+func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
+	x := &s.txs.slots[i]
+	if !x.done {
+		s.tell(x, now, "no answer")
+	}
+	if x.challenge != 0 {
+		s.unanswered(x, now, emit)
+		s.answered(i)
+	}
+	s.txs.drop(i)
+}
+
+func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
+	if now.UnixNano()-x.at < int64(lifetime) { // it had to make room
+		return
+	}
+	p := s.peers.find(x.remote.Addr())
+	if p != nil && (p.isOurs(now.Unix()) || p.login != 0 && now.Unix()-int64(p.login) < quietFor) {
+		return
+	}
+	f := flow{time: now, emit: emit}
+	e := s.begin(&f, x, parsers.Offence, parsers.Unanswered, "wire unanswered challenge")
+	e.Points, e.Service = parsers.Point, parsers.Other // as of the challenges that logs tell of
+	s.finish(&f, x, "nobody answered our challenge within 32 seconds")
+}

@@ -1,0 +1,164 @@
+package sensor
+
+import (
+	"bytes"
+
+	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
+)
+
+// datagram reads one datagram of a SIP port.
+func (s *Sensor) datagram(f *flow, b []byte) {
+	if sip.KeepAlive(b) {
+		return
+	}
+	sip.Read(b, &s.msg)
+	if f.cut && s.msg.Problem >= sip.NoVia { // what is missing may stand where we cannot see it
+		return
+	}
+	s.message(f, &s.msg, len(b))
+}
+
+// message hears one message of either side.
+func (s *Sensor) message(f *flow, m *sip.Message, size int) {
+	switch {
+	case m.Problem == sip.NotSIP || m.Problem != sip.Fine && m.Problem != sip.OtherMethod:
+		if !f.out && !m.Response {
+			s.malformed(f, m, size)
+		}
+	case m.Response && f.out:
+		s.weAnswer(f, m)
+	case m.Response:
+		s.theyAnswer(f, m)
+	case f.out:
+		s.weAsk(f, m)
+	default:
+		s.theyAsk(f, m)
+	}
+}
+
+// keyOf names a transaction: what its answers repeat (RFC 3261 17.2.3).
+func (s *Sensor) keyOf(f *flow, m *sip.Message) uint64 {
+	var b [8]byte
+	b[0], b[1], b[2], b[3], b[4] = byte(m.CSeq), byte(m.CSeq>>8), byte(m.CSeq>>16), byte(m.CSeq>>24), byte(m.CSeqMethod)
+	if f.out == m.Response {
+		b[5] = 1 // theirs
+	}
+	return s.hash(f.remote.Addr(), m.CallID, m.Branch, b[:])
+}
+
+// theyAsk notes a request of theirs.
+func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
+	if m.Method == sip.Ack {
+		return
+	}
+	key := s.keyOf(f, m)
+	if s.txs.find(key) != nil { // sent again
+		return
+	}
+	x := s.newTx(f, key)
+	x.method, x.word = m.Method, m.Method.String()
+	x.inside, x.mismatch = len(m.ToTag) > 0, m.Problem == sip.OtherMethod
+	x.keepAlive = m.Method == sip.Notify && bytes.EqualFold(m.Event, []byte("keep-alive"))
+	x.call = s.hash(f.remote.Addr(), m.CallID)
+	x.account.set(m.FromUser)
+	x.agent.set(m.Agent)
+	switch m.Method {
+	case sip.Register:
+		x.account.set(m.ToUser)
+	default:
+		x.number.set(m.User)
+	}
+	if m.Answers > 0 {
+		s.credentials(f, m, x)
+	}
+	s.agents.saw(x, f)
+}
+
+// credentials notes what a request answers to a challenge: the one that we sent, where
+// there are several.
+func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
+	x.creds = true
+	c := &m.Answer[0]
+	for i := range m.Answers {
+		o := &m.Answer[i]
+		nonce := s.hash(f.remote.Addr(), o.Nonce)
+		if !s.nonces.holds(nonce) {
+			continue
+		}
+		c, x.ours = o, true
+		for _, key := range [...]uint64{x.call, nonce} {
+			if i, ok := s.txs.opens[key]; ok {
+				s.answered(i)
+				break
+			}
+		}
+		break
+	}
+	x.digest = s.hash(f.remote.Addr(), c.Nonce, c.Response)
+	if len(c.User) > 0 {
+		x.account.set(c.User)
+	}
+}
+
+// answered notes that a challenge got its answer.
+func (s *Sensor) answered(i int32) {
+	x := &s.txs.slots[i]
+	if p := s.peers.find(x.remote.Addr()); p != nil && p.open > 0 {
+		p.open--
+	}
+	s.txs.settle(i)
+}
+
+// weAsk notes a request of ours.
+func (s *Sensor) weAsk(f *flow, m *sip.Message) {
+	if m.Method == sip.Ack {
+		return
+	}
+	key := s.keyOf(f, m)
+	if s.txs.find(key) != nil {
+		return
+	}
+	x := s.newTx(f, key)
+	x.method, x.word, x.inside = m.Method, m.Method.String(), len(m.ToTag) > 0
+	x.call = s.hash(f.remote.Addr(), m.CallID)
+	x.account.set(m.FromUser)
+	x.number.set(m.User)
+	if m.Method == sip.Invite || m.Method == sip.Subscribe {
+		s.calls.put(x.call)
+	}
+}
+
+// theyAnswer notes what came of a request of ours: whoever answers what we began is
+// somebody that we know, and read what we sent.
+func (s *Sensor) theyAnswer(f *flow, m *sip.Message) {
+	x := s.txs.find(s.keyOf(f, m))
+	if x == nil || x.done {
+		return
+	}
+	x.status = m.Status
+	if m.Status < 200 {
+		return
+	}
+	x.done = true
+	x.agent.set(m.Agent)
+	if !x.inside && (m.Method == sip.Options || m.Method == sip.Invite || m.Method == sip.Register || m.Method == sip.Subscribe || m.Method == sip.Notify) {
+		s.peers.take(f.remote.Addr(), f.time.Unix()).answers = uint32(f.time.Unix())
+	}
+	s.tell(x, f.time, status(m.Status))
+}
+
+// stackOf tells Asterisk's two SIP stacks apart by what they answer: chan_sip's tags
+// are "as" and eight hexadecimal digits (asterisk:channels/chan_sip.c, make_our_tag).
+func stackOf(m *sip.Message) parsers.Service {
+	tag := m.ToTag
+	if len(tag) == 10 && tag[0] == 'a' && tag[1] == 's' {
+		for _, c := range tag[2:] {
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return parsers.PJSIP
+			}
+		}
+		return parsers.SIP
+	}
+	return parsers.PJSIP
+}

@@ -1,0 +1,168 @@
+package sensor
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
+)
+
+// lifetime is how long a transaction, and a challenge, can stay without an answer
+// (RFC 3261 17.1.1.2 and 17.1.2.2, timers B and F: 64*T1).
+const lifetime = 32 * time.Second
+
+// words is a bounded copy of a text.
+type words struct {
+	n uint8
+	b [40]byte
+}
+
+func (w *words) set(b []byte)       { w.n = uint8(copy(w.b[:], b)) }
+func (w *words) text() parsers.Text { return parsers.TextOf(w.b[:w.n]) }
+func (w *words) bytes() []byte      { return w.b[:w.n] }
+
+// tx is one request, theirs or ours, and what came of it.
+type tx struct {
+	key        uint64
+	challenge  uint64 // of the call, while they have not answered the challenge; 0: none is open
+	nonce      uint64 // of the challenge and the address
+	at         int64  // unix ns of the request
+	remote     netip.AddrPort
+	local      netip.AddrPort
+	prev, next int32
+	port       *port
+	word       string // what it is called: a constant
+	method     sip.Method
+	tcp        bool
+	out        bool
+	creds      bool   // it answers a challenge
+	ours       bool   // with a nonce that we sent to its address
+	inside     bool   // of a dialog
+	keepAlive  bool   // a NOTIFY that keeps a way open
+	mismatch   bool   // the CSeq names another method
+	trying     bool   // we answered 100
+	ringing    bool   // we answered 101 to 199
+	in         bool   // the log-in has been told
+	done       bool   // there was a final answer
+	status     uint16 // of the last answer
+	digest     uint64
+	call       uint64 // hash of address and Call-ID
+	account    words
+	number     words
+	agent      words
+}
+
+// txTable holds transactions, the oldest first. Slot 0 is the ring's head.
+type txTable struct {
+	slots   []tx
+	free    []int32
+	index   map[uint64]int32
+	opens   map[uint64]int32 // challenges
+	max     int
+	evicted uint64
+
+	lastEvicted int64 // seconds
+}
+
+func (t *txTable) init(max int) {
+	t.max, t.slots, t.index, t.opens = max, make([]tx, 1, 64), map[uint64]int32{}, map[uint64]int32{}
+}
+
+func (t *txTable) find(key uint64) *tx {
+	if i, ok := t.index[key]; ok {
+		return &t.slots[i]
+	}
+	return nil
+}
+
+// full reports whether one has to go before another is made.
+func (t *txTable) full() bool { return len(t.free) == 0 && len(t.slots) > t.max }
+
+// make makes the entry of a key that is not there; the table is not full.
+func (t *txTable) make(key uint64) *tx {
+	var i int32
+	if n := len(t.free); n > 0 {
+		i, t.free = t.free[n-1], t.free[:n-1]
+	} else {
+		i = int32(len(t.slots))
+		t.slots = append(t.slots, tx{})
+	}
+	t.slots[i] = tx{key: key}
+	t.index[key] = i
+	last := t.slots[0].prev
+	t.slots[i].prev, t.slots[i].next = last, 0
+	t.slots[last].next, t.slots[0].prev = i, i
+	return &t.slots[i]
+}
+
+// oldest is the slot that falls due first; 0 when there is none.
+func (t *txTable) oldest() int32 { return t.slots[0].next }
+
+// due is the oldest when its time is over; -1 when there is none.
+func (t *txTable) due(now int64) int32 {
+	if i := t.oldest(); i != 0 && now-t.slots[i].at >= int64(lifetime) {
+		return i
+	}
+	return -1
+}
+
+func (t *txTable) drop(i int32) {
+	x := &t.slots[i]
+	t.settle(i)
+	delete(t.index, x.key)
+	t.slots[x.prev].next, t.slots[x.next].prev = x.next, x.prev
+	t.free = append(t.free, i)
+}
+
+// open notes that a challenge was sent: it is found by the call and by the nonce. Of
+// one call a single challenge is open. It says whether this one is.
+func (t *txTable) open(x *tx, call, nonce uint64) bool {
+	i := t.index[x.key]
+	if _, ok := t.opens[call]; ok {
+		return false
+	}
+	x.challenge, x.nonce = call, nonce
+	t.opens[call], t.opens[nonce] = i, i
+	return true
+}
+
+// settle notes that a challenge is not open any more.
+func (t *txTable) settle(i int32) {
+	x := &t.slots[i]
+	if x.challenge == 0 {
+		return
+	}
+	for _, key := range [...]uint64{x.challenge, x.nonce} {
+		if t.opens[key] == i {
+			delete(t.opens, key)
+		}
+	}
+	x.challenge = 0
+}
+
+// newTx makes a transaction for a flow, and room for it.
+func (s *Sensor) newTx(f *flow, key uint64) *tx {
+	if s.txs.full() {
+		if x := &s.txs.slots[s.txs.oldest()]; !x.done || x.challenge != 0 {
+			s.txs.evicted++
+			s.txs.lastEvicted = f.time.Unix()
+		}
+		s.expire(s.txs.oldest(), f.time, f.emit)
+	}
+	x := s.txs.make(key)
+	x.at, x.remote, x.local, x.tcp, x.out, x.port = f.time.UnixNano(), f.remote, f.local, f.tcp, f.out, f.port
+	return x
+}
+
+// tell gives a finished transaction to those who look on.
+func (s *Sensor) tell(x *tx, now time.Time, answer string) {
+	if s.opts.Finished == nil {
+		return
+	}
+	s.opts.Finished(&Transaction{
+		Time: time.Unix(0, x.at), Took: now.Sub(time.Unix(0, x.at)), Remote: x.remote, Local: x.local, Service: x.port.service,
+		TCP: x.tcp, Out: x.out, Method: x.word, Account: x.account.text(), Number: x.number.text(), Agent: x.agent.text(),
+		Status: x.status, Answer: answer,
+	})
+}

@@ -1,0 +1,234 @@
+package sensor
+
+import (
+	"bytes"
+	"encoding/base64"
+	"slices"
+
+	"pbxjail/parsers"
+	"pbxjail/parsers/sip"
+	"pbxjail/parsers/web"
+)
+
+// webState is the requests of an HTTP connection that have no answer yet, in order.
+type webState struct {
+	asked []webRequest
+}
+
+// maxAsked is how many of them there may be.
+const maxAsked = 4
+
+type webRequest struct {
+	creds   bool // the request carried a user and a password
+	login   bool // it asks the manager for a log-in: the answer stands in the body
+	socket  bool // it asks for a WebSocket
+	isSIP   bool // for SIP
+	manager bool // the path is one of the manager's
+	at      int64
+	account words
+	path    words
+	agent   words
+	verb    string
+	head    bool // its answer has no body
+}
+
+// web reads one request or answer.
+func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
+	if f.out {
+		return s.webAnswer(f, c, b)
+	}
+	var r web.Request
+	n, ok := web.ReadRequest(b, &r)
+	switch {
+	case !ok:
+		if c.start && !tlsHello(b) {
+			s.strange(f, c, "wire http malformed", "it sent what is no HTTP")
+		} else {
+			s.conns.close(c)
+		}
+		return len(b), false
+	case n == 0:
+		return 0, true
+	case r.Chunked:
+		s.conns.close(c)
+		return n, false
+	}
+	body := b[n:min(len(b), n+r.Length)]
+	if isManager(r.Path) && len(body) < min(r.Length, bodyPeek) {
+		return 0, true
+	}
+	if len(c.web.asked) == maxAsked {
+		s.strange(f, c, "wire http malformed", "it sends requests without waiting for answers")
+		return len(b), false
+	}
+	c.web.asked = append(c.web.asked, s.asked(f, &r, body))
+	return n + r.Length, false
+}
+
+// asked notes a request. The manager takes its parameters from the query or the body.
+func (s *Sensor) asked(f *flow, r *web.Request, body []byte) webRequest {
+	w := webRequest{at: f.time.UnixNano(), verb: "GET", head: string(r.Method) == "HEAD"}
+	if string(r.Method) != "GET" {
+		w.verb = "HTTP request"
+	}
+	w.path.set(r.Path)
+	w.agent.set(r.Agent)
+	w.socket, w.isSIP = r.WebSocket, bytes.Contains(bytes.ToLower(r.Protocol), []byte("sip"))
+	w.manager = isManager(r.Path)
+	if user, ok := userOf(r.Credentials); ok {
+		w.creds = true
+		w.account.set(user)
+	} else if key := web.Parameter(r.Query, "api_key"); key != nil {
+		user, _, _ := bytes.Cut(key, []byte(":"))
+		w.creds = true
+		w.account.set(user)
+	}
+	for _, query := range [...][]byte{r.Query, body} {
+		if w.manager && bytes.EqualFold(web.Parameter(query, "action"), []byte("login")) {
+			w.login = true
+			w.account.set(web.Parameter(query, "username"))
+		}
+	}
+	return w
+}
+
+// isManager knows the manager's pages (asterisk:main/manager.c, rawmanuri and others).
+func isManager(path []byte) bool {
+	last := path[bytes.LastIndexByte(path, '/')+1:]
+	for _, name := range [...]string{"rawman", "manager", "mxml", "arawman", "amanager", "amxml"} {
+		if string(last) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// userOf reads the user of an Authorization header, Basic or Digest.
+func userOf(b []byte) (user []byte, ok bool) {
+	scheme, rest, _ := bytes.Cut(b, []byte(" "))
+	switch {
+	case bytes.EqualFold(scheme, []byte("Basic")):
+		text := make([]byte, base64.StdEncoding.DecodedLen(len(rest)))
+		n, _ := base64.StdEncoding.Decode(text, bytes.TrimSpace(rest))
+		user, _, _ = bytes.Cut(text[:n], []byte(":"))
+		return user, true
+	case bytes.EqualFold(scheme, []byte("Digest")):
+		sip.EachParam(b, func(name, value []byte) {
+			if bytes.EqualFold(name, []byte("username")) {
+				user = value
+			}
+		})
+		return user, true
+	}
+	return nil, false
+}
+
+// webAnswer reads one answer of ours.
+func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
+	var r web.Response
+	n, ok := web.ReadResponse(b, &r)
+	switch {
+	case !ok:
+		s.conns.close(c)
+		return len(b), false
+	case n == 0:
+		return 0, true
+	case r.Status == 100:
+		return n, false
+	case len(c.web.asked) == 0:
+		s.conns.close(c)
+		return len(b), false
+	}
+	w := &c.web.asked[0]
+	if w.login && r.Status == 200 {
+		body := b[n:]
+		if len(body) < bodyPeek && (len(body) < r.Length || r.Length < 0 && len(body) == 0) {
+			return 0, true
+		}
+		s.managerLogin(f, w, body[:min(len(body), bodyPeek)])
+	} else {
+		s.webStatus(f, w, r.Status)
+	}
+	switch {
+	case r.Status == 101 && w.socket && w.isSIP:
+		c.socket = true
+		return n, false
+	case r.Status == 101, r.Chunked, r.Length < 0 && !w.head:
+		s.conns.close(c)
+		return len(b), false
+	case w.head:
+		r.Length = 0
+	}
+	c.web.asked = slices.Delete(c.web.asked, 0, 1)
+	return n + r.Length, false
+}
+
+// bodyPeek is how much of the manager's answer is looked at.
+const bodyPeek = 1024
+
+func webTx(f *flow, w *webRequest, status int) tx {
+	return tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: w.verb, account: w.account, number: w.path, agent: w.agent, at: w.at, creds: w.creds || w.login, status: uint16(status)}
+}
+
+// managerLogin weighs the manager's answer to a log-in: its status is always 200.
+func (s *Sensor) managerLogin(f *flow, w *webRequest, body []byte) {
+	x := webTx(f, w, 200)
+	p := s.peers.take(f.remote.Addr(), f.time.Unix())
+	switch {
+	case bytes.Contains(body, []byte("Authentication failed")), bytes.Contains(body, []byte("Response: Error")), bytes.Contains(body, []byte(`response="Error"`)):
+		s.offendOn(f, &x, p, parsers.AMI, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the manager refused it"})
+	case bytes.Contains(body, []byte("Authentication accepted")), bytes.Contains(body, []byte("Response: Success")):
+		p.login = uint32(f.time.Unix())
+		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the manager let it in")
+	}
+	s.tell(&x, f.time, "200")
+}
+
+// webStatus weighs a status.
+func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
+	x := webTx(f, w, code)
+	p := s.peers.take(f.remote.Addr(), f.time.Unix())
+	service := parsers.HTTP
+	if w.manager {
+		service = parsers.AMI
+	}
+	switch {
+	case w.creds && (code == 401 || code == 403):
+		s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the password was wrong"})
+	case w.creds && code < 400:
+		p.login = uint32(f.time.Unix())
+		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
+	case code == 403 || code == 404 || code == 405 || code == 501:
+		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | strangers, "wire http scan", "there is nothing for it at that path"})
+	case code == 400:
+		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "we could not read it"})
+	}
+	s.tell(&x, f.time, status(uint16(code)))
+}
+
+// offendOn is offend for a service that is not the port's.
+func (s *Sensor) offendOn(f *flow, x *tx, p *peer, service parsers.Service, v verdict) {
+	as := *f.port
+	as.service = service
+	x.port = &as
+	s.offend(f, x, p, v)
+	x.port = f.port
+}
+
+// socketFrame reads one WebSocket frame, and the SIP message in it (RFC 7118).
+func (s *Sensor) socketFrame(f *flow, c *conn, b []byte) (n int, wait bool) {
+	payload, last, n := web.Unframe(b, maxHeld, &s.unmasked)
+	switch {
+	case n < 0 || n > 0 && !last:
+		s.conns.close(c)
+		return len(b), false
+	case n == 0:
+		return 0, true
+	}
+	if len(payload) > 0 {
+		as := *f
+		as.port = s.socketPort
+		s.datagram(&as, payload)
+	}
+	return n, false
+}

@@ -1,0 +1,156 @@
+package web
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// Request is the head of an HTTP request. The slices are parts of the bytes given.
+type Request struct {
+	Method      []byte
+	Target      []byte // path and query
+	Path        []byte
+	Query       []byte
+	Agent       []byte
+	Credentials []byte // of Authorization, with the scheme: read it, never keep it
+	WebSocket   bool   // asks for one
+	Protocol    []byte // that is wanted on it
+	Length      int    // of the body
+	Chunked     bool
+}
+
+// Response is the head of an answer.
+type Response struct {
+	Status  int
+	Length  int // of the body; -1 when it goes on to the end of the connection
+	Chunked bool
+	Asks    bool // for credentials (WWW-Authenticate)
+}
+
+// maxHeaders is how many header lines are looked at.
+const maxHeaders = 128
+
+// ReadRequest reads the head at the start of b. n is its length, 0 when it has not
+// ended yet; ok is false when it is no HTTP.
+func ReadRequest(b []byte, r *Request) (n int, ok bool) {
+	*r = Request{}
+	line, n, whole := cutLine(b)
+	if !whole {
+		return 0, len(b) < maxLine
+	}
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	target, version, ok2 := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
+	if !ok || !ok2 || !isMethod(method) || !bytes.HasPrefix(version, []byte("HTTP/")) {
+		return n, false
+	}
+	r.Method, r.Target = method, target
+	r.Path, r.Query, _ = bytes.Cut(target, []byte("?"))
+	return headers(b, n, func(name, value []byte) {
+		switch {
+		case is(name, "Authorization"):
+			r.Credentials = value
+		case is(name, "User-Agent"):
+			r.Agent = value
+		case is(name, "Upgrade"):
+			r.WebSocket = is(value, "websocket")
+		case is(name, "Sec-WebSocket-Protocol"):
+			r.Protocol = value
+		case is(name, "Content-Length"):
+			r.Length = length(value)
+		case is(name, "Transfer-Encoding"):
+			r.Chunked = true
+		}
+	}), true
+}
+
+// ReadResponse reads the head of an answer, as ReadRequest does.
+func ReadResponse(b []byte, r *Response) (n int, ok bool) {
+	*r = Response{Length: -1}
+	line, n, whole := cutLine(b)
+	if !whole {
+		return 0, len(b) < maxLine
+	}
+	if !bytes.HasPrefix(line, []byte("HTTP/")) {
+		return n, false
+	}
+	_, rest, _ := bytes.Cut(line, []byte(" "))
+	status, _, _ := bytes.Cut(rest, []byte(" "))
+	code, err := strconv.Atoi(string(status))
+	if err != nil || code < 100 || code > 599 {
+		return n, false
+	}
+	r.Status = code
+	n = headers(b, n, func(name, value []byte) {
+		switch {
+		case is(name, "Content-Length"):
+			r.Length = length(value)
+		case is(name, "Transfer-Encoding"):
+			r.Chunked = true
+		case is(name, "WWW-Authenticate"):
+			r.Asks = true
+		}
+	})
+	if code < 200 || code == 204 || code == 304 {
+		r.Length, r.Chunked = 0, false
+	}
+	return n, true
+}
+
+// maxLine is how long a first line may be.
+const maxLine = 4096
+
+func headers(b []byte, n int, yield func(name, value []byte)) int {
+	for i := 0; ; i++ {
+		line, size, whole := cutLine(b[n:])
+		if !whole {
+			return 0
+		}
+		n += size
+		if len(line) == 0 {
+			return n
+		}
+		if name, value, ok := bytes.Cut(line, []byte(":")); ok && i < maxHeaders {
+			yield(name, bytes.TrimSpace(value))
+		}
+	}
+}
+
+func cutLine(b []byte) (line []byte, size int, whole bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		return nil, 0, false
+	}
+	return bytes.TrimRight(b[:end], "\r"), end + 1, true
+}
+
+func is(b []byte, word string) bool { return len(b) == len(word) && bytes.EqualFold(b, []byte(word)) }
+
+func isMethod(b []byte) bool {
+	for _, c := range b {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return len(b) > 0 && len(b) <= 16
+}
+
+// length reads a Content-Length; what cannot be one counts as 0.
+func length(b []byte) int {
+	n, err := strconv.Atoi(string(b))
+	if err != nil || n < 0 || n > 1<<30 {
+		return 0
+	}
+	return n
+}
+
+// Parameter finds a parameter of a query, not decoded; nil where there is none.
+func Parameter(query []byte, name string) []byte {
+	for len(query) > 0 {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte("&"))
+		if key, value, _ := bytes.Cut(pair, []byte("=")); is(key, name) {
+			return value
+		}
+	}
+	return nil
+}
