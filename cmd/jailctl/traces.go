@@ -53,7 +53,7 @@ func (t *traces) start(judge *jails.Judge, own []netip.Addr) (list []jails.Trace
 	if len(t.list) == 0 {
 		return nil
 	}
-	t.sensor = sensor.New(sensor.Options{})
+	t.sensor = sensor.New(sensor.Options{LearnPorts: true})
 	t.assembler.Own = func(a netip.Addr) bool { return slices.Contains(own, a) }
 	judge.SetWitnesses(t.sensor, t.sensor)
 	for _, one := range t.list {

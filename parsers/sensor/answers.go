@@ -47,6 +47,7 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	switch {
 	case m.Status == 401 || m.Status == 407:
 		s.nonces.put(s.hash(f.remote.Addr(), m.Nonce))
+		s.nonces.put(s.hash(f.remote.Addr(), m.Nonce, m.CallID))
 		s.challenged(f, m, x, p)
 	case x.mismatch && !ok:
 		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
@@ -68,7 +69,12 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 	case !x.creds:
 		s.signal(f, x, parsers.Challenge, m.Nonce, "wire sip challenge", "we asked for a password")
 		s.openChallenge(f, m, x, p)
-	case !m.Stale:
+	case m.Stale:
+	case f.port.service == parsers.SIP && !x.sameCall:
+		// chan_sip forgets its nonces with the call, and says no more of an old one
+		// than of a wrong password: whoever is honest answers the new challenge.
+		s.openChallenge(f, m, x, p)
+	default:
 		s.badPassword(f, x, p)
 	}
 }
@@ -187,8 +193,14 @@ func (s *Sensor) loggedIn(f *flow, x *tx) {
 		return
 	}
 	x.in = true
-	now := uint32(f.time.Unix())
-	s.peers.take(f.remote.Addr(), f.time.Unix()).login = now
+	p := s.peers.take(f.remote.Addr(), f.time.Unix())
+	p.login = uint32(f.time.Unix())
+	p.accounts |= s.accountBit(x)
 	s.agents.loggedIn(x)
 	s.signal(f, x, parsers.Success, nil, "wire sip log-in", "it logged in with a password")
+}
+
+// accountBit is one bit for an account's name: a set of them fits into a number.
+func (s *Sensor) accountBit(x *tx) uint64 {
+	return 1 << (s.hash(x.remote.Addr(), x.account.bytes()) & 63)
 }

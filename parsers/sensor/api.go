@@ -15,7 +15,7 @@ type Packet struct {
 	Out      bool           // sent by this host
 	Data     []byte         // UDP: one whole datagram. TCP: the next bytes of one direction, in order; may be empty
 	Start    bool           // TCP: this connection was seen from its handshake on; set on its first packet
-	End      bool           // TCP: the connection is over, after Data
+	End      bool           // TCP: this direction is over, after Data
 	Lost     bool           // TCP: bytes are missing in front of Data
 	Cut      bool           // UDP: Data is only the front part of the datagram
 }
@@ -40,6 +40,7 @@ func DefaultPorts() []Port {
 // Options of a Sensor. The zero value is DefaultPorts and the default bounds.
 type Options struct {
 	Ports        []Port // nil: DefaultPorts
+	LearnPorts   bool   // take a port of this host for SIP's when SIP is spoken to it; for traces, where no configuration says
 	Transactions int    // most open requests and dialogs that are kept; 0: 8192
 	Addresses    int    // most addresses of which the last time is kept; 0: 16,384
 

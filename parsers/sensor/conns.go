@@ -25,6 +25,7 @@ type half struct {
 	buf    []byte
 	skip   int
 	behind bool // bytes were missing: the next message has to begin a packet
+	ended  bool // nothing follows
 }
 
 type connKey struct {
@@ -127,7 +128,8 @@ func (s *Sensor) stream(f *flow, p *Packet) {
 	if !c.dark && len(p.Data) > 0 {
 		s.feed(f, c, h, p.Data)
 	}
-	if p.End {
+	h.ended = h.ended || p.End
+	if c.in.ended && c.out.ended {
 		s.conns.drop(s.conns.index[key])
 	}
 }

@@ -46,6 +46,16 @@ func (s *Sensor) flood(f *flow, x *tx, p *peer) {
 // packets must not cost a phone its account.
 const quietFor = 2 * 3600
 
+// isQuiet reports whether somebody known may leave a challenge open: what we call
+// ourselves, and accounts that logged in from there.
+func (s *Sensor) isQuiet(x *tx, at int64) bool {
+	p := s.peers.find(x.remote.Addr())
+	if p == nil {
+		return false
+	}
+	return p.isOurs(at) || p.login != 0 && at-int64(p.login) < quietFor && (!x.creds || p.accounts&s.accountBit(x) != 0)
+}
+
 // expire ends the transaction in a slot, and charges a challenge that nobody answered.
 func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
 	x := &s.txs.slots[i]
@@ -63,11 +73,16 @@ func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 	if now.UnixNano()-x.at < int64(lifetime) { // it had to make room
 		return
 	}
-	p := s.peers.find(x.remote.Addr())
-	if p != nil && (p.isOurs(now.Unix()) || p.login != 0 && now.Unix()-int64(p.login) < quietFor) {
+	if s.isQuiet(x, now.Unix()) {
 		return
 	}
 	f := flow{time: now, emit: emit}
+	if x.creds {
+		e := s.begin(&f, x, parsers.Offence, parsers.BadPassword, "wire sip bad password")
+		e.Points = parsers.Point
+		s.finish(&f, x, "it used a challenge that is over, and did not answer the new one")
+		return
+	}
 	e := s.begin(&f, x, parsers.Offence, parsers.Unanswered, "wire unanswered challenge")
 	e.Points, e.Service = parsers.Point, parsers.Other // as of the challenges that logs tell of
 	s.finish(&f, x, "nobody answered our challenge within 32 seconds")

@@ -10,6 +10,7 @@ type peer struct {
 	visits     [classes]visit
 	dark       uint32 // when it last sent what we cannot read
 	login      uint32 // the last, with a password
+	accounts   uint64 // that logged in, a bit each
 	answers    uint32 // when it last answered a request of ours
 	open       uint16 // challenges that it has not answered
 	openSince  int64  // unix ns, of the first of them

@@ -92,8 +92,8 @@ func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
 	if p.Out {
 		local, remote = p.Src, p.Dst
 	}
-	at, ok := s.ports[keyOfPort(local.Port(), p.TCP)]
-	if !ok || !remote.Addr().IsValid() {
+	at := s.portOf(local.Port(), p)
+	if at == nil || !remote.Addr().IsValid() {
 		return
 	}
 	if !p.Out && (len(p.Data) > 0 || !p.TCP) {
@@ -109,6 +109,22 @@ func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
 	case at.class == classSIP:
 		s.datagram(&f, p.Data)
 	}
+}
+
+// maxLearned bounds the ports that are watched.
+const maxLearned = 64
+
+// portOf finds what a local port speaks; nil when it is not watched.
+func (s *Sensor) portOf(number uint16, p *Packet) *port {
+	key := keyOfPort(number, p.TCP)
+	at := s.ports[key]
+	if at == nil && s.opts.LearnPorts && !p.Out && len(s.ports) < maxLearned && len(p.Data) > 0 {
+		if sip.Read(p.Data, &s.msg); s.msg.Problem == sip.Fine && !s.msg.Response {
+			at = &port{service: parsers.PJSIP, class: classSIP}
+			s.ports[key] = at
+		}
+	}
+	return at
 }
 
 // flow is the surroundings of one message.

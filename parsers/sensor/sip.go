@@ -86,7 +86,7 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		if !s.nonces.holds(nonce) {
 			continue
 		}
-		c, x.ours = o, true
+		c, x.ours, x.sameCall = o, true, s.nonces.holds(s.hash(f.remote.Addr(), o.Nonce, m.CallID))
 		for _, key := range [...]uint64{x.call, nonce} {
 			if i, ok := s.txs.opens[key]; ok {
 				s.answered(i)

@@ -38,6 +38,7 @@ type tx struct {
 	out        bool
 	creds      bool   // it answers a challenge
 	ours       bool   // with a nonce that we sent to its address
+	sameCall   bool   // and for the same Call-ID
 	inside     bool   // of a dialog
 	keepAlive  bool   // a NOTIFY that keeps a way open
 	mismatch   bool   // the CSeq names another method
