@@ -97,6 +97,9 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 		}
 	}
 	put(Factor{Name: byEvidence, Note: evidenceNotes[e.Evidence], By: jail.worth[e.Evidence]})
+	if e.Times > 1 && !e.Once {
+		put(Factor{Name: "repeated", Note: "repeated", By: int32(e.Times) * one})
+	}
 	for _, f := range j.about.factors {
 		put(f)
 	}

@@ -25,7 +25,7 @@ func benchmarkLog(b *testing.B, log []byte) {
 // TestNoAllocations: reading text logs makes no garbage, whatever the form.
 func TestNoAllocations(t *testing.T) {
 	forms := map[string][]byte{"full": genFull(500), "security": genSecurity(500)}
-	for form, name := range map[int]string{0: "default", 1: "plain", 2: "syslog", 3: "journal"} {
+	for form, name := range map[int]string{0: "default", 1: "plain", 2: "syslog", 3: "journal", 8: "rfc5424", 11: "busybox", 13: "container", 14: "cri", 16: "stamped"} {
 		var log []byte
 		for _, l := range allRules() {
 			log = append(append(log, writeRule(l, 0, trueAddrs[0]).in(form)...), '\n')

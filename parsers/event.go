@@ -80,6 +80,7 @@ type Event struct {
 	Points    Points     // what the rule finds one such record worth
 	Addr      netip.Addr // unmapped; the zero Addr when there is none
 	Port      uint16     // 0 when the record has none
+	Times     uint16     // how many attempts the record stands for; 0 and 1 are one
 	Rule      string     // the row of the catalogue and its name, such as "J1 pjsip no matching endpoint"
 	Channel   Channel    // who wrote the record: one attempt is written by several
 	Account   Text       // as the caller wrote it

@@ -27,6 +27,8 @@ type record struct {
 	fn    []byte // function, where the form shows it
 	msg   []byte
 	whole bool // newlines in the text are escaped: no other line belongs to the record
+	kind  envelopeKind
+	outer []byte // the date of the envelope; nil: none
 }
 
 // maxStamp bounds the search for a date's closing bracket.
@@ -38,7 +40,7 @@ func parseHead(line []byte, r *record) (ok bool) {
 	if len(line) < 8 {
 		return false
 	}
-	r.whole = false
+	r.whole, r.kind, r.outer = false, plainLine, nil
 	switch c := line[0]; {
 	case c == '[':
 		return parseBracketed(line, r)
@@ -48,7 +50,7 @@ func parseHead(line []byte, r *record) (ok bool) {
 		r.stamp = nil
 		return parseLevel(line, r, true) // the journal's MESSAGE
 	default:
-		return parseSyslog(line, r)
+		return false
 	}
 }
 
@@ -164,53 +166,6 @@ func parseLong(b []byte, r *record) bool {
 	return true
 }
 
-// parseSyslog reads "DATE HOST asterisk[pid]: LEVEL…". The tag is what syslog
-// knows of the writer; another program's text cannot stand before it.
-func parseSyslog(line []byte, r *record) bool {
-	n := syslogStamp(line)
-	if n == 0 {
-		return false
-	}
-	r.stamp = line[:n]
-	b := line[n+1:]
-	blank := bytes.IndexByte(b[:min(len(b), 256)], ' ')
-	if blank <= 0 || !isHostName(b[:blank]) {
-		return false
-	}
-	b = b[blank+1:]
-	if !bytes.HasPrefix(b, syslogTag) {
-		return false
-	}
-	b = b[len(syslogTag):]
-	if len(b) > 0 && b[0] == '[' {
-		end := bytes.IndexByte(b[:min(len(b), 16)], ']')
-		if end < 2 || !allDigits(b[1:end]) {
-			return false
-		}
-		b = b[end+1:]
-	}
-	if !bytes.HasPrefix(b, colonBlank) {
-		return false
-	}
-	if b = b[2:]; len(b) > 0 && b[0] == '[' {
-		return parseBracketed(b, r) // a service's console, kept by the journal
-	}
-	return levelAt(b) != levelNone && parseLevel(b, r, true)
-}
-
-// syslogStamp returns the length of "Mar  5 06:07:08" or an ISO 8601 date that a
-// blank follows, or 0.
-func syslogStamp(b []byte) int {
-	if len(b) > 20 && b[4] == '-' && b[10] == 'T' {
-		n := bytes.IndexByte(b[:min(len(b), 40)], ' ')
-		return max(n, 0)
-	}
-	if len(b) > 16 && b[3] == ' ' && b[6] == ' ' && b[9] == ':' && b[15] == ' ' {
-		return 15
-	}
-	return 0
-}
-
 func isHostName(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == '[' || c == ']' || c >= 0x7f {
@@ -234,7 +189,6 @@ var (
 	colonBlank = []byte(": ")
 	inBlank    = []byte("in ")
 	blank      = []byte(" ")
-	syslogTag  = []byte("asterisk")
 )
 
 // hasHead reports whether text holds the head of another record: two records

@@ -32,7 +32,7 @@ func TestHeads(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := New(Clock{})
-			if !p.head([]byte(c.line), &p.record) {
+			if !headOf(p, c.line) {
 				t.Fatalf("got no head: %q", c.line)
 			}
 			r := &p.record
@@ -57,7 +57,7 @@ func TestNoHeads(t *testing.T) {
 		"[x] " + strings.Repeat("\x1b[0m", maxHead/4) + "NOTICE[1]: f.c:1 g\x1b[0m: x",
 	} {
 		p := New(Clock{})
-		if p.head([]byte(line), &p.record) {
+		if headOf(p, line) {
 			t.Errorf("%q: got a head of file %q and message %q, want none", line, p.record.file, p.record.msg)
 		}
 	}
@@ -129,4 +129,16 @@ func TestEventFields(t *testing.T) {
 	if !e.Number.Is("900") || !e.Agent.Is("friendly-scanner") || !e.Account.Is("u") || e.Port != 1 {
 		t.Errorf("got %+v", e)
 	}
+}
+
+// headOf takes the head off a line, in an envelope or not.
+func headOf(p *Parser, line string) bool {
+	text := []byte(line)
+	p.env = envelope{}
+	if _, ok := unwrap(text, nil, &p.env); ok {
+		text = p.env.text
+	} else {
+		p.env = envelope{}
+	}
+	return p.headOf(text, &p.env, &p.record)
 }

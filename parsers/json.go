@@ -49,7 +49,7 @@ func parseJSON(line []byte, r *record) bool {
 	if r.level = levelOf(r.name); len(r.name) == 0 {
 		r.level = levelNone
 	}
-	r.lwp, r.whole = nil, true
+	r.lwp, r.whole, r.kind, r.outer = nil, true, plainLine, nil
 	r.file, r.fn = []byte(j.LogMsg.Location.Filename), []byte(j.LogMsg.Location.Function)
 	r.msg = bytes.TrimSuffix([]byte(j.LogMsg.Message), []byte("\n"))
 	return r.level != levelNone

@@ -22,6 +22,11 @@ type Parser struct {
 	found    found
 	near     neighbours
 	event    Event
+	env      envelope
+	parts    parts
+	tainter  []byte // the writer of the text that tainted
+	unescape []byte // memory for the text of docker's lines
+	lastLine []byte // of the block before
 	msgBuf   []byte // a message without its padding
 	textBuf  []byte // what own patterns see
 }
@@ -39,6 +44,7 @@ const MaxLine = 8192
 // event. cut says that data is the beginning of one longer line. arrived is when
 // the text was read, zero for a replay. The event holds until emit returns.
 func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Event)) (lines int) {
+	p.near.prev = p.lastLine
 	for len(data) > 0 {
 		n := bytes.IndexByte(data, '\n')
 		if n < 0 {
@@ -46,44 +52,146 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 		}
 		p.near.rest = data[min(n+1, len(data)):]
 		p.Line(data[:n], cut, arrived, emit)
+		p.near.prev = data[:n]
 		data = p.near.rest
 		lines++
 	}
-	p.near.rest = nil
+	if lines > 0 {
+		p.lastLine = append(p.lastLine[:0], p.near.prev[:min(len(p.near.prev), MaxLine)]...)
+	}
+	p.near.rest, p.near.prev = nil, nil
 	return lines
 }
 
 // Line reads one line without its newline, and calls emit for what it means: at
 // most one built-in event, and one for each own pattern that matches.
 func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
-	tainted := p.tainted(len(line)+1, arrived)
-	if skippable(line) && len(p.patterns) == 0 {
-		if !tainted && cutOff(line) {
-			p.taint = taint{bytes: dumpReach, since: arrived}
+	env := &p.env
+	if len(line) > 0 && line[0] != '[' {
+		wrapped := false
+		if p.unescape, wrapped = unwrap(trimLine(line), p.unescape, env); wrapped {
+			p.wrapped(line, cut, arrived, emit)
+			return
+		}
+	}
+	env.kind, env.text, env.times, env.again, env.writer = plainLine, line, 0, 0, nil
+	p.read(line, cut, arrived, emit)
+}
+
+// wrapped reads a line in an envelope.
+func (p *Parser) wrapped(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
+	env := &p.env
+	switch env.kind {
+	case criLine, dockerLine:
+		whole, tooLong := p.parts.join(env, cut)
+		if !whole {
+			return
+		}
+		cut = tooLong
+	case syslogMessage:
+		if env.again > 0 && !p.again(&line) {
+			return
+		}
+	}
+	if used := &p.event; env.kind == dockerLine {
+		*used = Event{}
+		p.read(line, cut, arrived, emit)
+		if used.Result != None {
+			p.unescape = nil // the event's texts alias it
 		}
 		return
 	}
-	line = trimLine(line)
+	p.read(line, cut, arrived, emit)
+}
+
+// again puts the line before in place of a "last message repeated N times".
+func (p *Parser) again(line *[]byte) bool {
+	times := p.env.again
+	if p.near.prev == nil {
+		return false
+	}
+	if _, ok := unwrap(trimLine(p.near.prev), nil, &p.env); !ok || p.env.kind != syslogMessage || p.env.times > 0 || p.env.again > 0 {
+		return false
+	}
+	*line, p.env.times = p.near.prev, times
+	return true
+}
+
+// read reads the text of the line at hand.
+func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
+	env := &p.env
+	text := env.text
+	tainted := p.tainted(p.weight(line), arrived)
+	if skippable(text) && len(p.patterns) == 0 {
+		if !tainted && cutOff(text) {
+			p.taintFrom(taint{bytes: dumpReach, since: arrived})
+		}
+		return
+	}
+	text = trimLine(text)
+	if env.kind == plainLine {
+		line = text
+	}
 	r := &p.record
-	head := p.head(line, r)
+	head := p.headOf(text, env, r)
 	if head {
 		e := &p.event
 		*e = Event{}
 		known := p.builtin(r, e)
+		before := p.taint.bytes
 		p.startTaint(r, e.Open, arrived)
 		if known {
 			e.Line = TextOf(line)
-			p.gate(e, line, cut, tainted)
+			p.gate(e, text, cut, tainted)
 			p.compare(e, r, tainted)
+			if env.times > 1 {
+				p.repeat(e)
+			}
 			if e.Result != None {
-				e.Time = p.clock.At(r.stamp)
+				e.Time = p.clock.At(r.when())
 				emit(e)
 			}
 		}
+		if p.taint.bytes > before {
+			p.tainter = append(p.tainter[:0], env.writer...)
+		}
 	}
-	if len(p.patterns) > 0 && !cut && !tainted && len(line) < maxRecord {
+	if len(p.patterns) > 0 && !cut && !tainted && len(text) < maxRecord {
 		p.own(line, head, r, emit)
 	}
+}
+
+// taintFrom doubts what the writer of the line at hand writes next.
+func (p *Parser) taintFrom(t taint) {
+	p.taint, p.tainter = t, append(p.tainter[:0], p.env.writer...)
+}
+
+// weight is how much of a taint a line uses up: what its writer wrote, and nothing
+// of what others wrote meanwhile. In a log without envelopes there are none, and a
+// line that looks like one is text.
+func (p *Parser) weight(line []byte) int {
+	switch {
+	case p.env.kind == plainLine || p.near.n > 0 && p.near.kind == plainLine:
+		return len(line) + 1
+	case p.taint.bytes > 0 && !bytes.Equal(p.env.writer, p.tainter):
+		return 0
+	}
+	return len(p.env.text) + 1
+}
+
+// repeat sees to it that a line stands for many records only where the one before
+// it is the first of them.
+func (p *Parser) repeat(e *Event) {
+	var prev envelope
+	if p.near.prev != nil && p.env.again == 0 {
+		_, ok := unwrap(trimLine(p.near.prev), nil, &prev)
+		if !ok || !bytes.Equal(prev.text, p.env.text) {
+			e.Result, e.Addr, e.Evidence = Ambiguous, netip.Addr{}, NoEvidence
+			e.Doubt = "it says that the record before it came again, and that was another one"
+			return
+		}
+	}
+	e.Times = uint16(p.env.times)
 }
 
 // skippable knows the two levels that make up most of a full log, and hold
@@ -148,11 +256,37 @@ func (p *Parser) head(line []byte, r *record) bool {
 	if len(line) > 0 && line[0] == '{' {
 		return parseJSON(line, r)
 	}
-	if bytes.IndexByte(line[:min(len(line), 48)], 0x1b) >= 0 {
+	start := line[:min(len(line), 48)]
+	if bytes.IndexByte(start, 0x1b) >= 0 || p.env.kind != plainLine && esc(start) >= 0 {
 		plain, ok := plainHead(nil, line) // events alias it for as long as the block
 		return ok && parseHead(plain, r)
 	}
 	return parseHead(line, r)
+}
+
+// headOf takes the head off the text of a line in an envelope.
+func (p *Parser) headOf(text []byte, env *envelope, r *record) bool {
+	console := env.kind > syslogMessage
+	if env.kind != plainLine && env.tag == otherTag || console && (len(text) == 0 || text[0] != '[' && text[0] != '{') || !p.head(text, r) {
+		return false
+	}
+	if env.kind == plainLine {
+		return true
+	}
+	r.kind, r.outer = env.kind, env.stamp
+	if r.stamp == nil {
+		r.stamp = env.stamp
+	}
+	return env.tag == asteriskTag || console && len(r.fn) > 0
+}
+
+// when is the record's date: that of its envelope, which no caller writes, unless
+// only Asterisk's own has a year.
+func (r *record) when() []byte {
+	if len(r.outer) == 0 || bsdStamp(r.outer) > 0 && len(r.stamp) > 0 && r.stamp[0] <= '9' {
+		return r.stamp
+	}
+	return r.outer
 }
 
 // builtin routes the record to what its level and source file allow.
@@ -202,7 +336,7 @@ func (p *Parser) compare(e *Event, r *record, tainted bool) {
 	case e.Result != Offence:
 	case foreign:
 		e.Result, e.Doubt = Ambiguous, "its date is written otherwise than those before it"
-	case e.Before && p.near.goesOn(r):
+	case e.Before && p.near.goesOn(r, &p.env):
 		e.Result, e.Doubt = Ambiguous, goesOnDoubt
 		p.taint.bytes = max(p.taint.bytes, dumpReach)
 	}

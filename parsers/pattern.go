@@ -179,14 +179,14 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		e.Account = e.Account.Clone() // the text is built again for the next line
 		e.Line = TextOf(line)
 		p.gate(e, line, false, false)
-		if head && e.Result == Offence && e.Before && p.near.goesOn(r) {
+		if head && e.Result == Offence && e.Before && p.near.goesOn(r, &p.env) {
 			e.Result, e.Doubt = Ambiguous, goesOnDoubt
 		}
 		if e.Result == None {
 			continue
 		}
 		if head {
-			e.Time = p.clock.At(r.stamp)
+			e.Time = p.clock.At(r.when())
 		}
 		emit(e)
 	}

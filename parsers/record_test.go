@@ -140,7 +140,7 @@ func keep(b []byte, ok func(byte) bool) []byte {
 }
 
 // headForms are the ways a record reaches a file.
-const headForms = 8
+const headForms = 19
 
 func (w written) in(form int) string {
 	const date = "2024-03-05 06:07:08"
@@ -158,7 +158,52 @@ func (w written) in(form int) string {
 	case 6:
 		return fmt.Sprintf("[Mar  5 06:07:08] %s[1638][C-0000000a] %s: %s", w.level, w.file, w.msg)
 	}
+	if form%headForms >= 8 {
+		return w.wrapped(form % headForms)
+	}
 	return fmt.Sprintf("[%s] %s[1638] %s: %s", date, w.level, w.file, w.msg)
+}
+
+// wrapped is the record in the envelope of another program.
+func (w written) wrapped(form int) string {
+	message := fmt.Sprintf("%s[1638]: %s:12 in %s: %s", w.level, w.file, w.function(), w.msg)
+	console := fmt.Sprintf("[Mar  5 06:07:08] %s[1638]: %s:12 %s: %s", w.level, w.file, w.function(), w.msg)
+	switch form {
+	case 8:
+		return "<133>1 2024-03-05T06:07:08.123456+00:00 pbx asterisk 812 - - " + message
+	case 9:
+		return "2024-03-05T06:07:08.123456+00:00 pbx asterisk 812 - [x@1 a=\"b]\\\"\"] " + message
+	case 10:
+		return "<30>Mar  5 06:07:08 pbx asterisk[812]: " + message
+	case 11:
+		return "Mar  5 06:07:08 pbx local0.notice asterisk[812]: " + message
+	case 12:
+		return "Thu Mar  5 06:07:08 2026 daemon.notice asterisk[812]: " + message
+	case 13:
+		return "Mar 5 06:07:08 srv docker/pbx[881]: " + console
+	case 14:
+		return "2024-03-05T06:07:08.123456789Z stdout F " + console
+	case 15:
+		return string(dockerLog(console+"\n", "stdout"))
+	case 16:
+		return "2024-03-05T06:07:08.123456789Z " + console
+	case 17:
+		return fmt.Sprintf("Mar  5 06:07:08 pbx asterisk[812]: [Mar  5 06:07:08] #033[1;33m%s#033[0m[1638]: #033[1;37m%s#033[0m:#033[1;37m12#033[0m #033[1;37m%s#033[0m: %s", w.level, w.file, w.function(), w.msg)
+	}
+	return "Mar  5 06:07:08 pbx asterisk[812]: message repeated 3 times: [ " + message + "]"
+}
+
+// dockerLog is a line of docker's json-file.
+func dockerLog(text, stream string) []byte {
+	line, err := json.Marshal(struct {
+		Log    string `json:"log"`
+		Stream string `json:"stream"`
+		Time   string `json:"time"`
+	}{text, stream, "2024-03-05T06:07:08.123456789Z"})
+	if err != nil {
+		panic(err)
+	}
+	return line
 }
 
 func (w written) function() string {
