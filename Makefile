@@ -8,7 +8,7 @@ FUZZTIME  ?= 20s
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 fuzz bench bench-kernel torture picture cover reference install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture cover reference install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -69,6 +69,10 @@ e2e: setup build
 
 e2e22: setup build
 	$(BIN)/pbxlab e2e --asterisk 22
+
+# The same attacks once for each thing that pbxjail can see: logs alone, packets alone, both.
+e2e-wire: setup build
+	$(BIN)/pbxlab e2e-wire
 
 # Each fuzz target for FUZZTIME.
 fuzz:

@@ -52,7 +52,7 @@ func (a *attacker) run(ctx context.Context, s *scene) {
 			}
 		}
 		if a.must {
-			until(ctx, 5*time.Second, gone)
+			until(ctx, s.cell.patience(), gone)
 		}
 		if !gone() || a.runs > 0 {
 			break
@@ -106,6 +106,11 @@ func attackers(s *scene) []*attacker {
 	}
 	c.others()
 	c.programs()
+	for _, a := range c.all {
+		if s.cell.wire && a.runs == 0 { // packets show everybody who sends enough
+			a.must = true
+		}
+	}
 	return c.all
 }
 

@@ -24,6 +24,7 @@ type e2eOptions struct {
 	dir              string // where the folders with Asterisks are, or shall be
 	versions         []string
 	callers          []bool // with and without callers who have no account
+	cells            []cell // what pbxjail can see; none: all logs and packets
 	keep             bool   // the logs, for study
 }
 
@@ -35,12 +36,16 @@ func e2eVerb() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return e2e(c.Context(), c.OutOrStdout(), o) },
 	}
+	o.flags(c)
+	return c
+}
+
+func (o *e2eOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to judge")
 	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
 	c.Flags().StringVar(&o.dir, "dir", "", "folder for the Asterisks, which are built once (default: in the user's cache)")
 	c.Flags().StringSliceVar(&o.versions, "asterisk", []string{"16", "22"}, "which versions")
 	c.Flags().BoolVar(&o.keep, "keep", false, "keep the logs, and say where")
-	return c
 }
 
 // actTime is how long one act may take.
@@ -75,7 +80,7 @@ func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
 		}
 		say(fmt.Sprintf("Asterisk %s is in %s", version, root))
 		for _, guests := range o.callers {
-			if err := act(ctx, r, o, root, version, guests); err != nil {
+			if err := acts(ctx, r, o, root, version, guests); err != nil {
 				return fmt.Errorf("asterisk %s: %w", version, err)
 			}
 		}
@@ -100,10 +105,10 @@ func found(program string) (string, error) {
 }
 
 // act is one Asterisk under attack, from its start to the verdict.
-func act(ctx context.Context, r *report, o e2eOptions, root, version string, guests bool) (err error) {
+func act(ctx context.Context, r *report, o e2eOptions, root, version string, guests bool, c cell, m *matrix) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	s := &scene{version: version, guests: guests}
+	s := &scene{version: version, guests: guests, cell: c}
 	if s.dir, err = os.MkdirTemp("", "pbxlab-"); err != nil {
 		return err
 	}
@@ -117,7 +122,7 @@ func act(ctx context.Context, r *report, o e2eOptions, root, version string, gue
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	callers := map[bool]string{true: "with a catch-all for callers without an account", false: "that knows its callers"}[guests]
-	r.title("Asterisk %s, %s", version, callers)
+	r.title("Asterisk %s, %s; pbxjail sees %s", version, callers, c)
 	begin := time.Now()
 	if err := s.open(ctx, o, root); err != nil {
 		return err
@@ -145,7 +150,7 @@ func act(ctx context.Context, r *report, o e2eOptions, root, version string, gue
 	if ctx.Err() != nil {
 		r.fault("the act was ended: %v", context.Cause(ctx))
 	}
-	v := verdict{report: r, scene: s, attackers: bad, honest: good.all, liars: len(forged)}
+	v := verdict{report: r, scene: s, attackers: bad, honest: good.all, liars: len(forged), matrix: m}
 	v.tell()
 	fmt.Fprintf(r.out, "\n  %d of %d forgeries were sent; all took %.0fs\n", told, len(forged), time.Since(begin).Seconds())
 	return nil

@@ -31,6 +31,7 @@ var realLogs = []string{"messages", "full", "security", "sipsec.log"}
 type scene struct {
 	version string
 	guests  bool // callers without an account reach the dialplan
+	cell    cell // what pbxjail can see
 	dir     string
 	net     *lab.Net
 	guard   *guard
@@ -54,16 +55,16 @@ func (s *scene) open(ctx context.Context, o e2eOptions, root string) (err error)
 		}
 		return err
 	})
-	if err := s.guard.prepare(realLogs); err != nil {
+	if err := errors.Join(s.guard.prepare(s.cell.files()), s.cell.configure(s.guard)); err != nil {
 		return err
 	}
-	if s.pbx, err = s.net.StartAsterisk(ctx, root, s.version, s.dir, s.guard.logs(), s.guests); err != nil {
+	if s.pbx, err = s.net.StartAsterisk(ctx, root, s.version, s.dir, s.guard.logs(), s.guests, s.cell.asterisk()); err != nil {
 		return err
 	}
 	if err := s.guard.start(); err != nil {
 		return err
 	}
-	up := until(ctx, 10*time.Second, func() bool { return s.guard.gone() || s.guard.follows(realLogs) })
+	up := until(ctx, 10*time.Second, func() bool { return s.guard.gone() || s.guard.follows(s.cell.files()) })
 	if !up || s.guard.gone() {
 		return fmt.Errorf("pbxjail does not follow the logs; it says:\n%s", s.guard.said())
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"pbxjail/cmd/internal/lab"
@@ -16,6 +17,7 @@ type verdict struct {
 	attackers []*attacker
 	honest    []*honest
 	liars     int // how many addresses told lies
+	matrix    *matrix
 	bans      []netip.Prefix
 	told      []ban // as pbxjail tells them
 }
@@ -62,6 +64,12 @@ func (v *verdict) theBad() {
 			}
 			packets, seconds = fmt.Sprint(until), fmt.Sprintf("%.2f", max(0, since.Sub(seen[0]).Seconds()))
 		}
+		needed := 0
+		if v.mustDrop(a, len(seen)) {
+			needed = enoughRequests
+		}
+		sent, _ := strconv.Atoi(packets)
+		v.matrix.note(v.cell, a.addr, outcome{what: a.what, dropped: dropped, packets: sent, needed: needed})
 		switch {
 		case dropped != v.inKernel(a.addr):
 			is = v.mark(fmt.Sprintf("dropped %t, but in the kernel's sets %t", dropped, v.inKernel(a.addr)))
@@ -69,10 +77,10 @@ func (v *verdict) theBad() {
 			is = v.mark("Asterisk answered after the drop")
 		case len(seen) == 0:
 			is = v.mark(fmt.Sprintf("it never attacked (%v)", a.failed))
-		case a.must && !dropped:
+		case needed > 0 && !dropped:
 			is = v.mark(fmt.Sprintf("not dropped after %d packets (%v)", len(seen), a.failed))
 			missed = append(missed, a)
-		case !a.must && dropped:
+		case needed == 0 && dropped:
 			is = "need not be: " + v.reason(a.addr)
 		case !dropped:
 			is = fmt.Sprintf("not dropped after %d packets, need not be", len(seen))
@@ -88,6 +96,19 @@ func (v *verdict) theBad() {
 		v.quote(strings.Join(lines[max(0, len(lines)-8):], "\n"))
 		v.why(a.addr)
 	}
+}
+
+// mustDrop reports whether an attacker that sent so many packets must be dropped.
+// With packets everybody is seen who sends enough; with all logs alone those are that
+// Asterisk writes a line for; a smaller set of logs only shows how many it finds.
+func (v *verdict) mustDrop(a *attacker, packets int) bool {
+	switch {
+	case v.cell.wire:
+		return a.attempts >= enoughRequests || a.runs > 0 && packets >= enoughRequests
+	case v.cell.logs == "all":
+		return a.must
+	}
+	return false
 }
 
 // theGood: the honest registered and called all the time, and still do.
@@ -135,7 +156,7 @@ func (v *verdict) theBans() {
 	}
 	fmt.Fprintf(v.out, "\n  %d bans in the kernel, %d of them on the %d addresses that forged lines\n", len(v.bans), liars, v.liars)
 	for _, addr := range strangers {
-		if named := len(v.lines(addr)); named == 0 {
+		if named := len(v.lines(addr)); named == 0 && v.cell.logs == "all" {
 			v.fault("no line names %s: the forgeries are none", addr)
 		} else {
 			fmt.Fprintf(v.out, "  %d lines of the logs name %s, who did nothing\n", named, addr)

@@ -45,8 +45,9 @@ type Asterisk struct {
 // StartAsterisk starts the Asterisk of a folder that BuildRoot made, with the
 // bench's configuration. It writes its logs into logs, and keeps its own files in
 // dir, so nothing in root changes. guests lets callers without an account reach
-// the dialplan. It ends with the Net.
-func (n *Net) StartAsterisk(ctx context.Context, root, version, dir, logs string, guests bool) (*Asterisk, error) {
+// the dialplan. files, by name, replace files of the bench's configuration; nil
+// replaces none. It ends with the Net.
+func (n *Net) StartAsterisk(ctx context.Context, root, version, dir, logs string, guests bool, files map[string]string) (*Asterisk, error) {
 	a := &Asterisk{net: n, root: root, dir: dir, Logs: logs, ended: make(chan struct{})}
 	folders := []string{"common", version}
 	if guests {
@@ -55,6 +56,9 @@ func (n *Net) StartAsterisk(ctx context.Context, root, version, dir, logs string
 	err := errors.Join(os.MkdirAll(a.path("etc"), 0o755), os.MkdirAll(a.path("run/asterisk"), 0o755))
 	for _, folder := range folders {
 		err = errors.Join(err, copyFiles("asterisk/"+folder, a.path("etc")))
+	}
+	for name, text := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(a.path("etc"), name), []byte(text), 0o644))
 	}
 	if err == nil {
 		a.user, err = userOf(root, "asterisk")

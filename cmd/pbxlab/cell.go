@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// cell is one setting of what pbxjail can see: which logs Asterisk writes, and
+// whether pbxjail reads packets too.
+type cell struct {
+	logs string // "all", "messages" or "none"
+	wire bool
+}
+
+// cells are the settings that `pbxlab e2e-wire` compares: each witness alone, then both.
+var cells = []cell{
+	{"messages", false}, {"all", false}, {"none", true}, {"messages", true}, {"all", true},
+}
+
+// shipped is the logger.conf that Asterisk ships, reduced to its messages log.
+const shipped = "[general]\n[logfiles]\nmessages => notice,warning,error\n"
+
+// files are the logs that exist in this setting.
+func (c cell) files() []string {
+	switch c.logs {
+	case "none":
+		return nil
+	case "messages":
+		return []string{"messages"}
+	}
+	return realLogs
+}
+
+// asterisk are the files that Asterisk needs for this setting.
+func (c cell) asterisk() map[string]string {
+	switch c.logs {
+	case "none":
+		return map[string]string{"logger.conf": "[general]\n[logfiles]\n"}
+	case "messages":
+		return map[string]string{"logger.conf": shipped}
+	}
+	return nil
+}
+
+// configure tells pbxjail of this setting.
+func (c cell) configure(g *guard) error {
+	if c.logs != "all" { // the dialplan writes its log all the same
+		off := []byte("enabled: false\n")
+		if err := os.WriteFile(filepath.Join(g.path("jails"), "sipsec.yaml"), off, 0o644); err != nil {
+			return err
+		}
+	}
+	return g.configure(fmt.Sprintf("wire: {enabled: %t}\n", c.wire))
+}
+
+// patience is how long a drop may take after the last attempt: a challenge counts as
+// unanswered after 32 seconds (RFC 3261 17.1.1.2, timer B).
+func (c cell) patience() time.Duration {
+	if c.wire {
+		return 40 * time.Second
+	}
+	return 5 * time.Second
+}
+
+func (c cell) String() string {
+	if c.wire && c.logs == "none" {
+		return "packets"
+	}
+	if c.wire {
+		return c.logs + "+packets"
+	}
+	return c.logs
+}
+
+// parseCell reads what String prints.
+func parseCell(text string) (cell, error) {
+	var names []string
+	for _, c := range cells {
+		if c.String() == text {
+			return c, nil
+		}
+		names = append(names, c.String())
+	}
+	return cell{}, fmt.Errorf("unknown cell %q: use one of %s", text, strings.Join(names, ", "))
+}
