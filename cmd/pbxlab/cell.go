@@ -53,7 +53,10 @@ func (c cell) configure(g *guard) error {
 			return err
 		}
 	}
-	return g.configure(fmt.Sprintf("wire: {enabled: %t}\n", c.wire))
+	if !c.wire {
+		return g.configure("wire: {enabled: false}\n")
+	}
+	return g.configure("")
 }
 
 // patience is how long a drop may take after the last attempt: a challenge counts as
