@@ -17,11 +17,13 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/daemon"
+	"pbxjail/cmd/internal/notify"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 )
@@ -55,25 +57,41 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "pbxjail", control.Release())
 		return 0
 	}
-	if err := start(*config, *observe, stderr); err != nil {
-		fmt.Fprintf(stderr, "pbxjail: %v\n", err)
-		if do := hint.Of(err); do != "" {
-			fmt.Fprintf(stderr, "hint: %s\n", do)
-		}
+	if start(*config, *observe, stderr) != nil { // it has said why
 		return 1
 	}
 	return 0
 }
 
-// start reads the main file, sets the daemon up, and serves until it is to stop.
-func start(config string, observe bool, stderr io.Writer) error {
+// start reads the main file, and runs the daemon until it is stopped. The log is written beside it: whoever does
+// not read it holds up neither a ban nor the end.
+func start(config string, observe bool, stderr io.Writer) (err error) {
 	file, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
 	if err != nil {
+		complain(stderr, err)
 		return err
 	}
 	level := new(slog.LevelVar)
+	direct := newLog(stderr, level, file.LogFormat)
+	lines := notify.NewWriter(stderr, func(n uint64) {
+		direct.Warn("lines of the log were dropped, because nobody read them in time", "lines", n)
+	})
+	written := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { defer close(written); lines.Run(ctx) }()
+	defer func() {
+		if err != nil {
+			complain(lines, err)
+		}
+		stop()
+		select {
+		case <-written:
+		case <-time.After(lastWords):
+		}
+	}()
+	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 where the service manager wants none, or what is not understood
 	d, err := daemon.New(daemon.Options{
-		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(stderr, level, file.LogFormat),
+		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(lines, level, file.LogFormat), Lost: lines.Lost, Watchdog: watchdog,
 		Notify: func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
 	})
 	if err != nil {
@@ -81,6 +99,18 @@ func start(config string, observe bool, stderr io.Writer) error {
 	}
 	defer d.Close()
 	return serve(d)
+}
+
+// lastWords is how long the last lines of the log may take.
+const lastWords = 200 * time.Millisecond
+
+// complain says why the daemon ended.
+func complain(w io.Writer, err error) {
+	text := fmt.Sprintf("pbxjail: %v\n", err)
+	if do := hint.Of(err); do != "" {
+		text += fmt.Sprintf("hint: %s\n", do)
+	}
+	io.WriteString(w, text)
 }
 
 // serve runs until SIGTERM or SIGINT; SIGHUP reloads.

@@ -128,7 +128,10 @@ func TestEverybodyAtOnce(t *testing.T) {
 			w.Change([]*jails.Jail{jailOf(t, "a", "maxretry: 2")}, jails.NewGuard([]netip.Addr{a}, nil), jails.Senses{})
 			w.Patterns("/log")
 		},
-		func(a netip.Addr, p netip.Prefix, now time.Time) { w.retry(now); w.reconcile(now) },
+		func(a netip.Addr, p netip.Prefix, now time.Time) {
+			w.retry(context.Background(), now)
+			w.reconcile(context.Background(), now)
+		},
 		func(a netip.Addr, p netip.Prefix, now time.Time) { l.failing(errDisk); k.failing(refuse("ban")) },
 		func(a netip.Addr, p netip.Prefix, now time.Time) { l.failing(nil); k.failing(nil) },
 	} {
@@ -145,7 +148,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 	all.Wait()
 	l.failing(nil)
 	k.failing(nil)
-	w.reconcile(time.Now())
+	w.reconcile(context.Background(), time.Now())
 	s := &scene{t: t, Warden: w, kernel: k}
 	if got, want := s.inKernel(), s.banned(); got != want {
 		t.Errorf("got %q in the kernel, want %q", got, want)

@@ -394,7 +394,7 @@ func (s *scene) begin() {
 	judge := jails.NewJudge(s.jails, s.guard, jails.NewBook(bans, nil), 1000, false)
 	s.Warden = New(judge, s.kernel, s.ledger, slog.New(s.journal))
 	if s.late {
-	} else if err := s.Restore(time.Now()); err != nil {
+	} else if err := s.Restore(context.Background(), time.Now()); err != nil {
 		s.journal.lines = append(s.journal.lines, "restore: "+err.Error())
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())

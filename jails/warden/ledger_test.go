@@ -66,7 +66,7 @@ func (l *life) run(do func(w *warden.Warden)) {
 	}
 	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(bans, strikes), 1000, false)
 	w := warden.New(judge, nowhere{}, s, slog.New(slog.DiscardHandler))
-	if err := w.Restore(l.now); err != nil {
+	if err := w.Restore(context.Background(), l.now); err != nil {
 		l.t.Fatal(err)
 	}
 	do(w)

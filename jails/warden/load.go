@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,14 +20,20 @@ var ErrLedger = errors.New("the ledger cannot be read")
 // are adopted, as after a damaged ledger, and protected addresses are let out. That takes
 // a second for 100,000, and events are judged meanwhile: a ban that comes in before its
 // history is known gets the strike it should have had when it is.
-func (w *Warden) Restore(now time.Time) error {
+//
+// When ctx ends first, it returns the error of ctx at once: the rest is in the ledger, and
+// comes back with the next start.
+func (w *Warden) Restore(ctx context.Context, now time.Time) error {
 	w.look.Lock()
 	defer w.look.Unlock()
-	older, err := w.loadBans(now)
+	older, err := w.loadBans(ctx, now)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}
-	failed := w.settle(now, w.adopt)
+	failed := w.settle(ctx, now, w.adopt)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, jails.MaxStrikes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
@@ -49,7 +56,7 @@ const strikesKept = 365 * 24 * time.Hour
 // loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
 // is filled while the next ones are read. It returns those that one of the book, which
 // came in meanwhile, stands in the place of.
-func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*jails.Ban, err error) {
+func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.Prefix]*jails.Ban, err error) {
 	_, members, failed := w.enforcer.Check()
 	empty := failed == nil && members == 0
 	w.mu.Lock()
@@ -67,7 +74,7 @@ func (w *Warden) loadBans(now time.Time) (older map[netip.Prefix]*jails.Ban, err
 		if !empty {
 			continue
 		}
-		done, failed := w.push(list, now)
+		done, failed := w.push(ctx, list, now)
 		empty = failed == nil // else the rest is tried later, in one go
 		w.mu.Lock()
 		w.repairs.PutBack += uint64(done)

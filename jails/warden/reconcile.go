@@ -2,6 +2,7 @@ package warden
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ type peace struct {
 
 // check repairs what others did to our rules, and what of our members is gone. It
 // is cheap when nothing is wrong.
-func (w *Warden) check(by string, now time.Time) {
+func (w *Warden) check(ctx context.Context, by string, now time.Time) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.peace.by = cmp.Or(by, w.peace.by)
@@ -106,7 +107,7 @@ func (w *Warden) check(by string, now time.Time) {
 		w.peace.lacks = lacks
 		return
 	}
-	if err := w.settle(now, w.expel); err != nil {
+	if err := w.settle(ctx, now, w.expel); err != nil {
 		w.unsettled(err)
 	}
 	if _, members, err := w.enforcer.Check(); err == nil {
@@ -220,7 +221,7 @@ func (w *Warden) lacking(members int, now time.Time) int {
 
 // reconcile repairs what others did to our rules, and compares every ban, which
 // takes too long to be done each second.
-func (w *Warden) reconcile(now time.Time) {
+func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	w.look.Lock()
 	defer w.look.Unlock()
 	w.mu.Lock()
@@ -238,7 +239,7 @@ func (w *Warden) reconcile(now time.Time) {
 	if broken {
 		return
 	}
-	err := w.settle(now, w.expel)
+	err := w.settle(ctx, now, w.expel)
 	if err != nil {
 		w.unsettled(err)
 		return

@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"net/netip"
@@ -36,7 +37,7 @@ type found struct {
 // settle puts into the kernel what it lacks, and calls stray for each of its
 // members that the book does not know. look is held, mu is not: listing takes as
 // long as it takes. What is banned or let out meanwhile is left as it is.
-func (w *Warden) settle(now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) error {
+func (w *Warden) settle(ctx context.Context, now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) error {
 	w.mu.Lock()
 	if w.freed == nil {
 		w.freed = map[netip.Prefix]bool{}
@@ -61,7 +62,7 @@ func (w *Warden) settle(now time.Time, stray func(p netip.Prefix, left time.Dura
 		w.compare(part, now, stray)
 	}
 	missing, lost := w.missing(now)
-	done, err := w.push(missing, now)
+	done, err := w.push(ctx, missing, now)
 	w.mu.Lock()
 	w.repairs.PutBack += uint64(min(done, lost))
 	w.mu.Unlock()
@@ -188,10 +189,13 @@ func (w *Warden) wait(p netip.Prefix, now time.Time) {
 }
 
 // push enforces bans of the book, in parts between which events are judged. What is
-// refused, and what is not tried after too many refusals, waits.
-func (w *Warden) push(list []netip.Prefix, now time.Time) (done int, failed error) {
-	size, refusals := maxPart, 0
-	for len(list) > 0 {
+// refused, and what is not tried after too many refusals, waits. It begins with one, and
+// takes more while that is fast. When ctx ends, the rest is not tried.
+func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (done int, failed error) {
+	w.mu.Lock()
+	size, refusals := max(w.part, 1), 0
+	w.mu.Unlock()
+	for len(list) > 0 && ctx.Err() == nil {
 		part := list[:min(size, len(list))]
 		list = list[len(part):]
 		begin := time.Now()
@@ -200,13 +204,16 @@ func (w *Warden) push(list []netip.Prefix, now time.Time) (done int, failed erro
 		if err != nil {
 			failed = err
 		}
-		if time.Since(begin) > maxHold {
+		if took := time.Since(begin); took > maxHold {
 			size = max(size/2, 1)
+		} else if took < maxHold/2 {
+			size = min(2*size, maxPart)
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.part = size
 	if failed != nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
 		failed = fmt.Errorf("%d bans are not in the kernel: %w", len(w.pending), failed)
 	}
 	return done, failed
@@ -255,7 +262,7 @@ func leftOf(bans []*jails.Ban, now time.Time) iter.Seq2[netip.Prefix, time.Durat
 }
 
 // retry enforces what the kernel refused before, and writes what the ledger refused.
-func (w *Warden) retry(now time.Time) {
+func (w *Warden) retry(ctx context.Context, now time.Time) {
 	w.mu.Lock()
 	if w.book.Len() >= jails.MaxBans {
 		w.book.Expire(now)
@@ -275,7 +282,7 @@ func (w *Warden) retry(now time.Time) {
 	}
 	waiting := len(w.unwritten) > 0
 	w.mu.Unlock()
-	if n, _ := w.push(list, now); n > 0 {
+	if n, _ := w.push(ctx, list, now); n > 0 {
 		w.log.Info("bans that waited are enforced now", "bans", n)
 	}
 	if waiting {

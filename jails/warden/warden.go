@@ -65,6 +65,7 @@ type Warden struct {
 	freed     map[netip.Prefix]bool // let out while the kernel is listed; nil: it is not
 	repairs   Repairs
 	unbans    uint64
+	part      int  // how many bans go to the kernel at once; 0 is 1
 	broken    bool // the last Setup of the enforcer failed
 	restored  bool // Restore is done: until then the kernel may know more than the book
 	changed   bool // jails or protections did, and not all that they protect are let out
@@ -284,19 +285,19 @@ func (w *Warden) Run(ctx context.Context) error {
 			quiet.wait(by, time.Now())
 		case <-quiet.C:
 			if by := quiet.over(); w.ready() {
-				w.check(by, time.Now())
+				w.check(ctx, by, time.Now())
 			}
 		case <-second.C:
 			if !w.ready() {
 				continue
 			}
-			w.retry(time.Now())
+			w.retry(ctx, time.Now())
 			if !quiet.waits() {
-				w.check("", time.Now())
+				w.check(ctx, "", time.Now())
 			}
 		case <-minute.C:
 			if w.ready() {
-				w.reconcile(time.Now())
+				w.reconcile(ctx, time.Now())
 			}
 		}
 	}

@@ -260,7 +260,7 @@ func TestLongBansAreRenewed(t *testing.T) {
 		s.stop() // its ticks of a hundred days would take long
 		for range 100*24 - 1 {
 			pass(time.Hour)
-			s.reconcile(time.Now())
+			s.reconcile(t.Context(), time.Now())
 			if left, ok := s.kernel.left(prefix("192.0.2.1/32")); !ok || left < time.Hour {
 				t.Fatalf("got %v, %t left in the kernel, long before its end", left, ok)
 			}
@@ -572,7 +572,7 @@ func TestUnbanDuringAComparison(t *testing.T) {
 		s.attack(nine, 2)
 		pass(time.Second)
 		s.kernel.listed = func() { s.Unban([]netip.Prefix{prefix(nine1)}, "root", time.Now()) }
-		s.reconcile(time.Now())
+		s.reconcile(t.Context(), time.Now())
 		s.expect("then", "", "", "")
 	})
 }

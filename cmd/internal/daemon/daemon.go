@@ -36,6 +36,11 @@ type Options struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar     // set from the main file; may be nil
 	Notify  func(state string) // sd_notify(3); may be nil
+	// Lost is how many lines of the log were dropped so far; may be nil.
+	Lost func() uint64
+	// Watchdog is how often the service manager wants to hear of us; 0: never. It hears
+	// twice as often, as long as events can be judged.
+	Watchdog time.Duration
 }
 
 // Daemon is everything that runs. New makes it, Run runs it, Close gives it up.
@@ -258,10 +263,25 @@ func (d *Daemon) fill(b *backend) {
 	u, main := d.upkeep, d.upkeep.settings()
 	*b = backend{
 		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, observe: !d.enforcing(main),
-		problems: d.troubles.list, reload: d.reload,
+		problems: d.problems, reload: d.reload,
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
 		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading,
 	}
+}
+
+// problems are those of the parts that have no place of their own in status.
+func (d *Daemon) problems() []control.Problem {
+	list := d.troubles.list()
+	if d.opts.Lost == nil {
+		return list
+	}
+	if n := d.opts.Lost(); n > 0 {
+		list = append(list, control.Problem{
+			What: fmt.Sprintf("log: %d lines were dropped since the start, because nobody read them in time", n),
+			Hint: "look after what reads the standard error of pbxjail (journald, or a pipe); bans do not wait for it",
+		})
+	}
+	return list
 }
 
 // reload reads all files again, and tells the service manager meanwhile.

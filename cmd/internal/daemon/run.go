@@ -31,6 +31,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
 	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	parts.start("restore", d.restore) // events are judged meanwhile
+	parts.start("watchdog", d.watchdog)
 	if d.ready(ctx, parts.ended("restore")) {
 		parts.start("control", d.server.Run)
 		d.notify("READY=1")
@@ -44,6 +45,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.stop(limit, "housekeeping", "names", "feeds", "places", "firewall")
 	parts.stop(limit, "warden")  // it writes what waits for the ledger
 	parts.stop(limit, "control") // it has answered until now
+	parts.stop(limit, "watchdog")
 	parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
 
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -57,17 +59,44 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 // keep the machine from going down.
 const stopTime = 1500 * time.Millisecond
 
-// ready waits until a line that is written now is seen, and the bans are back. It
-// reports false when ctx ends first.
+// restoreTime is how long we wait for the bans of the ledger before we answer. Plain
+// rules take minutes for thousands of them, and then status says so.
+const restoreTime = 2 * time.Second
+
+// ready waits until a line that is written now is seen, and until the bans are back or
+// take too long. It reports false when ctx ends first.
 func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
-	for _, c := range []<-chan struct{}{restored, d.watcher.Ready()} {
-		select {
-		case <-c:
-		case <-ctx.Done():
-			return false
-		}
+	select {
+	case <-restored:
+	case <-time.After(restoreTime):
+		d.log.Warn("the bans of the ledger are not all back yet", "bans", d.warden.Report(time.Now()).Bans)
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-d.watcher.Ready():
+	case <-ctx.Done():
+		return false
 	}
 	return ctx.Err() == nil
+}
+
+// watchdog says that we live, as long as events can be judged.
+func (d *Daemon) watchdog(ctx context.Context) error {
+	if d.opts.Watchdog <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(d.opts.Watchdog / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			d.warden.Lines(0) // waits as an event would
+			d.notify("WATCHDOG=1")
+		}
+	}
 }
 
 func (d *Daemon) announce() {
@@ -77,12 +106,16 @@ func (d *Daemon) announce() {
 
 // restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
 // read ends the daemon: it would lift no ban, and know no strike.
-func (d *Daemon) restore(context.Context) error {
+func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
-	err := d.warden.Restore(time.Now())
+	err := d.warden.Restore(ctx, time.Now())
+	if errors.Is(err, context.Canceled) {
+		d.log.Info("stopped before every ban was back: the ledger has them")
+		return nil
+	}
 	if errors.Is(err, warden.ErrLedger) {
 		return err
 	}

@@ -53,7 +53,8 @@ var arrows = map[string]arrow{
 	"cmd/internal/daemon":  {[]string{"watcher", "parsers", "jails", "jails/warden", "jails/store", "jails/rates", "jails/geoip", "jails/feeds", "actions", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
 	"cmd/internal/probe":   {[]string{"actions"}, "the probe proves in namespaces of its own that a rule drops packets"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
-	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "configs"}, "main is flags and signals"},
+	"cmd/internal/notify":  {nil, "it carries lines and events to slow readers: it must not know what they mean"},
+	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "cmd/internal/notify", "configs"}, "main is flags and signals"},
 	"cmd/jailctl":          {[]string{"parsers", "parsers/sensor", "watcher/wire", "jails", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; replay reads traces with the leaf that captures, and captures nothing; doctor --probe has namespaces of its own"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 

@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLogThatNobodyReads: the standard error is a pipe that is full and that nobody reads.
+// Attackers are banned, jailctl is answered and told of it, and SIGTERM is obeyed.
+func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "e2e") // short: a socket's path has 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(path(name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(path("jails"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("jails/phones.yaml", fmt.Sprintf("logs: [%s]\nmatch: [{event: bad-password}]\nmaxretry: 3\n", path("security")))
+	write("security", "")
+	write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nenforcer: observe\nlog_level: debug\n", path("jails"), dir, path("db"), path("sock")))
+
+	_, full := fullPipe(t)
+	cmd := exec.Command(program("pbxjail"), "--config", path("pbxjail.yaml"))
+	cmd.Stderr = full
+	if err := start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	full.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+
+	jailctl := func(args ...string) string {
+		out, _ := exec.Command(program("jailctl"), append(args, "--socket", path("sock"))...).CombinedOutput()
+		return string(out)
+	}
+	if !poll(func() bool { return strings.Contains(jailctl("status"), "phones") }) {
+		t.Fatalf("no answer of the daemon; jailctl status said:\n%s", jailctl("status"))
+	}
+	const attackers = 1200 // each ban is a line: more than wait for a reader
+	var records strings.Builder
+	for i := range attackers {
+		for range 3 {
+			fmt.Fprintf(&records, "[%s] NOTICE[101] chan_sip.c: Registration from '\"1\" <sip:1@192.0.2.10>' failed for '198.18.%d.%d:5060' - Wrong password\n",
+				time.Now().Format("2006-01-02 15:04:05"), i/250, i%250+1)
+		}
+	}
+	write("security", records.String())
+	if !poll(func() bool { return strings.Count(jailctl("list"), "198.18.") == attackers }) {
+		t.Errorf("got %d bans, want %d", strings.Count(jailctl("list"), "198.18."), attackers)
+	}
+	if got := jailctl("status"); !strings.Contains(got, "lines were dropped") {
+		t.Errorf("status does not say that the log is not read:\n%s", got)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("got %v, want a clean end", err)
+		}
+	case <-time.After(waitLimit):
+		t.Error("SIGTERM is not obeyed")
+	}
+}
+
+// fullPipe is a pipe that takes no byte more. Its reading end stays open with the test.
+func fullPipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	fd := int(w.Fd()) // blocking from here on, as a program's standard error is
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for junk := make([]byte, 4096); ; {
+		if _, err := unix.Write(fd, junk); err != nil {
+			break
+		}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
+	}
+	return r, w
+}
