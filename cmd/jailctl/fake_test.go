@@ -16,28 +16,44 @@ import (
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// fake is a daemon's Backend: bans, an address that is protected, a jail.
+// fake answers as a daemon: bans, an address that is protected, a jail.
 type fake struct {
-	mu     sync.Mutex
-	bans   map[netip.Prefix]control.Ban
-	status control.Status
-	why    control.Why
-	top    control.Top
-	feeds  []control.Feed
-	broken bool // reload fails
+	mu      sync.Mutex
+	bans    map[netip.Prefix]control.Ban
+	status  control.Status
+	why     control.Why
+	top     control.Top
+	feeds   []control.Feed
+	broken  bool // reload fails
+	version string
+	refusal error    // what ban and reload fail with
+	waits   []string // keys that wait for a restart after a reload
 }
 
 const trunk = "198.51.100.1"
 
 func newFake() *fake {
-	f := &fake{bans: map[netip.Prefix]control.Ban{}}
+	f := &fake{version: "1.2.3", bans: map[netip.Prefix]control.Ban{}}
 	f.status = control.Status{Version: "1.2.3", Pid: 812, Since: time.Now().Add(-time.Hour), Enforcer: "observe"}
 	return f
 }
 
-func (f *fake) Version() string        { return "1.2.3" }
-func (f *fake) Status() control.Status { return f.status }
-func (f *fake) Feeds() []control.Feed  { return f.feeds }
+func (f *fake) calls() []control.Handler {
+	return []control.Handler{
+		control.Handle(control.CallVersion, func(control.None, string) (control.VersionAnswer, error) {
+			return control.VersionAnswer{Version: f.version}, nil
+		}),
+		control.Handle(control.CallStatus, func(control.None, string) (control.Status, error) { return f.status, nil }),
+		control.Handle(control.CallBans, func(control.None, string) ([]control.Ban, error) { return f.Bans(), nil }),
+		control.Handle(control.CallWhy, func(q control.WhyRequest, _ string) (control.Why, error) { return f.Why(q.Addr), nil }),
+		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return f.Top(q.N), nil }),
+		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return f.feeds, nil }),
+		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return f.Rules() }),
+		control.Handle(control.CallBan, f.Ban),
+		control.Handle(control.CallUnban, f.Unban),
+		control.Handle(control.CallReload, f.Reload),
+	}
+}
 
 func (f *fake) Bans() (out []control.Ban) {
 	f.mu.Lock()
@@ -51,6 +67,9 @@ func (f *fake) Bans() (out []control.Ban) {
 func (f *fake) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refusal != nil {
+		return control.Ban{}, f.refusal
+	}
 	if req.Prefix.Contains(netip.MustParseAddr(trunk)) && !req.Force {
 		return control.Ban{}, control.Refuse(409, "--force bans it all the same", "%s is protected: it is in ignoreip", req.Prefix)
 	}
@@ -72,20 +91,16 @@ func (f *fake) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	return b, nil
 }
 
-func (f *fake) Unban(p netip.Prefix, _ string) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, was := f.bans[p]
-	delete(f.bans, p)
-	return was, nil
-}
-
-func (f *fake) UnbanAll(string) (int, error) {
+func (f *fake) Unban(q control.UnbanRequest, _ string) (control.UnbanAnswer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.bans)
-	clear(f.bans)
-	return n, nil
+	if q.All {
+		clear(f.bans)
+	} else {
+		delete(f.bans, q.Prefix)
+	}
+	return control.UnbanAnswer{Lifted: n - len(f.bans)}, nil
 }
 
 func (f *fake) Why(addr netip.Addr) control.Why {
@@ -104,13 +119,17 @@ func (f *fake) Why(addr netip.Addr) control.Why {
 	return w
 }
 
-func (f *fake) Reload(string) error {
+func (f *fake) Reload(control.None, string) (r control.Reloaded, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.broken {
-		return control.Refuse(409, "correct line 3; the old file goes on", "guessing.yaml: unknown key maxrety")
+	if f.refusal != nil {
+		return r, f.refusal
 	}
-	return nil
+	if f.broken {
+		return r, control.Refuse(409, "correct line 3; the old file goes on", "guessing.yaml: unknown key maxrety")
+	}
+	r.Waiting = f.waits
+	return r, nil
 }
 
 // Top cuts as the daemon does.
@@ -124,13 +143,13 @@ func (f *fake) Top(n int) control.Top {
 }
 
 // serve runs a daemon's API and returns its socket and what stops it.
-func serve(b control.Backend) (path string, stop func(), err error) {
+func serve(b *fake) (path string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "ctl") // short: a socket's path has 107 bytes
 	if err != nil {
 		return "", nil, err
 	}
 	path = filepath.Join(dir, "s")
-	s := control.New(control.Options{Path: path, Backend: b})
+	s := control.New(control.Options{Path: path, Handlers: b.calls()})
 	if _, err := s.Listen(); err != nil {
 		return "", nil, fmt.Errorf("%w (%s)", err, hint.Of(err))
 	}
@@ -140,7 +159,7 @@ func serve(b control.Backend) (path string, stop func(), err error) {
 	return path, func() { cancel(); <-ended; os.RemoveAll(dir) }, nil
 }
 
-func serveTest(t *testing.T, b control.Backend) (path string) {
+func serveTest(t *testing.T, b *fake) (path string) {
 	t.Helper()
 	path, stop, err := serve(b)
 	if err != nil {

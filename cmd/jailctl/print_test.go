@@ -214,7 +214,8 @@ func TestHostileDaemon(t *testing.T) {
 		Notes: []control.FeedNote{{Line: 1, What: hostile}}}}
 	rows := []control.TopRow{{Key: hostile, LastMinute: 1, LastTen: 2, Points: 2, Error: 1}}
 	f.top = control.Top{Jails: rows, Countries: rows, Accounts: rows, Addresses: rows}
-	path := serveTest(t, &hostileFake{f})
+	f.version, f.refusal = hostile, control.Refuse(409, hostile, "%s", hostile)
+	path := serveTest(t, f)
 	for _, args := range []string{
 		"status", "list", "top", "top --every " + hostile, "feeds", "feeds check " + hostile, "why 203.0.113.7", "version", "reload", "ban 203.0.113.9", "unban 203.0.113.9", "unban --all",
 		"list " + hostile, hostile, "--" + hostile, "ban " + hostile, "ban 203.0.113.7 --for " + hostile, "completion " + hostile,
@@ -236,15 +237,6 @@ func TestHostileDaemon(t *testing.T) {
 			}
 		}
 	}
-}
-
-// hostileFake fails with hostile words.
-type hostileFake struct{ *fake }
-
-func (h *hostileFake) Version() string     { return hostile }
-func (h *hostileFake) Reload(string) error { return control.Refuse(409, hostile, "%s", hostile) }
-func (h *hostileFake) Ban(control.BanRequest, string) (control.Ban, error) {
-	return control.Ban{}, control.Refuse(409, hostile, "%s", hostile)
 }
 
 func TestFullDisk(t *testing.T) {

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 func (a *app) reloadVerb() *cobra.Command {
 	return &cobra.Command{
@@ -8,13 +12,17 @@ func (a *app) reloadVerb() *cobra.Command {
 		Short: "make the daemon read its files again; a bad one keeps the old",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := a.client().Reload(c.Context()); err != nil {
+			r, err := a.client().Reload(c.Context())
+			if err != nil {
 				return err
 			}
 			if a.json {
-				return a.emit(map[string]bool{"reloaded": true})
+				return a.emit(map[string]any{"reloaded": true, "waiting": r.Waiting})
 			}
 			a.say("reloaded")
+			if len(r.Waiting) > 0 {
+				a.say("%s changed: this takes effect when pbxjail is restarted: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
+			}
 			return nil
 		},
 	}

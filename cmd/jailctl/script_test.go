@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"jailctl":     scriptJailctl,
 			"exits":       scriptExits,
 			"breakreload": scriptBreakReload,
+			"waits":       scriptWaits,
 		},
 	})
 }
@@ -67,6 +68,14 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got := run(args[2:], strings.NewReader(""), ts.Stdout(), ts.Stderr()); got != want {
 		ts.Fatalf("got exit status %d, want %d", got, want)
 	}
+}
+
+// scriptWaits is "waits KEY...": a reload finds keys that wait for a restart.
+func scriptWaits(ts *testscript.TestScript, _ bool, args []string) {
+	f := ts.Value("fake").(*fake)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waits = args
 }
 
 // scriptBreakReload is "breakreload": the daemon's files are bad from now on.

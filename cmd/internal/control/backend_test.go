@@ -9,7 +9,7 @@ import (
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// jailer is a Backend with state and failures.
+// jailer answers every call, with state and failures.
 type jailer struct {
 	mu      sync.Mutex
 	bans    map[netip.Prefix]Ban
@@ -27,12 +27,28 @@ func newJailer(banned ...string) *jailer {
 	return j
 }
 
+// calls are its handlers.
+func (j *jailer) calls() []Handler {
+	return []Handler{
+		Handle(CallVersion, func(None, string) (VersionAnswer, error) { return VersionAnswer{"1.2.3"}, nil }),
+		Handle(CallStatus, func(None, string) (Status, error) { return j.Status(), nil }),
+		Handle(CallBans, func(None, string) ([]Ban, error) { return j.Bans(), nil }),
+		Handle(CallWhy, func(q WhyRequest, _ string) (Why, error) { return j.Why(q.Addr), nil }),
+		Handle(CallTop, func(q TopRequest, _ string) (Top, error) { return j.Top(q.N), nil }),
+		Handle(CallFeeds, func(None, string) ([]Feed, error) { return j.Feeds(), nil }),
+		Handle(CallRules, func(None, string) (Rules, error) { return j.Rules() }),
+		Handle(CallBan, j.Ban),
+		Handle(CallUnban, j.Unban),
+		Handle(CallReload, func(_ None, by string) (Reloaded, error) {
+			return Reloaded{}, j.Reload(by)
+		}),
+	}
+}
+
 func (j *jailer) change(by string) error {
 	j.by = append(j.by, by)
 	return j.fail
 }
-
-func (j *jailer) Version() string { return "1.2.3" }
 
 func (j *jailer) Status() Status {
 	if j.block != nil {
@@ -66,20 +82,16 @@ func (j *jailer) Ban(req BanRequest, by string) (Ban, error) {
 	return b, nil
 }
 
-func (j *jailer) Unban(p netip.Prefix, by string) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	_, was := j.bans[p]
-	delete(j.bans, p)
-	return was, j.change(by)
-}
-
-func (j *jailer) UnbanAll(by string) (int, error) {
+func (j *jailer) Unban(q UnbanRequest, by string) (UnbanAnswer, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := len(j.bans)
-	clear(j.bans)
-	return n, j.change(by)
+	if q.All {
+		clear(j.bans)
+	} else {
+		delete(j.bans, q.Prefix)
+	}
+	return UnbanAnswer{n - len(j.bans)}, j.change(by)
 }
 
 func (j *jailer) Why(addr netip.Addr) Why {

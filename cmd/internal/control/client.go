@@ -44,46 +44,45 @@ func NewClient(path string) *Client {
 
 // Version returns the release of the daemon.
 func (c *Client) Version(ctx context.Context) (string, error) {
-	v, err := call[versionAnswer](ctx, c, "GET", "version", nil)
+	v, err := Ask(ctx, c, CallVersion, None{})
 	return v.Version, err
 }
 
 // Status returns the state of the daemon.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	return call[Status](ctx, c, "GET", "status", nil)
+	return Ask(ctx, c, CallStatus, None{})
 }
 
 // Bans returns the live bans in no order.
 func (c *Client) Bans(ctx context.Context) ([]Ban, error) {
-	return call[[]Ban](ctx, c, "GET", "bans", nil)
+	return Ask(ctx, c, CallBans, None{})
 }
 
 // Why returns all that is known of an address.
 func (c *Client) Why(ctx context.Context, addr netip.Addr) (Why, error) {
-	return call[Why](ctx, c, "GET", "why?addr="+url.QueryEscape(addr.String()), nil)
+	return Ask(ctx, c, CallWhy, WhyRequest{addr})
 }
 
 // Ban bans by hand and returns the ban as it stands.
 func (c *Client) Ban(ctx context.Context, req BanRequest) (Ban, error) {
-	return call[Ban](ctx, c, "POST", "ban", req)
+	return Ask(ctx, c, CallBan, req)
 }
 
 // Unban lifts the ban of exactly this prefix; false means that there was none.
 func (c *Client) Unban(ctx context.Context, p netip.Prefix) (bool, error) {
-	a, err := call[unbanAnswer](ctx, c, "POST", "unban", unbanRequest{Prefix: p})
+	a, err := Ask(ctx, c, CallUnban, UnbanRequest{Prefix: p})
 	return a.Lifted > 0, err
 }
 
 // UnbanAll lifts every ban and says how many there were.
 func (c *Client) UnbanAll(ctx context.Context) (int, error) {
-	a, err := call[unbanAnswer](ctx, c, "POST", "unban", unbanRequest{All: true})
+	a, err := Ask(ctx, c, CallUnban, UnbanRequest{All: true})
 	return a.Lifted, err
 }
 
 // Reload makes the daemon read its files again.
-func (c *Client) Reload(ctx context.Context) error {
-	_, err := call[struct{}](ctx, c, "POST", "reload", struct{}{})
-	return err
+func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
+	return Ask(ctx, c, CallReload, None{})
 }
 
 // call sends one request and reads its answer into a T.

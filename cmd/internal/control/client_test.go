@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -56,8 +57,8 @@ func TestClientCalls(t *testing.T) {
 	if r, err := c.Rules(ctx); err != nil || !r.Enabled || len(r.Rules) != 1 || r.Rules[0].About != "agent sipcli" {
 		t.Errorf("got rules %+v, %v, want the one of sipcli", r, err)
 	}
-	if err := c.Reload(ctx); err != nil {
-		t.Errorf("got %v, want a reload", err)
+	if r, err := c.Reload(ctx); err != nil || r.Waiting == nil || len(r.Waiting) != 0 {
+		t.Errorf("got %+v, %v, want a reload and an empty list", r, err)
 	}
 }
 
@@ -100,7 +101,8 @@ func TestClientErrors(t *testing.T) {
 			_, errBan := c.Ban(t.Context(), BanRequest{Prefix: netip.MustParsePrefix("203.0.113.7/32")})
 			_, errUnban := c.Unban(t.Context(), netip.MustParsePrefix("203.0.113.7/32"))
 			_, errAll := c.UnbanAll(t.Context())
-			for _, err := range []error{errBan, errUnban, errAll, c.Reload(t.Context())} {
+			_, errReload := c.Reload(t.Context())
+			for _, err := range []error{errBan, errUnban, errAll, errReload} {
 				r, ok := errors.AsType[*Refusal](err)
 				if !ok || r.Error() != tt.fail.Error() || r.Status != tt.status || r.Hint() != tt.hint {
 					t.Errorf("got %#v, want %q, status %d, hint %q", err, tt.fail, tt.status, tt.hint)
@@ -175,11 +177,11 @@ func TestClientOfAnotherServer(t *testing.T) {
 func TestJSONShape(t *testing.T) {
 	var s Status
 	s.Jails = []Jail{{}}
-	s.tidy()
-	w := Why{Jails: []WhyJail{{}}}
-	w.tidy()
+	w := Why{Jails: []WhyJail{{}}, Lines: []WhyLine{{}}}
 	top := Top{}
-	top.tidy()
+	for _, v := range []any{&s, &w, &top} {
+		noNil(reflect.ValueOf(v).Elem())
+	}
 	b := Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Since: t0, Until: Moment(t0)}
 	for name, v := range map[string]any{"status": s, "why": w, "ban": b, "top": top} {
 		text, err := json.Marshal(v)

@@ -1,18 +1,11 @@
 // Package control is the API of a running daemon: JSON over HTTP on a Unix
-// socket. The daemon serves it from a Backend, jailctl calls it with a Client.
+// socket. The daemon serves it with Handlers, jailctl asks it with a Client.
 // It must never decide or keep bans itself, listen on a network, or change
 // anything for a caller whose uid the kernel has not told (SO_PEERCRED, unix(7)).
 //
 // Who may open the socket may do everything: root, and the members of one group.
 //
-//	GET  /v1/status   Status
-//	GET  /v1/bans     a list of Ban, streamed
-//	GET  /v1/why      ?addr=ADDR: Why
-//	GET  /v1/top      ?n=20: Top
-//	GET  /v1/version  {"version": "..."}
-//	POST /v1/ban      BanRequest: Ban
-//	POST /v1/unban    {"prefix": "..."} or {"all": true}: {"lifted": n}
-//	POST /v1/reload   {}
+// Each call is a line in call.go: method, path below /v1, question and answer.
 //
 // Every answer carries the header Pbxjail-Api with the major version, and a
 // client refuses another one. An answer that is no is {"error", "hint"} with

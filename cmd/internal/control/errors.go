@@ -8,7 +8,7 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// Refusal is an error for the operator. A Backend returns one to choose the
+// Refusal is an error for the operator. A Handler returns one to choose the
 // status of its answer, and a Client returns one for every call that failed.
 type Refusal struct {
 	Status int // 400, 403, 404, 409 or 500; 0 when no daemon said it

@@ -35,13 +35,5 @@ type FeedNote struct {
 
 // Feeds returns the feeds in the order of the main file.
 func (c *Client) Feeds(ctx context.Context) ([]Feed, error) {
-	return call[[]Feed](ctx, c, "GET", "feeds", nil)
-}
-
-func tidyFeeds(list []Feed) []Feed {
-	notNil(&list)
-	for i := range list {
-		notNil(&list[i].Notes)
-	}
-	return list
+	return Ask(ctx, c, CallFeeds, None{})
 }

@@ -32,7 +32,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, path := range []string{"/v1/ban", "/v1/unban", "/v1/reload"} {
 			j := newJailer("203.0.113.7/32")
-			w := post(New(Options{Backend: j}), ctx, path, body)
+			w := post(New(Options{Handlers: j.calls()}), ctx, path, body)
 			if !json.Valid(w.Body.Bytes()) {
 				t.Fatalf("%s: got %q, want JSON", path, w.Body)
 			}

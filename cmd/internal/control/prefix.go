@@ -2,8 +2,10 @@ package control
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"pbxjail/configs/prefix"
 )
@@ -35,6 +37,32 @@ func tooWide(p netip.Prefix, force bool) error {
 	}
 	if p.Bits() < limit && !force {
 		return Refuse(http.StatusConflict, "check the prefix; --force bans it all the same", "%s is wider than /%d", p, limit)
+	}
+	return nil
+}
+
+func (r *BanRequest) check() (err error) {
+	if r.Prefix, err = Canonical(r.Prefix); err != nil {
+		return Refuse(http.StatusBadRequest, "give a prefix such as 203.0.113.0/24", "ban: %w", err)
+	}
+	if err := tooWide(r.Prefix, r.Force); err != nil {
+		return err
+	}
+	if n := r.ForSeconds; n != nil && (*n < 0 || *n > math.MaxInt64/int64(time.Second)) {
+		return Refuse(http.StatusBadRequest, "give seconds; 0 is for ever", "ban: %d is no number of seconds", *n)
+	}
+	return nil
+}
+
+func (r *UnbanRequest) check() (err error) {
+	if r.All == r.Prefix.IsValid() {
+		return Refuse(http.StatusBadRequest, `send {"prefix": "203.0.113.7/32"} or {"all": true}`, "unban: neither one prefix nor all")
+	}
+	if r.All {
+		return nil
+	}
+	if r.Prefix, err = Canonical(r.Prefix); err != nil {
+		return Refuse(http.StatusBadRequest, "give the prefix as jailctl list shows it", "unban: %w", err)
 	}
 	return nil
 }

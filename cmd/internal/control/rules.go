@@ -20,9 +20,7 @@ type Rule struct {
 	Bytes   uint64 `json:"bytes"`
 }
 
-func (r *Rules) tidy() { notNil(&r.Rules) }
-
 // Rules returns the packet rules with what the kernel counted.
 func (c *Client) Rules(ctx context.Context) (Rules, error) {
-	return call[Rules](ctx, c, "GET", "rules", nil)
+	return Ask(ctx, c, CallRules, None{})
 }

@@ -22,13 +22,13 @@ const (
 
 // Options of a Server.
 type Options struct {
-	Path    string       // "" is DefaultPath
-	Group   string       // whose members may use it; "" is DefaultGroup
-	Backend Backend      // required
-	Log     *slog.Logger // gets a record of every change; nil is none
+	Path     string       // "" is DefaultPath
+	Group    string       // whose members may use it; "" is DefaultGroup
+	Handlers []Handler    // of the calls that are answered, each at most once
+	Log      *slog.Logger // gets a record of every change; nil is none
 }
 
-// Server serves a Backend. Its methods are for one goroutine.
+// Server serves Handlers. Its methods are for one goroutine.
 type Server struct {
 	opts   Options
 	socket *socket

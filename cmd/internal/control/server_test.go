@@ -22,10 +22,10 @@ import (
 
 // serve runs a server until the test ends, and returns its socket and a stop
 // that may be called earlier.
-func serve(t *testing.T, b Backend) (path string, stop func() error) {
+func serve(t *testing.T, b *jailer) (path string, stop func() error) {
 	t.Helper()
 	path = filepath.Join(folder(t), "s")
-	s := New(Options{Path: path, Backend: b})
+	s := New(Options{Path: path, Handlers: b.calls()})
 	if _, err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestServerForced(t *testing.T) {
 
 func TestServerNeedsAPeer(t *testing.T) {
 	j := newJailer()
-	w := post(New(Options{Backend: j}), context.Background(), "/v1/reload", []byte("{}"))
+	w := post(New(Options{Handlers: j.calls()}), context.Background(), "/v1/reload", []byte("{}"))
 	if w.Code != http.StatusForbidden || len(j.by) != 0 {
 		t.Errorf("got status %d and changes by %q, want 403 and none", w.Code, j.by)
 	}

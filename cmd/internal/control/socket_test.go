@@ -38,7 +38,7 @@ func wantRefused(t *testing.T, err error, what string) {
 
 func listen(t *testing.T, path string) *Server {
 	t.Helper()
-	s := New(Options{Path: path, Backend: newJailer()})
+	s := New(Options{Path: path, Handlers: newJailer().calls()})
 	if _, err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func names(t *testing.T, dir string) string {
 
 func TestSocketGroup(t *testing.T) {
 	dir := folder(t)
-	s := New(Options{Path: filepath.Join(dir, "a"), Group: "no-such-group", Backend: newJailer()})
+	s := New(Options{Path: filepath.Join(dir, "a"), Group: "no-such-group", Handlers: newJailer().calls()})
 	note, err := s.Listen()
 	if err != nil || !strings.Contains(note, "no group no-such-group") {
 		t.Errorf("got note %q, error %v, want a note about the missing group", note, err)
@@ -101,7 +101,7 @@ func TestSocketGroup(t *testing.T) {
 	if err != nil {
 		t.Skip("no group 1 here")
 	}
-	s = New(Options{Path: filepath.Join(dir, "b"), Group: g.Name, Backend: newJailer()})
+	s = New(Options{Path: filepath.Join(dir, "b"), Group: g.Name, Handlers: newJailer().calls()})
 	note, err = s.Listen()
 	if err != nil || note != "" {
 		t.Fatalf("got note %q, error %v, want none", note, err)
@@ -147,7 +147,7 @@ func TestSocketNeverRemovesOthers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = New(Options{Path: path, Backend: newJailer()}).Listen()
+			_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
 			wantRefused(t, err, "not a socket")
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
 				t.Errorf("got %v, %v, want what was there kept", after, err)
@@ -171,7 +171,7 @@ func TestSocketOfAnother(t *testing.T) {
 	t.Run("two daemons", func(t *testing.T) {
 		path := filepath.Join(folder(t), "s")
 		first := listen(t, path)
-		_, err := New(Options{Path: path, Backend: newJailer()}).Listen()
+		_, err := New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
 		wantRefused(t, err, "another pbxjail is running")
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("got %v, want the first daemon's socket kept", err)
@@ -186,7 +186,7 @@ func TestSocketOfAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		_, err = New(Options{Path: path, Backend: newJailer()}).Listen()
+		_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
 		wantRefused(t, err, "another pbxjail is running")
 	})
 	t.Run("of another kind", func(t *testing.T) {
@@ -196,14 +196,14 @@ func TestSocketOfAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		_, err = New(Options{Path: path, Backend: newJailer()}).Listen()
+		_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
 		wantRefused(t, err, "something is there")
 	})
 }
 
 func TestSocketPathTooLong(t *testing.T) {
 	dir := folder(t)
-	_, err := New(Options{Path: filepath.Join(dir, strings.Repeat("x", maxPath)), Backend: newJailer()}).Listen()
+	_, err := New(Options{Path: filepath.Join(dir, strings.Repeat("x", maxPath)), Handlers: newJailer().calls()}).Listen()
 	wantRefused(t, err, "too long")
 	if got := names(t, dir); strings.Contains(got, ".pbxjail") {
 		t.Errorf("got %s, want no folder left over", got)
@@ -215,6 +215,6 @@ func TestSocketWithoutPermission(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := New(Options{Path: filepath.Join(dir, "file", "s"), Backend: newJailer()}).Listen()
+	_, err := New(Options{Path: filepath.Join(dir, "file", "s"), Handlers: newJailer().calls()}).Listen()
 	wantRefused(t, err, "make the folder")
 }

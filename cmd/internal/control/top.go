@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -32,26 +33,24 @@ const (
 	mostTop  = 500 // the daemon keeps few more
 )
 
+// TopRequest asks for at most N rows of each kind, 1 to 500.
+type TopRequest struct{ N int }
+
+func (r *TopRequest) values() url.Values { return url.Values{"n": {strconv.Itoa(r.N)}} }
+
+func (r *TopRequest) read(v url.Values) (err error) {
+	text := v.Get("n")
+	if text == "" {
+		r.N = topShown
+		return nil
+	}
+	if r.N, err = strconv.Atoi(text); err != nil || r.N < 1 || r.N > mostTop {
+		return Refuse(http.StatusBadRequest, "ask for /v1/top?n=N, from 1 to "+strconv.Itoa(mostTop), "no number of rows")
+	}
+	return nil
+}
+
 // Top returns at most n rows of each kind; n is 1 to 500.
 func (c *Client) Top(ctx context.Context, n int) (Top, error) {
-	return call[Top](ctx, c, "GET", "top?n="+strconv.Itoa(n), nil)
-}
-
-func (s *Server) top(r *http.Request) (any, error) {
-	n := topShown
-	if text := r.URL.Query().Get("n"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > mostTop {
-			return nil, Refuse(http.StatusBadRequest, "ask for /v1/top?n=N, from 1 to "+strconv.Itoa(mostTop), "no number of rows")
-		}
-	}
-	t := s.opts.Backend.Top(n)
-	t.tidy()
-	return t, nil
-}
-
-func (t *Top) tidy() {
-	for _, rows := range []*[]TopRow{&t.Jails, &t.Countries, &t.Accounts, &t.Addresses} {
-		notNil(rows)
-	}
+	return Ask(ctx, c, CallTop, TopRequest{n})
 }

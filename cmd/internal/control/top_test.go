@@ -8,7 +8,7 @@ import (
 )
 
 func TestTopRows(t *testing.T) {
-	s := New(Options{Backend: newJailer()})
+	s := New(Options{Handlers: newJailer().calls()})
 	for query, want := range map[string]int{
 		"": 20, "?n=": 20, "?n=1": 1, "?n=500": 500, // rows
 		"?n=0": -400, "?n=-1": -400, "?n=501": -400, "?n=x": -400, "?n=1e2": -400, "?n=99999999999999999999": -400,

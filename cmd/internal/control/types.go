@@ -5,30 +5,7 @@ import (
 	"time"
 )
 
-// Backend is what the daemon gives the server. All methods may be called from
-// any goroutine. Log text in its answers is quoted (parsers.Text.Quoted), times
-// are UTC. by is who asked, such as "uid 0 (root)". An error may be a *Refusal;
-// any other is status 500, with its hint when it has one.
-type Backend interface {
-	Version() string
-	Status() Status
-	// Bans returns the live bans in any order; the server only reads the list.
-	Bans() []Ban
-	// Ban gets a request whose Prefix is masked and unmapped.
-	Ban(req BanRequest, by string) (Ban, error)
-	// Unban reports whether exactly this prefix was banned.
-	Unban(p netip.Prefix, by string) (bool, error)
-	UnbanAll(by string) (int, error)
-	Why(addr netip.Addr) Why
-	// Top returns at most n rows of each kind; n is positive.
-	Top(n int) Top
-	// Feeds returns the feeds in the order of the main file.
-	Feeds() []Feed
-	Reload(by string) error
-	Rules() (Rules, error)
-}
-
-// BanRequest is a ban by hand.
+// BanRequest is a ban by hand. The daemon gets its prefix masked and unmapped.
 type BanRequest struct {
 	Prefix     netip.Prefix `json:"prefix"`
 	Jail       string       `json:"jail"`        // whose bantime and history it takes; "" is none
@@ -126,17 +103,25 @@ type Counters struct {
 	Expelled  uint64 `json:"expelled"` // members whose ban was over
 }
 
-type unbanRequest struct {
+// UnbanRequest lifts the ban of exactly one prefix, or all bans.
+type UnbanRequest struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	All    bool         `json:"all,omitempty"`
 }
 
-type unbanAnswer struct {
+// UnbanAnswer says how many bans there were.
+type UnbanAnswer struct {
 	Lifted int `json:"lifted"`
 }
 
-type versionAnswer struct {
+// VersionAnswer is the release of the daemon.
+type VersionAnswer struct {
 	Version string `json:"version"`
+}
+
+// Reloaded is what a reload did.
+type Reloaded struct {
+	Waiting []string `json:"waiting"` // keys of the main file that differ, and take effect at the next start
 }
 
 // Moment is t for a field that may be null: in UTC, nil for the zero time.
@@ -145,23 +130,4 @@ func Moment(t time.Time) *time.Time {
 		return nil
 	}
 	return new(t.UTC())
-}
-
-// tidy makes empty lists print as [], which spares every reader a case.
-func (s *Status) tidy() {
-	notNil(&s.Problems)
-	notNil(&s.Countries)
-	notNil(&s.Beside)
-	notNil(&s.Files)
-	notNil(&s.Jails)
-	notNil(&s.GeoIP.Files)
-	for i := range s.Jails {
-		notNil(&s.Jails[i].Logs)
-	}
-}
-
-func notNil[T any](list *[]T) {
-	if *list == nil {
-		*list = []T{}
-	}
 }

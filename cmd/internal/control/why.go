@@ -1,7 +1,9 @@
 package control
 
 import (
+	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -79,22 +81,16 @@ type WhyFactor struct {
 	Text string  `json:"text"` // all of it as people read it
 }
 
-func (w *Why) tidy() {
-	notNil(&w.Consulted)
-	notNil(&w.Feeds)
-	notNil(&w.DroppedBy)
-	notNil(&w.Jails)
-	notNil(&w.Lines)
-	notNil(&w.History)
-	tidyLines(w.Lines)
-	for i := range w.Jails {
-		notNil(&w.Jails[i].Window)
-		tidyLines(w.Jails[i].Window)
-	}
-}
+// WhyRequest asks for all that is known of an address.
+type WhyRequest struct{ Addr netip.Addr }
 
-func tidyLines(lines []WhyLine) {
-	for i := range lines {
-		notNil(&lines[i].Factors)
+func (r *WhyRequest) values() url.Values { return url.Values{"addr": {r.Addr.String()}} }
+
+func (r *WhyRequest) read(v url.Values) error {
+	addr, err := netip.ParseAddr(v.Get("addr"))
+	if err != nil || addr.Zone() != "" {
+		return Refuse(http.StatusBadRequest, "ask for /v1/why?addr=ADDR, without a zone", "no address to look for")
 	}
+	r.Addr = addr.Unmap()
+	return nil
 }

@@ -26,7 +26,7 @@ type backend struct {
 	main     mainFile
 	observe  bool                     // nothing is enforced
 	problems func() []control.Problem // found at start, and of parts without a room of their own
-	reload   func(by string) error
+	reload   func(by string) (waiting []string, err error)
 
 	warden   *warden.Warden
 	enforcer actions.Enforcer
@@ -45,11 +45,29 @@ type mainFile struct{ chain, hook string }
 
 func hintOf(err error) string { return control.HintOf(err) }
 
-func (b *backend) Version() string { return control.Release() }
+// handlers are the calls that the daemon answers, one line each.
+func (b *backend) handlers() []control.Handler {
+	return []control.Handler{
+		control.Handle(control.CallVersion, func(control.None, string) (control.VersionAnswer, error) {
+			return control.VersionAnswer{Version: control.Release()}, nil
+		}),
+		control.Handle(control.CallStatus, func(control.None, string) (control.Status, error) { return b.Status(), nil }),
+		control.Handle(control.CallBans, func(control.None, string) ([]control.Ban, error) { return b.Bans(), nil }),
+		control.Handle(control.CallWhy, func(q control.WhyRequest, _ string) (control.Why, error) { return b.Why(q.Addr), nil }),
+		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return b.Top(q.N), nil }),
+		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return b.Feeds(), nil }),
+		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return b.rules.counted() }),
+		control.Handle(control.CallBan, b.Ban),
+		control.Handle(control.CallUnban, b.Unban),
+		control.Handle(control.CallReload, b.Reload),
+	}
+}
 
-func (b *backend) Reload(by string) error {
+// Reload reads all files again.
+func (b *backend) Reload(_ control.None, by string) (control.Reloaded, error) {
 	b.note(by, "reload")
-	return b.reload(by)
+	waiting, err := b.reload(by)
+	return control.Reloaded{Waiting: waiting}, err
 }
 
 // note keeps who changed what. A ledger that cannot be written shows as a problem anyway.
@@ -58,9 +76,6 @@ func (b *backend) note(by, what string) {
 		b.log.Warn("the change is not noted in the ledger", "by", by, "what", what, "err", err)
 	}
 }
-
-// Rules implements control.Backend.
-func (b *backend) Rules() (control.Rules, error) { return b.rules.counted() }
 
 // Bans lists the live bans with what the kernel counted.
 func (b *backend) Bans() []control.Ban {
@@ -89,6 +104,7 @@ func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
 	}
 }
 
+// Ban bans by hand.
 func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	order := warden.Order{Prefix: req.Prefix, Jail: req.Jail, Force: req.Force, By: by}
 	if req.ForSeconds != nil {
@@ -108,18 +124,17 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	return b.ban(ban, now), nil
 }
 
-func (b *backend) Unban(p netip.Prefix, by string) (bool, error) {
-	n, err := b.warden.Unban([]netip.Prefix{p}, by, time.Now())
-	b.note(by, "unban "+p.String())
-	return n > 0, err
+// Unban lifts one ban, or all.
+func (b *backend) Unban(q control.UnbanRequest, by string) (control.UnbanAnswer, error) {
+	now, list := time.Now(), []netip.Prefix{q.Prefix}
+	if q.All {
+		list = b.warden.Prefixes(now)
+	}
+	n, err := b.warden.Unban(list, by, now)
+	if q.All {
+		b.note(by, fmt.Sprintf("unban all, %d bans", n))
+	} else {
+		b.note(by, "unban "+q.Prefix.String())
+	}
+	return control.UnbanAnswer{Lifted: n}, err
 }
-
-func (b *backend) UnbanAll(by string) (int, error) {
-	now := time.Now()
-	all := b.warden.Prefixes(now)
-	n, err := b.warden.Unban(all, by, now)
-	b.note(by, fmt.Sprintf("unban all, %d bans", n))
-	return n, err
-}
-
-var _ control.Backend = (*backend)(nil)

@@ -78,7 +78,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	answers := &backend{}
-	if err = d.openControl(answers); err != nil { // first: it keeps a second daemon out
+	if err = d.openControl(answers.handlers()); err != nil { // first: it keeps a second daemon out
 		return d, err
 	}
 	if err = d.openSlow(); err != nil {
@@ -116,9 +116,9 @@ func (d *Daemon) openUpkeep() {
 	d.upkeep = u
 }
 
-func (d *Daemon) openControl(answers control.Backend) error {
+func (d *Daemon) openControl(answers []control.Handler) error {
 	main := d.upkeep.settings()
-	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Backend: answers, Log: d.log})
+	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Log: d.log})
 	note, err := d.server.Listen()
 	if err != nil {
 		return err
@@ -285,7 +285,7 @@ func (d *Daemon) problems() []control.Problem {
 }
 
 // reload reads all files again, and tells the service manager meanwhile.
-func (d *Daemon) reload(by string) error {
+func (d *Daemon) reload(by string) (waiting []string, err error) {
 	d.notify("RELOADING=1")
 	defer d.notify("READY=1")
 	return d.upkeep.reload(by)

@@ -2,7 +2,7 @@ package daemon
 
 import "pbxjail/cmd/internal/control"
 
-// Feeds implements control.Backend.
+// Feeds lists the feeds in the order of the main file.
 func (b *backend) Feeds() (list []control.Feed) {
 	for _, s := range b.feeds.Status() {
 		f := control.Feed{

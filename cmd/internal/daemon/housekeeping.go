@@ -29,7 +29,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 		case <-ctx.Done():
 			return nil
 		case <-reload:
-			if err := d.reload("signal"); err != nil {
+			if _, err := d.reload("signal"); err != nil {
 				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hintOf(err))
 			}
 			seen = fingerprint(d.upkeep.settings().Jails)

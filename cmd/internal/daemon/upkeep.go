@@ -137,12 +137,12 @@ func (u *upkeep) renewGuard() (changed bool) {
 	return changed
 }
 
-// reload reads the main file and the jail files again. What cannot be changed while
-// the daemon runs is named in the log. On an error everything stays as it was.
-func (u *upkeep) reload(by string) error {
+// reload reads the main file and the jail files again. waiting names the keys that
+// differ and take effect at the next start. On an error everything stays as it was.
+func (u *upkeep) reload(by string) (waiting []string, err error) {
 	asked, err := u.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u.changing.Lock()
 	old := u.settings()
@@ -150,7 +150,7 @@ func (u *upkeep) reload(by string) error {
 	plan, err := u.rules.plan(asked)
 	if err != nil {
 		u.changing.Unlock()
-		return err
+		return nil, err
 	}
 	for _, key := range waiting {
 		u.log.Warn("this setting takes effect at the next start", "key", key)
@@ -162,7 +162,7 @@ func (u *upkeep) reload(by string) error {
 	u.place.SetFiles(fresh.GeoIP.Files)
 	err = u.reloadJails(by)
 	u.feeds.Set(fresh.Feeds) // last: whom they must spare is known now
-	return err
+	return waiting, err
 }
 
 // reloadJails takes the good jail files and says which are refused.

@@ -1,0 +1,160 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+)
+
+// Call is one thing that can be asked of a daemon: Q is the question, A the answer.
+// Client and server are made from it, so they cannot disagree. A GET changes nothing
+// and carries its question in the address; a POST carries it as JSON, and the daemon
+// keeps a record of who sent it.
+type Call[Q, A any] struct{ method, verb string }
+
+// None is the question of a call that needs none.
+type None struct{}
+
+// The calls. A new one is a line here; its types stand in a file of their own.
+var (
+	CallVersion = Call[None, VersionAnswer]{"GET", "version"}
+	CallStatus  = Call[None, Status]{"GET", "status"}
+	CallBans    = Call[None, []Ban]{"GET", "bans"} // in no order; the server streams it
+	CallWhy     = Call[WhyRequest, Why]{"GET", "why"}
+	CallTop     = Call[TopRequest, Top]{"GET", "top"}
+	CallFeeds   = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
+	CallRules   = Call[None, Rules]{"GET", "rules"}
+	CallBan     = Call[BanRequest, Ban]{"POST", "ban"}
+	CallUnban   = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
+	CallReload  = Call[None, Reloaded]{"POST", "reload"}
+)
+
+// inAddress is a question of a GET.
+type inAddress interface {
+	values() url.Values
+	read(url.Values) error
+}
+
+// checked is a question that the server can refuse by itself, or bring into the form
+// that the daemon wants.
+type checked interface{ check() error }
+
+// Handler answers one call. Handle makes it.
+type Handler struct {
+	pattern string // of http.ServeMux
+	serve   func(*Server) http.HandlerFunc
+}
+
+// Handle answers a call with do, which may be called from any goroutine. by is who
+// asked for a change, such as "uid 0 (root)", and "" where nothing is changed. Log text
+// in the answer is escaped (parsers.Text.Quoted), times are UTC; nil lists are sent as
+// empty ones. The error may be a *Refusal; any other is status 500, with its hint when
+// it has one.
+func Handle[Q, A any](c Call[Q, A], do func(q Q, by string) (A, error)) Handler {
+	return Handler{c.method + " /v" + Major + "/" + c.verb, func(s *Server) http.HandlerFunc {
+		if c.method == http.MethodPost {
+			return change(s, do)
+		}
+		return look(do)
+	}}
+}
+
+// look answers a question that changes nothing.
+func look[Q, A any](do func(q Q, by string) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		if in, ok := any(&q).(inAddress); ok {
+			if err := in.read(r.URL.Query()); err != nil {
+				refuse(w, err)
+				return
+			}
+		}
+		a, err := do(q, "")
+		answer(w, &a, err)
+	}
+}
+
+// change decodes a request, finds out who sent it, and keeps a record of it.
+func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, ok := r.Context().Value(peerKey{}).(peer)
+		if !ok {
+			refuse(w, Refuse(http.StatusForbidden, "connect to the Unix socket itself", "the kernel does not say who asks"))
+			return
+		}
+		q, err := decode[Q](r.Body)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		a, err := try(do, q, who.String())
+		s.opts.Log.Info("control", "path", r.URL.Path, "by", who.String(), "pid", who.pid, "error", err)
+		answer(w, &a, err)
+	}
+}
+
+// try asks do, unless the question is refused before.
+func try[Q, A any](do func(q Q, by string) (A, error), q Q, by string) (a A, err error) {
+	if c, ok := any(&q).(checked); ok {
+		if err := c.check(); err != nil {
+			return a, err
+		}
+	}
+	return do(q, by)
+}
+
+// answer writes what v points to, or the error. That a write fails means that the
+// caller is gone.
+func answer(w http.ResponseWriter, v any, err error) {
+	if bans, ok := v.(*[]Ban); ok && err == nil {
+		streamBans(w, *bans)
+		return
+	}
+	var body []byte
+	if err == nil {
+		noNil(reflect.ValueOf(v).Elem())
+		body, err = json.Marshal(v)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Write(append(body, '\n'))
+}
+
+// noNil makes nil lists empty ones, which print as []: that spares every reader a case.
+func noNil(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			noNil(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				noNil(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		}
+		for i := range v.Len() {
+			noNil(v.Index(i))
+		}
+	}
+}
+
+// Ask asks the daemon at c.
+func Ask[Q, A any](ctx context.Context, c *Client, what Call[Q, A], q Q) (A, error) {
+	verb := what.verb
+	if in, ok := any(&q).(inAddress); ok {
+		verb += "?" + in.values().Encode()
+	}
+	if what.method == http.MethodGet {
+		return call[A](ctx, c, what.method, verb, nil)
+	}
+	return call[A](ctx, c, what.method, verb, q)
+}
