@@ -21,6 +21,7 @@ type Ban struct {
 	loaded   bool             // from the ledger, at start
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
+	Most     time.Duration    // no longer than this, because its packets do not prove more; 0: no limit
 	Reason   string           // one line for people; no log text in it
 	Sum      *Reckoning       // how its points add up; nil for a ban by hand
 	Lines    []Line           // the records that counted, oldest first, the last MaxLines of them
@@ -39,6 +40,8 @@ type Line struct {
 	Points   parsers.Points
 	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
 	File     string
+	Channel  parsers.Channel // who wrote it
+	Heard    string          // what the witnesses of packets say: heard, wire, cannot tell; "": they were not asked
 	Text     parsers.Text
 }
 

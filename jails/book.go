@@ -185,6 +185,16 @@ func (b *Book) NextStrike(p netip.Prefix, g configs.Growth, now time.Time) int {
 	return s.Count + 1
 }
 
+// Length is how long a jail makes a ban that is known by its strike, its evidence and
+// what its packets prove; Forever is for ever.
+func (j *Jail) Length(b Ban) time.Duration {
+	d := j.BanLength(b.Strike, b.Evidence)
+	if b.Most > 0 && (d == Forever || d > b.Most) {
+		return b.Most
+	}
+	return d
+}
+
 // BanLength is how long a jail bans on this strike and evidence; Forever is for ever.
 func (j *Jail) BanLength(strike int, e parsers.Evidence) time.Duration {
 	d := j.Bantime

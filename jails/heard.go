@@ -31,10 +31,6 @@ type Wire interface {
 	Complete(a netip.Addr, s parsers.Service, at time.Time) bool
 }
 
-// SetWitnesses puts witnesses beside the logs in place of the old; each may be nil.
-// Without any, a judge believes logs as far as logs can be believed.
-func (j *Judge) SetWitnesses(heard Heard, wire Wire) { j.heard, j.wire = heard, wire }
-
 // wireName is the name of the wire where a log has that of its file.
 const wireName = "wire"
 

@@ -23,8 +23,8 @@ type Judge struct {
 	sources  map[string]*Source
 	next     uint16  // the number of the next source
 	onWire   *Source // the wire's; nil: made when it is asked for
-	heard    Heard   // who knows who sent us packets; nil: no one does
-	wire     Wire    // who reads them; nil: no one does
+	gate     gate
+	homes    homes
 	replay   bool
 	seed     maphash.Seed
 	table    *table // addresses
@@ -49,6 +49,8 @@ type Source struct {
 	file     string
 	jails    []*Jail
 	patterns []*parsers.Pattern
+	text     bool    // its jails believe the text alone: heard: false
+	apart    *Source // of the jails that believe the text alone, where there are others too; else nil
 }
 
 // Patterns are the own patterns of the jails that read this log.
@@ -64,7 +66,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 	j := &Judge{
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
-		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), misdials: newMisdials(),
+		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, homes: newHomes(), misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
@@ -157,7 +159,27 @@ func (j *Judge) source(file string, id uint16) *Source {
 			}
 		}
 	}
+	s.part()
 	return s
+}
+
+// part puts the jails that believe the text alone apart from the others.
+func (s *Source) part() {
+	var near, far []*Jail
+	for _, jail := range s.jails {
+		if jail.Heard {
+			near = append(near, jail)
+		} else {
+			far = append(far, jail)
+		}
+	}
+	switch {
+	case len(far) == 0:
+	case len(near) == 0:
+		s.text = true
+	default:
+		s.jails, s.apart = near, &Source{id: s.id, file: s.file, jails: far, text: true}
+	}
 }
 
 // Verdict is what came of an event: a ban, or the reason why there is none where
@@ -173,9 +195,38 @@ type Verdict struct {
 func (v Verdict) Bans() bool { return v.Protected == "" && !v.Observe && !v.Alarm }
 
 // Hear weighs an event at now and calls decide for each jail that has heard
-// enough. Offences count, nothing else does; but what the security channel tells,
-// and an alarm that it could not tell, says which notices are to be believed.
+// enough. Offences count, nothing else does. A record whose address the witnesses of
+// packets do not know waits for its packets first; without them it is forged.
 func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
+	news := netip.Addr{}
+	if e.Channel == parsers.ChannelWire {
+		j.gate.sightings.note(e, now)
+		j.meet(e, now, decide)
+		news = e.Addr
+	}
+	j.resolve(now, news, decide)
+	if s.apart != nil && e.Result == parsers.Offence {
+		j.charge(s.apart, e, ungated, now, decide)
+	}
+	g := ungated
+	if e.Result == parsers.Offence || e.Kind == parsers.Success || e.Kind == parsers.Challenge {
+		g = j.grade(s, e, now)
+	}
+	switch {
+	case g != absent:
+		j.believe(s, e, g, now, decide)
+	case e.Kind == parsers.Challenge: // if it was sent, the wire knows of it
+		j.tick(now, decide)
+	default:
+		j.doubt(s, e, now, decide)
+		j.tick(now, decide)
+	}
+}
+
+// believe weighs an event that its packets do not contradict. What the security
+// channel tells, and an alarm that it could not tell, says which notices are to be
+// believed; the wire says it better.
+func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
 	unissued := e.Rule == parsers.RuleUnissued
 	told := e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid())
 	if unissued {
@@ -184,20 +235,34 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		j.twins.tell(e, now)
 	}
 	j.learn(e, now, decide)
-	j.listen(s, e, now)
-	j.Tick(now, decide)
-	j.twins.settle(now, told || unissued, func(h held) { j.charge(h.src, &h.event, h.at, decide) })
+	if g != seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
+		j.listen(s, e, now)
+	}
+	j.tick(now, decide)
+	j.twins.settle(now, told || unissued, func(h held) { j.chargeHeld(h, decide) })
 	switch {
 	case e.Result != parsers.Offence:
+	case g == seen:
+		j.charge(s, e, g, now, decide)
 	case j.twins.expects(e, now) && !j.twins.has(e, now):
 		j.twins.wait(s, e, now)
 	default:
-		j.charge(s, e, now, decide)
+		j.charge(s, e, g, now, decide)
+	}
+}
+
+// chargeHeld charges a notice that its twin confirms, unless the wire contradicts it
+// by now.
+func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
+	if g := j.grade(h.src, &h.event, h.at); g != absent {
+		j.charge(h.src, &h.event, g, h.at, decide)
+	} else {
+		j.refute(&h, h.at, decide)
 	}
 }
 
 // charge adds an offence up in each jail that reads its log.
-func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
+func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
 	j.answered(e)
 	if e.Pattern == nil && e.Misdialled() {
 		j.misdials.hear(e, now, decide)
@@ -220,9 +285,9 @@ func (j *Judge) charge(s *Source, e *parsers.Event, now time.Time, decide func(V
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
 		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
-		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line}, hit{
+		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Channel: e.Channel, Heard: gradeWords[g]}, hit{
 			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
-			witness: witness{source: s.id, channel: e.Channel, service: e.Service},
+			witness: witness{source: s.id, channel: e.Channel, service: e.Service}, grade: g,
 		}, decide)
 	}
 }

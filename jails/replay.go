@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"pbxjail/parsers"
@@ -57,7 +58,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		all = append(all, &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
-			late: r.lateness(),
+			late:   r.lateness(),
 		})
 	}
 	for _, t := range r.Traces {
@@ -83,8 +84,10 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		}
 		decide(v)
 	}
+	var last time.Time
 	for len(open) > 0 {
 		first := open[0]
+		last = first.due()
 		first.play(r.Judge, take)
 		ok, err := first.advance()
 		if err != nil {
@@ -95,6 +98,9 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		} else {
 			heap.Pop(&open)
 		}
+	}
+	if len(r.Traces) > 0 { // no more packets come for the records that wait
+		r.Judge.resolve(last.Add(2*packetsWithin), netip.Addr{}, take)
 	}
 	return nil
 }

@@ -96,15 +96,24 @@ const RuleUnanswered = "unanswered challenge"
 
 var unansweredText = parsers.TextOf([]byte("a challenge was sent there, and nobody answered it within 32 seconds"))
 
-// Tick charges what falls due without a record: challenges that stayed open. Hear
-// does so too; a daemon calls it when nobody is heard.
+// Tick does what falls due without a record: it charges challenges that stayed open,
+// and takes records for forged whose packets did not come. Hear does so too; a daemon
+// calls it when nobody is heard.
 func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
+	j.resolve(now, netip.Addr{}, decide)
+	j.tick(now, decide)
+}
+
+// tick charges challenges that stayed open.
+func (j *Judge) tick(now time.Time, decide func(Verdict)) {
 	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
 		e := parsers.Event{
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,
 			Points: parsers.Point, Addr: a, Rule: RuleUnanswered, Time: now, Line: unansweredText,
 		}
-		j.charge(j.Source(j.company.log), &e, now, decide)
+		if g := j.gradeSilence(a, now); g != absent {
+			j.charge(j.Source(j.company.log), &e, g, now, decide)
+		}
 	})
 }
 

@@ -86,7 +86,11 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	}
 	held, banned := book.Covering(p, now)
 	b.Strike = book.NextStrike(p, jail.Growth, now)
-	b.Until = EndOf(now, jail.BanLength(b.Strike, b.Evidence))
+	doubt := j.doubtful(t, r, p, now)
+	if doubt != "" {
+		b.Most = shortBan
+	}
+	b.Until = EndOf(now, jail.Length(b))
 	why := j.Protects(p, jail)
 	if why == "" {
 		why, _ = j.loggedIn(p, now)
@@ -104,7 +108,38 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	}
 	b.Sum, b.Lines = &sum, lines
 	b.Reason = sum.reason(lines)
+	if doubt != "" {
+		b.Reason += "; no longer than " + configs.FormatDuration(shortBan) + ": " + doubt
+	}
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
+}
+
+// shortBan is the longest ban of an address whose packets do not prove it.
+const shortBan = 15 * time.Minute
+
+// doubtful says why the packets do not prove that a ban is right; "" when they do, or
+// when it stands without them. One whose packets were seen, and who never answered a
+// challenge, may be the victim of somebody who forges his address.
+func (j *Judge) doubtful(t *tally, r ruling, p netip.Prefix, now time.Time) string {
+	proved := p.IsSingleIP() && j.proved(p.Addr(), now)
+	solid, blind := parsers.Points(0), false
+	for i := range t.hits {
+		h := &t.hits[i]
+		if !r.counts(h) {
+			continue
+		}
+		if h.grade == ungated || h.grade == sent || h.grade == seen && (proved || h.evidence == parsers.Proven) {
+			solid += h.points
+		}
+		blind = blind || h.grade == unsure
+	}
+	switch {
+	case solid >= r.limit:
+		return ""
+	case blind:
+		return "it cannot be checked whether these packets came"
+	}
+	return "it never answered a challenge, so its address may be forged"
 }
 
 // known is the best evidence on which the ban would fall too.

@@ -26,11 +26,14 @@ type hit struct {
 	evidence parsers.Evidence
 	once     bool
 	again    bool // a repeat that is counted since the first is over: nothing new in the long window
+	grade    grade
 }
 
 // witness is who told: one attempt is told in several logs, by several modules,
-// and must count once. The hits of each witness add up; of a service's witnesses
-// the one that tells most is believed; services add up.
+// and on the wire, and must count once. The hits of each witness add up; of a
+// service's witnesses the one that tells most is believed; services add up. The wire
+// is a witness of a whole family of services: it is believed instead of the logs
+// of all of them where it tells no less than these together.
 type witness struct {
 	source  uint16
 	channel parsers.Channel
@@ -133,12 +136,14 @@ func (v view) holds(h *hit) bool {
 	return h.at > v.after && h.at <= v.until && h.evidence >= v.least && !(v.fresh && h.again)
 }
 
-// belief is what is believed of the hits in a view: for each service the witness
-// that tells most. The zero value believes nobody.
+// belief is what is believed of the hits in a view: for each family of services the
+// wire, or for each of its services the log that tells most. The zero value believes
+// nobody.
 type belief struct {
 	view
-	best  [parsers.Other + 1]told
-	score parsers.Points
+	best   [parsers.Other + 1]told
+	byWire [families]bool
+	score  parsers.Points
 }
 
 // told is what one witness tells.
@@ -150,8 +155,15 @@ type told struct {
 
 // counts reports whether a hit is one of those that make the score.
 func (b *belief) counts(h *hit) bool {
+	if !b.holds(h) {
+		return false
+	}
+	wire := b.byWire[familyOf[h.witness.service]]
+	if h.witness.channel == parsers.ChannelWire {
+		return wire
+	}
 	best := &b.best[h.witness.service]
-	return b.holds(h) && best.ok && best.witness == h.witness
+	return !wire && best.ok && best.witness == h.witness
 }
 
 // believe weighs the witnesses of a view.
@@ -176,10 +188,23 @@ next:
 		}
 	}
 	b := belief{view: v}
+	var logs, wire [families]parsers.Points
 	for _, s := range sums[:n] {
-		if best := &b.best[s.witness.service]; !best.ok || s.points > best.points {
-			b.score += s.points - best.points
+		f := familyOf[s.witness.service]
+		if s.witness.channel == parsers.ChannelWire {
+			wire[f] += s.points
+			b.byWire[f] = true
+		} else if best := &b.best[s.witness.service]; !best.ok || s.points > best.points {
+			logs[f] += s.points - best.points
 			*best = s
+		}
+	}
+	for f := range logs {
+		b.byWire[f] = b.byWire[f] && wire[f] >= logs[f]
+		if b.byWire[f] {
+			b.score += wire[f]
+		} else {
+			b.score += logs[f]
 		}
 	}
 	return b

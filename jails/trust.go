@@ -100,20 +100,27 @@ func (j *Judge) nonce(e *parsers.Event) uint64 { return maphash.Bytes(j.seed, e.
 // protects it still.
 func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 	if p.IsSingleIP() {
-		at, ok := j.trust.logins.get(addrKey(p.Addr().As16()))
-		if !ok {
+		key := addrKey(p.Addr().As16())
+		at, ok := j.trust.logins.get(key)
+		if !ok || j.thief(key, now) {
 			return "", false
 		}
 		return j.protectsLogin("", at, now)
 	}
 	for key, at := range j.trust.logins.each {
-		if a := key.address(); p.Contains(a) {
+		if a := key.address(); p.Contains(a) && !j.thief(key, now) {
 			if why, ok := j.protectsLogin(a.String()+" ", at, now); ok {
 				return why, true
 			}
 		}
 	}
 	return "", false
+}
+
+// logsIn reports whether a log-in of an address protects it.
+func (j *Judge) logsIn(a netip.Addr, now time.Time) bool {
+	_, ok := j.loggedIn(netip.PrefixFrom(a, a.BitLen()), now)
+	return ok
 }
 
 func (j *Judge) protectsLogin(who string, at int64, now time.Time) (why string, ok bool) {

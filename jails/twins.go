@@ -110,10 +110,16 @@ func (t *twins) wait(s *Source, e *parsers.Event, at time.Time) {
 		t.waiting = slices.Delete(t.waiting, 0, half)
 		t.suspect += half
 	}
-	keep := *e
-	keep.Account, keep.Number, keep.Line = e.Account.Clone(), e.Number.Clone(), e.Line.Clone()
-	keep.Agent, keep.Session, keep.Challenge = parsers.Text{}, parsers.Text{}, parsers.Text{}
-	t.waiting = append(t.waiting, held{s, keep, at})
+	t.waiting = append(t.waiting, held{s, keep(e), at})
+}
+
+// keep is an event with texts of its own.
+func keep(e *parsers.Event) parsers.Event {
+	k := *e
+	for _, t := range []*parsers.Text{&k.Account, &k.Number, &k.Agent, &k.Session, &k.Challenge, &k.Line} {
+		*t = t.Clone()
+	}
+	return k
 }
 
 // settle calls charge for each notice whose twin has come, and gives up those

@@ -140,7 +140,7 @@ func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
 		w.book.Load(old)
 	}
 	fresh.Strike = w.book.NextStrike(b.Prefix, jail.Growth, b.Since)
-	fresh.Until = jails.EndOf(b.Since, jail.BanLength(fresh.Strike, b.Evidence))
+	fresh.Until = jails.EndOf(b.Since, jail.Length(fresh))
 	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
 		w.withdraw(b, old, now)
 		return

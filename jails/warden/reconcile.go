@@ -268,7 +268,7 @@ func (w *Warden) stubborn(b *jails.Ban, m found, now time.Time) bool {
 		return false
 	}
 	again := *b
-	again.Until = jails.EndOf(now, jail.BanLength(b.Strike, b.Evidence))
+	again.Until = jails.EndOf(now, jail.Length(*b))
 	if !longerLeft(again, *b, now) {
 		return false
 	}

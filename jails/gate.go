@@ -1,0 +1,255 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/jails/fraud"
+	"pbxjail/parsers"
+)
+
+// grade is what the witnesses of packets say of a record.
+type grade uint8
+
+const (
+	ungated grade = iota // they are not asked: there are none, or no guarded port belongs to the record
+	unsure               // they cannot tell
+	sent                 // the address sent packets
+	seen                 // the wire saw what the record reports
+	absent               // nothing came from the address, or not what the record reports
+)
+
+var gradeWords = [...]string{"", "cannot tell", "heard", "wire", "forged"}
+
+// gate holds what the judge makes of its witnesses. Owned by one Judge; bounded.
+type gate struct {
+	heard     Heard // who knows who sent us packets; nil: no one does
+	wire      Wire  // who reads them; nil: no one does
+	sightings sightings
+	waiting   []held // records without packets so far, oldest first
+	forged    uint64
+	alarmed   time.Time // when forged records were last reported
+	since     uint64    // how many there have been since then
+	suspects  []netip.Addr
+}
+
+const (
+	// packetsWithin is how long a record waits for its packets: its date has no
+	// fraction, so that it may seem older than what it reports.
+	packetsWithin = 3 * time.Second
+	maxDoubted    = 512
+	// forgedEvery is how far apart the alarms about forged records are.
+	forgedEvery = time.Minute
+	// mostSuspects bounds those that an alarm names.
+	mostSuspects = 4
+)
+
+// SetWitnesses puts witnesses beside the logs in place of the old; each may be nil.
+// Without any, a judge believes logs as far as logs can be believed.
+func (j *Judge) SetWitnesses(heard Heard, wire Wire) { j.gate.heard, j.gate.wire = heard, wire }
+
+// watched reports whether there is any witness of packets.
+func (g *gate) watched() bool { return g.heard != nil || g.wire != nil }
+
+// grade asks the witnesses about a record of a log at a time. What it answers may
+// change for some seconds, because packets and records do not come in order.
+func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) grade {
+	g := &j.gate
+	f := familyOf[e.Service]
+	switch {
+	case e.Channel == parsers.ChannelWire:
+		return seen
+	case s.text || !g.watched() || e.Pattern != nil || f == noFamily || !e.Addr.IsValid():
+		return ungated
+	case g.complete(e.Addr, e.Service, at):
+		ok := false
+		switch {
+		case e.Kind == parsers.Success:
+			ok = g.sightings.login(e.Addr, f, at)
+		case e.Result == parsers.Signal: // a challenge: the wire tells of those itself
+			ok = true
+		default:
+			ok = g.sightings.attempt(e.Addr, f, witness{s.id, e.Channel, e.Service}, at)
+		}
+		switch {
+		case ok:
+			return seen
+		case g.wire.Heard(e.Addr, e.Service, at) == parsers.Yes && j.logsIn(e.Addr, at):
+			return sent // whose log-ins protect him: the wire may leave out what he does besides
+		}
+		return absent
+	}
+	switch g.ask(e.Addr, e.Service, at) {
+	case parsers.Yes:
+		return sent
+	case parsers.No:
+		return absent
+	}
+	return unsure
+}
+
+// ports are the services on whose ports one is heard. AMI is spoken over HTTP too.
+func ports(s parsers.Service) []parsers.Service {
+	if s == parsers.AMI {
+		return []parsers.Service{parsers.AMI, parsers.HTTP}
+	}
+	return []parsers.Service{s}
+}
+
+// ask asks all witnesses whether an address was heard: one that heard it is right.
+func (g *gate) ask(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer {
+	answer := parsers.No
+	for _, on := range ports(s) {
+		for _, w := range []Heard{g.heard, g.wire} {
+			if w == nil {
+				continue
+			}
+			switch w.Heard(a, on, at) {
+			case parsers.Yes:
+				return parsers.Yes
+			case parsers.CannotTell:
+				answer = parsers.CannotTell
+			}
+		}
+	}
+	return answer
+}
+
+// complete reports whether the wire would have seen any attempt of an address.
+func (g *gate) complete(a netip.Addr, s parsers.Service, at time.Time) bool {
+	if g.wire == nil || !g.sightings.remembers(at) {
+		return false
+	}
+	for _, on := range ports(s) {
+		if !g.wire.Complete(a, on, at) {
+			return false
+		}
+	}
+	return true
+}
+
+// doubt keeps a record until its packets come.
+func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Verdict)) {
+	g := &j.gate
+	if len(g.waiting) == maxDoubted {
+		const half = maxDoubted / 2 // at once: a flood must not move the queue for each record
+		for _, h := range g.waiting[:half] {
+			j.refute(&h, at, decide)
+		}
+		g.waiting = slices.Delete(g.waiting, 0, half)
+	}
+	g.waiting = append(g.waiting, held{s, keep(e), at})
+}
+
+// resolve believes the records whose packets came, and refutes those whose time is
+// over. news is the address that the wire has just told of; without it only the
+// oldest record is looked at.
+func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
+	g := &j.gate
+	if len(g.waiting) == 0 {
+		return
+	}
+	over := func(h *held) bool { return now.Sub(h.at).Abs() > packetsWithin }
+	due := over(&g.waiting[0])
+	if !due && !news.IsValid() {
+		return
+	}
+	var ready []held
+	g.waiting = slices.DeleteFunc(g.waiting, func(h held) bool {
+		now := h.event.Addr == news || due && over(&h)
+		if now {
+			ready = append(ready, h)
+		}
+		return now
+	})
+	for i := range ready {
+		h := &ready[i]
+		switch grade := j.grade(h.src, &h.event, h.at); {
+		case grade != absent:
+			j.believe(h.src, &h.event, grade, h.at, decide)
+		case over(h):
+			j.refute(h, now, decide)
+		default:
+			g.waiting = append(g.waiting, *h)
+		}
+	}
+}
+
+// refute takes a record for forged: its address is neither charged nor protected.
+// The admin is told, with those who were heard when it was written, but not for
+// each of a flood.
+func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
+	g := &j.gate
+	g.forged++
+	g.since++
+	if !g.alarmed.IsZero() && now.Sub(g.alarmed).Abs() < forgedEvery {
+		return
+	}
+	e := &h.event
+	what := "which sent no packet to " + e.Service.String() + ": the record is forged"
+	if g.ask(e.Addr, e.Service, h.at) == parsers.Yes {
+		what = "whose packets show nothing of the kind: it is not charged"
+	}
+	reason := fmt.Sprintf("a record of %s reports %s of %s, %s", h.src.file, e.Kind, e.Addr, what)
+	if g.since > 1 {
+		reason += fmt.Sprintf("; %d more are like it", g.since-1)
+	}
+	reason += "; " + j.suspected(e, h.at)
+	g.alarmed, g.since = now, 0
+	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
+	decide(Verdict{Ban: Ban{Prefix: p, Jail: "forged", Since: now.UTC(), Reason: reason}, Alarm: true})
+}
+
+// suspected names those who were heard when a forged record was written.
+func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
+	list := j.suspects(e.Addr, at)
+	if len(list) == 0 {
+		return "it is not known who sent packets then"
+	}
+	more := ""
+	if len(list) > mostSuspects {
+		more = fmt.Sprintf(" and %d more", len(list)-mostSuspects)
+		list = list[:mostSuspects]
+	}
+	var names []string
+	for _, a := range list {
+		names = append(names, a.String())
+	}
+	return "packets came then from " + strings.Join(names, ", ") + more
+}
+
+// suspects are the addresses that were heard on any service when a record was
+// written, but for the one that it names. It holds until the next call.
+func (j *Judge) suspects(named netip.Addr, at time.Time) []netip.Addr {
+	g := &j.gate
+	g.suspects = g.suspects[:0]
+	for _, w := range []Heard{g.heard, g.wire} {
+		if w != nil {
+			g.suspects = w.Suspects(g.suspects, parsers.Other, at)
+		}
+	}
+	slices.SortFunc(g.suspects, netip.Addr.Compare)
+	g.suspects = slices.Compact(g.suspects)
+	g.suspects = slices.DeleteFunc(g.suspects, func(a netip.Addr) bool { return a == named })
+	return g.suspects
+}
+
+// Forged is how many records reported what no packet did.
+func (j *Judge) Forged() uint64 { return j.gate.forged }
+
+// gradeSilence asks about an address that has not answered a challenge until now.
+func (j *Judge) gradeSilence(a netip.Addr, now time.Time) grade {
+	if !j.gate.watched() {
+		return ungated
+	}
+	switch j.gate.ask(a, parsers.Other, now.Add(-fraud.SilentAfter)) {
+	case parsers.Yes:
+		return sent
+	case parsers.No:
+		return absent
+	}
+	return unsure
+}

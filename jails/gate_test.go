@@ -1,0 +1,306 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/configs"
+	"pbxjail/parsers"
+)
+
+// packets is a witness that knows who was heard, whenever and on whatever service.
+type packets struct {
+	heard map[string]parsers.Answer // No for those that are not in it
+	blind bool                      // it cannot tell of anybody
+	dark  bool                      // it cannot read what they say
+}
+
+func (p packets) Heard(a netip.Addr, _ parsers.Service, _ time.Time) parsers.Answer {
+	if p.blind {
+		return parsers.CannotTell
+	}
+	return max(p.heard[a.String()], parsers.No)
+}
+
+func (p packets) Suspects(list []netip.Addr, _ parsers.Service, _ time.Time) []netip.Addr {
+	for a, answer := range p.heard {
+		if answer == parsers.Yes {
+			list = append(list, addr(a))
+		}
+	}
+	return list
+}
+
+func (p packets) Complete(netip.Addr, parsers.Service, time.Time) bool { return !p.blind && !p.dark }
+
+func from(list ...string) map[string]parsers.Answer {
+	m := map[string]parsers.Answer{}
+	for _, a := range list {
+		m[a] = parsers.Yes
+	}
+	return m
+}
+
+// wired is an event as the sensor on the wire reports it.
+func wired(kind parsers.Kind, a string, evidence parsers.Evidence, account string) *parsers.Event {
+	return with(failure(a), func(e *parsers.Event) {
+		e.Kind, e.Channel, e.Evidence, e.Rule, e.Account = kind, parsers.ChannelWire, evidence, "wire", parsers.TextOf([]byte(account))
+		if kind == parsers.Success || kind == parsers.Challenge {
+			e.Result, e.Password = parsers.Signal, kind == parsers.Success
+		}
+	})
+}
+
+func hearWire(j *Judge, e *parsers.Event, at time.Time) (list []Verdict) {
+	j.Hear(j.Wire(), e, at, func(v Verdict) {
+		if v.Bans() {
+			j.book.Put(v.Ban)
+		}
+		list = append(list, v)
+	})
+	return list
+}
+
+// outcome is who was banned for how long, and what was told, in the order of time.
+func outcome(list []Verdict) string {
+	var out []string
+	for _, v := range list {
+		switch {
+		case v.Alarm:
+			out = append(out, "alarm "+v.Ban.Prefix.Addr().String())
+		case v.Protected != "":
+			out = append(out, "protected "+v.Ban.Prefix.Addr().String())
+		default:
+			out = append(out, fmt.Sprintf("ban %s %s", v.Ban.Prefix.Addr(), configs.FormatDuration(v.Ban.Until.Sub(v.Ban.Since))))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+const guessing = "maxretry: 3\nbantime: 1h\nlogs: [/log, /security, /messages]\nmatch: [{event: bad-password}, {event: guest-call}, {event: unanswered}, {event: unknown-account}]"
+
+// TestRecordNeedsPackets: three records of an address, and what the witnesses say.
+func TestRecordNeedsPackets(t *testing.T) {
+	record := func(change func(e *parsers.Event)) func(i int) *parsers.Event {
+		return func(int) *parsers.Event { return with(failure("203.0.113.9"), change) }
+	}
+	same := func(*parsers.Event) {}
+	for _, c := range []struct {
+		name        string
+		heard, wire *packets
+		event       func(i int) *parsers.Event
+		jail        string
+		want        string
+	}{
+		{"no witness", nil, nil, record(same), "", "ban 203.0.113.9 1h"},
+		{"the kernel heard it", &packets{heard: from("203.0.113.9")}, nil, record(same), "", "ban 203.0.113.9 1h"},
+		{"the kernel heard another one", &packets{heard: from("198.51.100.7")}, nil, record(same), "", "alarm 203.0.113.9"},
+		{"the kernel cannot tell", &packets{blind: true}, nil, record(same), "", "ban 203.0.113.9 15m"},
+		{"the wire heard nothing", nil, &packets{}, record(same), "", "alarm 203.0.113.9"},
+		{"the wire saw no attempt", nil, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
+		{"the wire saw no attempt, whatever the kernel heard", &packets{heard: from("203.0.113.9")}, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
+		{"the wire cannot read it", nil, &packets{heard: from("203.0.113.9"), dark: true}, record(same), "", "ban 203.0.113.9 1h"},
+		{"the wire is blind, the kernel heard it", &packets{heard: from("203.0.113.9")}, &packets{blind: true}, record(same), "", "ban 203.0.113.9 1h"},
+		{"logs of another host", &packets{}, &packets{}, record(same), "heard: false\n", "ban 203.0.113.9 1h"},
+		{"an own pattern", &packets{}, nil, record(func(e *parsers.Event) {
+			e.Kind, e.Service, e.Pattern = parsers.Custom, parsers.Other, ownPattern(t)
+		}), "", "ban 203.0.113.9 1h"},
+		{"a call that the dialplan reports", &packets{}, nil, record(func(e *parsers.Event) {
+			e.Kind, e.Service, e.Channel = parsers.GuestCall, parsers.Dialplan, parsers.ChannelDialplan
+		}), "", "alarm 203.0.113.9"},
+		{"AMI over HTTP", nil, &packets{}, record(func(e *parsers.Event) { e.Service = parsers.AMI }), "", "alarm 203.0.113.9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := c.jail + guessing + "\n"
+			if strings.Contains(c.name, "own pattern") {
+				text = strings.Replace(text, "match: [", "match: [{regex: '^<ADDR>$'}, ", 1)
+			}
+			judge := judgeOf(jailOf(t, "x", text))
+			var heard Heard
+			var wire Wire
+			if c.heard != nil {
+				heard = *c.heard
+			}
+			if c.wire != nil {
+				wire = *c.wire
+			}
+			judge.SetWitnesses(heard, wire)
+			var got []Verdict
+			for i := range 3 {
+				got = append(got, hear(judge, c.event(i), start.Add(time.Duration(i)*time.Second))...)
+			}
+			judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
+			if outcome(got) != c.want {
+				t.Errorf("got %q, want %q", outcome(got), c.want)
+			}
+		})
+	}
+}
+
+func ownPattern(t *testing.T) *parsers.Pattern {
+	p, err := parsers.NewPattern("^<ADDR>$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestForgedIsTold: the admin learns which log names whom, and who was heard then; a
+// flood is one alarm a minute.
+func TestForgedIsTold(t *testing.T) {
+	judge := judgeOf(jailOf(t, "x", guessing))
+	judge.SetWitnesses(packets{heard: from("198.51.100.7", "198.51.100.8")}, nil)
+	var got []string
+	for i := range 400 {
+		at := start.Add(time.Duration(i) * time.Second / 2)
+		for _, v := range hear(judge, failure(numbered(i).String()), at) {
+			got = append(got, v.Ban.Reason)
+		}
+	}
+	want := "a record of /log reports bad-password of 10.0.0.0, which sent no packet to pjsip: the record is forged; packets came then from 198.51.100.7, 198.51.100.8"
+	if len(got) != 4 || got[0] != want || !strings.Contains(got[1], "more are like it") {
+		t.Errorf("got %q, want %q and three more", got, want)
+	}
+	if judge.Forged() < 390 || len(judge.gate.waiting) > 10 {
+		t.Errorf("got %d forged, %d waiting", judge.Forged(), len(judge.gate.waiting))
+	}
+}
+
+// TestPacketsMayComeLater: the date of a record has no fraction, so its packets may
+// seem younger. What comes too late, or of another address, is no packet of it.
+func TestPacketsMayComeLater(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		addr string
+		late time.Duration
+		want string
+	}{
+		{"in the same second", "203.0.113.9", 900 * time.Millisecond, "ban 203.0.113.9 1h"},
+		{"two seconds later", "203.0.113.9", 2 * time.Second, "ban 203.0.113.9 1h"},
+		{"too late", "203.0.113.9", 20 * time.Second, "alarm 203.0.113.9"},
+		{"of another", "203.0.113.8", 900 * time.Millisecond, "alarm 203.0.113.9"},
+	} {
+		judge := judgeOf(jailOf(t, "x", "maxretry: 1\nbantime: 1h\nmatch: [{event: bad-password}]"))
+		judge.SetWitnesses(nil, packets{heard: from("203.0.113.8", "203.0.113.9")})
+		got := hear(judge, failure("203.0.113.9"), start)
+		// It is no offence by itself, so that the record alone decides.
+		tell := with(wired(parsers.Challenge, c.addr, parsers.Proven, "1001"), func(*parsers.Event) {})
+		got = append(got, hearWire(judge, tell, start.Add(c.late))...)
+		judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
+		if outcome(got) != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, outcome(got), c.want)
+		}
+	}
+}
+
+// TestAttemptOfManyWitnessesCountsOnce: security, notice and wire report the same.
+func TestAttemptOfManyWitnessesCountsOnce(t *testing.T) {
+	judge := judgeOf(jailOf(t, "x", "maxretry: 100\nlogs: [/log, /security, /messages]"))
+	judge.SetWitnesses(nil, packets{heard: from("203.0.113.9")})
+	for i := range 6 {
+		at := start.Add(time.Duration(i) * 10 * time.Second)
+		service := []parsers.Service{parsers.PJSIP, parsers.SIP}[i%2]
+		hearWire(judge, wired(parsers.BadPassword, "203.0.113.9", parsers.Proven, "1001"), at)
+		for _, w := range []telling{{"/security", parsers.ChannelSecurity, service}, {"/log", parsers.ChannelNotice, service}, {"/messages", parsers.ChannelNotice, service}} {
+			hearIn(judge, w.file, with(failure("203.0.113.9"), func(e *parsers.Event) { e.Channel, e.Service = w.channel, w.service }), at)
+		}
+	}
+	if got := score(judge, 0, "203.0.113.9", start.Add(time.Minute)); got != 6*parsers.Point {
+		t.Errorf("got %s points of six attempts, want 6", got)
+	}
+	if n := judge.Forged(); n != 0 {
+		t.Errorf("got %d records forged", n)
+	}
+}
+
+// TestNoWitnessReportsMoreThanThereWas: who fails now and then is no cover for forged
+// records that name him.
+func TestNoWitnessReportsMoreThanThereWas(t *testing.T) {
+	judge := judgeOf(jailOf(t, "x", "maxretry: 5\nbantime: 1h\nmatch: [{event: bad-password}]"))
+	judge.SetWitnesses(nil, packets{heard: from("203.0.113.9")})
+	hearWire(judge, wired(parsers.BadPassword, "203.0.113.9", parsers.Proven, "1001"), start)
+	var got []Verdict
+	for range 1000 {
+		got = append(got, hear(judge, failure("203.0.113.9"), start.Add(time.Second))...)
+	}
+	judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
+	if slices.ContainsFunc(got, Verdict.Bans) || judge.Forged() < 990 {
+		t.Errorf("got %q, %d forged, want no ban", outcome(got), judge.Forged())
+	}
+}
+
+// TestWireIsTheTwin: a notice without its security event is believed when the wire saw
+// the attempt; a security event that the wire contradicts is not.
+func TestWireIsTheTwin(t *testing.T) {
+	judge := judgeOf(jailOf(t, "x", guessing))
+	judge.SetWitnesses(nil, packets{heard: from("203.0.113.8", "203.0.113.9")})
+	notice := func() *parsers.Event {
+		return with(failure("203.0.113.9"), func(e *parsers.Event) { e.Twin = true })
+	}
+	security := func(a string) *parsers.Event {
+		return with(failure(a), func(e *parsers.Event) { e.Channel = parsers.ChannelSecurity })
+	}
+	hearWire(judge, wired(parsers.BadPassword, "203.0.113.7", parsers.Proven, ""), start)
+	hearIn(judge, "/security", security("203.0.113.7"), start) // from now on notices have twins
+	var got []Verdict
+	for i := range 3 {
+		at := start.Add(time.Duration(i) * time.Second)
+		got = append(got, hearIn(judge, "/security", security("203.0.113.8"), at)...)
+		got = append(got, hearWire(judge, wired(parsers.Challenge, "203.0.113.9", parsers.Seen, ""), at)...)
+		got = append(got, hear(judge, notice(), at)...)
+	}
+	got = append(got, hearWire(judge, wired(parsers.Challenge, "203.0.113.9", parsers.Proven, ""), start.Add(3*time.Second))...)
+	judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
+	if want := "ban 203.0.113.9 15m; alarm 203.0.113.8"; outcome(got) != want {
+		t.Errorf("got %q, want %q", outcome(got), want)
+	}
+}
+
+// TestLogInNeedsPackets: a log-in protects only where the packets do not contradict
+// its record, and one on the wire does without any record.
+func TestLogInNeedsPackets(t *testing.T) {
+	login := with(failure(victim), func(e *parsers.Event) {
+		e.Result, e.Kind, e.Password, e.Channel = parsers.Signal, parsers.Success, true, parsers.ChannelSecurity
+	})
+	for _, c := range []struct {
+		name        string
+		heard, wire *packets
+		seen        *parsers.Event // on the wire, before the record
+		record      *parsers.Event
+		want        bool
+	}{
+		{"no witness", nil, nil, nil, login, true},
+		{"heard", &packets{heard: from(victim)}, nil, nil, login, true},
+		{"not heard", &packets{}, nil, nil, login, false},
+		{"cannot tell", &packets{blind: true}, nil, nil, login, true},
+		{"the wire saw it", nil, &packets{heard: from(victim)}, wired(parsers.Success, victim, parsers.Proven, "1001"), login, true},
+		{"the wire saw it, and there is no record", nil, &packets{heard: from(victim)}, wired(parsers.Success, victim, parsers.Proven, "1001"), nil, true},
+		{"the wire saw another thing", nil, &packets{heard: from(victim)}, wired(parsers.BadPassword, victim, parsers.Proven, "1001"), login, false},
+	} {
+		judge := judgeOf(jailOf(t, "x", guessing))
+		judge.ProtectLogins = time.Hour
+		var heard Heard
+		var wire Wire
+		if c.heard != nil {
+			heard = *c.heard
+		}
+		if c.wire != nil {
+			wire = *c.wire
+		}
+		judge.SetWitnesses(heard, wire)
+		if c.seen != nil {
+			hearWire(judge, c.seen, start)
+		}
+		if c.record != nil {
+			hear(judge, c.record, start)
+		}
+		judge.Tick(start.Add(time.Minute), func(Verdict) {})
+		if got := judge.logsIn(addr(victim), start.Add(time.Minute)); got != c.want {
+			t.Errorf("%s: got protected %t, want %t", c.name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package jails
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// family is a group of services that the wire cannot tell apart, or that one attempt
+// can reach through each other's ports: a SIP packet does not say which of the two
+// SIP modules answers, a call without an account reaches the dialplan, and AMI is
+// spoken over HTTP too.
+type family uint8
+
+const (
+	noFamily family = iota // no packets to a guarded port belong to it
+	sipFamily
+	iaxFamily
+	webFamily
+	families
+)
+
+var familyOf = [parsers.Other + 1]family{
+	parsers.PJSIP: sipFamily, parsers.SIP: sipFamily, parsers.Dialplan: sipFamily,
+	parsers.IAX2: iaxFamily, parsers.AMI: webFamily, parsers.HTTP: webFamily,
+}
+
+// sightings remember which attempts the wire saw, for the records that report the
+// same. Owned by one Judge; bounded.
+type sightings struct {
+	seen  recent[sightingKey, sighting]
+	since int64 // unix ms: what was seen since then is not forgotten
+	turn  int64 // unix ms: when the table last made room
+}
+
+type sightingKey struct {
+	addr   addrKey
+	family family
+}
+
+// sighting is what the wire saw of an address in the last 64 seconds of its
+// activity. The bits stand for seconds, the lowest for the latest.
+type sighting struct {
+	second  int64  // of the lowest bit
+	refused uint64 // or let in without an account
+	open    uint64 // challenged, and no log-in since
+	logins  uint64
+	count   uint16         // attempts of these seconds
+	claimed [claims]uint16 // how many of them were reported, by witness
+}
+
+const (
+	maxSightings = 8192
+	// claims is how many witnesses are told apart: two that share a slot report less.
+	claims = 8
+	// perAttempt is how many records one witness writes of one attempt at most.
+	perAttempt   = 2
+	mostAttempts = 1 << 14
+	// recordWithin is how far a record may be from what it reports, in seconds: its
+	// date has no fraction.
+	recordWithin = 2
+)
+
+func newSightings() sightings {
+	return sightings{seen: recent[sightingKey, sighting]{max: maxSightings}}
+}
+
+// note remembers an event of the wire. A login takes back the challenge before it:
+// that was no attempt of its own.
+func (s *sightings) note(e *parsers.Event, at time.Time) {
+	f := familyOf[e.Service]
+	if f == noFamily || !e.Addr.IsValid() || e.Kind == parsers.Unanswered { // its challenge was noted
+		return
+	}
+	if len(s.seen.young) >= s.seen.max {
+		s.since, s.turn = s.turn, at.UnixMilli()
+	}
+	key := sightingKey{addrKey(e.Addr.As16()), f}
+	x, _ := s.seen.get(key)
+	bit := x.move(at.Unix())
+	switch {
+	case bit == 0:
+		return // a clock went back by a minute
+	case e.Kind == parsers.Success:
+		x.logins |= bit
+		if before := bit | bit<<1; x.open&before != 0 {
+			x.open &^= before
+			x.count--
+		}
+	case e.Kind == parsers.Challenge:
+		x.open |= bit
+		x.count = min(x.count+1, mostAttempts)
+	default:
+		x.refused |= bit
+		x.count = min(x.count+1, mostAttempts)
+	}
+	s.seen.put(key, x)
+}
+
+// move makes room for a second and returns its bit; 0 when it is too long ago.
+func (x *sighting) move(second int64) uint64 {
+	if ahead := second - x.second; ahead > 0 {
+		if ahead >= 64 {
+			*x = sighting{}
+		} else {
+			x.refused, x.open, x.logins = x.refused<<ahead, x.open<<ahead, x.logins<<ahead
+		}
+		x.second = second
+	}
+	back := x.second - second
+	if back >= 64 {
+		return 0
+	}
+	return 1 << back
+}
+
+// near is the bits within recordWithin seconds of a time.
+func (x *sighting) near(at time.Time) (mask uint64) {
+	for d := int64(-recordWithin); d <= recordWithin; d++ {
+		if back := x.second - at.Unix() - d; back >= 0 && back < 64 {
+			mask |= 1 << back
+		}
+	}
+	return mask
+}
+
+// remembers reports whether what happened at a time cannot be forgotten yet.
+func (s *sightings) remembers(at time.Time) bool {
+	return at.UnixMilli()-recordWithin*1000 > s.since
+}
+
+// login reports whether the wire saw an address log in around a time.
+func (s *sightings) login(a netip.Addr, f family, at time.Time) bool {
+	x, ok := s.seen.get(sightingKey{addrKey(a.As16()), f})
+	return ok && x.logins&x.near(at) != 0
+}
+
+// attempt reports whether the wire saw an attempt that a record of a witness may
+// report. No witness reports more attempts than there were.
+func (s *sightings) attempt(a netip.Addr, f family, by witness, at time.Time) bool {
+	key := sightingKey{addrKey(a.As16()), f}
+	x, ok := s.seen.get(key)
+	if !ok || (x.refused|x.open)&x.near(at) == 0 {
+		return false
+	}
+	slot := &x.claimed[(int(by.source)*int(parsers.ChannelWire)+int(by.channel))%claims]
+	if int(*slot) >= perAttempt*int(x.count) {
+		return false
+	}
+	*slot++
+	s.seen.put(key, x)
+	return true
+}
