@@ -94,10 +94,12 @@ func (s *Sensor) Complete(a netip.Addr, svc parsers.Service, at time.Time) bool 
 	return p == nil || int64(p.dark) < from
 }
 
-// unsure reports whether nothing follows from absence in that time.
+// unsure reports whether nothing follows from absence in that time. A record is
+// written within its second of the packet that it is about, so it is enough that the
+// sensor ran then; earlier packets only make sure that nobody honest is missed.
 func (s *Sensor) unsure(svc parsers.Service, from, to int64) bool {
 	wanted, all := wantedBy(svc)
-	return s.began == 0 || s.began > from || s.peers.lastEvicted >= from || s.gaps.within(from, to) || !s.watches(wanted, all)
+	return s.began == 0 || s.began > to-heardAfter || s.peers.lastEvicted >= from || s.gaps.within(from, to) || !s.watches(wanted, all)
 }
 
 func wantedBy(svc parsers.Service) (wanted [classes]bool, all bool) {
