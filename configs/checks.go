@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // check holds every value of the struct v against the tag check of its key:
@@ -96,7 +98,7 @@ func checkSpan(d *decoder, at, span string, v reflect.Value, more string) {
 func measure(v reflect.Value) (value float64, shown string) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():
-		return float64(v.Int()), FormatDuration(time.Duration(v.Int()))
+		return float64(v.Int()), show.Duration(time.Duration(v.Int()))
 	case v.CanFloat():
 		return v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	}

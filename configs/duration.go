@@ -13,7 +13,7 @@ import (
 
 // Forever is a duration without an end: of a ban, of a limit, of a memory. It is
 // the zero duration, as in package jails: no file can ask for no time at all.
-const Forever = time.Duration(0)
+const Forever = show.Forever
 
 // units from the largest down: the order in which they are written.
 var units = [...]struct {
@@ -56,6 +56,3 @@ func ParseDuration(text string) (time.Duration, error) {
 	}
 	return time.Duration(total) * time.Second, nil
 }
-
-// FormatDuration prints what ParseDuration reads back; it is show.Duration.
-func FormatDuration(d time.Duration) string { return show.Duration(d) }

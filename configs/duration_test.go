@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 func TestParseDuration(t *testing.T) {
@@ -89,7 +91,7 @@ func TestFormatDuration(t *testing.T) {
 		{7*day + time.Second, "7d1s"},
 		{-time.Second, "0s"},
 	} {
-		if got := FormatDuration(c.d); got != c.want {
+		if got := show.Duration(c.d); got != c.want {
 			t.Errorf("%d: got %s, want %s", c.d, got, c.want)
 		}
 	}
@@ -107,9 +109,9 @@ func FuzzDuration(f *testing.F) {
 		if d < 0 || d == Forever && text != "forever" {
 			t.Fatalf("%q: got %v", text, d)
 		}
-		again, err := ParseDuration(FormatDuration(d))
+		again, err := ParseDuration(show.Duration(d))
 		if err != nil || again != d {
-			t.Fatalf("%q: got %v, which prints as %s, which reads as %v, %v", text, d, FormatDuration(d), again, err)
+			t.Fatalf("%q: got %v, which prints as %s, which reads as %v, %v", text, d, show.Duration(d), again, err)
 		}
 	})
 }

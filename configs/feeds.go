@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // MaxFeedEntries is how many entries a feed may have when nothing else is said.
@@ -79,7 +81,7 @@ func (f Feed) validate(d *decoder, at string) {
 	f.validateSource(d, at)
 	checkWord(d, at+".format", f.Format, FeedFormats...)
 	if f.Interval < leastInterval {
-		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", FormatDuration(f.Interval))
+		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", show.Duration(f.Interval))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pbxjail/configs/show"
 )
 
 var (
@@ -93,7 +95,7 @@ func (m Match) validate(d *decoder, path string) {
 
 func (g Growth) validate(d *decoder, j *Jail) {
 	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
-		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", FormatDuration(g.Max), FormatDuration(j.Bantime))
+		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", show.Duration(g.Max), show.Duration(j.Bantime))
 	}
 }
 
@@ -101,7 +103,7 @@ func (s Slow) validate(d *decoder, j *Jail) {
 	switch {
 	case s.Maxretry == 0:
 	case s.Findtime == Forever || s.Findtime <= j.Findtime:
-		d.fault("slow.findtime", "write a longer time such as 3d, or remove slow", "%s is not longer than findtime, %s", FormatDuration(s.Findtime), FormatDuration(j.Findtime))
+		d.fault("slow.findtime", "write a longer time such as 3d, or remove slow", "%s is not longer than findtime, %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
 	case s.Maxretry < j.Maxretry:
 		d.fault("slow.maxretry", "write more points than maxretry: they are gathered over a longer time", "fewer points than maxretry")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -90,7 +91,7 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 	}
 	p, err := parsers.NewPattern(m.Regex)
 	if err != nil {
-		complain("regex: "+printable(err.Error()), "write ^, the text Asterisk itself writes, <ADDR> where the address stands, and $ at the end")
+		complain("regex: "+show.Flat(err.Error(), 200), "write ^, the text Asterisk itself writes, <ADDR> where the address stands, and $ at the end")
 		return
 	}
 	if _, twice := j.patterns[m.Regex]; twice {
@@ -110,27 +111,16 @@ func worth(m configs.Match) parsers.Points {
 func (j *Jail) addEvent(m configs.Match, complain func(what, fix string)) {
 	kind, known := parsers.ParseKind(m.Event)
 	if !known {
-		complain(fmt.Sprintf("event: there is no kind %q", printable(m.Event)), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
+		complain(fmt.Sprintf("event: there is no kind %q", show.Flat(m.Event, 200)), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
 	}
 	service, ok := parsers.ParseService(m.Service)
 	if !ok && m.Service != "" {
-		complain(fmt.Sprintf("service: there is no service %q", printable(m.Service)), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
+		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
 	}
 	if known && j.kinds[kind][service] != 0 {
 		complain("event: stands above already", "remove one of the two")
 	}
 	j.kinds[kind][service] = worth(m)
-}
-
-// printable is text of a file as a terminal may have it: ASCII, and not a book.
-func printable(text string) string {
-	const most = 200
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, text[:min(len(text), most)])
 }
 
 // points says what an event is worth in this jail; 0 is nothing.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -147,7 +148,7 @@ func TestBantime(t *testing.T) {
 		{"claimed, for ever", "bantime: forever", 1, parsers.Claimed, "15m"},
 		{"by hand", "bantime: 1h\nevidence: {max_bantime: {seen: 5m, claimed: 5m, proven: 5m}}", 1, parsers.NoEvidence, "1h"},
 	} {
-		if got := configs.FormatDuration(jailOf(t, "x", c.text).BanLength(c.strike, c.evidence)); got != c.want {
+		if got := show.Duration(jailOf(t, "x", c.text).BanLength(c.strike, c.evidence)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -107,7 +107,7 @@ func TestEvidence(t *testing.T) {
 			}
 			continue
 		}
-		if len(got) != 1 || got[0].Ban.Evidence != k.want || configs.FormatDuration(got[0].Ban.Until.Sub(start)) != k.left {
+		if len(got) != 1 || got[0].Ban.Evidence != k.want || show.Duration(got[0].Ban.Until.Sub(start)) != k.left {
 			t.Errorf("%s: got %+v, want %s for %s", k.name, got, k.want, k.left)
 		}
 	}
@@ -130,7 +130,7 @@ func TestStrikes(t *testing.T) {
 	} {
 		got := ""
 		for _, v := range hear(judge, failure("203.0.113.9"), last.Add(c.wait)) {
-			got = fmt.Sprintf("strike %d for %s", v.Ban.Strike, configs.FormatDuration(v.Ban.Until.Sub(v.Ban.Since)))
+			got = fmt.Sprintf("strike %d for %s", v.Ban.Strike, show.Duration(v.Ban.Until.Sub(v.Ban.Since)))
 			last = v.Ban.Since
 		}
 		if got != c.want {

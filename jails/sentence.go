@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -159,7 +159,7 @@ func (s *Reckoning) reason(lines []Line) string {
 	if s.Members > 0 {
 		fmt.Fprintf(&b, " of %d addresses", s.Members)
 	}
-	fmt.Fprintf(&b, " within %s, maxretry %s", configs.FormatDuration(s.Within), s.Maxretry)
+	fmt.Fprintf(&b, " within %s, maxretry %s", show.Duration(s.Within), s.Maxretry)
 	var named []Factor // of each name the latest
 	for _, l := range lines {
 		for _, f := range l.Factors {

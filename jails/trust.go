@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -128,5 +128,5 @@ func (j *Judge) protectsLogin(who string, at int64, now time.Time) (why string, 
 	if ago > j.ProtectLogins && j.ProtectLogins != Forever {
 		return "", false
 	}
-	return who + "logged in with a password " + configs.FormatDuration(max(ago, time.Second).Round(time.Second)) + " before", true
+	return who + "logged in with a password " + show.Duration(max(ago, time.Second).Round(time.Second)) + " before", true
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -85,7 +86,7 @@ func (j *Judge) consulted() []string {
 	if j.ProtectLogins == Forever {
 		return append(list, "logins with a password")
 	}
-	return append(list, "logins with a password within "+configs.FormatDuration(j.ProtectLogins))
+	return append(list, "logins with a password within "+show.Duration(j.ProtectLogins))
 }
 
 // consulted names what a guard knows, by the reasons it gives.

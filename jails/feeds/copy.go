@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 )
 
 // copyHead begins each copy on disk. Behind it stand "# key: value" for source,
@@ -34,7 +35,7 @@ func (f *Feeds) save(c configs.Feed, got answer, now time.Time) error {
 	var b bytes.Buffer
 	b.WriteString(copyHead)
 	fmt.Fprintf(&b, "# source: %s\n# fetched: %s\n# format: %s\n", sourceOf(c), now.UTC().Format(time.RFC3339), got.list.Format)
-	fmt.Fprintf(&b, "# etag: %s\n# modified: %s\n", strconv.QuoteToASCII(got.tag.etag), strconv.QuoteToASCII(got.tag.modified))
+	fmt.Fprintf(&b, "# etag: %s\n# modified: %s\n", show.Quoted(got.tag.etag, maxTag), show.Quoted(got.tag.modified, maxTag))
 	for _, p := range got.list.Prefixes {
 		b.Write(p.AppendTo(b.AvailableBuffer()))
 		b.WriteByte('\n')

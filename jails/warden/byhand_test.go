@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
@@ -49,7 +49,7 @@ func TestOrder(t *testing.T) {
 				continue
 			}
 			left, ok := s.kernel.left(c.order.Prefix)
-			if !ok || configs.FormatDuration(left) != c.left {
+			if !ok || show.Duration(left) != c.left {
 				t.Errorf("%+v: got %v, %t in the kernel, want %s", c.order, left, ok, c.left)
 			}
 			if held.By != c.order.By || b.Prefix != c.order.Prefix || held.Strike != 1 || held.Evidence != parsers.NoEvidence {

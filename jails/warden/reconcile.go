@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/configs/hint"
 	"pbxjail/jails"
 )
 
@@ -186,8 +187,7 @@ func (w *Warden) fought(now time.Time) {
 		what += fmt.Sprintf("; they are put back again only in %s", p.pause)
 		w.log.Error("the firewall is not repaired for a while", "pause", p.pause, "by", p.by)
 	}
-	w.problem("firewall", hinted{fmt.Errorf("%s", what),
-		"keep that program from flushing what is not its own; beside the FreePBX firewall set hook: filter and chain: f2b-pbxjail, which it keeps"})
+	w.problem("firewall", hint.New("keep that program from flushing what is not its own; beside the FreePBX firewall set hook: filter and chain: f2b-pbxjail, which it keeps", what))
 }
 
 // calm forgets a fight that is over. look is held.

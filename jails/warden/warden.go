@@ -2,7 +2,6 @@ package warden
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"log/slog"
 	"maps"
@@ -10,7 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
@@ -163,19 +163,11 @@ func forWords(b jails.Ban) string {
 	if b.Until.IsZero() {
 		return "forever"
 	}
-	return configs.FormatDuration(b.Until.Sub(b.Since).Round(time.Second))
+	return show.Duration(b.Until.Sub(b.Since).Round(time.Second))
 }
 
 // errFull is told when the book holds MaxBans.
-var errFull error = hinted{errors.New("as many bans as pbxjail keeps"), "let out whom you can: jailctl unban; or shorten bantime"}
-
-// hinted is an error with what to do about it.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Hint() string { return h.hint }
+var errFull error = hint.New("let out whom you can: jailctl unban; or shorten bantime", "as many bans as pbxjail keeps")
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.

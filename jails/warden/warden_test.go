@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
@@ -611,7 +612,7 @@ func TestTune(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for _, d := range []time.Duration{10 * time.Minute, 2 * time.Hour} {
 			s.Tune(d, 0)
-			want := "logins with a password within " + configs.FormatDuration(d)
+			want := "logins with a password within " + show.Duration(d)
 			if got := s.Why(netip.MustParseAddr("192.0.2.77"), time.Now()).Consulted; !slices.Contains(got, want) {
 				t.Errorf("got %q, want %q among them", got, want)
 			}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-
-	"pbxjail/configs/hint"
 )
 
 // Refusal is an error for the operator. A Handler returns one to choose the
@@ -26,9 +24,6 @@ func (r *Refusal) Hint() string { return r.Advice }
 func Refuse(status int, do, format string, args ...any) error {
 	return &Refusal{status, fmt.Errorf(format, args...), do}
 }
-
-// HintOf is hint.Of.
-func HintOf(err error) string { return hint.Of(err) }
 
 // statusOf is the status of an answer: an error that does not choose one is ours.
 func statusOf(err error) int {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 )
 
 // announce says at start which jails there are, and what is followed.
@@ -15,7 +15,7 @@ func announce(log *slog.Logger, files *jailFiles) {
 	list := files.list()
 	for _, j := range list {
 		log.Info("jail", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
-			"findtime", configs.FormatDuration(j.Findtime), "bantime", configs.FormatDuration(j.Bantime), "observe", j.Observe)
+			"findtime", show.Duration(j.Findtime), "bantime", show.Duration(j.Bantime), "observe", j.Observe)
 	}
 	found, missing, channels := 0, []string{}, map[string]bool{}
 	for _, p := range files.patterns() {

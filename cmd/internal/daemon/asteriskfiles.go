@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
 )
 
 // asteriskFiles is what Asterisk's own files said when they were last read. The zero
@@ -28,7 +29,7 @@ func (f *asteriskFiles) trusts(dir string, log *slog.Logger) []asterisk.Trust {
 	}
 	found, problems := asterisk.Read(dir)
 	for _, p := range problems {
-		log.Debug("configuration of Asterisk", "err", p, "hint", hintOf(p))
+		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
 	*f = asteriskFiles{dir: dir, seen: seen, at: now, found: found}
 	return found

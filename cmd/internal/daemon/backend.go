@@ -43,8 +43,6 @@ type backend struct {
 // mainFile are the settings at start that answers depend on.
 type mainFile struct{ chain, hook string }
 
-func hintOf(err error) string { return control.HintOf(err) }
-
 // handlers are the calls that the daemon answers, one line each.
 func (b *backend) handlers() []control.Handler {
 	return []control.Handler{

@@ -20,6 +20,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
@@ -249,7 +250,7 @@ func (d *Daemon) openSources() {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
 				d.log.Debug("log is not there", "file", file)
 			case problem != nil:
-				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hintOf(problem))
+				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hint.Of(problem))
 			default:
 				d.log.Info("log can be read again", "file", file)
 			}

@@ -1,6 +1,9 @@
 package daemon
 
-import "pbxjail/cmd/internal/control"
+import (
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
+)
 
 // Feeds lists the feeds in the order of the main file.
 func (b *backend) Feeds() (list []control.Feed) {
@@ -17,7 +20,7 @@ func (b *backend) Feeds() (list []control.Feed) {
 			}
 		}
 		if s.Problem != nil {
-			f.Problem, f.Hint = s.Problem.Error(), hintOf(s.Problem)
+			f.Problem, f.Hint = s.Problem.Error(), hint.Of(s.Problem)
 		}
 		list = append(list, f)
 	}
@@ -28,7 +31,7 @@ func (b *backend) Feeds() (list []control.Feed) {
 func (b *backend) feedProblems() (list []control.Problem) {
 	for _, s := range b.feeds.Status() {
 		if s.Problem != nil {
-			list = append(list, control.Problem{What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hintOf(s.Problem)})
+			list = append(list, control.Problem{What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hint.Of(s.Problem)})
 		}
 	}
 	return list

@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"os"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 const (
@@ -30,7 +32,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			return nil
 		case <-reload:
 			if _, err := d.reload("signal"); err != nil {
-				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hintOf(err))
+				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hint.Of(err))
 			}
 			seen = fingerprint(d.upkeep.settings().Jails)
 		case now := <-look.C:

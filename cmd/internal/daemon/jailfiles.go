@@ -9,6 +9,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 	"pbxjail/jails"
 )
 
@@ -92,10 +93,10 @@ func (f *jailFiles) refused() map[string]error {
 func (f *jailFiles) refusal() error {
 	bad := f.refused()
 	if err := bad[""]; err != nil {
-		return control.Refuse(http.StatusConflict, hintOf(err), "all jails stay as they were: %w", err)
+		return control.Refuse(http.StatusConflict, hint.Of(err), "all jails stay as they were: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
-		return control.Refuse(http.StatusConflict, hintOf(bad[name]), "jail %s is refused, and stays as it was: %w", name, bad[name])
+		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s is refused, and stays as it was: %w", name, bad[name])
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func (f *jailFiles) refusal() error {
 func logProblems(log *slog.Logger, what, name string, err error) {
 	list, ok := err.(configs.Problems)
 	if !ok {
-		log.Error(what, "jail", name, "err", err, "hint", hintOf(err))
+		log.Error(what, "jail", name, "err", err, "hint", hint.Of(err))
 		return
 	}
 	for _, p := range list {

@@ -10,6 +10,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 )
 
 // packetKernel holds packet rules in the kernel.
@@ -146,7 +147,7 @@ func (p *packetRules) note(err error) {
 
 func (p *packetRules) logOnce(before, err error) {
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		p.log.Error("packet rules are not as they should be", "err", err, "hint", hintOf(err))
+		p.log.Error("packet rules are not as they should be", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -156,7 +157,7 @@ func (p *packetRules) problems() (list []control.Problem) {
 	defer p.mu.Unlock()
 	for _, err := range []error{p.refused, p.problem} {
 		if err != nil {
-			list = append(list, control.Problem{What: err.Error(), Hint: hintOf(err)})
+			list = append(list, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 		}
 	}
 	for _, n := range p.notes {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"pbxjail/configs/hint"
 	"pbxjail/jails/geoip"
 )
 
@@ -12,7 +13,7 @@ import (
 func openPlaces(files []string, log *slog.Logger, now time.Time) *geoip.Tables {
 	places := geoip.Open(geoip.Options{Files: files, Notify: func(path string, problem error) {
 		if problem != nil {
-			log.Error("file of places cannot be read", "err", problem, "hint", hintOf(problem))
+			log.Error("file of places cannot be read", "err", problem, "hint", hint.Of(problem))
 			return
 		}
 		log.Info("file of places is read", "file", path)

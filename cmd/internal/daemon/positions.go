@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"pbxjail/configs/hint"
 	"pbxjail/jails/store"
 	"pbxjail/watcher"
 )
@@ -42,7 +43,7 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	found := map[string]watcher.Position{}
 	list, err := p.store.Positions()
 	if err != nil {
-		log.Error("positions in the logs are lost: reading goes on at their ends", "err", err, "hint", hintOf(err))
+		log.Error("positions in the logs are lost: reading goes on at their ends", "err", err, "hint", hint.Of(err))
 		return found
 	}
 	for _, one := range list {

@@ -15,6 +15,7 @@ import (
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
+	"pbxjail/configs/prefix"
 	"pbxjail/jails"
 )
 
@@ -110,8 +111,8 @@ func (p *protections) own() (list []netip.Addr) {
 		return p.state.own
 	}
 	for _, a := range addrs {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			list = append(list, prefix.Addr().Unmap())
+		if network, err := netip.ParsePrefix(a.String()); err == nil {
+			list = append(list, prefix.Addr(network.Addr()))
 		}
 	}
 	slices.SortFunc(list, netip.Addr.Compare)
@@ -190,8 +191,7 @@ func (p *protections) logAll() {
 }
 
 func protection(a netip.Addr, why string) jails.Protection {
-	a = a.Unmap().WithZone("")
-	return jails.Protection{Prefix: netip.PrefixFrom(a, a.BitLen()), Why: why}
+	return jails.Protection{Prefix: prefix.Of(a), Why: why}
 }
 
 // sshPeer reads the client's address out of SSH_CONNECTION: sshd(8).

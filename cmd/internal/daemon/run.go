@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"pbxjail/actions"
-	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 )
 
@@ -120,7 +120,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", control.HintOf(err))
+		d.log.Error("not every ban could be restored", "err", err, "hint", hint.Of(err))
 	}
 	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
 	return nil

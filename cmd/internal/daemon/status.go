@@ -13,6 +13,7 @@ import (
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 )
 
@@ -52,7 +53,7 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
-		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hintOf(err)})
+		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hint.Of(err)})
 	}
 }
 
@@ -91,11 +92,11 @@ func (b *backend) jailStatus(s *control.Status, report warden.Report) {
 		s.Jails = append(s.Jails, jail)
 	}
 	if err := b.lists.problem(); err != nil {
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
 		err := refused[name]
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 		if !shown[name] && name != "" {
 			s.Jails = append(s.Jails, control.Jail{Name: name, Problem: err.Error()})
 		}
@@ -124,6 +125,6 @@ func (b *backend) placesStatus(s *control.Status, now time.Time) {
 		})
 	}
 	for _, err := range b.places.Problems(now) {
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hintOf(err)})
+		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}
 }

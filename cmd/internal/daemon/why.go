@@ -6,7 +6,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 )
 
@@ -65,7 +65,7 @@ func ends(a jails.Account, now time.Time) string {
 	if b := a.Banned; b != nil {
 		by := "with: jailctl unban " + b.Prefix.String()
 		if left, _ := b.Left(now); left != jails.Forever {
-			return "in " + configs.FormatDuration(left.Round(time.Second)) + ", or " + by
+			return "in " + show.Duration(left.Round(time.Second)) + ", or " + by
 		}
 		return by
 	}
@@ -74,7 +74,7 @@ func ends(a jails.Account, now time.Time) string {
 	}
 	for _, s := range a.Jails {
 		if missing := s.Sum.Maxretry - s.Sum.Score; missing > 0 {
-			return missing.String() + " more points in jail " + s.Jail.Name + " within " + configs.FormatDuration(s.Sum.Within) + " would ban it for " + configs.FormatDuration(s.Next)
+			return missing.String() + " more points in jail " + s.Jail.Name + " within " + show.Duration(s.Sum.Within) + " would ban it for " + show.Duration(s.Next)
 		}
 	}
 	return ""
