@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
 
@@ -75,7 +75,7 @@ func outcome(list []Verdict) string {
 		case v.Protected != "":
 			out = append(out, "protected "+v.Ban.Prefix.Addr().String())
 		default:
-			out = append(out, fmt.Sprintf("ban %s %s", v.Ban.Prefix.Addr(), configs.FormatDuration(v.Ban.Until.Sub(v.Ban.Since))))
+			out = append(out, fmt.Sprintf("ban %s %s", v.Ban.Prefix.Addr(), show.Duration(v.Ban.Until.Sub(v.Ban.Since))))
 		}
 	}
 	return strings.Join(out, "; ")

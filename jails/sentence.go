@@ -109,7 +109,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	b.Sum, b.Lines = &sum, lines
 	b.Reason = sum.reason(lines)
 	if doubt != "" {
-		b.Reason += "; no longer than " + configs.FormatDuration(shortBan) + ": " + doubt
+		b.Reason += "; no longer than " + show.Duration(shortBan) + ": " + doubt
 	}
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
 }
