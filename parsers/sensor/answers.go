@@ -121,7 +121,7 @@ func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
 		s.signal(f, x, parsers.Success, nil, "wire sip registration", "it registered without a password")
 	case sip.Notify, sip.Info, sip.Update:
 	default:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | strangers, "wire sip without an account", "it was let in without an account"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip without an account", "it was let in without an account"})
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip refused call", "it called without an account, and we refused"})
 	case x.keepAlive:
 	default:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | strangers, "wire sip refused request", "it asked without an account, and we refused"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip refused request", "it asked without an account, and we refused"})
 	}
 }
 

@@ -14,7 +14,8 @@ type how uint8
 const (
 	always    how = 0
 	strangers how = 1 << iota // not for those who logged in lately, or whom we call
-	again                     // a repeat for the same number or account proves nothing new, unless it comes at once
+	again                     // a repeat for the same account proves nothing new, unless it comes at once
+	target                    // and what tells one attempt from another is what it asks for, not as whom
 )
 
 // verdict is what an answer means.
@@ -41,7 +42,7 @@ func (s *Sensor) offend(f *flow, x *tx, p *peer, v verdict) {
 		what := s.hash(f.remote.Addr(), x.account.bytes(), x.number.bytes(), []byte(x.word))
 		e.Once = p.refused != what || f.time.UnixNano()-p.refusedAt >= int64(atOnce)
 		p.refused, p.refusedAt = what, f.time.UnixNano()
-		if len(x.number.bytes()) > 0 { // whom it asks for tells one attempt from another
+		if v.how&target != 0 {
 			e.Account = x.number.text()
 		}
 	}

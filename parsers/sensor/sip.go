@@ -13,7 +13,7 @@ func (s *Sensor) datagram(f *flow, b []byte) {
 		return
 	}
 	sip.Read(b, &s.msg)
-	if f.cut && s.msg.Problem >= sip.NoVia { // what is missing may stand where we cannot see it
+	if f.cut && (s.msg.Problem >= sip.NoVia || bytes.IndexByte(b, '\n') < 0) { // what is missing may stand where we cannot see it
 		return
 	}
 	s.message(f, &s.msg, len(b))

@@ -199,7 +199,7 @@ func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
 		p.login = uint32(f.time.Unix())
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
 	case code == 403 || code == 404 || code == 405 || code == 501:
-		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | strangers, "wire http scan", "there is nothing for it at that path"})
+		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "there is nothing for it at that path"})
 	case code == 400:
 		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "we could not read it"})
 	}

@@ -92,31 +92,29 @@ func first(to *[]byte, value []byte) {
 	}
 }
 
-// via reads "SIP/2.0/UDP host:port;branch=x", the first of a list.
+// via reads "SIP/2.0/UDP host:port;branch=x", the first of a list. Blanks may be around
+// the slashes (RFC 3261 25.1, SLASH).
 func (m *Message) via(b []byte) {
 	m.Branch = b[:0]
-	at := bytes.IndexByte(b, '/')
-	if at < 0 {
-		return
-	}
-	for at < len(b) && !isBlank(b[at]) { // the protocol; blanks may be around its slashes
-		at++
-	}
-	b = trimLeft(b[at:])
-	for len(b) > 0 && b[0] == '/' {
-		b = trimLeft(b[1:])
-		at = 0
-		for at < len(b) && !isBlank(b[at]) {
-			at++
+	for part := range 3 {
+		if part > 0 {
+			if b = trimLeft(b); len(b) == 0 || b[0] != '/' {
+				return
+			}
+			b = trimLeft(b[1:])
 		}
-		b = trimLeft(b[at:])
+		for len(b) > 0 && isToken(b[0]) {
+			b = b[1:]
+		}
 	}
 	end := bytes.IndexAny(b, ";,")
 	if end < 0 {
 		end = len(b)
 	}
 	m.SentBy = trim(b[:end])
-	m.Branch = param(b[end:], "branch")
+	if p := param(b[end:], "branch"); p != nil {
+		m.Branch = p
+	}
 }
 
 // cseq reads "4711 INVITE".

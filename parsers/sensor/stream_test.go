@@ -1,0 +1,194 @@
+package sensor
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// dial begins a TCP connection to a port.
+func (l *lab) dial(from netip.AddrPort, port uint16) {
+	l.tcp, l.port = true, port
+	l.s.Packet(&Packet{Time: l.now, TCP: true, Src: from, Dst: netipPBX(port), Start: true}, l.emit)
+}
+
+func (l *lab) hangUp(from netip.AddrPort) {
+	l.s.Packet(&Packet{Time: l.now, TCP: true, Src: from, Dst: netipPBX(l.port), End: true}, l.emit)
+	l.s.Packet(&Packet{Time: l.now, TCP: true, Src: netipPBX(l.port), Dst: from, Out: true, End: true}, l.emit)
+}
+
+// TestStreams: SIP over TCP, in pieces of every size.
+func TestStreams(t *testing.T) {
+	r := request{from: other, method: "REGISTER", user: "1001", call: "c", cseq: 1, branch: "z9hG4bK1", tag: "t"}
+	answered := r
+	answered.branch, answered.cseq = "z9hG4bK2", 2
+	theirs := "\r\n\r\n" + r.text("Content-Length: 5") + "hello" + answered.text(credentials("1001", "n1", "a"), "Content-Length: 0")
+	for size := 1; size < 600; size += 13 {
+		l := newLab(t, Options{})
+		l.dial(other, 5060)
+		send := func(text string) {
+			for len(text) > 0 {
+				n := min(size, len(text))
+				l.packet(other, false, text[:n])
+				text = text[n:]
+			}
+		}
+		cut := strings.Index(theirs, "hello") + 5
+		send(theirs[:cut])
+		l.last = r
+		l.answer(401, challenge("n1"), "Content-Length: 0")
+		send(theirs[cut:])
+		l.last = answered
+		l.answer(401, challenge("n2"), "Content-Length: 0")
+		l.want(fmt.Sprint("pieces of ", size), "offence bad-password pjsip proven 1001")
+		l.hangUp(other)
+		if len(l.s.conns.index) > 0 || l.s.conns.held != 0 {
+			t.Errorf("got %d connections and %d bytes left", len(l.s.conns.index), l.s.conns.held)
+		}
+	}
+}
+
+func TestLostBytes(t *testing.T) {
+	l := newLab(t, Options{})
+	l.dial(other, 5060)
+	r := request{from: other, method: "REGISTER", user: "1001", call: "c", cseq: 1, branch: "z9hG4bK1", tag: "t"}
+	text := r.text("Content-Length: 0")
+	l.packet(other, false, text[:100])
+	p := Packet{Time: l.now, TCP: true, Src: other, Dst: netipPBX(5060), Data: []byte(text[150:]), Lost: true}
+	l.s.Packet(&p, l.emit)
+	l.want("the rest of a message without its beginning")
+	l.packet(other, false, text)
+	l.last = r
+	l.answer(403, "Content-Length: 0")
+	l.want("the next one", "offence unknown-account pjsip proven 1001 once")
+}
+
+func TestGarbageOnTCP(t *testing.T) {
+	for text, want := range map[string]int{
+		"GET / HTTP/1.1\r\n\r\n": 1, "\x16\x03\x01\x02\x00\x01\n": 0, strings.Repeat("\x80\x81", 50) + "\n": 1, "\r\n\r\n": 0,
+	} {
+		l := newLab(t, Options{})
+		l.dial(other, 5060)
+		l.packet(other, false, text)
+		if got := len(l.events); got != want {
+			t.Errorf("%q: got %v, want %d", text, l.events, want)
+		}
+	}
+	l := newLab(t, Options{})
+	l.tcp = true // joined in the middle: nothing can be said of half a message
+	l.packet(other, false, "the end of a body\r\nmore\r\n\r\n")
+	l.want("a connection that was there before")
+}
+
+func TestManager(t *testing.T) {
+	greet, refuse := "Asterisk Call Manager/9.0.0\r\n", lines("Response: Error", "Message: Authentication failed")
+	for name, c := range map[string]struct {
+		talk []string // theirs, ours, theirs ...
+		want []string
+	}{
+		"wrong password": {[]string{"", greet, lines("Action: Login", "Username: admin", "Secret: x"), refuse}, []string{"offence bad-password ami proven admin"}},
+		"right password": {[]string{"", greet, lines("Action: Login", "Username: admin", "Secret: x"), lines("Response: Success", "Message: Authentication accepted")}, []string{"signal success ami proven admin"}},
+		"challenge": {[]string{"", greet, lines("Action: Challenge", "AuthType: MD5"), lines("Response: Success", "Challenge: 12345"),
+			lines("Action: Login", "AuthType: MD5", "Username: admin", "Key: abc"), refuse}, []string{"offence bad-password ami proven admin"}},
+		"all at once": {[]string{lines("Action: Challenge", "AuthType: MD5") + lines("Action: Login", "AuthType: MD5", "Username: admin", "Key: abc"), greet + lines("Response: Success", "Challenge: 12345") + refuse},
+			[]string{"offence bad-password ami proven admin"}},
+		"events between": {[]string{"", greet, lines("Action: Login", "Username: admin", "Secret: x"), lines("Event: Odd", "Response: Success") + refuse}, []string{"offence bad-password ami proven admin"}},
+		"http":           {[]string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", greet}, []string{"offence malformed ami proven "}},
+		"nothing":        {[]string{"", greet}, nil},
+		"split":          {[]string{"Action: Lo", "", "gin\r\nUsername: admin\r\nSecret: x\r\n", "", "\r\n", greet + refuse}, []string{"offence bad-password ami proven admin"}},
+		"bare line ends": {[]string{"", greet, "Action: login\nUsername: admin\nSecret: x\n\n", refuse}, []string{"offence bad-password ami proven admin"}},
+	} {
+		l := newLab(t, Options{})
+		l.dial(other, 5038)
+		for i, text := range c.talk {
+			l.packet(other, i%2 == 1, text)
+		}
+		l.want(name, c.want...)
+	}
+}
+
+func TestWeb(t *testing.T) {
+	reply := func(status int, body string) string {
+		return fmt.Sprintf("HTTP/1.1 %d x\r\nServer: Asterisk\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
+	}
+	get := func(path string, more ...string) string {
+		return lines(append([]string{"GET " + path + " HTTP/1.1", "Host: x"}, more...)...)
+	}
+	basic := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("admin:secret"))
+	for name, c := range map[string]struct {
+		talk []string
+		want []string
+	}{
+		"nothing there":    {[]string{get("/.env"), reply(404, "no")}, []string{"offence scan http proven /.env once"}},
+		"no password yet":  {[]string{get("/ari/channels"), reply(401, "")}, nil},
+		"wrong password":   {[]string{get("/ari/channels", basic), reply(401, "")}, []string{"offence bad-password http proven admin"}},
+		"right password":   {[]string{get("/ari/channels", basic), reply(200, "[]")}, []string{"signal success http proven admin"}},
+		"no such channel":  {[]string{get("/ari/channels", basic) + get("/ari/channels/7"), reply(200, "[]") + reply(404, "")}, []string{"signal success http proven admin"}},
+		"api key":          {[]string{get("/ari/channels?api_key=joe:x"), reply(401, "")}, []string{"offence bad-password http proven joe"}},
+		"digest":           {[]string{get("/arawman?action=ping", `Authorization: Digest username="joe", realm="x", nonce="1", response="2"`), reply(401, "")}, []string{"offence bad-password ami proven joe"}},
+		"manager refuses":  {[]string{get("/rawman?action=login&username=joe&secret=x"), reply(200, "Response: Error\r\nMessage: Authentication failed\r\n\r\n")}, []string{"offence bad-password ami proven joe"}},
+		"manager lets in":  {[]string{get("/rawman?action=login&username=joe&secret=x"), reply(200, "Response: Success\r\nMessage: Authentication accepted\r\n\r\n")}, []string{"signal success http proven joe"}},
+		"manager, by POST": {[]string{"POST /rawman HTTP/1.1\r\nContent-Length: 36\r\n\r\naction=login&username=joe&secret=xyz", reply(200, "Response: Error\r\n\r\n")}, []string{"offence bad-password ami proven joe"}},
+		"manager, chunked": {[]string{get("/mxml?action=login&username=joe"), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n<response type='object'><generic response='Error' message='Authentication failed'/>"}, []string{"offence bad-password ami proven joe"}},
+		"two at once":      {[]string{get("/ari/x", basic) + get("/ari/y"), reply(401, "") + reply(404, "")}, []string{"offence bad-password http proven admin", "offence scan http proven /ari/y once"}},
+		"too many at once": {[]string{strings.Repeat(get("/ari/x", basic), 9), ""}, []string{"offence malformed http proven "}},
+		"no http":          {[]string{"REGISTER sip:x SIP/2.0\r\n\r\n", ""}, []string{"offence malformed http proven "}},
+		"head has no body": {[]string{"HEAD / HTTP/1.1\r\n\r\n" + get("/b"), "HTTP/1.1 404 x\r\nContent-Length: 99\r\n\r\n" + reply(404, "")}, []string{"offence scan http proven / once", "offence scan http proven /b once"}},
+	} {
+		l := newLab(t, Options{})
+		l.dial(other, 8088)
+		for i, text := range c.talk {
+			l.packet(other, i%2 == 1, text)
+		}
+		l.want(name, c.want...)
+	}
+}
+
+// TestWebSocket: SIP within a WebSocket, with and without a mask.
+func TestWebSocket(t *testing.T) {
+	l := newLab(t, Options{})
+	l.dial(other, 8088)
+	l.packet(other, false, lines("GET /ws HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Protocol: sip"))
+	l.packet(other, true, lines("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket"))
+	frame := func(text string, masked bool) string {
+		b := []byte{0x81, 126, byte(len(text) >> 8), byte(len(text))}
+		data := []byte(text)
+		if masked {
+			b[1] |= 0x80
+			mask := []byte{7, 99, 0, 255}
+			b = append(b, mask...)
+			for i := range data {
+				data[i] ^= mask[i%4]
+			}
+		}
+		return string(append(b, data...))
+	}
+	r := request{from: other, method: "REGISTER", user: "1001", call: "c", cseq: 1, branch: "z9hG4bK1", tag: "t"}
+	text := frame(r.text(), true)
+	l.packet(other, false, "\x89\x80abcd"+text[:50]) // a ping in front, and in two pieces
+	l.packet(other, false, text[50:])
+	answer := lines("SIP/2.0 403 Forbidden", "Via: SIP/2.0/WS x;branch=z9hG4bK1", "From: <sip:1001@pbx>;tag=t", "To: <sip:1001@pbx>;tag=u", "Call-ID: c", "CSeq: 1 REGISTER")
+	l.packet(other, true, frame(answer, false))
+	l.want("a registration", "offence unknown-account pjsip proven 1001 once")
+}
+
+func TestTLSIsDark(t *testing.T) {
+	l := newLab(t, Options{})
+	l.dial(other, 5061)
+	l.packet(other, false, "\x16\x03\x01 anything\r\n\r\n")
+	l.want("nothing can be read")
+	l.after(2 * time.Minute)
+	l.dial(phone, 5061)
+	l.packet(phone, false, "\x16\x03\x01")
+	if l.s.Heard(phone.Addr(), parsers.PJSIP, l.now) != WasHeard {
+		t.Error("who sent is known all the same")
+	}
+	if l.s.Complete(phone.Addr(), parsers.PJSIP, l.now) {
+		t.Error("what was sent is not known")
+	}
+}
