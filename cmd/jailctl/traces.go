@@ -96,7 +96,8 @@ func (t *trace) Next() (time.Time, error) {
 func (t *trace) Play(emit func(*parsers.Event)) {
 	all := t.all
 	all.last = t.at
-	all.assembler.Frame(t.at, t.frame.Link, t.frame.Data, t.frame.Way, func(p *wire.Packet) {
+	t.frame.Time = t.at
+	all.assembler.Frame(t.frame, func(p *wire.Packet) {
 		all.piece = sensor.Packet{Time: p.Time, TCP: p.TCP, Src: p.Src, Dst: p.Dst, Out: p.Out, Data: p.Data, Start: p.Start, End: p.End, Lost: p.Lost}
 		all.sensor.Packet(&all.piece, emit)
 	})
@@ -121,7 +122,7 @@ func (t *trace) lookAhead(g *wire.Guess) {
 		f.Data = slices.Clone(f.Data)
 		bytes += len(f.Data)
 		t.ahead = append(t.ahead, f)
-		a.Frame(f.Time, f.Link, f.Data, f.Way, g.Add)
+		a.Frame(f, g.Add)
 	}
 }
 

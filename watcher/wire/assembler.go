@@ -19,39 +19,60 @@ type Assembler struct {
 	piece     Packet // the one handed out, so that none is allocated
 	fragments fragments
 	streams   streams
+	twice     twice
 	counts    Counts
 }
 
 // Frame takes one frame and calls deliver for each piece that it completes. The
-// piece and its data are valid until deliver returns. way is what the capture says
-// of the direction; a cooked frame's own header says it where the capture does not.
-func (a *Assembler) Frame(at time.Time, link Link, frame []byte, way Way, deliver func(*Packet)) {
+// piece and its data are valid until deliver returns. A packet that came through
+// another card a moment before is counted and left out.
+func (a *Assembler) Frame(f Frame, deliver func(*Packet)) {
+	ip, way, card := f.Link.packet(f.Data)
+	if f.Way != UnknownWay {
+		way = f.Way
+	}
+	if card == 0 {
+		card = f.Card
+	}
+	a.packet(f.Time, ip, way, card, false, deliver)
+}
+
+// packet takes one IP packet, or nil. verify says that no one has looked at its
+// check sums yet.
+func (a *Assembler) packet(at time.Time, ip []byte, way Way, card int, verify bool, deliver func(*Packet)) {
 	a.counts.Frames++
-	ip, said := link.packet(frame)
 	if ip == nil {
 		a.counts.NotIP++
 		return
-	}
-	if way == UnknownWay {
-		way = said
 	}
 	d, o := readIP(ip)
 	switch {
 	case o == malformed:
 		a.counts.Malformed++
-	case o != fine:
+		return
+	case o != fine || d.protocol != protoUDP && d.protocol != protoTCP:
 		a.counts.NotIP++
-	case d.protocol != protoUDP && d.protocol != protoTCP:
-		a.counts.NotIP++
-	case d.fragment:
-		a.counts.Fragments++
-		if whole, ok := a.fragments.add(&d, at); ok {
-			d.payload, d.cut = whole, false
-			a.transport(at, &d, way, deliver)
-		}
-	default:
-		a.transport(at, &d, way, deliver)
+		return
+	case verify && !rightHeader(ip):
+		a.counts.BadSum++
+		return
+	case card != 0 && a.twice.seen(&d, card, at):
+		a.counts.Twice++
+		return
 	}
+	if d.fragment {
+		a.counts.Fragments++
+		whole, ok := a.fragments.add(&d, at)
+		if !ok {
+			return
+		}
+		d.payload, d.cut = whole, false
+	}
+	if verify && !d.cut && !rightSum(&d) {
+		a.counts.BadSum++
+		return
+	}
+	a.transport(at, &d, way, deliver)
 }
 
 // transport reads UDP or TCP.

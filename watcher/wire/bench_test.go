@@ -23,7 +23,7 @@ func TestNoAllocation(t *testing.T) {
 			pieces(a, handshake()...)
 			n := 0
 			deliver := func(p *Packet) { n += len(p.Data) }
-			if got := testing.AllocsPerRun(100, func() { a.Frame(noon, LinkEthernet, c.frame, UnknownWay, deliver) }); got != 0 {
+			if got := testing.AllocsPerRun(100, func() { a.Frame(Frame{Time: noon, Link: LinkEthernet, Card: 3, Data: c.frame}, deliver) }); got != 0 {
 				t.Errorf("got %v allocations, want 0", got)
 			}
 		})
@@ -36,7 +36,7 @@ func BenchmarkFrameUDP(b *testing.B) {
 	frame := ethernet(udpPacket(caller, pbx, register))
 	deliver := func(*Packet) {}
 	for b.Loop() {
-		a.Frame(noon, LinkEthernet, frame, UnknownWay, deliver)
+		a.Frame(Frame{Time: noon, Link: LinkEthernet, Card: 3, Data: frame}, deliver)
 	}
 }
 
@@ -48,7 +48,7 @@ func BenchmarkFrameTCP(b *testing.B) {
 	seq := uint32(101)
 	frame := ethernet(in(seq, register))
 	for b.Loop() {
-		a.Frame(noon, LinkEthernet, frame, UnknownWay, deliver)
+		a.Frame(Frame{Time: noon, Link: LinkEthernet, Card: 3, Data: frame}, deliver)
 		seq += uint32(len(register))
 		frame[14+20+4], frame[14+20+5], frame[14+20+6], frame[14+20+7] = byte(seq>>24), byte(seq>>16), byte(seq>>8), byte(seq)
 	}

@@ -26,6 +26,7 @@ func ip(src, dst netip.Addr, protocol byte, payload []byte) []byte {
 		s, d := src.As4(), dst.As4()
 		copy(b[12:], s[:])
 		copy(b[16:], d[:])
+		binary.BigEndian.PutUint16(b[10:], ^fold(add(b)))
 		return append(b, payload...)
 	}
 	b := make([]byte, 40, 40+len(payload))
@@ -132,7 +133,7 @@ type got struct {
 // pieces runs raw IP packets through an assembler.
 func pieces(a *Assembler, packets ...[]byte) (list []got) {
 	for i, b := range packets {
-		a.Frame(noon.Add(time.Duration(i)*time.Millisecond), LinkRaw, b, UnknownWay, func(p *Packet) {
+		a.Frame(Frame{Time: noon.Add(time.Duration(i) * time.Millisecond), Link: LinkRaw, Data: b}, func(p *Packet) {
 			list = append(list, got{p.Src, p.Dst, p.Out, string(p.Data), p.Start, p.End, p.Lost})
 		})
 	}

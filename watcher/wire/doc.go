@@ -45,6 +45,8 @@ type Counts struct {
 	Frames       uint64 // given to the assembler
 	NotIP        uint64 // ARP and the like, and transports other than UDP and TCP
 	Malformed    uint64 // lengths that contradict each other; the kernel drops these too
+	BadSum       uint64 // a check sum is wrong; looked at in live packets alone, and dropped by the kernel too
+	Twice        uint64 // seen on another network card a moment before
 	Cut          uint64 // the capture kept only the beginning of the packet
 	Fragments    uint64 // IP fragments
 	Incomplete   uint64 // datagrams given up because fragments are missing, overlap or exceed the bounds

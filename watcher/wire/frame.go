@@ -40,35 +40,47 @@ const (
 // maxTags is how many VLAN tags are taken off one frame; real ones have two at most.
 const maxTags = 4
 
-// packet finds the IP packet in a frame. It is nil when there is none. way is what
-// the link's own header says.
-func (l Link) packet(frame []byte) (ip []byte, way Way) {
+// packet finds the IP packet in a frame. It is nil when there is none. way and card
+// are what the link's own header says.
+func (l Link) packet(frame []byte) (ip []byte, way Way, card int) {
 	switch l {
 	case LinkEthernet:
 		if len(frame) < 14 {
-			return nil, UnknownWay
+			return nil, UnknownWay, 0
 		}
-		return untag(binary.BigEndian.Uint16(frame[12:]), frame[14:]), UnknownWay
+		return untag(binary.BigEndian.Uint16(frame[12:]), frame[14:]), UnknownWay, 0
 	case LinkCooked: // pcap-linktype: LINUX_SLL
 		if len(frame) < 16 {
-			return nil, UnknownWay
+			return nil, UnknownWay, 0
 		}
-		return untag(binary.BigEndian.Uint16(frame[14:]), frame[16:]), wayOf(binary.BigEndian.Uint16(frame))
+		way = wayOf(binary.BigEndian.Uint16(frame))
+		if way == Out && binary.BigEndian.Uint16(frame[2:]) == deviceLoopback {
+			return nil, way, 0
+		}
+		return untag(binary.BigEndian.Uint16(frame[14:]), frame[16:]), way, 0
 	case LinkCookedNew: // pcap-linktype: LINUX_SLL2
 		if len(frame) < 20 {
-			return nil, UnknownWay
+			return nil, UnknownWay, 0
 		}
-		return untag(binary.BigEndian.Uint16(frame), frame[20:]), wayOf(uint16(frame[10]))
+		way = wayOf(uint16(frame[10]))
+		if way == Out && binary.BigEndian.Uint16(frame[8:]) == deviceLoopback {
+			return nil, way, 0
+		}
+		return untag(binary.BigEndian.Uint16(frame), frame[20:]), way, int(binary.BigEndian.Uint32(frame[4:]))
 	case LinkNull, LinkLoop:
 		if len(frame) < 4 {
-			return nil, UnknownWay
+			return nil, UnknownWay, 0
 		}
-		return versioned(frame[4:]), UnknownWay // the version says what the family says, in any byte order
+		return versioned(frame[4:]), UnknownWay, 0 // the version says what the family says, in any byte order
 	case LinkRaw, LinkRawBSD, LinkIPv4, LinkIPv6:
-		return versioned(frame), UnknownWay
+		return versioned(frame), UnknownWay, 0
 	}
-	return nil, UnknownWay
+	return nil, UnknownWay, 0
 }
+
+// deviceLoopback is ARPHRD_LOOPBACK. What it sends it also receives, so one of the
+// two is enough.
+const deviceLoopback = 772
 
 // wayOf reads the packet type of packet(7).
 func wayOf(kind uint16) Way {

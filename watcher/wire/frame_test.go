@@ -57,7 +57,7 @@ func TestFrame(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var a Assembler
 			var list []got
-			a.Frame(noon, c.link, c.frame, UnknownWay, func(p *Packet) {
+			a.Frame(Frame{Time: noon, Link: c.link, Data: c.frame}, func(p *Packet) {
 				list = append(list, got{p.Src, p.Dst, p.Out, string(p.Data), p.Start, p.End, p.Lost})
 			})
 			wantPieces(t, list, c.want)

@@ -31,7 +31,7 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		for i, frame := range [][]byte{one, two, one, two} {
-			a.Frame(noon.Add(time.Duration(i)*time.Second), Link(link), frame, UnknownWay, deliver)
+			a.Frame(Frame{Time: noon.Add(time.Duration(i) * time.Second), Link: Link(link), Data: frame}, deliver)
 		}
 		if most := 2 * (len(one) + len(two)); n > most {
 			t.Errorf("delivered %d bytes of %d", n, most)

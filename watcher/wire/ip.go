@@ -13,6 +13,7 @@ const (
 	protoRouting     = 43
 	protoFragment    = 44
 	protoAuth        = 51
+	protoICMPv6      = 58
 	protoDestination = 60
 )
 

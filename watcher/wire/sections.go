@@ -176,7 +176,7 @@ func (s *sections) enhanced(b []byte) (f Frame, err error) {
 		return f, tooLong(size)
 	}
 	c := s.cards[id]
-	f = Frame{Link: c.link, Data: b[20 : 20+size], Time: c.time(uint64(s.order.Uint32(b[4:]))<<32 | uint64(s.order.Uint32(b[8:])))}
+	f = Frame{Link: c.link, Card: int(id) + 1, Data: b[20 : 20+size], Time: c.time(uint64(s.order.Uint32(b[4:]))<<32 | uint64(s.order.Uint32(b[8:])))}
 	s.options(b[min(20+(int(size)+3)&^3, len(b)):], func(code uint16, value []byte) {
 		if code == 2 && len(value) == 4 { // epb_flags
 			f.Way = []Way{UnknownWay, In, Out, UnknownWay}[s.order.Uint32(value)&3]
@@ -210,5 +210,5 @@ func (s *sections) simple(b []byte) (f Frame, err error) {
 	if size > maxFrame {
 		return f, tooLong(size)
 	}
-	return Frame{Link: c.link, Data: b[4 : 4+size], Time: s.last}, nil
+	return Frame{Link: c.link, Card: 1, Data: b[4 : 4+size], Time: s.last}, nil
 }

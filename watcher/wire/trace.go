@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// Frame is one packet of a trace. Data is valid until the next one is read.
+// Frame is one packet as a network card has it. Data of a trace is valid until the
+// next one is read.
 type Frame struct {
 	Time time.Time // zero where the trace does not say: a simple packet block of pcapng
 	Link Link
-	Way  Way
+	Way  Way // what the capture says; a cooked frame's own header says it otherwise
+	Card int // number of the network card; 0: there is one, or its number is not known
 	Data []byte
 }
 

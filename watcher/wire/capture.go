@@ -1,0 +1,207 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	lookEvery  = time.Second            // at the kernel's counters
+	cardsEvery = 10                     // looks after which the cards' names are asked for again
+	gapEvery   = 100 * time.Millisecond // between two reports of packets left out
+)
+
+// capture reads packets until ctx ends or the socket breaks.
+func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
+	r := l.ring
+	stop := context.AfterFunc(ctx, func() { r.file.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	rest := time.NewTimer(time.Hour)
+	defer rest.Stop()
+	drain := func() int { return r.drain(func(p *raw) { l.take(p, deliver) }) }
+	var pace pace
+	var due time.Time
+	for looks := 0; ctx.Err() == nil; {
+		now := time.Now()
+		if !now.Before(due) || now.Before(l.looked) {
+			if looks++; looks%cardsEvery == 0 {
+				clear(l.cards)
+			}
+			l.look(now)
+			due = now.Add(lookEvery)
+			if err := r.file.SetReadDeadline(due); err != nil || ctx.Err() != nil {
+				return err
+			}
+		}
+		n, err := 0, error(nil)
+		if pace.turns {
+			n = drain()
+		} else if n, err = r.wait(drain); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		now = time.Now()
+		if err := l.publish(now); err != nil {
+			return err
+		}
+		if pace.next(n, now); pace.turns && n < maxDrain {
+			rest.Reset(turnEvery)
+			select {
+			case <-rest.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+	return nil
+}
+
+// pace decides how to wait for packets. While they come one close after the other,
+// to wake up for each costs more than to read it: then they are read in turns.
+type pace struct {
+	turns bool
+	score int // how often they were close, of late
+	last  time.Time
+}
+
+const (
+	turnEvery = time.Millisecond
+	closeGap  = 2 * time.Millisecond // what "close" means
+	maxScore  = 64                   // turns begin
+	minScore  = 32                   // and end
+	farCosts  = 4                    // one that is not close takes away so much
+)
+
+// next notes that n packets were read at now.
+func (p *pace) next(n int, now time.Time) {
+	near := now.Sub(p.last) < closeGap
+	p.last = now
+	switch {
+	case p.turns && n == 0:
+		p.score--
+	case p.turns || near:
+		p.score = min(p.score+1, maxScore)
+	default:
+		p.score = max(p.score-farCosts, 0)
+	}
+	switch {
+	case p.score == maxScore:
+		p.turns = true
+	case p.turns && p.score < minScore:
+		*p = pace{last: now}
+	}
+}
+
+// take deals with one packet.
+func (l *Live) take(p *raw, deliver func(*Packet)) {
+	l.counts.Received++
+	if p.losing {
+		l.lost(p.at)
+	}
+	src, dst, ok := endsOf(p.ip)
+	if !ok || !l.captures(p.card) {
+		return
+	}
+	way := In
+	if p.kind == unix.PACKET_OUTGOING {
+		way = Out
+	}
+	remote := src
+	if way == Out || l.opts.Own != nil && l.opts.Own(src) {
+		remote = dst
+	}
+	if remote == src && l.shut.holds(src, p.at) {
+		l.counts.Banned++
+		return
+	}
+	if !l.admit.pass(remote, p.at) {
+		l.counts.Sampled++
+		if l.leftOut.IsZero() {
+			l.leftOut = p.at
+		}
+		return
+	}
+	l.assembler.packet(p.at, p.ip, way, p.card, p.verify && way == In, deliver)
+}
+
+// endsOf reads the addresses of an IP packet.
+func endsOf(ip []byte) (src, dst netip.Addr, ok bool) {
+	switch {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
+		return netip.AddrFrom4([4]byte(ip[12:])), netip.AddrFrom4([4]byte(ip[16:])), true
+	case len(ip) >= 40 && ip[0]>>4 == 6:
+		return netip.AddrFrom16([16]byte(ip[8:])).Unmap(), netip.AddrFrom16([16]byte(ip[24:])).Unmap(), true
+	}
+	return src, dst, false
+}
+
+// captures reports whether a network card is one of those named.
+func (l *Live) captures(card int) bool {
+	if l.opts.Cards == nil {
+		return true
+	}
+	yes, known := l.cards[card]
+	if !known {
+		if i, err := net.InterfaceByIndex(card); err == nil {
+			yes = slices.Contains(l.opts.Cards, i.Name)
+		}
+		l.cards[card] = yes
+	}
+	return yes
+}
+
+// look reads the kernel's counters, and asks which of the shut addresses are banned
+// still.
+func (l *Live) look(now time.Time) {
+	l.lost(now)
+	l.looked = now
+	l.shut.review(now)
+}
+
+// lost asks the kernel how many packets found no room, and reports the gap.
+func (l *Live) lost(now time.Time) {
+	n, err := l.ring.lost()
+	if err != nil || n == 0 {
+		return
+	}
+	l.counts.Dropped += uint64(n)
+	l.gap(l.looked, now)
+}
+
+// gap reports that packets are missing.
+func (l *Live) gap(from, to time.Time) {
+	if from.After(to) {
+		from = to
+	}
+	l.counts.Complete = to
+	if l.opts.Gap != nil {
+		l.opts.Gap(from, to)
+	}
+}
+
+// publish makes what happened visible: the counters, the gaps, and the filter for
+// those who are banned and go on sending.
+func (l *Live) publish(now time.Time) error {
+	if !l.leftOut.IsZero() && now.Sub(l.leftOut) >= gapEvery {
+		l.gap(l.leftOut, now)
+		l.leftOut = time.Time{}
+	}
+	list, due := l.shut.due(now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var err error
+	if due {
+		err = l.refilter(list)
+		if err != nil && len(list) > 0 { // no room for it: they are dropped in user space
+			err = l.refilter(nil)
+		}
+	}
+	l.counts.Counts, l.counts.Shut = l.assembler.Counts(), len(l.filtered)
+	l.stats = l.counts
+	return err
+}
