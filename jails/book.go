@@ -17,10 +17,11 @@ type Book struct {
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 	pass    uint32    // the comparison that runs, or ran last
+	weak    weakest
 }
 
 const (
-	// MaxBans is how many bans are kept at once; more are refused, loudly.
+	// MaxBans is how many bans are kept at once; the weakest makes room for one more.
 	MaxBans = 500_000
 	// MaxStrikes is how many prefixes have a history.
 	MaxStrikes = 200_000
@@ -47,6 +48,7 @@ func (b *Book) Load(ban *Ban) {
 func (b *Book) enter(ban *Ban) {
 	ban.found = b.pass // what comes in during a comparison is no part of it
 	b.bans[ban.Prefix] = ban
+	b.weak.add(ban)
 	if bits := ban.Prefix.Bits(); bits >= 0 {
 		b.lengths[bits] = true
 	}
@@ -117,7 +119,7 @@ func (b *Book) Covering(p netip.Prefix, now time.Time) (*Ban, bool) {
 	return nil, false
 }
 
-// Put enters a ban. It reports false when the book is full.
+// Put enters a ban. It reports false when the book is full: MakeRoom helps then.
 func (b *Book) Put(ban Ban) bool {
 	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= MaxBans {
 		return false

@@ -80,7 +80,11 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 			r.Judge.observed.Put(v.Ban.WithoutLines())
 		default:
 			r.Counts.Bans++
-			r.Judge.book.Put(v.Ban.WithoutLines())
+			for !r.Judge.book.Put(v.Ban.WithoutLines()) {
+				if _, ok := r.Judge.book.MakeRoom(v.Ban.Since); !ok {
+					break
+				}
+			}
 		}
 		decide(v)
 	}

@@ -186,22 +186,25 @@ func (w *Warden) Tune(protectLogins time.Duration, stubborn uint64) {
 
 // Report is the warden's state for a status screen.
 type Report struct {
-	Counts   jails.Counts
-	Unbans   uint64
-	Evicted  uint64
-	Jails    []jails.JailState
-	Problems map[string]error // by what they are about
-	Pending  int
-	Repairs  Repairs
-	Bans     int      // live ones
-	Degraded []string // what the enforcer cannot have, for people
+	Counts  jails.Counts
+	Unbans  uint64
+	Evicted uint64
+	// Displaced is how many bans made room for others, Forged how many records reported
+	// what no packet did.
+	Displaced, Forged uint64
+	Jails             []jails.JailState
+	Problems          map[string]error // by what they are about
+	Pending           int
+	Repairs           Repairs
+	Bans              int      // live ones
+	Degraded          []string // what the enforcer cannot have, for people
 }
 
 // Report tells how the warden stands.
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
+	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

@@ -65,9 +65,9 @@ func lineOf(text string) jails.Line {
 	return jails.Line{Time: start, Text: parsers.TextOf([]byte(text))}
 }
 
-// fillBook enters so many bans that end at a time.
+// fillBook enters so many bans of a day that end at a time.
 func fillBook(b *jails.Book, n int, until time.Time) {
 	for i := range n {
-		b.Put(jails.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: until, Strike: 1})
+		b.Put(jails.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: until.Add(-24 * time.Hour), Until: until, Strike: 1})
 	}
 }

@@ -65,10 +65,11 @@ type Warden struct {
 	freed     map[netip.Prefix]bool // let out while the kernel is listed; nil: it is not
 	repairs   Repairs
 	unbans    uint64
-	part      int  // how many bans go to the kernel at once; 0 is 1
-	broken    bool // the last Setup of the enforcer failed
-	restored  bool // Restore is done: until then the kernel may know more than the book
-	changed   bool // jails or protections did, and not all that they protect are let out
+	displaced uint64 // bans that made room for others
+	part      int    // how many bans go to the kernel at once; 0 is 1
+	broken    bool   // the last Setup of the enforcer failed
+	restored  bool   // Restore is done: until then the kernel may know more than the book
+	changed   bool   // jails or protections did, and not all that they protect are let out
 }
 
 const (
@@ -166,19 +167,40 @@ func forWords(b jails.Ban) string {
 	return show.Duration(b.Until.Sub(b.Since).Round(time.Second))
 }
 
-// errFull is told when the book holds MaxBans.
-var errFull error = hint.New("let out whom you can: jailctl unban; or shorten bantime", "as many bans as pbxjail keeps")
+// errFull is shown while the book holds MaxBans.
+var errFull error = hint.New("let out whom you can: jailctl unban; or shorten bantime", "as many bans as pbxjail keeps: the weakest make room for new ones")
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
 func (w *Warden) enter(b jails.Ban, now time.Time) error {
-	if !w.book.Put(b.WithoutLines()) {
+	for !w.book.Put(b.WithoutLines()) {
 		w.problem("book", errFull)
-		return errFull
+		if !w.makeRoom(now) {
+			return errFull
+		}
 	}
 	w.counts.Bans++
 	w.write(b)
 	return w.enforce(b, now)
+}
+
+// makeRoom ends the weakest ban, so that a new attacker finds a place in a full book.
+// mu is held.
+func (w *Warden) makeRoom(now time.Time) bool {
+	b, ok := w.book.MakeRoom(now)
+	if !ok {
+		return false
+	}
+	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison lets it out
+		w.log.Error("is not let out to make room", "prefix", b.Prefix, "err", err)
+	}
+	delete(w.pending, b.Prefix)
+	if w.freed != nil {
+		w.freed[b.Prefix] = true
+	}
+	w.displaced++
+	w.write(b)
+	return true
 }
 
 func (w *Warden) enforce(b jails.Ban, now time.Time) error {

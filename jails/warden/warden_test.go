@@ -367,7 +367,7 @@ func TestObserveEnforcesNothing(t *testing.T) {
 func TestBookFull(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.mu.Lock()
-		fillBook(s.book, jails.MaxBans-1, time.Now().Add(24*time.Hour))
+		fillBook(s.book, jails.MaxBans-1, time.Now().Add(24*time.Hour)) // ordered by hand: these make no room
 		s.mu.Unlock()
 		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
 		s.attack(nine, 2)
@@ -662,4 +662,32 @@ func TestUnansweredInSilence(t *testing.T) {
 		pass(5 * time.Second)
 		s.expect("after", nine1, nine1, nine1)
 	}, "maxretry: 2\nmatch: [{event: unanswered}]")
+}
+
+// A full book is no shelter: the weakest ban makes room for a new attacker, in the
+// kernel and in the ledger too, and its strike is kept.
+func TestWeakestMakesRoom(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.stop()
+		fillBook(s.book, jails.MaxBans-2, time.Now().Add(24*time.Hour))
+		s.attack("203.0.113.7", 2)
+		pass(time.Minute)
+		s.attack("203.0.113.8", 2)
+		s.attack(nine, 2)
+		if err := s.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		for p, want := range map[string]bool{"203.0.113.7/32": false, "203.0.113.8/32": true, nine1: true} {
+			if _, ok := s.kernel.left(prefix(p)); ok != want {
+				t.Errorf("%s: got %t in the kernel, want %t", p, ok, want)
+			}
+		}
+		r := s.Report(time.Now())
+		if got := s.ledger.live(time.Now()); got != "203.0.113.8/32 203.0.113.9/32" || r.Displaced != 1 || r.Problems["book"] == nil {
+			t.Errorf("got %q in the ledger, %d displaced, %v", got, r.Displaced, r.Problems)
+		}
+		if s, ok := s.book.History(prefix("203.0.113.7/32")); !ok || s.Count != 1 {
+			t.Errorf("got history %+v, %t, want its strike", s, ok)
+		}
+	})
 }
