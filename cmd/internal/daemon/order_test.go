@@ -40,7 +40,9 @@ type site struct {
 	*testing.T
 	dir     string
 	journal *journal
-	told    []string // by sd_notify
+
+	mu   sync.Mutex
+	told []string // by sd_notify; guarded by mu
 }
 
 // phones is the jail of the tests.
@@ -108,7 +110,11 @@ func (s *site) open() *Daemon {
 	level := new(slog.LevelVar)
 	d, err := New(Options{
 		Config: s.path("pbxjail.yaml"), Level: level, Log: slog.New(slog.NewTextHandler(s.journal, &slog.HandlerOptions{Level: level})),
-		Notify: func(state string) { s.told = append(s.told, state) },
+		Notify: func(state string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.told = append(s.told, state)
+		},
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -133,6 +139,13 @@ func (s *site) run(d *Daemon, reload <-chan struct{}) (stop func() error) {
 	s.Cleanup(func() { stop() })
 	s.eventually("an answer", func() bool { _, err := s.client().Version(s.Context()); return err == nil })
 	return stop
+}
+
+// signals are what the service manager got so far.
+func (s *site) signals() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.told)
 }
 
 func (s *site) client() *control.Client { return control.NewClient(s.path("sock")) }
@@ -184,8 +197,8 @@ func TestOrder(t *testing.T) {
 	if want := []string{"watcher", "restore", "housekeeping", "names", "feeds", "places", "warden", "control", "watchdog", "positions"}; !slices.Equal(stops, want) {
 		t.Errorf("got stops %v,\nwant %v", stops, want)
 	}
-	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.told, want) {
-		t.Errorf("the service manager got %v, want %v", s.told, want)
+	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {
+		t.Errorf("the service manager got %v, want %v", s.signals(), want)
 	}
 }
 
@@ -216,4 +229,13 @@ func TestStopLosesNoBan(t *testing.T) {
 	if err != nil || len(list) != 6*attackers+1 {
 		t.Errorf("got %d bans, %v, want %d", len(list), err, 6*attackers+1)
 	}
+}
+
+// TestWatchdogHearsOfUs twice as often as it asks.
+func TestWatchdogHearsOfUs(t *testing.T) {
+	s := newSite(t)
+	d := s.open()
+	d.opts.Watchdog = 20 * time.Millisecond
+	s.run(d, nil)
+	s.eventually("the watchdog", func() bool { return slices.Contains(s.signals(), "WATCHDOG=1") })
 }
