@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 )
 
 func status(err error) int {
@@ -117,7 +118,7 @@ func TestWhatCannotStart(t *testing.T) {
 		if d, err := New(Options{Config: s.path("pbxjail.yaml"), Log: quiet()}); err == nil {
 			d.Close()
 			t.Errorf("%s: got no error", name)
-		} else if hintOf(err) == "" {
+		} else if hint.Of(err) == "" {
 			t.Errorf("%s: got %v without a hint", name, err)
 		}
 	}

@@ -47,7 +47,7 @@ func TestReloadTakesWhatIsGood(t *testing.T) {
 	s.eventually("the folder is looked at", func() bool { j, _ := s.jailNamed("phones"); return j.Bantime == 7*60 })
 
 	s.configure("ignoreip: [203.0.113.0/24]")
-	if err := client.Reload(t.Context()); err != nil {
+	if _, err := client.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	why, err := client.Why(t.Context(), netip.MustParseAddr("203.0.113.9"))
@@ -61,7 +61,7 @@ func TestReloadTakesWhatIsGood(t *testing.T) {
 	if j, _ := s.jailNamed("phones"); j.Bantime != 7*60 || !s.problem("phones.yaml") {
 		t.Errorf("got %+v, want the jail as it was, with its problem", j)
 	}
-	err = client.Reload(t.Context())
+	_, err = client.Reload(t.Context())
 	if refusal, ok := err.(*control.Refusal); !ok || refusal.Status != http.StatusConflict || !strings.Contains(err.Error(), "phones") {
 		t.Errorf("got %v, want the refusal of phones", err)
 	}
@@ -70,7 +70,7 @@ func TestReloadTakesWhatIsGood(t *testing.T) {
 	s.write("jails/phones.yaml", fmt.Sprintf(phones, s.path("logs"))+"bantime: 9m\n")
 	s.eventually("the good file", func() bool { j, _ := s.jailNamed("phones"); return j.Bantime == 9*60 })
 	s.configure("ignoreip: [nonsense]")
-	if err := client.Reload(t.Context()); err == nil {
+	if _, err := client.Reload(t.Context()); err == nil {
 		t.Error("a main file that is wrong is taken")
 	}
 	if why, err := client.Why(t.Context(), netip.MustParseAddr("203.0.113.9")); err != nil || why.Protected == "" {
@@ -96,7 +96,7 @@ func TestReloadNamesWhatWaits(t *testing.T) {
 	s := newSite(t)
 	s.run(s.open(), nil)
 	s.configure("chain: other")
-	if err := s.client().Reload(t.Context()); err != nil {
+	if _, err := s.client().Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.journal.String(); !strings.Contains(got, "at the next start") || !strings.Contains(got, "key=chain") {
