@@ -20,16 +20,6 @@ const maxJails = 256
 //go:embed jails/*.yaml
 var embedded embed.FS
 
-// Shipped holds the jail files that come with the program, NAME.yaml each, so
-// that they can be printed, copied and changed.
-func Shipped() fs.FS {
-	files, err := fs.Sub(embedded, "jails")
-	if err != nil {
-		panic(err) // the folder is part of the program
-	}
-	return files
-}
-
 // LoadJails reads the jail files of dir, and the shipped jails for names that
 // have no file there. It returns the jails that are enabled, sorted by name, and
 // what is wrong with the others, by name; bad[""] is about the folder. A folder

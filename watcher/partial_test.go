@@ -14,7 +14,7 @@ func TestPartialLine(t *testing.T) {
 		write(t, writer, "one\ntw")
 		r.want("one")
 		write(t, writer, "o")
-		r.until("the part is seen", func() bool { return r.state(path).Lag() == 3 })
+		r.until("the part is seen", func() bool { return unread(r.state(path)) == 3 })
 		r.want("one")
 		write(t, writer, "\nthree\nfou")
 		r.want("one", "two", "three")
@@ -68,3 +68,6 @@ func TestBeginInsideLine(t *testing.T) {
 		})
 	}
 }
+
+// unread is how many bytes are written and not yet handed out.
+func unread(s FileState) int64 { return s.Size - s.Offset }

@@ -116,7 +116,7 @@ func TestFiles(t *testing.T) {
 		t.Errorf("at the start: got %+v, want offset 7 and no line", s)
 	}
 	put(t, path, "12345\n678")
-	r.until("it is read", func() bool { return r.state(path).Lag() == 3 })
+	r.until("it is read", func() bool { return unread(r.state(path)) == 3 })
 	if s := r.state(path); s.Offset != 13 || s.Size != 16 || s.LastLine.IsZero() || s.Problem != nil || s.Older != 0 {
 		t.Errorf("after a line: got %+v, want offset 13 of 16", s)
 	}

@@ -135,9 +135,6 @@ type FileState struct {
 	Problem  error     // why it is not being read now, with a hint; nil: it is
 }
 
-// Lag is how many bytes are written and not yet handed out.
-func (s FileState) Lag() int64 { return max(0, s.Size-s.Offset) }
-
 // Files lists what is followed, by name.
 func (w *Watcher) Files() []FileState {
 	w.mu.Lock()

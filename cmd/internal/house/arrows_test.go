@@ -195,6 +195,38 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
+// TestBenchesAreNotShipped: what tests and benches need is in no program that runs
+// beside a PBX.
+func TestBenchesAreNotShipped(t *testing.T) {
+	imports := map[string][]string{}
+	for _, s := range sources(t) {
+		if !s.isTest() {
+			imports[s.pkg] = append(imports[s.pkg], s.imports(t)...)
+		}
+	}
+	for _, program := range []string{"cmd/pbxjail", "cmd/jailctl"} {
+		seen, next := map[string]bool{}, []string{program}
+		for len(next) > 0 {
+			pkg := next[0]
+			next = next[1:]
+			for _, i := range imports[pkg] {
+				to, ours := strings.CutPrefix(i, module+"/")
+				bench := to == "cmd/internal/lab" || strings.HasSuffix(to, "test") && ours
+				if bench || i == "testing" || strings.HasPrefix(i, "testing/") {
+					t.Errorf("%s imports %s, by way of %s", program, i, pkg)
+				}
+				if ours && !seen[to] {
+					seen[to] = true
+					next = append(next, to)
+				}
+			}
+		}
+		if len(seen) < 5 {
+			t.Errorf("%s imports %d packages of ours: the walk is broken", program, len(seen))
+		}
+	}
+}
+
 func TestLibrariesStayInTheirRoom(t *testing.T) {
 	for _, s := range sources(t) {
 		if s.isTest() {
