@@ -18,6 +18,8 @@ import (
 type kind struct {
 	name string
 	open func(Options) (Enforcer, error)
+	is   func(Enforcer) bool
+	gate func(Options) (Gate, error) // nil: it has none
 	// clear removes what enforcers left that keep their bans elsewhere: no ban of theirs
 	// would ever be lifted.
 	clear func(Options) error
@@ -28,9 +30,9 @@ type kind struct {
 // kinds are the enforcers, the best first. auto takes the first that works.
 func kinds() []kind {
 	return []kind{
-		{"ipset", opens(ipset.Open), nft.Clear, ""},
-		{"nftables", opens(nft.Open), ipset.Clear, "nftables is used"},
-		{"iptables", opens(xtables.Open), nft.Clear, fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each", xtables.Max)},
+		{"ipset", opens(ipset.Open), is[*ipset.Enforcer], opensGate(ipset.OpenGate), nft.Clear, ""},
+		{"nftables", opens(nft.Open), is[*nft.Enforcer], opensGate(nft.OpenGate), ipset.Clear, "nftables is used"},
+		{"iptables", opens(xtables.Open), is[*xtables.Enforcer], nil, nft.Clear, fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each", xtables.Max)},
 	}
 }
 
@@ -43,6 +45,22 @@ func opens[E Enforcer](open func(Options) (E, error)) func(Options) (Enforcer, e
 		}
 		return e, nil
 	}
+}
+
+// opensGate is opens for a Gate.
+func opensGate[G Gate](open func(Options) (G, error)) func(Options) (Gate, error) {
+	return func(o Options) (Gate, error) {
+		g, err := open(o)
+		if err != nil {
+			return nil, err
+		}
+		return g, nil
+	}
+}
+
+func is[E Enforcer](e Enforcer) bool {
+	_, ok := e.(E)
+	return ok
 }
 
 // Open makes the enforcer of a kind: "ipset", "nftables", "iptables" (plain rules),

@@ -135,7 +135,7 @@ func (e *Enforcer) ensureSet(s *xtables.Side, r *xtables.Report) error {
 	case have.Kind != "hash:net" || have.Family != s.Family:
 		return hint.Errorf("use another chain name, or remove it: ipset destroy "+e.set(s), "set %s is there, as %s of family %d, and is not ours", e.set(s), have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
-		return e.destroy(e.set(s) + "t")
+		return destroy(e.sets, e.set(s)+"t")
 	}
 	if !have.Timeout {
 		r.Note("set %s had no timeouts: its members stay until they are lifted", e.set(s))
@@ -174,7 +174,7 @@ func (e *Enforcer) rebuild(s *xtables.Side, maxElem uint32) error {
 // fillAside makes a set hold these members and no others, in one swap.
 func (e *Enforcer) fillAside(set string, family uint8, maxElem uint32, static bool, list []kernel.Member) error {
 	spare := set + "t" // as long as a set's name may be: see Open
-	if err := e.destroy(spare); err != nil {
+	if err := destroy(e.sets, spare); err != nil {
 		return err
 	}
 	err := e.sets.Create(spare, family, maxElem, static)
@@ -184,17 +184,17 @@ func (e *Enforcer) fillAside(set string, family uint8, maxElem uint32, static bo
 	if err == nil {
 		err = e.sets.IpsetSwap(spare, set)
 	}
-	return errors.Join(err, e.destroy(spare))
+	return errors.Join(err, destroy(e.sets, spare))
 }
 
 // destroy removes a set if it is there. After a rule is deleted nftables lets go
 // of its set in the background, so "in use" is asked again for 2 s (it is how
 // fail2ban fails to stop: its issue 3624).
-func (e *Enforcer) destroy(name string) error {
+func destroy(sets *kernel.Sets, name string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for range 400 {
-		err := e.sets.IpsetDestroy(name)
+		err := sets.IpsetDestroy(name)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) { // no such set; no ip_set in this kernel
 			return nil
 		}
@@ -344,9 +344,9 @@ func (e *Enforcer) Teardown() error {
 	}
 	errs := []error{e.sides.Teardown()}
 	for _, s := range e.sides.List {
-		errs = append(errs, e.destroy(e.set(s)), e.destroy(e.set(s)+"t"))
+		errs = append(errs, destroy(e.sets, e.set(s)), destroy(e.sets, e.set(s)+"t"))
 		for name := range e.lists {
-			errs = append(errs, e.destroy(e.listSet(s, name)), e.destroy(e.listSet(s, name)+"t"))
+			errs = append(errs, destroy(e.sets, e.listSet(s, name)), destroy(e.sets, e.listSet(s, name)+"t"))
 		}
 	}
 	clear(e.lists)

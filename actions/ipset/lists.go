@@ -47,7 +47,7 @@ func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) e
 	if errors.Is(err, os.ErrNotExist) {
 		err = e.sets.Create(set, s.Family, e.start, true)
 	} else if err == nil && e.holds(set, name, have.Members) {
-		return e.destroy(set + "t")
+		return destroy(e.sets, set+"t")
 	}
 	if err == nil {
 		r.Add("list %s", name)
@@ -128,7 +128,7 @@ func (e *Enforcer) replace(s *xtables.Side, list string) error {
 		return err
 	}
 	delete(e.counts, set)
-	return errors.Join(e.destroy(set), e.destroy(set+"t"))
+	return errors.Join(destroy(e.sets, set), destroy(e.sets, set+"t"))
 }
 
 func (e *Enforcer) Lists() []string {

@@ -178,6 +178,16 @@ func LegacyInUse() bool {
 	return false
 }
 
+// Has reports whether the table has a chain of ours.
+func (t *LegacyTable) Has(name string) bool {
+	for r := range t.rules {
+		if r.chain == name {
+			return true
+		}
+	}
+	return false
+}
+
 // LegacyChains are the names of the chains of a table, in both families. A table that
 // nobody has used has none.
 func LegacyChains(table string) (chains []string) {

@@ -72,3 +72,28 @@ func Nested(b []byte, kind uint16, inside func(b []byte) []byte) []byte {
 	binary.NativeEndian.PutUint16(b[start:], uint16(len(b)-start))
 	return b
 }
+
+// exchange sends a request and gives the body of its one answer, in buf: the library takes
+// 64 KiB anew for each. An answer without a body is nil. The caller locks the socket.
+func exchange(fd int, req *nl.NetlinkRequest, buf []byte) (body []byte, err error) {
+	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, err
+	}
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return nil, err
+		}
+		if n < unix.SizeofNlMsghdr+4 || binary.NativeEndian.Uint32(buf[8:]) != req.Seq { // of one before, which timed out
+			continue
+		}
+		body, kind := buf[unix.SizeofNlMsghdr:n], binary.NativeEndian.Uint16(buf[4:])
+		if kind != unix.NLMSG_ERROR {
+			return body, nil
+		}
+		if code := -int32(binary.NativeEndian.Uint32(body)); code != 0 {
+			return nil, setError(code)
+		}
+		return nil, nil
+	}
+}

@@ -33,6 +33,38 @@ func (v *NftView) Members(family uint8, table, set string, bits int, yield func(
 	return err
 }
 
+// Element looks one address up in a set. found is false where it is not in it, or where
+// there is no such set.
+func (v *NftView) Element(family uint8, table, set string, a netip.Addr) (m Member, found bool, err error) {
+	ask := Attr(nil, nftaElemsTable, nl.ZeroTerminated(table)...)
+	ask = Attr(ask, nftaElemsSet, nl.ZeroTerminated(set)...)
+	ask = Nested(ask, nftaElemsList, func(b []byte) []byte {
+		return Nested(b, nftaElemsElem, func(b []byte) []byte {
+			return Nested(b, nftaElemKey, func(b []byte) []byte { return Attr(b, nftaDataValue, a.AsSlice()...) })
+		})
+	})
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETSETELEM, 0)
+	req.AddRawData(append([]byte{family, nl.NFNETLINK_V0, 0, 0}, ask...))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	body, err := exchange(v.socket.GetFd(), req, make([]byte, 1024))
+	if errors.Is(err, unix.ENOENT) {
+		return m, false, nil
+	}
+	if err != nil || len(body) < nl.SizeofNfgenmsg {
+		return m, false, err
+	}
+	for kind, list := range Attrs(body[nl.SizeofNfgenmsg:]) {
+		if kind != nftaElemsList {
+			continue
+		}
+		for _, element := range Attrs(list) {
+			m = parseElement(element, a.BitLen())
+		}
+	}
+	return m, m.Prefix.IsValid(), nil
+}
+
 func parseElement(data []byte, bits int) (m Member) {
 	var timed bool
 	for kind, value := range Attrs(data) {

@@ -45,6 +45,7 @@ const (
 	nftaElemsTable   = 1
 	nftaElemsSet     = 2
 	nftaElemsList    = 3
+	nftaElemsElem    = 1
 	nftaElemKey      = 1
 	nftaElemTimeout  = 4
 	nftaElemExpires  = 5

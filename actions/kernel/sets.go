@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -35,6 +36,9 @@ type Sets struct {
 	changer *nl.NetlinkSocket
 	lister  *nl.NetlinkSocket
 	seqs    map[int]*nl.SocketHandle // lister, as requests want it
+
+	asking sync.Mutex // one question at a time
+	asker  *nl.NetlinkSocket
 }
 
 // OpenSets opens the sockets. They work in the network namespace of the calling thread.
@@ -45,7 +49,9 @@ func OpenSets() (*Sets, error) {
 	}
 	s := &Sets{Handle: h}
 	if s.changer, err = OpenNetfilter(); err == nil {
-		s.lister, err = OpenNetfilter()
+		if s.lister, err = OpenNetfilter(); err == nil {
+			s.asker, err = OpenNetfilter()
+		}
 	}
 	if err = errors.Join(err, h.SetSocketTimeout(LockWait*time.Second)); err != nil {
 		s.Close()
@@ -58,7 +64,7 @@ func OpenSets() (*Sets, error) {
 // Close gives up the sockets; sets stay.
 func (s *Sets) Close() {
 	s.Handle.Close()
-	for _, socket := range []*nl.NetlinkSocket{s.changer, s.lister} {
+	for _, socket := range []*nl.NetlinkSocket{s.changer, s.lister, s.asker} {
 		if socket != nil {
 			socket.Close()
 		}
@@ -95,12 +101,15 @@ func (s *Sets) Members(name string, yield func(Member)) error {
 	return s.list(name, 0, func(msg []byte) { parseMembers(msg, yield) })
 }
 
+// list asks for one set, or for all when the name is "".
 func (s *Sets) list(name string, flags uint32, part func(msg []byte)) error {
 	req := nl.NewNetlinkRequest(nl.IPSET_CMD_LIST|unix.NFNL_SUBSYS_IPSET<<8, nl.GetIpsetFlags(nl.IPSET_CMD_LIST))
 	req.Sockets = s.seqs
 	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
 	req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_PROTOCOL, nl.Uint8Attr(nl.IPSET_PROTOCOL)))
-	req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)))
+	if name != "" {
+		req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)))
+	}
 	req.AddData(&nl.Uint32Attribute{Type: nl.IPSET_ATTR_FLAGS | nl.NLA_F_NET_BYTEORDER, Value: flags})
 	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
 		if len(msg) > nl.SizeofNfgenmsg {

@@ -55,6 +55,33 @@ func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	return c, nil
 }
 
+// OpenChain is a chain of that name in a table, for a jump from parent. It fails without
+// the program, and makes nothing.
+func OpenChain(v6 bool, name, table, parent string) (*Chain, error) {
+	proto := iptables.ProtocolIPv4
+	if v6 {
+		proto = iptables.ProtocolIPv6
+	}
+	c, err := newChain(proto, kernel.Options{Chain: name})
+	if err == nil {
+		c.table, c.parent = table, parent
+	}
+	return c, err
+}
+
+// There reports whether there is such a chain. It starts no program, and makes no table.
+func (c *Chain) There(view *kernel.NftView) bool {
+	if c.nft {
+		chains, err := view.Chains()
+		return err == nil && slices.Contains(chains, kernel.NftChain{Family: c.family, Table: c.table, Name: c.name})
+	}
+	if !slices.Contains(kernel.LegacyTables(c.family), c.table) {
+		return false
+	}
+	t, err := kernel.ReadLegacy(c.family, c.table)
+	return err == nil && t.Has(c.name)
+}
+
 // Rule is one rule of a chain: its arguments from -A on, and its counters.
 type Rule struct {
 	Args           []string
@@ -94,8 +121,8 @@ func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
 	return rules, true, nil
 }
 
-// look marks the chain and the jump to it, without starting a program.
-func (c *Chain) look(view *kernel.NftView) (kernel.Mark, error) {
+// Look marks the chain and the jump to it, without starting a program.
+func (c *Chain) Look(view *kernel.NftView) (kernel.Mark, error) {
 	if c.nft {
 		return view.Look(c.family, c.table, c.parent, c.name)
 	}
@@ -172,6 +199,37 @@ func (c *Chain) hook(r *Report) error {
 	return nil
 }
 
+// HookBehind makes exactly one jump to the chain, somewhere behind the jump to the
+// bans: whoever is banned costs no search. The new jump goes in before the old ones go.
+func (c *Chain) HookBehind(bans string, r *Report) error {
+	rules, _, err := c.rules(c.parent)
+	if err != nil {
+		return err
+	}
+	after, jumps, last := 0, 0, 0
+	for i, rule := range rules {
+		switch {
+		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", bans}):
+			after = i + 1
+		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", c.name}):
+			jumps, last = jumps+1, i+1
+		}
+	}
+	if last <= after {
+		if err := c.ipt.Insert(c.table, c.parent, after+1, "-j", c.name); err != nil {
+			return c.explain("hook chain "+c.name, err)
+		}
+		jumps++
+		r.Add("the jump from %s %s", c.table, c.parent)
+	}
+	for range jumps - 1 { // the first of them goes: by content, since numbers shift
+		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
+			return c.explain("unhook chain "+c.name, err)
+		}
+	}
+	return nil
+}
+
 // jumps are the positions of our jump, from 1. A jump with conditions is
 // somebody else's rule.
 func (c *Chain) jumps() (at []int, err error) {
@@ -184,8 +242,8 @@ func (c *Chain) jumps() (at []int, err error) {
 	return at, err
 }
 
-// remove takes the jumps and the chain out. Nothing there is no error.
-func (c *Chain) remove() error {
+// Remove takes the jumps and the chain out. Nothing there is no error.
+func (c *Chain) Remove() error {
 	at, err := c.jumps()
 	if errors.Is(err, errNoTable) {
 		return nil

@@ -108,7 +108,7 @@ func (p *PacketRules) setupSide(side *packetSide) (err error) {
 	if err := side.fill(argsOf(p.rules, side.family)); err != nil {
 		return err
 	}
-	return hookBehind(side.chain, p.options.Chain)
+	return side.chain.HookBehind(p.options.Chain, new(Report))
 }
 
 // argsOf are the rules of a family as iptables takes them, each with our mark.
@@ -188,37 +188,7 @@ func (s *packetSide) clear() error {
 			return nil
 		}
 	}
-	return s.chain.remove()
-}
-
-// hookBehind makes exactly one jump to the chain, somewhere behind the jump to the
-// bans: whoever is banned costs no search. The new jump goes in before the old ones go.
-func hookBehind(c *Chain, bans string) error {
-	rules, _, err := c.rules(c.parent)
-	if err != nil {
-		return err
-	}
-	after, jumps, last := 0, 0, 0
-	for i, rule := range rules {
-		switch {
-		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", bans}):
-			after = i + 1
-		case slices.Equal(rule.Args, []string{"-A", c.parent, "-j", c.name}):
-			jumps, last = jumps+1, i+1
-		}
-	}
-	if last <= after {
-		if err := c.ipt.Insert(c.table, c.parent, after+1, "-j", c.name); err != nil {
-			return c.explain("hook chain "+c.name, err)
-		}
-		jumps++
-	}
-	for range jumps - 1 { // the first of them goes: by content, since numbers shift
-		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
-			return c.explain("unhook chain "+c.name, err)
-		}
-	}
-	return nil
+	return s.chain.Remove()
 }
 
 // Counted is a rule and what the kernel counted of it.

@@ -35,16 +35,16 @@ func (s *Side) Suffix() string {
 }
 
 // Report gathers what Setup did for a side, and what the operator should know.
-type Report struct{ made, notes []string }
+type Report struct{ Made, Notes []string }
 
 // Add says what was made.
 func (r *Report) Add(format string, args ...any) {
-	r.made = append(r.made, fmt.Sprintf(format, args...))
+	r.Made = append(r.Made, fmt.Sprintf(format, args...))
 }
 
 // Note says what could not be had, or what the operator should look at.
 func (r *Report) Note(format string, args ...any) {
-	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
 var errNotSetUp = errors.New("not set up yet")
@@ -93,16 +93,16 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 		var r Report
 		err := s.SetupSide(side, &r, make)
 		s.setDown(side, err)
-		for _, m := range r.made {
+		for _, m := range r.Made {
 			made = append(made, side.Label+": "+m)
 		}
 		if err != nil && side.Label == "IPv4" {
 			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			r.notes = []string{"not enforced: " + err.Error()}
+			r.Notes = []string{"not enforced: " + err.Error()}
 		}
-		for _, note := range r.notes {
+		for _, note := range r.Notes {
 			degraded = append(degraded, side.Label+": "+note)
 		}
 	}
@@ -117,14 +117,14 @@ func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error
 			return err
 		}
 	}
-	before, failed := side.Chain.look(s.view)
+	before, failed := side.Chain.Look(s.view)
 	if err := make(side, r); err != nil {
 		return err
 	}
 	if err := side.Chain.hook(r); err != nil {
 		return err
 	}
-	after, err := side.Chain.look(s.view)
+	after, err := side.Chain.Look(s.view)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if side.good = nil; failed == nil && err == nil && before == after {
@@ -139,7 +139,7 @@ func (s *Sides) Intact(ownToo bool) (ok bool, rules int, err error) {
 	up := s.Up()
 	ok = slices.Contains(up, s.List[0]) // without IPv4 the last Setup failed
 	for _, side := range up {
-		now, err := side.Chain.look(s.view)
+		now, err := side.Chain.Look(s.view)
 		if err != nil {
 			return false, 0, err
 		}
@@ -195,7 +195,7 @@ func (s *Sides) Teardown() error {
 				continue
 			}
 		}
-		if err := side.Chain.remove(); err != nil {
+		if err := side.Chain.Remove(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", side.Label, err))
 		}
 	}

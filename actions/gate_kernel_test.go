@@ -1,0 +1,464 @@
+package actions
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kerneltest"
+	"pbxjail/actions/packets"
+)
+
+// guarded are the ports of the tests: port 10000 stands for calls, which are none of them.
+var guarded = []Port{
+	{Service: "sipu", Proto: "udp", From: sipPort, To: sipPort + 1},
+	{Service: "sipt", Proto: "tcp", From: sipPort, To: sipPort},
+	{Service: "iax", Proto: "udp", From: packets.IAXPort, To: packets.IAXPort},
+}
+
+// gateKinds are the enforcers that have a gate, with the iptables they use.
+var gateKinds = []struct{ kind, variant string }{{"ipset", "nft"}, {"ipset", "legacy"}, {"nftables", "nft"}}
+
+// eachGate runs a test for every gate and hook, in a namespace of its own with a world.
+func eachGate(t *testing.T, test func(t *testing.T, w *wires, kind, hook string)) {
+	for _, k := range gateKinds {
+		for _, hook := range []string{"raw", "filter"} {
+			t.Run(k.kind+"/"+k.variant+"/"+hook, func(t *testing.T) {
+				w := newWires(t)
+				kerneltest.WithTools(t, k.variant)
+				test(t, w, k.kind, hook)
+			})
+		}
+	}
+}
+
+// openGate sets an enforcer up, with its gate.
+func openGate(t *testing.T, kind, hook string) (Enforcer, Gate) {
+	t.Helper()
+	e := mustOpen(t, kind, Options{Hook: hook})
+	mustSetup(t, e)
+	return e, gateOf(t, e, hook)
+}
+
+func gateOf(t *testing.T, e Enforcer, hook string) Gate {
+	t.Helper()
+	g, degraded := OpenGate(e, Options{Hook: hook}, guarded, time.Now())
+	t.Cleanup(func() { g.Close() })
+	if len(degraded) > 0 {
+		t.Fatalf("got degraded %q", degraded)
+	}
+	return g
+}
+
+func heard(t *testing.T, g Gate, addr, service string) Hearing {
+	t.Helper()
+	h := g.Heard(netip.MustParseAddr(addr), service, time.Now())
+	if h.Blind != "" {
+		t.Fatalf("%s, %s: %s", addr, service, h.Blind)
+	}
+	return h
+}
+
+// wantHeard checks who is heard where: others are not.
+func wantHeard(t *testing.T, g Gate, want ...string) {
+	t.Helper()
+	for _, addr := range []string{kerneltest.Attacker4, kerneltest.Attacker6, phone4, phone6} {
+		for _, service := range []string{"sipu", "sipt", "iax"} {
+			if got := heard(t, g, addr, service).Heard; got != slices.Contains(want, addr+" "+service) {
+				t.Errorf("%s, %s: got heard %v", addr, service, got)
+			}
+		}
+	}
+}
+
+// track has the namespace of the PBX track connections, as a firewall does.
+func (w *wires) track() {
+	w.t.Helper()
+	for _, ipt := range []string{"iptables", "ip6tables"} {
+		kerneltest.Tool(w.t, ipt, "-A", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT")
+	}
+	w.passes(w.dial("udp", phone4, 10000), "call", "[tracked]")
+}
+
+// knock sends packets that only open a connection, until two have come: the answers are
+// dropped on their way back.
+func (w *wires) knock(from string) {
+	w.t.Helper()
+	ipt := "iptables"
+	if strings.Contains(from, ":") {
+		ipt = "ip6tables"
+	}
+	kerneltest.Tool(w.t, ipt, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-s", from, "--syn", "-m", "comment", "--comment", "knocks")
+	in := func(ns netns.NsHandle, do func()) {
+		if err := netns.Set(ns); err != nil {
+			w.t.Fatal(err)
+		}
+		do()
+		if err := netns.Set(w.pbx); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	in(w.world, func() { kerneltest.Tool(w.t, ipt, "-A", "INPUT", "-d", from, "-p", "tcp", "-j", "DROP") })
+	in(w.world, func() { connectUnanswered(w.t, from, sipPort) })
+	kerneltest.Eventually(w.t, "two packets that open a connection", func() bool {
+		for line := range strings.Lines(kerneltest.Tool(w.t, ipt, "-t", "raw", "-v", "-S", "PREROUTING")) {
+			if strings.Contains(line, "knocks") && !strings.Contains(line, "-c 0 ") && !strings.Contains(line, "-c 1 ") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestGateHears: what the kernel remembers of real packets, with connections tracked and
+// without.
+func TestGateHears(t *testing.T) {
+	for _, tracked := range []bool{true, false} {
+		t.Run(fmt.Sprintf("tracked %v", tracked), func(t *testing.T) {
+			eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
+				if tracked {
+					w.track()
+				}
+				e, g := openGate(t, kind, hook)
+				wantHeard(t, g)
+				var want []string
+				for _, f := range bothFamilies {
+					mark := fmt.Sprintf("[%d ", f.family)
+					w.passes(w.dial("udp", f.attacker, 10000), "call", mark+"call]") // calls are not remembered
+					w.knock(f.phone)
+					wantHeard(t, g, want...)
+
+					w.passes(w.dial("udp", f.attacker, sipPort), "packet", mark+"udp]")
+					w.passes(w.dial("udp", f.phone, packets.IAXPort), "packet", mark+"iax]")
+					want = append(want, f.attacker+" sipu", f.phone+" iax")
+					wantHeard(t, g, want...)
+
+					w.passes(w.dial("tcp", f.attacker, sipPort), "words", mark+"tcp]")
+					want = append(want, f.attacker+" sipt")
+					wantHeard(t, g, want...)
+					if h := heard(t, g, f.attacker, "sipt"); h.Doubt == tracked {
+						t.Errorf("got doubt %v with tracking %v", h.Doubt, tracked)
+					}
+					if h := heard(t, g, f.attacker, "sipu"); h.Doubt || h.Age > Memory || h.Age < 0 {
+						t.Errorf("got doubt %v, age %s", h.Doubt, h.Age)
+					}
+					if got := g.Recent(nil, "sipu", 10*time.Second, 9); !slices.Contains(got, netip.MustParseAddr(f.attacker)) || slices.Contains(got, netip.MustParseAddr(f.phone)) {
+						t.Errorf("got recent %v", got)
+					}
+					if got := g.Heard(netip.MustParseAddr(f.attacker), "http", time.Now()); got.Blind == "" {
+						t.Errorf("got %+v of a service that is not watched", got)
+					}
+					// Who is banned is not remembered.
+					mustBan(t, e, f.phone+"/"+map[int]string{4: "32", 6: "128"}[f.family], time.Hour)
+					conn := w.dial("udp", f.phone, sipPort)
+					kerneltest.Eventually(t, "a packet dropped", func() bool {
+						w.send(conn, "banned")
+						return bans(t, e)[netip.PrefixFrom(netip.MustParseAddr(f.phone), netip.MustParseAddr(f.phone).BitLen()).String()].packets > 3
+					})
+					wantHeard(t, g, want...)
+				}
+				if count := strings.TrimSpace(kerneltest.Tool(t, "conntrack", "-C")); (count != "0") != tracked {
+					t.Errorf("got %s connections tracked, want any: %v", count, tracked)
+				}
+				settledGate(t, g)
+			})
+		})
+	}
+}
+
+// settledGate checks that there is nothing to make, twice.
+func settledGate(t *testing.T, g Gate) {
+	t.Helper()
+	for i := range 4 {
+		made, err := g.Check(time.Now())
+		if err != nil || i > 1 && len(made) > 0 {
+			t.Fatalf("got made %q, error %v", made, err)
+		}
+	}
+}
+
+// TestGateIsRepaired: what others remove comes back, and what came meanwhile is not taken
+// for silence. A restart loses nothing.
+func TestGateIsRepaired(t *testing.T) {
+	eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
+		foreign(t)
+		w.track()
+		kerneltest.Tool(t, "iptables", "-t", "mangle", "-A", "PREROUTING", "-p", "udp", "--dport", "9", "-j", "ACCEPT")
+		kerneltest.Tool(t, "ip6tables", "-t", "mangle", "-A", "PREROUTING", "-p", "udp", "--dport", "9", "-j", "ACCEPT")
+		e := mustOpen(t, kind, Options{Hook: hook})
+		mustSetup(t, e)
+		clean := allOf(t)
+		g := gateOf(t, e, hook)
+		settledGate(t, g)
+		whole := withoutSenders(t)
+		w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[first]")
+		wantHeard(t, g, kerneltest.Attacker4+" sipu")
+
+		table, parent := "mangle", "PREROUTING"
+		if hook == "filter" {
+			table, parent = "filter", "INPUT"
+		}
+		harms := []string{"-t " + table + " -F pbxjail-heard", "-t " + table + " -D " + parent + " -j pbxjail-heard", "-t " + table + " -I pbxjail-heard -p udp -j ACCEPT"}
+		if kind == "nftables" {
+			harms = []string{"flush chain inet pbxjail-heard", "delete table inet pbxjail-heard", "flush set inet pbxjail-heard sipu-4"}
+		} else {
+			harms = append(harms, "ipset flush pbxjail_sipu-4")
+		}
+		for _, harm := range harms {
+			start := time.Now()
+			switch words := strings.Fields(harm); {
+			case kind == "nftables" && words[0] == "flush" && words[1] == "chain":
+				kerneltest.Tool(t, "nft", append(words, map[string]string{"raw": "prerouting", "filter": "input"}[hook])...)
+			case kind == "nftables":
+				kerneltest.Tool(t, "nft", words...)
+			case words[0] == "ipset":
+				kerneltest.Tool(t, words[0], words[1:]...)
+			default:
+				kerneltest.Tool(t, "ip6tables", words...)
+				kerneltest.Tool(t, "iptables", words...)
+			}
+			if _, err := g.Check(time.Now()); err != nil {
+				t.Fatalf("%s: %v", harm, err)
+			}
+			if h := heard(t, g, phone4, "sipu"); h.Since.Before(start) {
+				t.Errorf("%s: got since %s, want no sooner than the repair", harm, h.Since)
+			}
+			settledGate(t, g)
+			if got := withoutSenders(t); got != whole {
+				t.Errorf("%s: got firewall\n%s\nwant\n%s", harm, got, whole)
+			}
+			w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "["+harm+"]")
+			wantHeard(t, g, kerneltest.Attacker4+" sipu")
+		}
+
+		g.Close()
+		if h := g.Heard(netip.MustParseAddr(kerneltest.Attacker4), "sipu", time.Now()); h.Blind == "" || h.Heard {
+			t.Errorf("got %+v of a closed gate", h)
+		}
+		again := gateOf(t, e, hook)
+		wantHeard(t, again, kerneltest.Attacker4+" sipu")
+		if h := heard(t, again, phone4, "sipu"); time.Since(h.Since) < Memory {
+			t.Errorf("got since %s after a restart, want all of it", h.Since)
+		}
+		if _, err := again.Guard(guarded[:1], time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got := allOf(t); strings.Contains(got, "4569") || !strings.Contains(got, "sipu") {
+			t.Errorf("fewer ports: got\n%s", got)
+		}
+		wantUnwatched := again.Heard(netip.MustParseAddr(phone4), "iax", time.Now())
+		if wantUnwatched.Blind == "" {
+			t.Errorf("got %+v of a service that is not watched any more", wantUnwatched)
+		}
+		for range 2 {
+			if err := again.Teardown(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := allOf(t); got != clean {
+			t.Errorf("after teardown: got\n%s\nwant\n%s", got, clean)
+		}
+	})
+}
+
+// withoutSenders is the firewall without the members of the gate's sets.
+func withoutSenders(t *testing.T) string {
+	t.Helper()
+	var kept []string
+	for line := range strings.Lines(allOf(t)) {
+		line, _, _ = strings.Cut(line, "elements = ")
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "add pbxjail_") && !strings.Contains(line, "expires") && !strings.HasPrefix(line, "255.255.255.255") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// TestGateForgets: a sender is forgotten when its time is over, unless it sends again.
+func TestGateForgets(t *testing.T) {
+	eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
+		_, g := openGate(t, kind, hook)
+		conn := w.dial("udp", kerneltest.Attacker4, sipPort)
+		w.passes(conn, "packet", "[first]")
+		left := func() string {
+			if kind == "ipset" {
+				return kerneltest.Tool(t, "ipset", "list", "pbxjail_sipu-4")
+			}
+			return kerneltest.Tool(t, "nft", "list", "set", "inet", "pbxjail-heard", "sipu-4")
+		}
+		if got := left(); !strings.Contains(got, "timeout 300") && !strings.Contains(got, "timeout 299") && !strings.Contains(got, "timeout 5m") {
+			t.Errorf("got set\n%s\nwant a timeout of %s", got, Memory)
+		}
+		if kind == "ipset" {
+			kerneltest.Tool(t, "ipset", "add", "-exist", "pbxjail_sipu-4", kerneltest.Attacker4, "timeout", "1")
+		} else {
+			kerneltest.Tool(t, "nft", "delete", "element", "inet", "pbxjail-heard", "sipu-4", "{", kerneltest.Attacker4, "}")
+			kerneltest.Tool(t, "nft", "add", "element", "inet", "pbxjail-heard", "sipu-4", "{", kerneltest.Attacker4, "timeout", "1s", "}")
+		}
+		kerneltest.Eventually(t, "it is forgotten", func() bool { return !heard(t, g, kerneltest.Attacker4, "sipu").Heard })
+		w.passes(conn, "packet", "[again]")
+		wantHeard(t, g, kerneltest.Attacker4+" sipu")
+		if kind == "ipset" {
+			kerneltest.Tool(t, "ipset", "add", "-exist", "pbxjail_sipu-4", kerneltest.Attacker4, "timeout", "2")
+		} else {
+			return
+		}
+		w.passes(conn, "packet", "[refreshed]")
+		if got := left(); !strings.Contains(got, kerneltest.Attacker4+" timeout 300") && !strings.Contains(got, kerneltest.Attacker4+" timeout 299") {
+			t.Errorf("got set\n%s\nwant a packet to start the time again", got)
+		}
+	})
+}
+
+// TestGateIsBounded: the sets take so many senders and no more; then nobody's absence
+// means anything, and who is in stays.
+func TestGateIsBounded(t *testing.T) {
+	eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
+		_, g := openGate(t, kind, hook)
+		w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[first]")
+		before := heard(t, g, phone4, "sipu")
+		if before.Full {
+			t.Fatal("an empty set is full")
+		}
+		var text strings.Builder
+		most := map[string]int{"ipset": 65536, "nftables": 32768}[kind]
+		if kind == "nftables" {
+			text.WriteString("add element inet pbxjail-heard sipu-4 {")
+		}
+		for i := range most - 2 { // the attacker and the mark are in
+			if kind == "ipset" {
+				fmt.Fprintf(&text, "add pbxjail_sipu-4 %s timeout 300\n", nth(i).Addr())
+			} else {
+				fmt.Fprintf(&text, "%s timeout 300s,", nth(i).Addr())
+			}
+		}
+		file := filepath.Join(t.TempDir(), "members")
+		if kind == "nftables" {
+			text.WriteString("}\n")
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if kind == "ipset" {
+			kerneltest.Tool(t, "ipset", "restore", "-file", file)
+		} else {
+			kerneltest.Tool(t, "nft", "-f", file)
+		}
+		w.passes(w.dial("udp", phone4, sipPort), "packet", "[too many]")
+		w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[second]")
+		if _, err := g.Check(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		// A set of ipset divides its room among regions, and one may have some left.
+		if h := heard(t, g, phone4, "sipu"); !h.Full || h.Heard && kind != "ipset" || !h.Since.After(before.Since) {
+			t.Errorf("got %+v, want a full set", h)
+		}
+		if h := heard(t, g, kerneltest.Attacker4, "sipu"); !h.Heard {
+			t.Errorf("got %+v, want who was there before", h)
+		}
+		if h := heard(t, g, phone4, "iax"); h.Full {
+			t.Error("another service is full too")
+		}
+		if got := g.Recent(nil, "sipu", time.Hour, 3); len(got) > 3 {
+			t.Errorf("got %d recent", len(got))
+		}
+	})
+}
+
+// TestGateBesideWhat: an enforcer that observes has a gate, plain rules have none, and a
+// change of kind leaves nothing.
+func TestGateBesideWhat(t *testing.T) {
+	w := newWires(t)
+	observing := gateOf(t, mustOpen(t, "observe", Options{}), "raw")
+	w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[observed]")
+	wantHeard(t, observing, kerneltest.Attacker4+" sipu")
+	if got := allOf(t); strings.Contains(got, "DROP") || strings.Contains(got, " drop") {
+		t.Errorf("observing drops:\n%s", got)
+	}
+	e := mustOpen(t, "nftables", Options{})
+	mustSetup(t, e)
+	gateOf(t, e, "raw")
+	if got := kerneltest.Tool(t, "ipset", "list", "-n") + kerneltest.Tool(t, "iptables-save"); strings.Contains(got, "pbxjail") {
+		t.Errorf("the gate of ipset is left:\n%s", got)
+	}
+	plain := mustOpen(t, "iptables", Options{})
+	mustSetup(t, plain)
+	g, degraded := OpenGate(plain, Options{}, guarded, time.Now())
+	if h := g.Heard(netip.MustParseAddr(kerneltest.Attacker4), "sipu", time.Now()); h.Blind == "" || h.Heard || len(degraded) != 1 {
+		t.Errorf("got %+v, degraded %q beside plain rules", h, degraded)
+	}
+	if got := allOf(t); strings.Contains(got, "heard") {
+		t.Errorf("the gate of nftables is left:\n%s", got)
+	}
+}
+
+// TestGateBesideFreePBX: the gate of the table filter does not look like an attack on its
+// firewall, and comes back after its flush.
+func TestGateBesideFreePBX(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		for _, o := range []Options{{Hook: "raw"}, {Hook: "filter", Chain: "f2b-pbxjail"}} {
+			t.Run(variant+"/"+o.Hook, func(t *testing.T) {
+				w := newWires(t)
+				kerneltest.WithTools(t, variant)
+				f := freePBX{t}
+				f.install()
+				e := mustOpen(t, "ipset", o)
+				mustSetup(t, e)
+				g, degraded := OpenGate(e, o, guarded, time.Now())
+				defer g.Close()
+				if len(degraded) > 0 {
+					t.Fatal(degraded)
+				}
+				if !f.configured() {
+					t.Errorf("its firewall takes the gate for an attack:\n%s", f.run("iptables -S INPUT"))
+				}
+				for _, c := range []string{"iptables -F", "ip6tables -F", "iptables -X", "ip6tables -X"} {
+					f.run(c)
+				}
+				f.install()
+				mustSetup(t, e)
+				settledGate(t, g)
+				w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[after]")
+				wantHeard(t, g, kerneltest.Attacker4+" sipu")
+				if !f.configured() {
+					t.Errorf("after a repair its firewall takes the gate for an attack:\n%s", f.run("iptables -S INPUT"))
+				}
+			})
+		}
+	}
+}
+
+// connectUnanswered begins a connection over TCP and does not wait for it.
+func connectUnanswered(t *testing.T, from string, port int) {
+	t.Helper()
+	to, family := kerneltest.PBX4, unix.AF_INET
+	if strings.Contains(from, ":") {
+		to, family = kerneltest.PBX6, unix.AF_INET6
+	}
+	at := func(addr string, port int) unix.Sockaddr {
+		a := netip.MustParseAddr(addr)
+		if a.Is4() {
+			return &unix.SockaddrInet4{Addr: a.As4(), Port: port}
+		}
+		return &unix.SockaddrInet6{Addr: a.As16(), Port: port}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, at(from, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(fd, at(to, port)); err != unix.EINPROGRESS {
+		t.Fatalf("got error %v, want one that says it goes on", err)
+	}
+}

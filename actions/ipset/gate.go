@@ -1,0 +1,372 @@
+package ipset
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/xtables"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/prefix"
+)
+
+const (
+	// gateElem is how many senders a set of a Gate holds. The kernel collects those that
+	// are over only from time to time, and they take room until then, but not longer
+	// than they lived: a set is as good as full when half of it lives.
+	gateElem = 65536
+	// gateSuffix ends the name of the chain of a Gate.
+	gateSuffix = "-heard"
+	// gateRetry is how long a side that could not be made is left alone.
+	gateRetry = time.Minute
+)
+
+// Gate has the kernel remember who sent packets to the ports of a service: a pair of
+// sets a service, and one chain, which is asked behind the bans and drops nothing. All
+// methods may be called from any goroutine; Heard and Recent wait for no other.
+type Gate struct {
+	options kernel.Options
+	sets    *kernel.Sets
+	view    *kernel.NftView
+	ears    kernel.Ears
+
+	slow   sync.Mutex // guards all below: Guard, Check, Teardown and Close
+	ports  []kernel.Port
+	sides  [2]*gateSide
+	closed bool
+}
+
+// gateSide is one address family.
+type gateSide struct {
+	label string
+	v6    bool
+	chain *xtables.Chain // nil: there is no iptables for it yet
+	good  *kernel.Mark   // after a setup that had nothing to do; nil: there was none
+	down  error
+	next  time.Time // when a side that is down is tried again
+	sure  bool      // the rules of TCP ask whether there was a handshake
+}
+
+func (s *gateSide) family() uint8 {
+	if s.v6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// OpenGate opens the sockets; Guard makes what is needed. All of o is filled in.
+func OpenGate(o kernel.Options) (*Gate, error) {
+	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
+	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
+	if len(o.Chain) > min(longest, maxStem) {
+		return nil, hint.Errorf(fmt.Sprintf("at most %d letters", min(longest, maxStem)), "chain name %q is too long for %s behind it", o.Chain, gateSuffix)
+	}
+	err := g.openChain(g.sides[0])
+	if err != nil {
+		return nil, err
+	}
+	if g.view, err = kernel.OpenNftView(); err != nil {
+		return nil, err
+	}
+	if g.sets, err = kernel.OpenSets(); err != nil {
+		g.view.Close()
+		return nil, missing(err)
+	}
+	return g, nil
+}
+
+// maxStem is what a set's name leaves for our chain's: IPSET_MAXNAMELEN, without the zero,
+// the service, and what is between.
+const maxStem = 31 - len("_") - 7 - len("-4")
+
+// openChain: connections are tracked before mangle, and who is banned in raw does not come
+// so far; addresses are translated after it, so that the ports are those of the packet.
+func (g *Gate) openChain(s *gateSide) (err error) {
+	table, parent := "mangle", "PREROUTING"
+	if g.options.Hook == "filter" {
+		table, parent = "filter", "INPUT"
+	}
+	s.chain, err = xtables.OpenChain(s.v6, g.options.Chain+gateSuffix, table, parent)
+	return err
+}
+
+// Name says what it is: for people.
+func (g *Gate) Name() string { return "ipset" }
+
+// Guard makes the kernel remember who sends packets to these ports, and nobody else; none
+// removes all that a Gate made. degraded says what cannot be heard. Those of a run before
+// are still remembered.
+func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err error) {
+	if err := kernel.CheckPorts(ports); err != nil {
+		return nil, err
+	}
+	g.slow.Lock()
+	defer g.slow.Unlock()
+	if g.closed {
+		return nil, kernel.ErrClosed
+	}
+	g.ports = slices.Clone(ports)
+	g.ears.Forget()
+	_, degraded, err = g.setup(now)
+	return degraded, err
+}
+
+// setup makes what is missing of both families. slow is held.
+func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
+	var errs []error
+	for _, s := range g.sides {
+		var r xtables.Report
+		s.down = g.setupSide(s, &r, now)
+		for _, m := range r.Made {
+			made = append(made, s.label+": "+m)
+		}
+		if s.down == nil {
+			continue
+		}
+		s.next = now.Add(gateRetry)
+		names, _ := kernel.Services(g.ports)
+		for _, name := range names {
+			g.ears.Deafen(name, s.v6, s.down.Error())
+		}
+		degraded = append(degraded, s.label+": senders are not remembered: "+s.down.Error())
+		errs = append(errs, s.down)
+	}
+	if len(errs) == len(g.sides) {
+		return made, degraded, errs[0]
+	}
+	return made, degraded, nil
+}
+
+func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
+	if s.chain == nil {
+		if err := g.openChain(s); err != nil {
+			return err
+		}
+	}
+	if len(g.ports) == 0 {
+		return g.clearSide(s)
+	}
+	before, failed := s.chain.Look(g.view)
+	rules, err := s.chain.Ensure(r)
+	if err != nil {
+		return err
+	}
+	wasSure := s.sure || slices.ContainsFunc(rules, asksHandshake)
+	s.sure = wasSure || kernel.Tracking()
+	plan := g.plan(s)
+	stranger := slices.ContainsFunc(rules, func(x xtables.Rule) bool { return !g.owns(x) }) // it may have let packets through
+	fresh := make([]bool, len(plan))
+	var specs [][]string
+	for i, one := range plan {
+		if fresh[i], err = g.ensureSet(s, one.set, r); err != nil {
+			return err
+		}
+		for _, spec := range one.specs {
+			fresh[i] = fresh[i] || !slices.ContainsFunc(rules, func(x xtables.Rule) bool { return slices.Equal(x.Args[min(2, len(x.Args)):], spec) })
+		}
+		specs = append(specs, one.specs...)
+	}
+	if err := s.chain.EnsureOnly(r, rules, specs...); err != nil {
+		return missing(err)
+	}
+	hooked, err := g.hook(s, r)
+	if err != nil {
+		return err
+	}
+	for i, one := range plan {
+		if err := g.begin(s, one, fresh[i] || hooked || stranger, s.sure && !wasSure && one.tcp, now); err != nil {
+			return err
+		}
+	}
+	after, err := s.chain.Look(g.view)
+	if s.good = nil; failed == nil && err == nil && before == after {
+		s.good = &after
+	}
+	return g.dropOthers(s, plan)
+}
+
+// hook has the chain asked behind the bans, and reports whether it was not.
+func (g *Gate) hook(s *gateSide, r *xtables.Report) (made bool, err error) {
+	before := len(r.Made)
+	err = s.chain.HookBehind(g.options.Chain, r)
+	return len(r.Made) > before, err
+}
+
+// ensureSet makes a set. fresh: what came before may be missing in it.
+func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool, err error) {
+	have, err := g.sets.Header(set)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err = g.sets.CreateHeard(set, s.family(), gateElem); err == nil {
+			r.Add("set %s", set)
+		}
+		return true, missing(explainSet("create", set, err))
+	case err != nil:
+		return true, missing(explainSet("look at", set, err))
+	case have.Kind != "hash:ip" || have.Family != s.family() || !have.Timeout:
+		return true, hint.Errorf("remove it: ipset destroy "+set, "set %s is there, as %s, and is not ours", set, have.Kind)
+	}
+	whole, err := g.sets.Test(set, kernel.Sentinel(s.v6))
+	return !whole, explainSet("look into", set, err)
+}
+
+// begin says since when a service is heard, and marks its set.
+func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time) error {
+	if surer { // what stands in it may be forged
+		if err := g.sets.IpsetFlush(one.set); err != nil {
+			return explainSet("flush", one.set, err)
+		}
+	}
+	sentinel := kernel.Member{Prefix: prefix.Of(kernel.Sentinel(s.v6))}
+	if _, err := g.sets.Put(one.set, []kernel.Member{sentinel}); err != nil && !errors.Is(err, kernel.ErrFull) {
+		return explainSet("mark", one.set, err)
+	}
+	g.ears.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
+	g.sample(one, s.v6, now)
+	return nil
+}
+
+// Check looks whether all is as it was made, without starting a program, and makes what is
+// missing, with one. made says what that was; nothing, when all was well.
+func (g *Gate) Check(now time.Time) (made []string, err error) {
+	g.slow.Lock()
+	defer g.slow.Unlock()
+	if g.closed {
+		return nil, kernel.ErrClosed
+	}
+	if len(g.ports) == 0 {
+		return nil, nil
+	}
+	for _, s := range g.sides {
+		if s.down != nil && now.Before(s.next) {
+			continue
+		}
+		if s.down == nil && g.intact(s, now) {
+			continue
+		}
+		made, _, err = g.setup(now)
+		return made, err
+	}
+	return nil, nil
+}
+
+// intact reports whether a side is as it was made, and samples its sets. slow is held.
+func (g *Gate) intact(s *gateSide, now time.Time) bool {
+	mark, err := s.chain.Look(g.view)
+	if err != nil || s.good == nil || mark != *s.good || !s.sure && kernel.Tracking() {
+		return false
+	}
+	for _, one := range g.plan(s) {
+		if whole, err := g.sets.Test(one.set, kernel.Sentinel(s.v6)); err != nil || !whole {
+			return false
+		}
+		g.sample(one, s.v6, now)
+	}
+	return true
+}
+
+// sample learns whether a set has room.
+func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
+	if have, err := g.sets.Header(one.set); err == nil {
+		g.ears.Sampled(one.service, v6, have.Members > gateElem/2, now)
+	}
+}
+
+// Heard looks an address up, in some microseconds. It gives no count of packets, and no
+// age but that of the oldest that may be there.
+func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
+	a = prefix.Addr(a)
+	h := g.ears.Hearing(service, a.Is6())
+	if h.Blind != "" {
+		return h
+	}
+	set := g.set(service, a.Is6())
+	there, err := g.sets.Test(set, a)
+	if err != nil {
+		return kernel.Hearing{Blind: explainSet("look into", set, err).Error()}
+	}
+	if there {
+		h.Heard, h.Age = true, kernel.Memory
+		return h
+	}
+	if g.ears.Stale(service, a.Is6(), now) {
+		g.sample(gatePlan{service: service, set: set}, a.Is6(), now)
+		h = g.ears.Hearing(service, a.Is6())
+	}
+	return h
+}
+
+// recentMost is how large a set may be to be listed.
+const recentMost = 1024
+
+// Recent appends to list who sent a packet to a service at most within ago, at most n. Of
+// a set that is large it lists nobody.
+func (g *Gate) Recent(list []netip.Addr, service string, within time.Duration, n int) []netip.Addr {
+	for _, v6 := range []bool{false, true} {
+		set := g.set(service, v6)
+		if have, err := g.sets.Header(set); err != nil || have.Members > recentMost {
+			continue
+		}
+		_ = g.sets.Members(set, func(m kernel.Member) { // what cannot be listed is not there
+			age := kernel.Memory - time.Duration(m.Seconds)*time.Second
+			if m.Seconds > 0 && age <= within+time.Second && len(list) < n {
+				list = append(list, m.Prefix.Addr())
+			}
+		})
+	}
+	return list
+}
+
+// Teardown removes all that a Gate made.
+func (g *Gate) Teardown() error {
+	_, err := g.Guard(nil, time.Time{})
+	return err
+}
+
+// Close gives up the sockets; the kernel goes on remembering.
+func (g *Gate) Close() error {
+	g.slow.Lock()
+	defer g.slow.Unlock()
+	if !g.closed {
+		g.closed = true
+		g.ears.Forget()
+		g.sets.Close()
+		g.view.Close()
+	}
+	return nil
+}
+
+// clearSide removes what there is of a side.
+func (g *Gate) clearSide(s *gateSide) error {
+	s.good = nil
+	if s.chain.There(g.view) {
+		if err := s.chain.Remove(); err != nil {
+			return err
+		}
+	}
+	return g.dropOthers(s, nil)
+}
+
+// dropOthers removes the sets of services that are not watched any more.
+func (g *Gate) dropOthers(s *gateSide, plan []gatePlan) error {
+	names, err := g.sets.Names()
+	if err != nil {
+		return fmt.Errorf("list sets: %w", err)
+	}
+	var errs []error
+	for _, name := range names {
+		ours := strings.HasPrefix(name, g.options.Chain+"_") && strings.HasSuffix(name, suffix(s.v6))
+		if ours && !slices.ContainsFunc(plan, func(one gatePlan) bool { return one.set == name }) {
+			errs = append(errs, destroy(g.sets, name))
+		}
+	}
+	return errors.Join(errs...)
+}

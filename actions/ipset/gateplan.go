@@ -1,0 +1,99 @@
+package ipset
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pbxjail/actions/kernel"
+	"pbxjail/actions/xtables"
+)
+
+// gatePlan is what one family has of a service.
+type gatePlan struct {
+	service, set string
+	tcp          bool // it has ports of TCP
+	specs        [][]string
+}
+
+func suffix(v6 bool) string {
+	if v6 {
+		return "-6"
+	}
+	return "-4"
+}
+
+// set is the name of the set of a service. No list can be called so.
+func (g *Gate) set(service string, v6 bool) string {
+	return g.options.Chain + "_" + service + suffix(v6)
+}
+
+// plan is what a side should have.
+func (g *Gate) plan(s *gateSide) (list []gatePlan) {
+	names, of := kernel.Services(g.ports)
+	for _, name := range names {
+		one := gatePlan{service: name, set: g.set(name, s.v6)}
+		add := []string{"-j", "SET", "--add-set", one.set, "src", "--exist", "--timeout", strconv.Itoa(int(kernel.Memory / time.Second))}
+		for _, proto := range []string{"udp", "tcp"} {
+			for _, ports := range multiports(of[name], proto) {
+				spec := []string{"-p", proto, "-m", "multiport", "--dports", ports}
+				if proto == "tcp" {
+					one.tcp = true
+					spec = append(spec, handshake(s.sure)...)
+				}
+				one.specs = append(one.specs, append(spec, add...))
+			}
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// handshake is the condition on packets of TCP. ASSURED is set by the packet that
+// completes the handshake (linux:net/netfilter/nf_conntrack_proto_tcp.c); ESTABLISHED
+// alone is also the reset of somebody in whose name another has called. Without tracking
+// what is no opening packet counts, so that at least who sent none is known.
+func handshake(sure bool) []string {
+	if sure {
+		return []string{"-m", "conntrack", "--ctstate", "ESTABLISHED", "--ctstatus", "ASSURED"}
+	}
+	return []string{"-m", "tcp", "--tcp-flags", "SYN,RST,ACK", "ACK"}
+}
+
+// asksHandshake reports whether a rule tracks connections.
+func asksHandshake(x xtables.Rule) bool { return slices.Contains(x.Args, "ASSURED") }
+
+// owns reports whether a rule is one of a Gate.
+func (g *Gate) owns(x xtables.Rule) bool {
+	i := slices.Index(x.Args, "--add-set")
+	return i >= 0 && i+1 < len(x.Args) && strings.HasPrefix(x.Args[i+1], g.options.Chain+"_")
+}
+
+// multiportMost is how many ports one rule takes; a range counts as two:
+// iptables-extensions(8) multiport.
+const multiportMost = 15
+
+// multiports are the ports of a protocol as rules take them.
+func multiports(ports []kernel.Port, proto string) (list []string) {
+	var words []string
+	slots := 0
+	for _, p := range ports {
+		if p.Proto != proto {
+			continue
+		}
+		word, size := strconv.Itoa(int(p.From)), 1
+		if p.To > p.From {
+			word, size = fmt.Sprintf("%d:%d", p.From, p.To), 2
+		}
+		if slots+size > multiportMost {
+			list, words, slots = append(list, strings.Join(words, ",")), nil, 0
+		}
+		words, slots = append(words, word), slots+size
+	}
+	if len(words) > 0 {
+		list = append(list, strings.Join(words, ","))
+	}
+	return list
+}

@@ -1,0 +1,199 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pbxjail/configs/hint"
+)
+
+// Memory is how long the kernel remembers who sent us a packet: the timeout of the sets
+// of a Gate. Each packet starts it again.
+const Memory = 5 * time.Minute
+
+// Port is a range of ports of a service.
+type Port struct {
+	Service  string // the name of its sets: at most 7 letters of a-z and 0-9
+	Proto    string // "udp" or "tcp"
+	From, To uint16 // To is the last one
+}
+
+var serviceName = regexp.MustCompile(`^[a-z0-9]{1,7}$`)
+
+// maxPorts bounds what a Gate is given: each range costs every packet a comparison.
+const maxPorts = 256
+
+// CheckPorts refuses ports that no rule can hold.
+func CheckPorts(ports []Port) error {
+	if len(ports) > maxPorts {
+		return hint.Errorf("write ranges in place of single ports", "%d ranges of ports are more than %d", len(ports), maxPorts)
+	}
+	for _, p := range ports {
+		if !serviceName.MatchString(p.Service) || p.Proto != "udp" && p.Proto != "tcp" || p.From == 0 || p.To < p.From {
+			return hint.Errorf("a service has at most 7 letters of a-z and 0-9, a range goes from low to high, udp or tcp",
+				"ports %d to %d of %q over %q cannot be watched", p.From, p.To, p.Service, p.Proto)
+		}
+	}
+	return nil
+}
+
+// Services are the services of ports, in order, with their ports, in order.
+func Services(ports []Port) (names []string, of map[string][]Port) {
+	of = map[string][]Port{}
+	for _, p := range ports {
+		of[p.Service] = append(of[p.Service], p)
+	}
+	for name, list := range of {
+		names = append(names, name)
+		slices.SortFunc(list, func(a, b Port) int {
+			return strings.Compare(fmt.Sprintf("%s %05d %05d", a.Proto, a.From, a.To), fmt.Sprintf("%s %05d %05d", b.Proto, b.From, b.To))
+		})
+		of[name] = slices.Compact(list)
+	}
+	slices.Sort(names)
+	return names, of
+}
+
+// Hearing is what the kernel knows about packets of an address to a service.
+type Hearing struct {
+	// Blind says, for the operator, why the kernel knows nothing; "" when it does.
+	Blind string
+	// Heard reports whether a packet came, at most Memory ago.
+	Heard bool
+	// Doubt is set when what was heard proves little even over TCP: without connection
+	// tracking the kernel cannot know whether there was a handshake.
+	Doubt bool
+	// Age is how long ago the last packet came, at most. Packets counts them; 0 when the
+	// kernel does not give the number.
+	Age     time.Duration
+	Packets uint64
+	// Since says from when on nothing was missed: who sent a packet after it, and at most
+	// Memory ago, is Heard.
+	Since time.Time
+	// Full is set when there was no more room for new senders.
+	Full bool
+}
+
+// Ears remember since when the sets of a Gate miss no sender. The zero value hears
+// nothing. Its methods may be called from any goroutine.
+type Ears struct {
+	mu sync.Mutex // guards of
+	of map[ear]*state
+}
+
+type ear struct {
+	service string
+	v6      bool
+}
+
+type state struct {
+	hearing Hearing
+	sampled time.Time // when it was last known whether there is room
+}
+
+// at gives the state of a service; mu is held.
+func (e *Ears) at(service string, v6 bool) *state {
+	if e.of == nil {
+		e.of = map[ear]*state{}
+	}
+	s := e.of[ear{service, v6}]
+	if s == nil {
+		s = &state{}
+		e.of[ear{service, v6}] = s
+	}
+	return s
+}
+
+// Open says that a service is heard. fresh: what came before now may be missing. Without
+// it all that came within Memory is there, as after a restart of ours.
+func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	h := &e.at(service, v6).hearing
+	if fresh {
+		h.Since = now
+	} else if h.Since.IsZero() {
+		h.Since = now.Add(-Memory)
+	}
+	h.Blind, h.Doubt = "", doubt
+}
+
+// Deafen says why a service cannot be heard.
+func (e *Ears) Deafen(service string, v6 bool, why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.at(service, v6).hearing = Hearing{Blind: why}
+}
+
+// Forget forgets all services: none is watched.
+func (e *Ears) Forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.of)
+}
+
+// Sampled says whether there is room for new senders. Where there is none, some may be
+// missing up to now.
+func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.at(service, v6)
+	s.sampled, s.hearing.Full = now, full
+	if full {
+		s.hearing.Since = now
+	}
+}
+
+// sampleEvery is how old a sample may be when somebody was not heard.
+const sampleEvery = 100 * time.Millisecond
+
+// Stale reports whether it has to be known again whether there is room.
+func (e *Ears) Stale(service string, v6 bool, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return now.Sub(e.at(service, v6).sampled) > sampleEvery
+}
+
+// Hearing is what is known about a service, before an address is looked up.
+func (e *Ears) Hearing(service string, v6 bool) Hearing {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.of[ear{service, v6}]; s != nil {
+		return s.hearing
+	}
+	return Hearing{Blind: "the ports of " + service + " are not watched"}
+}
+
+// sentinel4 and sentinel6 stand in each set of a Gate, for ever. Nobody can send from
+// them, so that they are missing only when somebody emptied the set.
+var (
+	sentinel4 = netip.MustParseAddr("255.255.255.255")
+	sentinel6 = netip.MustParseAddr("ff00::1")
+)
+
+// Sentinel is the address that shows that a set of a Gate was not emptied.
+func Sentinel(v6 bool) netip.Addr {
+	if v6 {
+		return sentinel6
+	}
+	return sentinel4
+}
+
+// Tracking reports whether connections are tracked in this network namespace: some are,
+// at this moment (linux:net/netfilter/nf_conntrack_standalone.c nf_conntrack_count). To
+// use a rule that asks for them would switch it on, for calls too.
+func Tracking() bool {
+	text, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return err == nil && n > 0
+}
