@@ -65,3 +65,39 @@ func TestRealForms(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnDates: a jail for another program counts by the dates of its log, also where
+// a line has none of its own.
+func TestOwnDates(t *testing.T) {
+	const ssh = "maxretry: 5\nfindtime: 10m\nlogs: [/log]\nmatch: [{regex: '^(?:.* sshd\\[[0-9]+\\]: )?Failed password for [a-z]+ from <ADDR> port [0-9]+ ssh2$'}]"
+	const failed = "Failed password for root from 198.51.100.90 port 50000 ssh2\n"
+	for _, c := range []struct {
+		name, form string
+		step       time.Duration
+		layout     string
+		banned     bool
+	}{
+		{"rsyslog, one a day", "%s pbx sshd[100]: " + failed, 24 * time.Hour, "2006-01-02T15:04:05.000000Z07:00", false},
+		{"rsyslog, one a second", "%s pbx sshd[100]: " + failed, time.Second, "2006-01-02T15:04:05.000000Z07:00", true},
+		{"syslog, one a day", "%s pbx sshd[100]: " + failed, 24 * time.Hour, "Jan _2 15:04:05", false},
+		{"syslog, one a second", "%s pbx sshd[100]: " + failed, time.Second, "Jan _2 15:04:05", true},
+		{"RFC 5424, one a day", "<38>1 %s pbx sshd 100 - - sshd[100]: " + failed, 24 * time.Hour, "2006-01-02T15:04:05Z07:00", false},
+		{"the neighbour's date, one a day", "%s started\n" + failed, 24 * time.Hour, "2006-01-02 15:04:05", false},
+		{"the neighbour's date, one a second", "%s started\n" + failed, time.Second, "2006-01-02 15:04:05", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log strings.Builder
+			for i := range 8 {
+				fmt.Fprintf(&log, c.form, start.Add(time.Duration(i)*c.step).Format(c.layout))
+			}
+			r := &Replay{Judge: NewJudge([]*Jail{jailOf(t, "ssh", ssh)}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)}
+			banned := false
+			if err := r.Run([]Log{{Name: "log", Text: strings.NewReader(log.String()), Until: start.AddDate(0, 0, 9)}}, func(v Verdict) { banned = banned || v.Bans() }); err != nil {
+				t.Fatal(err)
+			}
+			if r.Counts.Matched != 8 || banned != c.banned {
+				t.Errorf("got %d matched, banned %v, want 8, %v", r.Counts.Matched, banned, c.banned)
+			}
+		})
+	}
+}

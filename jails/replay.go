@@ -150,12 +150,18 @@ func (r *reader) at() time.Time {
 func (r *reader) advance() (bool, error) {
 	for r.next == len(r.queue) {
 		data, cut, err := r.blocks.Next()
-		if errors.Is(err, io.EOF) {
-			return false, nil
-		} else if err != nil {
+		atEnd := errors.Is(err, io.EOF)
+		if err != nil && !atEnd {
 			return false, fmt.Errorf("read %s: %w", r.src.file, err)
 		}
 		r.queue, r.next = r.queue[:0], 0
+		if atEnd {
+			r.parser.Settle(time.Time{}, r.take)
+			if len(r.queue) == 0 {
+				return false, nil
+			}
+			continue
+		}
 		r.parse(data, cut)
 	}
 	r.next++
@@ -163,13 +169,15 @@ func (r *reader) advance() (bool, error) {
 }
 
 func (r *reader) parse(data []byte, cut bool) {
-	lines := r.parser.Block(data, cut, time.Time{}, func(e *parsers.Event) {
-		r.counts.Count(e)
-		if e.Result != parsers.None {
-			r.queue = append(r.queue, *e)
-		}
-	})
-	r.counts.Lines += uint64(lines)
+	r.counts.Lines += uint64(r.parser.Block(data, cut, time.Time{}, r.take))
+}
+
+// take queues an event.
+func (r *reader) take(e *parsers.Event) {
+	r.counts.Count(e)
+	if e.Result != parsers.None {
+		r.queue = append(r.queue, *e)
+	}
 }
 
 // feed is a log or a trace that is replayed.

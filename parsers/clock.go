@@ -11,6 +11,7 @@ type Clock struct {
 	Zone  *time.Location // of dates without one; nil is UTC
 	Until time.Time      // no record is later: tells the year of dates that have none (dateformat's default, %b %e %T)
 
+	before time.Time // the date before, of those without a year
 	last   [40]byte
 	n      int
 	at     time.Time
@@ -30,6 +31,15 @@ func (c *Clock) At(stamp []byte) time.Time {
 	return c.at
 }
 
+// ReadAt moves Until: the records that follow were read at now, and none is later. A
+// daemon that runs over New Year, or for days, would read today's dates as last
+// year's without it.
+func (c *Clock) ReadAt(now time.Time) {
+	if !now.Equal(c.Until) {
+		c.Until, c.n = now, 0
+	}
+}
+
 // layouts are those that logger.conf's sample and FreePBX offer, and syslog's.
 // Go reads fractions after the seconds without being told.
 var layouts = []string{
@@ -44,7 +54,11 @@ var layouts = []string{
 	"2006/01/02 15:04:05",
 	"02.01.2006 15:04:05",
 	"Jan _2 2006 15:04:05",
-	"Mon Jan _2 15:04:05 2006", // %c
+	"Mon Jan _2 15:04:05 2006",   // %c, and Apache's error log
+	"02/Jan/2006:15:04:05 -0700", // Apache and nginx
+	"02-Jan-2006 15:04:05",
+	"2006-01-02T15:04:05 -0700",
+	"2006-01-02 15:04:05Z07:00",
 }
 
 // yearless is dateformat's default and syslog's: %b %e %T.
@@ -73,11 +87,23 @@ func (c *Clock) read(s string) time.Time {
 }
 
 // year puts a date without one into the last year that has this day and in which
-// it is not after Until, by more than a day: clocks differ.
+// it is not after Until, by more than a day: clocks differ. A log goes forward, so
+// a date that would go back a year is that much later than Until: a copied log is
+// older than its file says.
 func (c *Clock) year(t time.Time, zone *time.Location) time.Time {
 	if c.Until.IsZero() {
 		return time.Time{}
 	}
+	at := c.lastYear(t, zone)
+	const year = 365 * 24 * time.Hour
+	if next := at.AddDate(1, 0, 0); c.before.Sub(at) > year/2 && next.Sub(c.Until) < year/12 && c.before.Sub(next).Abs() < year/12 && next.Day() == at.Day() {
+		at = next
+	}
+	c.before = at
+	return at
+}
+
+func (c *Clock) lastYear(t time.Time, zone *time.Location) time.Time {
 	limit := c.Until.In(zone).AddDate(0, 0, 1)
 	const leapGap = 8 // 1896 to 1904, 2096 to 2104
 	for y := limit.Year(); y >= limit.Year()-leapGap; y-- {

@@ -154,3 +154,36 @@ func TestClockNoAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestClockGoesOn: a daemon that runs for days, or over New Year, reads today's dates
+// as today's; a log that was copied is older than its file says.
+func TestClockGoesOn(t *testing.T) {
+	day := func(y int, m time.Month, d, h int) time.Time { return time.Date(y, m, d, h, 0, 0, 0, time.UTC) }
+	read := func(now time.Time, stamp string) [2]any { return [2]any{now, stamp} }
+	for _, c := range []struct {
+		name string
+		read [][2]any
+		want time.Time // of the last one
+	}{
+		{"days later", [][2]any{read(day(2026, 11, 20, 7), "Nov 20 07:00:00"), read(day(2026, 11, 25, 7), "Nov 25 07:00:00")}, day(2026, 11, 25, 7)},
+		{"over New Year", [][2]any{read(day(2026, 12, 30, 7), "Dec 30 07:00:00"), read(day(2027, 1, 5, 7), "Jan  5 07:00:00")}, day(2027, 1, 5, 7)},
+		{"an old line after New Year", [][2]any{read(day(2026, 12, 30, 7), "Dec 30 07:00:00"), read(day(2027, 1, 5, 7), "Dec 31 07:00:00")}, day(2026, 12, 31, 7)},
+		{"the same date a year later", [][2]any{read(day(2026, 3, 1, 7), "Mar  1 07:00:00"), read(day(2027, 3, 1, 7), "Mar  1 07:00:00")}, day(2027, 3, 1, 7)},
+		{"a clock set back", [][2]any{read(day(2030, 1, 1, 7), "Jan  1 07:00:00"), read(day(2026, 11, 25, 7), "Nov 25 07:00:00")}, day(2026, 11, 25, 7)},
+		{"a boot without a clock", [][2]any{read(day(2026, 11, 25, 7), "Jan  1 00:00:05"), read(day(2026, 11, 25, 7), "Nov 25 07:00:00")}, day(2026, 11, 25, 7)},
+		{"a copied log", [][2]any{read(day(2026, 11, 25, 7), "Nov 25 07:00:00"), read(day(2026, 11, 25, 7), "Nov 27 07:00:00")}, day(2026, 11, 27, 7)},
+		{"a log of a year", [][2]any{read(day(2026, 11, 25, 7), "Nov 22 07:00:00"), read(day(2026, 11, 25, 7), "Mar  1 07:00:00")}, day(2026, 3, 1, 7)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var clock Clock
+			var got time.Time
+			for _, r := range c.read {
+				clock.ReadAt(r[0].(time.Time))
+				got = clock.At([]byte(r[1].(string)))
+			}
+			if !got.Equal(c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}

@@ -97,6 +97,7 @@ type Event struct {
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none
 	Line      Text       // the whole record
+	Row       uint64     // the number of its line since New, from 1
 }
 
 // Guest reports whether the event is a call without an account. A call to a number

@@ -5,13 +5,18 @@ import "bytes"
 // neighbours judge a record by the lines around it, for what one line alone
 // cannot show. Owned by one Parser.
 type neighbours struct {
-	rest  []byte // what follows the line at hand in its block
+	block []byte // what the line at hand stands in
+	at    int    // where in it
+	rest  []byte // what follows the line
 	prev  []byte // the line before it; nil: not known
-	shape [48]byte
-	n     int // length of shape; 0: none is known yet
+	dates shape
+	known bool // dates is
 	kind  envelopeKind
 	other int // records in a row whose date had another shape
 }
+
+// before is what stands before the line at hand in its block.
+func (b *neighbours) before() []byte { return b.block[:b.at] }
 
 // otherShapes is how many records in a row it takes for their dateformat to be
 // that of the log: an admin may change it, and a caller can write a few lines.
@@ -20,67 +25,110 @@ const otherShapes = 32
 // foreign reports whether a record's date is written otherwise than those before
 // it. Whoever writes a record of his own has to guess dateformat.
 func (b *neighbours) foreign(r *record) bool {
-	if r.whole && r.kind == plainLine || len(r.stamp) > len(b.shape) {
+	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp {
 		return false
 	}
-	var shape [48]byte
-	for i, c := range r.stamp {
-		shape[i] = shapeOf(c)
-	}
-	if b.n == len(r.stamp) && shape == b.shape && b.kind == r.kind {
+	s := shapeOf(r.stamp)
+	if b.known && b.kind == r.kind && b.dates.fits(&s) {
 		b.other = 0
+		b.dates.padded, b.dates.bare = b.dates.padded || s.padded, b.dates.bare || s.bare
 		return false
 	}
-	if b.other++; b.n > 0 && b.other < otherShapes {
+	if b.other++; b.known && b.other < otherShapes {
 		return true
 	}
-	b.shape, b.n, b.kind, b.other = shape, len(r.stamp), r.kind, 0
+	b.dates, b.known, b.kind, b.other = s, true, r.kind, 0
 	return false
 }
 
-// shapeOf makes dates of one format equal: a blank may stand for a digit.
-func shapeOf(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9', c == ' ':
-		return '0'
-	case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
-		return 'a'
+// shape is how a date is written, whatever it says. A number of one digit stands
+// for one of two: with a blank before it, or bare.
+type shape struct {
+	text         [2 * maxStamp]byte
+	n            int
+	padded, bare bool // there was such a number
+}
+
+func shapeOf(date []byte) (s shape) {
+	put := func(c byte) {
+		s.text[s.n] = c
+		s.n++
 	}
-	return c
+	isDigit := func(i int) bool { return i >= 0 && i < len(date) && date[i] >= '0' && date[i] <= '9' }
+	for i := 0; i < len(date); i++ {
+		switch c := date[i]; {
+		case isDigit(i):
+			put('0')
+			if !isDigit(i-1) && !isDigit(i+1) {
+				put('0')
+				s.bare = true
+			}
+		case c == ' ' && (i == 0 || date[i-1] == ' ') && isDigit(i+1) && !isDigit(i+2):
+			put('0')
+			put('0')
+			s.padded = true
+			i++
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+			put('a')
+		default:
+			put(c)
+		}
+	}
+	return s
+}
+
+// fits reports whether a date of shape o may stand in a log whose dates are s.
+func (s *shape) fits(o *shape) bool {
+	if s.n != o.n || s.text != o.text {
+		return false
+	}
+	return (s.bare || !s.padded || !o.bare) && (s.padded || !s.bare || !o.padded)
 }
 
 // nextLines is how many lines of other writers may stand between two of one.
 const nextLines = 64
 
-// goesOn reports whether the line at hand is only the beginning of its record: the
-// next one of its writer, written with it, begins none. The banner of a restart
-// begins none either, but it ends what stands before it.
-func (b *neighbours) goesOn(r *record, env *envelope) bool {
-	if r.whole {
-		return false
-	}
-	rest := b.rest
+// answer is what lines say of the one before them.
+type answer uint8
+
+const (
+	isEnded  answer = iota
+	mayGoOn         // the lines that would tell are not there yet
+	doesGoOn        // the next line belongs to the same record
+)
+
+// goesOn says whether a line is only the beginning of its record: the next one of
+// its writer, written with it, begins none. The banner of a restart is no record,
+// but it ends what stands before it. rest is what follows the line.
+func goesOn(rest []byte, kind envelopeKind, writer []byte) answer {
 	for range nextLines {
 		if len(rest) == 0 {
-			return false
+			return mayGoOn
 		}
 		var next []byte
 		next, rest, _ = bytes.Cut(rest, newline)
-		if env.kind == plainLine {
-			return len(next) > 0 && !begins(next)
+		if kind == plainLine {
+			return endedBy(next)
 		}
 		var other envelope
 		if _, ok := unwrap(trimLine(next), nil, &other); !ok {
-			return true
+			return doesGoOn
 		}
-		if env.kind == syslogMessage { // a record is one message
-			return false
+		if kind == syslogMessage { // a record is one message
+			return isEnded
 		}
-		if bytes.Equal(other.writer, env.writer) {
-			return len(other.text) > 0 && !begins(other.text)
+		if bytes.Equal(other.writer, writer) {
+			return endedBy(other.text)
 		}
 	}
-	return false
+	return isEnded
+}
+
+func endedBy(next []byte) answer {
+	if len(next) > 0 && !begins(next) {
+		return doesGoOn
+	}
+	return isEnded
 }
 
 var newline = []byte("\n")

@@ -75,3 +75,30 @@ func TestGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// TestBareDigits: a day of one digit may be written with a blank before it or
+// without, and a log does one of the two.
+func TestBareDigits(t *testing.T) {
+	const a, b, c = "Mar 9 07:24:06", "Mar 10 07:24:06", "Mar  9 07:24:06"
+	for _, k := range []struct {
+		name   string
+		stamps []string
+		want   int // records believed
+	}{
+		{"bare, and two digits", []string{a, b, a}, 3},
+		{"two digits, and bare", []string{b, a, b}, 3},
+		{"padded, and two digits", []string{c, b, c}, 3},
+		{"bare, and padded", []string{a, c}, 1},
+		{"padded, and bare", []string{c, a}, 1},
+		{"padded, two digits, and bare", []string{c, b, a}, 2},
+		{"bare, two digits, and padded", []string{a, b, c}, 2},
+	} {
+		var log strings.Builder
+		for i, s := range k.stamps {
+			log.WriteString(wrongLogin(s, i+5))
+		}
+		if got := charged(log.String()); len(got) != k.want {
+			t.Errorf("%s: got %v charged, want %d", k.name, got, k.want)
+		}
+	}
+}

@@ -15,20 +15,27 @@ const maxRecord = 8190
 // remembers whether the text that comes next is still an attacker's. Not safe
 // for concurrent use.
 type Parser struct {
-	patterns []*Pattern
-	clock    Clock
-	taint    taint
-	record   record
-	found    found
-	near     neighbours
-	event    Event
-	env      envelope
-	parts    parts
-	tainter  []byte // the writer of the text that tainted
-	unescape []byte // memory for the text of docker's lines
-	lastLine []byte // of the block before
-	msgBuf   []byte // a message without its padding
-	textBuf  []byte // what own patterns see
+	patterns  []*Pattern
+	clock     Clock
+	taint     taint
+	record    record
+	found     found
+	near      neighbours
+	event     Event
+	env       envelope
+	parts     parts
+	tainter   []byte    // the writer of the text that tainted
+	unescape  []byte    // memory for the text of docker's lines
+	lastLine  []byte    // of the block before
+	lookAhead bool      // see LookAhead
+	waits     bool      // the event at hand waits for the next line
+	sent      bool      // the line at hand made an event
+	arrived   time.Time // of the block at hand
+	held      []heldEvent
+	counts    Counts
+	lastTime  time.Time // that of the last event with a date
+	msgBuf    []byte    // a message without its padding
+	textBuf   []byte    // what own patterns see
 }
 
 // New makes a Parser with jail files' own patterns beside the built-in rules.
@@ -44,28 +51,53 @@ const MaxLine = 8192
 // event. cut says that data is the beginning of one longer line. arrived is when
 // the text was read, zero for a replay. The event holds until emit returns.
 func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Event)) (lines int) {
-	p.near.prev = p.lastLine
-	for len(data) > 0 {
-		n := bytes.IndexByte(data, '\n')
+	if !arrived.IsZero() {
+		p.clock.ReadAt(arrived)
+	}
+	if len(p.held) > 0 {
+		p.resume(data, arrived, emit)
+	}
+	p.arrived = arrived
+	p.near.block, p.near.prev = data, p.lastLine
+	for at := 0; at < len(data); lines++ {
+		n := bytes.IndexByte(data[at:], '\n')
 		if n < 0 {
-			n = len(data)
+			n = len(data) - at
 		}
-		p.near.rest = data[min(n+1, len(data)):]
-		p.Line(data[:n], cut, arrived, emit)
-		p.near.prev = data[:n]
-		data = p.near.rest
-		lines++
+		line := data[at : at+n]
+		p.near.at, p.near.rest = at, data[min(at+n+1, len(data)):]
+		p.Line(line, cut, arrived, emit)
+		p.near.prev = line
+		at += n + 1
 	}
 	if lines > 0 {
 		p.lastLine = append(p.lastLine[:0], p.near.prev[:min(len(p.near.prev), MaxLine)]...)
 	}
-	p.near.rest, p.near.prev = nil, nil
+	p.near.block, p.near.at, p.near.rest, p.near.prev = nil, 0, nil, nil
 	return lines
 }
+
+// ReadAt tells the parser when the records that follow are read, so that dates
+// without a year are not taken for last year's. Block does so itself unless its
+// arrived is zero.
+func (p *Parser) ReadAt(now time.Time) { p.clock.ReadAt(now) }
+
+// Counts are what a Parser has read since New.
+type Counts struct {
+	Lines    uint64
+	Heads    uint64 // lines that begin a record of Asterisk's, as far as they can be read
+	Matched  uint64 // events
+	Doubtful uint64 // those of them that charge nobody, because whose they are cannot be trusted
+}
+
+// Counts returns what was read so far. A log with Lines and no Heads is read and not
+// understood.
+func (p *Parser) Counts() Counts { return p.counts }
 
 // Line reads one line without its newline, and calls emit for what it means: at
 // most one built-in event, and one for each own pattern that matches.
 func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
+	p.counts.Lines++
 	env := &p.env
 	if len(line) > 0 && line[0] != '[' {
 		wrapped := false
@@ -76,6 +108,27 @@ func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event
 	}
 	env.kind, env.text, env.times, env.again, env.writer = plainLine, line, 0, 0, nil
 	p.read(line, cut, arrived, emit)
+}
+
+// send hands out an event, unless it has to wait for the next line.
+func (p *Parser) send(e *Event, emit func(*Event)) {
+	p.sent = true
+	e.Row = p.counts.Lines
+	if !e.Time.IsZero() {
+		p.lastTime = e.Time
+	}
+	if p.waits && p.hold(e) {
+		return
+	}
+	p.count(e)
+	emit(e)
+}
+
+func (p *Parser) count(e *Event) {
+	p.counts.Matched++
+	if e.Result == Ambiguous {
+		p.counts.Doubtful++
+	}
 }
 
 // wrapped reads a line in an envelope.
@@ -93,15 +146,11 @@ func (p *Parser) wrapped(line []byte, cut bool, arrived time.Time, emit func(*Ev
 			return
 		}
 	}
-	if used := &p.event; env.kind == dockerLine {
-		*used = Event{}
-		p.read(line, cut, arrived, emit)
-		if used.Result != None {
-			p.unescape = nil // the event's texts alias it
-		}
-		return
-	}
+	p.sent = false
 	p.read(line, cut, arrived, emit)
+	if p.sent && env.kind == dockerLine {
+		p.unescape = nil // the event's texts alias it
+	}
 }
 
 // again puts the line before in place of a "last message repeated N times".
@@ -123,6 +172,9 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	text := env.text
 	tainted := p.tainted(p.weight(line), arrived)
 	if skippable(text) && len(p.patterns) == 0 {
+		if len(text) > 0 {
+			p.counts.Heads++
+		}
 		if !tainted && cutOff(text) {
 			p.taintFrom(taint{bytes: dumpReach, since: arrived})
 		}
@@ -134,7 +186,9 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	}
 	r := &p.record
 	head := p.headOf(text, env, r)
+	p.waits = false
 	if head {
+		p.counts.Heads++
 		e := &p.event
 		*e = Event{}
 		known := p.builtin(r, e)
@@ -149,7 +203,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 			}
 			if e.Result != None {
 				e.Time = p.clock.At(r.when())
-				emit(e)
+				p.send(e, emit)
 			}
 		}
 		if p.taint.bytes > before {
@@ -171,7 +225,7 @@ func (p *Parser) taintFrom(t taint) {
 // line that looks like one is text.
 func (p *Parser) weight(line []byte) int {
 	switch {
-	case p.env.kind == plainLine || p.near.n > 0 && p.near.kind == plainLine:
+	case p.env.kind == plainLine || p.near.known && p.near.kind == plainLine:
 		return len(line) + 1
 	case p.taint.bytes > 0 && !bytes.Equal(p.env.writer, p.tainter):
 		return 0
@@ -336,8 +390,7 @@ func (p *Parser) compare(e *Event, r *record, tainted bool) {
 	case e.Result != Offence:
 	case foreign:
 		e.Result, e.Doubt = Ambiguous, "its date is written otherwise than those before it"
-	case e.Before && p.near.goesOn(r, &p.env):
-		e.Result, e.Doubt = Ambiguous, goesOnDoubt
+	case e.Before && p.goesOn(e, r):
 		p.taint.bytes = max(p.taint.bytes, dumpReach)
 	}
 }

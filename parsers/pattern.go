@@ -179,15 +179,18 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		e.Account = e.Account.Clone() // the text is built again for the next line
 		e.Line = TextOf(line)
 		p.gate(e, line, false, false)
-		if head && e.Result == Offence && e.Before && p.near.goesOn(r, &p.env) {
-			e.Result, e.Doubt = Ambiguous, goesOnDoubt
+		p.waits = false
+		if head && e.Result == Offence && e.Before {
+			p.goesOn(e, r)
 		}
 		if e.Result == None {
 			continue
 		}
 		if head {
 			e.Time = p.clock.At(r.when())
+		} else {
+			e.Time = p.timeOf(line)
 		}
-		emit(e)
+		p.send(e, emit)
 	}
 }

@@ -126,16 +126,31 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 // judge builds what the daemon would, from the same files. A jail file that the
 // daemon would refuse is an error here.
 func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
-	path := f.config
-	if path == "" {
-		path = configs.DefaultMain
-	}
-	main, err := configs.LoadMain(path, f.config != "")
+	main, list, err := jailsOf(f.config, f.jails)
 	if err != nil {
 		return nil, err
 	}
-	if f.jails != "" {
-		main.Jails = f.jails
+	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
+	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
+	j.ProtectLogins = main.ProtectLogins
+	senses, err := sensesOf(main)
+	j.SetSenses(senses)
+	return j, err
+}
+
+// jailsOf reads the main file (the default one where it exists, when config is "") and
+// the jails of its folder, or of the one named.
+func jailsOf(config, folder string) (*configs.Main, []*jails.Jail, error) {
+	path := config
+	if path == "" {
+		path = configs.DefaultMain
+	}
+	main, err := configs.LoadMain(path, config != "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if folder != "" {
+		main.Jails = folder
 	}
 	specs, bad := configs.LoadJails(main.Jails)
 	var errs []error
@@ -151,15 +166,7 @@ func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 		}
 		list = append(list, j)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
-	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
-	j.ProtectLogins = main.ProtectLogins
-	senses, err := sensesOf(main)
-	j.SetSenses(senses)
-	return j, err
+	return main, list, errors.Join(errs...)
 }
 
 // sensesOf are what the daemon knows beside the logs, but for feeds, which it alone fetches.

@@ -42,6 +42,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
 			}
 			d.expire(now)
+			d.reading.settle(now)
 			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
 				guarded = now
 				d.upkeep.look()

@@ -23,16 +23,25 @@ type hearer interface {
 type reading struct {
 	warden  hearer
 	places  *positions
-	parsers map[string]*parsers.Parser // by log; owned by deliver
-	changed atomic.Bool                // jails have new patterns
+	changed atomic.Bool // jails have new patterns
+
+	turn sync.Mutex      // held while a parser works: deliver and settle take turns
+	logs map[string]*log // by file; guarded by turn
 
 	mu      sync.Mutex
-	counted map[string]uint64 // lines of each log; guarded by mu
+	counted map[string]uint64         // lines of each log; guarded by mu
+	read    map[string]parsers.Counts // what was understood of them; guarded by mu
+}
+
+// log is one log that is read.
+type log struct {
+	parser *parsers.Parser
+	old    bool // its last block was written before we began to follow it
 }
 
 // newReading starts nothing. Blocks that are dealt with are noted in places.
 func newReading(warden hearer, places *positions) *reading {
-	return &reading{warden: warden, places: places, parsers: map[string]*parsers.Parser{}, counted: map[string]uint64{}}
+	return &reading{warden: warden, places: places, logs: map[string]*log{}, counted: map[string]uint64{}, read: map[string]parsers.Counts{}}
 }
 
 // renew makes the next block of each log take the patterns of the jails again.
@@ -41,34 +50,74 @@ func (r *reading) renew() { r.changed.Store(true) }
 // deliver takes a block of a log. It never refuses one: a ban that fails is the
 // warden's problem. It must be called from one goroutine.
 func (r *reading) deliver(b watcher.Block) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
 	if r.changed.Swap(false) {
-		for log, p := range r.parsers {
-			p.SetPatterns(r.warden.Patterns(log))
+		for file, l := range r.logs {
+			l.parser.SetPatterns(r.warden.Patterns(file))
 		}
 	}
-	p := r.parsers[b.File]
-	if p == nil {
-		clock := parsers.Clock{Zone: time.Local, Until: b.Arrived}
-		p = parsers.New(clock, r.warden.Patterns(b.File)...)
-		r.parsers[b.File] = p
+	l := r.logs[b.File]
+	if l == nil {
+		l = &log{parser: parsers.New(parsers.Clock{Zone: time.Local, Until: b.Arrived}, r.warden.Patterns(b.File)...)}
+		l.parser.LookAhead()
+		r.logs[b.File] = l
 	}
+	if l.old && !b.Old { // what waits was written long ago, and its clock says when
+		l.parser.Settle(time.Time{}, r.heard(b.File, true, b.Arrived))
+	}
+	l.old = b.Old
 	arrived := b.Arrived
-	if b.Old { // written long ago, perhaps: no clock says how much text one record can be
+	l.parser.ReadAt(arrived)
+	if b.Old { // no clock says how much text one record can be
 		arrived = time.Time{}
 	}
-	lines := p.Block(b.Data, b.Cut, arrived, func(e *parsers.Event) {
-		at := b.Arrived
-		if b.Old && !e.Time.IsZero() && e.Time.Before(at) {
-			at = e.Time
-		}
-		r.warden.Hear(b.File, e, at, b.Arrived)
-	})
+	lines := l.parser.Block(b.Data, b.Cut, arrived, r.heard(b.File, b.Old, b.Arrived))
 	r.warden.Lines(lines)
 	r.places.passed(b.File, b.Next)
 	r.mu.Lock()
 	r.counted[b.File] += uint64(lines)
+	r.read[b.File] = l.parser.Counts()
 	r.mu.Unlock()
 	return nil
+}
+
+// heard hands events of a log to the warden. An old one counts when its record was
+// written. Where nothing tells that, it may be days old: it counts nothing.
+func (r *reading) heard(file string, old bool, now time.Time) func(*parsers.Event) {
+	return func(e *parsers.Event) {
+		at := now
+		switch {
+		case old && e.Time.IsZero() && e.Result == parsers.Offence:
+			e.Result, e.Doubt = parsers.Ambiguous, "it was written before pbxjail began to read, and has no date that can be read"
+		case old && !e.Time.IsZero() && e.Time.Before(at):
+			at = e.Time
+		}
+		r.warden.Hear(file, e, at, now)
+	}
+}
+
+// settle hands out the events that waited for a next line until now; all of them when
+// now is the zero time. It may be called from any goroutine.
+func (r *reading) settle(now time.Time) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	for file, l := range r.logs {
+		if l.parser.Waits() {
+			at := now
+			if at.IsZero() {
+				at = time.Now()
+			}
+			l.parser.Settle(now, r.heard(file, l.old, at))
+		}
+	}
+}
+
+// understood says what was read of a log, and how much of it was understood.
+func (r *reading) understood(log string) parsers.Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read[log]
 }
 
 // hear takes an event that a source made itself. source stands where the name of a log

@@ -28,7 +28,10 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("names", d.upkeep.guard.names.Run)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
-	parts.start("watcher", func(ctx context.Context) error { return d.watcher.Run(ctx, d.reading.deliver) })
+	parts.start("watcher", func(ctx context.Context) error {
+		defer d.reading.settle(time.Time{}) // what waits for a next line is behind the saved position
+		return d.watcher.Run(ctx, d.reading.deliver)
+	})
 	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	parts.start("restore", d.restore) // events are judged meanwhile
 	parts.start("watchdog", d.watchdog)
