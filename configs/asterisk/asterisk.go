@@ -1,6 +1,6 @@
 // Package asterisk reads from Asterisk's own configuration whom the PBX itself
 // trusts: the trunks it registers with, the peers it knows by address, the
-// networks its access lists let in. The daemon calls it.
+// networks its access lists let in; and which ports it listens on. The daemon calls it.
 //
 // It must never run anything (an #exec is told, not followed), never look up a
 // name, never take for trust what lets everybody in, and never repeat a password:
@@ -21,7 +21,7 @@ import (
 // DefaultDir is where Asterisk keeps its configuration.
 const DefaultDir = "/etc/asterisk"
 
-// Bounds of one Read. No PBX comes near them; a mistake does.
+// Bounds of one Read, and of one Ports. No PBX comes near them; a mistake does.
 const (
 	maxFile     = 16 << 20 // bytes; 10,000 extensions of FreePBX fit
 	maxLine     = 8190     // bytes; Asterisk skips longer ones too
@@ -67,10 +67,11 @@ func Read(dir string) (trusts []Trust, problems []error) {
 	return r.trusts, r.problems
 }
 
-// reader is one Read. The sections are those of the present file.
+// reader is one Read or Ports. The sections are those of the present file.
 type reader struct {
 	dir      string
-	purse    int // what is left
+	kept     []string // the keys that matter
+	purse    int      // what is left
 	trusts   []Trust
 	seen     map[Trust]bool // by Prefix and Host alone
 	problems []error
@@ -83,7 +84,7 @@ type reader struct {
 }
 
 func newReader(dir string) *reader {
-	return &reader{dir: filepath.Clean(dir), told: map[string]bool{}, seen: map[Trust]bool{}}
+	return &reader{dir: filepath.Clean(dir), kept: kept, told: map[string]bool{}, seen: map[Trust]bool{}}
 }
 
 // begin forgets the sections of the file before.

@@ -23,7 +23,7 @@ type setting struct {
 	at         place
 }
 
-// kept are the keys that matter here. All others, passwords among them, are
+// kept are the keys that matter to Read. All others, passwords among them, are
 // forgotten as they are read.
 var kept = []string{
 	"type", "host", "match", "contact", "server_uri", "outbound_proxy", "outboundproxy",
@@ -174,7 +174,7 @@ func (r *reader) setting(s *section, at place, line string) {
 	key, value, _ := strings.Cut(line, "=")
 	// "match += x" is one match more: nobody adds half an address.
 	key = strings.ToLower(strip(strings.TrimSuffix(key, "+")))
-	if slices.Contains(kept, key) && r.spend(costOfEntry) {
+	if slices.Contains(r.kept, key) && r.spend(costOfEntry) {
 		value = strip(strings.TrimPrefix(value, ">"))
 		s.settings = append(s.settings, setting{key, strings.Clone(value), at})
 	}
