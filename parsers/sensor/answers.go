@@ -46,8 +46,10 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	}
 	switch {
 	case m.Status == 401 || m.Status == 407:
-		s.nonces.put(s.hash(f.remote.Addr(), m.Nonce))
-		s.nonces.put(s.hash(f.remote.Addr(), m.Nonce, m.CallID))
+		for _, nonce := range m.AllNonces[:m.Nonces] {
+			s.nonces.put(s.hash(f.remote.Addr(), nonce))
+			s.nonces.put(s.hash(f.remote.Addr(), nonce, m.CallID))
+		}
 		s.challenged(f, m, x, p)
 	case x.mismatch && !ok:
 		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
@@ -104,7 +106,7 @@ func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
 		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, again, "wire sip not allowed", "the account may not do that"})
 	case x.method == sip.Invite && (st == 404 || st == 484 || st == 604) && !x.ringing:
 		s.loggedIn(f, x)
-		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, always, "wire sip unknown number", "there is no such number"})
+		s.signal(f, x, parsers.UnknownExtension, nil, "wire sip unknown number", "a known account dialled a number that does not exist")
 	case st == 404 || st == 423 || st == 480 || st == 486 || st == 487 || st == 489 || x.trying:
 		s.loggedIn(f, x)
 	}

@@ -38,7 +38,7 @@ const (
 	// maxHeld is the longest beginning of a message that is kept, and maxAllHeld of
 	// all connections together.
 	maxHeld    = 16 << 10
-	maxAllHeld = 1 << 20
+	maxAllHeld = 512 << 10
 )
 
 // connTable holds the connections that spoke last. Slot 0 is the ring's head.
@@ -73,7 +73,7 @@ func (t *connTable) take(key connKey, start bool, at int64) *conn {
 			i, t.free = t.free[n-1], t.free[:n-1]
 		} else {
 			i = int32(len(t.slots))
-			t.slots = append(t.slots, conn{})
+			t.slots = append(grown(t.slots, maxConns+1), conn{})
 		}
 		t.slots[i] = conn{key: key, start: start}
 		t.index[key] = i
@@ -173,22 +173,29 @@ func (s *Sensor) feed(f *flow, c *conn, h *half, data []byte) {
 	if c.dark {
 		return
 	}
-	s.conns.keep(h, b)
+	if !s.conns.keep(h, b) {
+		s.conns.evicted++
+		s.conns.lastEvicted = f.time.Unix()
+		s.conns.close(c)
+	}
 }
 
-// keep holds the beginning of a message until the rest comes.
-func (t *connTable) keep(h *half, b []byte) {
+// keep holds the beginning of a message until the rest comes; not when that is more
+// than there is room for.
+func (t *connTable) keep(h *half, b []byte) bool {
 	t.held -= len(h.buf)
 	switch {
 	case len(b) == 0:
 		h.buf = nil
-		return
 	case len(h.buf) > 0: // b is its end
 		h.buf = h.buf[:copy(h.buf, b)]
-	case len(b) <= maxHeld:
+	case len(b) > maxHeld || t.held+len(b) > maxAllHeld:
+		return false
+	default:
 		h.buf = append([]byte(nil), b...)
 	}
 	t.held += len(h.buf)
+	return true
 }
 
 // one reads one message, and says how long it is with its body, which may be yet to

@@ -13,14 +13,16 @@ type hashRing struct {
 	max  int
 }
 
-func (r *hashRing) init(max int) { r.max, r.has = max, map[uint64]struct{}{} }
+func (r *hashRing) init(max int) {
+	r.max, r.ring, r.has = max, make([]uint64, 0, 64), map[uint64]struct{}{}
+}
 
 func (r *hashRing) put(h uint64) {
 	if r.holds(h) {
 		return
 	}
 	if len(r.ring) < r.max {
-		r.ring = append(r.ring, h)
+		r.ring = append(grown(r.ring, r.max), h)
 	} else {
 		delete(r.has, r.ring[r.next])
 		r.ring[r.next] = h
@@ -45,4 +47,12 @@ func (s *Sensor) hash(a netip.Addr, texts ...[]byte) uint64 {
 		h.WriteByte(0)
 	}
 	return h.Sum64()
+}
+
+// grown makes room for one more entry, and never for more than max of them.
+func grown[T any](list []T, max int) []T {
+	if len(list) < cap(list) {
+		return list
+	}
+	return append(make([]T, 0, min(2*cap(list), max)), list...)
 }

@@ -121,7 +121,7 @@ func (s *Sensor) iaxRefused(f *flow, x *tx, p *peer, m *iax.Frame) {
 	unknown := bytes.Contains(bytes.ToLower(m.Cause), []byte("no such context/extension"))
 	switch {
 	case x.creds && unknown:
-		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, always, "wire iax unknown number", "there is no such number"})
+		s.signal(f, x, parsers.UnknownExtension, nil, "wire iax unknown number", "a known account dialled a number that does not exist")
 	case x.creds:
 		s.badIAXPassword(f, x, p)
 	case unknown:

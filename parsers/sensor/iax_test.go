@@ -42,7 +42,7 @@ func TestIAX(t *testing.T) {
 		"unknown account":  {append(began(iax.RegReq, user), step{true, iax.RegRej, ""}), []string{"offence unknown-account iax2 proven joe once"}},
 		"call":             {append(began(iax.New, number+user), step{true, iax.AuthReq, nonce}, step{false, iax.AuthRep, md5}, step{true, iax.Accept, ""}), []string{"signal success iax2 proven joe"}},
 		"call, wrong":      {append(began(iax.New, number+user), step{true, iax.AuthReq, nonce}, step{false, iax.AuthRep, md5}, step{true, iax.Reject, ie(0x16, "No authority found")}), []string{"offence bad-password iax2 proven joe"}},
-		"call, no number":  {append(began(iax.New, number+user), step{true, iax.AuthReq, nonce}, step{false, iax.AuthRep, md5}, step{true, iax.Reject, ie(0x16, "No such context/extension")}), []string{"offence unknown-extension iax2 proven joe"}},
+		"call, no number":  {append(began(iax.New, number+user), step{true, iax.AuthReq, nonce}, step{false, iax.AuthRep, md5}, step{true, iax.Reject, ie(0x16, "No such context/extension")}), []string{"signal unknown-extension iax2 proven joe"}},
 		"guest":            {append(began(iax.New, number), step{true, iax.Accept, ""}), []string{"offence guest-call iax2 proven "}},
 		"guest, no number": {append(began(iax.New, number), step{true, iax.Reject, ie(0x16, "No such context/extension")}), []string{"offence unknown-extension iax2 proven "}},
 		"guest, refused":   {append(began(iax.New, number), step{true, iax.Reject, ""}), []string{"offence not-allowed iax2 proven "}},

@@ -52,7 +52,7 @@ func (t *peerTable) take(a netip.Addr, at int64) *peer {
 		t.unlink(i)
 	case len(t.slots) <= t.max:
 		i = int32(len(t.slots))
-		t.slots = append(t.slots, peer{addr: a})
+		t.slots = append(grown(t.slots, t.max+1), peer{addr: a})
 		t.index[a] = i
 	default:
 		i = t.oldest(at)

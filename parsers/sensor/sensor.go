@@ -54,10 +54,10 @@ type port struct {
 }
 
 const (
-	defaultTransactions = 8192
-	defaultAddresses    = 16_384
-	maxNonces           = 16_384
-	maxCalls            = 8192
+	defaultTransactions = 4096
+	defaultAddresses    = 8192
+	maxNonces           = 8192
+	maxCalls            = 2048
 	maxText             = 1024 // of an event's line
 )
 

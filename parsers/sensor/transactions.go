@@ -15,7 +15,7 @@ const lifetime = 32 * time.Second
 // words is a bounded copy of a text.
 type words struct {
 	n uint8
-	b [40]byte
+	b [39]byte
 }
 
 func (w *words) set(b []byte)       { w.n = uint8(copy(w.b[:], b)) }
@@ -87,7 +87,7 @@ func (t *txTable) make(key uint64) *tx {
 		i, t.free = t.free[n-1], t.free[:n-1]
 	} else {
 		i = int32(len(t.slots))
-		t.slots = append(t.slots, tx{})
+		t.slots = append(grown(t.slots, t.max+1), tx{})
 	}
 	t.slots[i] = tx{key: key}
 	t.index[key] = i
@@ -99,6 +99,26 @@ func (t *txTable) make(key uint64) *tx {
 
 // oldest is the slot that falls due first; 0 when there is none.
 func (t *txTable) oldest() int32 { return t.slots[0].next }
+
+// over reports whether nothing more is waited for: it is kept to know its packets when
+// they are sent again.
+func (x *tx) over() bool { return x.done && x.challenge == 0 }
+
+// leastUseful is the slot that makes room: of the oldest few one that is over.
+func (t *txTable) leastUseful() int32 {
+	const tries = 16
+	i := t.oldest()
+	for range tries {
+		if i == 0 {
+			break
+		}
+		if t.slots[i].over() {
+			return i
+		}
+		i = t.slots[i].next
+	}
+	return t.oldest()
+}
 
 // due is the oldest when its time is over; -1 when there is none.
 func (t *txTable) due(now int64) int32 {
@@ -145,11 +165,12 @@ func (t *txTable) settle(i int32) {
 // newTx makes a transaction for a flow, and room for it.
 func (s *Sensor) newTx(f *flow, key uint64) *tx {
 	if s.txs.full() {
-		if x := &s.txs.slots[s.txs.oldest()]; !x.done || x.challenge != 0 {
+		i := s.txs.leastUseful()
+		if !s.txs.slots[i].over() {
 			s.txs.evicted++
 			s.txs.lastEvicted = f.time.Unix()
 		}
-		s.expire(s.txs.oldest(), f.time, f.emit)
+		s.expire(i, f.time, f.emit)
 	}
 	x := s.txs.make(key)
 	x.at, x.remote, x.local, x.tcp, x.out, x.port = f.time.UnixNano(), f.remote, f.local, f.tcp, f.out, f.port

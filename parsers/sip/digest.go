@@ -2,15 +2,14 @@ package sip
 
 // challenge reads the nonce of a digest challenge (RFC 3261 22, RFC 7616).
 func (m *Message) challenge(b []byte) {
-	if m.Nonce != nil {
-		return
-	}
 	each(b, func(name, value []byte) {
 		switch {
-		case isName(name, "nonce"):
-			m.Nonce = value
+		case isName(name, "nonce") && m.Nonces < len(m.AllNonces):
+			first(&m.Nonce, value)
+			m.AllNonces[m.Nonces] = value
+			m.Nonces++
 		case isName(name, "stale"):
-			m.Stale = isName(value, "true")
+			m.Stale = m.Stale || isName(value, "true")
 		}
 	})
 }

@@ -22,8 +22,10 @@ type Message struct {
 	Contact    []byte // the first address in it
 	Event      []byte // the event package
 	Nonce      []byte // of the first challenge
-	Stale      bool   // the challenge says that only the nonce was wrong
-	Answers    int    // how many of Answer there are
+	Nonces     int    // how many of AllNonces there are
+	AllNonces  [maxAnswers][]byte
+	Stale      bool // a challenge says that only the nonce was wrong
+	Answers    int  // how many of Answer there are
 	Answer     [maxAnswers]Credentials
 	Expires    uint32
 	HasExpires bool
@@ -33,7 +35,7 @@ type Message struct {
 	Problem    Problem
 }
 
-// maxAnswers is how many Authorization headers are read: one for each realm.
+// maxAnswers is how many challenges, and answers to them, are read: one for each realm.
 const maxAnswers = 4
 
 // Credentials are what a client answers to a challenge. Response is the digest: it is
