@@ -39,12 +39,12 @@ func (s *Sensor) offend(f *flow, x *tx, p *peer, v verdict) {
 	e := s.begin(f, x, parsers.Offence, v.kind, v.rule)
 	e.Points = v.points
 	if v.how&again != 0 {
-		what := s.hash(f.remote.Addr(), x.account.bytes(), x.number.bytes(), []byte(x.word))
-		e.Once = p.refused != what || f.time.UnixNano()-p.refusedAt >= int64(atOnce)
-		p.refused, p.refusedAt = what, f.time.UnixNano()
 		if v.how&target != 0 {
 			e.Account = x.number.text()
 		}
+		what := s.hash(f.remote.Addr(), e.Account.Raw(), []byte(v.rule))
+		e.Once = p.refused != what || f.time.UnixNano()-p.refusedAt >= int64(atOnce)
+		p.refused, p.refusedAt = what, f.time.UnixNano()
 	}
 	s.finish(f, x, v.why)
 }
