@@ -143,13 +143,13 @@ func (f *fake) Top(n int) control.Top {
 }
 
 // serve runs a daemon's API and returns its socket and what stops it.
-func serve(b *fake) (path string, stop func(), err error) {
+func serve(calls []control.Handler) (path string, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "ctl") // short: a socket's path has 107 bytes
 	if err != nil {
 		return "", nil, err
 	}
 	path = filepath.Join(dir, "s")
-	s := control.New(control.Options{Path: path, Handlers: b.calls()})
+	s := control.New(control.Options{Path: path, Handlers: calls})
 	if _, err := s.Listen(); err != nil {
 		return "", nil, fmt.Errorf("%w (%s)", err, hint.Of(err))
 	}
@@ -159,9 +159,12 @@ func serve(b *fake) (path string, stop func(), err error) {
 	return path, func() { cancel(); <-ended; os.RemoveAll(dir) }, nil
 }
 
-func serveTest(t *testing.T, b *fake) (path string) {
+func serveTest(t *testing.T, f *fake) (path string) { return serveCalls(t, f.calls()...) }
+
+// serveCalls is serveTest for a verb that brings its own answer.
+func serveCalls(t *testing.T, calls ...control.Handler) (path string) {
 	t.Helper()
-	path, stop, err := serve(b)
+	path, stop, err := serve(calls)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			f := newFake()
-			path, stop, err := serve(f)
+			path, stop, err := serve(f.calls())
 			if err != nil {
 				return err
 			}
