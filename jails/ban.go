@@ -41,7 +41,7 @@ type Line struct {
 	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
 	File     string
 	Channel  parsers.Channel // who wrote it
-	Heard    string          // what the witnesses of packets say: heard, wire, cannot tell; "": they were not asked
+	Packets  string          // what those who know the packets say: wire, heard, cannot tell; "": they were not asked
 	Text     parsers.Text
 }
 

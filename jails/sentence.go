@@ -47,7 +47,11 @@ type Reckoning struct {
 	Earlier         int
 	Retold          int // records of other logs, that tell of the same attempts and count nothing
 	Members         int // addresses of a network that took part; 0 for a single address
-	Place           Place
+	// Witness names who wrote the records that count: security, notice, acl, dialplan,
+	// wire. Packets is what those who know the packets say of them: wire, heard, cannot
+	// tell. Both have several, with commas, or none.
+	Witness, Packets string
+	Place            Place
 }
 
 // reckon adds up again what a ruling counts, and finds the lines it was told in.
@@ -72,8 +76,20 @@ func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
 		}
 		line.Counts = h.points
 		lines = append(lines, line)
+		sum.Witness, sum.Packets = listed(sum.Witness, line.Channel.String()), listed(sum.Packets, line.Packets)
 	}
 	return sum, lines
+}
+
+// listed adds a word to a list with commas, once.
+func listed(list, word string) string {
+	switch {
+	case word == "" || slices.Contains(strings.Split(list, ", "), word):
+		return list
+	case list == "":
+		return word
+	}
+	return list + ", " + word
 }
 
 // sentence makes the ban of a prefix whose tally is full. It reports false when the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -145,13 +146,23 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 		return nil
 	}
 	a.say("")
-	t := newTable(a.stdout, "TIME", "JAIL", "EVIDENCE", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD")
+	head := []string{"TIME", "JAIL", "EVIDENCE", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD"}
+	const beside = 7 // where PACKETS stands, if a witness of packets was asked
+	asked := slices.ContainsFunc(lines, func(l control.WhyLine) bool { return l.Packets != "" })
+	if asked {
+		head = slices.Insert(head, beside, "PACKETS")
+	}
+	t := newTable(a.stdout, head...)
 	for _, l := range lines {
 		var factors []string
 		for _, f := range l.Factors {
 			factors = append(factors, f.Text)
 		}
-		t.row(show.Stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text)
+		cells := []string{show.Stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text}
+		if asked {
+			cells = slices.Insert(cells, beside, l.Packets)
+		}
+		t.row(cells...)
 	}
 	if err := t.end(); err != nil || sum == nil {
 		return err
@@ -171,6 +182,9 @@ func sumText(s control.Sum) string {
 	}
 	if s.Retold > 0 {
 		text += fmt.Sprintf("; %s of other logs told of the same and count nothing", show.Count(s.Retold, "record"))
+	}
+	if s.Packets != "" {
+		text += "; packets: " + s.Packets
 	}
 	return text
 }

@@ -22,17 +22,18 @@ const sweepEvery = 1000
 
 const (
 	// A ban that was ended stays ended, even when a late change of it arrives.
-	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum, most)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (prefix, jail, since) DO UPDATE SET until = excluded.until, strike = excluded.strike,
 			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason,
-			sum = coalesce(excluded.sum, sum)
+			sum = coalesce(excluded.sum, sum), most = excluded.most
 		WHERE ended_by IS NULL
 		RETURNING id`
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
 		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
-	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, channel, packets)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
 	// that is set back does not bring them to life.
 	liftBan = `UPDATE bans SET until = min(until, max(since, ?1)), ended_by = ?2
@@ -94,7 +95,7 @@ func (w *banWriter) put(ban jails.Ban) error {
 	}
 	var id int64
 	err = w.ban.QueryRow(prefix, jail, since, untilNanos(ban.Until), ban.Strike, wordOf(ban.Evidence),
-		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum).Scan(&id)
+		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum, int64(ban.Most)).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -128,7 +129,7 @@ func (w *banWriter) putLines(id int64, lines []jails.Line) error {
 		if err != nil {
 			return err
 		}
-		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence))
+		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence), line.Channel.String(), line.Packets)
 		if err != nil {
 			return err
 		}

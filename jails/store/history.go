@@ -11,7 +11,7 @@ import (
 	"pbxjail/parsers"
 )
 
-const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason`
+const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason, coalesce(most, 0)`
 
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
@@ -101,7 +101,7 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 // thousand, and what each would allocate was half of the time.
 type banRow struct {
 	names                               names
-	id, since, until                    int64
+	id, since, until, most              int64
 	strike                              int
 	prefix, jail, evidence, who, reason sql.RawBytes
 	columns                             []any
@@ -110,7 +110,7 @@ type banRow struct {
 // newBanRow is for rows with more columns behind banColumns.
 func newBanRow(names names, more ...any) *banRow {
 	r := &banRow{names: names}
-	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason}, more...)
+	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason, &r.most}, more...)
 	return r
 }
 
@@ -119,6 +119,7 @@ func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
 		return ban, err
 	}
 	ban.Since, ban.Until, ban.Strike, ban.Evidence = timeOf(r.since), untilOf(r.until), r.strike, evidenceOf(string(r.evidence))
+	ban.Most = time.Duration(r.most)
 	ban.Jail, ban.By, ban.Reason = r.names.one(r.jail), r.names.one(r.who), r.names.one(r.reason)
 	ban.Prefix, err = netip.ParsePrefix(string(r.prefix))
 	return ban, err
@@ -130,14 +131,15 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		var at int64
 		var text []byte
 		var factors sql.NullString
-		var evidence string
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence)
+		var evidence, channel string
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &channel, &line.Packets)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
 		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
+		line.Channel, _ = parsers.ParseChannel(channel)
 		lines = append(lines, line)
 		return err
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(channel, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

@@ -17,7 +17,9 @@ const applicationID = 0x7062786a
 //
 // A ban is known by prefix, jail and since. until is when it is over, forever
 // for never; ended_by says who cut it short or, when it was over, forgave it. sum is
-// how its points add up and factors what made those of a line, both JSON.
+// how its points add up and factors what made those of a line, both JSON. most is the
+// longest that a ban may be, in nanoseconds, channel who wrote a line, and packets what
+// the witnesses of packets say of it.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -60,6 +62,10 @@ ALTER TABLE lines ADD COLUMN base INTEGER;
 ALTER TABLE lines ADD COLUMN counts INTEGER;
 ALTER TABLE lines ADD COLUMN factors TEXT;
 ALTER TABLE lines ADD COLUMN evidence TEXT;
+`, `
+ALTER TABLE bans ADD COLUMN most INTEGER;
+ALTER TABLE lines ADD COLUMN channel TEXT;
+ALTER TABLE lines ADD COLUMN packets TEXT;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -21,7 +21,9 @@ func TestSumIsKept(t *testing.T) {
 		Score: 7 * parsers.Point, Maxretry: 5 * parsers.Point, Within: 10 * time.Minute, Rest: parsers.Point, Earlier: 1, Retold: 3, Members: 2,
 		Place: jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
 	}
+	ban.Most, ban.Sum.Witness, ban.Sum.Packets = 15*time.Minute, "wire", "cannot tell"
 	line := lineOf("x")
+	line.Channel, line.Packets = parsers.ChannelWire, "cannot tell"
 	line.Base, line.Counts, line.Evidence = 1000, 6000, parsers.Claimed
 	line.Factors = []jails.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
 	ban.Lines = []jails.Line{line}
@@ -34,9 +36,13 @@ func TestSumIsKept(t *testing.T) {
 	}
 	if want := (jails.Reckoning{
 		Score: 7 * parsers.Point, Maxretry: 5 * parsers.Point, Within: 10 * time.Minute, Rest: parsers.Point, Earlier: 1, Retold: 3, Members: 2,
-		Place: jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
+		Place:   jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
+		Witness: "wire", Packets: "cannot tell",
 	}); got[0].Sum == nil || *got[0].Sum != want {
 		t.Errorf("got %+v, want %+v", got[0].Sum, want)
+	}
+	if l := got[0].Lines; got[0].Most != 15*time.Minute || len(l) != 1 || l[0].Channel != parsers.ChannelWire || l[0].Packets != "cannot tell" {
+		t.Errorf("got at most %v, %+v, want 15m and what the packets say", got[0].Most, l)
 	}
 	if len(got[0].Lines) != 1 || got[0].Lines[0].Base != 1000 || got[0].Lines[0].Counts != 6000 || got[0].Lines[0].Evidence != parsers.Claimed || !reflect.DeepEqual(got[0].Lines[0].Factors, line.Factors) {
 		t.Errorf("got %+v, want what was written", got[0].Lines)

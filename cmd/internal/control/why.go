@@ -43,6 +43,8 @@ type Sum struct {
 	Earlier  int     `json:"earlier"`
 	Retold   int     `json:"retold"`  // records of other logs, that tell of the same attempts
 	Members  int     `json:"members"` // addresses of a network that took part; 0 for one address
+	Witness  string  `json:"witness"` // who wrote the records that count: security, notice, acl, dialplan, wire
+	Packets  string  `json:"packets"` // what those who know the packets say of them: wire, heard, cannot tell; "": not asked
 }
 
 // WhyJail is the score of an address in one jail. 1 point is one ordinary failure.
@@ -69,6 +71,8 @@ type WhyLine struct {
 	Counts   float64     `json:"counts"` // of the points: none of an attempt that another log tells better
 	File     string      `json:"file"`
 	Text     string      `json:"text"`
+	Witness  string      `json:"witness"` // who wrote it: security, notice, acl, dialplan, wire
+	Packets  string      `json:"packets"` // what those who know the packets say: wire, heard, cannot tell; "": not asked
 }
 
 // WhyFactor is one thing that made a record weigh more or less: points are
