@@ -18,6 +18,7 @@ type conn struct {
 	in, out    half
 	ami        amiState
 	web        webState
+	tls        tlsState
 }
 
 // half is one direction: bytes that are no whole message yet, and how many to skip.
@@ -38,7 +39,7 @@ const (
 	// maxHeld is the longest beginning of a message that is kept, and maxAllHeld of
 	// all connections together.
 	maxHeld    = 16 << 10
-	maxAllHeld = 512 << 10
+	maxAllHeld = 256 << 10
 )
 
 // connTable holds the connections that spoke last. Slot 0 is the ring's head.

@@ -19,6 +19,8 @@ type peer struct {
 	askedLast  uint32
 	refused    uint64 // what was refused last, as a hash
 	refusedAt  int64  // unix ns
+	hasty      uint16 // short visits over TLS
+	hastySince int64  // unix ns, of the first of them
 	digest     uint64 // the last wrong answer, as a hash
 	tail       uint64 // the end of the number that it called last, as a hash
 	number     uint64 // and the whole

@@ -101,6 +101,8 @@ func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
 	}
 	f := flow{time: p.Time, remote: remote, local: local, tcp: p.TCP, out: p.Out, cut: p.Cut, port: at, emit: emit}
 	switch {
+	case at.tls && at.class == classSIP:
+		s.dark(&f, p)
 	case at.tls:
 	case p.TCP:
 		s.stream(&f, p)

@@ -192,3 +192,35 @@ func TestTLSIsDark(t *testing.T) {
 		t.Error("what was sent is not known")
 	}
 }
+
+// TestHastyTLSVisits: what is said over TLS is dark, but a program shows by its haste.
+func TestHastyTLSVisits(t *testing.T) {
+	record := func(size int) string {
+		return string([]byte{20, 3, 3, 0, 1, 1, 23, 3, 3, byte(size >> 8), byte(size)}) + string(make([]byte, size))
+	}
+	for name, c := range map[string]struct {
+		visits     int
+		size       int
+		stay, wait time.Duration
+		want       bool
+	}{
+		"a program":                  {6, 500, 20 * time.Millisecond, 0, true},
+		"three registrations":        {3, 500, 20 * time.Millisecond, 0, false},
+		"phones that stay":           {20, 500, 10 * time.Second, 0, false},
+		"a monitor":                  {20, 500, 20 * time.Millisecond, 10 * time.Second, false},
+		"no agreement on encryption": {20, 40, 20 * time.Millisecond, 0, false},
+	} {
+		l := newLab(t, Options{})
+		for range c.visits {
+			l.dial(other, 5061)
+			l.packet(other, false, record(c.size))
+			l.packet(other, true, record(c.size))
+			l.after(c.stay)
+			l.hangUp(other)
+			l.after(c.wait)
+		}
+		if got := l.points[other.Addr()] >= 5*parsers.Point; got != c.want {
+			t.Errorf("%s: got %v points", name, l.points[other.Addr()])
+		}
+	}
+}
