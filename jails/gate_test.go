@@ -2,6 +2,7 @@ package jails
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -97,14 +98,15 @@ func TestRecordNeedsPackets(t *testing.T) {
 		want        string
 	}{
 		{"no witness", nil, nil, record(same), "", "ban 203.0.113.9 1h"},
-		{"the kernel heard it", &packets{heard: from("203.0.113.9")}, nil, record(same), "", "ban 203.0.113.9 1h"},
+		{"the kernel heard it", &packets{heard: from("203.0.113.9")}, nil, record(same), "", "ban 203.0.113.9 15m"},
+		{"the kernel heard it, over TCP", &packets{heard: from("203.0.113.9")}, nil, record(func(e *parsers.Event) { e.Evidence = parsers.Proven }), "", "ban 203.0.113.9 1h"},
 		{"the kernel heard another one", &packets{heard: from("198.51.100.7")}, nil, record(same), "", "alarm 203.0.113.9"},
 		{"the kernel cannot tell", &packets{blind: true}, nil, record(same), "", "ban 203.0.113.9 15m"},
 		{"the wire heard nothing", nil, &packets{}, record(same), "", "alarm 203.0.113.9"},
 		{"the wire saw no attempt", nil, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
 		{"the wire saw no attempt, whatever the kernel heard", &packets{heard: from("203.0.113.9")}, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
-		{"the wire cannot read it", nil, &packets{heard: from("203.0.113.9"), dark: true}, record(same), "", "ban 203.0.113.9 1h"},
-		{"the wire is blind, the kernel heard it", &packets{heard: from("203.0.113.9")}, &packets{blind: true}, record(same), "", "ban 203.0.113.9 1h"},
+		{"the wire cannot read it", nil, &packets{heard: from("203.0.113.9"), dark: true}, record(same), "", "ban 203.0.113.9 15m"},
+		{"the wire is blind, the kernel heard it", &packets{heard: from("203.0.113.9")}, &packets{blind: true}, record(same), "", "ban 203.0.113.9 15m"},
 		{"logs of another host", &packets{}, &packets{}, record(same), "heard: false\n", "ban 203.0.113.9 1h"},
 		{"an own pattern", &packets{}, nil, record(func(e *parsers.Event) {
 			e.Kind, e.Service, e.Pattern = parsers.Custom, parsers.Other, ownPattern(t)
@@ -302,5 +304,75 @@ func TestLogInNeedsPackets(t *testing.T) {
 		if got := judge.logsIn(addr(victim), start.Add(time.Minute)); got != c.want {
 			t.Errorf("%s: got protected %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+// TestNoPacketsNoBan: whatever all logs report together, with whatever evidence, and
+// with no rule of the text left (each record is believed, and no twin is asked for):
+// who sent no packet is neither banned nor protected, and nor is who sent packets that
+// were let in.
+func TestNoPacketsNoBan(t *testing.T) {
+	decided := 0
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		w := packets{heard: map[string]parsers.Answer{}}
+		for i := range 6 {
+			w.heard[fmt.Sprintf("203.0.113.%d", i)] = parsers.Yes
+		}
+		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
+		for _, jail := range judge.jails {
+			jail.Widen.Members = 0
+		}
+		judge.ProtectLogins = Forever
+		judge.SetSenses(everything())
+		wire := seed%2 == 0
+		if wire {
+			judge.SetWitnesses(w, w)
+		} else {
+			judge.SetWitnesses(w, nil)
+		}
+		// Of the six that send, the last three do nothing wrong.
+		attacks := func(a netip.Addr) bool { return a.Is4() && a.As4()[3] < 3 }
+		at := start
+		for range 3000 {
+			at = at.Add(time.Duration(leap(r, 2000)) * time.Millisecond)
+			clear(judge.twins.alive)
+			src, e := judge.Source([]string{"/log", "/other"}[r.IntN(2)]), anything(r)
+			if e.Result == parsers.Ambiguous {
+				e.Result = parsers.Offence
+			}
+			if e.Service = []parsers.Service{parsers.PJSIP, parsers.SIP, parsers.IAX2, parsers.AMI, parsers.HTTP, parsers.Dialplan}[r.IntN(6)]; wire && w.heard[e.Addr.String()] == parsers.Yes && r.IntN(3) == 0 {
+				src, e.Channel = judge.Wire(), parsers.ChannelWire
+				if e.Result == parsers.Offence && !attacks(e.Addr) {
+					continue
+				}
+				if e.Kind == parsers.Challenge && !attacks(e.Addr) {
+					continue // it would be answered at once
+				}
+			}
+			judge.Hear(src, e, at, func(v Verdict) {
+				a := v.Ban.Prefix.Addr()
+				switch {
+				case v.Alarm || v.Protected != "" || v.Observe:
+				case w.heard[a.String()] != parsers.Yes:
+					t.Fatalf("seed %d: got a ban of %s, which sent nothing: %s", seed, a, v.Ban.Reason)
+				case wire && !attacks(a):
+					t.Fatalf("seed %d: got a ban of %s, which was always let in: %s", seed, a, v.Ban.Reason)
+				default:
+					decided++
+				}
+			})
+		}
+		for key := range judge.trust.logins.each {
+			if a := key.address(); w.heard[a.String()] != parsers.Yes {
+				t.Fatalf("seed %d: %s is protected by a log-in, and sent nothing", seed, a)
+			}
+		}
+		if n := judge.Forged(); n < 100 {
+			t.Errorf("seed %d: got %d records forged: the test tests too little", seed, n)
+		}
+	}
+	if decided < 100 {
+		t.Errorf("got %d bans of those who attack: the test tests too little", decided)
 	}
 }

@@ -134,8 +134,8 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 const shortBan = 15 * time.Minute
 
 // doubtful says why the packets do not prove that a ban is right; "" when they do, or
-// when it stands without them. One whose packets were seen, and who never answered a
-// challenge, may be the victim of somebody who forges his address.
+// when it stands without them. An address that sent packets, and never answered a
+// challenge, may be the victim of somebody who forges it.
 func (j *Judge) doubtful(t *tally, r ruling, p netip.Prefix, now time.Time) string {
 	proved := p.IsSingleIP() && j.proved(p.Addr(), now)
 	solid, blind := parsers.Points(0), false
@@ -144,7 +144,7 @@ func (j *Judge) doubtful(t *tally, r ruling, p netip.Prefix, now time.Time) stri
 		if !r.counts(h) {
 			continue
 		}
-		if h.grade == ungated || h.grade == sent || h.grade == seen && (proved || h.evidence == parsers.Proven) {
+		if h.grade == ungated || h.grade != unsure && (proved || h.evidence == parsers.Proven) {
 			solid += h.points
 		}
 		blind = blind || h.grade == unsure
