@@ -32,7 +32,7 @@ func TestLoadMainMissing(t *testing.T) {
 	want := &Main{
 		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: time.Hour, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
-		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: true},
+		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: true}, Heard: Heard{Enabled: true},
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000, Fraud: fraudDefaults,
 	}
 	if err != nil {
@@ -74,6 +74,7 @@ func TestLoadMain(t *testing.T) {
 			Enabled: true, Force: true, Ports: []PortRange{{5060, 5060}, {5070, 5080}}, AllowAgents: []string{"Yealink", "snom"},
 			FQDN: []string{"pbx.example.net"}, IAXFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 		},
+		Heard: Heard{Ports: []PortRange{{5080, 5080}, {5090, 5099}}},
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ const maxSocket = 107
 // validate notes every fault that a single value does not show by itself.
 func (m *Main) validate(d *decoder) {
 	m.PacketRules.validate(d, "packet_rules")
+	m.Heard.validate(d)
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
 			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses belong into ignoreip", "%s is not a host name", quote(h))

@@ -1,0 +1,231 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"pbxjail/actions"
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
+	"pbxjail/parsers"
+)
+
+// senders is the judge's witness that the kernel keeps: who sent packets to Asterisk's
+// ports. All methods may be called from any goroutine; Run only once.
+type senders struct {
+	log      *slog.Logger
+	gate     actions.Gate
+	settings func() *configs.Main
+	clock    func() time.Time
+
+	mu       sync.Mutex // guards all below; never held while the gate works
+	ports    []actions.Port
+	degraded []string // what the kernel cannot remember
+	problem  error    // why it is not as it should be
+}
+
+const (
+	// sendersEvery is how often the kernel is looked at: what others removed is back
+	// within two seconds.
+	sendersEvery = time.Second
+	// portsEvery is how often Asterisk's configuration is looked at for other ports.
+	portsEvery = 10 * time.Second
+	// packetBefore is how long before its record a packet can have come: a SIP
+	// transaction lives 32 seconds (RFC 3261 17.1.1.2), and a log may lag behind.
+	packetBefore = 64 * time.Second
+	// recently is how far from a record those who may have written it sent something.
+	recently = time.Second
+	// mostSenders bounds whom a question for suspects names.
+	mostSenders = 16
+)
+
+// Services as the kernel's sets are named. SIP over WebSocket comes in over the ports of
+// HTTP.
+const (
+	sipUDP  = "sipu"
+	sipTCP  = "sipt"
+	iaxUDP  = "iax"
+	amiTCP  = "ami"
+	httpTCP = "http"
+)
+
+// setsOf are the sets in which a sender of a service may be.
+func setsOf(s parsers.Service) []string {
+	switch s {
+	case parsers.PJSIP, parsers.SIP:
+		return []string{sipUDP, sipTCP, httpTCP}
+	case parsers.IAX2:
+		return []string{iaxUDP}
+	case parsers.AMI:
+		return []string{amiTCP}
+	case parsers.HTTP:
+		return []string{httpTCP}
+	}
+	return []string{sipUDP, sipTCP, httpTCP, iaxUDP, amiTCP}
+}
+
+// guardedPorts are the ports that the kernel is to watch: those of Asterisk's
+// configuration, and those that the main file adds.
+func guardedPorts(main *configs.Main, log *slog.Logger) (ports []actions.Port) {
+	if !main.Heard.Enabled {
+		return nil
+	}
+	add := func(service, proto string, first, last uint16) {
+		ports = append(ports, actions.Port{Service: service, Proto: proto, From: first, To: last})
+	}
+	found, problems := asterisk.Ports(main.Asterisk)
+	for _, p := range problems {
+		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
+	}
+	for _, p := range found {
+		switch p.Service {
+		case asterisk.SIP:
+			add(sipUDP, "udp", p.Number, p.Number)
+			add(sipTCP, "tcp", p.Number, p.Number)
+		case asterisk.IAX:
+			add(iaxUDP, "udp", p.Number, p.Number)
+		case asterisk.AMI:
+			add(amiTCP, "tcp", p.Number, p.Number)
+		case asterisk.HTTP:
+			add(httpTCP, "tcp", p.Number, p.Number)
+		}
+	}
+	for _, r := range slices.Concat(main.Heard.Ports, main.PacketRules.Ports) {
+		add(sipUDP, "udp", r.First, r.Last)
+		add(sipTCP, "tcp", r.First, r.Last)
+	}
+	return ports
+}
+
+// openSenders has the kernel remember who sends packets, beside an enforcer that drops.
+func openSenders(e actions.Enforcer, settings func() *configs.Main, log *slog.Logger) *senders {
+	s := &senders{log: log, settings: settings, clock: time.Now}
+	main := settings()
+	s.ports = guardedPorts(main, log)
+	s.gate, s.degraded = actions.OpenGate(e, actions.Options{Chain: main.Chain, Hook: main.Hook}, s.ports, time.Now())
+	for _, what := range s.degraded {
+		log.Warn(what, "hint", degradedHint)
+	}
+	return s
+}
+
+// Run keeps what is in the kernel as it should be, until ctx ends.
+func (s *senders) Run(ctx context.Context) error {
+	look := time.NewTicker(sendersEvery)
+	defer look.Stop()
+	seen, at := fingerprint(s.settings().Asterisk), s.clock()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			now := s.clock()
+			if f := fingerprint(s.settings().Asterisk); f != seen || now.Sub(at) >= readAgain {
+				seen, at = f, now
+				s.watch(now)
+			}
+			s.check(now)
+		}
+	}
+}
+
+// watch has the ports of the settings watched, when they are others than before.
+func (s *senders) watch(now time.Time) {
+	ports := guardedPorts(s.settings(), s.log)
+	s.mu.Lock()
+	same := slices.Equal(ports, s.ports)
+	s.mu.Unlock()
+	if same {
+		return
+	}
+	degraded, err := s.gate.Guard(ports, now)
+	s.log.Info("other ports are watched for senders", "ports", len(ports))
+	s.mu.Lock()
+	s.ports, s.degraded = ports, degraded
+	s.mu.Unlock()
+	s.note(err)
+}
+
+// check looks at the kernel, and puts back what others removed.
+func (s *senders) check(now time.Time) {
+	made, err := s.gate.Check(now)
+	if len(made) > 0 {
+		s.log.Warn("others had changed what remembers senders: it is back", "made", fmt.Sprint(made))
+	}
+	s.note(err)
+}
+
+func (s *senders) note(err error) {
+	s.mu.Lock()
+	before := s.problem
+	s.problem = err
+	s.mu.Unlock()
+	if err != nil && (before == nil || before.Error() != err.Error()) {
+		s.log.Error("senders are not remembered", "err", err, "hint", hint.Of(err))
+	}
+}
+
+// Heard implements jails.Heard. Who is in a set has sent a packet; who is not has sent
+// none only where the set misses nobody: not full, not made since, and not so long ago
+// that it would be forgotten.
+func (s *senders) Heard(a netip.Addr, service parsers.Service, at time.Time) parsers.Answer {
+	now := s.clock()
+	answer := parsers.No
+	for _, set := range setsOf(service) {
+		switch one := judgeHearing(s.gate.Heard(a, set, now), at, now); one {
+		case parsers.Yes:
+			return parsers.Yes
+		case parsers.CannotTell:
+			answer = parsers.CannotTell
+		}
+	}
+	return answer
+}
+
+// judgeHearing makes an answer of what a set says about a packet that led to a record at a
+// time.
+func judgeHearing(h actions.Hearing, at, now time.Time) parsers.Answer {
+	first := at.Add(-packetBefore)
+	switch {
+	case h.Blind != "":
+		return parsers.CannotTell
+	case h.Heard && !h.Doubt:
+		return parsers.Yes
+	case h.Heard, h.Full, h.Since.After(first), now.Sub(first) >= actions.Memory:
+		return parsers.CannotTell
+	}
+	return parsers.No
+}
+
+// Suspects implements jails.Heard.
+func (s *senders) Suspects(list []netip.Addr, service parsers.Service, at time.Time) []netip.Addr {
+	within := s.clock().Sub(at) + recently
+	if within < 0 {
+		return list
+	}
+	most := len(list) + mostSenders
+	for _, set := range setsOf(service) {
+		list = s.gate.Recent(list, set, within, most)
+	}
+	return list
+}
+
+// problems are for status.
+func (s *senders) problems() (list []control.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, what := range s.degraded {
+		list = append(list, control.Problem{What: what, Hint: degradedHint})
+	}
+	if s.problem != nil {
+		list = append(list, control.Problem{What: "senders are not remembered: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+	}
+	return list
+}
