@@ -114,7 +114,7 @@ func parseLevel(b []byte, r *record, long bool) bool {
 	r.level = levelAt(b)
 	r.file, r.fn = nil, nil
 	open := bytes.IndexByte(b, '[')
-	r.name, b = bytes.TrimSuffix(b[:open], blank), b[open+1:]
+	r.name, b = b[:open], b[open+1:]
 	end := bytes.IndexByte(b[:min(len(b), 24)], ']')
 	if end < 0 || !allDigits(b[:end]) {
 		return false

@@ -5,14 +5,16 @@ import "bytes"
 // neighbours judge a record by the lines around it, for what one line alone
 // cannot show. Owned by one Parser.
 type neighbours struct {
-	block []byte // what the line at hand stands in
-	at    int    // where in it
-	rest  []byte // what follows the line
-	prev  []byte // the line before it; nil: not known
-	dates shape
-	known bool // dates is
-	kind  envelopeKind
-	other int // records in a row whose date had another shape
+	block   []byte // what the line at hand stands in
+	at      int    // where in it
+	rest    []byte // what follows the line
+	prev    []byte // the line before it; nil: not known
+	dates   shape
+	last    [maxStamp]byte // the last date of that shape
+	lastLen int
+	known   bool // dates is
+	kind    envelopeKind
+	other   int // records in a row whose date had another shape
 }
 
 // before is what stands before the line at hand in its block.
@@ -28,17 +30,47 @@ func (b *neighbours) foreign(r *record) bool {
 	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp {
 		return false
 	}
+	if b.known && b.kind == r.kind && sameForm(b.last[:b.lastLen], r.stamp) {
+		b.other = 0
+		return false
+	}
 	s := shapeOf(r.stamp)
 	if b.known && b.kind == r.kind && b.dates.fits(&s) {
 		b.other = 0
 		b.dates.padded, b.dates.bare = b.dates.padded || s.padded, b.dates.bare || s.bare
+		b.lastLen = copy(b.last[:], r.stamp)
 		return false
 	}
 	if b.other++; b.known && b.other < otherShapes {
 		return true
 	}
 	b.dates, b.known, b.kind, b.other = s, true, r.kind, 0
+	b.lastLen = copy(b.last[:], r.stamp)
 	return false
+}
+
+// sameForm reports whether two dates differ in nothing but their digits and letters.
+func sameForm(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, c := range a {
+		if c != b[i] && classOf(c) != classOf(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// classOf makes all digits equal, and all letters.
+func classOf(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return '0'
+	case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z':
+		return 'a'
+	}
+	return c
 }
 
 // shape is how a date is written, whatever it says. A number of one digit stands

@@ -164,7 +164,7 @@ func ownText(out, level []byte, r *record) []byte {
 func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 	text := line
 	if head {
-		p.textBuf = ownText(p.textBuf[:0], r.name, r)
+		p.textBuf = ownText(p.textBuf[:0], bytes.TrimSuffix(r.name, blank), r)
 		text = p.textBuf
 	}
 	for _, own := range p.patterns {

@@ -1,0 +1,170 @@
+package parsers
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+)
+
+// wrapped reads a line in an envelope.
+func (p *Parser) wrapped(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
+	env := &p.env
+	switch env.kind {
+	case criLine, dockerLine:
+		whole, tooLong := p.parts.join(env, cut)
+		if !whole {
+			return
+		}
+		cut = tooLong
+	case syslogMessage:
+		if env.again > 0 && !p.again(&line) {
+			return
+		}
+	}
+	p.sent = false
+	p.read(line, cut, arrived, emit)
+	if p.sent && env.kind == dockerLine {
+		p.unescape = nil // the event's texts alias it
+	}
+}
+
+// again puts the line before in place of a "last message repeated N times".
+func (p *Parser) again(line *[]byte) bool {
+	times := p.env.again
+	if p.near.prev == nil {
+		return false
+	}
+	if _, ok := unwrap(trimLine(p.near.prev), nil, &p.env); !ok || p.env.kind != syslogMessage || p.env.times > 0 || p.env.again > 0 {
+		return false
+	}
+	*line, p.env.times = p.near.prev, times
+	return true
+}
+
+// taintFrom doubts what the writer of the line at hand writes next.
+func (p *Parser) taintFrom(t taint) {
+	p.taint, p.tainter = t, append(p.tainter[:0], p.env.writer...)
+}
+
+// weight is how much of a taint a line uses up: what its writer wrote, and nothing
+// of what others wrote meanwhile. In a log without envelopes there are none, and a
+// line that looks like one is text.
+func (p *Parser) weight(line []byte) int {
+	switch {
+	case p.env.kind == plainLine || p.near.known && p.near.kind == plainLine:
+		return len(line) + 1
+	case p.taint.bytes > 0 && !bytes.Equal(p.env.writer, p.tainter):
+		return 0
+	}
+	return len(p.env.text) + 1
+}
+
+// repeat sees to it that a line stands for many records only where the one before
+// it is the first of them.
+func (p *Parser) repeat(e *Event) {
+	var prev envelope
+	if p.near.prev != nil && p.env.again == 0 {
+		_, ok := unwrap(trimLine(p.near.prev), nil, &prev)
+		if !ok || !bytes.Equal(prev.text, p.env.text) {
+			e.Result, e.Addr, e.Evidence = Ambiguous, netip.Addr{}, NoEvidence
+			e.Doubt = "it says that the record before it came again, and that was another one"
+			return
+		}
+	}
+	e.Times = uint16(p.env.times)
+}
+
+// skippable knows the two levels that make up most of a full log, and hold
+// nothing for us but what two modules write, and packets that others dump.
+func skippable(line []byte) bool {
+	if len(line) < 2 || line[0] != '[' {
+		return len(line) == 0
+	}
+	i := bytes.IndexByte(line, ']')
+	if i < 0 || i+10 > len(line) || line[i+1] != ' ' {
+		return false
+	}
+	switch rest := line[i+2:]; rest[0] {
+	case 'D':
+		return string(rest[:6]) == "DEBUG["
+	case 'V':
+		return string(rest[:8]) == "VERBOSE[" && skippableVerbose(rest)
+	}
+	return false
+}
+
+func skippableVerbose(rest []byte) bool {
+	blank := bytes.IndexByte(rest[:min(len(rest), 48)], ' ')
+	if blank < 0 {
+		return false
+	}
+	rest = rest[blank+1:]
+	colon := bytes.IndexByte(rest, ':')
+	if colon < 0 || colon+3 > len(rest) || rest[colon+1] != ' ' || rest[colon+2] == '<' {
+		return false
+	}
+	file := string(rest[:colon])
+	return file != "manager.c" && file != "chan_iax2.c"
+}
+
+// cutOff knows the verbose record that shows what was dialled, and sees when a
+// newline in it ended the line. asterisk:main/pbx.c, pbx_extension_helper.
+func cutOff(line []byte) bool {
+	if bytes.HasSuffix(line, inNewStack) {
+		return false
+	}
+	at := bytes.Index(line[:min(len(line), 110)], executing)
+	return at > 0 && !bytes.HasSuffix(line, []byte("in new stack\r"))
+}
+
+var (
+	inNewStack = []byte("in new stack")
+	executing  = []byte(" pbx.c: Executing [")
+)
+
+// trimLine takes off a CR line end and the NULs that a file truncated under its
+// writer begins with.
+func trimLine(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) > 0 && line[0] == 0 {
+		line = bytes.TrimLeft(line, "\x00")
+	}
+	return line
+}
+
+func (p *Parser) head(line []byte, r *record) bool {
+	if len(line) > 0 && line[0] == '{' {
+		return parseJSON(line, r)
+	}
+	start := line[:min(len(line), 48)]
+	if bytes.IndexByte(start, 0x1b) >= 0 || p.env.kind != plainLine && esc(start) >= 0 {
+		plain, ok := plainHead(nil, line) // events alias it for as long as the block
+		return ok && parseHead(plain, r)
+	}
+	return parseHead(line, r)
+}
+
+// headOf takes the head off the text of a line in an envelope.
+func (p *Parser) headOf(text []byte, env *envelope, r *record) bool {
+	console := env.kind > syslogMessage
+	if env.kind != plainLine && env.tag == otherTag || console && (len(text) == 0 || text[0] != '[' && text[0] != '{') || !p.head(text, r) {
+		return false
+	}
+	if env.kind == plainLine {
+		return true
+	}
+	r.kind, r.outer = env.kind, env.stamp
+	if r.stamp == nil {
+		r.stamp = env.stamp
+	}
+	return env.tag == asteriskTag || console && len(r.fn) > 0
+}
+
+// when is the record's date: that of its envelope, which no caller writes, unless
+// only Asterisk's own has a year.
+func (r *record) when() []byte {
+	if len(r.outer) == 0 || bsdStamp(r.outer) > 0 && len(r.stamp) > 0 && r.stamp[0] <= '9' {
+		return r.stamp
+	}
+	return r.outer
+}
