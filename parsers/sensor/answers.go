@@ -176,16 +176,24 @@ func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	}
 }
 
-// freeTargets is for how many numbers an address may ask with OPTIONS: a monitor asks
-// for one, or for each of its trunks, again and again.
+// freeTargets is for how many numbers, and as how many users, an address may ask with
+// OPTIONS: a monitor asks for one, or for each of its trunks, again and again.
 const freeTargets = 3
+
+// manyOptions within a minute are no monitor's: those ask once a second at most.
+const manyOptions = 200
 
 // options weighs an OPTIONS without an account, whatever we answered: asking for one
 // number after another looks for those that exist.
 func (s *Sensor) options(f *flow, x *tx, p *peer) {
-	n := p.asks(s.hash(f.remote.Addr(), x.number.bytes()), f.time.Unix())
+	n := p.asks(s.hash(f.remote.Addr(), x.number.bytes(), x.account.bytes()), f.time.Unix())
 	if n > freeTargets {
 		s.offend(f, x, p, verdict{parsers.Scan, parsers.Point, strangers, "wire sip options scan", "it asks for one number after another"})
+	}
+	if p.pings++; f.time.Unix()-int64(p.pingsSince) >= 60 {
+		p.pings, p.pingsSince = 1, uint32(f.time.Unix())
+	} else if p.pings == manyOptions {
+		s.offend(f, x, p, verdict{parsers.Rate, 5 * parsers.Point, strangers, "wire sip options flood", "it asked 200 times within a minute"})
 	}
 }
 

@@ -24,10 +24,13 @@ type conn struct {
 // half is one direction: bytes that are no whole message yet, and how many to skip.
 type half struct {
 	buf    []byte
+	parts  []byte // of a message that comes in several WebSocket frames
 	skip   int
 	behind bool // bytes were missing: the next message has to begin a packet
 	ended  bool // nothing follows
 }
+
+func (h *half) held() int { return len(h.buf) + len(h.parts) }
 
 type connKey struct {
 	remote netip.AddrPort
@@ -35,7 +38,7 @@ type connKey struct {
 }
 
 const (
-	maxConns = 1024
+	maxConns = 768
 	// maxHeld is the longest beginning of a message that is kept, and maxAllHeld of
 	// all connections together.
 	maxHeld    = 16 << 10
@@ -93,7 +96,7 @@ func (t *connTable) unlink(i int32) {
 func (t *connTable) drop(i int32) {
 	c := &t.slots[i]
 	t.unlink(i)
-	t.held -= len(c.in.buf) + len(c.out.buf)
+	t.held -= c.in.held() + c.out.held()
 	delete(t.index, c.key)
 	*c = conn{}
 	t.free = append(t.free, i)
@@ -102,8 +105,8 @@ func (t *connTable) drop(i int32) {
 // close stops reading a connection.
 func (t *connTable) close(c *conn) {
 	c.dark = true
-	t.held -= len(c.in.buf) + len(c.out.buf)
-	c.in.buf, c.out.buf = nil, nil
+	t.held -= c.in.held() + c.out.held()
+	c.in.buf, c.in.parts, c.out.buf, c.out.parts = nil, nil, nil, nil
 }
 
 // stream reads the next bytes of a connection.
@@ -137,7 +140,8 @@ func (s *Sensor) stream(f *flow, p *Packet) {
 
 // lose gives up what a direction holds: bytes are missing.
 func (s *Sensor) lose(f *flow, c *conn, h *half) {
-	s.conns.held -= len(h.buf)
+	s.conns.held -= h.held()
+	h.parts = nil
 	h.buf, h.skip, h.behind = nil, 0, true
 	if f.port.class != classSIP && c.start { // requests and answers cannot be counted any more
 		s.conns.close(c)
@@ -204,7 +208,7 @@ func (t *connTable) keep(h *half, b []byte) bool {
 func (s *Sensor) one(f *flow, c *conn, h *half, b []byte) (n int, wait bool) {
 	switch {
 	case c.socket:
-		return s.socketFrame(f, c, b)
+		return s.socketFrame(f, c, h, b)
 	case f.port.class == classSIP:
 		return s.streamed(f, c, h, b)
 	case f.port.class == classAMI:

@@ -69,6 +69,9 @@ func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
 	s.txs.drop(i)
 }
 
+// maxOfCall is how many challenges of one call count: as many as make a ban.
+const maxOfCall = 5
+
 func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 	if now.UnixNano()-x.at < int64(lifetime) { // it had to make room
 		return
@@ -84,6 +87,11 @@ func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 		return
 	}
 	e := s.begin(&f, x, parsers.Offence, parsers.Unanswered, "wire unanswered challenge")
-	e.Points, e.Service = parsers.Point, parsers.Other // as of the challenges that logs tell of
-	s.finish(&f, x, "nobody answered our challenge within 32 seconds")
+	e.Service = parsers.Other // as of the challenges that logs tell of
+	e.Points = parsers.Point * parsers.Points(min(x.challenges, maxOfCall))
+	why := "nobody answered our challenge within 32 seconds"
+	if x.challenges > 1 {
+		why = "nobody answered our challenges, several of one call, within 32 seconds"
+	}
+	s.finish(&f, x, why)
 }

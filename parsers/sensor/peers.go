@@ -17,6 +17,8 @@ type peer struct {
 	asked      [4]uint64
 	askedCount uint16
 	askedLast  uint32
+	pings      uint16 // OPTIONS since
+	pingsSince uint32
 	refused    uint64 // what was refused last, as a hash
 	refusedAt  int64  // unix ns
 	hasty      uint16 // short visits over TLS
@@ -112,8 +114,8 @@ func (p *peer) loggedIn(at int64) bool { return p.login != 0 && at-int64(p.login
 // registered, a phone that we call or qualify.
 func (p *peer) isOurs(at int64) bool { return p.answers != 0 && at-int64(p.answers) < knownFor }
 
-// asks notes for which number an address asks, and says how many it has asked for if
-// this one is new, 0 if it is not.
+// asks notes what an address asks for, and says how many different things that makes
+// if this one is new, 0 if it is not.
 func (p *peer) asks(number uint64, at int64) int {
 	const forget = 3600
 	if at-int64(p.askedLast) > forget {

@@ -96,7 +96,7 @@ func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
 	if at == nil || !remote.Addr().IsValid() {
 		return
 	}
-	if !p.Out && (len(p.Data) > 0 || !p.TCP) {
+	if !p.Out && (len(p.Data) > 0 || !p.TCP || p.Start) {
 		s.hear(remote.Addr(), at.class, at.tls, p.Time.Unix())
 	}
 	f := flow{time: p.Time, remote: remote, local: local, tcp: p.TCP, out: p.Out, cut: p.Cut, port: at, emit: emit}

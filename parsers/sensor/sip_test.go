@@ -170,14 +170,23 @@ func TestSilence(t *testing.T) {
 	for range 5 {
 		l.ask(other, "INVITE", "1001", "900")
 		l.answer(401, challenge(fmt.Sprint("n", l.n)))
-		l.again() // the same call, asked again without an answer
-		l.answer(401, challenge(fmt.Sprint("n", l.n)))
 	}
 	l.after(31 * time.Second)
 	l.want("not yet")
 	l.after(2 * time.Second)
 	want := strings.Split(strings.TrimSuffix(strings.Repeat("offence unanswered other seen 1001\n", 5), "\n"), "\n")
 	l.want("five calls", want...)
+
+	l.ask(other, "INVITE", "1001", "900")
+	for range 20 { // the same call, asked again and again
+		l.answer(401, challenge(fmt.Sprint("n", l.n)))
+		l.again()
+	}
+	l.after(time.Minute)
+	if got := l.points[other.Addr()]; got != 10_000 {
+		t.Errorf("got %v points for twenty challenges of one call, want 5 more", got)
+	}
+	l.events = nil
 
 	l.login(phone, "1001")
 	l.want("a phone logs in", "signal success pjsip proven 1001")
@@ -236,6 +245,25 @@ func TestOptionsScan(t *testing.T) {
 	}
 	if got := l.points[other.Addr()]; got < 6000 {
 		t.Errorf("got %v points for ten numbers", got)
+	}
+}
+
+func TestOptionsByUsersAndByRate(t *testing.T) {
+	l := newLab(t, Options{})
+	for i := range 10 {
+		l.ask(other, "OPTIONS", fmt.Sprint(100+i), "")
+		l.answer(401, challenge("n"))
+	}
+	if got := l.points[other.Addr()]; got < 6000 {
+		t.Errorf("got %v points for ten users", got)
+	}
+	for range 300 {
+		l.ask(phone, "OPTIONS", "x", "x")
+		l.answer(200)
+		l.after(100 * time.Millisecond)
+	}
+	if got := l.points[phone.Addr()]; got != 5000 {
+		t.Errorf("got %v points for ten a second, want 5", got)
 	}
 }
 

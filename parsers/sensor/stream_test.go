@@ -125,7 +125,7 @@ func TestWeb(t *testing.T) {
 		want []string
 	}{
 		"nothing there":    {[]string{get("/.env"), reply(404, "no")}, []string{"offence scan http proven /.env once"}},
-		"no password yet":  {[]string{get("/ari/channels"), reply(401, "")}, nil},
+		"no password yet":  {[]string{get("/ari/channels"), reply(401, "")}, []string{"offence scan http proven /ari/channels once"}},
 		"wrong password":   {[]string{get("/ari/channels", basic), reply(401, "")}, []string{"offence bad-password http proven admin"}},
 		"right password":   {[]string{get("/ari/channels", basic), reply(200, "[]")}, []string{"signal success http proven admin"}},
 		"no such channel":  {[]string{get("/ari/channels", basic) + get("/ari/channels/7"), reply(200, "[]") + reply(404, "")}, []string{"signal success http proven admin"}},
@@ -175,6 +175,16 @@ func TestWebSocket(t *testing.T) {
 	answer := lines("SIP/2.0 403 Forbidden", "Via: SIP/2.0/WS x;branch=z9hG4bK1", "From: <sip:1001@pbx>;tag=t", "To: <sip:1001@pbx>;tag=u", "Call-ID: c", "CSeq: 1 REGISTER")
 	l.packet(other, true, frame(answer, false))
 	l.want("a registration", "offence unknown-account pjsip proven 1001 once")
+
+	r.call, r.branch = "d", "z9hG4bK2" // in two frames
+	whole := r.text()
+	first, second := frame(whole[:90], true), frame(whole[90:], true)
+	l.packet(other, false, "\x01"+first[1:]+"\x80"+second[1:])
+	l.packet(other, true, frame(strings.NewReplacer("bK1", "bK2", "Call-ID: c", "Call-ID: d").Replace(answer), false))
+	l.want("a message in two frames", "offence unknown-account pjsip proven 1001")
+	if l.s.conns.held != 0 {
+		t.Errorf("got %d bytes held", l.s.conns.held)
+	}
 }
 
 func TestTLSIsDark(t *testing.T) {

@@ -28,6 +28,7 @@ type tx struct {
 	challenge  uint64 // of the call, while they have not answered the challenge; 0: none is open
 	nonce      uint64 // of the challenge and the address
 	at         int64  // unix ns of the request
+	challenges uint16 // of the same call
 	remote     netip.AddrPort
 	local      netip.AddrPort
 	prev, next int32
@@ -137,13 +138,15 @@ func (t *txTable) drop(i int32) {
 }
 
 // open notes that a challenge was sent: it is found by the call and by the nonce. Of
-// one call a single challenge is open. It says whether this one is.
+// one call a single challenge is open, which counts the others. It says whether this
+// one is.
 func (t *txTable) open(x *tx, call, nonce uint64) bool {
 	i := t.index[x.key]
-	if _, ok := t.opens[call]; ok {
+	if first, ok := t.opens[call]; ok {
+		t.slots[first].challenges++
 		return false
 	}
-	x.challenge, x.nonce = call, nonce
+	x.challenge, x.nonce, x.challenges = call, nonce, 1
 	t.opens[call], t.opens[nonce] = i, i
 	return true
 }

@@ -198,7 +198,7 @@ func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
 	case w.creds && code < 400:
 		p.login = uint32(f.time.Unix())
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
-	case code == 403 || code == 404 || code == 405 || code == 501:
+	case code == 401 || code == 403 || code == 404 || code == 405 || code == 426 || code == 501: // a browser asks once, and then with a password
 		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "there is nothing for it at that path"})
 	case code == 400:
 		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "we could not read it"})
@@ -216,19 +216,31 @@ func (s *Sensor) offendOn(f *flow, x *tx, p *peer, service parsers.Service, v ve
 }
 
 // socketFrame reads one WebSocket frame, and the SIP message in it (RFC 7118).
-func (s *Sensor) socketFrame(f *flow, c *conn, b []byte) (n int, wait bool) {
+func (s *Sensor) socketFrame(f *flow, c *conn, h *half, b []byte) (n int, wait bool) {
 	payload, last, n := web.Unframe(b, maxHeld, &s.unmasked)
-	switch {
-	case n < 0 || n > 0 && !last:
-		s.conns.close(c)
-		return len(b), false
-	case n == 0:
+	if n == 0 {
 		return 0, true
 	}
-	if len(payload) > 0 {
+	if n < 0 || len(h.parts)+len(payload) > maxHeld || s.conns.held+len(payload) > maxAllHeld {
+		s.conns.evicted++
+		s.conns.lastEvicted = f.time.Unix()
+		s.conns.close(c)
+		return len(b), false
+	}
+	switch {
+	case len(payload) == 0: // a control frame
+		return n, false
+	case !last || len(h.parts) > 0:
+		h.parts = append(h.parts, payload...)
+		s.conns.held += len(payload)
+		payload = h.parts
+	}
+	if last {
 		as := *f
 		as.port = s.socketPort
 		s.datagram(&as, payload)
+		s.conns.held -= len(h.parts)
+		h.parts = nil
 	}
 	return n, false
 }
