@@ -99,20 +99,26 @@ func ports(s parsers.Service) []parsers.Service {
 	return []parsers.Service{s}
 }
 
-// ask asks all witnesses whether an address was heard: one that heard it is right.
+// ask asks all witnesses whether an address was heard: one that heard it is right, and
+// one that knows that nothing came needs no other. So a sensor that lost packets in a flood
+// takes nothing from the sets of the kernel.
 func (g *gate) ask(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer {
-	answer := parsers.No
-	for _, on := range ports(s) {
-		for _, w := range []Heard{g.heard, g.wire} {
-			if w == nil {
-				continue
-			}
+	answer := parsers.CannotTell
+	for _, w := range []Heard{g.heard, g.wire} {
+		if w == nil {
+			continue
+		}
+		one := parsers.No
+		for _, on := range ports(s) {
 			switch w.Heard(a, on, at) {
 			case parsers.Yes:
 				return parsers.Yes
 			case parsers.CannotTell:
-				answer = parsers.CannotTell
+				one = parsers.CannotTell
 			}
+		}
+		if one == parsers.No {
+			answer = parsers.No
 		}
 	}
 	return answer

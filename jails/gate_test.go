@@ -151,6 +151,33 @@ func ownPattern(t *testing.T) *parsers.Pattern {
 	return p
 }
 
+// TestWitnessesAgree: one that heard is right, and one that knows of silence needs no other.
+func TestWitnessesAgree(t *testing.T) {
+	const a = "203.0.113.9"
+	came, silent, blind := packets{heard: from(a)}, packets{}, packets{blind: true}
+	for _, test := range []struct {
+		heard, wire packets
+		want        parsers.Answer
+	}{
+		{came, came, parsers.Yes},
+		{came, silent, parsers.Yes},
+		{silent, came, parsers.Yes},
+		{came, blind, parsers.Yes},
+		{blind, came, parsers.Yes},
+		{silent, silent, parsers.No},
+		{silent, blind, parsers.No},
+		{blind, silent, parsers.No},
+		{blind, blind, parsers.CannotTell},
+	} {
+		for _, service := range []parsers.Service{parsers.PJSIP, parsers.AMI} {
+			g := &gate{heard: test.heard, wire: test.wire}
+			if got := g.ask(addr(a), service, time.Now()); got != test.want {
+				t.Errorf("%+v and %+v, %s: got %s, want %s", test.heard, test.wire, service, got, test.want)
+			}
+		}
+	}
+}
+
 // TestForgedIsTold: the admin learns which log names whom, and who was heard then; a
 // flood is one alarm a minute.
 func TestForgedIsTold(t *testing.T) {
