@@ -34,6 +34,7 @@ func TestLoadMainMissing(t *testing.T) {
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
 		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: true}, Heard: Heard{Enabled: true},
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000, Fraud: fraudDefaults,
+		Wire: Wire{Enabled: true, Limit: 8000},
 	}
 	if err != nil {
 		t.Fatalf("not asked for: got %v", err)
@@ -70,6 +71,7 @@ func TestLoadMain(t *testing.T) {
 			Sequence:      FraudSequence{Steps: 5, Within: time.Minute, Factor: 10},
 			ManyAddresses: FraudManyAddresses{Addresses: 16, Within: 7 * 24 * time.Hour, Factor: 2.25},
 		},
+		Wire: Wire{Interfaces: []string{"eth0", "eth1.20"}, Limit: 20000},
 		PacketRules: PacketRules{
 			Enabled: true, Force: true, Ports: []PortRange{{5060, 5060}, {5070, 5080}}, AllowAgents: []string{"Yealink", "snom"},
 			FQDN: []string{"pbx.example.net"}, IAXFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::1/128")},

@@ -37,6 +37,7 @@ type Main struct {
 	Feeds         []Feed         `yaml:"feeds" optional:"" reload:"at once" doc:"Lists of bad addresses that others keep. None of them ever counts against a protected address."`
 	MaxAddresses  int            `yaml:"max_addresses" default:"200000" check:"from 1000 to 10000000" reload:"restart" doc:"How many addresses are remembered at most, over all jails: one that is known in two jails counts twice. Whoever floods us with addresses fills no more memory than this; those who go on are kept, and status says how many made room."`
 	Fraud         Fraud          `yaml:"fraud" reload:"at once" doc:"What makes attempts weigh more that look like fraud together."`
+	Wire          Wire           `yaml:"wire" reload:"restart" doc:"The packets themselves, as a witness beside the logs. It needs CAP_NET_RAW."`
 	PacketRules   PacketRules    `yaml:"packet_rules" reload:"at once" doc:"Rules that drop packets by what is in them, before Asterisk sees them. They stop noise: whoever writes the packet can write another name."`
 	Heard         Heard          `yaml:"heard" reload:"at once" doc:"Who sent packets to Asterisk's ports, as the kernel saw it: a witness beside the logs."`
 }

@@ -110,6 +110,7 @@ func (a *app) diagnose(s control.Status) diagnosis {
 	} else {
 		list = append(list, well("geoip", "%s", places(s.GeoIP)))
 	}
+	list = append(list, a.sees(s.Wire)...)
 	return diagnosis{append(list, judges(s)...)}
 }
 

@@ -148,6 +148,7 @@ func sampleStatus() control.Status {
 			{Name: "sipsec", Enabled: true, Observe: true, Maxretry: 2.5, Findtime: 90, Bantime: 0},
 			{Name: "manager", Problem: "line 3: unknown key maxrety", Maxretry: 5, Findtime: 600, Bantime: 3600},
 		},
+		Wire: control.Wire{Enabled: true, Complete: control.Moment(t0.Add(-3 * time.Hour)), Packets: 81234, Events: 57, Sampled: 12, Forged: 3},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{
 			{Path: "/var/lib/pbxjail/geoip/asn.mmdb", Says: "asn", AgeDays: 1}, {Embedded: true, Says: "country", AgeDays: 23}}},
 		Counters: control.Counters{Lines: 123456, Matched: 345, Ambiguous: 6, Signals: 78, Bans: 9, Unbans: 1},
@@ -205,6 +206,7 @@ func TestHostileDaemon(t *testing.T) {
 	f.bans[b.Prefix] = b
 	f.status = control.Status{Version: hostile, Enforcer: hostile, Countries: []control.Country{{Code: hostile, Bans: 1}}, Problems: []control.Problem{{What: hostile, Hint: hostile}},
 		Files: []control.File{{Path: hostile, Problem: hostile}},
+		Wire:  control.Wire{Enabled: true, Problem: hostile, Hint: hostile, Interfaces: []string{hostile}},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{{Path: hostile, Type: hostile, Says: hostile}}},
 		Jails: []control.Jail{{Name: hostile, File: hostile, Logs: []string{hostile}, Problem: hostile}}}
 	f.why = control.Why{Protected: hostile, LoggedIn: hostile, DroppedBy: []string{hostile}, Consulted: []string{hostile}, Feeds: []string{hostile}, Ends: hostile,

@@ -51,6 +51,7 @@ func (a *app) printStatus(s control.Status) error {
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
 	a.say("geoip: %s", places(s.GeoIP))
+	a.say("wire: %s", a.onWire(s.Wire))
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
 		a.say("kernel: repaired %d times, %d bans put back, %d adopted, %d expelled", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
 	}

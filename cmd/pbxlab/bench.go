@@ -135,7 +135,7 @@ func (m *measurer) newGuard(name, enforcer string) (g *guard, leave func() error
 		return err
 	}
 	if err = g.prepare([]string{benchLog}); err == nil {
-		err = g.configure("enforcer: " + enforcer + "\n")
+		err = g.configure(noWire + "enforcer: " + enforcer + "\n")
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, leave())

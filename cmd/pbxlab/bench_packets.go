@@ -73,7 +73,7 @@ func (m *measurer) guarded(ctx context.Context, enforcer string) (*lab.Net, erro
 	if err != nil {
 		return nil, err
 	}
-	if err = g.configure("enforcer: " + enforcer + "\n"); err == nil {
+	if err = g.configure(noWire + "enforcer: " + enforcer + "\n"); err == nil {
 		err = m.ready(ctx, g) // it is steered once all is restored
 	}
 	if err == nil {

@@ -45,7 +45,7 @@ func (g *guard) prepare(logs []string) error {
 	err := errors.Join(
 		os.Mkdir(g.path("jails"), 0o755), // empty: the shipped ones are in the program
 		os.Mkdir(g.logs(), 0o755),
-		g.configure(""))
+		g.configure(noWire))
 	for _, name := range logs {
 		err = errors.Join(err, os.WriteFile(filepath.Join(g.logs(), name), nil, 0o644))
 	}
@@ -57,6 +57,9 @@ func (g *guard) configure(more string) error {
 	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
 	return os.WriteFile(g.path("pbxjail.yaml"), []byte(config+more), 0o644)
 }
+
+// noWire switches the sensor off, where logs are played about addresses that send none of it.
+const noWire = "wire: {enabled: false}\n"
 
 // start starts pbxjail inside the PBX's namespace.
 func (g *guard) start() error {

@@ -133,6 +133,14 @@ func (s *Sensor) watches(wanted [classes]bool, all bool) bool {
 	return true
 }
 
+// Begin notes that every packet is read from a time on, before the first one comes. Later
+// calls change nothing.
+func (s *Sensor) Begin(at time.Time) {
+	if s.began == 0 {
+		s.began = at.Unix()
+	}
+}
+
 // Gap notes that packets were missed at a time: dropped by the kernel, or not
 // captured. Around it nothing follows from absence.
 func (s *Sensor) Gap(at time.Time) {

@@ -44,6 +44,7 @@ type Status struct {
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`
+	Wire      Wire      `json:"wire"`
 	Counters  Counters  `json:"counters"`
 }
 

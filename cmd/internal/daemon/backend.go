@@ -38,6 +38,7 @@ type backend struct {
 	rules    *packetRules
 	logs     *watcher.Watcher
 	reading  *reading
+	wire     *wireSource // nil: it is switched off
 }
 
 // mainFile are the settings at start that answers depend on.

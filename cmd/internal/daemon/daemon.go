@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"pbxjail/jails/store"
 	"pbxjail/jails/warden"
 	"pbxjail/watcher"
+	"pbxjail/watcher/wire"
 )
 
 // Options of a Daemon.
@@ -59,6 +61,7 @@ type Daemon struct {
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
+	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
 	reading   *reading
 	positions *positions
@@ -86,6 +89,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	d.openFeeds()
+	d.openWire()
 	d.openWarden()
 	d.upkeep.spareFromFeeds()
 	d.openPacketRules()
@@ -211,12 +215,30 @@ func (d *Daemon) openWarden() {
 	judge := jails.NewJudge(u.files.list(), u.guard.current().guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
 	judge.ProtectLogins = main.ProtectLogins
 	judge.SetSenses(u.senses())
+	if d.wire != nil {
+		judge.SetWitnesses(nil, d.wire)
+	}
 	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
 	d.warden.Repaired = func() { u.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
 	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(main.Stubborn)
 	u.judge = d.warden
+	u.sides.set(u.guard.current(), nil)
+}
+
+// openWire makes the sensor on the wire. Where nothing is dropped, Asterisk answers those
+// who are banned, and the sensor reads them too.
+func (d *Daemon) openWire() {
+	main := d.upkeep.settings()
+	if !main.Wire.Enabled {
+		return
+	}
+	traffic := wire.LiveOptions{Own: d.upkeep.sides.own, Known: d.upkeep.sides.known}
+	if d.enforcing(main) {
+		traffic.Banned = func(a netip.Addr) bool { return d.warden.Holds(a, time.Now()) }
+	}
+	d.wire = newWireSource(main.Wire, d.log, traffic)
 }
 
 func (d *Daemon) openPacketRules() {
@@ -238,6 +260,9 @@ func (d *Daemon) openPacketRules() {
 func (d *Daemon) openSources() {
 	d.positions = newPositions(d.store, d.warden.Flush)
 	d.reading = newReading(d.warden, d.positions)
+	if d.wire != nil {
+		d.wire.hear = d.reading.hear
+	}
 	remembered := d.positions.remembered(d.log)
 	d.watcher = watcher.New(watcher.Options{
 		Patterns: d.upkeep.files.patterns(),
@@ -266,13 +291,16 @@ func (d *Daemon) fill(b *backend) {
 		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, observe: !d.enforcing(main),
 		problems: d.problems, reload: d.reload,
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading,
+		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading, wire: d.wire,
 	}
 }
 
 // problems are those of the parts that have no place of their own in status.
 func (d *Daemon) problems() []control.Problem {
 	list := d.troubles.list()
+	if d.wire != nil {
+		list = append(list, d.wire.problems(time.Now())...)
+	}
 	if d.opts.Lost == nil {
 		return list
 	}

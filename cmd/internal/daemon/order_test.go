@@ -77,7 +77,7 @@ func (s *site) write(name, text string) { s.Helper(); writeFile(s.T, s.path(name
 // configure writes the main file.
 func (s *site) configure(more ...string) {
 	s.Helper()
-	s.write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nuseragents: %s\nenforcer: observe\nlog_level: debug\n%s\n",
+	s.write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nuseragents: %s\nenforcer: observe\nlog_level: debug\nwire: {enabled: false}\n%s\n",
 		s.path("jails"), s.path("asterisk"), s.path("state/pbxjail.db"), s.path("sock"), s.path("agents"), strings.Join(more, "\n")))
 }
 

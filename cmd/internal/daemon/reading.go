@@ -12,12 +12,14 @@ import (
 // hearer is what reading needs of the warden.
 type hearer interface {
 	Hear(log string, e *parsers.Event, at, now time.Time)
+	HearWire(e *parsers.Event, now time.Time)
 	Lines(n int)
 	Patterns(log string) []*parsers.Pattern
 }
 
 // reading is where all sources meet. A source of text (files and pipes now) hands its
-// blocks to deliver; a source that makes events itself hands them to hear. Both end at
+// blocks to deliver; a source that makes events itself, as
+// the wire does, hands them to hear. Both end at
 // the warden, in the goroutine of the source: from the line to the kernel there is no
 // other one, and nothing is queued.
 type reading struct {
@@ -120,15 +122,8 @@ func (r *reading) understood(log string) parsers.Counts {
 	return r.read[log]
 }
 
-// hear takes an event that a source made itself. source stands where the name of a log
-// stands, and is no path. It may be called from any goroutine.
-func (r *reading) hear(source string, e *parsers.Event, now time.Time) {
-	at := now
-	if !e.Time.IsZero() {
-		at = e.Time
-	}
-	r.warden.Hear(source, e, at, now)
-}
+// hear takes an event that follows from packets. It may be called from any goroutine.
+func (r *reading) hear(e *parsers.Event, now time.Time) { r.warden.HearWire(e, now) }
 
 // lines is how many lines of a log were read.
 func (r *reading) lines(log string) uint64 {

@@ -19,6 +19,8 @@ type listener struct {
 func (l *listener) Hear(_ string, e *parsers.Event, at, _ time.Time) {
 	l.heard = append(l.heard, fmt.Sprintf("%s %s %s", e.Result, e.Addr, at.UTC().Format(time.DateTime)))
 }
+func (l *listener) HearWire(*parsers.Event, time.Time) {}
+
 func (l *listener) Lines(int)                          {}
 func (l *listener) Patterns(string) []*parsers.Pattern { return l.patterns }
 

@@ -28,6 +28,9 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("names", d.upkeep.guard.names.Run)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
+	if d.wire != nil {
+		parts.start("wire", d.wire.Run)
+	}
 	parts.start("watcher", func(ctx context.Context) error {
 		defer d.reading.settle(time.Time{}) // what waits for a next line is behind the saved position
 		return d.watcher.Run(ctx, d.reading.deliver)
@@ -44,7 +47,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.notify("STOPPING=1")
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	parts.stop(limit, "watcher", "restore") // no event comes any more
+	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
 	parts.stop(limit, "housekeeping", "names", "feeds", "places", "firewall")
 	parts.stop(limit, "warden")  // it writes what waits for the ledger
 	parts.stop(limit, "control") // it has answered until now
@@ -66,7 +69,7 @@ const stopTime = 1500 * time.Millisecond
 // rules take minutes for thousands of them, and then status says so.
 const restoreTime = 2 * time.Second
 
-// ready waits until a line that is written now is seen, and until the bans are back or
+// ready waits until a line that is written now is seen, and a packet too, and until the bans are back or
 // take too long. It reports false when ctx ends first.
 func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
@@ -76,10 +79,16 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-	select {
-	case <-d.watcher.Ready():
-	case <-ctx.Done():
-		return false
+	begun := []<-chan struct{}{d.watcher.Ready()}
+	if d.wire != nil {
+		begun = append(begun, d.wire.ready)
+	}
+	for _, c := range begun {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return false
+		}
 	}
 	return ctx.Err() == nil
 }

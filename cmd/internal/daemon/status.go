@@ -33,6 +33,10 @@ func (b *backend) Status() control.Status {
 	}
 	s.Problems = append(s.Problems, b.rules.problems()...)
 	b.firewallStatus(&s, report)
+	if b.wire != nil {
+		s.Wire = b.wire.status()
+		s.Wire.Forged = report.Forged
+	}
 	b.logStatus(&s)
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)

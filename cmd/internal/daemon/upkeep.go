@@ -31,6 +31,7 @@ type upkeep struct {
 	lists *lists           // numbers and user agents
 	guard *protections     // who is never banned
 	rules *packetRules     // in the kernel
+	sides sides            // whose packets are whose
 	feeds *feeds.Feeds     // lists of others
 	place *geoip.Tables    // where addresses are
 	stale atomic.Bool      // a name has other addresses than before, or others changed the firewall
@@ -133,6 +134,7 @@ func (u *upkeep) renewGuard() (changed bool) {
 		u.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
 		u.judge.Change(u.files.list(), g.guard(), u.senses())
 	}
+	u.sides.set(u.guard.current(), u.judge.LoggedIn(time.Now()))
 	u.spareFromFeeds()
 	return changed
 }

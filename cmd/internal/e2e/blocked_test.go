@@ -34,7 +34,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 	}
 	write("jails/phones.yaml", fmt.Sprintf("logs: [%s]\nmatch: [{event: bad-password}]\nmaxretry: 3\n", path("security")))
 	write("security", "")
-	write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nenforcer: observe\nlog_level: debug\n", path("jails"), dir, path("db"), path("sock")))
+	write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nenforcer: observe\nwire: {enabled: false}\nlog_level: debug\n", path("jails"), dir, path("db"), path("sock")))
 
 	_, full := fullPipe(t)
 	cmd := exec.Command(program("pbxjail"), "--config", path("pbxjail.yaml"))

@@ -25,6 +25,7 @@ type pbx struct {
 	net    *lab.Net
 	dir    string // configuration, socket, the ledger in state, the logs in asterisk
 	daemon *instance
+	sip    *lab.Responder
 	tools  string // folder of the iptables of the host; "" where that does not matter
 }
 
@@ -50,6 +51,9 @@ func newPBX(t *testing.T, main ...string) *pbx {
 	p.configure(fmt.Sprintf("jails: %s\ndatabase: %s\nsocket: %s", p.path("jails"), p.path("state/pbxjail.db"), p.path("sock")))
 	p.must(writePlaces(p.path("country.mmdb")))
 	p.configure(fmt.Sprintf("geoip: {files: [%s]}", p.path("country.mmdb")))
+	if !strings.Contains(strings.Join(main, ""), "wire:") { // most tests write logs about addresses that send nothing
+		p.configure("wire: {enabled: false}")
+	}
 	p.configure(main...)
 	for _, name := range []string{"guessing", "manager", "scanning", "silent", "sipsec", "toll-fraud"} {
 		p.write("jails/"+name+".yaml", "enabled: false\n")
@@ -61,6 +65,7 @@ func newPBX(t *testing.T, main ...string) *pbx {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.sip = r
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(t.Context()) }()
 	t.Cleanup(func() { p.must(<-ended) })

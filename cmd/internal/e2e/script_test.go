@@ -24,7 +24,7 @@ import (
 // TestScripts runs testdata/script, where $WORK and $SOCKET also stand in YAML
 // files. Each script has a daemon of its own that bans nobody, with the main file
 // pbxjail.yaml, jail files in jails, a new country.mmdb, and nothing but what the
-// script puts there: the shipped jails are switched off. Beside the commands of testscript there are
+// script puts there: the shipped jails and the wire are switched off. Beside the commands of testscript there are
 //
 //	pbxjail [ARG]...           start the daemon; go on when it answers
 //	sigterm, sigkill, sighup   send it that signal; it must end, on the first with exit status 0
@@ -89,7 +89,7 @@ func prepare(e *testscript.Env) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, line := range []string{"jails: $WORK/jails", "database: $WORK/pbxjail.db", "socket: $SOCKET", "geoip: {files: [$WORK/country.mmdb]}"} {
+	for _, line := range []string{"jails: $WORK/jails", "database: $WORK/pbxjail.db", "socket: $SOCKET", "geoip: {files: [$WORK/country.mmdb]}", "wire: {enabled: false}"} {
 		if key, _, _ := strings.Cut(line, " "); !bytes.Contains(text, []byte(key)) {
 			text = append(text, line+"\n"...)
 		}

@@ -6,11 +6,15 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Responder answers SIP requests in the PBX's namespace as a PBX would: what
 // gets no answer did not get through.
-type Responder struct{ conns []*net.UDPConn }
+type Responder struct {
+	conns     []*net.UDPConn
+	registrar atomic.Pointer[registrar] // nil: every request is answered with 200
+}
 
 // NewResponder opens a port of the PBX, v4 and v6. Packets wait in the sockets
 // until Run.
@@ -38,7 +42,7 @@ func (r *Responder) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, r.close)()
 	var serving sync.WaitGroup
 	for _, conn := range r.conns {
-		serving.Go(func() { serve(conn) })
+		serving.Go(func() { r.serve(conn) })
 	}
 	serving.Wait()
 	return nil
@@ -51,14 +55,18 @@ func (r *Responder) close() {
 }
 
 // serve ends when conn is closed.
-func serve(conn *net.UDPConn) {
+func (r *Responder) serve(conn *net.UDPConn) {
 	packet := make([]byte, 2048)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(packet)
 		if err != nil {
 			return
 		}
-		if response, ok := answer(packet[:n]); ok {
+		reply := answer
+		if accounts := r.registrar.Load(); accounts != nil {
+			reply = accounts.answer
+		}
+		if response, ok := reply(packet[:n]); ok {
 			conn.WriteToUDPAddrPort(response, from) // a lost answer is what UDP does
 		}
 	}

@@ -1,0 +1,259 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/parsers"
+	"pbxjail/parsers/sensor"
+	"pbxjail/watcher/wire"
+)
+
+// capture reads packets. *wire.Live is one.
+type capture interface {
+	Run(ctx context.Context, deliver func(*wire.Packet)) error
+	Stats() wire.LiveStats
+}
+
+// wireSource is the source of what packets say: a capture, and the sensor that reads
+// what was asked and what we answered. It is the judge's witness too. All methods may be
+// called from any goroutine; Run only once.
+//
+// The warden asks while it judges, with its own lock held. So mu is never held while the
+// warden is called.
+type wireSource struct {
+	log   *slog.Logger
+	main  configs.Wire
+	ports []sensor.Port
+	live  capture
+	hear  func(e *parsers.Event, now time.Time) // set before Run
+	known func()                                // closes ready, once
+	ready chan struct{}                         // closed when it is known whether packets are read
+
+	mu      sync.Mutex // guards all below
+	sensor  *sensor.Sensor
+	piece   sensor.Packet
+	found   []parsers.Event // what follows from the packet at hand; the texts are copies
+	problem error           // why packets are not read
+}
+
+// wireRetry is how long we wait before a capture that could not begin is tried again.
+const wireRetry = 10 * time.Second
+
+// newWireSource captures nothing before Run. traffic says what the capture must know of
+// addresses.
+func newWireSource(main configs.Wire, log *slog.Logger, traffic wire.LiveOptions) *wireSource {
+	w := &wireSource{log: log, main: main, ports: sensor.DefaultPorts(), ready: make(chan struct{})}
+	w.known = sync.OnceFunc(func() { close(w.ready) })
+	w.sensor = sensor.New(sensor.Options{Ports: w.ports})
+	traffic.Ports = portsOf(w.ports)
+	traffic.Cards, traffic.Limit = main.Interfaces, main.Limit
+	traffic.Gap, traffic.Problem = w.gap, w.interrupted
+	w.live = wire.NewLive(traffic)
+	return w
+}
+
+func portsOf(list []sensor.Port) (ports []wire.Port) {
+	for _, p := range list {
+		ports = append(ports, wire.Port{Number: p.Number, TCP: p.TCP})
+	}
+	return ports
+}
+
+// Run reads packets until ctx ends. That they cannot be read is a problem for status, and
+// is tried again: the logs are read all the same.
+func (w *wireSource) Run(ctx context.Context) error {
+	var ticking sync.WaitGroup
+	ticking.Go(func() { w.tick(ctx) })
+	defer ticking.Wait()
+	for {
+		err := w.live.Run(ctx, w.packet)
+		if ctx.Err() != nil {
+			return nil
+		}
+		w.interrupted(err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wireRetry):
+		}
+	}
+}
+
+// wireStarts is how often we look whether the capture has begun.
+const wireStarts = 20 * time.Millisecond
+
+// tick tells the sensor each second what time it is: a challenge that nobody answers is
+// an event without a packet.
+func (w *wireSource) tick(ctx context.Context) {
+	every := time.NewTicker(wireStarts)
+	defer every.Stop()
+	for began := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-every.C:
+			complete := w.live.Stats().Complete
+			if !began && !complete.IsZero() {
+				began = true
+				every.Reset(time.Second)
+			}
+			if w.failing() && !complete.IsZero() {
+				w.interrupted(nil)
+			}
+			w.read(now, func() { w.pass(now, complete) })
+			if began || w.failing() {
+				w.known()
+			}
+		}
+	}
+}
+
+// pass notes that time has passed, and whether packets are read: while they are not,
+// nothing follows from what is not there. mu is held.
+func (w *wireSource) pass(now, complete time.Time) {
+	if complete.IsZero() {
+		w.sensor.Gap(now)
+	} else {
+		w.sensor.Begin(complete)
+	}
+	w.sensor.Tick(now, w.keep)
+}
+
+// packet reads one packet, and judges what follows from it.
+func (w *wireSource) packet(p *wire.Packet) {
+	w.read(p.Time, func() {
+		w.piece = sensor.Packet{Time: p.Time, TCP: p.TCP, Src: p.Src, Dst: p.Dst, Out: p.Out, Data: p.Data, Start: p.Start, End: p.End, Lost: p.Lost}
+		w.sensor.Packet(&w.piece, w.keep)
+	})
+}
+
+// read lets the sensor read, and hands what it found to the warden.
+func (w *wireSource) read(at time.Time, sense func()) {
+	w.mu.Lock()
+	sense()
+	found := w.found
+	w.found = nil
+	w.mu.Unlock()
+	for i := range found {
+		w.hear(&found[i], at)
+	}
+}
+
+// keep copies an event until the sensor is done. mu is held.
+func (w *wireSource) keep(e *parsers.Event) {
+	k := *e
+	for _, t := range []*parsers.Text{&k.Account, &k.Number, &k.Agent, &k.Session, &k.Challenge, &k.Line} {
+		*t = t.Clone()
+	}
+	w.found = append(w.found, k)
+}
+
+// longestGap is how many seconds of a gap the sensor is told one by one.
+const longestGap = 30 * time.Second
+
+// gap notes that packets are missing: nothing follows from what is not there.
+func (w *wireSource) gap(from, to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if to.Sub(from) > longestGap {
+		from = to.Add(-longestGap)
+	}
+	for at := from; at.Before(to); at = at.Add(time.Second) {
+		w.sensor.Gap(at)
+	}
+	w.sensor.Gap(to)
+}
+
+// interrupted notes why packets are not read; nil: they are again.
+func (w *wireSource) interrupted(err error) {
+	w.mu.Lock()
+	before := w.problem
+	w.problem = err
+	w.mu.Unlock()
+	switch {
+	case err == nil:
+		w.log.Info("packets are read again")
+	case before == nil || before.Error() != err.Error():
+		w.log.Error("packets are not read: what a log says has no witness", "err", err, "hint", hint.Of(err))
+	}
+}
+
+func (w *wireSource) failing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.problem != nil
+}
+
+// Heard implements jails.Heard.
+func (w *wireSource) Heard(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sensor.Heard(a, s, at)
+}
+
+// Suspects implements jails.Heard.
+func (w *wireSource) Suspects(list []netip.Addr, s parsers.Service, at time.Time) []netip.Addr {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sensor.Suspects(list, s, at)
+}
+
+// Complete implements jails.Wire.
+func (w *wireSource) Complete(a netip.Addr, s parsers.Service, at time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sensor.Complete(a, s, at)
+}
+
+// status is what status shows of the wire.
+func (w *wireSource) status() control.Wire {
+	live := w.live.Stats()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	read := w.sensor.Stats()
+	s := control.Wire{
+		Enabled: true, Interfaces: w.main.Interfaces, Complete: control.Moment(live.Complete), Packets: live.Received, Events: read.Events,
+		Banned: live.Banned, Dropped: live.Dropped, Sampled: live.Sampled,
+	}
+	for _, p := range w.ports {
+		s.Ports = append(s.Ports, portWord(p))
+	}
+	if w.problem != nil {
+		s.Problem, s.Hint = w.problem.Error(), hint.Of(w.problem)
+	}
+	return s
+}
+
+func portWord(p sensor.Port) string {
+	switch {
+	case p.TLS:
+		return fmt.Sprintf("%d/tls", p.Number)
+	case p.TCP:
+		return fmt.Sprintf("%d/tcp", p.Number)
+	}
+	return fmt.Sprintf("%d/udp", p.Number)
+}
+
+// problems are those of the wire, for status and doctor.
+func (w *wireSource) problems(now time.Time) (list []control.Problem) {
+	s := w.status()
+	if s.Problem != "" {
+		list = append(list, control.Problem{What: "wire: packets are not read: " + s.Problem, Hint: s.Hint})
+		return list
+	}
+	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
+		list = append(list, control.Problem{
+			What: fmt.Sprintf("wire: packets were missed within the last minute (%d found no room, %d were left out): nothing follows from what is not seen", s.Dropped, s.Sampled),
+			Hint: "too many packets come; a flood of strangers ends with their bans, otherwise raise wire.limit in the main file",
+		})
+	}
+	return list
+}
