@@ -128,7 +128,13 @@ func TestPace(t *testing.T) {
 	if run(p, time.Millisecond/2, 1, maxScore); !p.turns {
 		t.Error("no turns, though packets are close")
 	}
-	if run(p, time.Millisecond, 0, maxScore); p.turns {
-		t.Error("turns for ever, though nothing comes")
+	if run(p, time.Millisecond, 20, 1000); !p.turns {
+		t.Error("turns end, though each is worth it")
+	}
+	if run(p, time.Millisecond, few, maxScore); p.turns {
+		t.Error("turns for ever, though few packets come")
+	}
+	if run(p, time.Second, many, 1); !p.turns {
+		t.Error("no turns, though many packets were waiting")
 	}
 }

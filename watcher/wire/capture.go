@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -13,52 +14,102 @@ import (
 )
 
 const (
+	readEvery  = 100 * time.Millisecond // what no answer wakes us up for
+	readIdle   = time.Second            // the same while nothing comes
 	lookEvery  = time.Second            // at the kernel's counters
-	cardsEvery = 10                     // looks after which the cards' names are asked for again
+	cardsEvery = 10 * time.Second       // at the cards' names
 	gapEvery   = 100 * time.Millisecond // between two reports of packets left out
 )
 
 // capture reads packets until ctx ends or the socket breaks.
 func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
-	r := l.ring
-	stop := context.AfterFunc(ctx, func() { r.file.SetReadDeadline(time.Unix(1, 0)) })
+	r := l.rings
+	stop := context.AfterFunc(ctx, func() { r.bell.deadline(time.Unix(1, 0)) })
 	defer stop()
 	rest := time.NewTimer(time.Hour)
 	defer rest.Stop()
-	drain := func() int { return r.drain(func(p *raw) { l.take(p, deliver) }) }
+	take := func(p *raw) { l.take(p, deliver) }
 	var pace pace
 	var due time.Time
-	for looks := 0; ctx.Err() == nil; {
-		now := time.Now()
-		if !now.Before(due) || now.Before(l.looked) {
-			if looks++; looks%cardsEvery == 0 {
-				clear(l.cards)
+	for ctx.Err() == nil {
+		if now := time.Now(); !now.Before(due) || due.Sub(now) > readIdle {
+			every := readIdle
+			if l.counts.Received != l.read {
+				every = readEvery
 			}
+			l.read, due = l.counts.Received, now.Add(every)
 			l.look(now)
-			due = now.Add(lookEvery)
-			if err := r.file.SetReadDeadline(due); err != nil || ctx.Err() != nil {
-				return err
+		}
+		if !pace.turns && l.arm(due) && ctx.Err() == nil {
+			if err := r.bell.wait(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				return fmt.Errorf("wait for packets: %w", err)
 			}
 		}
-		n, err := 0, error(nil)
-		if pace.turns {
-			n = drain()
-		} else if n, err = r.wait(drain); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		now = time.Now()
+		n := l.empty(take)
+		now := time.Now()
 		if err := l.publish(now); err != nil {
 			return err
 		}
-		if pace.next(n, now); pace.turns && n < maxDrain {
+		if pace.next(n, now); pace.turns {
 			rest.Reset(turnEvery)
 			select {
 			case <-rest.C:
+			case <-l.wake:
 			case <-ctx.Done():
 			}
 		}
 	}
 	return nil
+}
+
+// arm sets when to stop waiting for packets; false when somebody waits for what is
+// there already.
+func (l *Live) arm(due time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting) == 0 && l.rings.bell.deadline(due) == nil
+}
+
+// empty takes all packets that are there when it begins, and lets go who waits for that.
+func (l *Live) empty(take func(*raw)) (n int) {
+	l.mu.Lock()
+	waiting := l.waiting
+	l.waiting = nil
+	l.mu.Unlock()
+	for n < inFrames+outFrames {
+		m := l.rings.drain(take)
+		if n += m; m < maxDrain {
+			break
+		}
+	}
+	for _, w := range waiting {
+		close(w)
+	}
+	return n
+}
+
+// Sync waits until all packets that came before it was called are delivered: whoever
+// asks what the wire has seen, because of a record in a log, calls it first. It
+// returns at once when Run does not run, and when ctx ends. The caller must not hold
+// a lock that deliver takes.
+func (l *Live) Sync(ctx context.Context) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	if l.rings == nil {
+		l.mu.Unlock()
+		return
+	}
+	l.waiting = append(l.waiting, done)
+	l.rings.bell.deadline(time.Unix(1, 0))
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is woken up already
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // pace decides how to wait for packets. While they come one close after the other,
@@ -71,10 +122,12 @@ type pace struct {
 
 const (
 	turnEvery = time.Millisecond
-	closeGap  = 2 * time.Millisecond // what "close" means
-	maxScore  = 64                   // turns begin
-	minScore  = 32                   // and end
-	farCosts  = 4                    // one that is not close takes away so much
+	closeGap  = time.Millisecond // what "close" means
+	few       = 2                // packets in a turn: a question and its answer would have been one wake-up
+	maxScore  = 64               // turns begin
+	minScore  = 32               // and end
+	farCosts  = 4                // one that is not close takes away so much
+	many      = 64               // packets at once: turns begin now
 )
 
 // next notes that n packets were read at now.
@@ -82,7 +135,9 @@ func (p *pace) next(n int, now time.Time) {
 	near := now.Sub(p.last) < closeGap
 	p.last = now
 	switch {
-	case p.turns && n == 0:
+	case n >= many:
+		p.score = maxScore
+	case p.turns && n <= few:
 		p.score--
 	case p.turns || near:
 		p.score = min(p.score+1, maxScore)
@@ -155,22 +210,29 @@ func (l *Live) captures(card int) bool {
 	return yes
 }
 
-// look reads the kernel's counters, and asks which of the shut addresses are banned
-// still.
+// look does what is due now and then: it reads the kernel's counters, and asks which
+// of the shut addresses are banned still.
 func (l *Live) look(now time.Time) {
-	l.lost(now)
-	l.looked = now
-	l.shut.review(now)
+	if now.Sub(l.looked) >= lookEvery || now.Before(l.looked) {
+		l.lost(now)
+		l.looked = now
+		l.shut.review(now)
+	}
+	if now.Sub(l.named) >= cardsEvery || now.Before(l.named) {
+		clear(l.cards)
+		l.named = now
+	}
 }
 
 // lost asks the kernel how many packets found no room, and reports the gap.
 func (l *Live) lost(now time.Time) {
-	n, err := l.ring.lost()
+	n, err := l.rings.lost()
 	if err != nil || n == 0 {
 		return
 	}
 	l.counts.Dropped += uint64(n)
 	l.gap(l.looked, now)
+	l.looked = now
 }
 
 // gap reports that packets are missing.

@@ -24,10 +24,11 @@ const wholePacket = 0x40000
 // both (only the first part of a datagram has ports), and IPv6 with extension
 // headers, which user space reads. What does not: packets of the shut addresses;
 // packets for other hosts; packets of a VLAN, which come once more from the VLAN's
-// own device; and what loopback sends, which it also receives.
-func filter(ports []Port, shut []netip.Addr) []bpf.Instruction {
+// own device; and what loopback receives, which it also sends. way is Out for what
+// this host sends, and In for the rest.
+func filter(way Way, ports []Port, shut []netip.Addr) []bpf.Instruction {
 	var f program
-	f.device()
+	f.device(way)
 	f.transport(ports)
 	f.addresses(shut)
 	return f.link()
@@ -74,14 +75,17 @@ func (f *program) link() []bpf.Instruction {
 }
 
 // device looks at what the kernel knows beside the bytes.
-func (f *program) device() {
+func (f *program) device(way Way) {
 	const loopback = 1 // the index of lo in every network namespace
 	f.add(bpf.LoadExtension{Num: bpf.ExtType})
-	f.when(bpf.JumpEqual, unix.PACKET_OTHERHOST, "no")
-	f.when(bpf.JumpNotEqual, unix.PACKET_OUTGOING, "vlan")
-	f.add(bpf.LoadExtension{Num: bpf.ExtInterfaceIndex})
-	f.when(bpf.JumpEqual, loopback, "no")
-	f.label("vlan")
+	if way == Out {
+		f.when(bpf.JumpNotEqual, unix.PACKET_OUTGOING, "no")
+	} else {
+		f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "no")
+		f.when(bpf.JumpEqual, unix.PACKET_OTHERHOST, "no")
+		f.add(bpf.LoadExtension{Num: bpf.ExtInterfaceIndex})
+		f.when(bpf.JumpEqual, loopback, "no")
+	}
 	f.add(bpf.LoadExtension{Num: bpf.ExtVLANTagPresent})
 	f.when(bpf.JumpEqual, 0, "protocol")
 	f.add(bpf.LoadExtension{Num: bpf.ExtVLANTag}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xfff})
@@ -169,8 +173,6 @@ func (f *program) addresses(shut []netip.Addr) {
 		}
 	}
 	if len(four)+len(six) > 0 {
-		f.add(bpf.LoadExtension{Num: bpf.ExtType})
-		f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "yes")
 		f.version("shut6")
 		slices.Sort(four)
 		f.add(bpf.LoadAbsolute{Off: 12, Size: 4})
@@ -180,7 +182,6 @@ func (f *program) addresses(shut []netip.Addr) {
 			f.list = append(f.list, sameSource(words)...)
 		}
 	}
-	f.label("yes")
 	f.add(bpf.RetConstant{Val: wholePacket})
 }
 

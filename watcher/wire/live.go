@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/bpf"
-
 	"pbxjail/configs/hint"
 )
 
@@ -53,8 +51,11 @@ type Live struct {
 	mu       sync.Mutex // guards what follows
 	ports    []Port
 	filtered []netip.Addr // the shut addresses in the kernel's filter
-	ring     *ring        // nil: Run does not run
+	rings    *rings       // nil: Run does not run
 	stats    LiveStats
+	waiting  []chan struct{} // who waits in Sync
+
+	wake chan struct{} // ends the rest between two turns
 
 	session // owned by Run's goroutine
 }
@@ -66,6 +67,8 @@ type session struct {
 	shut      shut
 	cards     map[int]bool // whether the card of a number is captured
 	counts    LiveStats
+	read      uint64    // packets received when it was decided how soon to read again
+	named     time.Time // when the cards' names were asked for last
 	looked    time.Time // when the kernel's counters were read last
 	leftOut   time.Time // since when packets were left out that no gap was reported for
 }
@@ -75,7 +78,7 @@ func NewLive(opts LiveOptions) *Live {
 	if opts.Limit == 0 {
 		opts.Limit = defaultLimit
 	}
-	l := &Live{opts: opts}
+	l := &Live{opts: opts, wake: make(chan struct{}, 1)}
 	l.admit = admit{limit: opts.Limit, known: opts.Known}
 	l.shut.banned = opts.Banned
 	l.assembler.Own = opts.Own
@@ -109,14 +112,10 @@ func (l *Live) SetPorts(ports []Port) error {
 // refilter gives the kernel a new filter. mu is held.
 func (l *Live) refilter(shut []netip.Addr) error {
 	l.filtered = shut
-	if l.ring == nil {
+	if l.rings == nil {
 		return nil
 	}
-	program, err := bpf.Assemble(filter(l.ports, shut))
-	if err != nil {
-		return err
-	}
-	return l.ring.attach(program)
+	return l.rings.refilter(l.ports, shut)
 }
 
 // Stats returns the counters as of the last packets.
@@ -157,16 +156,12 @@ func (l *Live) Run(ctx context.Context, deliver func(*Packet)) error {
 func (l *Live) open() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	program, err := bpf.Assemble(filter(l.ports, nil))
-	if err != nil {
-		return err
-	}
-	r, err := openRing(program)
+	r, err := openRings(l.ports)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	l.ring, l.filtered, l.cards = r, nil, map[int]bool{}
+	l.rings, l.filtered, l.cards = r, nil, map[int]bool{}
 	l.shut.list = nil
 	l.looked, l.counts.Complete = now, now
 	l.stats = l.counts
@@ -178,8 +173,12 @@ func (l *Live) shutDown() error {
 	l.gap(l.looked, time.Now())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.ring
-	l.ring, l.filtered = nil, nil
+	r := l.rings
+	l.rings, l.filtered = nil, nil
+	for _, w := range l.waiting {
+		close(w)
+	}
+	l.waiting = nil
 	l.counts.Complete = time.Time{}
 	l.stats = l.counts
 	return r.close()

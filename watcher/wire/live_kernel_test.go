@@ -34,22 +34,27 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, pbx: kerneltest.InNamespace(t)}
-	var err error
-	if w.wild, err = netns.New(); err != nil {
-		t.Fatal(err)
-	}
+	w.wild = cable(t, w.pbx)
 	t.Cleanup(func() { w.wild.Close() })
-	w.in(w.pbx, func() {
-		must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "wild", PeerNamespace: netlink.NsFd(w.wild)}))
-		w.up("lo")
-		w.up("pbx", kerneltest.PBX4+"/24", kerneltest.PBX6+"/64")
-	})
-	w.in(w.wild, func() { w.up("wild", kerneltest.Attacker4+"/24", kerneltest.Attacker6+"/64") })
-	must(t, netns.Set(w.pbx))
 	return w
 }
 
-func must(t *testing.T, err error) {
+// cable joins the PBX's namespace, which the thread is in, to a new one: the wild.
+func cable(t testing.TB, pbx netns.NsHandle) netns.NsHandle {
+	t.Helper()
+	wild, err := netns.New()
+	must(t, err)
+	must(t, netns.Set(pbx))
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "wild", PeerNamespace: netlink.NsFd(wild)}))
+	up(t, "lo")
+	up(t, "pbx", kerneltest.PBX4+"/24", kerneltest.PBX6+"/64")
+	must(t, netns.Set(wild))
+	up(t, "wild", kerneltest.Attacker4+"/24", kerneltest.Attacker6+"/64")
+	must(t, netns.Set(pbx))
+	return wild
+}
+
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -64,17 +69,18 @@ func (w *world) in(ns netns.NsHandle, do func()) {
 	must(w.t, netns.Set(w.pbx))
 }
 
-func (w *world) up(name string, addrs ...string) {
-	w.t.Helper()
+// up gives a device of this namespace addresses, usable at once.
+func up(t testing.TB, name string, addrs ...string) {
+	t.Helper()
 	link, err := netlink.LinkByName(name)
-	must(w.t, err)
+	must(t, err)
 	for _, addr := range addrs {
 		a, err := netlink.ParseAddr(addr)
-		must(w.t, err)
-		a.Flags |= unix.IFA_F_NODAD // usable at once
-		must(w.t, netlink.AddrAdd(link, a))
+		must(t, err)
+		a.Flags |= unix.IFA_F_NODAD
+		must(t, netlink.AddrAdd(link, a))
 	}
-	must(w.t, netlink.LinkSetUp(link))
+	must(t, netlink.LinkSetUp(link))
 }
 
 func (w *world) listenUDP(addr string) *net.UDPConn {
@@ -268,14 +274,14 @@ func TestLiveSeesEachPacketOnce(t *testing.T) {
 		build func(w *world)
 	}{
 		{"bridge", func(w *world) {
-			w.in(w.wild, func() { w.up("wild", outer+"/24") })
+			w.in(w.wild, func() { up(w.t, "wild", outer+"/24") })
 			must(w.t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}))
 			port, err := netlink.LinkByName("pbx")
 			must(w.t, err)
 			br, err := netlink.LinkByName("br0")
 			must(w.t, err)
 			must(w.t, netlink.LinkSetMaster(port, br))
-			w.up("br0", inner+"/24")
+			up(w.t, "br0", inner+"/24")
 		}},
 		{"vlan", func(w *world) {
 			for ns, end := range map[netns.NsHandle][2]string{w.wild: {"wild", outer}, w.pbx: {"pbx", inner}} {
@@ -283,16 +289,16 @@ func TestLiveSeesEachPacketOnce(t *testing.T) {
 					parent, err := netlink.LinkByName(end[0])
 					must(w.t, err)
 					skipWithout(w.t, netlink.LinkAdd(&netlink.Vlan{LinkAttrs: netlink.LinkAttrs{Name: "v7", ParentIndex: parent.Attrs().Index}, VlanId: 7}))
-					w.up("v7", end[1]+"/24")
+					up(w.t, "v7", end[1]+"/24")
 				})
 			}
 		}},
 		{"macvlan", func(w *world) {
-			w.in(w.wild, func() { w.up("wild", outer+"/24") })
+			w.in(w.wild, func() { up(w.t, "wild", outer+"/24") })
 			parent, err := netlink.LinkByName("pbx")
 			must(w.t, err)
 			must(w.t, netlink.LinkAdd(&netlink.Macvlan{LinkAttrs: netlink.LinkAttrs{Name: "mv0", ParentIndex: parent.Attrs().Index}, Mode: netlink.MACVLAN_MODE_BRIDGE}))
-			w.up("mv0", inner+"/24")
+			up(w.t, "mv0", inner+"/24")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -388,6 +394,22 @@ func TestLivePortsChange(t *testing.T) {
 	}
 }
 
+// TestLiveSync: packets that no answer follows are delivered when somebody asks.
+func TestLiveSync(t *testing.T) {
+	w := newWorld(t)
+	w.listenUDP(kerneltest.PBX4)
+	l := w.listen(LiveOptions{})
+	c := w.dial("udp", kerneltest.PBX4)
+	for i := range 200 {
+		write(t, c, fmt.Sprint("packet ", i))
+		l.live.Sync(t.Context())
+		if l.count(false, fmt.Sprint("packet ", i)) != 1 {
+			t.Fatalf("packet %d came before and is not delivered", i)
+		}
+	}
+	NewLive(LiveOptions{}).Sync(t.Context()) // one that does not run
+}
+
 func TestLiveNamedCards(t *testing.T) {
 	w := newWorld(t)
 	w.listenUDP(kerneltest.PBX4)
@@ -451,7 +473,7 @@ func TestLiveCountsWhatItMissed(t *testing.T) {
 	l := w.listen(opts)
 	begun := l.live.Stats().Complete
 	c := w.dial("udp", kerneltest.PBX4)
-	for range 3 * ringFrames {
+	for range 3 * inFrames {
 		write(t, c, "flood")
 	}
 	close(hold)

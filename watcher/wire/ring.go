@@ -14,25 +14,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ring holds 1,024 packets in 2 MiB. A frame holds an IP packet of a usual card
-// whole; a larger one (jumbo frames, TCP segments that the card or the kernel put
-// together) comes through the socket's queue.
+// A frame holds an IP packet of a usual card whole; a larger one (jumbo frames, TCP
+// segments that the card or the kernel put together) comes through the socket's queue.
 const (
-	ringFrame  = 2048
-	ringFrames = 1024
-	ringBlock  = 64 << 10
-	largest    = 64 << 10
+	ringFrame = 2048
+	ringBlock = 64 << 10
+	largest   = 64 << 10
 )
 
 // ring is a packet socket whose packets the kernel writes into memory that both see
 // (Linux' Documentation/networking/packet_mmap.rst, TPACKET_V2). One goroutine
 // reads it; attach may be called from any.
 type ring struct {
-	file  *os.File
-	conn  syscall.RawConn
-	mem   []byte
-	next  int
-	large []byte // for one packet that does not fit a frame
+	file   *os.File
+	conn   syscall.RawConn
+	mem    []byte
+	frames int
+	next   int
+	large  []byte // for one packet that does not fit a frame
 }
 
 // raw is one packet as the kernel hands it over, valid until the next one.
@@ -45,13 +44,15 @@ type raw struct {
 	losing bool  // packets were lost since the statistics were read
 }
 
-// openRing opens a socket for all devices of the network namespace.
-func openRing(program []bpf.RawInstruction) (*ring, error) {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+// openRing opens a socket for all devices of the network namespace. frames is how
+// many packets may wait; 32 of them are a block. It is a socket that blocks, so that
+// the runtime does not poll it: each packet would wake the runtime up.
+func openRing(program []bpf.RawInstruction, frames int) (*ring, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a packet socket: %w", err)
 	}
-	r := &ring{file: os.NewFile(uintptr(fd), "packet socket"), large: make([]byte, largest)}
+	r := &ring{file: os.NewFile(uintptr(fd), "packet socket"), frames: frames, large: make([]byte, largest)}
 	if err := r.setUp(fd, program); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -70,12 +71,12 @@ func (r *ring) setUp(fd int, program []bpf.RawInstruction) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_COPY_THRESH, 1); err != nil {
 		return fmt.Errorf("ask for large packets: %w", err)
 	}
-	size := unix.TpacketReq{Block_size: ringBlock, Block_nr: ringFrame * ringFrames / ringBlock, Frame_size: ringFrame, Frame_nr: ringFrames}
+	size := unix.TpacketReq{Block_size: ringBlock, Block_nr: uint32(ringFrame * r.frames / ringBlock), Frame_size: ringFrame, Frame_nr: uint32(r.frames)}
 	if err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &size); err != nil {
 		return fmt.Errorf("make the packet ring: %w", err)
 	}
 	var err error
-	if r.mem, err = unix.Mmap(fd, 0, ringFrame*ringFrames, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	if r.mem, err = unix.Mmap(fd, 0, ringFrame*r.frames, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map the packet ring: %w", err)
 	}
 	all := &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})} // in network order
@@ -124,53 +125,42 @@ func (r *ring) lost() (n uint32, err error) {
 	return n, errors.Join(e, err)
 }
 
-// wait calls drain until it returns more than 0, waiting for packets in between. The
-// error is os.ErrDeadlineExceeded at the deadline of the file.
-func (r *ring) wait(drain func() int) (n int, err error) {
-	err = r.conn.Read(func(uintptr) bool {
-		n = drain()
-		return n > 0
-	})
-	return n, err
-}
-
 // Where the address lies in a frame: behind the header (TPACKET_ALIGNMENT is 16).
 const addressAt = unix.SizeofTpacket2Hdr
 
-// maxDrain is how many packets one drain takes, so that its caller comes to other work.
-const maxDrain = 256
-
-// drain calls take for the packets that are there and returns how many.
-func (r *ring) drain(take func(*raw)) (n int) {
-	var p raw
-	for n < maxDrain {
-		frame := r.mem[r.next*ringFrame : (r.next+1)*ringFrame]
-		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&frame[0]))
-		status := atomic.LoadUint32(&h.Status)
-		if status&unix.TP_STATUS_USER == 0 {
-			return n
-		}
-		p = raw{
-			at:     time.Unix(int64(h.Sec), int64(h.Nsec)),
-			card:   int(binary.NativeEndian.Uint32(frame[addressAt+4:])),
-			kind:   frame[addressAt+10],
-			verify: status&(unix.TP_STATUS_CSUM_VALID|unix.TP_STATUS_CSUMNOTREADY) == 0,
-			losing: status&unix.TP_STATUS_LOSING != 0,
-			ip:     r.bytes(frame, h, status),
-		}
-		take(&p)
-		atomic.StoreUint32(&h.Status, unix.TP_STATUS_KERNEL)
-		r.next = (r.next + 1) % ringFrames
-		n++
+// frame is the next one, and nil when the kernel has not filled it yet.
+func (r *ring) frame() *unix.Tpacket2Hdr {
+	h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&r.mem[r.next*ringFrame]))
+	if atomic.LoadUint32(&h.Status)&unix.TP_STATUS_USER == 0 {
+		return nil
 	}
-	return n
+	return h
+}
+
+// packet reads the frame that frame returned.
+func (r *ring) packet(h *unix.Tpacket2Hdr) raw {
+	frame := r.mem[r.next*ringFrame : (r.next+1)*ringFrame]
+	return raw{
+		at:     time.Unix(int64(h.Sec), int64(h.Nsec)),
+		card:   int(binary.NativeEndian.Uint32(frame[addressAt+4:])),
+		kind:   frame[addressAt+10],
+		verify: h.Status&(unix.TP_STATUS_CSUM_VALID|unix.TP_STATUS_CSUMNOTREADY) == 0,
+		losing: h.Status&unix.TP_STATUS_LOSING != 0,
+		ip:     r.bytes(frame, h),
+	}
+}
+
+// release gives the frame back to the kernel.
+func (r *ring) release(h *unix.Tpacket2Hdr) {
+	atomic.StoreUint32(&h.Status, unix.TP_STATUS_KERNEL)
+	r.next = (r.next + 1) % r.frames
 }
 
 // bytes are the packet itself.
-func (r *ring) bytes(frame []byte, h *unix.Tpacket2Hdr, status uint32) []byte {
-	if status&unix.TP_STATUS_COPY != 0 {
+func (r *ring) bytes(frame []byte, h *unix.Tpacket2Hdr) []byte {
+	if h.Status&unix.TP_STATUS_COPY != 0 {
 		n := -1
-		if err := r.conn.Control(func(fd uintptr) { n, _ = unix.Read(int(fd), r.large) }); err == nil && n > 0 {
+		if err := r.conn.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), r.large, unix.MSG_DONTWAIT) }); err == nil && n > 0 {
 			return r.large[:n]
 		}
 	}

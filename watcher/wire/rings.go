@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"errors"
+	"net/netip"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// rings are two sockets: one for what comes, one for what this host sends. Only the
+// second wakes its reader up. To wake up costs more than ten packets, and it is our
+// answer that says what a request was worth: the request is read with it. What is not
+// answered is read when the reader looks, some times a second, or when somebody asks
+// (Live.Sync).
+type rings struct {
+	in, out *ring
+	bell    *bell // of out
+}
+
+// How many packets may wait: 2 MiB and 1 MiB.
+const (
+	inFrames  = 1024
+	outFrames = 512
+)
+
+// maxDrain is how many packets one drain takes, so that its caller comes to other work.
+const maxDrain = 256
+
+// openRings opens both.
+func openRings(ports []Port) (r *rings, err error) {
+	r = &rings{}
+	for _, one := range []struct {
+		to     **ring
+		way    Way
+		frames int
+	}{{&r.in, In, inFrames}, {&r.out, Out, outFrames}} {
+		program, err := bpf.Assemble(filter(one.way, ports, nil))
+		if err == nil {
+			*one.to, err = openRing(program, one.frames)
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
+	if r.bell, err = newBell(r.out); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+func (r *rings) close() (err error) {
+	if r.bell != nil {
+		err = r.bell.close()
+	}
+	for _, one := range []*ring{r.in, r.out} {
+		if one != nil {
+			err = errors.Join(err, one.close())
+		}
+	}
+	return err
+}
+
+// refilter gives the kernel new filters.
+func (r *rings) refilter(ports []Port, shut []netip.Addr) error {
+	in, err := bpf.Assemble(filter(In, ports, shut))
+	if err != nil {
+		return err
+	}
+	out, err := bpf.Assemble(filter(Out, ports, nil))
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.in.attach(in), r.out.attach(out))
+}
+
+// lost is how many packets found no room since the last call.
+func (r *rings) lost() (uint32, error) {
+	in, err := r.in.lost()
+	out, more := r.out.lost()
+	return in + out, errors.Join(err, more)
+}
+
+// drain calls take for the packets that are there, in the order of their times, and
+// returns how many.
+func (r *rings) drain(take func(*raw)) (n int) {
+	var p raw
+	for ; n < maxDrain; n++ {
+		from, h := r.in, r.in.frame()
+		if sent := r.out.frame(); sent != nil && (h == nil || before(sent, h)) {
+			from, h = r.out, sent
+		}
+		if h == nil {
+			return n
+		}
+		p = from.packet(h)
+		take(&p)
+		from.release(h)
+	}
+	return n
+}
+
+func before(a, b *unix.Tpacket2Hdr) bool {
+	return a.Sec < b.Sec || a.Sec == b.Sec && a.Nsec < b.Nsec
+}
