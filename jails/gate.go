@@ -19,17 +19,19 @@ const (
 	unsure               // they cannot tell
 	sent                 // the address sent packets
 	seen                 // the wire saw what the record reports
+	retold               // the wire saw it, and the same log has reported it already
 	absent               // nothing came from the address, or not what the record reports
 )
 
-var gradeWords = [...]string{"", "cannot tell", "heard", "wire", "forged"}
+var gradeWords = [...]string{"", "cannot tell", "heard", "wire", "told before", "forged"}
 
 // gate holds what the judge makes of its witnesses. Owned by one Judge; bounded.
 type gate struct {
 	heard     Heard // who knows who sent us packets; nil: no one does
 	wire      Wire  // who reads them; nil: no one does
 	sightings sightings
-	waiting   []held // records without packets so far, oldest first
+	ended     time.Time // of a replay: what comes later is in no trace; zero: there is no end
+	waiting   []held    // records without packets so far, oldest first
 	forged    uint64
 	alarmed   time.Time // when forged records were last reported
 	since     uint64    // how many there have been since then
@@ -65,22 +67,20 @@ func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) grade {
 	case s.text || !g.watched() || e.Pattern != nil || f == noFamily || !e.Addr.IsValid():
 		return ungated
 	case g.complete(e.Addr, e.Service, at):
-		ok := false
+		answer := absent
 		switch {
+		case e.Kind == parsers.Success && g.sightings.login(e.Addr, f, at):
+			answer = seen
 		case e.Kind == parsers.Success:
-			ok = g.sightings.login(e.Addr, f, at)
 		case e.Result == parsers.Signal: // a challenge: the wire tells of those itself
-			ok = true
+			answer = seen
 		default:
-			ok = g.sightings.attempt(e.Addr, f, witness{s.id, e.Channel, e.Service}, at)
+			answer = g.sightings.attempt(e.Addr, f, witness{s.id, e.Channel, e.Service}, at)
 		}
-		switch {
-		case ok:
-			return seen
-		case g.wire.Heard(e.Addr, e.Service, at) == parsers.Yes && j.logsIn(e.Addr, at):
-			return sent // whose log-ins protect him: the wire may leave out what he does besides
+		if answer == absent && g.wire.Heard(e.Addr, e.Service, at) == parsers.Yes && (j.logsIn(e.Addr, at) || e.Kind == parsers.Success && !e.Password) {
+			return sent // it is protected, or gains nothing: the wire may leave out what it does besides
 		}
-		return absent
+		return answer
 	}
 	switch g.ask(e.Addr, e.Service, at) {
 	case parsers.Yes:
@@ -103,6 +103,9 @@ func ports(s parsers.Service) []parsers.Service {
 // one that knows that nothing came needs no other. So a sensor that lost packets in a flood
 // takes nothing from the sets of the kernel.
 func (g *gate) ask(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer {
+	if g.over(at) {
+		return parsers.CannotTell
+	}
 	answer := parsers.CannotTell
 	for _, w := range []Heard{g.heard, g.wire} {
 		if w == nil {
@@ -124,9 +127,12 @@ func (g *gate) ask(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer
 	return answer
 }
 
+// over reports whether the traces of a replay ended before a time.
+func (g *gate) over(at time.Time) bool { return !g.ended.IsZero() && at.After(g.ended) }
+
 // complete reports whether the wire would have seen any attempt of an address.
 func (g *gate) complete(a netip.Addr, s parsers.Service, at time.Time) bool {
-	if g.wire == nil || !g.sightings.remembers(at) {
+	if g.wire == nil || g.over(at) || !g.sightings.remembers(at) {
 		return false
 	}
 	for _, on := range ports(s) {
@@ -174,8 +180,9 @@ func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
 	for i := range ready {
 		h := &ready[i]
 		switch grade := j.grade(h.src, &h.event, h.at); {
-		case grade != absent:
+		case grade < retold:
 			j.believe(h.src, &h.event, grade, h.at, decide)
+		case grade == retold:
 		case over(h):
 			j.refute(h, now, decide)
 		default:

@@ -213,8 +213,10 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		g = j.grade(s, e, now)
 	}
 	switch {
-	case g != absent:
+	case g < retold:
 		j.believe(s, e, g, now, decide)
+	case g == retold:
+		j.tick(now, decide)
 	case e.Kind == parsers.Challenge: // if it was sent, the wire knows of it
 		j.tick(now, decide)
 	default:
@@ -254,9 +256,10 @@ func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, dec
 // chargeHeld charges a notice that its twin confirms, unless the wire contradicts it
 // by now.
 func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
-	if g := j.grade(h.src, &h.event, h.at); g != absent {
+	switch g := j.grade(h.src, &h.event, h.at); {
+	case g < retold:
 		j.charge(h.src, &h.event, g, h.at, decide)
-	} else {
+	case g == absent:
 		j.refute(&h, h.at, decide)
 	}
 }

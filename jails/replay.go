@@ -89,6 +89,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		decide(v)
 	}
 	var last time.Time
+	traces := len(r.Traces)
 	for len(open) > 0 {
 		first := open[0]
 		last = first.due()
@@ -97,11 +98,17 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		if err != nil {
 			return err
 		}
-		if ok {
+		switch _, packets := first.(*player); {
+		case ok:
 			heap.Fix(&open, 0)
-		} else {
-			heap.Pop(&open)
+			continue
+		case packets:
+			traces--
+			if traces == 0 {
+				r.Judge.gate.ended = first.due()
+			}
 		}
+		heap.Pop(&open)
 	}
 	if len(r.Traces) > 0 { // no more packets come for the records that wait
 		r.Judge.resolve(last.Add(2*packetsWithin), netip.Addr{}, take)

@@ -136,19 +136,20 @@ func (s *sightings) login(a netip.Addr, f family, at time.Time) bool {
 	return ok && x.logins&x.near(at) != 0
 }
 
-// attempt reports whether the wire saw an attempt that a record of a witness may
-// report. No witness reports more attempts than there were.
-func (s *sightings) attempt(a netip.Addr, f family, by witness, at time.Time) bool {
+// attempt says what the wire saw of an attempt that a record of a witness reports:
+// it is seen, or absent. No witness reports more attempts than there were: what it
+// writes beyond that is retold.
+func (s *sightings) attempt(a netip.Addr, f family, by witness, at time.Time) grade {
 	key := sightingKey{addrKey(a.As16()), f}
 	x, ok := s.seen.get(key)
 	if !ok || (x.refused|x.open)&x.near(at) == 0 {
-		return false
+		return absent
 	}
 	slot := &x.claimed[(int(by.source)*int(parsers.ChannelWire)+int(by.channel))%claims]
 	if int(*slot) >= perAttempt*int(x.count) {
-		return false
+		return retold
 	}
 	*slot++
 	s.seen.put(key, x)
-	return true
+	return seen
 }
