@@ -153,7 +153,7 @@ func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Ver
 		}
 		g.waiting = slices.Delete(g.waiting, 0, half)
 	}
-	g.waiting = append(g.waiting, held{s, keep(e), at})
+	g.waiting = append(g.waiting, held{src: s, event: keep(e), at: at})
 }
 
 // resolve believes the records whose packets came, and refutes those whose time is

@@ -229,25 +229,19 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 // channel tells, and an alarm that it could not tell, says which notices are to be
 // believed; the wire says it better.
 func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
-	unissued := e.Rule == parsers.RuleUnissued
-	told := e.Channel == parsers.ChannelSecurity && (e.Result == parsers.Signal || e.Addr.IsValid())
-	if unissued {
-		j.twins.vouch(now)
-	} else if told {
-		j.twins.tell(e, now)
-	}
+	told := j.testify(e, now)
 	j.learn(e, now, decide)
 	if g != seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
 		j.listen(s, e, now)
 	}
 	j.tick(now, decide)
-	j.twins.settle(now, told || unissued, func(h held) { j.chargeHeld(h, decide) })
+	j.twins.settle(now, told, func(h held) { j.chargeHeld(h, decide) })
 	switch {
 	case e.Result != parsers.Offence:
 	case g == seen:
 		j.charge(s, e, g, now, decide)
-	case j.twins.expects(e, now) && !j.twins.has(e, now):
-		j.twins.wait(s, e, now)
+	case j.twins.expects(e, now) && !j.twins.has(e, j.call(e), now):
+		j.twins.wait(s, e, j.call(e), now)
 	default:
 		j.charge(s, e, g, now, decide)
 	}

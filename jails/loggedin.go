@@ -20,11 +20,10 @@ type Login struct {
 // before the daemon started is not known.
 func (j *Judge) LoggedIn(now time.Time) []Login {
 	var list []Login
-	for key, at := range j.trust.logins.each {
+	for key, e := range j.trust.logins.each {
 		a := netip.AddrFrom16(key).Unmap()
 		if _, ok := j.loggedIn(netip.PrefixFrom(a, a.BitLen()), now); ok {
-			service, _ := j.trust.over.get(key)
-			list = append(list, Login{Addr: a, Service: service, At: time.UnixMilli(at).UTC()})
+			list = append(list, Login{Addr: a, Service: e.over, At: time.UnixMilli(e.last).UTC()})
 		}
 	}
 	slices.SortFunc(list, func(x, y Login) int { return cmp.Or(x.Addr.Compare(y.Addr), x.At.Compare(y.At)) })

@@ -25,6 +25,7 @@ type Counts struct {
 	Lines     uint64
 	Matched   uint64 // records that are an offence by their words
 	Ambiguous uint64 // those of them that charge nobody
+	Suspects  uint64 // those of them that a caller has written, as it seems
 	Signals   uint64
 	Bans      uint64
 }
@@ -37,6 +38,9 @@ func (c *Counts) Count(e *parsers.Event) {
 	case parsers.Ambiguous:
 		c.Matched++
 		c.Ambiguous++
+		if e.Suspect {
+			c.Suspects++
+		}
 	case parsers.Signal:
 		c.Signals++
 	}
@@ -53,13 +57,16 @@ type Log struct {
 // Run reads all logs and traces to their end and calls decide for every verdict.
 func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	var all []feed
+	threads := new(parsers.Threads)
 	for _, l := range logs {
 		src := r.Judge.Source(l.Name)
-		all = append(all, &reader{
+		next := &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
 			late:   r.lateness(),
-		})
+		}
+		next.parser.Share(threads)
+		all = append(all, next)
 	}
 	for _, t := range r.Traces {
 		all = append(all, &player{src: r.Judge.Wire(), trace: t})
@@ -162,6 +169,7 @@ func (r *reader) advance() (bool, error) {
 			return false, fmt.Errorf("read %s: %w", r.src.file, err)
 		}
 		r.queue, r.next = r.queue[:0], 0
+		r.parser.Continues(r.blocks.Ahead())
 		if atEnd {
 			r.parser.Settle(time.Time{}, r.take)
 			if len(r.queue) == 0 {

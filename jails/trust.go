@@ -14,18 +14,14 @@ import (
 // password, or that a challenge which was answered had been sent to it. Owned by
 // one Judge.
 type trust struct {
-	logins recent[addrKey, int64]           // when, unix ms
-	over   recent[addrKey, parsers.Service] // what each of those logged in to
-	nonces recent[uint64, addrKey]          // whom each challenge was sent to, by its hash
+	logins loginTable
+	nonces recent[uint64, addrKey] // whom each challenge was sent to, by its hash
 }
 
-const (
-	maxLogins = 65_536
-	maxNonces = 65_536
-)
+const maxNonces = 65_536
 
 func newTrust() trust {
-	return trust{logins: recent[addrKey, int64]{max: maxLogins}, over: recent[addrKey, parsers.Service]{max: maxLogins}, nonces: recent[uint64, addrKey]{max: maxNonces}}
+	return trust{logins: newLoginTable(), nonces: recent[uint64, addrKey]{max: maxNonces}}
 }
 
 // learn takes what a signal says for its address. A login that follows on a storm
@@ -46,8 +42,7 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 			decide(Verdict{Ban: Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Reason: reason}, Alarm: true})
 			return
 		}
-		j.trust.logins.put(key, now.UnixMilli())
-		j.trust.over.put(key, e.Service)
+		j.trust.logins.put(key, e.Service, now.UnixMilli())
 		j.forgive(e.Addr, now)
 	}
 }
@@ -83,14 +78,17 @@ func (j *Judge) storm(a netip.Addr, now time.Time) (*Jail, parsers.Points) {
 	return nil, 0
 }
 
-// answered raises the evidence of an attempt whose challenge had been sent to the
-// very address that answered it: whoever forged that address never saw it.
+// answered raises the evidence of a wrong password of chan_sip whose challenge had
+// been sent to the very address that answered it. That proves nothing: who puts an
+// address into Via maddr reads the challenge himself. But an INVITE that fails is
+// told in no other record, and a sender who never asks is not believed at all. PJSIP
+// writes no challenge (res_pjsip/security_events.c compares the scheme by case).
 func (j *Judge) answered(e *parsers.Event) {
-	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence == parsers.Proven {
+	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence >= parsers.Seen {
 		return
 	}
 	if to, ok := j.trust.nonces.get(j.nonce(e)); ok && to == addrKey(e.Addr.As16()) {
-		e.Evidence = parsers.Proven
+		e.Evidence = parsers.Seen
 	}
 }
 
@@ -101,15 +99,15 @@ func (j *Judge) nonce(e *parsers.Event) uint64 { return maphash.Bytes(j.seed, e.
 func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 	if p.IsSingleIP() {
 		key := addrKey(p.Addr().As16())
-		at, ok := j.trust.logins.get(key)
+		e, ok := j.trust.logins.get(key)
 		if !ok || j.thief(key, now) {
 			return "", false
 		}
-		return j.protectsLogin("", at, now)
+		return j.protectsLogin("", e.last, now)
 	}
-	for key, at := range j.trust.logins.each {
+	for key, e := range j.trust.logins.each {
 		if a := key.address(); p.Contains(a) && !j.thief(key, now) {
-			if why, ok := j.protectsLogin(a.String()+" ", at, now); ok {
+			if why, ok := j.protectsLogin(a.String()+" ", e.last, now); ok {
 				return why, true
 			}
 		}

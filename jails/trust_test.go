@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	head   = `[2026-11-22 07:00:00] SECURITY[77] res_security_log.c: SecurityEvent="`
+	head   = `[2026-11-22 07:00:00] SECURITY[4077] res_security_log.c: SecurityEvent="`
 	victim = "192.0.2.50"
 )
 
@@ -40,8 +40,9 @@ func heard(t *testing.T, j *Judge, from time.Time, lines ...string) (verdicts []
 	p := parsers.New(parsers.Clock{})
 	s := j.Source("/var/log/asterisk/full")
 	for i, l := range lines {
-		p.Block([]byte(l+"\n"), false, time.Time{}, func(e *parsers.Event) {
-			j.Hear(s, e, from.Add(time.Duration(i)*time.Second), func(v Verdict) { verdicts = append(verdicts, v) })
+		at := from.Add(time.Duration(i) * time.Second)
+		p.Block([]byte(l+"\n"), false, at, func(e *parsers.Event) {
+			j.Hear(s, e, at, func(v Verdict) { verdicts = append(verdicts, v) })
 		})
 	}
 	return verdicts
@@ -93,23 +94,100 @@ func TestAGuestLoginProtectsNobody(t *testing.T) {
 	}
 }
 
-func TestAnAnsweredChallengeProvesTheAddress(t *testing.T) {
+// chan_sip takes the address of its events from Via maddr: one alone bans nobody, and
+// nothing in them is proven.
+func TestChanSIPEventsAreClaimed(t *testing.T) {
+	sent := func(addr string) string { return said("ChallengeSent", "SIP", addr, `,Challenge="41873553"`) }
+	bad := said("InvalidPassword", "SIP", victim, `,Challenge="41873553",ReceivedChallenge="41873553",ReceivedHash="0f"`)
+	refused := "[2026-11-22 07:00:00] NOTICE[4078] chan_sip.c: Registration from '<sip:1001@10.0.0.1>' failed for '" + victim + ":5060' - Wrong password"
 	for _, c := range []struct {
-		name, challenged string
-		want             parsers.Evidence
+		name  string
+		lines []string
+		want  bool
 	}{
-		{"sent to it", victim, parsers.Proven},
-		{"sent to another", "192.0.2.51", parsers.Seen},
+		{"alone", times(20, bad), false},
+		{"challenged elsewhere", append([]string{sent("192.0.2.51")}, times(20, bad)...), false},
+		{"challenged there", append([]string{sent(victim)}, times(20, bad)...), true},
+		{"with notices", []string{bad, refused, bad, refused, bad, refused, bad, refused, bad, refused}, true},
+	} {
+		got := heard(t, shippedJudge(t), seven, c.lines...)
+		if c.want != (len(got) > 0 && got[0].Bans()) {
+			t.Errorf("%s: got %+v, want a ban %v", c.name, got, c.want)
+		}
+		if len(got) > 0 && got[0].Ban.Evidence != parsers.Seen {
+			t.Errorf("%s: got evidence %s, want seen", c.name, got[0].Ban.Evidence)
+		}
+	}
+}
+
+// An event that its sender has spoiled is a witness all the same: he does not hide,
+// and nobody else is named.
+func TestASpoiltEventIsAWitness(t *testing.T) {
+	long := strings.Repeat("a", 100)
+	notice := func(callid string) string {
+		return strings.Replace(noticed(victim), "(callid: c)", "(callid: "+callid+")", 1)
+	}
+	spoilt := func(from, to string) string { return strings.Replace(wrong(victim), from, to, 1) }
+	for _, c := range []struct {
+		name          string
+		event, notice string
+		want          bool
+	}{
+		{"an ESC at the end of the Call-ID", spoilt(`call-1",LocalAddress="IPV4/UDP/10.0.0.1/5060",Rem`, "call-1"), notice("call-1\x1b"), true},
+		{"a Call-ID that leaves no room for the address", spoilt("call-1", long+strings.Repeat("b", 8300))[:8190], notice(long + strings.Repeat("b", 400)), true},
+		{"one of another call", spoilt("call-1", strings.Repeat("b", 8400))[:8190], notice(long + strings.Repeat("b", 400)), false},
+		{"the head of a record in the Call-ID", spoilt("call-1", "x] NOTICE[1] x"), notice("x] NOTICE[1] x"), true},
+		{"an event of another", spoilt(victim, "192.0.2.7"), notice("x"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			j := shippedJudge(t)
-			sent := said("ChallengeSent", "SIP", c.challenged, `,Challenge="41873553"`)
-			bad := said("InvalidPassword", "SIP", victim, `,Challenge="41873553",ReceivedChallenge="41873553",ReceivedHash="0f"`)
-			got := heard(t, j, seven, append([]string{sent}, times(5, bad)...)...)
-			if len(got) != 1 || got[0].Ban.Evidence != c.want {
-				t.Errorf("got %+v, want one ban on evidence %s", got, c.want)
+			lines := []string{login("192.0.2.9")}
+			for range 6 {
+				lines = append(lines, c.event, c.notice)
+			}
+			banned := false
+			for _, v := range heard(t, shippedJudge(t), seven, lines...) {
+				if v.Bans() && v.Ban.Prefix.Addr() != netip.MustParseAddr(victim) && c.want {
+					t.Errorf("got %s banned", v.Ban.Prefix)
+				}
+				banned = banned || v.Bans() && v.Ban.Prefix.Addr() == netip.MustParseAddr(victim)
+			}
+			if banned != c.want {
+				t.Errorf("got banned %v, want %v", banned, c.want)
 			}
 		})
+	}
+}
+
+// A login in a caller's text protects nobody.
+func TestAForgedLoginProtectsNobody(t *testing.T) {
+	j := shippedJudge(t)
+	j.ProtectLogins = time.Hour
+	forged := "[2026-11-22 07:00:00] NOTICE[4080] chan_sip.c: Supervised transfer attempted to replace non-existent call id (x\n" +
+		strings.Replace(login(victim), "[4077]", "[1]", 1) + "\n[2026-11-22 07:00:00] NOTICE[1] a: b)!"
+	heard(t, j, seven, forged)
+	if got := heard(t, j, seven.Add(time.Minute), times(5, wrong(victim))...); len(got) != 1 || !got[0].Bans() {
+		t.Errorf("got %+v, want a ban", got)
+	}
+}
+
+// However many log in once, who comes back is remembered.
+func TestRegularsKeepTheirPlace(t *testing.T) {
+	table := newLoginTable()
+	home := addrKey(netip.MustParseAddr(victim).As16())
+	table.put(home, parsers.PJSIP, 0)
+	table.put(home, parsers.PJSIP, comesBack.Milliseconds())
+	for i := range 5 * maxRegulars {
+		table.put(addrKey(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).As16()), parsers.PJSIP, comesBack.Milliseconds()+1)
+	}
+	if e, ok := table.get(home); !ok || e.last != comesBack.Milliseconds() {
+		t.Errorf("got %+v %v, want its last login", e, ok)
+	}
+	n := 0
+	for range table.each {
+		n++
+	}
+	if n > 2*maxStrangers+1 {
+		t.Errorf("got %d remembered, want the strangers bounded", n)
 	}
 }
 

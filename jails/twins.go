@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type twins struct {
 	alive   map[voice]int64       // when a security event of its kind was last told, unix ms
 	told    recent[teller, int64] // when of whom, the latest
+	calls   recent[uint64, int64] // when of which Call-ID, where the event lost its address
 	waiting []held                // notices whose twin is not there yet, oldest first
 	vouched []int64               // when Asterisk said that it could not issue an event; each vouches for one notice
 	suspect uint64                // notices that no event told of
@@ -43,6 +45,7 @@ type held struct {
 	src   *Source
 	event parsers.Event // with texts of its own
 	at    time.Time
+	call  uint64 // hash of its Call-ID; 0: that is short
 }
 
 const (
@@ -56,7 +59,7 @@ const (
 )
 
 func newTwins() twins {
-	return twins{alive: map[voice]int64{}, told: recent[teller, int64]{max: maxTold}}
+	return twins{alive: map[voice]int64{}, told: recent[teller, int64]{max: maxTold}, calls: recent[uint64, int64]{max: maxTold}}
 }
 
 // expects reports whether the notice must have a twin by now.
@@ -77,10 +80,20 @@ func (t *twins) tell(e *parsers.Event, at time.Time) {
 	t.told.put(tellerOf(e), at.UnixMilli())
 }
 
-// has reports whether a security event tells of the same address at the same time.
-func (t *twins) has(e *parsers.Event, at time.Time) bool {
-	last, ok := t.told.get(tellerOf(e))
-	return ok && near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
+// tellCall notes a security event of which only the Call-ID can be read.
+func (t *twins) tellCall(call uint64, at time.Time) {
+	if call != 0 {
+		t.calls.put(call, at.UnixMilli())
+	}
+}
+
+// has reports whether a security event tells of the same address, or the same
+// Call-ID, at the same time.
+func (t *twins) has(e *parsers.Event, call uint64, at time.Time) bool {
+	within := func(last int64, ok bool) bool {
+		return ok && near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
+	}
+	return within(t.told.get(tellerOf(e))) || call != 0 && within(t.calls.get(call))
 }
 
 // vouch notes that an event could not be issued: a byte that is not UTF-8 makes it
@@ -92,8 +105,12 @@ func (t *twins) vouch(at time.Time) {
 	t.vouched = append(t.vouched, at.UnixMilli())
 }
 
-// vouchedFor uses up one such word.
-func (t *twins) vouchedFor(at time.Time) bool {
+// vouchedFor uses up one such word. It says nothing for chan_sip: the same header can
+// hold a byte that spoils the event and an ESC that forges the notice.
+func (t *twins) vouchedFor(e *parsers.Event, at time.Time) bool {
+	if e.Service == parsers.SIP {
+		return false
+	}
 	for i, v := range t.vouched {
 		if near(v, at.UnixMilli(), twinWithin.Milliseconds()+1) {
 			t.vouched = append(t.vouched[:i], t.vouched[i+1:]...)
@@ -104,13 +121,13 @@ func (t *twins) vouchedFor(at time.Time) bool {
 }
 
 // wait keeps a notice until its twin comes.
-func (t *twins) wait(s *Source, e *parsers.Event, at time.Time) {
+func (t *twins) wait(s *Source, e *parsers.Event, call uint64, at time.Time) {
 	if len(t.waiting) == maxWaiting {
 		const half = maxWaiting / 2 // at once: a flood must not move the queue for each notice
 		t.waiting = slices.Delete(t.waiting, 0, half)
 		t.suspect += half
 	}
-	t.waiting = append(t.waiting, held{s, keep(e), at})
+	t.waiting = append(t.waiting, held{s, keep(e), at, call})
 }
 
 // keep is an event with texts of its own.
@@ -133,7 +150,7 @@ func (t *twins) settle(now time.Time, told bool, charge func(held)) {
 	var ready []held
 	for _, h := range t.waiting {
 		switch {
-		case t.has(&h.event, h.at) || t.vouchedFor(h.at):
+		case t.has(&h.event, h.call, h.at) || t.vouchedFor(&h.event, h.at):
 			ready = append(ready, h)
 		case now.Sub(h.at).Abs() > twinWithin:
 			t.suspect++
@@ -145,4 +162,32 @@ func (t *twins) settle(now time.Time, told bool, charge func(held)) {
 	for _, h := range ready {
 		charge(h)
 	}
+}
+
+// testify takes what an event says for notices, whatever else it is worth. It reports
+// whether one that waits may be confirmed by it.
+func (j *Judge) testify(e *parsers.Event, now time.Time) bool {
+	switch {
+	case e.Rule == parsers.RuleUnissued && e.Result == parsers.Signal:
+		j.twins.vouch(now)
+	case e.Channel != parsers.ChannelSecurity:
+		return false
+	case e.Result == parsers.Signal || e.Addr.IsValid():
+		j.twins.tell(e, now)
+	case e.Suspect:
+		return false
+	default:
+		j.twins.tellCall(j.call(e), now)
+	}
+	return true
+}
+
+// call tells Call-IDs apart that are so long that an event may lose its address by
+// them; 0 is a shorter one.
+func (j *Judge) call(e *parsers.Event) uint64 {
+	const shown = 64 // a notice prints more
+	if e.Session.Len() < shown {
+		return 0
+	}
+	return maphash.Bytes(j.seed, e.Session.Raw()[:shown]) | 1
 }

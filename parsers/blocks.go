@@ -12,7 +12,7 @@ import (
 type Blocks struct {
 	text io.Reader
 	buf  []byte
-	held []byte // an unfinished line, at the end of buf
+	held []byte // what is not handed out yet, at the end of buf
 	skip bool   // the rest of a long line is still to come
 	done bool
 }
@@ -45,7 +45,21 @@ func (b *Blocks) Next() (data []byte, cut bool, err error) {
 	return nil, false, io.EOF
 }
 
-// split keeps an unfinished line for the next block and drops the rest of a long one.
+// Ahead is how many bytes of the log stand right behind the block that Next gave
+// last, in the same memory: 0 when it is the last one.
+func (b *Blocks) Ahead() int {
+	if b.done {
+		return 0
+	}
+	return len(b.held)
+}
+
+// lookAhead is how much of the log is kept behind a block: where a record ends is
+// told by what follows it, for as long as a record can be.
+const lookAhead = dumpReach + MaxLine
+
+// split keeps an unfinished line, and what is looked ahead at, for the next block
+// and drops the rest of a long one.
 func (b *Blocks) split(data []byte) (lines []byte, cut bool) {
 	if b.skip {
 		n := bytes.IndexByte(data, '\n')
@@ -57,7 +71,10 @@ func (b *Blocks) split(data []byte) (lines []byte, cut bool) {
 	if b.done {
 		return data, false
 	}
-	end := bytes.LastIndexByte(data, '\n') + 1
+	end := bytes.LastIndexByte(data[:max(len(data)-lookAhead, 0)], '\n') + 1
+	if end == 0 {
+		end = bytes.LastIndexByte(data, '\n') + 1
+	}
 	if end == 0 && len(data) == len(b.buf) {
 		b.skip = true
 		return data[:MaxLine], true

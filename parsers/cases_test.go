@@ -168,7 +168,7 @@ func TestEvidence(t *testing.T) {
 		{securityLine("InvalidAccountID", "PJSIP", "TLS", ""), Proven},
 		{securityLine("InvalidAccountID", "PJSIP", "WSS", ""), Proven},
 		{securityLine("InvalidAccountID", "SIP", "UDP", ""), Claimed},
-		{securityLine("InvalidPassword", "SIP", "UDP", `,Challenge="1",ReceivedChallenge="1",ReceivedHash="2"`), Seen},
+		{securityLine("InvalidPassword", "SIP", "UDP", `,Challenge="1",ReceivedChallenge="1",ReceivedHash="2"`), Claimed},
 		{securityLine("InvalidPassword", "AMI", "TCP", ""), Proven},
 		{head + "NOTICE[1] manager.c: 203.0.113.5 failed to authenticate as 'x'", Proven},
 		{head + "NOTICE[1] chan_iax2.c: Host 203.0.113.5 failed to authenticate as x", Proven},

@@ -93,6 +93,7 @@ type Event struct {
 	Open      bool       // the record goes on in the next line
 	Twin      bool       // Asterisk tells of it in a security event too, where it writes those
 	Before    bool       // text of the sender stands before the address, and may hold a newline
+	Suspect   bool       // an Ambiguous record that a caller has written, as it seems
 	Doubt     string     // why an Ambiguous record charges nobody, or who can vouch for it
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none

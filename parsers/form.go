@@ -82,16 +82,44 @@ func newForm(text string) form {
 	return f
 }
 
+// texts is how many fields of the sender a form has.
+func (f *form) texts() (n int) {
+	for i := range f.steps {
+		if f.steps[i].isText() && f.steps[i].field != fieldEndpoint && f.steps[i].field != fieldName {
+			n++
+		}
+	}
+	return n
+}
+
+// end is what Asterisk writes behind the last field, or nil.
+func (f *form) end() []byte {
+	if n := len(f.steps); n > 0 {
+		return f.steps[n-1].lit
+	}
+	return nil
+}
+
+// mark is what Asterisk writes between the sender's text and the address.
+func (f *form) mark() []byte {
+	for i := 2; i < len(f.steps); i++ {
+		if f.steps[i].isAddr() {
+			return f.steps[i-1].lit
+		}
+	}
+	return nil
+}
+
 // found is what a form took from a message.
 type found struct {
-	addr                       netip.Addr
-	port                       uint16
-	hasAddr                    bool
-	proven                     bool // the transport needs a handshake
-	afterText                  bool // the sender wrote something before the address
-	account, dialled, session  []byte
-	method, reason, beforeAddr []byte
-	text                       []byte // the last free text
+	addr                      netip.Addr
+	port                      uint16
+	hasAddr                   bool
+	proven                    bool // the transport needs a handshake
+	afterText                 bool // the sender wrote something before the address
+	account, dialled, session []byte
+	method, reason            []byte
+	text                      []byte // the last free text
 }
 
 // outcome of matching a form.
@@ -134,9 +162,6 @@ func (f *form) matchFrom(i int, msg, b []byte, got *found) outcome {
 				return cutMatch
 			}
 			return miss
-		}
-		if s.isAddr() {
-			got.beforeAddr = msg[:len(msg)-len(b)]
 		}
 		b = b[n:]
 	}

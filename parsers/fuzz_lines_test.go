@@ -63,7 +63,7 @@ func FuzzOpen(f *testing.F) {
 				checkAddr(t, e, w.addr, text)
 			}
 		})
-		if ok && p.taint.bytes > 0 && len(text) < maxRecord {
+		if ok && p.doubt.bytes > 0 && len(text) < maxRecord {
 			p.Block([]byte(rest), false, time.Time{}, func(e *Event) { checkAddr(t, e, w.addr, text) })
 		}
 	})

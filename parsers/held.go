@@ -1,11 +1,16 @@
 package parsers
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // heldEvent is an event whose record may go on in the line after the block.
 type heldEvent struct {
-	event  Event // with texts of its own
-	kind   envelopeKind
+	event  Event  // with texts of its own
+	record record // what is asked of it
+	tail   int
+	mark   []byte
 	writer []byte
 	since  time.Time // when its block arrived; zero for a replay
 }
@@ -19,22 +24,6 @@ const maxHeld = 64
 // call Settle: with the time, every now and then, and at the end of the log.
 func (p *Parser) LookAhead() { p.lookAhead = true }
 
-// goesOn doubts an event whose record goes on in the next line, and makes it wait
-// where that line is not there yet.
-func (p *Parser) goesOn(e *Event, r *record) bool {
-	if r.whole {
-		return false
-	}
-	switch goesOn(p.near.rest, p.env.kind, p.env.writer) {
-	case doesGoOn:
-		e.Result, e.Doubt = Ambiguous, goesOnDoubt
-		return true
-	case mayGoOn:
-		p.waits = p.lookAhead && p.near.block != nil
-	}
-	return false
-}
-
 // hold keeps an event until the next line of its writer is there. It reports false,
 // and doubts the event, when too many wait already.
 func (p *Parser) hold(e *Event) bool {
@@ -46,7 +35,8 @@ func (p *Parser) hold(e *Event) bool {
 	for _, t := range []*Text{&keep.Account, &keep.Number, &keep.Agent, &keep.Session, &keep.Challenge, &keep.Line} {
 		*t = t.Clone()
 	}
-	p.held = append(p.held, heldEvent{event: keep, kind: p.env.kind, writer: append([]byte(nil), p.env.writer...), since: p.arrived})
+	r := record{kind: p.record.kind, file: bytes.Clone(p.record.file), msg: bytes.Clone(p.record.msg)}
+	p.held = append(p.held, heldEvent{event: keep, record: r, tail: p.tail, mark: p.mark, writer: bytes.Clone(p.env.writer), since: p.arrived})
 	return true
 }
 
@@ -57,19 +47,20 @@ func (p *Parser) resume(data []byte, arrived time.Time, emit func(*Event)) {
 	}
 	held := p.held
 	p.held = nil
+	p.near.rest = data
 	for i := range held {
 		h := &held[i]
-		late := !arrived.IsZero() && !h.since.IsZero() && arrived.Sub(h.since) > taintLasts
-		switch how := goesOn(data, h.kind, h.writer); {
-		case late || how == isEnded:
-		case how == mayGoOn:
+		p.env = envelope{kind: h.record.kind, writer: h.writer}
+		p.tail, p.mark = h.tail, h.mark
+		late := !arrived.IsZero() && !h.since.IsZero() && arrived.Sub(h.since) > doubtLasts
+		line, env := p.nextLine()
+		switch {
+		case late:
+		case len(line) == 0:
 			p.held = append(p.held, *h)
 			continue
-		case how == doesGoOn:
-			h.event.Result, h.event.Doubt = Ambiguous, goesOnDoubt
-			if p.taint.bytes < dumpReach {
-				p.taint, p.tainter = taint{bytes: dumpReach, since: arrived}, append(p.tainter[:0], h.writer...)
-			}
+		case !p.namesNoOther(&h.record, h.event.Addr) && !p.ends(&h.record, line, &env):
+			p.doubtEnd(&h.event, line)
 		}
 		p.release(h, emit)
 	}

@@ -43,17 +43,17 @@ func TestHeld(t *testing.T) {
 		settle bool
 		want   []string
 	}{
-		{"in one block", []string{first + rest}, none, true, []string{"1 ambiguous 192.0.2.50"}},
-		{"the block ends between", []string{first, rest}, none, true, []string{"1 ambiguous 192.0.2.50"}},
-		{"and what follows is not believed", []string{first, rest + next}, none, true, []string{"1 ambiguous 192.0.2.50", "3 ambiguous invalid IP"}},
+		{"in one block", []string{first + rest}, none, true, []string{"1 ambiguous invalid IP"}},
+		{"the block ends between", []string{first, rest}, none, true, []string{"1 ambiguous invalid IP"}},
+		{"and what follows is not believed", []string{first, rest + next}, none, true, []string{"1 ambiguous invalid IP", "3 ambiguous invalid IP"}},
 		{"another record follows", []string{first, next}, none, true, []string{"1 offence 192.0.2.50", "2 offence 203.0.113.7"}},
 		{"nothing follows", []string{first}, none, true, []string{"1 offence 192.0.2.50"}},
 		{"nothing follows yet", []string{first}, none, false, nil},
-		{"an empty block between", []string{first, "", rest}, none, true, []string{"1 ambiguous 192.0.2.50"}},
-		{"at once", []string{first, rest}, every(time.Millisecond), true, []string{"1 ambiguous 192.0.2.50"}},
+		{"an empty block between", []string{first, "", rest}, none, true, []string{"1 ambiguous invalid IP"}},
+		{"at once", []string{first, rest}, every(time.Millisecond), true, []string{"1 ambiguous invalid IP"}},
 		{"much later", []string{first, rest}, every(time.Minute), true, []string{"1 offence 192.0.2.50"}},
-		{"a container", []string{cri + console, cri + rest}, none, true, []string{"1 ambiguous 192.0.2.50"}},
-		{"a container, another writer between", []string{cri + console, strings.Replace(cri, "out", "err", 1) + "x\n", cri + rest}, none, true, []string{"1 ambiguous 192.0.2.50"}},
+		{"a container", []string{cri + console, cri + rest}, none, true, []string{"1 ambiguous invalid IP"}},
+		{"a container, another writer between", []string{cri + console, strings.Replace(cri, "out", "err", 1) + "x\n", cri + rest}, none, true, []string{"1 ambiguous invalid IP"}},
 		{"an address before all text waits for nothing", []string{next}, none, false, []string{"1 offence 203.0.113.7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestCounts(t *testing.T) {
 	}{
 		{"a record", honest, Counts{1, 1, 1, 0}},
 		{"a full log", honest + "[2024-03-05 06:07:08] VERBOSE[1] pbx.c: Executing [1@a:1] NoOp() in new stack\n[2024-03-05 06:07:08] NOTICE[1] x.c: y\n", Counts{3, 3, 1, 0}},
-		{"a forged date", honest + strings.Replace(honest, "2024-03-05", "Mar  5", 1), Counts{2, 2, 2, 1}},
+		{"a forged date", honest + strings.NewReplacer("2024-03-05", "Mar  5", "203.0.113.7", "192.0.2.50").Replace(honest), Counts{2, 2, 2, 1}},
 		{"another program's", strings.Repeat("type=AUDIT msg=audit(1.1:1): x\n", 200), Counts{200, 0, 0, 0}},
 		{"an unknown wrapper", strings.Repeat("@400000005f1e [2024-03-05 06:07:08] NOTICE[1] x.c: y\n", 200), Counts{200, 0, 0, 0}},
 	} {

@@ -19,6 +19,10 @@ func (p *Parser) match(rules []rule, r *record, e *Event) bool {
 			e.Open = true
 			continue
 		}
+		p.tail, p.end, p.mark = l.tail, l.form.end(), nil
+		if l.before {
+			p.mark = l.form.mark()
+		}
 		if p.fill(l, how, msg, e) {
 			return true
 		}
@@ -83,7 +87,7 @@ func (p *Parser) fill(l *rule, how outcome, msg []byte, e *Event) bool {
 		e.Result, e.Doubt = Ambiguous, "the refusal is a failure of Asterisk, not of the client"
 	case l.doubt != "":
 		e.Result, e.Doubt = Ambiguous, l.doubt
-	case l.unique != nil && bytes.Count(msg, l.unique) > 1, hasHead(f.beforeAddr):
+	case l.unique != nil && bytes.Count(msg, l.unique) > 1:
 		e.Result, e.Doubt = Ambiguous, "the record can be read in more than one way"
 	}
 	if f.proven {

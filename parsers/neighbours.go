@@ -5,48 +5,61 @@ import "bytes"
 // neighbours judge a record by the lines around it, for what one line alone
 // cannot show. Owned by one Parser.
 type neighbours struct {
-	block   []byte // what the line at hand stands in
-	at      int    // where in it
-	rest    []byte // what follows the line
-	prev    []byte // the line before it; nil: not known
-	dates   shape
-	last    [maxStamp]byte // the last date of that shape
-	lastLen int
-	known   bool // dates is
-	kind    envelopeKind
-	other   int // records in a row whose date had another shape
+	block []byte // what the line at hand stands in
+	at    int    // where in it
+	rest  []byte // what follows the line
+	prev  []byte // the line before it; nil: not known
+	dates shape
+	known bool // dates is
+	kind  envelopeKind
+	other int    // records in a row that came in another envelope
+	stamp []byte // the date that was learned last
+	next  record
 }
 
 // before is what stands before the line at hand in its block.
 func (b *neighbours) before() []byte { return b.block[:b.at] }
 
-// otherShapes is how many records in a row it takes for their dateformat to be
-// that of the log: an admin may change it, and a caller can write a few lines.
-const otherShapes = 32
-
-// foreign reports whether a record's date is written otherwise than those before
-// it. Whoever writes a record of his own has to guess dateformat.
-func (b *neighbours) foreign(r *record) bool {
-	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp {
-		return false
-	}
-	if b.known && b.kind == r.kind && sameForm(b.last[:b.lastLen], r.stamp) {
-		b.other = 0
-		return false
+// learnDate takes the date of a record that cannot be a caller's text for what
+// dateformat writes.
+func (b *neighbours) learnDate(r *record) {
+	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp || b.known && b.kind == r.kind && sameForm(r.stamp, b.stamp) {
+		return
 	}
 	s := shapeOf(r.stamp)
 	if b.known && b.kind == r.kind && b.dates.fits(&s) {
+		s.padded, s.bare = s.padded || b.dates.padded, s.bare || b.dates.bare
+	}
+	b.dates, b.known, b.kind = s, true, r.kind
+	b.stamp = append(b.stamp[:0], r.stamp...)
+}
+
+// otherEnvelopes is how many records in a row it takes for their envelope to be that
+// of the log: it may be put together in another way one day.
+const otherEnvelopes = 32
+
+// foreignEnvelope reports whether a record came in another envelope than those
+// before it, or in none where they had one.
+func (b *neighbours) foreignEnvelope(r *record) bool {
+	if !b.known || r.kind == b.kind {
 		b.other = 0
-		b.dates.padded, b.dates.bare = b.dates.padded || s.padded, b.dates.bare || s.bare
-		b.lastLen = copy(b.last[:], r.stamp)
 		return false
 	}
-	if b.other++; b.known && b.other < otherShapes {
+	b.other++
+	return b.other < otherEnvelopes
+}
+
+// foreign reports whether a record's date is written otherwise than dateformat
+// does. Whoever writes a record of his own has to guess it.
+func (b *neighbours) foreign(r *record) bool {
+	if r.whole && r.kind == plainLine || !b.known || sameForm(r.stamp, b.stamp) {
+		return false
+	}
+	if len(r.stamp) > maxStamp {
 		return true
 	}
-	b.dates, b.known, b.kind, b.other = s, true, r.kind, 0
-	b.lastLen = copy(b.last[:], r.stamp)
-	return false
+	s := shapeOf(r.stamp)
+	return !b.dates.fits(&s)
 }
 
 // sameForm reports whether two dates differ in nothing but their digits and letters.
@@ -120,47 +133,56 @@ func (s *shape) fits(o *shape) bool {
 // nextLines is how many lines of other writers may stand between two of one.
 const nextLines = 64
 
-// answer is what lines say of the one before them.
-type answer uint8
-
-const (
-	isEnded  answer = iota
-	mayGoOn         // the lines that would tell are not there yet
-	doesGoOn        // the next line belongs to the same record
-)
-
-// goesOn says whether a line is only the beginning of its record: the next one of
-// its writer, written with it, begins none. The banner of a restart is no record,
-// but it ends what stands before it. rest is what follows the line.
-func goesOn(rest []byte, kind envelopeKind, writer []byte) answer {
+// nextLine is the first line of the same writer behind the one at hand that is not
+// empty, with what is around it.
+func (p *Parser) nextLine() (text []byte, around envelope) {
+	rest := p.near.rest
 	for range nextLines {
 		if len(rest) == 0 {
-			return mayGoOn
+			break
 		}
-		var next []byte
-		next, rest, _ = bytes.Cut(rest, newline)
-		if kind == plainLine {
-			return endedBy(next)
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, newline)
+		line = trimLine(line)
+		if p.env.kind == plainLine {
+			if len(line) > 0 {
+				return line, envelope{}
+			}
+			continue
 		}
-		var other envelope
-		if _, ok := unwrap(trimLine(next), nil, &other); !ok {
-			return doesGoOn
+		var env envelope
+		if _, ok := unwrap(line, nil, &env); !ok {
+			return line, envelope{}
 		}
-		if kind == syslogMessage { // a record is one message
-			return isEnded
-		}
-		if bytes.Equal(other.writer, writer) {
-			return endedBy(other.text)
+		if bytes.Equal(env.writer, p.env.writer) && len(env.text) > 0 {
+			return trimLine(env.text), env
 		}
 	}
-	return isEnded
+	return nil, envelope{}
 }
 
-func endedBy(next []byte) answer {
-	if len(next) > 0 && !begins(next) {
-		return doesGoOn
+// ends reports whether a record ends before a line of its writer: that line begins a
+// record, and does not only look so.
+func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
+	next := &p.near.next
+	if !p.headOf(line, env, next) || next.kind != r.kind || p.near.foreign(next) {
+		return false
 	}
-	return isEnded
+	return p.threads.fits(threadKey(next), false) == proven || extenIsFull(r, line, next)
 }
+
+// extenIsFull reports whether the number that a dialplan's Log() prints in its head
+// is too short to hold the head of the next line too.
+func extenIsFull(r *record, line []byte, next *record) bool {
+	exten, ok := bytes.CutPrefix(r.file, []byte("Ext. "))
+	if !ok {
+		return false
+	}
+	left := mostExten - len(exten) - len(colonBlank) - len(r.msg) - len(newline)
+	return len(line)-len(next.msg)-len(colonBlank) > left
+}
+
+// mostExten is the longest number a channel has. asterisk 1.4-:include/asterisk/channel.h:172, AST_MAX_EXTENSION
+const mostExten = 80
 
 var newline = []byte("\n")

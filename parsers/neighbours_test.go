@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // wrongLogin is a line of AMI with a given date.
@@ -13,18 +12,30 @@ func wrongLogin(stamp string, n int) string {
 	return fmt.Sprintf("[%s] NOTICE[1] manager.c: 203.0.113.%d failed to authenticate as 'x'\n", stamp, n)
 }
 
-// TestForeignDates: who writes a record of his own has to guess dateformat.
+// refused is a registration that chan_sip refused: no text of the caller's in it can
+// hold a newline, so the next line begins a record.
+func refused(stamp string, n int) string {
+	return fmt.Sprintf("[%s] NOTICE[4711] chan_sip.c: Registration from 'x' failed for '203.0.113.%d:5060' - Wrong password\n", stamp, n)
+}
+
+// opened is a record behind which anything may be a caller's text.
+func opened(stamp string) string { return "[" + stamp + "] NOTICE[4712] app_x.c: something\n" }
+
+// TestForeignDates: who writes a record of his own has to guess dateformat, however
+// many he writes.
 func TestForeignDates(t *testing.T) {
-	honest := wrongLogin("Nov 22 07:24:06", 5)
+	const stamp = "Nov 22 07:24:06"
+	honest := refused(stamp, 5)
 	for _, c := range []struct {
 		name, text string
 		want       []string
 	}{
-		{"one format", honest + wrongLogin("Nov  2 07:24:06", 6) + wrongLogin("Dec 31 23:59:59", 7), []string{"203.0.113.5", "203.0.113.6", "203.0.113.7"}},
-		{"another one", honest + wrongLogin("2026-11-22 07:24:06", 6) + honest, []string{"203.0.113.5"}},
-		{"no date", honest + wrongLogin("", 6), []string{"203.0.113.5"}},
-		{"another length", honest + wrongLogin("Nov 22 07:24:06.123", 6), []string{"203.0.113.5"}},
-		{"digits for letters", honest + wrongLogin("123 22 07:24:06", 6), []string{"203.0.113.5"}},
+		{"one format", honest + opened(stamp) + refused("Nov  2 07:24:06", 6) + refused("Dec 31 23:59:59", 7), []string{"203.0.113.5", "203.0.113.6", "203.0.113.7"}},
+		{"another one", honest + opened(stamp) + strings.Repeat(refused("2026-11-22 07:24:06", 6), 50) + honest, []string{"203.0.113.5"}},
+		{"no date", honest + opened(stamp) + refused("", 6), []string{"203.0.113.5"}},
+		{"another length", honest + opened(stamp) + refused("Nov 22 07:24:06.123", 6), []string{"203.0.113.5"}},
+		{"digits for letters", honest + opened(stamp) + refused("123 22 07:24:06", 6), []string{"203.0.113.5"}},
+		{"a new dateformat", honest + refused("2026-11-22 07:24:06", 6) + opened("2026-11-22 07:24:06") + refused("2026-11-22 07:24:07", 7), []string{"203.0.113.5", "203.0.113.6", "203.0.113.7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := charged(c.text); !slices.Equal(got, c.want) {
@@ -34,37 +45,33 @@ func TestForeignDates(t *testing.T) {
 	}
 }
 
-// TestNewDateformat: an admin may change it, and is believed when it stays so.
-func TestNewDateformat(t *testing.T) {
-	p := New(Clock{})
-	p.Block([]byte(wrongLogin("Nov 22 07:24:06", 5)), false, time.Time{}, func(*Event) {})
-	doubted := 0
-	for range 2 * otherShapes {
-		p.Block([]byte(wrongLogin("2026-11-22 07:24:06", 6)), false, time.Time{}, func(e *Event) {
-			if e.Result != Offence {
-				doubted++
-			}
-		})
-	}
-	if doubted != otherShapes-1 {
-		t.Errorf("got %d records doubted, want %d", doubted, otherShapes-1)
-	}
-}
-
 // TestGoesOn: an address that comes after the sender's text is believed only where
-// the record ends with the line; what follows is tainted.
+// the record ends with the line, or where any end of it names the same one.
 func TestGoesOn(t *testing.T) {
-	cut := "[2024-03-05 06:07:08] NOTICE[1] chan_iax2.c: No registration for peer 'x' (from 192.0.2.50)\n"
-	safe := "[2024-03-05 06:07:08] NOTICE[1] manager.c: 203.0.113.5 failed to authenticate as 'x'\n"
+	cut := func(a string) string {
+		return "[2024-03-05 06:07:08] NOTICE[4713] chan_iax2.c: No registration for peer 'x' (from " + a + ")\n"
+	}
+	thread := "[2024-03-05 06:07:08] NOTICE[4713] chan_iax2.c: Peer 'fax' is now UNREACHABLE! Time: 1\n"
+	safe := func(lwp int) string {
+		return fmt.Sprintf("[2024-03-05 06:07:08] NOTICE[%d] manager.c: 203.0.113.5 failed to authenticate as 'x'\n", lwp)
+	}
+	refused := func(lwp int) string {
+		return fmt.Sprintf("[2024-03-05 06:07:08] NOTICE[%d] chan_sip.c: Registration from 'x' failed for '203.0.113.6:5060' - Wrong password\n", lwp)
+	}
+	const victim, other = "192.0.2.50", "203.0.113.9"
 	for _, c := range []struct {
 		name, text string
 		want       []string
 	}{
-		{"the next line begins a record", cut + safe, []string{"192.0.2.50", "203.0.113.5"}},
-		{"the next line begins none", cut + "' (from 203.0.113.9)\n" + safe, nil},
-		{"nothing follows", cut, []string{"192.0.2.50"}},
-		{"an empty line follows", cut + "\n" + safe, []string{"192.0.2.50", "203.0.113.5"}},
-		{"the address stands first", safe + "x\n" + cut, []string{"203.0.113.5", "192.0.2.50"}},
+		{"the next line begins a record", refused(4711) + cut(victim) + refused(4711), []string{"203.0.113.6", victim}},
+		{"the next line is a stranger's", cut(victim) + safe(1), []string{victim, "203.0.113.5"}},
+		{"and ends as the record does", cut(victim) + "[2024-03-05 06:07:08] NOTICE[1] a: b' (from " + other + ")\n", nil},
+		{"and names the same", cut(other) + "[2024-03-05 06:07:08] NOTICE[1] a: b' (from " + other + ")\n", []string{other}},
+		{"the next line begins none", cut(victim) + "' (from " + other + ")\n" + safe(1), nil},
+		{"nothing follows", cut(victim), []string{victim}},
+		{"an empty line follows", cut(victim) + "\n" + "x' (from " + other + ")\n", nil},
+		{"another who is known", thread + cut(victim) + cut(other) + refused(4711), []string{victim, other, "203.0.113.6"}},
+		{"the address stands first", safe(1) + "x\n" + cut(victim), []string{"203.0.113.5"}},
 		{"an account with a quote", strings.Replace(securityLine("InvalidPassword", "AMI", "TCP", ""), "1001", `a"b`, 1), nil},
 		{"the same of PJSIP", strings.Replace(securityLine("InvalidAccountID", "PJSIP", "TCP", ""), "1001", `a"b`, 1), []string{"203.0.113.5"}},
 	} {
@@ -95,7 +102,10 @@ func TestBareDigits(t *testing.T) {
 	} {
 		var log strings.Builder
 		for i, s := range k.stamps {
-			log.WriteString(wrongLogin(s, i+5))
+			if i > 0 {
+				log.WriteString(opened(k.stamps[0]))
+			}
+			log.WriteString(refused(s, i+5))
 		}
 		if got := charged(log.String()); len(got) != k.want {
 			t.Errorf("%s: got %v charged, want %d", k.name, got, k.want)

@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"net/netip"
 	"time"
 )
 
@@ -17,14 +16,21 @@ const maxRecord = 8190
 type Parser struct {
 	patterns  []*Pattern
 	clock     Clock
-	taint     taint
+	threads   *Threads
+	doubt     doubt
+	tail      int    // how far the text of the record at hand can go on; tailUnknown: its form is not known
+	end       []byte // what Asterisk writes behind that text
+	mark      []byte // what Asterisk writes between it and the address
+	passed    int    // bytes of the line at hand that count
+	behind    int    // bytes of the log that stand behind the block
+	headed    bool   // the log holds records of Asterisk's
 	record    record
 	found     found
 	near      neighbours
 	event     Event
 	env       envelope
 	parts     parts
-	tainter   []byte    // the writer of the text that tainted
+	doubter   []byte    // the writer of the text that doubt began with
 	unescape  []byte    // memory for the text of docker's lines
 	lastLine  []byte    // of the block before
 	lookAhead bool      // see LookAhead
@@ -41,8 +47,17 @@ type Parser struct {
 // New makes a Parser with jail files' own patterns beside the built-in rules.
 // The clock reads the dates of records; its zero value is UTC.
 func New(clock Clock, patterns ...*Pattern) *Parser {
-	return &Parser{clock: clock, patterns: patterns}
+	return &Parser{clock: clock, patterns: patterns, threads: new(Threads)}
 }
+
+// Share makes the parser know what others know of the threads of the same Asterisk.
+// Set before use.
+func (p *Parser) Share(t *Threads) { p.threads = t }
+
+// Continues says that n bytes of the log stand right behind the next block, in the
+// same memory (Blocks.Ahead). It is 0 for a log that is followed, where a record
+// comes whole.
+func (p *Parser) Continues(n int) { p.behind = n }
 
 // MaxLine is the longest line a Parser takes for a record, in bytes.
 const MaxLine = 8192
@@ -58,6 +73,7 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 		p.resume(data, arrived, emit)
 	}
 	p.arrived = arrived
+	all := data[:len(data)+p.behind]
 	p.near.block, p.near.prev = data, p.lastLine
 	for at := 0; at < len(data); lines++ {
 		n := bytes.IndexByte(data[at:], '\n')
@@ -65,7 +81,7 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 			n = len(data) - at
 		}
 		line := data[at : at+n]
-		p.near.at, p.near.rest = at, data[min(at+n+1, len(data)):]
+		p.near.at, p.near.rest = at, all[min(at+n+1, len(data)):]
 		p.Line(line, cut, arrived, emit)
 		p.near.prev = line
 		at += n + 1
@@ -134,59 +150,11 @@ func (p *Parser) count(e *Event) {
 	}
 }
 
-// read reads the text of the line at hand.
-func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
-	env := &p.env
-	text := env.text
-	tainted := p.taint.bytes > 0 && p.tainted(p.weight(line), arrived)
-	if skippable(text) && len(p.patterns) == 0 {
-		if len(text) > 0 {
-			p.counts.Heads++
-		}
-		if !tainted && cutOff(text) {
-			p.taintFrom(taint{bytes: dumpReach, since: arrived})
-		}
-		return
-	}
-	text = trimLine(text)
-	if env.kind == plainLine {
-		line = text
-	}
-	r := &p.record
-	head := p.headOf(text, env, r)
-	p.waits = false
-	if head {
-		p.counts.Heads++
-		e := &p.event
-		*e = Event{}
-		known := p.builtin(r, e)
-		before := p.taint.bytes
-		p.startTaint(r, e.Open, arrived)
-		if known {
-			e.Line = TextOf(line)
-			p.gate(e, text, cut, tainted)
-			p.compare(e, r, tainted)
-			if env.times > 1 {
-				p.repeat(e)
-			}
-			if e.Result != None {
-				e.Time = p.clock.At(r.when())
-				p.send(e, emit)
-			}
-		}
-		if p.taint.bytes > before {
-			p.tainter = append(p.tainter[:0], env.writer...)
-		}
-	}
-	if len(p.patterns) > 0 && !cut && !tainted && len(text) < maxRecord {
-		p.own(line, head, r, emit)
-	}
-}
-
 // builtin routes the record to what its level and source file allow.
 func (p *Parser) builtin(r *record, e *Event) bool {
+	p.tail, p.end, p.mark = tailUnknown, nil, nil
 	if r.level == levelSecurity {
-		if len(r.file) == 0 && len(r.lwp) == 0 {
+		if isRecipe(r) {
 			return p.sipsec(r.msg, e)
 		}
 		return string(r.file) == "res_security_log.c" && p.security(r.msg, e)
@@ -196,43 +164,6 @@ func (p *Parser) builtin(r *record, e *Event) bool {
 		return false
 	}
 	return p.match(rules, r, e)
-}
-
-// gate turns into Ambiguous what the whole line shows not to be one record of
-// Asterisk's own.
-func (p *Parser) gate(e *Event, line []byte, cut, tainted bool) {
-	switch {
-	case e.Result == None:
-		return
-	case tainted:
-		e.Result, e.Doubt = Ambiguous, "inside text that a caller wrote into another record"
-	case cut || len(line) >= maxRecord:
-		e.Result, e.Doubt = Ambiguous, "a line this long is not one record"
-	case e.Result == Offence && bytes.IndexByte(line, 0) >= 0:
-		e.Result, e.Doubt = Ambiguous, "a NUL byte: the file is damaged"
-	case e.Addr.IsValid() && !Bannable(e.Addr):
-		e.Result, e.Doubt = None, "no packet from elsewhere has this address"
-	}
-	if e.Result != Offence && e.Result != Signal {
-		e.Evidence = min(e.Evidence, Claimed)
-	}
-	if e.Result == Ambiguous && (tainted || cut || len(line) >= maxRecord) {
-		e.Addr = netip.Addr{} // not even a witness
-	}
-}
-
-const goesOnDoubt = "the record goes on in the next line, and so may its address"
-
-// compare doubts an offence that does not fit the lines around it.
-func (p *Parser) compare(e *Event, r *record, tainted bool) {
-	foreign := !tainted && p.near.foreign(r)
-	switch {
-	case e.Result != Offence:
-	case foreign:
-		e.Result, e.Doubt = Ambiguous, "its date is written otherwise than those before it"
-	case e.Before && p.goesOn(e, r):
-		p.taint.bytes = max(p.taint.bytes, dumpReach)
-	}
 }
 
 // SetPatterns puts other patterns in place of those New was given.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ import (
 type Pattern struct {
 	greedy, lazy *regexp.Regexp // the same pattern, its repetitions as long and as short as can be
 	prefix       []byte
+	fixed        bool // nothing but its address and port can differ from line to line
 	text         string
 }
 
@@ -62,7 +64,28 @@ func NewPattern(text string) (*Pattern, error) {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	prefix, _ := plain.LiteralPrefix()
-	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix)}, nil
+	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix), fixed: isFixed(expr)}, nil
+}
+
+// isFixed reports whether an expression leaves no room for a caller's text, and
+// takes the whole line.
+func isFixed(expr string) bool {
+	tree, err := syntax.Parse("(?s)"+expr, syntax.Perl)
+	if err != nil || !strings.Contains(expr, "$") {
+		return false
+	}
+	var fixed func(re *syntax.Regexp) bool
+	fixed = func(re *syntax.Regexp) bool {
+		if re.Name == "ADDR" || re.Name == "PORT" {
+			return true
+		}
+		switch re.Op {
+		case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpCharClass:
+			return false
+		}
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !fixed(sub) })
+	}
+	return fixed(tree)
 }
 
 // compile makes all repetitions take as little as they can, or all as much:
@@ -160,8 +183,9 @@ func ownText(out, level []byte, r *record) []byte {
 	return append(append(out, ' '), r.msg...)
 }
 
-// own tries the jail files' patterns.
-func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
+// own tries the jail files' patterns. It reports whether one of them leaves nothing
+// of the line to a caller.
+func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) (fixed bool) {
 	text := line
 	if head {
 		p.textBuf = ownText(p.textBuf[:0], bytes.TrimSuffix(r.name, blank), r)
@@ -178,10 +202,10 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		}
 		e.Account = e.Account.Clone() // the text is built again for the next line
 		e.Line = TextOf(line)
-		p.gate(e, line, false, false)
-		p.waits = false
-		if head && e.Result == Offence && e.Before {
-			p.goesOn(e, r)
+		fixed = fixed || own.fixed
+		p.waits, p.mark = false, nil
+		if p.gate(e, line, false, begun, true) && head && e.Before {
+			p.compare(e, r)
 		}
 		if e.Result == None {
 			continue
@@ -193,4 +217,5 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) {
 		}
 		p.send(e, emit)
 	}
+	return fixed
 }

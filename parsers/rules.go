@@ -15,6 +15,7 @@ type rule struct {
 	once     bool                   // a repeat for the same account proves nothing new within findtime
 	twin     bool                   // a security event tells of it too
 	before   bool                   // the sender writes before the address, and may write a newline
+	tail     int                    // how far the sender's text can go on behind the line: 0 where it can hold no newline
 	doubt    string                 // why nobody is charged on this alone
 	ours     func(text []byte) bool // reports whether the sender's text shows a failure of our own; nil: never
 	unique   []byte                 // text that may stand once only: twice is two readings

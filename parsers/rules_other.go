@@ -9,6 +9,7 @@ func iax2Rules() []rule {
 	with := func(id, text string, k Kind, p Points) rule {
 		n := r
 		n.id, n.form, n.kind, n.points = id, newForm(text), k, p
+		n.tail = iaxReach * n.form.texts()
 		return n
 	}
 	unproven := func(n rule, levels levelSet) rule {
@@ -16,15 +17,15 @@ func iax2Rules() []rule {
 		return n
 	}
 	return []rule{
-		with("I4 iax2 md5", "Host <either> failed MD5 authentication for '<account>' (<text> != <text>)", BadPassword, Point),
+		texts(1, with("I4 iax2 md5", "Host <either> failed MD5 authentication for '<account>' (<text> != <text>)", BadPassword, Point)),
 		with("I6 iax2 failed to authenticate", "Host <either> failed to authenticate as <account>", BadPassword, Point),
 		before(with("I1 iax2 no registration", "No registration for peer '<*account>' (from <either>)", UnknownAccount, twice)),
 		with("I2 iax2 not dynamic", "Peer '<*account>' is not dynamic (from <either>)", NotAllowed, Point),
-		with("I3 iax2 denied", "Host <either> denied access to register peer '<account>'", ACL, twice),
-		with("I5 iax2 plaintext", "Host <either> did not provide proper plaintext password for '<account>'", BadPassword, Point),
-		with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half),
-		with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
-		with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice),
+		texts(0, with("I3 iax2 denied", "Host <either> denied access to register peer '<account>'", ACL, twice)),
+		texts(0, with("I5 iax2 plaintext", "Host <either> did not provide proper plaintext password for '<account>'", BadPassword, Point)),
+		texts(2, with("I10 iax2 rejected", "Rejected connect attempt from <either>, who was trying to reach '<dialled>'", UnknownAccount, twice-half)),
+		texts(2, with("I11 iax2 unknown extension", "Rejected connect attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice)),
+		texts(2, with("I11 iax2 unknown extension", "Rejected dial attempt from <either>, request '<dialled>' does not exist", UnknownExtension, twice)),
 		guestCall(with("I18 iax2 guest call", "Accepting UNAUTHENTICATED call from <either>:<text>", GuestCall, half+half/2)),
 		unproven(with("I9 iax2 empty registration", "Empty registration from <either>", Malformed, Point), notice),
 		unproven(with("I13 iax2 call token", "Address <either> failed CallToken hash inspection", Malformed, Point), warning),
@@ -36,6 +37,13 @@ func iax2Rules() []rule {
 		unproven(with("I16 iax2 meta trunk", "Unknown meta trunk cmd from '<either>': dropping", Malformed, half), warning),
 		unproven(with("I16 iax2 trunk", "Unable to accept trunked packet from '<either>': No matching peer", Malformed, half), warning),
 	}
+}
+
+// texts says how many elements of the caller's stand in the text of a rule: a peer's
+// name is ours where the record says that there is such a peer.
+func texts(n int, r rule) rule {
+	r.tail = n * iaxReach
+	return r
 }
 
 // until11 marks a form that later versions write otherwise.
@@ -65,6 +73,7 @@ func managerRules() []rule {
 	with := func(id, text string, k Kind, p Points, l levelSet) rule {
 		n := r
 		n.id, n.form, n.kind, n.points, n.levels, n.twin = id, newForm(text), k, p, l, l == notice
+		n.tail = httpReach * n.form.texts() // user names of AMI over HTTP may hold newlines
 		return n
 	}
 	return []rule{

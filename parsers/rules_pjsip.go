@@ -31,7 +31,7 @@ func distributorReasons() []reason {
 // A call to an extension that does not exist: asterisk:res/res_pjsip_session.c, new_invite.
 // The endpoint is a name of pjsip.conf: the caller without an account is "anonymous".
 func sessionRules() []rule {
-	r := rule{levels: notice, service: PJSIP, channel: ChannelNotice, kind: UnknownExtension, evidence: Seen, points: twice}
+	r := rule{levels: notice, service: PJSIP, channel: ChannelNotice, kind: UnknownExtension, evidence: Seen, points: twice, tail: extenReach}
 	old, older, now := r, r, r
 	old.id, old.src = "J8 pjsip unknown extension", "asterisk 13, 15:res/res_pjsip_session.c"
 	old.form = newForm("Call from '<endpoint>' (<transport>:<hostport>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
@@ -49,6 +49,7 @@ func registrarRules() []rule {
 	with := func(id, text string, p Points, e Evidence) rule {
 		n := r
 		n.id, n.form, n.points, n.evidence = id, newForm(text), p, e
+		n.tail = urlReach * n.form.texts()
 		return n
 	}
 	return []rule{

@@ -23,7 +23,7 @@ func chanSIPRules() []rule {
 	call := r
 	call.id, call.kind, call.points, call.src = "C10 sip unknown extension", UnknownExtension, twice, "asterisk 1.8-20:channels/chan_sip.c, handle_request_invite"
 	call.form = newForm("Call from '<account>' (<either>) to extension '<*dialled>' rejected because extension not found in context '<name>'.")
-	call.before, call.twin = true, true // from 13 on
+	call.before, call.twin, call.tail = true, true, dumpReach // twin from 13 on
 	call.unique = []byte(") to extension '")
 	tooLarge := r
 	tooLarge.id, tooLarge.levels, tooLarge.kind, tooLarge.points, tooLarge.evidence = "C18 sip packet too large", warning, Malformed, twice-half, Proven
@@ -36,8 +36,14 @@ func chanSIPRules() []rule {
 	}
 	return []rule{
 		register, call, tooLarge,
-		claimed("C15 sip no hint", "Got SUBSCRIBE for extension <*dialled> from <either>, but there is no hint for that extension.", UnknownExtension, half),
+		goesOn(claimed("C15 sip no hint", "Got SUBSCRIBE for extension <*dialled> from <either>, but there is no hint for that extension.", UnknownExtension, half)),
 		claimed("C16 sip unknown command", "Unknown SIP command '<*text>' from '<either>'", Malformed, Point),
 		claimed("C17 sip invalid to", "Invalid to address: '<*account>' from <either> (missing sip:) trying to use anyway...", Malformed, half),
 	}
+}
+
+// goesOn marks a rule whose text chan_sip has decoded, newlines and all.
+func goesOn(r rule) rule {
+	r.tail = dumpReach
+	return r
 }

@@ -101,17 +101,30 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	}
 	// Whoever breaks the list may have broken the line: the rest of the record,
 	// and what he put before it, then comes in the next one. With PJSIP no newline
-	// gets so far but in 36 bytes of a user name, where no record fits.
-	e.Open = s.service != PJSIP
-	if !s.addresses(rest) {
-		e.Result, e.Doubt = Ambiguous, "the list of keys is not that of this event"
-		return true
+	// gets so far but in the account.
+	p.tail, e.Open = dumpReach, s.service != PJSIP
+	if s.service == PJSIP {
+		p.tail = max(accountReach-len(rest), 0)
+		e.Open = p.tail > 0
 	}
-	if !s.checkTail() {
-		e.Result, e.Doubt = Ambiguous, "what follows the address is not that of this event"
+	listed := s.addresses(rest)
+	if !listed || !s.checkTail() {
+		e.Result, e.Doubt = Ambiguous, "the list of keys is not that of this event"
+		if listed {
+			e.Doubt = "what follows the address is not that of this event"
+		}
+		e.Account, e.Session = TextOf(s.account), TextOf(s.session)
+		e.Addr, e.Port = lastAddress(rest)
+		if e.Open { // the true address comes in the next line
+			next, _ := p.nextLine()
+			e.Addr, e.Port = lastAddress(next)
+		}
 		return true
 	}
 	e.Open = false
+	if s.service == PJSIP {
+		p.tail = 0
+	}
 	e.Addr, e.Port = s.remote, s.port
 	e.Account, e.Session = TextOf(s.account), TextOf(s.session)
 	e.Evidence = Seen
@@ -124,13 +137,12 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 
 // finish judges what was read cleanly.
 func (s *securityEvent) finish(e *Event) {
+	e.Before = s.service != PJSIP // %0a in the account, which closes its own quote
 	switch s.spec.kind {
 	case Success:
 		e.Password = string(s.usingPassword) == "1"
-		return
 	case Challenge:
 		e.Challenge = TextOf(s.challenge)
-		return
 	case ACL:
 		e.Kind, e.Points = aclPoints(s.aclName)
 	case BadPassword:
@@ -141,22 +153,24 @@ func (s *securityEvent) finish(e *Event) {
 	case UnknownAccount:
 		e.Once = s.service == PJSIP
 	}
+	signal := s.spec.result == Signal
 	switch {
 	case hasHead(s.account) || hasHead(s.session):
-		e.Addr, e.Doubt = netip.Addr{}, "a second record begins before the address"
+		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
 	case s.service != PJSIP && bytes.IndexByte(s.account, '"') >= 0:
 		// chan_sip decodes the account it is given, and AMI over HTTP too: newline and
 		// all, it can hold the rest of a record, address included.
-		e.Addr, e.Open, e.Doubt = netip.Addr{}, true, "the account holds a quote, and so could hold the address"
-	case s.remote == s.local:
+		e.Result, e.Doubt = Ambiguous, "the account holds a quote, and so could hold the address"
+		e.Addr, e.Open = netip.Addr{}, true
+	case s.remote == s.local && !signal:
 		e.Result, e.Doubt = None, "the address is our own"
-		return
-	case s.service == SIP && s.spec.kind != BadPassword, s.service == SIP && s.spec.name == "ChallengeResponseFailed":
-		// Only InvalidPassword tells that the sender knew our nonce.
-		e.Evidence, e.Doubt = Claimed, viaMaddr
+	case signal:
+	case s.service == SIP && s.spec.name == "InvalidPassword": // no notice tells of an INVITE's
+		e.Result, e.Evidence = Offence, Claimed
+	case s.service == SIP:
+		e.Result, e.Evidence, e.Doubt = Ambiguous, Claimed, viaMaddr
 	default:
 		e.Result = Offence
-		e.Before = s.service != PJSIP // %0a in the account, which closes its own quote
 	}
 }
 

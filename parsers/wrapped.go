@@ -41,24 +41,6 @@ func (p *Parser) again(line *[]byte) bool {
 	return true
 }
 
-// taintFrom doubts what the writer of the line at hand writes next.
-func (p *Parser) taintFrom(t taint) {
-	p.taint, p.tainter = t, append(p.tainter[:0], p.env.writer...)
-}
-
-// weight is how much of a taint a line uses up: what its writer wrote, and nothing
-// of what others wrote meanwhile. In a log without envelopes there are none, and a
-// line that looks like one is text.
-func (p *Parser) weight(line []byte) int {
-	switch {
-	case p.env.kind == plainLine || p.near.known && p.near.kind == plainLine:
-		return len(line) + 1
-	case p.taint.bytes > 0 && !bytes.Equal(p.env.writer, p.tainter):
-		return 0
-	}
-	return len(p.env.text) + 1
-}
-
 // repeat sees to it that a line stands for many records only where the one before
 // it is the first of them.
 func (p *Parser) repeat(e *Event) {
@@ -106,21 +88,6 @@ func skippableVerbose(rest []byte) bool {
 	file := string(rest[:colon])
 	return file != "manager.c" && file != "chan_iax2.c"
 }
-
-// cutOff knows the verbose record that shows what was dialled, and sees when a
-// newline in it ended the line. asterisk:main/pbx.c, pbx_extension_helper.
-func cutOff(line []byte) bool {
-	if bytes.HasSuffix(line, inNewStack) {
-		return false
-	}
-	at := bytes.Index(line[:min(len(line), 110)], executing)
-	return at > 0 && !bytes.HasSuffix(line, []byte("in new stack\r"))
-}
-
-var (
-	inNewStack = []byte("in new stack")
-	executing  = []byte(" pbx.c: Executing [")
-)
 
 // trimLine takes off a CR line end and the NULs that a file truncated under its
 // writer begins with.

@@ -101,6 +101,7 @@ func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) 
 		} else if err != nil {
 			return err
 		}
+		p.parser.Continues(blocks.Ahead())
 		p.block(data, cut)
 	}
 	p.settle()

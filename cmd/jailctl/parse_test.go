@@ -16,11 +16,11 @@ func TestParseJSON(t *testing.T) {
 	for i := range lines {
 		switch i % 4 {
 		case 0:
-			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[1] chan_iax2.c: No registration for peer '%d' (from 203.0.113.9)\n", i)
+			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[4001] chan_iax2.c: No registration for peer '%d' (from 203.0.113.9)\n", i)
 		case 1:
-			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[1] manager.c: 203.0.113.7 failed to authenticate as '%d'\n", i)
+			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[4002] manager.c: 203.0.113.7 failed to authenticate as '%d'\n", i)
 		default:
-			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[1] x.c: %s\n", strings.Repeat("x", 40))
+			fmt.Fprintf(&log, "[2026-03-02 10:00:00] NOTICE[4003] loader.c: %s\n", strings.Repeat("x", 40))
 		}
 	}
 	var out, complaints bytes.Buffer

@@ -50,6 +50,9 @@ func (a *app) printStatus(s control.Status) error {
 	n := s.Counters
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
+	if n.Suspects > 0 {
+		a.say("suspect: %d records may be a caller's text inside another record: nobody is charged with them", n.Suspects)
+	}
 	a.say("geoip: %s", places(s.GeoIP))
 	a.say("wire: %s", a.onWire(s.Wire))
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {

@@ -21,7 +21,7 @@ import (
 const benchLog = "security"
 
 // wrongPassword is a wrong password, as res_security_log tells it.
-const wrongPassword = `[%s] SECURITY[23210] res_security_log.c: SecurityEvent="InvalidPassword",EventTV="%s",Severity="Error",Service="SIP",EventVersion="2",AccountID="%d",SessionID="0x7fb8dc26be80",LocalAddress="IPV4/UDP/192.0.2.10/5060",RemoteAddress="%s/UDP/%s/41033",Challenge="7676979f",ReceivedChallenge="7676979f",ReceivedHash="78415958d4d2e482f7cd699e855703b6"` + "\n"
+const wrongPassword = `[%s] SECURITY[23210] res_security_log.c: SecurityEvent="ChallengeResponseFailed",EventTV="%s",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="%d",SessionID="7fb8dc26be80",LocalAddress="IPV4/UDP/192.0.2.10/5060",RemoteAddress="%s/UDP/%s/41033",Challenge="1795721545/7676979f",Response="78415958d4d2e482f7cd699e855703b6",ExpectedResponse=""` + "\n"
 
 // attack appends five wrong passwords of each of the next attackers to the log, in
 // one write, and returns the first of them. Mixed they come as from a botnet:

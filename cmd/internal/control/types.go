@@ -94,6 +94,7 @@ type Counters struct {
 	Lines     uint64 `json:"lines"`
 	Matched   uint64 `json:"matched"`
 	Ambiguous uint64 `json:"ambiguous"`
+	Suspects  uint64 `json:"suspects"` // ambiguous records that a caller has written, as it seems
 	Signals   uint64 `json:"signals"`
 	Bans      uint64 `json:"bans"`
 	Unbans    uint64 `json:"unbans"`

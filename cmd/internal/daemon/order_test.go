@@ -98,8 +98,8 @@ func (s *site) append(lines string) {
 func failures(addr string, n int) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, "[%s] SECURITY[%d] res_security_log.c: SecurityEvent=\"InvalidPassword\",EventTV=\"%s\",Severity=\"Error\",Service=\"SIP\",EventVersion=\"2\",AccountID=\"%d\",SessionID=\"0x7f%d\",LocalAddress=\"IPV4/UDP/192.0.2.10/5060\",RemoteAddress=\"IPV4/UDP/%s/5060\",Challenge=\"4c%d\",ReceivedChallenge=\"4c%d\",ReceivedHash=\"b0%d\"\n",
-			time.Now().Format("2006-01-02 15:04:05"), 100+i, time.Now().Format("2006-01-02T15:04:05.000-0700"), 100+i, i, addr, i, i, i)
+		fmt.Fprintf(&b, "[%s] NOTICE[4711] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:%d@192.0.2.10>' failed for '%s:5060' (callid: %d) - Failed to authenticate\n",
+			time.Now().Format("2006-01-02 15:04:05"), 100+i, addr, i)
 	}
 	return b.String()
 }

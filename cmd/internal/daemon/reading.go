@@ -30,6 +30,8 @@ type reading struct {
 	turn sync.Mutex      // held while a parser works: deliver and settle take turns
 	logs map[string]*log // by file; guarded by turn
 
+	threads parsers.Threads // of Asterisk, as its logs show them
+
 	mu      sync.Mutex
 	counted map[string]uint64         // lines of each log; guarded by mu
 	read    map[string]parsers.Counts // what was understood of them; guarded by mu
@@ -63,6 +65,7 @@ func (r *reading) deliver(b watcher.Block) error {
 	if l == nil {
 		l = &log{parser: parsers.New(parsers.Clock{Zone: time.Local, Until: b.Arrived}, r.warden.Patterns(b.File)...)}
 		l.parser.LookAhead()
+		l.parser.Share(&r.threads)
 		r.logs[b.File] = l
 	}
 	if l.old && !b.Old { // what waits was written long ago, and its clock says when

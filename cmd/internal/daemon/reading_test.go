@@ -84,7 +84,7 @@ func TestReading(t *testing.T) {
 func TestReadingTakesNewPatterns(t *testing.T) {
 	h := &heard{own: map[string][]*parsers.Pattern{}}
 	r := newReading(h, newPositions(&shelf{}, func() error { return nil }))
-	text := "[2026-11-26 12:00:01] NOTICE[101] chan_custom.c: login refused from 203.0.113.9:5060\n"
+	text := "[2026-11-26 12:00:01] NOTICE[4101] chan_custom.c: login refused from 203.0.113.9:5060\n"
 	deliver := func() int {
 		h.events = nil
 		if err := r.deliver(block("/log/a", text, time.Now(), 1)); err != nil {

@@ -59,7 +59,7 @@ func TestReadingTimes(t *testing.T) {
 		{"own pattern, live", []watcher.Block{{Data: []byte(ownLine)}}, []string{"offence 203.0.113.9 2026-03-05 06:00:00"}},
 		{"own pattern, old", []watcher.Block{{Data: []byte("2026-03-01 05:00:00 started\n" + ownLine), Old: true}}, []string{"offence 203.0.113.9 2026-03-01 05:00:00"}},
 		{"own pattern, old, and nothing tells when", []watcher.Block{{Data: []byte(ownLine), Old: true}}, []string{"ambiguous 203.0.113.9 2026-03-05 06:00:00"}},
-		{"a record that goes on in the next block", []watcher.Block{{Data: []byte(iaxLine)}, {Data: []byte(iaxRest)}}, []string{"ambiguous 192.0.2.50 2026-03-05 06:00:00"}},
+		{"a record that goes on in the next block", []watcher.Block{{Data: []byte(iaxLine)}, {Data: []byte(iaxRest)}}, []string{"ambiguous invalid IP 2026-03-05 06:00:00"}},
 		{"a record at the end of the old text", []watcher.Block{{Data: []byte("[2026-03-01 05:00:00] " + amiLine + "[2026-03-01 05:00:00]" + iaxLine[21:]), Old: true}, {Data: []byte("[2026-03-05 06:00:00] " + amiLine)}},
 			[]string{"offence 203.0.113.7 2026-03-01 05:00:00", "offence 192.0.2.50 2026-03-01 05:00:00", "offence 203.0.113.7 2026-03-05 06:00:00"}},
 	} {

@@ -26,7 +26,7 @@ func (b *backend) Status() control.Status {
 		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && !b.observe,
 		Counters: control.Counters{
-			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Signals: report.Counts.Signals,
+			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},

@@ -31,7 +31,7 @@ const (
 func TestTaint(t *testing.T) {
 	packet := "INVITE x\r\n" + forgedLine + "\r\n"
 	marked := packet + "-- end of packet.\n" + forgedLine + "\n<------------->\n" + forgedLine
-	filler := strings.Repeat(strings.Repeat(".", 99)+"\n", 90) // past what the logger's buffer holds
+	filler := strings.Repeat("[2024-03-05 06:07:08] NOTICE[1638] loader.c: "+strings.Repeat(".", 99)+"\n", 70) // past what the logger's buffer holds
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -47,13 +47,14 @@ func TestTaint(t *testing.T) {
 		{"a packet that is not counted", dump(uncountedDump, marked), []string{"203.0.113.5"}},
 		{"and a record far behind it", dump(uncountedDump, marked) + filler + honestLine, []string{"203.0.113.5", "198.51.100.7"}},
 		{"a packet in a packet", dump(countedDump, dump(countedDump, packet)+forgedLine), []string{"203.0.113.5"}},
-		{"a packet that announces a longer one", dump(countedDump, fmt.Sprintf(countedDump, 8192)+"\n") + forgedLine, []string{"203.0.113.5"}},
+		{"a packet that announces a longer one", dump(countedDump, fmt.Sprintf(countedDump, 8192)+"\n"+forgedLine) + honestLine, []string{"203.0.113.5", "198.51.100.7"}},
 		{"pjsip set logger on", dump(loggedPacket, marked), nil},
 		{"pjsip set logger on, and the next record", dump(loggedPacket, marked) + honestLine, []string{"198.51.100.7"}},
 		{"sip set debug on", debuggedSIP + "\n<--- SIP read from UDP:203.0.113.5:5060 --->\n" + marked, nil},
 		{"sip set debug on, far behind", debuggedSIP + "\n" + marked + "\n" + filler + honestLine, []string{"198.51.100.7"}},
-		{"an empty verbose line of another module", "[2024-03-05 06:07:08] VERBOSE[1638] app_verbose.c: \n" + honestLine, []string{"198.51.100.7"}},
-		{"an arrow in a dialplan's own text", "[2024-03-05 06:07:08] VERBOSE[1638] app_verbose.c: <--- hello\n" + honestLine, []string{"198.51.100.7"}},
+		{"an empty verbose line of another module", "[2024-03-05 06:07:08] VERBOSE[1638] app_verbose.c: \n" + honestLine, nil},
+		{"a record of another form", "[2024-03-05 06:07:08] NOTICE[1638] app_x.c: hello\n" + honestLine, nil},
+		{"one of a module that writes no caller's text", "[2024-03-05 06:07:08] NOTICE[1638] loader.c: hello\n" + honestLine, []string{"198.51.100.7"}},
 		{"an open record, address first", "[2024-03-05 06:07:08] NOTICE[1638] res_pjsip_session.c: a: Call (UDP:203.0.113.5:5060) to extension '1\n" + forgedLine + "\n'", []string{"203.0.113.5"}},
 		{"an open record, address last", "[2024-03-05 06:07:08] NOTICE[1638] chan_iax2.c: No registration for peer 'x\n" + forgedLine + "\n' (from 203.0.113.5)\n", nil},
 		{"an open record, and one far behind", "[2024-03-05 06:07:08] NOTICE[1638] chan_iax2.c: No registration for peer 'x\n" + filler + honestLine, []string{"198.51.100.7"}},
@@ -93,8 +94,8 @@ func TestTaintTime(t *testing.T) {
 		want          Result
 	}{
 		{"at once", start, start, Ambiguous},
-		{"just within", start, start.Add(taintLasts), Ambiguous},
-		{"later", start, start.Add(taintLasts + time.Millisecond), Offence},
+		{"just within", start, start.Add(doubtLasts), Ambiguous},
+		{"later", start, start.Add(doubtLasts + time.Millisecond), Offence},
 		{"replayed", time.Time{}, time.Time{}, Ambiguous},
 		{"a clock set back", start, start.Add(-time.Hour), Ambiguous},
 	} {
@@ -119,8 +120,8 @@ func TestTaintByBytes(t *testing.T) {
 		packet := strings.Repeat("x", 50) + "\n"
 		p := New(Clock{})
 		p.Line([]byte(fmt.Sprintf(countedDump, len(packet)+extra)), false, time.Time{}, func(*Event) {})
-		if p.taint.bytes != len(packet)+extra {
-			t.Fatalf("got %d bytes to come, want %d", p.taint.bytes, len(packet)+extra)
+		if p.doubt.bytes != len(packet)+extra {
+			t.Fatalf("got %d bytes to come, want %d", p.doubt.bytes, len(packet)+extra)
 		}
 		p.Block([]byte(packet), false, time.Time{}, func(*Event) {})
 		var got Event

@@ -1,0 +1,161 @@
+package parsers
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+)
+
+// read reads the text of the line at hand.
+func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
+	env := &p.env
+	text := env.text
+	others := env.kind != plainLine && env.tag == otherTag // another program's, which no record goes on in
+	doubted := !others && p.doubted(line, arrived)
+	if skippable(text) && len(p.patterns) == 0 {
+		p.skip(len(text) == 0, doubted, arrived)
+		return
+	}
+	text = trimLine(text)
+	if env.kind == plainLine {
+		line = text
+	}
+	r := &p.record
+	p.waits = false
+	begins := begun
+	head := p.headOf(text, env, r)
+	if head {
+		p.counts.Heads++
+		p.headed = true
+		begins = p.take(r, line, text, cut, doubted, arrived, emit)
+	} else {
+		if doubted {
+			begins = inDoubt
+			p.doubt.pass(p.passed)
+		}
+		p.headed = p.headed || hasHead(text[:min(len(text), maxStamp+32)]) // a head that a newline ended
+	}
+	whole := others // or one of our own patterns says what all of the line is
+	if len(p.patterns) > 0 && !cut && begins == begun && len(text) < maxRecord {
+		whole = p.own(line, head, r, emit) || whole
+	}
+	if head && whole && begins == begun {
+		p.sure() // it leaves nothing to a caller
+	}
+	if !head && !whole && p.headed && (!doubted || !p.doubt.exact || bytes.HasPrefix(text, arrow)) {
+		n, exact := headlessReach(text)
+		p.goOn(n, exact, arrived, netip.Addr{}, 0)
+		p.doubt.exact = !doubted && exact
+	}
+}
+
+// skip passes over a line that holds nothing for us. Whatever it tells may hold a
+// newline.
+func (p *Parser) skip(empty, doubted bool, arrived time.Time) {
+	switch {
+	case !empty:
+		p.counts.Heads++
+		p.headed = true
+		p.doubt.bytes, p.doubt.others, p.doubt.since = dumpReach, dumpReach, arrived
+		p.doubter = append(p.doubter[:0], p.env.writer...)
+	case doubted:
+		p.doubt.pass(p.passed)
+	}
+}
+
+// take reads a line that looks like a record, and says whether it is one.
+func (p *Parser) take(r *record, line, text []byte, cut, doubted bool, arrived time.Time, emit func(*Event)) place {
+	e := &p.event
+	*e = Event{}
+	known := p.builtin(r, e)
+	begins := p.place(r, doubted, known || len(p.patterns) > 0)
+	n, strict, exact := p.reach(r, text, e.Open)
+	by, evidence := netip.Addr{}, e.Evidence
+	if known {
+		e.Line = TextOf(line)
+		single := !e.Before || e.Addr.IsValid() && p.namesNoOther(r, e.Addr)
+		if single && !strict {
+			by = e.Addr
+		}
+		if p.gate(e, text, cut, begins, single) && !single {
+			p.compare(e, r)
+		}
+		if p.env.times > 1 {
+			p.repeat(e)
+		}
+		if e.Result != None {
+			e.Time = p.clock.At(r.when())
+			p.send(e, emit)
+		}
+	}
+	if doubted && begins != begun {
+		if p.doubt.pass(p.passed); p.doubt.exact {
+			return begins // it is a packet's
+		}
+	}
+	p.goOn(n, strict, arrived, by, evidence)
+	p.doubt.exact = exact && begins == begun
+	p.doubt.recipe = begins == begun && isRecipe(r)
+	return begins
+}
+
+// place is where a line stands: at the beginning of a record, or perhaps inside one.
+type place uint8
+
+const (
+	inDoubt place = iota // nothing shows that a record begins here
+	likely               // the thread is known, and can be guessed
+	begun                // a record begins here
+)
+
+// ownThreads knows the files for which each session or call has a thread of its own.
+func ownThreads(file []byte) bool {
+	return string(file) == "manager.c" || string(file) == "res_http_websocket.c" || bytes.HasPrefix(file, []byte("Ext. "))
+}
+
+// isRecipe knows the lines of the dialplan recipe, "SECURITY[] …": no thread writes them.
+func isRecipe(r *record) bool { return r.level == levelSecurity && len(r.file) == 0 && len(r.lwp) == 0 }
+
+// place finds out whether a record begins at the line at hand. look says that
+// somebody needs to know.
+func (p *Parser) place(r *record, doubted, look bool) place {
+	key := threadKey(r)
+	if p.near.foreignEnvelope(r) {
+		return inDoubt
+	}
+	if !doubted {
+		p.sure()
+		if p.threads.prove(key) {
+			p.doubt.fresh = key
+		}
+		p.near.learnDate(r)
+		return begun
+	}
+	if p.doubt.recipe && isRecipe(r) {
+		return begun // its address is only claimed
+	}
+	if !look || p.near.foreign(r) || p.doubt.strict && key == p.doubt.fresh {
+		return inDoubt
+	}
+	switch p.threads.fits(key, !ownThreads(r.file)) {
+	case proven:
+		p.sure()
+		return begun
+	case familiar:
+		return likely
+	}
+	return inDoubt
+}
+
+// weight is how much of a doubt a line uses up: what its writer wrote, and nothing
+// of what others wrote meanwhile. In a log without envelopes there are none, and a
+// line that looks like one is text.
+func (p *Parser) weight(line []byte) int {
+	switch {
+	case p.env.kind == plainLine || p.near.known && p.near.kind == plainLine:
+		return len(line) + 1
+	case !bytes.Equal(p.env.writer, p.doubter):
+		return 0
+	}
+	return len(p.env.text) + 1
+}

@@ -1,0 +1,126 @@
+package parsers
+
+import "sync"
+
+// Threads remembers which thread of Asterisk writes for which source file. Each
+// record names its thread (lwp), and a caller never sees that number: he who writes
+// a record of his own has to guess it. So a record of a known thread began where a
+// record begins. The logs of one Asterisk share one Threads. Bounded. Safe for
+// concurrent use; the zero value knows no thread.
+type Threads struct {
+	mu         sync.Mutex
+	young, old map[uint64]struct{} // the latest are young; two generations bound both
+	files      map[uint32]struct{} // those that a known thread writes for
+	highest    uint32              // the highest number that is proven
+	spent      uint32              // wrong guesses that are not yet made good
+	right      uint32              // right ones since the last was
+}
+
+const (
+	// maxThreads is how many pairs of thread and file a generation holds.
+	maxThreads = 4096
+	// fewThreads is the number below which a thread's number is no secret: in a
+	// container they begin at 1.
+	fewThreads = 1024
+	// maxGuesses is how many wrong guesses are allowed before no guess is believed.
+	maxGuesses = 32
+	// goodFor is how many known threads make one wrong guess good again.
+	goodFor = 8
+)
+
+// fit says how the thread of a record fits what is known.
+type fit uint8
+
+const (
+	stranger fit = iota // the thread is not known to write for this file
+	familiar            // it is, and the number could be guessed
+	proven              // it is, and the number could not
+)
+
+// prove notes a thread of a record that cannot be a caller's text. It reports
+// whether that is news.
+func (t *Threads) prove(key uint64) (news bool) {
+	if key == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.highest = max(t.highest, uint32(key))
+	if _, ok := t.young[key]; ok {
+		return false
+	}
+	_, known := t.old[key]
+	if t.young == nil || len(t.young) >= maxThreads {
+		t.old, t.young = t.young, make(map[uint64]struct{}, 64)
+	}
+	t.young[key] = struct{}{}
+	if t.files == nil {
+		t.files = map[uint32]struct{}{}
+	}
+	if len(t.files) < maxThreads {
+		t.files[uint32(key>>32)] = struct{}{}
+	}
+	return !known
+}
+
+// fits looks up the thread of a record that may be a caller's text. guess says that
+// a stranger here is a wrong guess, where threads are known that write for its file.
+func (t *Threads) fits(key uint64, guess bool) fit {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.knows(key) {
+		if _, ok := t.files[uint32(key>>32)]; ok && guess {
+			t.spent = min(t.spent+1, maxGuesses)
+		}
+		return stranger
+	}
+	if t.right++; t.right >= goodFor {
+		t.right, t.spent = 0, max(t.spent, 1)-1
+	}
+	if t.highest < fewThreads || t.spent >= maxGuesses {
+		return familiar
+	}
+	return proven
+}
+
+func (t *Threads) knows(key uint64) bool {
+	if _, ok := t.young[key]; ok {
+		return true
+	}
+	_, ok := t.old[key]
+	return ok
+}
+
+// Learn notes a thread that is known in another way, such as /proc/PID/task: it may
+// write for every file.
+func (t *Threads) Learn(lwp uint32) { t.prove(uint64(lwp)) }
+
+// Secret reports whether numbers of threads are believed now.
+func (t *Threads) Secret() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.highest >= fewThreads && t.spent < maxGuesses
+}
+
+// threadKey is the thread of a record and the file it wrote for: 0 where the record
+// names none. The low half is the thread.
+func threadKey(r *record) uint64 {
+	if len(r.lwp) == 0 || len(r.lwp) > 10 {
+		return 0
+	}
+	lwp := uint64(0)
+	for _, c := range r.lwp {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		lwp = lwp*10 + uint64(c-'0')
+	}
+	if lwp == 0 || lwp > 1<<31 {
+		return 0
+	}
+	h := uint32(2166136261) // FNV-1a
+	for _, c := range r.file {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return uint64(h)<<32 | lwp
+}
