@@ -7,6 +7,15 @@
 // attacker writes parts of most records; a record that can be read two ways is
 // Ambiguous and charges nobody.
 //
+// A record may stand in an envelope: syslog in its old and new form, the journal,
+// busybox, Kubernetes (CRI), docker. A log has one kind of envelope. The envelope shows
+// where a text begins and who wrote it, and a head is believed there only. A text that
+// was written in parts is put together first.
+//
+// A call to a number that does not exist is a guest's only where its record names no
+// endpoint of ours (Event.Guest); else the endpoint misdialled (Event.Misdialled), and
+// jails ban nobody for it.
+//
 // It never resolves a name, opens a file, or takes an address from a field the
 // sender controls, except as Claimed evidence. Rows cited as S1, J5, C10, I3, A2,
 // L1, W1, U1, D1 are those of the message catalogue: a message each, with the
