@@ -30,7 +30,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	before := heap()
 	l := newLab(t, Options{})
 	l.quiet = true
-	for i := range 60_000 {
+	for i := range 25_000 {
 		from := netip.AddrPortFrom(address(i), 5060)
 		l.tcp, l.port = false, 5060
 		l.ask(from, "INVITE", fmt.Sprint("someone with a long name ", i), fmt.Sprint("and a long number ", i))

@@ -124,13 +124,11 @@ func (s *Sensor) stream(f *flow, p *Packet) {
 	if p.Lost || !c.start && len(h.buf) == 0 {
 		s.lose(f, c, h)
 	}
-	if c.dark && !p.Out && len(p.Data) > 0 {
-		if peer := s.peers.find(f.remote.Addr()); peer != nil && !c.known {
-			peer.dark = uint32(p.Time.Unix())
-		}
-	}
 	if !c.dark && len(p.Data) > 0 {
 		s.feed(f, c, h, p.Data)
+	}
+	if (c.dark && !c.known || h.behind) && len(p.Data) > 0 {
+		s.peers.take(f.remote.Addr(), p.Time.Unix()).dark = uint32(p.Time.Unix())
 	}
 	h.ended = h.ended || p.End
 	if c.in.ended && c.out.ended {

@@ -83,6 +83,18 @@ func TestGarbageOnTCP(t *testing.T) {
 	l.tcp = true // joined in the middle: nothing can be said of half a message
 	l.packet(other, false, "the end of a body\r\nmore\r\n\r\n")
 	l.want("a connection that was there before")
+	l.after(3 * time.Minute)
+	l.port = 8088
+	l.packet(other, false, "\x81\xfe masked frames of a socket that is there for days")
+	if l.s.Complete(other.Addr(), parsers.PJSIP, l.now) {
+		t.Error("that could not be read")
+	}
+	l.after(3 * time.Minute)
+	l.tcp, l.port = false, 5060
+	l.login(other, "1001")
+	if !l.s.Complete(other.Addr(), parsers.PJSIP, l.now) {
+		t.Error("this could")
+	}
 }
 
 func TestManager(t *testing.T) {
