@@ -1,8 +1,14 @@
 package configs
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"reflect"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
 )
 
 // LoadMain reads the main file. When explicit is false the path is only where it
@@ -19,15 +25,42 @@ func LoadMain(path string, explicit bool) (*Main, error) {
 	return parseMain(path, data)
 }
 
-// parseMain decodes the text of the main file called file.
+// parseMain checks the text first, since viper folds keys to lower case and
+// forgets lines (spf13/viper issue 1014), then lets viper decode what is sound.
 func parseMain(file string, data []byte) (*Main, error) {
-	m, d := defaultMain(), newDecoder(file)
-	if d.document(data, m) {
-		m.validate(d)
+	checked, d := defaultMain(), newDecoder(file)
+	if d.document(data, checked) {
+		checked.validate(d)
 	}
 	if err := d.result(); err != nil {
 		return nil, err
 	}
+
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	m := defaultMain()
+	if err := v.UnmarshalExact(m, strictly); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", file, err)
+	}
+	m.Feeds = checked.Feeds // viper knows neither the lines of list items nor their defaults
 	m.File, m.Warnings = file, d.warnings
 	return m, nil
+}
+
+// strictly makes viper use our names and our conversions.
+func strictly(c *mapstructure.DecoderConfig) {
+	c.TagName = "yaml"
+	c.WeaklyTypedInput = false
+	c.IgnoreUntaggedFields = true
+	c.DecodeHook = func(_, to reflect.Type, data any) (any, error) {
+		v := reflect.New(to).Elem()
+		if !isLeaf(v) {
+			return data, nil
+		}
+		err := setLeaf(v, fmt.Sprint(data))
+		return v.Interface(), err
+	}
 }

@@ -73,6 +73,7 @@ var leaves = map[string]string{
 // thirdParty says who alone may import a library, and why.
 var thirdParty = map[string]arrow{
 	"golang.org/x/net/bpf":           {[]string{"watcher/wire"}, "only the capture gives the kernel a filter"},
+	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
 	"github.com/coreos/go-iptables":  {[]string{"actions/xtables"}, "only enforcers touch the firewall"},
 	"github.com/google/nftables":     {[]string{"actions/nft", "cmd/internal/probe"}, "only enforcers touch the firewall; the probe has one of its own"},
 	"github.com/nxadm/tail":          {[]string{"watcher"}, "it serves named pipes; over a rotation of files it loses lines"},
