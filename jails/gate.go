@@ -31,7 +31,7 @@ type gate struct {
 	wire      Wire  // who reads them; nil: no one does
 	sightings sightings
 	ended     time.Time // of a replay: what comes later is in no trace; zero: there is no end
-	waiting   []held    // records without packets so far, oldest first
+	doubts    doubts
 	forged    uint64
 	alarmed   time.Time // when forged records were last reported
 	since     uint64    // how many there have been since then
@@ -39,10 +39,6 @@ type gate struct {
 }
 
 const (
-	// packetsWithin is how long a record waits for its packets: its date has no
-	// fraction, so that it may seem older than what it reports.
-	packetsWithin = 3 * time.Second
-	maxDoubted    = 512
 	// forgedEvery is how far apart the alarms about forged records are.
 	forgedEvery = time.Minute
 	// mostSuspects bounds those that an alarm names.
@@ -141,54 +137,6 @@ func (g *gate) complete(a netip.Addr, s parsers.Service, at time.Time) bool {
 		}
 	}
 	return true
-}
-
-// doubt keeps a record until its packets come.
-func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Verdict)) {
-	g := &j.gate
-	if len(g.waiting) == maxDoubted {
-		const half = maxDoubted / 2 // at once: a flood must not move the queue for each record
-		for _, h := range g.waiting[:half] {
-			j.refute(&h, at, decide)
-		}
-		g.waiting = slices.Delete(g.waiting, 0, half)
-	}
-	g.waiting = append(g.waiting, held{src: s, event: keep(e), at: at})
-}
-
-// resolve believes the records whose packets came, and refutes those whose time is
-// over. news is the address that the wire has just told of; without it only the
-// oldest record is looked at.
-func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
-	g := &j.gate
-	if len(g.waiting) == 0 {
-		return
-	}
-	over := func(h *held) bool { return now.Sub(h.at).Abs() > packetsWithin }
-	due := over(&g.waiting[0])
-	if !due && !news.IsValid() {
-		return
-	}
-	var ready []held
-	g.waiting = slices.DeleteFunc(g.waiting, func(h held) bool {
-		now := h.event.Addr == news || due && over(&h)
-		if now {
-			ready = append(ready, h)
-		}
-		return now
-	})
-	for i := range ready {
-		h := &ready[i]
-		switch grade := j.grade(h.src, &h.event, h.at); {
-		case grade < retold:
-			j.believe(h.src, &h.event, grade, h.at, decide)
-		case grade == retold:
-		case over(h):
-			j.refute(h, now, decide)
-		default:
-			g.waiting = append(g.waiting, *h)
-		}
-	}
 }
 
 // refute takes a record for forged: its address is neither charged nor protected.

@@ -194,8 +194,8 @@ func TestForgedIsTold(t *testing.T) {
 	if len(got) != 4 || got[0] != want || !strings.Contains(got[1], "more are like it") {
 		t.Errorf("got %q, want %q and three more", got, want)
 	}
-	if judge.Forged() < 390 || len(judge.gate.waiting) > 10 {
-		t.Errorf("got %d forged, %d waiting", judge.Forged(), len(judge.gate.waiting))
+	if judge.Forged() < 390 || len(judge.gate.doubts.list) > 10 {
+		t.Errorf("got %d forged, %d waiting", judge.Forged(), len(judge.gate.doubts.list))
 	}
 }
 
@@ -438,3 +438,32 @@ func (s *silentTrace) Next() (time.Time, error) {
 }
 
 func (s *silentTrace) Play(func(*parsers.Event)) {}
+
+// TestSlowOnTheWire: the long window counts where the wire would have seen a log-in,
+// and a log-in ends what it holds.
+func TestSlowOnTheWire(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		witness packets
+		login   bool
+		want    string
+	}{
+		{"on the wire", packets{heard: from("203.0.113.9")}, false, "ban 203.0.113.9 1h"},
+		{"encrypted", packets{heard: from("203.0.113.9"), dark: true}, false, ""},
+		{"with a log-in", packets{heard: from("203.0.113.9")}, true, ""},
+	} {
+		judge := judgeOf(jailOf(t, "x", "maxretry: 5\nfindtime: 10m\nbantime: 1h\nslow: {maxretry: 10, findtime: 3d}\nmatch: [{event: bad-password}]"))
+		judge.SetWitnesses(nil, c.witness)
+		var got []Verdict
+		for i := range 12 {
+			at := start.Add(time.Duration(i) * time.Hour)
+			got = append(got, hearWire(judge, wired(parsers.BadPassword, "203.0.113.9", parsers.Proven, fmt.Sprint(i)), at)...)
+			if c.login && i == 6 {
+				hearWire(judge, wired(parsers.Success, "203.0.113.9", parsers.Proven, "1001"), at.Add(30*time.Minute))
+			}
+		}
+		if outcome(got) != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, outcome(got), c.want)
+		}
+	}
+}

@@ -308,7 +308,7 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	if jail.Widen.Members > 0 {
 		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	if r, ok := jail.ruling(t, h.at, j.twins.heard); ok {
+	if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h)); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
 		j.table.drop(key)
 		if fresh {
@@ -319,6 +319,15 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 		h.line = uint32(id)
 		j.widen(jail, a, gained, h, line.Time, decide)
 	}
+}
+
+// loginsSeen is when a log-in of an address would last have been seen, unix ms: by
+// security events, or on the wire.
+func (j *Judge) loginsSeen(a netip.Addr, h hit) int64 {
+	if j.gate.complete(a, h.witness.service, time.UnixMilli(h.at)) {
+		return max(h.at, j.twins.heard)
+	}
+	return j.twins.heard
 }
 
 // Evicted is how many tallies that still counted made room for others, and what

@@ -20,8 +20,8 @@ type ruling struct {
 
 // ruling finds the window around a time in which an address has done enough for a
 // ban: the short one first. Without one it returns how the short one stands. The
-// long one counts only where security events were heard of late: without them no
-// login is seen, and an office that mistypes now and then looks like a slow attacker.
+// long one counts only where log-ins were seen of late, in security events or on the
+// wire: without them an office that mistypes now and then looks like a slow attacker.
 func (j *Jail) ruling(t *tally, at, heard int64) (ruling, bool) {
 	r := ruling{limit: parsers.Points(j.Maxretry), within: j.Findtime}
 	if t.sum < int64(r.limit) {

@@ -630,6 +630,44 @@ func TestTune(t *testing.T) {
 	})
 }
 
+// blind is a witness that cannot tell.
+type blind struct{}
+
+func (blind) Heard(netip.Addr, parsers.Service, time.Time) parsers.Answer { return parsers.CannotTell }
+func (blind) Suspects(list []netip.Addr, _ parsers.Service, _ time.Time) []netip.Addr {
+	return list
+}
+
+// A ban that is short because its packets prove nothing stays short: for who sends on
+// into it, and after a restart.
+func TestShortBanStaysShort(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.judge.SetWitnesses(blind{}, nil)
+		s.Stubborn = 1000
+		s.attack(nine, 2)
+		s.kernel.mu.Lock()
+		s.kernel.packets = 1000
+		s.kernel.mu.Unlock()
+		for range 10 {
+			pass(time.Minute)
+			if left := time.Until(s.ban(nine1).Until); left > 15*time.Minute {
+				t.Fatalf("got %v left, want 15m at most", left)
+			}
+		}
+		pass(time.Second)
+		s.restart(nil, func() { s.late = true })
+		s.judge.SetWitnesses(blind{}, nil)
+		s.attack(nine, 2)
+		if err := s.Restore(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if left := time.Until(s.ban(nine1).Until); left > 15*time.Minute || left <= 0 {
+			t.Errorf("after a restart: got %v left, want 15m at most", left)
+		}
+	})
+}
+
 // What cannot be had is told as long as it is so, and no longer.
 func TestDegradedIsToldAnew(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
