@@ -19,10 +19,14 @@ import (
 )
 
 const (
-	// gateElem is how many senders a set of a Gate holds. The kernel collects those that
-	// are over only from time to time, and they take room until then, but not longer
-	// than they lived: a set is as good as full when half of it lives.
-	gateElem = 65536
+	// gateBuckets is how large the table of a set is. A bucket takes 12 members, and a
+	// packet cannot make the table larger: that bounds a set. What is over makes room in
+	// its own bucket. gateFull is how many may live until somebody may find no room: one
+	// in a million then (12 or more where 2 are expected). gateElem is never reached:
+	// there the kernel would look for what is over with each packet, for 20 us.
+	gateBuckets = 8192
+	gateFull    = 2 * gateBuckets
+	gateElem    = 16 * gateBuckets
 	// gateSuffix ends the name of the chain of a Gate.
 	gateSuffix = "-heard"
 	// gateRetry is how long a side that could not be made is left alone.
@@ -205,7 +209,7 @@ func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool
 	have, err := g.sets.Header(set)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		if err = g.sets.CreateHeard(set, s.family(), gateElem); err == nil {
+		if err = g.sets.CreateHeard(set, s.family(), gateElem, gateBuckets); err == nil {
 			r.Add("set %s", set)
 		}
 		return true, missing(explainSet("create", set, err))
@@ -276,7 +280,7 @@ func (g *Gate) intact(s *gateSide, now time.Time) bool {
 // sample learns whether a set has room.
 func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
 	if have, err := g.sets.Header(one.set); err == nil {
-		g.ears.Sampled(one.service, v6, have.Members > gateElem/2, now)
+		g.ears.Sampled(one.service, v6, have.Members > gateFull, now)
 	}
 }
 

@@ -1,12 +1,12 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"os"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -18,10 +18,30 @@ const (
 	listNames = 1 << 1
 )
 
-// CreateHeard makes an empty set of single addresses, which the kernel fills.
-func (s *Sets) CreateHeard(name string, family uint8, maxElem uint32) error {
-	timeout := uint32(Memory / time.Second)
-	return s.IpsetCreate(name, "hash:ip", netlink.IpsetCreateOptions{Counters: true, Family: family, MaxElements: maxElem, Revision: heardRevision, Timeout: &timeout})
+// CreateHeard makes an empty set of single addresses, which the kernel fills. A packet
+// cannot make a set larger, as netlink can: the table has its full size from the start, so
+// that no bucket is full while the set is not (12 members: linux:net/netfilter/ipset/
+// ip_set_hash_gen.h). The library makes no table of a given size.
+func (s *Sets) CreateHeard(name string, family uint8, maxElem, hashSize uint32) error {
+	const net = nl.NLA_F_NET_BYTEORDER
+	word := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	req := nl.NewNetlinkRequest(nl.IPSET_CMD_CREATE|unix.NFNL_SUBSYS_IPSET<<8, unix.NLM_F_ACK|unix.NLM_F_EXCL|unix.NLM_F_CREATE)
+	b := []byte{unix.AF_UNSPEC, nl.NFNETLINK_V0, 0, 0}
+	b = Attr(b, nl.IPSET_ATTR_PROTOCOL, nl.IPSET_PROTOCOL)
+	b = Attr(b, nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)...)
+	b = Attr(b, nl.IPSET_ATTR_TYPENAME, nl.ZeroTerminated("hash:ip")...)
+	b = Attr(b, nl.IPSET_ATTR_REVISION, heardRevision)
+	b = Attr(b, nl.IPSET_ATTR_FAMILY, family)
+	req.AddRawData(Nested(b, nl.IPSET_ATTR_DATA, func(b []byte) []byte {
+		b = Attr(b, nl.IPSET_ATTR_HASHSIZE|net, word(hashSize)...)
+		b = Attr(b, nl.IPSET_ATTR_MAXELEM|net, word(maxElem)...)
+		b = Attr(b, nl.IPSET_ATTR_TIMEOUT|net, word(uint32(Memory/time.Second))...)
+		return Attr(b, nl.IPSET_ATTR_CADT_FLAGS|net, word(nl.IPSET_FLAG_WITH_COUNTERS)...)
+	}))
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	_, err := exchange(s.asker.GetFd(), req, make([]byte, 1024))
+	return err
 }
 
 // Names are the names of all sets of the namespace.

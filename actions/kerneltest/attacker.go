@@ -23,23 +23,20 @@ const (
 	PBX6, Attacker6 = "2001:db8:1::1", "2001:db8:1::66"
 )
 
-// NewAttacker makes the second namespace, the cable, and a PBX that echoes.
-func NewAttacker(t *testing.T) *Attacker {
+// Cable makes two namespaces with a cable between: the PBX, in which the test stays, and
+// the wild, where the attacker is.
+func Cable(t testing.TB) (pbx, wild netns.NsHandle) {
 	t.Helper()
-	pbx := InNamespace(t)
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Close() })
+	pbx = InNamespace(t)
+	wild, err := netns.New()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(netns.Set(pbx))
-	must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "wild", PeerNamespace: netlink.NsFd(ns)}))
+	must(err)
+	t.Cleanup(func() { wild.Close() })
 	up := func(name string, addrs ...string) {
 		link, err := netlink.LinkByName(name)
 		must(err)
@@ -51,7 +48,25 @@ func NewAttacker(t *testing.T) *Attacker {
 		}
 		must(netlink.LinkSetUp(link))
 	}
+	must(netns.Set(pbx))
+	must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "wild", PeerNamespace: netlink.NsFd(wild)}))
 	up("pbx", PBX4+"/24", PBX6+"/64")
+	must(netns.Set(wild))
+	up("wild", Attacker4+"/24", Attacker6+"/64")
+	must(netns.Set(pbx))
+	return pbx, wild
+}
+
+// NewAttacker makes the second namespace, the cable, and a PBX that echoes.
+func NewAttacker(t *testing.T) *Attacker {
+	t.Helper()
+	pbx, ns := Cable(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, addr := range []string{PBX4, PBX6} {
 		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(addr), 5060)))
 		must(err)
@@ -59,7 +74,6 @@ func NewAttacker(t *testing.T) *Attacker {
 		go echo(conn)
 	}
 	must(netns.Set(ns))
-	up("wild", Attacker4+"/24", Attacker6+"/64")
 	a := &Attacker{NS: ns}
 	dial := func(to string) *net.UDPConn {
 		conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 5060)))
