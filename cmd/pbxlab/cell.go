@@ -54,7 +54,7 @@ func (c cell) configure(g *guard) error {
 		}
 	}
 	if !c.wire {
-		return g.configure(noWire)
+		return g.configure("wire: {enabled: false}\n")
 	}
 	return g.configure("")
 }

@@ -58,8 +58,8 @@ func (g *guard) configure(more string) error {
 	return os.WriteFile(g.path("pbxjail.yaml"), []byte(config+more), 0o644)
 }
 
-// noWire switches the sensor off, where logs are played about addresses that send none of it.
-const noWire = "wire: {enabled: false}\n"
+// noWire switches the witnesses of packets off, where logs are played about addresses that send none of it.
+const noWire = "wire: {enabled: false}\nheard: {enabled: false}\n"
 
 // start starts pbxjail inside the PBX's namespace.
 func (g *guard) start() error {

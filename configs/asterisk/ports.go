@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"cmp"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -28,6 +29,7 @@ func (s Service) String() string { return [...]string{"sip", "iax", "ami", "http
 type Port struct {
 	Service Service
 	Number  uint16
+	TLS     bool // encrypted over TCP, by its transport or its key, or because it is the default for that
 }
 
 // maxServicePorts bounds the ports of a service: each costs the firewall a comparison.
@@ -51,7 +53,7 @@ func Ports(dir string) (ports []Port, problems []error) {
 	}
 	r := newReader(dir)
 	r.kept = portKeys
-	found := [len(portDefaults)][]uint16{}
+	found := [len(portDefaults)][]listener{}
 	for _, f := range []struct {
 		name    string
 		service Service
@@ -70,23 +72,50 @@ func Ports(dir string) (ports []Port, problems []error) {
 	}
 	for service, list := range found {
 		if len(list) == 0 {
-			list = portDefaults[service]
+			list = standard(Service(service))
 		}
-		slices.Sort(list)
-		if list = slices.Compact(list); len(list) > maxServicePorts {
+		slices.SortFunc(list, func(a, b listener) int { return cmp.Or(cmp.Compare(a.number, b.number), plainFirst(a, b)) })
+		list = slices.CompactFunc(list, func(a, b listener) bool { return a.number == b.number })
+		if len(list) > maxServicePorts {
 			r.tell(place{}, "name the others in the main file", "%s has more than %d ports: the rest is not watched", Service(service), maxServicePorts)
 			list = list[:maxServicePorts]
 		}
-		for _, n := range list {
-			ports = append(ports, Port{Service(service), n})
+		for _, l := range list {
+			ports = append(ports, Port{Service(service), l.number, l.tls})
 		}
 	}
 	return ports, r.problems
 }
 
+// listener is a port as a file names it.
+type listener struct {
+	number uint16
+	tls    bool
+}
+
+// plainFirst orders two that name one port: what may be plain is not taken for encrypted.
+func plainFirst(a, b listener) int {
+	switch {
+	case a.tls == b.tls:
+		return 0
+	case a.tls:
+		return 1
+	}
+	return -1
+}
+
+// standard is what a service listens on when its files say nothing: the first port is
+// plain, the second is for TLS.
+func standard(s Service) (list []listener) {
+	for i, n := range portDefaults[s] {
+		list = append(list, listener{n, i > 0})
+	}
+	return list
+}
+
 // transport is the port of a transport of PJSIP: asterisk:res/res_pjsip/config_transport.c
 // transport_apply. WebSocket comes in over the ports of HTTP.
-func (r *reader) transport(s *section) []uint16 {
+func (r *reader) transport(s *section) []listener {
 	last := map[string]setting{}
 	for _, set := range s.settings {
 		last[set.key] = set
@@ -95,19 +124,17 @@ func (r *reader) transport(s *section) []uint16 {
 	if !strings.EqualFold(last["type"].value, "transport") || protocol == "ws" || protocol == "wss" || last["bind"].value == "" {
 		return nil
 	}
-	standard := uint16(5060)
 	if protocol == "tls" {
-		standard = 5061
+		return []listener{{r.bound(last["bind"], 5061), true}}
 	}
-	return r.bound(last["bind"], standard)
+	return []listener{{r.bound(last["bind"], 5060), false}}
 }
 
 // general are the ports of the section [general]. A port of its own holds for addresses
 // without one: asterisk:channels/chan_sip.c reload_config, channels/chan_iax2.c set_config,
 // main/manager.c, main/http.c, main/tcptls.c ast_tls_read_conf.
-func (r *reader) general(s *section, service Service) (list []uint16) {
-	standard := portDefaults[service][0]
-	named := standard
+func (r *reader) general(s *section, service Service) (list []listener) {
+	named := portDefaults[service][0]
 	for _, set := range s.settings {
 		if set.key == "bindport" || set.key == "port" {
 			if n := r.number(set, set.value); n != 0 {
@@ -115,37 +142,37 @@ func (r *reader) general(s *section, service Service) (list []uint16) {
 			}
 		}
 	}
-	list = append(list, named)
+	list = append(list, listener{named, false})
 	for _, set := range s.settings {
 		switch set.key {
 		case "bindaddr", "udpbindaddr":
-			list = append(list, r.bound(set, named)...)
+			list = append(list, listener{r.bound(set, named), false})
 		case "tcpbindaddr":
-			list = append(list, r.bound(set, named)...)
+			list = append(list, listener{r.bound(set, named), false})
 		case "tlsbindaddr":
-			list = append(list, r.bound(set, portDefaults[service][len(portDefaults[service])-1])...)
+			list = append(list, listener{r.bound(set, portDefaults[service][len(portDefaults[service])-1]), true})
 		case "tlsbindport":
 			if n := r.number(set, set.value); n != 0 {
-				list = append(list, n)
+				list = append(list, listener{n, true})
 			}
 		}
 	}
-	return append(list, portDefaults[service][1:]...) // of TLS, which may be on by other keys
+	return append(list, standard(service)[1:]...) // of TLS, which may be on by other keys
 }
 
 var boundForm = regexp.MustCompile(`^(?:\[[^\]]*\]|[^:]*):(.*)$`)
 
 // bound is the port of an address, or the one that holds without.
-func (r *reader) bound(set setting, standard uint16) []uint16 {
+func (r *reader) bound(set setting, standard uint16) uint16 {
 	text := strip(set.value)
 	form := boundForm.FindStringSubmatch(text)
 	if _, err := netip.ParseAddr(text); err == nil || form == nil { // the colons of IPv6 are no port
-		return []uint16{standard}
+		return standard
 	}
 	if n := r.number(set, form[1]); n != 0 {
-		return []uint16{n}
+		return n
 	}
-	return []uint16{standard}
+	return standard
 }
 
 // number reads a port; 0 when it is none.

@@ -144,3 +144,26 @@ func FuzzPorts(f *testing.F) {
 		}
 	})
 }
+
+// TestEncryptedPorts: what is encrypted is known by its transport, its key, or its default.
+func TestEncryptedPorts(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"pjsip.conf":   "[u]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5070\n[t]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5443\n[both]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5070\n",
+		"manager.conf": "[general]\nport=6038\ntlsbindaddr=0.0.0.0:6039\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[uint16]bool{5070: false, 5443: true, 4569: false, 6038: false, 5039: true, 6039: true, 8088: false, 8089: true}
+	ports, problems := Ports(dir)
+	if len(problems) > 0 || len(ports) != len(want) {
+		t.Errorf("got %v, %v", ports, problems)
+	}
+	for _, p := range ports {
+		if tls, known := want[p.Number]; !known || tls != p.TLS {
+			t.Errorf("got %+v, want tls %t", p, tls)
+		}
+	}
+}

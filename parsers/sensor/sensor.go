@@ -97,7 +97,8 @@ func (s *Sensor) Packet(p *Packet, emit func(*parsers.Event)) {
 		return
 	}
 	if !p.Out && (len(p.Data) > 0 || !p.TCP || p.Start) {
-		s.hear(remote.Addr(), at.class, at.tls, p.Time.Unix())
+		dark := at.tls || p.TCP && tlsHello(p.Data) // a port that no configuration calls encrypted
+		s.hear(remote.Addr(), at.class, dark, p.Time.Unix())
 	}
 	f := flow{time: p.Time, remote: remote, local: local, tcp: p.TCP, out: p.Out, cut: p.Cut, port: at, emit: emit}
 	switch {

@@ -61,6 +61,7 @@ type Daemon struct {
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
+	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
 	reading   *reading
@@ -89,7 +90,7 @@ func New(opts Options) (d *Daemon, err error) {
 		return d, err
 	}
 	d.openFeeds()
-	d.openWire()
+	d.openWitnesses()
 	d.openWarden()
 	d.upkeep.spareFromFeeds()
 	d.openPacketRules()
@@ -103,6 +104,9 @@ func (d *Daemon) Close() error {
 	var errs []error
 	if d.server != nil {
 		errs = append(errs, d.server.Close())
+	}
+	if d.senders != nil {
+		errs = append(errs, d.senders.gate.Close())
 	}
 	if d.enforcer != nil {
 		errs = append(errs, d.enforcer.Close())
@@ -215,9 +219,15 @@ func (d *Daemon) openWarden() {
 	judge := jails.NewJudge(u.files.list(), u.guard.current().guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
 	judge.ProtectLogins = main.ProtectLogins
 	judge.SetSenses(u.senses())
-	if d.wire != nil {
-		judge.SetWitnesses(nil, d.wire)
+	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
+	if d.senders != nil {
+		heard = d.senders
 	}
+	var wire jails.Wire
+	if d.wire != nil {
+		wire = d.wire
+	}
+	judge.SetWitnesses(heard, wire)
 	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
 	d.warden.Repaired = func() { u.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
@@ -227,10 +237,14 @@ func (d *Daemon) openWarden() {
 	u.sides.set(u.guard.current(), nil)
 }
 
-// openWire makes the sensor on the wire. Where nothing is dropped, Asterisk answers those
-// who are banned, and the sensor reads them too.
-func (d *Daemon) openWire() {
+// openWitnesses makes what knows who sent packets: the kernel's sets, where the firewall is
+// ours to change, and the sensor on the wire. Where nothing is dropped, Asterisk answers
+// those who are banned, and the sensor reads them too.
+func (d *Daemon) openWitnesses() {
 	main := d.upkeep.settings()
+	if main.Heard.Enabled && d.enforcing(main) {
+		d.senders = openSenders(d.enforcer, d.upkeep.settings, d.log)
+	}
 	if !main.Wire.Enabled {
 		return
 	}
@@ -238,7 +252,8 @@ func (d *Daemon) openWire() {
 	if d.enforcing(main) {
 		traffic.Banned = func(a netip.Addr) bool { return d.warden.Holds(a, time.Now()) }
 	}
-	d.wire = newWireSource(main.Wire, d.log, traffic)
+	d.wire = newWireSource(main.Wire, wirePorts(main), d.log, traffic)
+	d.upkeep.wire = d.wire
 }
 
 func (d *Daemon) openPacketRules() {
@@ -298,6 +313,9 @@ func (d *Daemon) fill(b *backend) {
 // problems are those of the parts that have no place of their own in status.
 func (d *Daemon) problems() []control.Problem {
 	list := d.troubles.list()
+	if d.senders != nil {
+		list = append(list, d.senders.problems()...)
+	}
 	if d.wire != nil {
 		list = append(list, d.wire.problems(time.Now())...)
 	}

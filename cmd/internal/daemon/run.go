@@ -28,6 +28,9 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("names", d.upkeep.guard.names.Run)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
+	if d.senders != nil {
+		parts.start("senders", d.senders.Run)
+	}
 	if d.wire != nil {
 		parts.start("wire", d.wire.Run)
 	}
@@ -48,7 +51,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
-	parts.stop(limit, "housekeeping", "names", "feeds", "places", "firewall")
+	parts.stop(limit, "housekeeping", "names", "feeds", "places", "senders", "firewall")
 	parts.stop(limit, "warden")  // it writes what waits for the ledger
 	parts.stop(limit, "control") // it has answered until now
 	parts.stop(limit, "watchdog")

@@ -31,6 +31,7 @@ type upkeep struct {
 	lists *lists           // numbers and user agents
 	guard *protections     // who is never banned
 	rules *packetRules     // in the kernel
+	wire  *wireSource      // nil: it is switched off
 	sides sides            // whose packets are whose
 	feeds *feeds.Feeds     // lists of others
 	place *geoip.Tables    // where addresses are
@@ -42,6 +43,9 @@ type upkeep struct {
 	changing sync.Mutex // orders changes; taken before mu
 	mu       sync.Mutex
 	main     *configs.Main // guarded by mu; what it points to never changes
+
+	portsBy   *configs.Main // the settings by which the ports of the wire were read; owned by look
+	portsSeen uint64        // fingerprint of Asterisk's files then
 }
 
 // load reads the main file.
@@ -124,6 +128,19 @@ func (u *upkeep) look() {
 		u.rules.renew(u.settings())
 	}
 	u.rules.repair()
+	u.lookAtPorts()
+}
+
+// lookAtPorts has the wire read other ports when Asterisk's files, or ours, have changed.
+func (u *upkeep) lookAtPorts() {
+	if u.wire == nil {
+		return
+	}
+	main := u.settings()
+	if seen := fingerprint(main.Asterisk); seen != u.portsSeen || main != u.portsBy {
+		u.portsSeen, u.portsBy = seen, main
+		u.wire.watch(wirePorts(main), time.Now())
+	}
 }
 
 func (u *upkeep) renewGuard() (changed bool) {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
@@ -20,6 +22,7 @@ import (
 type capture interface {
 	Run(ctx context.Context, deliver func(*wire.Packet)) error
 	Stats() wire.LiveStats
+	SetPorts(ports []wire.Port) error
 }
 
 // wireSource is the source of what packets say: a capture, and the sensor that reads
@@ -31,13 +34,14 @@ type capture interface {
 type wireSource struct {
 	log   *slog.Logger
 	main  configs.Wire
-	ports []sensor.Port
 	live  capture
 	hear  func(e *parsers.Event, now time.Time) // set before Run
 	known func()                                // closes ready, once
 	ready chan struct{}                         // closed when it is known whether packets are read
 
 	mu      sync.Mutex // guards all below
+	ports   []sensor.Port
+	since   time.Time // when the ports were last changed
 	sensor  *sensor.Sensor
 	piece   sensor.Packet
 	found   []parsers.Event // what follows from the packet at hand; the texts are copies
@@ -49,15 +53,73 @@ const wireRetry = 10 * time.Second
 
 // newWireSource captures nothing before Run. traffic says what the capture must know of
 // addresses.
-func newWireSource(main configs.Wire, log *slog.Logger, traffic wire.LiveOptions) *wireSource {
-	w := &wireSource{log: log, main: main, ports: sensor.DefaultPorts(), ready: make(chan struct{})}
+func newWireSource(main configs.Wire, ports []sensor.Port, log *slog.Logger, traffic wire.LiveOptions) *wireSource {
+	w := &wireSource{log: log, main: main, ports: ports, ready: make(chan struct{})}
 	w.known = sync.OnceFunc(func() { close(w.ready) })
-	w.sensor = sensor.New(sensor.Options{Ports: w.ports})
+	w.sensor = w.newSensor()
 	traffic.Ports = portsOf(w.ports)
 	traffic.Cards, traffic.Limit = main.Interfaces, main.Limit
 	traffic.Gap, traffic.Problem = w.gap, w.interrupted
 	w.live = wire.NewLive(traffic)
 	return w
+}
+
+// newSensor makes a sensor that knows nothing yet. mu is held, or nothing runs.
+func (w *wireSource) newSensor() *sensor.Sensor {
+	return sensor.New(sensor.Options{Ports: w.ports})
+}
+
+// wirePorts are the ports that are read: those of Asterisk's configuration, and those
+// where the main file says that SIP comes in.
+func wirePorts(main *configs.Main) (ports []sensor.Port) {
+	found, _ := asterisk.Ports(main.Asterisk) // its problems are logged with the senders
+	for _, p := range found {
+		switch p.Service {
+		case asterisk.SIP:
+			ports = append(ports, sensor.Port{Number: p.Number, Service: parsers.PJSIP})
+			ports = append(ports, sensor.Port{Number: p.Number, TCP: true, TLS: p.TLS, Service: parsers.PJSIP})
+		case asterisk.IAX:
+			ports = append(ports, sensor.Port{Number: p.Number, Service: parsers.IAX2})
+		case asterisk.AMI:
+			ports = append(ports, sensor.Port{Number: p.Number, TCP: true, TLS: p.TLS, Service: parsers.AMI})
+		case asterisk.HTTP:
+			ports = append(ports, sensor.Port{Number: p.Number, TCP: true, TLS: p.TLS, Service: parsers.HTTP})
+		}
+	}
+	for _, r := range slices.Concat(main.Heard.Ports, main.PacketRules.Ports) {
+		for n := int(r.First); n <= int(r.Last) && len(ports) < maxWirePorts; n++ {
+			for _, tcp := range []bool{false, true} {
+				p := sensor.Port{Number: uint16(n), TCP: tcp, Service: parsers.PJSIP}
+				if !slices.ContainsFunc(ports, func(o sensor.Port) bool { return o.Number == p.Number && o.TCP == p.TCP }) {
+					ports = append(ports, p)
+				}
+			}
+		}
+	}
+	return ports
+}
+
+// maxWirePorts bounds the kernel's filter.
+const maxWirePorts = 256
+
+// watch reads other ports from now on. The sensor begins anew: nothing follows from what
+// it did not see there before.
+func (w *wireSource) watch(ports []sensor.Port, now time.Time) {
+	w.mu.Lock()
+	same := slices.Equal(ports, w.ports)
+	if !same {
+		w.ports, w.since = ports, now
+		w.sensor = w.newSensor()
+	}
+	w.mu.Unlock()
+	if same {
+		return
+	}
+	if err := w.live.SetPorts(portsOf(ports)); err != nil {
+		w.interrupted(err)
+		return
+	}
+	w.log.Info("other ports are read", "ports", len(ports))
 }
 
 func portsOf(list []sensor.Port) (ports []wire.Port) {
@@ -122,7 +184,7 @@ func (w *wireSource) pass(now, complete time.Time) {
 	if complete.IsZero() {
 		w.sensor.Gap(now)
 	} else {
-		w.sensor.Begin(complete)
+		w.sensor.Begin(later(complete, w.since))
 	}
 	w.sensor.Tick(now, w.keep)
 }
@@ -184,6 +246,13 @@ func (w *wireSource) interrupted(err error) {
 	case before == nil || before.Error() != err.Error():
 		w.log.Error("packets are not read: what a log says has no witness", "err", err, "hint", hint.Of(err))
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (w *wireSource) failing() bool {

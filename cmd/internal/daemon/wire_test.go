@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/parsers"
+	"pbxjail/parsers/sensor"
 	"pbxjail/watcher/wire"
 )
 
@@ -37,6 +40,8 @@ func (c *cable) works(err error, since time.Time) {
 	defer c.mu.Unlock()
 	c.fail, c.stats.Complete = err, since
 }
+
+func (c *cable) SetPorts([]wire.Port) error { return nil }
 
 func (c *cable) Run(ctx context.Context, deliver func(*wire.Packet)) error {
 	c.mu.Lock()
@@ -77,7 +82,7 @@ func answers(at time.Time, n int, status string) *wire.Packet {
 func playWire(t *testing.T, test func(t *testing.T, w *wireSource, c *cable, events func() []parsers.Event)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWireSource(configs.Wire{Enabled: true, Limit: 8000}, quiet(), wire.LiveOptions{})
+		w := newWireSource(configs.Wire{Enabled: true, Limit: 8000}, sensor.DefaultPorts(), quiet(), wire.LiveOptions{})
 		c := &cable{packets: make(chan *wire.Packet)}
 		w.live = c
 		var mu sync.Mutex
@@ -168,7 +173,7 @@ func TestNothingFollowsFromAWireThatIsNotRead(t *testing.T) {
 // TestWireThatCannotBeRead: it is a problem with a hint, is tried again, and ends nothing.
 func TestWireThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWireSource(configs.Wire{Enabled: true}, quiet(), wire.LiveOptions{})
+		w := newWireSource(configs.Wire{Enabled: true}, sensor.DefaultPorts(), quiet(), wire.LiveOptions{})
 		c := &cable{packets: make(chan *wire.Packet)}
 		c.works(hint.Add("give it CAP_NET_RAW", errors.New("operation not permitted")), time.Time{})
 		w.live, w.hear = c, func(*parsers.Event, time.Time) {}
@@ -206,4 +211,35 @@ func TestSides(t *testing.T) {
 	if !s.own(a) || s.own(victim) || s.known(a) {
 		t.Errorf("got own %t, %t, known %t", s.own(a), s.own(victim), s.known(a))
 	}
+}
+
+// TestOtherPorts: when Asterisk listens elsewhere, nothing follows from what was not read
+// there before.
+func TestOtherPorts(t *testing.T) {
+	playWire(t, func(t *testing.T, w *wireSource, c *cable, events func() []parsers.Event) {
+		c.works(nil, time.Now())
+		time.Sleep(3 * time.Minute)
+		dir := t.TempDir()
+		main := &configs.Main{Asterisk: dir, Heard: configs.Heard{Ports: []configs.PortRange{{First: 5090, Last: 5091}}}}
+		writeFile(t, filepath.Join(dir, "pjsip.conf"), "[a]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5070\n[b]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5443\n")
+		at := time.Now()
+		w.watch(wirePorts(main), at)
+		time.Sleep(2 * time.Second)
+		words := w.status().Ports
+		for _, want := range []string{"5070/udp", "5070/tcp", "5443/tls", "5090/udp", "5091/tcp", "4569/udp", "8089/tls"} {
+			if !slices.Contains(words, want) {
+				t.Errorf("got ports %v, want %s among them", words, want)
+			}
+		}
+		if got := w.Heard(victim, parsers.PJSIP, at.Add(-time.Minute)); got != parsers.CannotTell {
+			t.Errorf("got %v of the time before, want that it cannot tell", got)
+		}
+		if got := w.Heard(victim, parsers.PJSIP, time.Now()); got != parsers.No {
+			t.Errorf("got %v of now, want no", got)
+		}
+		before := w.sensor
+		if w.watch(wirePorts(main), time.Now()); w.sensor != before {
+			t.Error("the same ports begin the sensor anew")
+		}
+	})
 }

@@ -52,7 +52,7 @@ func newPBX(t *testing.T, main ...string) *pbx {
 	p.must(writePlaces(p.path("country.mmdb")))
 	p.configure(fmt.Sprintf("geoip: {files: [%s]}", p.path("country.mmdb")))
 	if !strings.Contains(strings.Join(main, ""), "wire:") { // most tests write logs about addresses that send nothing
-		p.configure("wire: {enabled: false}")
+		p.configure("wire: {enabled: false}\nheard: {enabled: false}")
 	}
 	p.configure(main...)
 	for _, name := range []string{"guessing", "manager", "scanning", "silent", "sipsec", "toll-fraud"} {
