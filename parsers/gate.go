@@ -52,9 +52,17 @@ func (p *Parser) compare(e *Event, r *record) {
 	switch {
 	case len(line) == 0:
 		p.waits = p.lookAhead && p.behind == 0 && p.near.block != nil
-	case !p.ends(r, line, &env):
+	case p.ends(r, line, &env):
+	case p.short() && p.namesNoOther(r, e.Addr):
+		p.waits = true
+	default:
 		p.doubtEnd(e, line)
 	}
+}
+
+// short reports whether the record at hand may go on in the block that comes next.
+func (p *Parser) short() bool {
+	return p.lookAhead && !p.final && p.behind == 0 && p.near.block != nil && len(p.near.rest) < p.tail
 }
 
 // doubtEnd takes its address from an event whose record goes on in the next line.
@@ -74,7 +82,7 @@ func (p *Parser) namesNoOther(r *record, a netip.Addr) bool {
 		return true
 	}
 	rest := p.near.rest
-	if len(p.mark) == 0 || len(rest) == 0 && p.lookAhead && p.near.block != nil {
+	if len(p.mark) == 0 {
 		return false
 	}
 	most := p.tail + len(p.mark)

@@ -23,6 +23,7 @@ type Parser struct {
 	mark      []byte // what Asterisk writes between it and the address
 	passed    int    // bytes of the line at hand that count
 	behind    int    // bytes of the log that stand behind the block
+	final     bool   // nothing comes behind it
 	headed    bool   // the log holds records of Asterisk's
 	record    record
 	found     found
@@ -55,9 +56,9 @@ func New(clock Clock, patterns ...*Pattern) *Parser {
 func (p *Parser) Share(t *Threads) { p.threads = t }
 
 // Continues says that n bytes of the log stand right behind the next block, in the
-// same memory (Blocks.Ahead). It is 0 for a log that is followed, where a record
-// comes whole.
-func (p *Parser) Continues(n int) { p.behind = n }
+// same memory (Blocks.Ahead); 0 says that the log ends with it. It is not for a log
+// that is followed, of which nobody knows what comes next.
+func (p *Parser) Continues(n int) { p.behind, p.final = n, n == 0 }
 
 // MaxLine is the longest line a Parser takes for a record, in bytes.
 const MaxLine = 8192

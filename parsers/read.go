@@ -73,7 +73,7 @@ func (p *Parser) take(r *record, line, text []byte, cut, doubted bool, arrived t
 	by, evidence := netip.Addr{}, e.Evidence
 	if known {
 		e.Line = TextOf(line)
-		single := !e.Before || e.Addr.IsValid() && p.namesNoOther(r, e.Addr)
+		single := !e.Before || e.Addr.IsValid() && !p.short() && p.namesNoOther(r, e.Addr)
 		if single && !strict {
 			by = e.Addr
 		}
