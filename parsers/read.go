@@ -43,9 +43,10 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 		p.sure() // it leaves nothing to a caller
 	}
 	if !head && !whole && p.headed && (!doubted || !p.doubt.exact || bytes.HasPrefix(text, arrow)) {
+		wasExact := p.doubt.exact
 		n, exact := headlessReach(text)
 		p.goOn(n, exact, arrived, netip.Addr{}, 0)
-		p.doubt.exact = !doubted && exact
+		p.doubt.exact = exact && (!doubted || wasExact)
 	}
 }
 
@@ -53,10 +54,11 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 // newline.
 func (p *Parser) skip(empty, doubted bool, arrived time.Time) {
 	switch {
-	case !empty:
+	case !empty && !(doubted && p.doubt.exact):
 		p.counts.Heads++
 		p.headed = true
-		p.doubt.bytes, p.doubt.others, p.doubt.since = dumpReach, dumpReach, arrived
+		d := &p.doubt
+		d.bytes, d.others, d.since, d.recipe = dumpReach, dumpReach, arrived, false
 		p.doubter = append(p.doubter[:0], p.env.writer...)
 	case doubted:
 		p.doubt.pass(p.passed)
