@@ -18,6 +18,7 @@ type Replay struct {
 	Zone   *time.Location // of dates without one; nil is UTC
 	Traces []Trace        // packets beside the logs; set them before Run
 	Counts Counts
+	Dates  Span // of the records in the logs
 }
 
 // Counts are what a replay, or a daemon, has seen.
@@ -28,6 +29,20 @@ type Counts struct {
 	Suspects  uint64 // those of them that a caller has written, as it seems
 	Signals   uint64
 	Bans      uint64
+}
+
+// Span is the time between the first and the last date of something; zero where there
+// is none.
+type Span struct{ From, To time.Time }
+
+// add widens the span.
+func (s *Span) add(at time.Time) {
+	if s.From.IsZero() || at.Before(s.From) {
+		s.From = at
+	}
+	if at.After(s.To) {
+		s.To = at
+	}
 }
 
 // Count adds one event.
@@ -63,7 +78,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		next := &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
-			late:   r.lateness(),
+			late:   r.lateness(), dates: &r.Dates,
 		}
 		next.parser.Share(threads)
 		all = append(all, next)
@@ -144,6 +159,7 @@ type reader struct {
 	next   int
 	last   time.Time
 	late   time.Duration
+	dates  *Span
 }
 
 func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
@@ -190,6 +206,9 @@ func (r *reader) parse(data []byte, cut bool) {
 // take queues an event.
 func (r *reader) take(e *parsers.Event) {
 	r.counts.Count(e)
+	if !e.Time.IsZero() {
+		r.dates.add(e.Time)
+	}
 	if e.Result != parsers.None {
 		r.queue = append(r.queue, *e)
 	}

@@ -119,7 +119,7 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	if n := judge.Evicted(); n > 0 {
 		a.complain("note: %d addresses that still counted made room for others: max_addresses", n)
 	}
-	traces.report(a)
+	traces.report(a, r.Dates)
 	return r.Counts, traces.packets(), err
 }
 

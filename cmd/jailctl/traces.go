@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
@@ -23,7 +24,7 @@ type traces struct {
 	assembler wire.Assembler
 	sensor    *sensor.Sensor
 	piece     sensor.Packet
-	last      time.Time // of the packet played last
+	missed    uint64 // places where something is missing, as far as the sensor knows
 }
 
 // trace is one file of packets, as jails.Replay plays it.
@@ -34,7 +35,8 @@ type trace struct {
 	ahead  []wire.Frame // read already, to guess who is who; their data are copies
 	failed error        // what ended the guess: it ends the replay there too
 	frame  wire.Frame
-	at     time.Time
+	from   time.Time // of the first packet
+	at     time.Time // of the packet that Next read last
 	n      uint64
 }
 
@@ -88,19 +90,24 @@ func (t *trace) Next() (time.Time, error) {
 	if f.Time.After(t.at) {
 		t.at = f.Time
 	}
-	t.n++
+	if t.n++; t.n == 1 {
+		t.from = t.at
+	}
 	return t.at, nil
 }
 
 // Play implements jails.Trace.
 func (t *trace) Play(emit func(*parsers.Event)) {
 	all := t.all
-	all.last = t.at
 	t.frame.Time = t.at
 	all.assembler.Frame(t.frame, func(p *wire.Packet) {
 		all.piece = sensor.Packet{Time: p.Time, TCP: p.TCP, Src: p.Src, Dst: p.Dst, Out: p.Out, Data: p.Data, Start: p.Start, End: p.End, Lost: p.Lost}
 		all.sensor.Packet(&all.piece, emit)
 	})
+	if missed := all.assembler.Counts().Missed(); missed != all.missed {
+		all.missed = missed
+		all.sensor.Gap(t.at)
+	}
 }
 
 // How much of a trace is read ahead to guess which side is the PBX.
@@ -163,18 +170,33 @@ func addrList(list []netip.Addr) string {
 	return strings.Join(words, " ")
 }
 
-// report says what of the traces could not be read.
-func (t *traces) report(a *app) {
+// lateRecord is how long after its packet a record may be written.
+const lateRecord = time.Minute
+
+// report says what of the traces could not be read, and whether they can be about the
+// same time as the logs.
+func (t *traces) report(a *app, logs jails.Span) {
+	var from, to time.Time
 	for _, one := range t.list {
+		if one.n > 0 && (from.IsZero() || one.from.Before(from)) {
+			from = one.from
+		}
+		if one.at.After(to) {
+			to = one.at
+		}
 		if one.n > 0 && !one.file.Ended() {
 			a.complain("note: %s ends in the middle of a packet; what comes before is judged", one.name)
 		}
 	}
+	if !from.IsZero() && !logs.From.IsZero() && (from.After(logs.To.Add(lateRecord)) || to.Add(lateRecord).Before(logs.From)) {
+		a.complain("note: the logs are of %s to %s and the packets of %s to %s, so neither says anything of the other; dates in logs are local time: set TZ to that of the PBX",
+			show.Stamp(logs.From), show.Stamp(logs.To), show.Stamp(from), show.Stamp(to))
+	}
 	c := t.assembler.Counts()
 	if c.Cut > 0 {
-		a.complain("note: %d packets were captured in part only and could not be read: capture with tcpdump -s 0", c.Cut)
+		a.complain("note: %d packets were captured in part only and could not be read, so the logs around them are judged without a witness: capture with tcpdump -s 0", c.Cut)
 	}
-	if n := c.Incomplete + c.Gaps; n > 0 {
+	if n := c.Missed() - c.Cut; n > 0 {
 		a.complain("note: the trace misses packets in %d places", n)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // capture is a trace of one SIP request from a caller to the PBX, and its answer.
@@ -38,6 +40,34 @@ func capture() []byte {
 		b = append(b, p...)
 	}
 	return b
+}
+
+// TestReplaySaysThatLogsAndTraceAreOfDifferentTimes: a wrong zone makes each record one
+// that no packet stands behind, so it must not pass in silence.
+func TestReplaySaysThatLogsAndTraceAreOfDifferentTimes(t *testing.T) {
+	const late = "so neither says anything of the other"
+	dir := t.TempDir()
+	trace, log := filepath.Join(dir, "trace"), filepath.Join(dir, "messages")
+	if err := os.WriteFile(trace, capture(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1767355200, 0) // of the packets, as capture has it
+	for _, c := range []struct {
+		at   time.Time
+		says bool
+	}{{at, false}, {at.Add(30 * time.Second), false}, {at.Add(time.Hour), true}, {at.Add(-5 * time.Hour), true}} {
+		line := fmt.Sprintf("[%s] NOTICE[1] chan_sip.c: Registration from '<sip:301@192.0.2.10>' failed for '198.51.100.7:5060' - Wrong password\n", c.at.In(time.Local).Format("2006-01-02 15:04:05"))
+		if err := os.WriteFile(log, []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, err strings.Builder
+		if status := run([]string{"replay", "--own", "192.0.2.10", trace, log}, strings.NewReader(""), &out, &err); status != 0 {
+			t.Fatal(err.String())
+		}
+		if got := strings.Contains(err.String(), late); got != c.says {
+			t.Errorf("a log of %v: got %q", c.at, &err)
+		}
+	}
 }
 
 func TestReplayReadsTraces(t *testing.T) {

@@ -57,3 +57,9 @@ type Counts struct {
 	Pieces       uint64 // TCP pieces delivered
 	TCPBytesHeld uint64 // bytes that wait for bytes before them, now: this value shrinks too
 }
+
+// Missed is in how many places bytes are missing that were on the wire: packets that
+// were cut, datagrams without all their fragments, holes in connections. A sender can
+// make such places at will, so they say little of a live capture; LiveStats has what
+// the capture itself missed.
+func (c Counts) Missed() uint64 { return c.Cut + c.Incomplete + c.Gaps }
