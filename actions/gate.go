@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -66,24 +67,42 @@ func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degra
 		}
 		why = err.Error()
 	}
-	for _, k := range kinds() {
-		if k.gate == nil {
-			continue
-		}
-		if other, err := k.gate(o); err == nil { // without the programs there is nothing of theirs
-			if g == nil || g.Name() != other.Name() {
-				err = other.Teardown()
-			}
-			if err != nil {
-				degraded = append(degraded, "what remembered senders before is still there: "+err.Error())
-			}
-			other.Close()
-		}
+	keep := ""
+	if g != nil {
+		keep = g.Name()
+	}
+	if err := clearGates(o, keep); err != nil {
+		degraded = append(degraded, "what remembered senders before is still there: "+err.Error())
 	}
 	if g == nil {
 		return &deaf{why}, []string{"senders are not remembered: " + why}
 	}
 	return g, degraded
+}
+
+// ClearGate removes what gates left in the kernel, of whatever kind.
+func ClearGate(o Options) error {
+	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
+	return clearGates(o, "")
+}
+
+// clearGates leaves the gate of a name alone.
+func clearGates(o Options, keep string) error {
+	var errs []error
+	for _, k := range kinds() {
+		if k.gate == nil {
+			continue
+		}
+		g, err := k.gate(o)
+		if err != nil { // without the programs there is nothing of theirs
+			continue
+		}
+		if g.Name() != keep {
+			errs = append(errs, g.Teardown())
+		}
+		errs = append(errs, g.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // enforces reports whether an enforcer drops packets.

@@ -389,6 +389,33 @@ func TestGateBesideWhat(t *testing.T) {
 	}
 }
 
+// TestGateOfTheOtherHook: a change of the hook leaves one chain, and ClearGate none.
+func TestGateOfTheOtherHook(t *testing.T) {
+	for _, kind := range []string{"ipset", "nftables"} {
+		t.Run(kind, func(t *testing.T) {
+			newWires(t)
+			for _, hook := range []string{"raw", "filter", "raw"} {
+				e := mustOpen(t, kind, Options{Hook: hook})
+				mustSetup(t, e)
+				settledGate(t, gateOf(t, e, hook))
+				got := kerneltest.Tool(t, "nft", "list", "ruleset")
+				if n := strings.Count(got, "chain pbxjail-heard") + strings.Count(got, "table inet pbxjail-heard"); n != map[string]int{"ipset": 2, "nftables": 1}[kind] {
+					t.Errorf("%s: got %d gates in\n%s", hook, n, got)
+				}
+				if kind == "nftables" && strings.Count(got[strings.Index(got, "pbxjail-heard"):], " hook ") != 1 {
+					t.Errorf("%s: got\n%s\nwant one hook of the gate", hook, got)
+				}
+			}
+			if err := ClearGate(Options{Hook: "filter"}); err != nil {
+				t.Fatal(err)
+			}
+			if got := allOf(t); strings.Contains(got, "heard") || strings.Contains(got, "pbxjail_") {
+				t.Errorf("got\n%s\nwant nothing of a gate", got)
+			}
+		})
+	}
+}
+
 // TestGateBesideFreePBX: the gate of the table filter does not look like an attack on its
 // firewall, and comes back after its flush.
 func TestGateBesideFreePBX(t *testing.T) {

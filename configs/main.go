@@ -39,7 +39,7 @@ type Main struct {
 	Fraud         Fraud          `yaml:"fraud" reload:"at once" doc:"What makes attempts weigh more that look like fraud together."`
 	Wire          Wire           `yaml:"wire" reload:"restart" doc:"The packets themselves, as a witness beside the logs. It needs CAP_NET_RAW."`
 	PacketRules   PacketRules    `yaml:"packet_rules" reload:"at once" doc:"Rules that drop packets by what is in them, before Asterisk sees them. They stop noise: whoever writes the packet can write another name."`
-	Heard         Heard          `yaml:"heard" reload:"at once" doc:"Who sent packets to Asterisk's ports, as the kernel saw it: a witness beside the logs."`
+	Heard         Heard          `yaml:"heard" reload:"restart" doc:"Who sent packets to Asterisk's ports, as the kernel saw it: a witness beside the logs."`
 }
 
 // defaultMain is the main file of a machine that has none.

@@ -53,6 +53,7 @@ type gateSide struct {
 	label string
 	v6    bool
 	chain *xtables.Chain // nil: there is no iptables for it yet
+	other *xtables.Chain // that of the other hook
 	good  *kernel.Mark   // after a setup that had nothing to do; nil: there was none
 	down  error
 	next  time.Time // when a side that is down is tried again
@@ -94,11 +95,14 @@ const maxStem = 31 - len("_") - 7 - len("-4")
 // openChain: connections are tracked before mangle, and who is banned in raw does not come
 // so far; addresses are translated after it, so that the ports are those of the packet.
 func (g *Gate) openChain(s *gateSide) (err error) {
-	table, parent := "mangle", "PREROUTING"
-	if g.options.Hook == "filter" {
-		table, parent = "filter", "INPUT"
+	name := g.options.Chain + gateSuffix
+	if s.chain, err = xtables.OpenChain(s.v6, name, "mangle", "PREROUTING"); err != nil {
+		return err
 	}
-	s.chain, err = xtables.OpenChain(s.v6, g.options.Chain+gateSuffix, table, parent)
+	s.other, err = xtables.OpenChain(s.v6, name, "filter", "INPUT")
+	if g.options.Hook == "filter" {
+		s.chain, s.other = s.other, s.chain
+	}
 	return err
 }
 
@@ -152,6 +156,11 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 	if s.chain == nil {
 		if err := g.openChain(s); err != nil {
+			return err
+		}
+	}
+	if s.other.There(g.view) {
+		if err := s.other.Remove(); err != nil {
 			return err
 		}
 	}

@@ -168,7 +168,14 @@ func (g *Gate) look() (sets map[string]*nftables.Set, rules []string, err error)
 	if err != nil {
 		return nil, nil, explainNft(err)
 	}
-	if !slices.Contains(chains, kernel.NftChain{Family: uint8(g.table.Family), Table: g.table.Name, Name: g.chain().Name}) {
+	own := kernel.NftChain{Family: uint8(g.table.Family), Table: g.table.Name, Name: g.chain().Name}
+	foreign := func(c kernel.NftChain) bool {
+		return c.Family == own.Family && c.Table == own.Table && c.Name != own.Name
+	}
+	if slices.ContainsFunc(chains, foreign) { // of the other hook
+		return sets, nil, g.clear()
+	}
+	if !slices.Contains(chains, own) {
 		return sets, nil, nil
 	}
 	list, err := g.conn.GetSets(g.table)

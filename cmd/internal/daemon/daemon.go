@@ -242,8 +242,12 @@ func (d *Daemon) openWarden() {
 // those who are banned, and the sensor reads them too.
 func (d *Daemon) openWitnesses() {
 	main := d.upkeep.settings()
-	if main.Heard.Enabled && d.enforcing(main) {
+	switch {
+	case !d.enforcing(main):
+	case main.Heard.Enabled:
 		d.senders = openSenders(d.enforcer, d.upkeep.settings, d.log)
+	default:
+		d.clearSenders(main)
 	}
 	if !main.Wire.Enabled {
 		return

@@ -116,6 +116,13 @@ func openSenders(e actions.Enforcer, settings func() *configs.Main, log *slog.Lo
 	return s
 }
 
+// clearSenders removes what a run before left that remembered senders.
+func (d *Daemon) clearSenders(main *configs.Main) {
+	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
+		d.log.Warn("what remembered senders before is still there", "err", err, "hint", hint.Of(err))
+	}
+}
+
 // Run keeps what is in the kernel as it should be, until ctx ends.
 func (s *senders) Run(ctx context.Context) error {
 	look := time.NewTicker(sendersEvery)
