@@ -6,6 +6,10 @@
 // together for the daemon; jailctl's replay needs the Judge alone. Whatever an
 // attacker can choose the number of is bounded here.
 //
+// Logs are text that callers help to write. Witnesses of packets (Heard, Wire) stand
+// beside them: a record whose address sent nothing is forged, whatever it says, and
+// the wire is itself one more witness of each attempt.
+//
 // It must never ban an address that the Guard protects, and nothing that it
 // hands to an enforcer is text.
 package jails

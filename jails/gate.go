@@ -150,7 +150,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 		return
 	}
 	e := &h.event
-	what := "which sent no packet to " + e.Service.String() + ": the record is forged"
+	what := "which sent no packet to " + e.Service.String() + ": the record is forged, or heard.ports lacks a port where Asterisk listens"
 	if g.ask(e.Addr, e.Service, h.at) == parsers.Yes {
 		what = "whose packets show nothing of the kind: it is not charged"
 	}

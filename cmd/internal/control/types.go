@@ -99,6 +99,7 @@ type Counters struct {
 	Bans      uint64 `json:"bans"`
 	Unbans    uint64 `json:"unbans"`
 	Evicted   uint64 `json:"evicted"`
+	Displaced uint64 `json:"displaced"` // bans that made room for others in a full book
 	Repairs   uint64 `json:"repairs"`  // times others had removed our rules or sets
 	PutBack   uint64 `json:"put_back"` // bans that the kernel had lost
 	Adopted   uint64 `json:"adopted"`  // members of the kernel that the ledger did not know

@@ -27,7 +27,7 @@ func (b *backend) Status() control.Status {
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && !b.observe,
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,
-			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted,
+			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted, Displaced: report.Displaced,
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
