@@ -104,7 +104,7 @@ func (v *verdict) theBad() {
 func (v *verdict) mustDrop(a *attacker, packets int) bool {
 	switch {
 	case v.cell.wire:
-		return a.attempts >= enoughRequests || a.runs > 0 && packets >= enoughRequests
+		return a.must || packets >= enoughRequests
 	case v.cell.logs == "all":
 		return a.must
 	}

@@ -76,6 +76,8 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 		// chan_sip forgets its nonces with the call, and says no more of an old one
 		// than of a wrong password: whoever is honest answers the new challenge.
 		s.openChallenge(f, m, x, p)
+	case p.digest == x.digest: // no other guess, but our new challenge waits for its answer
+		s.openChallenge(f, m, x, p)
 	default:
 		s.badPassword(f, x, p)
 	}

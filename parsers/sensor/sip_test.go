@@ -123,6 +123,20 @@ func TestWrongPasswords(t *testing.T) {
 	l.want("the same answer to the same challenge", "offence bad-password pjsip proven 1001")
 }
 
+// TestRepeatedAnswer: a sender that repeats one made-up answer and ignores each new
+// challenge guesses each time: a phone answers the new challenge.
+func TestRepeatedAnswer(t *testing.T) {
+	l := newLab(t, Options{})
+	var want []string
+	for range 6 {
+		want = append(want, "offence bad-password pjsip seen 1001")
+		l.ask(other, "REGISTER", "1001", "", credentials("1001", "made up", "same"))
+		l.answer(401, challenge("n"))
+	}
+	l.after(time.Minute)
+	l.want("one made-up answer, six times", want...)
+}
+
 // TestHidesNoGuess: what a client writes in front of the true answer does not help it.
 func TestHidesNoGuess(t *testing.T) {
 	l := newLab(t, Options{})
