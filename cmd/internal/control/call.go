@@ -26,6 +26,7 @@ var (
 	CallTop     = Call[TopRequest, Top]{"GET", "top"}
 	CallFeeds   = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
 	CallRules   = Call[None, Rules]{"GET", "rules"}
+	CallAgents  = Call[None, []Agent]{"GET", "agents"} // root only
 	CallBan     = Call[BanRequest, Ban]{"POST", "ban"}
 	CallUnban   = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
 	CallReload  = Call[None, Reloaded]{"POST", "reload"}

@@ -93,28 +93,39 @@ func call[T any](ctx context.Context, c *Client, method, verb string, body any) 
 			return v, err
 		}
 	}
-	// The host is for HTTP's sake: the socket is the address.
-	req, err := http.NewRequestWithContext(ctx, method, "http://pbxjail/v"+Major+"/"+verb, &payload)
+	resp, err := c.send(ctx, &c.http, method, verb, &payload)
 	if err != nil {
 		return v, err
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return v, c.unreachable(err)
-	}
 	defer resp.Body.Close()
-	if got := resp.Header.Get(header); got != Major {
-		return v, c.stranger(got)
-	}
-	if resp.StatusCode != http.StatusOK {
-		a := errorAnswer{Error: "the daemon says " + resp.Status, Hint: "see its log"}
-		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // what cannot be read leaves the status
-		return v, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
-	}
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
 		return v, Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
 	}
 	return v, nil
+}
+
+// send sends one request, and returns an answer that is of our version and no refusal.
+func (c *Client) send(ctx context.Context, by *http.Client, method, verb string, body io.Reader) (*http.Response, error) {
+	// The host is for HTTP's sake: the socket is the address.
+	req, err := http.NewRequestWithContext(ctx, method, "http://pbxjail/v"+Major+"/"+verb, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := by.Do(req)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	if got := resp.Header.Get(header); got != Major {
+		resp.Body.Close()
+		return nil, c.stranger(got)
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		a := errorAnswer{Error: "the daemon says " + resp.Status, Hint: "see its log"}
+		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // what cannot be read leaves the status
+		return nil, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
+	}
+	return resp, nil
 }
 
 // stranger explains an answer that is not of our version.

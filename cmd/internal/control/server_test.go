@@ -24,8 +24,13 @@ import (
 // that may be called earlier.
 func serve(t *testing.T, b *jailer) (path string, stop func() error) {
 	t.Helper()
+	return serveAll(t, b.calls()...)
+}
+
+func serveAll(t *testing.T, handlers ...Handler) (path string, stop func() error) {
+	t.Helper()
 	path = filepath.Join(folder(t), "s")
-	s := New(Options{Path: path, Handlers: b.calls()})
+	s := New(Options{Path: path, Handlers: handlers})
 	if _, err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}

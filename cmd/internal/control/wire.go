@@ -1,7 +1,9 @@
 package control
 
 import (
+	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -36,6 +38,7 @@ type Transaction struct {
 	Agent   string         `json:"agent"`
 	Status  int            `json:"status"` // of the answer; 0: none came, or the protocol has no numbers
 	Answer  string         `json:"answer"`
+	Dropped uint64         `json:"dropped"` // transactions before this one that the reader was too slow for
 }
 
 // Agent is a user agent that was seen on the wire.
@@ -50,3 +53,22 @@ type Agent struct {
 
 // WireRequest asks for the transactions of one address, or of all.
 type WireRequest struct{ Addr netip.Addr }
+
+func (q WireRequest) values() url.Values {
+	if !q.Addr.IsValid() {
+		return nil
+	}
+	return url.Values{"addr": {q.Addr.String()}}
+}
+
+func (q *WireRequest) read(v url.Values) (err error) {
+	text := v.Get("addr")
+	if text == "" {
+		return nil
+	}
+	if q.Addr, err = netip.ParseAddr(text); err != nil || q.Addr.Zone() != "" {
+		return Refuse(http.StatusBadRequest, "ask for /v1/wire?addr=ADDR, without a zone", "no address to look for")
+	}
+	q.Addr = q.Addr.Unmap()
+	return nil
+}

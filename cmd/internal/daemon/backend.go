@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,7 +60,26 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallBan, b.Ban),
 		control.Handle(control.CallUnban, b.Unban),
 		control.Handle(control.CallReload, b.Reload),
+		control.RootOnly(control.Handle(control.CallAgents, b.agents)),
+		control.HandleStream(control.StreamWire, b.followWire),
 	}
+}
+
+// errNoWire is the answer to questions that the sensor alone can answer.
+var errNoWire = control.Refuse(http.StatusConflict, "write wire: {enabled: true} in the main file, and start pbxjail again", "packets are not read: the wire is switched off")
+
+func (b *backend) agents(control.None, string) ([]control.Agent, error) {
+	if b.wire == nil {
+		return nil, errNoWire
+	}
+	return b.wire.agents(), nil
+}
+
+func (b *backend) followWire(ctx context.Context, q control.WireRequest, send func(control.Transaction) error) error {
+	if b.wire == nil {
+		return errNoWire
+	}
+	return b.wire.follow(ctx, q, send)
 }
 
 // Reload reads all files again.

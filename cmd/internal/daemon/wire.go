@@ -38,6 +38,9 @@ type wireSource struct {
 	hear  func(e *parsers.Event, now time.Time) // set before Run
 	known func()                                // closes ready, once
 	ready chan struct{}                         // closed when it is known whether packets are read
+	ended chan struct{}                         // closed when Run ends
+
+	followers followers
 
 	mu      sync.Mutex // guards all below
 	ports   []sensor.Port
@@ -54,7 +57,7 @@ const wireRetry = 10 * time.Second
 // newWireSource captures nothing before Run. traffic says what the capture must know of
 // addresses.
 func newWireSource(main configs.Wire, ports []sensor.Port, log *slog.Logger, traffic wire.LiveOptions) *wireSource {
-	w := &wireSource{log: log, main: main, ports: ports, ready: make(chan struct{})}
+	w := &wireSource{log: log, main: main, ports: ports, ready: make(chan struct{}), ended: make(chan struct{})}
 	w.known = sync.OnceFunc(func() { close(w.ready) })
 	w.sensor = w.newSensor()
 	traffic.Ports = portsOf(w.ports)
@@ -66,7 +69,7 @@ func newWireSource(main configs.Wire, ports []sensor.Port, log *slog.Logger, tra
 
 // newSensor makes a sensor that knows nothing yet. mu is held, or nothing runs.
 func (w *wireSource) newSensor() *sensor.Sensor {
-	return sensor.New(sensor.Options{Ports: w.ports})
+	return sensor.New(sensor.Options{Ports: w.ports, Finished: w.followers.tell})
 }
 
 // wirePorts are the ports that are read: those of Asterisk's configuration, and those
@@ -135,6 +138,7 @@ func (w *wireSource) Run(ctx context.Context) error {
 	var ticking sync.WaitGroup
 	ticking.Go(func() { w.tick(ctx) })
 	defer ticking.Wait()
+	defer close(w.ended)
 	for {
 		err := w.live.Run(ctx, w.packet)
 		if ctx.Err() != nil {
@@ -280,6 +284,33 @@ func (w *wireSource) Complete(a netip.Addr, s parsers.Service, at time.Time) boo
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sensor.Complete(a, s, at)
+}
+
+// follow sends the transactions of an address, or of all, until ctx or Run ends.
+func (w *wireSource) follow(ctx context.Context, q control.WireRequest, send func(control.Transaction) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-w.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return w.followers.follow(ctx, q.Addr, send)
+}
+
+// agents are the user agents that were seen.
+func (w *wireSource) agents() (list []control.Agent) {
+	w.mu.Lock()
+	found := w.sensor.Agents()
+	w.mu.Unlock()
+	for _, a := range found {
+		list = append(list, control.Agent{
+			Name: a.Name.Quoted(), Requests: a.Requests, LoggedIn: a.LoggedIn, Accounts: a.Accounts, Addresses: a.Addresses, Last: a.Last.UTC(),
+		})
+	}
+	return list
 }
 
 // status is what status shows of the wire.

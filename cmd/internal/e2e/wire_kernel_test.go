@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -68,6 +69,7 @@ func TestWireAlone(t *testing.T) {
 	p.start()
 	p.eventually("the capture", func() bool { return p.wire().Complete != "" })
 
+	seen := p.follow(guesser)
 	honest := p.sender(phone)
 	for range 12 { // more often than any jail allows failures
 		if got := p.register(honest, "101", "right"); got != 200 {
@@ -99,7 +101,31 @@ func TestWireAlone(t *testing.T) {
 	if !strings.Contains(why, "REGISTER as 101") || !strings.Contains(why, "401") {
 		t.Errorf("why does not show the transactions behind the ban:\n%s", why)
 	}
+	p.eventually("the transactions of the guesser", func() bool {
+		text := seen()
+		return strings.Count(text, "REGISTER") >= 3 && strings.Contains(text, "401") && !strings.Contains(text, phone)
+	})
+	if got := p.ctl("agents"); !strings.Contains(got, "pbxlab") || !strings.Contains(got, "allow_agents: [pbxlab]") {
+		t.Errorf("got agents\n%s", got)
+	}
 	p.stop()
+}
+
+// follow runs jailctl wire until the test ends, and returns what it has printed so far.
+func (p *pbx) follow(args ...string) func() string {
+	p.Helper()
+	out, err := os.Create(p.path("wire.txt"))
+	p.must(err)
+	p.Cleanup(func() { out.Close() })
+	cmd := exec.Command(program("jailctl"), append(append([]string{"wire"}, args...), "--socket", p.path("sock"))...)
+	cmd.Stdout, cmd.Stderr = out, out
+	p.must(start(cmd))
+	p.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return func() string {
+		text, err := os.ReadFile(out.Name())
+		p.must(err)
+		return string(text)
+	}
 }
 
 // TestForgedRecord: a line that names an address that sent nothing bans nobody, while the

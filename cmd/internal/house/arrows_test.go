@@ -50,7 +50,7 @@ var arrows = map[string]arrow{
 	"cmd/internal/control": {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
 	"cmd/internal/explain": {[]string{"cmd/internal/control", "jails", "parsers"}, "what was decided, in the API's words: it decides nothing"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
-	"cmd/internal/daemon":  {[]string{"watcher", "watcher/wire", "parsers", "parsers/sensor", "jails", "jails/warden", "jails/store", "jails/rates", "jails/geoip", "jails/feeds", "actions", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names"}, "the one place that knows everybody"},
+	"cmd/internal/daemon":  {[]string{"watcher", "watcher/wire", "parsers", "parsers/sensor", "jails", "jails/warden", "jails/store", "jails/rates", "jails/geoip", "jails/feeds", "actions", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/names", "cmd/internal/notify"}, "the one place that knows everybody"},
 	"cmd/internal/probe":   {[]string{"actions"}, "the probe proves in namespaces of its own that a rule drops packets"},
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/internal/notify":  {nil, "it carries lines and events to slow readers: it must not know what they mean"},

@@ -1,0 +1,108 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Stream is a call whose answer goes on until the caller hangs up, one A a line. Only root
+// may ask for one: it shows what customers do.
+type Stream[Q, A any] struct{ verb string }
+
+// StreamWire is each transaction on the wire, when it is over.
+var StreamWire = Stream[WireRequest, Transaction]{"wire"}
+
+// HandleStream answers a stream with do, which sends until ctx ends or send fails. It may
+// be called from any goroutine. Before the first send it may refuse, as in Handle.
+func HandleStream[Q, A any](c Stream[Q, A], do func(ctx context.Context, q Q, send func(A) error) error) Handler {
+	return Handler{"GET /v" + Major + "/" + c.verb, func(*Server) http.HandlerFunc {
+		return rootOnly(func(w http.ResponseWriter, r *http.Request) {
+			var q Q
+			if in, ok := any(&q).(inAddress); ok {
+				if err := in.read(r.URL.Query()); err != nil {
+					refuse(w, err)
+					return
+				}
+			}
+			out := &stream{w: w, conn: http.NewResponseController(w)}
+			out.conn.SetReadDeadline(time.Time{}) // the caller sends nothing more; its end is noticed all the same
+			err := do(r.Context(), q, func(a A) error { return out.send(a) })
+			if err != nil && !out.begun {
+				refuse(w, err)
+			}
+		})
+	}}
+}
+
+// stream writes lines to a caller.
+type stream struct {
+	w     http.ResponseWriter
+	conn  *http.ResponseController
+	begun bool
+}
+
+func (s *stream) send(v any) error {
+	s.begun = true
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	if err := json.NewEncoder(s.w).Encode(v); err != nil {
+		return err
+	}
+	return s.conn.Flush()
+}
+
+// RootOnly makes a handler that answers root alone: it shows what customers do.
+func RootOnly(h Handler) Handler {
+	return Handler{h.pattern, func(s *Server) http.HandlerFunc { return rootOnly(h.serve(s)) }}
+}
+
+// rootOnly refuses everybody but root, and who runs the daemon.
+func rootOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, ok := r.Context().Value(peerKey{}).(peer)
+		if !ok || who.uid != 0 && who.uid != os.Geteuid() {
+			refuse(w, Refuse(http.StatusForbidden, "run it as root: it shows whom your customers call", "only root may see what is on the wire"))
+			return
+		}
+		next(w, r)
+	}
+}
+
+// Follow asks for a stream, and calls each with one answer after another. It returns when
+// ctx ends (nil), when each fails, or when the daemon ends the stream.
+func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, each func(A) error) error {
+	verb := what.verb
+	if in, ok := any(&q).(inAddress); ok {
+		verb += "?" + in.values().Encode()
+	}
+	patient := http.Client{Transport: c.http.Transport} // no timeout: it goes on
+	resp, err := c.send(ctx, &patient, "GET", verb, nil)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	for lines := json.NewDecoder(resp.Body); ; {
+		var a A
+		err := lines.Decode(&a)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, io.EOF):
+			return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "the daemon at %s ended the stream", c.path)
+		case err != nil:
+			return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+		}
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+}

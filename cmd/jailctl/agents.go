@@ -1,0 +1,75 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+func (a *app) agentsVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "agents",
+		Short: "the user agents seen on the wire, and which of them logged in; root only",
+		Long: `agents lists the user agents that were seen on the wire since the daemon's start, with
+how many requests they sent, which accounts logged in with them, and from how many
+addresses. From those that logged in it suggests a list for packet_rules: allow_agents,
+which drops every other program. Anybody can write a name of that list: it stops noise.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			list, err := control.Ask(c.Context(), a.client(), control.CallAgents, control.None{})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(list)
+			}
+			return a.printAgents(list)
+		},
+	}
+}
+
+func (a *app) printAgents(list []control.Agent) error {
+	if len(list) == 0 {
+		a.say("no user agent was seen yet")
+		return nil
+	}
+	t := newTable(a.stdout, "REQUESTS", "LOGGED IN", "ADDRESSES", "LAST", "ACCOUNTS", "AGENT")
+	for _, one := range list {
+		t.row(number(one.Requests), number(one.LoggedIn), number(one.Addresses), a.ago(one.Last), dash(strings.Join(one.Accounts, " ")), dash(one.Name))
+	}
+	if err := t.end(); err != nil {
+		return err
+	}
+	if names := allowed(list); len(names) > 0 {
+		a.say("")
+		a.say("those that logged in, for the main file:")
+		a.say("packet_rules: {enabled: true, allow_agents: [%s]}", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// allowed are the names, without versions, of the agents that logged in.
+func allowed(list []control.Agent) (names []string) {
+	for _, one := range list {
+		if name := product(one.Name); one.LoggedIn > 0 && name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// product is the front of a user agent that stays when its version changes: its first
+// word, as far as letters, hyphens and underscores go.
+func product(agent string) string {
+	end := strings.IndexFunc(agent, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_')
+	})
+	if end < 0 {
+		end = len(agent)
+	}
+	return strings.TrimRight(agent[:end], "-_")
+}
