@@ -70,8 +70,11 @@ func (p *Packet) line(line []byte) {
 // challenge is none (Action: Challenge).
 func (p *Packet) IsLogin() bool { return bytes.EqualFold(p.Action, []byte("Login")) }
 
-// Accepted reports whether Asterisk's answer lets a log-in in.
-func (p *Packet) Accepted() bool { return bytes.EqualFold(p.Response, []byte("Success")) }
+// Accepted reports whether Asterisk's answer lets a log-in in
+// (asterisk:main/manager.c, action_login).
+func (p *Packet) Accepted() bool {
+	return bytes.EqualFold(p.Response, []byte("Success")) && bytes.HasPrefix(p.Message, []byte("Authentication accepted"))
+}
 
 // Refused reports whether it does not.
 func (p *Packet) Refused() bool { return bytes.EqualFold(p.Response, []byte("Error")) }

@@ -35,7 +35,7 @@ func (s *Sensor) ami(f *flow, c *conn, b []byte) (n int, wait bool) {
 	case f.out && len(p.Event) > 0:
 	case f.out:
 		s.amiAnswer(f, c, &p)
-	case len(p.Action) == 0 && c.start:
+	case p.Strange && len(p.Action) == 0 && c.start:
 		s.strange(f, c, "wire ami malformed", "it sent what is no action")
 	case p.IsLogin() && !a.login:
 		a.login, a.ahead, a.at = true, a.waits, f.time.UnixNano()
@@ -52,14 +52,17 @@ func (s *Sensor) ami(f *flow, c *conn, b []byte) (n int, wait bool) {
 func (s *Sensor) amiAnswer(f *flow, c *conn, p *ami.Packet) {
 	a := &c.ami
 	a.waits = max(a.waits-1, 0)
-	if !a.login || !p.Accepted() && !p.Refused() {
+	switch {
+	case !a.login:
 		return
-	}
-	if a.ahead > 0 {
+	case a.ahead > 0:
 		a.ahead--
 		return
+	case !p.Accepted() && !p.Refused():
+		a.login = false
+		return
 	}
-	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: "AMI log-in", account: a.account, at: a.at, creds: true}
+	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: "AMI log-in", account: a.account, at: a.at, creds: true, verified: true}
 	peer := s.peers.take(f.remote.Addr(), f.time.Unix())
 	if p.Refused() {
 		s.offend(f, &x, peer, verdict{parsers.BadPassword, parsers.Point, always, "wire ami bad password", "we refused it"})

@@ -19,7 +19,7 @@ func (s *Sensor) weAnswer(f *flow, m *sip.Message) {
 	if m.Status < 200 {
 		x.trying = true
 		x.ringing = x.ringing || m.Status > 100
-		if x.method == sip.Invite && x.creds {
+		if x.method == sip.Invite && x.verified {
 			s.loggedIn(f, x)
 		}
 		return
@@ -47,14 +47,19 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	switch {
 	case m.Status == 401 || m.Status == 407:
 		for _, nonce := range m.AllNonces[:m.Nonces] {
-			s.nonces.put(s.hash(f.remote.Addr(), nonce))
+			h := s.hash(f.remote.Addr(), nonce)
+			s.nonces.put(h)
+			s.nonces.put(h ^ x.as)
 			s.nonces.put(s.hash(f.remote.Addr(), nonce, m.CallID))
 		}
 		s.challenged(f, m, x, p)
 	case x.mismatch && !ok:
 		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
-	case x.creds:
+	case x.verified:
 		s.afterAnswer(f, m, x, p)
+	case x.creds && m.Status == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip's word for a wrong password
+		s.badPassword(f, x, p)
+	case x.ours && p.loggedIn(f.time.Unix()): // a phone that uses the challenge of another request
 	case ok:
 		s.letIn(f, x, p)
 	default:
@@ -65,9 +70,9 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 // challenged weighs a 401 or 407.
 func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 	switch {
-	case x.method == sip.Options:
+	case x.method == sip.Options && !x.creds:
 		s.options(f, x, p)
-	case x.keepAlive:
+	case x.keepAlive && !x.creds:
 	case !x.creds:
 		s.signal(f, x, parsers.Challenge, m.Nonce, "wire sip challenge", "we asked for a password")
 		s.openChallenge(f, m, x, p)
@@ -97,7 +102,9 @@ func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
 	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire sip bad password", why})
 }
 
-// afterAnswer weighs other answers to a request that had answered a challenge.
+// afterAnswer weighs other answers to a request that had answered a challenge, and is
+// one of those that are challenged: nobody gets through with a wrong password. What
+// carries a password that was not asked for is weighed as if it had none.
 func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
 	switch st := m.Status; {
 	case st < 300:

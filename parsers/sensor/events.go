@@ -53,7 +53,7 @@ func (s *Sensor) offend(f *flow, x *tx, p *peer, v verdict) {
 func (s *Sensor) signal(f *flow, x *tx, kind parsers.Kind, nonce []byte, rule, why string) {
 	e := s.begin(f, x, parsers.Signal, kind, rule)
 	e.Challenge = parsers.TextOf(nonce)
-	e.Password = kind == parsers.Success && x.creds
+	e.Password = kind == parsers.Success && x.verified
 	s.finish(f, x, why)
 }
 

@@ -65,7 +65,7 @@ func (s *Sensor) iaxAsk(f *flow, m *iax.Frame) {
 func (s *Sensor) iaxCredentials(f *flow, x *tx, m *iax.Frame) {
 	if x.challenge != 0 {
 		s.answered(s.txs.index[x.key])
-		x.ours = true
+		x.ours, x.verified = true, true
 	}
 	x.creds, x.digest = true, s.hash(f.remote.Addr(), m.Answer)
 }
@@ -107,7 +107,7 @@ func (s *Sensor) iaxAnswer(f *flow, m *iax.Frame) {
 
 func (s *Sensor) iaxAccepted(f *flow, x *tx, p *peer, registered bool) {
 	switch {
-	case x.creds:
+	case x.verified:
 		p.login = uint32(f.time.Unix())
 		s.signal(f, x, parsers.Success, nil, "wire iax log-in", "it logged in with a password")
 	case registered, len(x.account.bytes()) > 0: // an account without a password
@@ -120,9 +120,9 @@ func (s *Sensor) iaxAccepted(f *flow, x *tx, p *peer, registered bool) {
 func (s *Sensor) iaxRefused(f *flow, x *tx, p *peer, m *iax.Frame) {
 	unknown := bytes.Contains(bytes.ToLower(m.Cause), []byte("no such context/extension"))
 	switch {
-	case x.creds && unknown:
+	case x.verified && unknown:
 		s.signal(f, x, parsers.UnknownExtension, nil, "wire iax unknown number", "a known account dialled a number that does not exist")
-	case x.creds:
+	case x.creds: // with a challenge or without
 		s.badIAXPassword(f, x, p)
 	case unknown:
 		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire iax unknown number", "it called without an account, and there is no such number"})

@@ -48,6 +48,7 @@ func TestIAX(t *testing.T) {
 		"guest, refused":   {append(began(iax.New, number), step{true, iax.Reject, ""}), []string{"offence not-allowed iax2 proven "}},
 		"no token":         {[]step{{false, iax.New, number + user}, {true, iax.Reject, ""}}, []string{"offence unknown-account iax2 seen joe once"}},
 		"token asked for":  {[]step{{false, iax.New, number + can}, {true, iax.CallToken, token}, {false, iax.New, number + token}, {true, iax.Accept, ""}}, []string{"offence guest-call iax2 proven "}},
+		"guest, unasked":   {append(began(iax.New, number+md5), step{true, iax.Accept, ""}), []string{"offence guest-call iax2 proven "}},
 		"poke":             {[]step{{false, 0x1e, ""}, {true, 0x03, ""}, {false, iax.Ack, ""}}, nil},
 		"cut":              {[]step{{false, iax.New, "\x06\xff"}}, []string{"offence malformed iax2 seen "}},
 		"sent again":       {append(began(iax.RegReq, user), step{false, iax.RegReq, user + token}, step{true, iax.RegRej, ""}, step{true, iax.RegRej, ""}), []string{"offence unknown-account iax2 proven joe once"}},

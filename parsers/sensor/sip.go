@@ -69,10 +69,21 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 	default:
 		x.number.set(m.User)
 	}
+	x.as = s.accountKey(f, m)
 	if m.Answers > 0 {
 		s.credentials(f, m, x)
 	}
 	s.agents.saw(x, f)
+}
+
+// accountKey names what Asterisk finds the account by, which decides whether it asks
+// for a password: the method and From, and for chan_sip's REGISTER To.
+func (s *Sensor) accountKey(f *flow, m *sip.Message) uint64 {
+	to := m.ToUser
+	if m.Method != sip.Register {
+		to = nil
+	}
+	return s.hash(f.remote.Addr(), []byte{byte(m.Method)}, m.FromUser, to)
 }
 
 // credentials notes what a request answers to a challenge: the one that we sent, where
@@ -87,6 +98,7 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 			continue
 		}
 		c, x.ours, x.sameCall = o, true, s.nonces.holds(s.hash(f.remote.Addr(), o.Nonce, m.CallID))
+		x.verified = s.nonces.holds(nonce ^ x.as)
 		for _, key := range [...]uint64{x.call, nonce} {
 			if i, ok := s.txs.opens[key]; ok {
 				s.answered(i)
@@ -95,7 +107,7 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		}
 		break
 	}
-	x.digest = s.hash(f.remote.Addr(), c.Nonce, c.Response)
+	x.digest = s.hash(f.remote.Addr(), c.User, c.Nonce, c.Response)
 	if len(c.User) > 0 {
 		x.account.set(c.User)
 	}

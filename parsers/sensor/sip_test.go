@@ -401,3 +401,70 @@ func TestACutDatagram(t *testing.T) {
 	}
 	l.want("cut")
 }
+
+// TestForgedLogIns: a password that nobody asked for is none, whatever we answer.
+func TestForgedLogIns(t *testing.T) {
+	junk := func(l *lab, nonce string) string { return credentials("1001", nonce, fmt.Sprint("junk", l.n)) }
+	begin := func() *lab { // they get a challenge, as everybody can
+		l := newLab(t, Options{})
+		l.ask(other, "REGISTER", "1001", "")
+		l.answer(401, challenge("n1"))
+		return l
+	}
+	l := begin()
+	l.ask(other, "INVITE", "1001", "900", junk(l, "n1"))
+	l.answer(100)
+	l.answer(200)
+	l.want("a guest's call with the challenge of a registration", "signal guest-call pjsip proven 1001")
+
+	l = begin()
+	l.ask(other, "INVITE", "1001", "900", junk(l, "made up"))
+	l.answer(100)
+	l.answer(603)
+	l.want("a guest's call with a challenge of nobody", "offence guest-call pjsip seen 1001")
+
+	l = begin()
+	l.last.method, l.last.user = "INVITE", "nobody"
+	l.again(junk(l, "n1"))
+	l.answer(100)
+	l.answer(200)
+	l.want("another account in the same call", "signal guest-call pjsip proven 1001")
+
+	l = begin()
+	l.ask(other, "OPTIONS", "1001", "900", junk(l, "n1"))
+	l.answer(200)
+	l.want("an OPTIONS that asks for no password")
+
+	l.ask(other, "OPTIONS", "1001", "900")
+	l.answer(401, challenge("n2"))
+	for range 2 {
+		l.again(junk(l, "n2"))
+		l.answer(401, challenge("n2"))
+	}
+	l.want("guesses by OPTIONS", "offence bad-password pjsip proven 1001", "offence bad-password pjsip proven 1001")
+
+	l = begin()
+	l.ask(other, "SUBSCRIBE", "1001", "900", junk(l, "n1"))
+	l.answer(404)
+	l.want("a SUBSCRIBE that asks for no password", "offence not-allowed pjsip proven 900 once")
+
+	for _, p := range l.s.peers.slots {
+		if p.login != 0 {
+			t.Errorf("%v counts as logged in", p.addr)
+		}
+	}
+}
+
+// TestUsesAChallengeTwice: PJSIP lets a phone use a challenge again, for 32 seconds.
+func TestUsesAChallengeTwice(t *testing.T) {
+	l := newLab(t, Options{})
+	l.login(phone, "1001")
+	nonce := fmt.Sprint("nonce", l.n-2)
+	l.events = nil
+	l.ask(phone, "REGISTER", "1001", "", credentials("1001", "nonce1", "r2"))
+	l.answer(200)
+	l.want(nonce, "signal success pjsip proven 1001")
+	l.ask(phone, "INVITE", "1001", "900", credentials("1001", "nonce1", "r3"))
+	l.answer(404)
+	l.want("for another request")
+}

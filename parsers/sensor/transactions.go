@@ -40,6 +40,7 @@ type tx struct {
 	creds      bool   // it answers a challenge
 	ours       bool   // with a nonce that we sent to its address
 	sameCall   bool   // and for the same Call-ID
+	verified   bool   // its kind of request was asked for a password: whoever gets through had the right one
 	inside     bool   // of a dialog
 	keepAlive  bool   // a NOTIFY that keeps a way open
 	mismatch   bool   // the CSeq names another method
@@ -50,6 +51,7 @@ type tx struct {
 	status     uint16 // of the last answer
 	digest     uint64
 	call       uint64 // hash of address and Call-ID
+	as         uint64 // hash of what Asterisk finds the account by
 	account    words
 	number     words
 	agent      words

@@ -24,6 +24,7 @@ type webRequest struct {
 	socket  bool // it asks for a WebSocket
 	isSIP   bool // for SIP
 	manager bool // the path is one of the manager's
+	asks    bool // nobody sees that page without a password
 	at      int64
 	account words
 	path    words
@@ -74,7 +75,7 @@ func (s *Sensor) asked(f *flow, r *web.Request, body []byte) webRequest {
 	w.path.set(r.Path)
 	w.agent.set(r.Agent)
 	w.socket, w.isSIP = r.WebSocket, bytes.Contains(bytes.ToLower(r.Protocol), []byte("sip"))
-	w.manager = isManager(r.Path)
+	w.manager, w.asks = isManager(r.Path), asksPassword(r.Path)
 	if user, ok := userOf(r.Credentials); ok {
 		w.creds = true
 		w.account.set(user)
@@ -170,18 +171,36 @@ func webTx(f *flow, w *webRequest, status int) tx {
 	return tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: w.verb, account: w.account, number: w.path, agent: w.agent, at: w.at, creds: w.creds || w.login, status: uint16(status)}
 }
 
-// managerLogin weighs the manager's answer to a log-in: its status is always 200.
+// managerLogin weighs the manager's answer to a log-in: its status is always 200. The
+// body repeats what the client wrote (ActionID), so it can convict, and not acquit.
 func (s *Sensor) managerLogin(f *flow, w *webRequest, body []byte) {
 	x := webTx(f, w, 200)
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
-	switch {
-	case bytes.Contains(body, []byte("Authentication failed")), bytes.Contains(body, []byte("Response: Error")), bytes.Contains(body, []byte(`response="Error"`)):
+	refused := !bytes.Contains(body, []byte("Authentication accepted"))
+	for _, word := range [...]string{"Authentication failed", "Response: Error", "response='Error'", `response="Error"`, "Response</td><td>Error"} {
+		refused = refused || bytes.Contains(body, []byte(word))
+	}
+	if refused {
 		s.offendOn(f, &x, p, parsers.AMI, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the manager refused it"})
-	case bytes.Contains(body, []byte("Authentication accepted")), bytes.Contains(body, []byte("Response: Success")):
-		p.login = uint32(f.time.Unix())
+	} else {
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the manager let it in")
 	}
 	s.tell(&x, f.time, "200")
+}
+
+// asksPassword reports whether Asterisk lets nobody see a page without one: all of
+// ARI, and the manager's pages with digest (asterisk:res/res_ari.c, main/manager.c).
+func asksPassword(path []byte) bool {
+	for _, start := range [...]string{"/ari/", "/asterisk/ari/"} {
+		if bytes.HasPrefix(path, []byte(start)) {
+			return true
+		}
+	}
+	switch string(path[bytes.LastIndexByte(path, '/')+1:]) {
+	case "arawman", "amanager", "amxml":
+		return true
+	}
+	return false
 }
 
 // webStatus weighs a status.
@@ -195,7 +214,8 @@ func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
 	switch {
 	case w.creds && (code == 401 || code == 403):
 		s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the password was wrong"})
-	case w.creds && code < 400:
+	case w.creds && w.asks && (code < 300 || code == 404 || code == 409 || code == 422):
+		x.verified = true
 		p.login = uint32(f.time.Unix())
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
 	case code == 401 || code == 403 || code == 404 || code == 405 || code == 426 || code == 501: // a browser asks once, and then with a password
