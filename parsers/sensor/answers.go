@@ -8,9 +8,14 @@ import (
 // weAnswer weighs what we answered to a request of theirs. Only the first final answer
 // counts; the others are the same one, sent again.
 func (s *Sensor) weAnswer(f *flow, m *sip.Message) {
-	x := s.txs.find(s.keyOf(f, m))
+	x := s.find(f, m)
 	if x == nil || x.done {
 		return
+	}
+	if f.remote.Addr() != x.remote.Addr() { // Via sent our answer elsewhere
+		from := *f
+		from.remote, from.elsewhere = x.remote, true
+		f = &from
 	}
 	if len(m.ToTag) > 0 && m.Status > 100 {
 		f.port.service = stackOf(m)
@@ -47,10 +52,13 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	switch {
 	case m.Status == 401 || m.Status == 407:
 		for _, nonce := range m.AllNonces[:m.Nonces] {
+			if f.elsewhere { // it does not know the nonce
+				break
+			}
 			h := s.hash(f.remote.Addr(), nonce)
 			s.nonces.put(h)
 			s.nonces.put(h ^ x.as)
-			s.nonces.put(s.hash(f.remote.Addr(), nonce, m.CallID))
+			s.nonces.put(h ^ x.call)
 		}
 		s.challenged(f, m, x, p)
 	case x.mismatch && !ok:

@@ -49,6 +49,28 @@ func (s *Sensor) hash(a netip.Addr, texts ...[]byte) uint64 {
 	return h.Sum64()
 }
 
+// looseHash mixes texts without their blanks: a stack may fold and unfold lines.
+func (s *Sensor) looseHash(a netip.Addr, texts ...[]byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	if a.IsValid() {
+		b := a.As16()
+		h.Write(b[:])
+	}
+	for _, t := range texts {
+		for len(t) > 0 {
+			n := 0
+			for n < len(t) && t[n] > ' ' {
+				n++
+			}
+			h.Write(t[:n])
+			t = t[min(n+1, len(t)):]
+		}
+		h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
 // grown makes room for one more entry, and never for more than max of them.
 func grown[T any](list []T, max int) []T {
 	if len(list) < cap(list) {

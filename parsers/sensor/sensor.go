@@ -54,9 +54,9 @@ type port struct {
 }
 
 const (
-	defaultTransactions = 4096
+	defaultTransactions = 3072
 	defaultAddresses    = 8192
-	maxNonces           = 8192
+	maxNonces           = 12_288 // three of each challenge
 	maxCalls            = 2048
 	maxText             = 1024 // of an event's line
 )
@@ -135,6 +135,7 @@ type flow struct {
 	time          time.Time
 	remote, local netip.AddrPort
 	tcp, out, cut bool
+	elsewhere     bool // our answer went to another address than the request came from
 	port          *port
 	emit          func(*parsers.Event)
 }

@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"bytes"
+	"net/netip"
 
 	"pbxjail/parsers"
 	"pbxjail/parsers/sip"
@@ -37,14 +38,30 @@ func (s *Sensor) message(f *flow, m *sip.Message, size int) {
 	}
 }
 
-// keyOf names a transaction: what its answers repeat (RFC 3261 17.2.3).
-func (s *Sensor) keyOf(f *flow, m *sip.Message) uint64 {
-	var b [8]byte
+// keysOf names a transaction by what its answers repeat (RFC 3261 17.2.3). loose is
+// without the address, for an answer that goes where Via says, and without the branch,
+// which stacks read in different ways when it comes twice.
+func (s *Sensor) keysOf(f *flow, m *sip.Message) (key, loose uint64) {
+	var b [6]byte
 	b[0], b[1], b[2], b[3], b[4] = byte(m.CSeq), byte(m.CSeq>>8), byte(m.CSeq>>16), byte(m.CSeq>>24), byte(m.CSeqMethod)
 	if f.out == m.Response {
 		b[5] = 1 // theirs
 	}
-	return s.hash(f.remote.Addr(), m.CallID, m.Branch, b[:])
+	number := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 | uint64(b[4])<<32 | uint64(b[5])<<40
+	const spread = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	return s.looseHash(f.remote.Addr(), m.CallID, m.Branch) ^ number*spread, s.looseHash(netip.Addr{}, m.CallID) ^ number*spread
+}
+
+// find finds the transaction that a message belongs to; nil: it is not known.
+func (s *Sensor) find(f *flow, m *sip.Message) *tx {
+	key, loose := s.keysOf(f, m)
+	if x := s.txs.find(key); x != nil {
+		return x
+	}
+	if i, ok := s.txs.loose[loose]; ok {
+		return &s.txs.slots[i]
+	}
+	return nil
 }
 
 // theyAsk notes a request of theirs.
@@ -52,15 +69,20 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 	if m.Method == sip.Ack {
 		return
 	}
-	key := s.keyOf(f, m)
-	if s.txs.find(key) != nil { // sent again
-		return
+	key, loose := s.keysOf(f, m)
+	if x := s.txs.find(key); x != nil {
+		if m.Answers == 0 || x.digest == s.digest(f, &m.Answer[0]) { // sent again
+			return
+		}
+		// The same request with another password: chan_sip tries that one too.
+		s.expire(s.txs.index[key], f.time, f.emit)
 	}
 	x := s.newTx(f, key)
+	s.txs.alias(x, loose)
 	x.method, x.word = m.Method, m.Method.String()
 	x.inside, x.mismatch = len(m.ToTag) > 0, m.Problem == sip.OtherMethod
 	x.keepAlive = m.Method == sip.Notify && bytes.EqualFold(m.Event, []byte("keep-alive"))
-	x.call = s.hash(f.remote.Addr(), m.CallID)
+	x.call = s.looseHash(f.remote.Addr(), m.CallID)
 	x.account.set(m.FromUser)
 	x.agent.set(m.Agent)
 	switch m.Method {
@@ -97,7 +119,7 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		if !s.nonces.holds(nonce) {
 			continue
 		}
-		c, x.ours, x.sameCall = o, true, s.nonces.holds(s.hash(f.remote.Addr(), o.Nonce, m.CallID))
+		c, x.ours, x.sameCall = o, true, s.nonces.holds(nonce^x.call)
 		x.verified = s.nonces.holds(nonce ^ x.as)
 		for _, key := range [...]uint64{x.call, nonce} {
 			if i, ok := s.txs.opens[key]; ok {
@@ -107,10 +129,15 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		}
 		break
 	}
-	x.digest = s.hash(f.remote.Addr(), c.User, c.Nonce, c.Response)
+	x.digest = s.digest(f, &m.Answer[0])
 	if len(c.User) > 0 {
 		x.account.set(c.User)
 	}
+}
+
+// digest is a hash of an answer to a challenge, to tell one guess from another.
+func (s *Sensor) digest(f *flow, c *sip.Credentials) uint64 {
+	return s.hash(f.remote.Addr(), c.User, c.Nonce, c.Response)
 }
 
 // answered notes that a challenge got its answer.
@@ -127,13 +154,14 @@ func (s *Sensor) weAsk(f *flow, m *sip.Message) {
 	if m.Method == sip.Ack {
 		return
 	}
-	key := s.keyOf(f, m)
+	key, loose := s.keysOf(f, m)
 	if s.txs.find(key) != nil {
 		return
 	}
 	x := s.newTx(f, key)
+	s.txs.alias(x, loose)
 	x.method, x.word, x.inside = m.Method, m.Method.String(), len(m.ToTag) > 0
-	x.call = s.hash(f.remote.Addr(), m.CallID)
+	x.call = s.looseHash(f.remote.Addr(), m.CallID)
 	x.account.set(m.FromUser)
 	x.number.set(m.User)
 	if m.Method == sip.Invite || m.Method == sip.Subscribe {
@@ -144,7 +172,7 @@ func (s *Sensor) weAsk(f *flow, m *sip.Message) {
 // theyAnswer notes what came of a request of ours: whoever answers what we began is
 // somebody that we know, and read what we sent.
 func (s *Sensor) theyAnswer(f *flow, m *sip.Message) {
-	x := s.txs.find(s.keyOf(f, m))
+	x := s.find(f, m)
 	if x == nil || x.done {
 		return
 	}

@@ -468,3 +468,50 @@ func TestUsesAChallengeTwice(t *testing.T) {
 	l.answer(404)
 	l.want("for another request")
 }
+
+// TestHidesNoGuessFromUs: what Asterisk's stacks read in another way than we could.
+func TestHidesNoGuessFromUs(t *testing.T) {
+	l := newLab(t, Options{})
+	l.ask(other, "REGISTER", "1001", "")
+	l.sipAnswer(401, challenge("n1"))
+	for i := range 3 { // the very same request, but for the password
+		l.packet(other, false, l.last.text(credentials("1001", "n1", fmt.Sprint("guess", i))))
+		l.sipAnswer(403)
+	}
+	want := "offence bad-password sip proven 1001"
+	l.want("one request, three passwords", want, want, want)
+
+	l = newLab(t, Options{})
+	l.ask(other, "REGISTER", "1001", "")
+	l.answer(401, challenge("n1"))
+	l.n++
+	l.last.branch, l.last.cseq = "z9hG4bKfirst;branch=z9hG4bKlast", 3
+	l.packet(other, false, l.last.text(credentials("1001", "n1", "a")))
+	l.last.branch = "z9hG4bKlast"
+	l.answer(401, challenge("n2"))
+	l.want("two branches", "offence bad-password pjsip proven 1001")
+
+	l.last.cseq++
+	l.packet(other, false, strings.Replace(l.last.text(credentials("1001", "n2", "b")), "Call-ID: ", "Call-ID:\r\n   ", 1))
+	l.answer(401, challenge("n3"))
+	l.want("a folded Call-ID", "offence bad-password pjsip proven 1001")
+
+	l.last.cseq++
+	l.packet(other, false, strings.ReplaceAll(l.last.text(credentials("1001", "n3", "c")), "REGISTER", "register"))
+	l.answer(401, challenge("n4"))
+	l.want("a method in small letters", "offence bad-password pjsip proven 1001")
+
+	l.last.cseq++
+	l.packet(other, false, l.last.text(credentials("1001", "n4", "d"), "Call-ID: other"))
+	l.want("two Call-IDs", "offence malformed pjsip seen 1001")
+
+	l.ask(other, "REGISTER", "1002", "") // Via has our answer go to somebody else
+	r := l.last
+	l.last.from = phone
+	l.answer(403)
+	l.last = r
+	l.want("an answer to somebody else", "offence unknown-account pjsip seen 1002 once")
+	if p := l.points[phone.Addr()]; p != 0 {
+		t.Errorf("got %v points for whom Via named", p)
+	}
+}

@@ -24,7 +24,7 @@ func (w *words) bytes() []byte      { return w.b[:w.n] }
 
 // tx is one request, theirs or ours, and what came of it.
 type tx struct {
-	key        uint64
+	key, loose uint64
 	challenge  uint64 // of the call, while they have not answered the challenge; 0: none is open
 	nonce      uint64 // of the challenge and the address
 	at         int64  // unix ns of the request
@@ -62,6 +62,7 @@ type txTable struct {
 	slots   []tx
 	free    []int32
 	index   map[uint64]int32
+	loose   map[uint64]int32 // by the call and the number alone, the last one
 	opens   map[uint64]int32 // challenges
 	max     int
 	evicted uint64
@@ -70,7 +71,7 @@ type txTable struct {
 }
 
 func (t *txTable) init(max int) {
-	t.max, t.slots, t.index, t.opens = max, make([]tx, 1, 64), map[uint64]int32{}, map[uint64]int32{}
+	t.max, t.slots, t.index, t.loose, t.opens = max, make([]tx, 1, 64), map[uint64]int32{}, map[uint64]int32{}, map[uint64]int32{}
 }
 
 func (t *txTable) find(key uint64) *tx {
@@ -98,6 +99,12 @@ func (t *txTable) make(key uint64) *tx {
 	t.slots[i].prev, t.slots[i].next = last, 0
 	t.slots[last].next, t.slots[0].prev = i, i
 	return &t.slots[i]
+}
+
+// alias gives a transaction a second name; the last one of a name has it.
+func (t *txTable) alias(x *tx, loose uint64) {
+	x.loose = loose
+	t.loose[loose] = t.index[x.key]
 }
 
 // oldest is the slot that falls due first; 0 when there is none.
@@ -135,6 +142,9 @@ func (t *txTable) drop(i int32) {
 	x := &t.slots[i]
 	t.settle(i)
 	delete(t.index, x.key)
+	if t.loose[x.loose] == i {
+		delete(t.loose, x.loose)
+	}
 	t.slots[x.prev].next, t.slots[x.next].prev = x.next, x.prev
 	t.free = append(t.free, i)
 }

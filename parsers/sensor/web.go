@@ -50,9 +50,6 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 		return len(b), false
 	case n == 0:
 		return 0, true
-	case r.Chunked:
-		s.conns.close(c)
-		return n, false
 	}
 	body := b[n:min(len(b), n+r.Length)]
 	if isManager(r.Path) && len(body) < min(r.Length, bodyPeek) {
@@ -63,6 +60,9 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 		return len(b), false
 	}
 	c.web.asked = append(c.web.asked, s.asked(f, &r, body))
+	if r.Chunked { // what follows is not read, but the answer is
+		return 1 << 30, false
+	}
 	return n + r.Length, false
 }
 
@@ -141,12 +141,12 @@ func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
 		return len(b), false
 	}
 	w := &c.web.asked[0]
-	if w.login && r.Status == 200 {
+	if r.Status == 200 && !w.asks && !w.head {
 		body := b[n:]
 		if len(body) < bodyPeek && (len(body) < r.Length || r.Length < 0 && len(body) == 0) {
 			return 0, true
 		}
-		s.managerLogin(f, w, body[:min(len(body), bodyPeek)])
+		s.opened(f, w, body[:min(len(body), bodyPeek)])
 	} else {
 		s.webStatus(f, w, r.Status)
 	}
@@ -171,18 +171,20 @@ func webTx(f *flow, w *webRequest, status int) tx {
 	return tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: w.verb, account: w.account, number: w.path, agent: w.agent, at: w.at, creds: w.creds || w.login, status: uint16(status)}
 }
 
-// managerLogin weighs the manager's answer to a log-in: its status is always 200. The
-// body repeats what the client wrote (ActionID), so it can convict, and not acquit.
-func (s *Sensor) managerLogin(f *flow, w *webRequest, body []byte) {
+// opened weighs a page. The manager answers to a log-in with 200, whatever comes of it,
+// and its words repeat what the client wrote (ActionID): they can convict, and not
+// acquit. The client's parameters can be written in many ways, its words only in one.
+func (s *Sensor) opened(f *flow, w *webRequest, body []byte) {
 	x := webTx(f, w, 200)
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
-	refused := !bytes.Contains(body, []byte("Authentication accepted"))
-	for _, word := range [...]string{"Authentication failed", "Response: Error", "response='Error'", `response="Error"`, "Response</td><td>Error"} {
-		refused = refused || bytes.Contains(body, []byte(word))
+	refused := w.login && !bytes.Contains(body, []byte("Authentication accepted")) || bytes.Contains(body, []byte("Authentication failed"))
+	for _, word := range [...]string{"Response: Error", "response='Error'", `response="Error"`, "Response</td><td>Error"} {
+		refused = refused || w.login && bytes.Contains(body, []byte(word))
 	}
-	if refused {
+	switch {
+	case refused:
 		s.offendOn(f, &x, p, parsers.AMI, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the manager refused it"})
-	} else {
+	case w.login:
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the manager let it in")
 	}
 	s.tell(&x, f.time, "200")

@@ -59,11 +59,13 @@ const (
 	NoCallID
 	NoCSeq
 	BadCSeq
+	Twice       // what may come once comes twice: which one counts is not the same for all
+	BadBytes    // a zero byte, or a CR without LF: where a line ends is not the same for all
 	OtherMethod // CSeq names another method than the request line
 	problems
 )
 
-var problemWords = [problems]string{"", "is not SIP", "has another version than SIP/2.0", "has a first line that cannot be read", "has no Via", "has no From", "has no To", "has no Call-ID", "has no CSeq", "has a CSeq without a number", "has a CSeq of another method"}
+var problemWords = [problems]string{"", "is not SIP", "has another version than SIP/2.0", "has a first line that cannot be read", "has no Via", "has no From", "has no To", "has no Call-ID", "has no CSeq", "has a CSeq without a number", "has a header twice that may come once", "holds a zero byte or half a line end", "has a CSeq of another method"}
 
 // String says it as the end of a sentence that begins with the message.
 func (p Problem) String() string { return problemWords[p] }
@@ -86,20 +88,30 @@ func Read(b []byte, m *Message) {
 		return
 	}
 	m.Head = len(b)
-	has := uint8(0)
+	has, twice := uint8(0), uint8(0)
 	for n := 0; ended && n < maxHeaders; n++ {
 		if line, rest, ended = cutFolded(rest); len(line) == 0 {
 			m.Whole = ended || m.Whole
 			break
 		}
 		if ended || len(rest) == 0 {
-			has |= m.header(line)
+			one := m.header(line)
+			twice |= has & one &^ hasVia
+			has |= one
 		}
 	}
 	if m.Whole {
 		m.Head = len(b) - len(rest)
 	}
 	m.complain(has)
+	if m.Problem == Fine || m.Problem == OtherMethod {
+		switch {
+		case twice != 0:
+			m.Problem = Twice
+		case !cleanLines(b[:m.Head]):
+			m.Problem = BadBytes
+		}
+	}
 }
 
 // Which of the required headers were there.

@@ -67,6 +67,12 @@ func TestNamesWhatIsWrong(t *testing.T) {
 		{register, Fine},
 		{"\n\n" + register, Fine},
 		{strings.TrimRight(register, "\n"), Fine}, // a datagram ends where it ends
+		{strings.Replace(register, "Call-ID: c1@192.0.2.7", "Call-ID: c1\ni: c2", 1), Twice},
+		{strings.Replace(register, "To: ", "From: <sip:x@y>\nTo: ", 1), Twice},
+		{strings.Replace(register, "Call-ID: c1", "X: a\rCall-ID: c1", 1), NoCallID},
+		{strings.Replace(register, "Expires: ", "X: a\rCall-ID: c2\nExpires: ", 1), BadBytes},
+		{strings.Replace(register, "c1@192.0.2.7", "c1\x00@192.0.2.7", 1), BadBytes},
+		{strings.Replace(register, "REGISTER", "register", 2), Fine},
 		{without("Via"), NoVia},
 		{without("From"), NoFrom},
 		{without("To"), NoTo},

@@ -27,13 +27,14 @@ var methodWords = [methods]string{"", "REGISTER", "INVITE", "ACK", "BYE", "CANCE
 
 func (m Method) String() string { return methodWords[m] }
 
-// MethodOf finds the method of a token. Methods are case-sensitive (RFC 3261 7.1).
+// MethodOf finds the method of a token. By RFC 3261 7.1 case counts; for both stacks of
+// Asterisk it does not, and what they take for a REGISTER is one.
 func MethodOf(token []byte) Method {
 	if len(token) == 0 {
 		return NoMethod
 	}
 	for m := Register; m < UnknownMethod; m++ {
-		if string(token) == methodWords[m] {
+		if isName(token, methodWords[m]) {
 			return m
 		}
 	}

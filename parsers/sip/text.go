@@ -31,6 +31,23 @@ func cutFolded(b []byte) (line, rest []byte, ended bool) {
 	return line, rest, ended
 }
 
+// cleanLines reports whether there is neither a zero byte nor a CR without LF.
+func cleanLines(b []byte) bool {
+	if bytes.IndexByte(b, 0) >= 0 {
+		return false
+	}
+	for {
+		at := bytes.IndexByte(b, '\r')
+		if at < 0 || at == len(b)-1 {
+			return true
+		}
+		if b[at+1] != '\n' {
+			return false
+		}
+		b = b[at+2:]
+	}
+}
+
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 

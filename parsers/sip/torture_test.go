@@ -51,7 +51,7 @@ Max-Forwards: 255
 extensionHeader-!.%*+_` + "`" + `'~: x
 Content-Length: 0
 
-`, Fine, got{UnknownMethod, 0, "2_odd.user~(so!it)&is+it$/not?,/", "z9hG4bK-.!%66*_+`'~", "host1.example", "mundane", "_token~1'+`*%!-.", "2_odd.user", "", "intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{", 77123001}},
+`, BadBytes, got{UnknownMethod, 0, "2_odd.user~(so!it)&is+it$/not?,/", "z9hG4bK-.!%66*_+`'~", "host1.example", "mundane", "_token~1'+`*%!-.", "2_odd.user", "", "intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{", 77123001}},
 	{"esc01: escapes in names", `INVITE sip:sips%3Auser%40example.com@pbx.example SIP/2.0
 To: sip:%75se%72@example.com
 From: <sip:I%20have%20spaces@pbx.example>;tag=e90dd27a65
@@ -240,7 +240,7 @@ To: sip:user@example.com
 To: sip:other@example.net
 From: sip:caller@example.net;tag=6f0f17a300
 
-`, Fine, got{Invite, 0, "user", "z9hG4bK21aa05e11a", "192.0.2.25", "caller", "2a26a2c0bd", "user", "", "multi01-c7a2ea20@192.0.2.21", 5}},
+`, Twice, got{Invite, 0, "user", "z9hG4bK21aa05e11a", "192.0.2.25", "caller", "2a26a2c0bd", "user", "", "multi01-c7a2ea20@192.0.2.21", 5}},
 	{"inv2543: no branch, as RFC 2543 allowed", `INVITE sip:UserB@example.com SIP/2.0
 Via: SIP/2.0/UDP iftgw.example.com
 From: <sip:+13035551111@ift.client.example.net;user=phone>
