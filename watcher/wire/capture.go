@@ -197,7 +197,7 @@ func endsOf(ip []byte) (src, dst netip.Addr, ok bool) {
 
 // captures reports whether a network card is one of those named.
 func (l *Live) captures(card int) bool {
-	if l.opts.Cards == nil {
+	if len(l.opts.Cards) == 0 {
 		return true
 	}
 	yes, known := l.cards[card]

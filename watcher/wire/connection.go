@@ -7,8 +7,8 @@ import (
 
 // Bounds of TCP reassembly.
 const (
-	maxHeldOfOne = 64 << 10 // bytes of one direction that wait for bytes before them
-	maxHeld      = 1 << 20  // of all connections together
+	maxHeldOfOne = 64 << 10  // bytes of one direction that wait for bytes before them
+	maxHeld      = 512 << 10 // of all connections together
 	// maxAhead is how far a segment may be ahead of the next byte wanted. Farther is
 	// no part of this connection: windows of signalling are smaller.
 	maxAhead = 4 << 20

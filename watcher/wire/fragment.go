@@ -9,10 +9,10 @@ import (
 // Bounds of fragment reassembly. Linux has 4 MiB and 30 seconds
 // (ip(7) ipfrag_high_thresh, ipfrag_time); SIP in fragments has two or three each.
 const (
-	maxHalves       = 256     // datagrams of which a part is there
-	maxHalfBytes    = 1 << 20 // of all of them together
-	maxHalvesOfOne  = 16      // datagrams of one source: a sender must not push out the others
-	maxParts        = 64      // fragments of one datagram
+	maxHalves       = 256       // datagrams of which a part is there
+	maxHalfBytes    = 512 << 10 // of all of them together
+	maxHalvesOfOne  = 16        // datagrams of one source: a sender must not push out the others
+	maxParts        = 64        // fragments of one datagram
 	maxDatagram     = 65_535
 	fragmentTimeout = 30 * time.Second
 )

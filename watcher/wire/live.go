@@ -16,7 +16,7 @@ import (
 // the first three for each packet: they must be quick, and must not call the Live.
 type LiveOptions struct {
 	Ports []Port   // that are guarded; SetPorts changes them
-	Cards []string // names of network cards; nil: all, those that come later too
+	Cards []string // names of network cards; none: all, those that come later too
 
 	Own    func(netip.Addr) bool // whether an address is this host's
 	Banned func(netip.Addr) bool // whether the packets of a source are dropped by us; nil: of none
