@@ -21,12 +21,20 @@
 // L1, W1, U1, D1 are those of the message catalogue: a message each, with the
 // source that writes it. Lines refer to asterisk/asterisk at f0c1c1a7b7.
 //
-// One log alone cannot settle all: who gets a newline into a field closes it and
-// writes records of his own, and the logger takes out what lies between an ESC and
-// the next m. Newlines come in by IAX2 user and peer names, by user names of AMI
-// over HTTP (/rawman), and decoded from %0a by chan_sip's accounts and by the
-// numbers that chan_sip, PJSIP and a dialplan's Log() print; an ESC forges within
-// the line in J1, C1 and C10. testdata/limits.tsv holds a record of each. [json]
-// escapes newlines, and the twin of a record in another channel has to be forged
-// in another way: jails compare channels.
+// Who gets a newline into a field closes it and writes records of his own. So each
+// record whose text may hold one puts what follows in doubt (doubt), for as long as
+// that text can be. In doubt a record is believed when its thread is known (Threads):
+// a caller cannot see its number, may guess a few times, and in a container, where
+// numbers are small, it is no proof. It is believed too when it names the one address
+// that sent all records it could be the text of. An address behind a caller's text is
+// believed when the next line provably begins a record, or when no line that could be
+// the record's end names another (gate.go). [json] escapes newlines, and needs none of
+// this.
+//
+// Newlines come in by IAX2 user names, responses and numbers, by user names of AMI over
+// HTTP (/rawman), by chan_sip's Replaces header and accounts, by numbers that chan_sip,
+// PJSIP and a dialplan's Log() print, by 36 bytes of a PJSIP user, and by packets that
+// are dumped. An ESC takes out what lies between it and the next m: it forges within
+// the line in J1, C1 and C10. testdata/limits.tsv holds what one log alone cannot
+// settle; jails compare channels, and witnesses of packets know better.
 package parsers

@@ -28,7 +28,7 @@ func TestHeads(t *testing.T) {
 		{"journal", "NOTICE[1]: f.c:1 in g: x", levelNotice, "", "1", "f.c", "g", "x"},
 		{"console", "[Mar  5 06:07:08] \x1b[1;33mNOTICE\x1b[0m[1]: \x1b[1;37mf.c\x1b[0m:\x1b[1;37m1\x1b[0m \x1b[1;37mg\x1b[0m: x\x1b[1my", levelNotice, "Mar  5 06:07:08", "1", "f.c", "g", "x\x1b[1my"},
 		{"console, black background", "[Mar  5 06:07:08] \x1b[1;33;40mNOTICE\x1b[0;37;40m[1]: \x1b[1;37;40mf.c\x1b[0;37;40m:\x1b[1;37;40m1\x1b[0;37;40m \x1b[1;37;40mg\x1b[0;37;40m: x", levelNotice, "Mar  5 06:07:08", "1", "f.c", "g", "x"},
-		{"json", `{"hostname":"p","timestamp":"Mar  5 06:07:08","identifiers":{"lwp":1,"callid":""},"logmsg":{"location":{"filename":"f.c","function":"g","line":1},"level":"NOTICE","message":"x\ny\n"}}`, levelNotice, "Mar  5 06:07:08", "", "f.c", "g", "x\ny"},
+		{"json", `{"hostname":"p","timestamp":"Mar  5 06:07:08","identifiers":{"lwp":1,"callid":""},"logmsg":{"location":{"filename":"f.c","function":"g","line":1},"level":"NOTICE","message":"x\ny\n"}}`, levelNotice, "Mar  5 06:07:08", "1", "f.c", "g", "x\ny"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := New(Clock{})

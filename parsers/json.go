@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 )
 
 // jsonRecord is what the [json] formatter writes: asterisk:main/logger.c,
@@ -50,6 +51,9 @@ func parseJSON(line []byte, r *record) bool {
 		r.level = levelNone
 	}
 	r.lwp, r.whole, r.kind, r.outer = nil, true, plainLine, nil
+	if j.Identifiers.LWP > 0 {
+		r.lwp = strconv.AppendInt(nil, j.Identifiers.LWP, 10)
+	}
 	r.file, r.fn = []byte(j.LogMsg.Location.Filename), []byte(j.LogMsg.Location.Function)
 	r.msg = bytes.TrimSuffix([]byte(j.LogMsg.Message), []byte("\n"))
 	return r.level != levelNone

@@ -1,6 +1,9 @@
 package parsers
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // Threads remembers which thread of Asterisk writes for which source file. Each
 // record names its thread (lwp), and a caller never sees that number: he who writes
@@ -68,8 +71,10 @@ func (t *Threads) prove(key uint64) (news bool) {
 func (t *Threads) fits(key uint64, guess bool) fit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.knows(key) {
-		if _, ok := t.files[uint32(key>>32)]; ok && guess {
+	if !t.knows(key) && !t.knows(uint64(uint32(key))) {
+		_, file := t.files[uint32(key>>32)]
+		_, any := t.files[anyFile]
+		if guess && (file || any) {
 			t.spent = min(t.spent+1, maxGuesses)
 		}
 		return stranger
@@ -92,20 +97,16 @@ func (t *Threads) knows(key uint64) bool {
 }
 
 // Learn notes a thread that is known in another way, such as /proc/PID/task: it may
-// write for every file.
-func (t *Threads) Learn(lwp uint32) { t.prove(uint64(lwp)) }
+// write for any file.
+func (t *Threads) Learn(lwp uint32) { t.prove(anyFile<<32 | uint64(lwp)) }
 
-// Secret reports whether numbers of threads are believed now.
-func (t *Threads) Secret() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.highest >= fewThreads && t.spent < maxGuesses
-}
+// anyFile stands for the file of a thread that was learned.
+const anyFile = 0
 
 // threadKey is the thread of a record and the file it wrote for: 0 where the record
-// names none. The low half is the thread.
+// names none, or a number that was dialled. The low half is the thread.
 func threadKey(r *record) uint64 {
-	if len(r.lwp) == 0 || len(r.lwp) > 10 {
+	if len(r.lwp) == 0 || len(r.lwp) > 10 || bytes.HasPrefix(r.file, []byte("Ext. ")) {
 		return 0
 	}
 	lwp := uint64(0)

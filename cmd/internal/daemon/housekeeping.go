@@ -25,6 +25,8 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	seen := fingerprint(d.upkeep.settings().Jails)
+	threads := newThreadFinder("/proc")
+	threads.look(d.reading.threads.Learn)
 	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
 	for {
 		select {
@@ -46,6 +48,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
 				guarded = now
 				d.upkeep.look()
+				threads.look(d.reading.threads.Learn)
 			}
 			if now.Sub(saved) >= saveEvery {
 				saved = now

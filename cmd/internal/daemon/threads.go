@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// threadFinder knows the threads of Asterisk from /proc: a record of one of them began
+// where a record begins (parsers.Threads). Where there is no Asterisk on this machine,
+// or its threads cannot be listed, logs alone show which threads there are. Not safe
+// for concurrent use.
+type threadFinder struct {
+	proc string          // "/proc"
+	seen map[string]bool // folders of threads that are known
+}
+
+// mostThreads bounds the threads that are remembered; a busy Asterisk has some hundreds.
+const mostThreads = 4096
+
+func newThreadFinder(proc string) *threadFinder {
+	return &threadFinder{proc: proc, seen: map[string]bool{}}
+}
+
+// look calls learn for each thread that is new.
+func (f *threadFinder) look(learn func(lwp uint32)) {
+	names, err := filepath.Glob(filepath.Join(f.proc, "[1-9]*", "comm"))
+	if err != nil {
+		return
+	}
+	if len(f.seen) > mostThreads {
+		clear(f.seen)
+	}
+	for _, name := range names {
+		comm, err := os.ReadFile(name)
+		if err != nil || string(bytes.TrimSpace(comm)) != "asterisk" {
+			continue
+		}
+		tasks := filepath.Join(filepath.Dir(name), "task")
+		list, err := os.ReadDir(tasks)
+		if err != nil {
+			continue
+		}
+		for _, t := range list {
+			folder := filepath.Join(tasks, t.Name())
+			if f.seen[folder] || len(f.seen) > mostThreads {
+				continue
+			}
+			if lwp := innermost(filepath.Join(folder, "status"), t.Name()); lwp > 0 {
+				f.seen[folder] = true
+				learn(lwp)
+			}
+		}
+	}
+}
+
+// innermost is the number that a thread has in its own namespace, which is what it
+// writes into the log: the last of NSpid (proc_pid_status(5)). Where that is not told
+// it is the number that we see.
+func innermost(status, tid string) uint32 {
+	text, err := os.ReadFile(status)
+	if err != nil {
+		return 0
+	}
+	number := tid
+	if _, rest, ok := bytes.Cut(text, []byte("\nNSpid:")); ok {
+		line, _, _ := bytes.Cut(rest, []byte("\n"))
+		if fields := bytes.Fields(line); len(fields) > 0 {
+			number = string(fields[len(fields)-1])
+		}
+	}
+	n, err := strconv.ParseUint(number, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}

@@ -1,0 +1,67 @@
+package parsers
+
+import (
+	"fmt"
+	"testing"
+)
+
+func keyFor(lwp int, file string) uint64 {
+	return threadKey(&record{lwp: []byte(fmt.Sprint(lwp)), file: []byte(file)})
+}
+
+// TestThreads: who guesses a thread's number is not believed for long, and numbers
+// that anybody can guess are never believed.
+func TestThreads(t *testing.T) {
+	var threads Threads
+	threads.prove(keyFor(5001, "a.c"))
+	for _, c := range []struct {
+		name string
+		key  uint64
+		want fit
+	}{
+		{"known", keyFor(5001, "a.c"), proven},
+		{"for another file", keyFor(5001, "b.c"), stranger},
+		{"another", keyFor(5002, "a.c"), stranger},
+		{"none", keyFor(0, "a.c"), stranger},
+		{"no number", threadKey(&record{lwp: []byte("12345678901")}), stranger},
+	} {
+		if got := threads.fits(c.key, false); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+	for i := range maxGuesses {
+		threads.fits(keyFor(6000+i, "a.c"), true)
+	}
+	if got := threads.fits(keyFor(5001, "a.c"), true); got != familiar {
+		t.Errorf("after %d wrong guesses: got %d, want it to count as a guess", maxGuesses, got)
+	}
+	for range goodFor {
+		threads.fits(keyFor(5001, "a.c"), true)
+	}
+	if got := threads.fits(keyFor(5001, "a.c"), true); got != proven {
+		t.Errorf("after %d right ones: got %d, want it believed again", goodFor, got)
+	}
+	var few Threads
+	few.prove(keyFor(70, "a.c"))
+	if got := few.fits(keyFor(70, "a.c"), true); got != familiar {
+		t.Errorf("in a container: got %d, want a number that can be guessed", got)
+	}
+	few.Learn(4000)
+	if got := few.fits(keyFor(4000, "x.c"), true); got != proven {
+		t.Errorf("learned: got %d, want it to write for any file", got)
+	}
+}
+
+// TestThreadsAreBounded: connections make threads without end.
+func TestThreadsAreBounded(t *testing.T) {
+	var threads Threads
+	for i := range 5 * maxThreads {
+		threads.prove(keyFor(2000+i, fmt.Sprint("f", i, ".c")))
+	}
+	if n := len(threads.young) + len(threads.old); n > 2*maxThreads {
+		t.Errorf("got %d pairs, want at most %d", n, 2*maxThreads)
+	}
+	if n := len(threads.files); n > maxThreads {
+		t.Errorf("got %d files, want at most %d", n, maxThreads)
+	}
+}
