@@ -46,7 +46,8 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 			s.calls.put(x.call)
 		}
 	}
-	if x.inside && (ok || s.calls.holds(x.call) || m.Status == 481 || m.Status == 491) {
+	guess := x.creds && m.Status == 401 && !m.Stale && f.port.service == parsers.PJSIP
+	if x.inside && !guess && (ok || s.calls.holds(x.call) || m.Status == 481 || m.Status == 491) {
 		return
 	}
 	switch {

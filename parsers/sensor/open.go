@@ -56,6 +56,15 @@ func (s *Sensor) isQuiet(x *tx, at int64) bool {
 	return p.isOurs(at) || p.login != 0 && at-int64(p.login) < quietFor && (!x.creds || p.accounts&s.accountBit(x) != 0)
 }
 
+// mayHaveMissed reports whether the answer may have come while packets were missed. A
+// flood brings that about, so whoever leaves many challenges open is charged all the same.
+func (s *Sensor) mayHaveMissed(x *tx) bool {
+	const many = 8
+	at := time.Unix(0, x.at).Unix()
+	p := s.peers.find(x.remote.Addr())
+	return (p == nil || p.open < many) && s.gaps.within(at, at+int64(lifetime/time.Second))
+}
+
 // expire ends the transaction in a slot, and charges a challenge that nobody answered.
 func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
 	x := &s.txs.slots[i]
@@ -76,7 +85,7 @@ func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 	if now.UnixNano()-x.at < int64(lifetime) { // it had to make room
 		return
 	}
-	if s.isQuiet(x, now.Unix()) {
+	if s.isQuiet(x, now.Unix()) || s.mayHaveMissed(x) {
 		return
 	}
 	f := flow{time: now, emit: emit}

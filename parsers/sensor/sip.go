@@ -80,9 +80,10 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 	x := s.newTx(f, key)
 	s.txs.alias(x, loose)
 	x.method, x.word = m.Method, m.Method.String()
-	x.inside, x.mismatch = len(m.ToTag) > 0, m.Problem == sip.OtherMethod
+	x.mismatch = m.Problem == sip.OtherMethod
 	x.keepAlive = m.Method == sip.Notify && bytes.EqualFold(m.Event, []byte("keep-alive"))
 	x.call = s.looseHash(f.remote.Addr(), m.CallID)
+	x.inside = len(m.ToTag) > 0 && s.livesInCalls(m.Method, x.call)
 	x.account.set(m.FromUser)
 	x.agent.set(m.Agent)
 	switch m.Method {
@@ -96,6 +97,18 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 		s.credentials(f, m, x)
 	}
 	s.agents.saw(x, f)
+}
+
+// livesInCalls reports whether a request with a tag in To can be one of a call. A
+// REGISTER never is: PJSIP looks at no tag of it.
+func (s *Sensor) livesInCalls(method sip.Method, call uint64) bool {
+	switch method {
+	case sip.Invite, sip.Update, sip.Info, sip.Refer, sip.Notify, sip.Subscribe, sip.Bye, sip.Prack, sip.Cancel:
+		return true
+	case sip.Instant, sip.Options:
+		return s.calls.holds(call)
+	}
+	return false
 }
 
 // accountKey names what Asterisk finds the account by, which decides whether it asks

@@ -339,6 +339,48 @@ func TestNothingWithinACall(t *testing.T) {
 	l.want("requests of a call that stands")
 }
 
+// TestHidesNoGuessInACall: a tag in To makes nothing a part of a call.
+func TestHidesNoGuessInACall(t *testing.T) {
+	l := newLab(t, Options{})
+	l.ask(other, "INVITE", "guest", "900") // a call that stands
+	l.answer(100)
+	l.answer(200)
+	l.events = nil
+	l.last.method, l.last.user, l.last.totag = "REGISTER", "1001", "5f3c-8a"
+	l.again()
+	l.answer(401, challenge("n1"))
+	l.again(credentials("1001", "n1", "a"))
+	l.answer(401, challenge("n2"))
+	l.want("a registration in it", "offence bad-password pjsip proven 1001")
+	l.last.method = "INVITE"
+	l.again(credentials("1001", "n2", "b"))
+	l.answer(401, challenge("n3"))
+	l.want("a guess in it", "offence bad-password pjsip proven 1001")
+	l.again(credentials("1001", "n3", "c"))
+	l.answer(401, challenge("n4")+",stale=true")
+	l.want("a challenge that is over")
+	l.last.method, l.last.call = "MESSAGE", "no call"
+	l.again()
+	l.answer(202)
+	l.want("a text without a call", "offence not-allowed pjsip seen 900 once")
+}
+
+// TestMissedPackets: an answer that came while packets were missed is none that is missing.
+func TestMissedPackets(t *testing.T) {
+	for _, opened := range []int{1, 20} {
+		l := newLab(t, Options{})
+		for range opened {
+			l.ask(other, "INVITE", "1001", "900")
+			l.answer(401, challenge(fmt.Sprint("n", l.n)))
+		}
+		l.s.Gap(l.now.Add(time.Second))
+		l.after(time.Minute)
+		if got := l.points[other.Addr()]; opened == 1 && got > 0 || opened == 20 && got < 5000 {
+			t.Errorf("got %v points for %d challenges", got, opened)
+		}
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	whole := (&request{from: other, method: "INVITE", user: "a", target: "b", call: "c", cseq: 1, branch: "z9hG4bK1", tag: "t"}).text()
 	for name, c := range map[string]struct {
