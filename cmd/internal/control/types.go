@@ -100,10 +100,10 @@ type Counters struct {
 	Unbans    uint64 `json:"unbans"`
 	Evicted   uint64 `json:"evicted"`
 	Displaced uint64 `json:"displaced"` // bans that made room for others in a full book
-	Repairs   uint64 `json:"repairs"`  // times others had removed our rules or sets
-	PutBack   uint64 `json:"put_back"` // bans that the kernel had lost
-	Adopted   uint64 `json:"adopted"`  // members of the kernel that the ledger did not know
-	Expelled  uint64 `json:"expelled"` // members whose ban was over
+	Repairs   uint64 `json:"repairs"`   // times others had removed our rules or sets
+	PutBack   uint64 `json:"put_back"`  // bans that the kernel had lost
+	Adopted   uint64 `json:"adopted"`   // members of the kernel that the ledger did not know
+	Expelled  uint64 `json:"expelled"`  // members whose ban was over
 }
 
 // UnbanRequest lifts the ban of exactly one prefix, or all bans.

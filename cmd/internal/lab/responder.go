@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Responder answers SIP requests in the PBX's namespace as a PBX would: what
@@ -14,6 +15,7 @@ import (
 type Responder struct {
 	conns     []*net.UDPConn
 	registrar atomic.Pointer[registrar] // nil: every request is answered with 200
+	answered  atomic.Pointer[func(to netip.AddrPort, at time.Time)]
 }
 
 // NewResponder opens a port of the PBX, v4 and v6. Packets wait in the sockets
@@ -48,6 +50,10 @@ func (r *Responder) Run(ctx context.Context) error {
 	return nil
 }
 
+// Answered has note called before each answer, from the goroutines of Run. It may be called
+// while Run runs.
+func (r *Responder) Answered(note func(to netip.AddrPort, at time.Time)) { r.answered.Store(&note) }
+
 func (r *Responder) close() {
 	for _, conn := range r.conns {
 		conn.Close()
@@ -67,6 +73,9 @@ func (r *Responder) serve(conn *net.UDPConn) {
 			reply = accounts.answer
 		}
 		if response, ok := reply(packet[:n]); ok {
+			if note := r.answered.Load(); note != nil {
+				(*note)(from, time.Now())
+			}
 			conn.WriteToUDPAddrPort(response, from) // a lost answer is what UDP does
 		}
 	}
