@@ -199,7 +199,20 @@ func TestGateIsRepaired(t *testing.T) {
 		clean := allOf(t)
 		g := gateOf(t, e, hook)
 		settledGate(t, g)
-		whole := withoutSenders(t)
+		since := heard(t, g, phone4, "sipu").Since
+		for _, ports := range [][]Port{guarded[:2], guarded} {
+			if degraded, err := g.Guard(ports, time.Now()); err != nil || len(degraded) > 0 {
+				t.Fatal(degraded, err)
+			}
+		}
+		if h := heard(t, g, phone4, "sipu"); !h.Since.Equal(since) {
+			t.Errorf("other ports of others: got since %s, want %s", h.Since, since)
+		}
+		if h := heard(t, g, phone4, "iax"); !h.Since.After(since) {
+			t.Errorf("a service that was not watched: got since %s", h.Since)
+		}
+		settledGate(t, g)
+		whole := withoutSenders(t, kind)
 		w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "[first]")
 		wantHeard(t, g, kerneltest.Attacker4+" sipu")
 
@@ -233,7 +246,7 @@ func TestGateIsRepaired(t *testing.T) {
 				t.Errorf("%s: got since %s, want no sooner than the repair", harm, h.Since)
 			}
 			settledGate(t, g)
-			if got := withoutSenders(t); got != whole {
+			if got := withoutSenders(t, kind); got != whole {
 				t.Errorf("%s: got firewall\n%s\nwant\n%s", harm, got, whole)
 			}
 			w.passes(w.dial("udp", kerneltest.Attacker4, sipPort), "packet", "["+harm+"]")
@@ -271,7 +284,7 @@ func TestGateIsRepaired(t *testing.T) {
 }
 
 // withoutSenders is the firewall without the members of the gate's sets.
-func withoutSenders(t *testing.T) string {
+func withoutSenders(t *testing.T, kind string) string {
 	t.Helper()
 	var kept []string
 	for line := range strings.Lines(allOf(t)) {
@@ -279,6 +292,9 @@ func withoutSenders(t *testing.T) string {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "add pbxjail_") && !strings.Contains(line, "expires") && !strings.HasPrefix(line, "255.255.255.255") {
 			kept = append(kept, line)
 		}
+	}
+	if kind == "nftables" { // sets are listed as they were made, and rules have their comments
+		slices.Sort(kept)
 	}
 	return strings.Join(kept, "\n")
 }

@@ -122,7 +122,8 @@ func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err
 		return nil, kernel.ErrClosed
 	}
 	g.ports = slices.Clone(ports)
-	g.ears.Forget()
+	names, _ := kernel.Services(ports)
+	g.ears.Keep(names)
 	_, degraded, err = g.setup(now)
 	return degraded, err
 }
@@ -350,7 +351,7 @@ func (g *Gate) Close() error {
 	defer g.slow.Unlock()
 	if !g.closed {
 		g.closed = true
-		g.ears.Forget()
+		g.ears.Keep(nil)
 		g.sets.Close()
 		g.view.Close()
 	}

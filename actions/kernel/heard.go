@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"regexp"
@@ -125,18 +126,19 @@ func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
 	h.Blind, h.Doubt = "", doubt
 }
 
-// Deafen says why a service cannot be heard.
+// Deafen says why a service cannot be heard. When it can be again it is as if it always
+// could, unless Open calls it fresh: the kernel went on by itself.
 func (e *Ears) Deafen(service string, v6 bool, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.at(service, v6).hearing = Hearing{Blind: why}
+	e.at(service, v6).hearing.Blind = why
 }
 
-// Forget forgets all services: none is watched.
-func (e *Ears) Forget() {
+// Keep forgets all services but these. Those that stay are heard since when they were.
+func (e *Ears) Keep(services []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	clear(e.of)
+	maps.DeleteFunc(e.of, func(one ear, _ *state) bool { return !slices.Contains(services, one.service) })
 }
 
 // Sampled says whether there is room for new senders. Where there is none, some may be
@@ -165,8 +167,10 @@ func (e *Ears) Stale(service string, v6 bool, now time.Time) bool {
 func (e *Ears) Hearing(service string, v6 bool) Hearing {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s := e.of[ear{service, v6}]; s != nil {
+	if s := e.of[ear{service, v6}]; s != nil && s.hearing.Blind == "" {
 		return s.hearing
+	} else if s != nil {
+		return Hearing{Blind: s.hearing.Blind}
 	}
 	return Hearing{Blind: "the ports of " + service + " are not watched"}
 }

@@ -74,7 +74,8 @@ func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err
 		return nil, kernel.ErrClosed
 	}
 	g.ports = slices.Clone(ports)
-	g.ears.Forget()
+	names, _ := kernel.Services(ports)
+	g.ears.Keep(names)
 	if len(ports) == 0 {
 		return nil, g.clear()
 	}
@@ -377,7 +378,7 @@ func (g *Gate) Close() error {
 		return nil
 	}
 	g.closed = true
-	g.ears.Forget()
+	g.ears.Keep(nil)
 	g.view.Close()
 	g.asker.Close()
 	return errors.Join(g.conn.CloseLasting())

@@ -1,0 +1,70 @@
+package kernel
+
+import (
+	"testing"
+	"time"
+
+	"pbxjail/configs/hint"
+)
+
+// TestEars: since when nobody was missed, over changes of ports, of rooms and of troubles.
+func TestEars(t *testing.T) {
+	start := time.Date(2024, 3, 5, 6, 7, 8, 0, time.UTC)
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	var e Ears
+	since := func(name string, want time.Time) {
+		t.Helper()
+		if h := e.Hearing("sip", false); h.Blind != "" || !h.Since.Equal(want) {
+			t.Errorf("%s: got %+v, want since %s", name, h, want)
+		}
+	}
+	if h := e.Hearing("sip", false); h.Blind == "" {
+		t.Errorf("got %+v of what is not watched", h)
+	}
+	e.Open("sip", false, false, false, at(0))
+	since("found whole", at(0).Add(-Memory))
+	e.Open("sip", false, false, true, at(1))
+	since("made", at(1))
+	e.Keep([]string{"sip", "iax"})
+	e.Open("sip", false, false, false, at(10))
+	since("other ports of another service", at(1))
+	e.Sampled("sip", false, true, at(20))
+	since("full", at(20))
+	if h := e.Hearing("sip", false); !h.Full {
+		t.Error("it is not full")
+	}
+	e.Sampled("sip", false, false, at(30))
+	since("no longer full", at(20))
+	e.Deafen("sip", false, "no table")
+	if h := e.Hearing("sip", false); h.Blind != "no table" || !h.Since.IsZero() {
+		t.Errorf("got %+v, want that it hears nothing", h)
+	}
+	e.Open("sip", false, true, false, at(40))
+	since("well again", at(20))
+	if h := e.Hearing("sip", true); h.Blind == "" {
+		t.Error("the other family is heard too")
+	}
+	if e.Stale("sip", false, at(30).Add(sampleEvery)) || !e.Stale("sip", false, at(31)) {
+		t.Error("a sample is stale too soon, or never")
+	}
+	e.Keep(nil)
+	if h := e.Hearing("sip", false); h.Blind == "" {
+		t.Errorf("got %+v of what is not watched any more", h)
+	}
+}
+
+func TestCheckPorts(t *testing.T) {
+	for _, p := range []Port{{"sip", "udp", 5060, 5060}, {"a234567", "tcp", 1, 65535}} {
+		if err := CheckPorts([]Port{p}); err != nil {
+			t.Errorf("%v: %v", p, err)
+		}
+	}
+	for _, p := range []Port{{"", "udp", 1, 1}, {"a2345678", "udp", 1, 1}, {"Sip", "udp", 1, 1}, {"a-b", "udp", 1, 1}, {"sip", "sctp", 1, 1}, {"sip", "udp", 0, 1}, {"sip", "udp", 2, 1}} {
+		if err := CheckPorts([]Port{p}); err == nil || hint.Of(err) == "" {
+			t.Errorf("%v: got error %v, want one with a hint", p, err)
+		}
+	}
+	if err := CheckPorts(make([]Port, maxPorts+1)); err == nil {
+		t.Error("too many ports were taken")
+	}
+}
