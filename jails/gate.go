@@ -71,7 +71,7 @@ func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) grade {
 		case e.Result == parsers.Signal: // a challenge: the wire tells of those itself
 			answer = seen
 		default:
-			answer = g.sightings.attempt(e.Addr, f, witness{s.id, e.Channel, e.Service}, at)
+			answer = g.sightings.attempt(e, witness{s.id, e.Channel, e.Service}, at)
 		}
 		if answer == absent && g.wire.Heard(e.Addr, e.Service, at) == parsers.Yes && (j.logsIn(e.Addr, at) || e.Kind == parsers.Success && !e.Password) {
 			return sent // it is protected, or gains nothing: the wire may leave out what it does besides

@@ -467,3 +467,36 @@ func TestSlowOnTheWire(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheWireSawMustFit: what an address did on the wire is no cover for a record
+// that reports another thing of it.
+func TestWhatTheWireSawMustFit(t *testing.T) {
+	call := func() *parsers.Event {
+		return with(wired(parsers.GuestCall, "192.0.2.200", parsers.Seen, ""), func(e *parsers.Event) { e.Result = parsers.Signal })
+	}
+	login := func() *parsers.Event { return wired(parsers.Success, "192.0.2.200", parsers.Proven, "1001") }
+	challenge := func() *parsers.Event { return wired(parsers.Challenge, "192.0.2.200", parsers.Seen, "1001") }
+	for _, c := range []struct {
+		name   string
+		wire   []func() *parsers.Event
+		record parsers.Kind
+		want   grade
+	}{
+		{"a provider's call", []func() *parsers.Event{call}, parsers.BadPassword, absent},
+		{"a call", []func() *parsers.Event{call}, parsers.GuestCall, seen},
+		{"a challenge, and the log-in after it", []func() *parsers.Event{challenge, login}, parsers.BadPassword, absent},
+		{"a challenge", []func() *parsers.Event{challenge}, parsers.UnknownAccount, seen},
+		{"a log-in", []func() *parsers.Event{login}, parsers.Malformed, absent},
+	} {
+		judge := judgeOf(jailOf(t, "x", guessing))
+		judge.ProtectLogins = time.Millisecond
+		judge.SetWitnesses(nil, packets{heard: from("192.0.2.200")})
+		for _, e := range c.wire {
+			hearWire(judge, e(), start)
+		}
+		record := with(failure("192.0.2.200"), func(e *parsers.Event) { e.Kind = c.record })
+		if got := judge.grade(judge.Source("/log"), record, start.Add(time.Second)); got != c.want {
+			t.Errorf("%s, and a record of %s: got %q, want %q", c.name, c.record, gradeWords[got], gradeWords[c.want])
+		}
+	}
+}

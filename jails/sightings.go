@@ -42,9 +42,10 @@ type sightingKey struct {
 // sighting is what the wire saw of an address in the last 64 seconds of its
 // activity. The bits stand for seconds, the lowest for the latest.
 type sighting struct {
-	second  int64  // of the lowest bit
-	refused uint64 // or let in without an account
+	second  int64 // of the lowest bit
+	refused uint64
 	open    uint64 // challenged, and no log-in since
+	calls   uint64 // let in without an account: a guest, or a provider whom his address admits
 	logins  uint64
 	count   uint16         // attempts of these seconds
 	claimed [claims]uint16 // how many of them were reported, by witness
@@ -91,6 +92,9 @@ func (s *sightings) note(e *parsers.Event, at time.Time) {
 	case e.Kind == parsers.Challenge:
 		x.open |= bit
 		x.count = min(x.count+1, mostAttempts)
+	case e.Result == parsers.Signal:
+		x.calls |= bit
+		x.count = min(x.count+1, mostAttempts)
 	default:
 		x.refused |= bit
 		x.count = min(x.count+1, mostAttempts)
@@ -104,7 +108,7 @@ func (x *sighting) move(second int64) uint64 {
 		if ahead >= 64 {
 			*x = sighting{}
 		} else {
-			x.refused, x.open, x.logins = x.refused<<ahead, x.open<<ahead, x.logins<<ahead
+			x.refused, x.open, x.calls, x.logins = x.refused<<ahead, x.open<<ahead, x.calls<<ahead, x.logins<<ahead
 		}
 		x.second = second
 	}
@@ -139,10 +143,17 @@ func (s *sightings) login(a netip.Addr, f family, at time.Time) bool {
 // attempt says what the wire saw of an attempt that a record of a witness reports:
 // it is seen, or absent. No witness reports more attempts than there were: what it
 // writes beyond that is retold.
-func (s *sightings) attempt(a netip.Addr, f family, by witness, at time.Time) grade {
-	key := sightingKey{addrKey(a.As16()), f}
+func (s *sightings) attempt(e *parsers.Event, by witness, at time.Time) grade {
+	key := sightingKey{addrKey(e.Addr.As16()), familyOf[e.Service]}
 	x, ok := s.seen.get(key)
-	if !ok || (x.refused|x.open)&x.near(at) == 0 {
+	if !ok {
+		return absent
+	}
+	tries := x.refused | x.open
+	if e.Kind == parsers.GuestCall || e.Kind == parsers.UnknownExtension {
+		tries |= x.calls
+	}
+	if tries&x.near(at) == 0 {
 		return absent
 	}
 	slot := &x.claimed[(int(by.source)*int(parsers.ChannelWire)+int(by.channel))%claims]
