@@ -52,8 +52,6 @@ const (
 	// httpReach bounds what a request over HTTP can give as a user name: http.c's
 	// MAX_HTTP_LINE_LENGTH and MAX_POST_CONTENT.
 	httpReach = 4096
-	// urlReach bounds the user of a SIP URI: twice PJSIP_MAX_URL_SIZE.
-	urlReach = 512
 )
 
 // doubted reports whether a line may be the text of the record before it, and

@@ -39,7 +39,8 @@ var doors = []string{
 
 // ends close a door's field before its newline, so that the first line looks whole.
 var ends = []string{
-	"x", "", "x' (from 192.0.2.50)", "x'", "x)!", "x' (192.0.2.50:5060) to extension '1' rejected because extension not found in context 'in'.",
+	"x", "", "x' (from 192.0.2.50)", "x' is not dynamic (from 192.0.2.50)", "x' not found for endpoint 'y' (192.0.2.50:5060)", "x' failed for '192.0.2.50:5060' - Wrong password",
+	"x' received from 192.0.2.50", "x@y from 192.0.2.50, but there is no hint for that extension.", "x' from '192.0.2.50'", "x'", "x)!", "x' (192.0.2.50:5060) to extension '1' rejected because extension not found in context 'in'.",
 	`x",SessionID="0x1",LocalAddress="IPV4/TCP/0.0.0.0/5038",RemoteAddress="IPV4/TCP/192.0.2.50/1"`,
 	`x",SessionID="0x1",LocalAddress="IPV4/1.1.1.1/1",RemoteAddress="IPV4/192.0.2.50/1",Challenge="x"`,
 	`x",SessionID="0x1",LocalAddress="IPV4/1.1.1.1/1",RemoteAddress="IPV4/192.0.2.50/1",UsingPassword="1"`,

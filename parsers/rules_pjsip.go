@@ -49,12 +49,12 @@ func registrarRules() []rule {
 	with := func(id, text string, p Points, e Evidence) rule {
 		n := r
 		n.id, n.form, n.points, n.evidence = id, newForm(text), p, e
-		n.tail = urlReach * n.form.texts()
+		n.tail = dumpReach * n.form.texts() // the user of a URI, as long as the packet
 		return n
 	}
 	return []rule{
 		with("J13 pjsip no configured aors", "Endpoint '<endpoint>' (<glued>) has no configured AORs", Point, Seen),
-		with("J11 pjsip aor not found", "AOR '<*text>' not found for endpoint '<endpoint>' (<glued>)", half, Proven),
+		before(with("J11 pjsip aor not found", "AOR '<*text>' not found for endpoint '<endpoint>' (<glued>)", half, Proven)),
 		with("J12 pjsip max contacts", "Registration attempt from endpoint '<endpoint>' (<glued>) to AOR '<*text>' will exceed max contacts of <number>", half/2, Proven),
 		with("J14 pjsip non-sip uri", "Endpoint '<endpoint>' (<glued>) attempted to register to an AOR with a non-SIP URI", half, Seen),
 		with("J15 pjsip no max contacts", "AOR '<name>' has no configured max_contacts. Endpoint '<endpoint>' (<glued>) unable to register", half, Proven),
