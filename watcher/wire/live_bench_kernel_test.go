@@ -69,6 +69,7 @@ func costOf(b *testing.B, rate int, many bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	events, pieces := 0, 0
+	var late []time.Duration // from the kernel's stamp on our answer until it is delivered
 	go func() {
 		runtime.LockOSThread()
 		home, _ := netns.Get()
@@ -80,6 +81,9 @@ func costOf(b *testing.B, rate int, many bool) {
 				runtime.UnlockOSThread()
 			}
 			pieces++
+			if w.Out {
+				late = append(late, time.Since(w.Time))
+			}
 			p = sensor.Packet{Time: w.Time, TCP: w.TCP, Src: w.Src, Dst: w.Dst, Out: w.Out, Data: w.Data, Start: w.Start, End: w.End, Lost: w.Lost}
 			s.Packet(&p, func(*parsers.Event) { events++ })
 		})
@@ -117,6 +121,10 @@ func costOf(b *testing.B, rate int, many bool) {
 	b.ReportMetric(float64(st.Sampled), "sampled")
 	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MiB")
 	b.ReportMetric(0, "ns/op")
+	if slices.Sort(late); len(late) > 0 {
+		b.ReportMetric(float64(late[len(late)/2].Microseconds()), "µs-late-p50")
+		b.ReportMetric(float64(late[len(late)*99/100].Microseconds()), "µs-late-p99")
+	}
 	runtime.KeepAlive(s)
 }
 
