@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/parsers"
+	"pbxjail/watcher/wire"
 )
 
 // record is what parse prints of one line.
@@ -89,6 +91,9 @@ func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) 
 		return err
 	}
 	defer closeLog()
+	if magic, _ := text.Peek(wire.MagicLen); wire.IsTrace(magic) {
+		return control.Refuse(0, "jailctl replay reads packets, beside logs or alone", "%s is a packet trace", name)
+	}
 	p := parsing{
 		app: a, own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, patterns...),
 		table: newTable(a.stdout, "LINE", "RESULT", "ADDRESS", "KIND", "EVIDENCE", "POINTS", "RULE", "DOUBT"),

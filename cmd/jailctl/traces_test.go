@@ -115,3 +115,14 @@ func TestReplayReadsTraces(t *testing.T) {
 		})
 	}
 }
+
+func TestParseRefusesTraces(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "trace")
+	if err := os.WriteFile(file, capture(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, err strings.Builder
+	if status := run([]string{"parse", file}, strings.NewReader(""), &out, &err); status != 1 || !strings.Contains(err.String(), "jailctl replay reads packets") || out.Len() > 0 {
+		t.Errorf("got exit status %d, %q and %q", status, &out, &err)
+	}
+}
