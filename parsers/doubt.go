@@ -193,9 +193,13 @@ const tailUnknown = -1
 func fileReach(r *record) int {
 	switch string(r.file) {
 	case "loader.c", "config.c", "config_options.c", "res_sorcery_config.c", "res_musiconhold.c", "asterisk.c", "indications.c", "iax2/provision.c",
-		"db.c", "res_http_media_cache.c", "taskprocessor.c", "threadpool.c", "astobj2.c", "sorcery.c", "res_timing_timerfd.c", "res_timing_dahdi.c",
+		"res_http_media_cache.c", "taskprocessor.c", "threadpool.c", "astobj2.c", "sorcery.c", "res_timing_timerfd.c", "res_timing_dahdi.c",
 		"res_stun_monitor.c", "dnsmgr.c", "acl.c", "security_events.c":
 		return 0
+	case "db.c": // others name what was to be stored
+		if bytes.HasPrefix(r.msg, []byte("Error executing SQL (COMMIT)")) {
+			return 0
+		}
 	case "cdr.c":
 		if bytes.HasPrefix(r.msg, []byte("CDR logging ")) {
 			return 0
