@@ -40,8 +40,8 @@ type Line struct {
 	Points   parsers.Points
 	Counts   parsers.Points // what the decision counts of Points: none of an attempt that another log tells better
 	File     string
-	Channel  parsers.Channel // who wrote it
-	Packets  string          // what those who know the packets say: wire, heard, cannot tell; "": they were not asked
+	Witness  string // who wrote it: security, notice, acl, dialplan, wire; "" in an old ledger
+	Packets  string // what those who know the packets say: wire, heard, cannot tell; "": they were not asked
 	Text     parsers.Text
 }
 

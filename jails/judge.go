@@ -282,7 +282,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
 		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
-		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Channel: e.Channel, Packets: gradeWords[g]}, hit{
+		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: gradeWords[g]}, hit{
 			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
 			witness: witness{source: s.id, channel: e.Channel, service: e.Service}, grade: g,
 		}, decide)

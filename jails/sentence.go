@@ -76,7 +76,7 @@ func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
 		}
 		line.Counts = h.points
 		lines = append(lines, line)
-		sum.Witness, sum.Packets = listed(sum.Witness, line.Channel.String()), listed(sum.Packets, line.Packets)
+		sum.Witness, sum.Packets = listed(sum.Witness, line.Witness), listed(sum.Packets, line.Packets)
 	}
 	return sum, lines
 }

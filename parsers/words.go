@@ -35,12 +35,6 @@ func ParseEvidence(word string) (e Evidence, ok bool) {
 	return e, e != NoEvidence
 }
 
-// ParseChannel finds the channel of a word; ok is false for an unknown one.
-func ParseChannel(word string) (c Channel, ok bool) {
-	i := slices.Index(channelWords, word)
-	return Channel(max(i, 0)), i >= 0
-}
-
 // ParseService finds the service a jail file names.
 func ParseService(word string) (s Service, ok bool) {
 	i := slices.Index(serviceWords, word)

@@ -32,7 +32,7 @@ const (
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
 		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
-	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, channel, packets)
+	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, witness, packets)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
 	// that is set back does not bring them to life.
@@ -129,7 +129,7 @@ func (w *banWriter) putLines(id int64, lines []jails.Line) error {
 		if err != nil {
 			return err
 		}
-		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence), line.Channel.String(), line.Packets)
+		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence), line.Witness, line.Packets)
 		if err != nil {
 			return err
 		}

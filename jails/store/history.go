@@ -131,15 +131,14 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		var at int64
 		var text []byte
 		var factors sql.NullString
-		var evidence, channel string
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &channel, &line.Packets)
+		var evidence string
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &line.Witness, &line.Packets)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
 		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
-		line.Channel, _ = parsers.ParseChannel(channel)
 		lines = append(lines, line)
 		return err
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(channel, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

@@ -18,7 +18,7 @@ const applicationID = 0x7062786a
 // A ban is known by prefix, jail and since. until is when it is over, forever
 // for never; ended_by says who cut it short or, when it was over, forgave it. sum is
 // how its points add up and factors what made those of a line, both JSON. most is the
-// longest that a ban may be, in nanoseconds, channel who wrote a line, and packets what
+// longest that a ban may be, in nanoseconds, witness who wrote a line, and packets what
 // the witnesses of packets say of it.
 var migrations = [...]string{`
 CREATE TABLE bans (
@@ -64,7 +64,7 @@ ALTER TABLE lines ADD COLUMN factors TEXT;
 ALTER TABLE lines ADD COLUMN evidence TEXT;
 `, `
 ALTER TABLE bans ADD COLUMN most INTEGER;
-ALTER TABLE lines ADD COLUMN channel TEXT;
+ALTER TABLE lines ADD COLUMN witness TEXT;
 ALTER TABLE lines ADD COLUMN packets TEXT;
 `}
 

@@ -23,7 +23,7 @@ func TestSumIsKept(t *testing.T) {
 	}
 	ban.Most, ban.Sum.Witness, ban.Sum.Packets = 15*time.Minute, "wire", "cannot tell"
 	line := lineOf("x")
-	line.Channel, line.Packets = parsers.ChannelWire, "cannot tell"
+	line.Witness, line.Packets = "wire", "cannot tell"
 	line.Base, line.Counts, line.Evidence = 1000, 6000, parsers.Claimed
 	line.Factors = []jails.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
 	ban.Lines = []jails.Line{line}
@@ -41,7 +41,7 @@ func TestSumIsKept(t *testing.T) {
 	}); got[0].Sum == nil || *got[0].Sum != want {
 		t.Errorf("got %+v, want %+v", got[0].Sum, want)
 	}
-	if l := got[0].Lines; got[0].Most != 15*time.Minute || len(l) != 1 || l[0].Channel != parsers.ChannelWire || l[0].Packets != "cannot tell" {
+	if l := got[0].Lines; got[0].Most != 15*time.Minute || len(l) != 1 || l[0].Witness != "wire" || l[0].Packets != "cannot tell" {
 		t.Errorf("got at most %v, %+v, want 15m and what the packets say", got[0].Most, l)
 	}
 	if len(got[0].Lines) != 1 || got[0].Lines[0].Base != 1000 || got[0].Lines[0].Counts != 6000 || got[0].Lines[0].Evidence != parsers.Claimed || !reflect.DeepEqual(got[0].Lines[0].Factors, line.Factors) {

@@ -71,7 +71,7 @@ type WhyLine struct {
 	Counts   float64     `json:"counts"` // of the points: none of an attempt that another log tells better
 	File     string      `json:"file"`
 	Text     string      `json:"text"`
-	Witness  string      `json:"witness"` // who wrote it: security, notice, acl, dialplan, wire
+	Witness  string      `json:"witness"` // who wrote it: security, notice, acl, dialplan, wire; "" in an old ledger
 	Packets  string      `json:"packets"` // what those who know the packets say: wire, heard, cannot tell; "": not asked
 }
 

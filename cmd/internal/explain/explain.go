@@ -33,7 +33,7 @@ func Lines(jail string, lines []jails.Line) []control.WhyLine {
 	for _, l := range lines {
 		line := control.WhyLine{
 			Time: l.Time.UTC(), Jail: jail, Rule: l.Rule, Evidence: l.Evidence.String(), Base: Score(l.Base), Points: Score(l.Points), Counts: Score(l.Counts),
-			File: l.File, Text: l.Text.Quoted(), Witness: l.Channel.String(), Packets: l.Packets,
+			File: l.File, Text: l.Text.Quoted(), Witness: l.Witness, Packets: l.Packets,
 		}
 		for _, f := range l.Factors {
 			line.Factors = append(line.Factors, control.WhyFactor{Name: f.Name, Note: f.Note, By: Score(parsers.Points(f.By)), To: Score(f.To), Text: f.String()})
