@@ -53,7 +53,7 @@ func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
-	w.log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "for", forWords(b))
+	w.tell(Decision{What: BannedByHand, Ban: b})
 	return b, nil
 }
 
@@ -100,7 +100,7 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 		if b != nil {
 			ended = append(ended, *b)
 		}
-		w.log.Info("unban", "prefix", p, "by", by)
+		w.tell(Decision{What: LetOut, Ban: jails.Ban{Prefix: p}, By: by})
 	}
 	if failures > 1 {
 		failed = fmt.Errorf("%d are still banned; the first: %w", failures, failed)

@@ -177,7 +177,7 @@ func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	if b != nil {
 		w.write(*b)
 	}
-	w.log.Info("unban", "prefix", p, "why", why)
+	w.tell(Decision{What: LetOut, Ban: jails.Ban{Prefix: p}, Why: why})
 	return true
 }
 

@@ -39,6 +39,9 @@ type Warden struct {
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
 	Neighbours func() []string
+	// Decided is called with each decision, under mu: it must not wait, nor call the
+	// warden. Nil: decisions are logged at once. Set before use.
+	Decided func(Decision)
 	// Repaired is told when others had removed something of ours, and it is back: what
 	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
 	Repaired func()
@@ -138,12 +141,12 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		return
 	case v.Alarm:
 		if w.alarmed.due(b.Prefix, now) {
-			w.log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+			w.tell(Decision{What: Alarm, Ban: b})
 		}
 		return
 	case v.Observe:
 		w.judge.Observed().Put(b.WithoutLines())
-		w.log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		w.tell(Decision{What: WouldBan, Ban: b})
 		if _, held := w.book.Get(b.Prefix, now); !held { // in the ledger it would end the ban that holds
 			b.Until, b.By, b.Strike = b.Since, "observe", 0
 			w.write(b)
@@ -157,7 +160,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		}
 		return
 	}
-	w.log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "for", forWords(b))
+	w.tell(Decision{What: Banned, Ban: b})
 }
 
 func forWords(b jails.Ban) string {
@@ -246,7 +249,7 @@ func (w *Warden) write(b jails.Ban) {
 // alert tells that a protected address did what would have banned it.
 func (w *Warden) alert(b jails.Ban, why string, now time.Time) {
 	if w.told.due(b.Prefix, now) {
-		w.log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", why, "reason", b.Reason)
+		w.tell(Decision{What: NotBanned, Ban: b, Why: why})
 	}
 }
 

@@ -61,6 +61,7 @@ type Daemon struct {
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
+	notifiers notifiers   // are told what it decided
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
@@ -229,6 +230,9 @@ func (d *Daemon) openWarden() {
 	}
 	judge.SetWitnesses(heard, wire)
 	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
+	d.notifiers.log = d.log
+	d.notifiers.add("log", logger{d.log})
+	d.warden.Decided = d.notifiers.tell
 	d.warden.Repaired = func() { u.stale.Store(true) }
 	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
 	d.warden.Degraded = d.degraded

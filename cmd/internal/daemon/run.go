@@ -21,6 +21,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	defer fail(nil)
 	parts := newParts(d.log, fail)
 
+	parts.start("notifiers", d.notifiers.Run)
 	parts.start("warden", d.warden.Run)
 	if d.enforcing(d.upkeep.settings()) {
 		parts.start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
@@ -52,9 +53,9 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	defer cancel()
 	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
 	parts.stop(limit, "housekeeping", "names", "feeds", "places", "senders", "firewall")
-	parts.stop(limit, "warden")  // it writes what waits for the ledger
-	parts.stop(limit, "control") // it has answered until now
-	parts.stop(limit, "watchdog")
+	parts.stop(limit, "warden")                // it writes what waits for the ledger
+	parts.stop(limit, "control")               // it has answered until now
+	parts.stop(limit, "watchdog", "notifiers") // all is decided
 	parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
 
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {

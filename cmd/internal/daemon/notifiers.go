@@ -1,0 +1,71 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"pbxjail/cmd/internal/notify"
+	"pbxjail/jails/warden"
+)
+
+// notifier is told what the warden decided, one decision after another. It may take its
+// time: no ban waits for it.
+type notifier interface {
+	notify(d warden.Decision)
+}
+
+// notifiers are all that are told. Each has a queue of its own, so that a slow one holds
+// up neither a ban nor the others: what does not fit is dropped and counted.
+type notifiers struct {
+	log  *slog.Logger // says what was dropped
+	list []told
+}
+
+type told struct {
+	name  string
+	to    notifier
+	queue *notify.Queue[warden.Decision]
+}
+
+// maxDecisions is how many decisions wait for one notifier.
+const maxDecisions = 4000
+
+// add adds a notifier, before Run and before the first decision.
+func (n *notifiers) add(name string, to notifier) {
+	n.list = append(n.list, told{name, to, notify.NewQueue[warden.Decision](maxDecisions)})
+}
+
+// tell never waits. It may be called from any goroutine, and under any lock.
+func (n *notifiers) tell(d warden.Decision) {
+	for _, t := range n.list {
+		t.queue.Put(d)
+	}
+}
+
+// Run delivers until ctx ends and nothing waits.
+func (n *notifiers) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, t := range n.list {
+		all.Go(func() { n.deliver(ctx, t) })
+	}
+	all.Wait()
+	return nil
+}
+
+// deliver tells one notifier, and says in the log how much was dropped before.
+func (n *notifiers) deliver(ctx context.Context, t told) {
+	said := uint64(0)
+	t.queue.Run(ctx, func(d warden.Decision) {
+		t.to.notify(d)
+		if lost := t.queue.Dropped(); lost > said {
+			n.log.Warn("decisions came too fast to be passed on: jailctl list and jailctl why show them", "to", t.name, "lost", lost-said)
+			said = lost
+		}
+	})
+}
+
+// logger is the notifier that writes decisions into the log.
+type logger struct{ *slog.Logger }
+
+func (l logger) notify(d warden.Decision) { d.Log(l.Logger) }

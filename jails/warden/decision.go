@@ -1,0 +1,63 @@
+package warden
+
+import (
+	"fmt"
+	"log/slog"
+
+	"pbxjail/jails"
+)
+
+// What is the kind of a Decision.
+type What uint8
+
+const (
+	Banned       What = iota // by a log, or by packets
+	BannedByHand             // by hand
+	LetOut                   // by hand, or because it is protected now: By or Why
+	WouldBan                 // the jail only observes
+	NotBanned                // it did what bans others, and is protected: Why
+	Alarm                    // something that the operator should look at
+)
+
+// Decision is what the warden decided about a prefix, for all who are told of it.
+type Decision struct {
+	What What
+	Ban  jails.Ban // without its lines; of LetOut the prefix alone
+	By   string    // who let it out by hand
+	Why  string    // the protection
+}
+
+// Log writes the decision as a line of a log.
+func (d Decision) Log(log *slog.Logger) {
+	b := d.Ban
+	switch d.What {
+	case Banned:
+		log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "for", forWords(b))
+	case BannedByHand:
+		log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "for", forWords(b))
+	case LetOut:
+		if d.By != "" {
+			log.Info("unban", "prefix", b.Prefix, "by", d.By)
+		} else {
+			log.Info("unban", "prefix", b.Prefix, "why", d.Why)
+		}
+	case WouldBan:
+		log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+	case NotBanned:
+		log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", d.Why, "reason", b.Reason)
+	case Alarm:
+		log.Warn("alarm", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+	default:
+		log.Warn(fmt.Sprintf("decision %d", d.What), "prefix", b.Prefix)
+	}
+}
+
+// tell passes a decision on. mu is held.
+func (w *Warden) tell(d Decision) {
+	d.Ban = d.Ban.WithoutLines()
+	if w.Decided == nil {
+		d.Log(w.log)
+		return
+	}
+	w.Decided(d)
+}
