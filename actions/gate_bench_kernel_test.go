@@ -28,9 +28,9 @@ type lane struct {
 
 // BenchmarkGatePackets sends the same packets through each firewall in turn, over veth, with
 // sender and receiver on one processor. It prints the median of the rounds, in thousands of
-// packets a second.
+// packets a second, and the best of them: on a machine that others use too it says more.
 func BenchmarkGatePackets(b *testing.B) {
-	const count = 20_000
+	const count = 2_000
 	lanes := []*lane{
 		{what: "no rules", port: sipPort},
 		{what: "ipset bans", port: sipPort, kind: "ipset"},
@@ -61,9 +61,9 @@ func BenchmarkGatePackets(b *testing.B) {
 	var text strings.Builder
 	for _, l := range lanes {
 		slices.Sort(l.rates)
-		fmt.Fprintf(&text, "\n%-42s %7.1f kpps", l.what, l.rates[len(l.rates)/2])
+		fmt.Fprintf(&text, "\n%-42s %7.1f %7.1f", l.what, l.rates[len(l.rates)/2], l.rates[len(l.rates)-1])
 	}
-	b.Logf("medians of %d:%s", b.N, text.String())
+	fmt.Printf("kpps: median and best of %d%s\n", b.N, text.String()) // b.Log cuts it
 }
 
 // open makes the namespaces, the firewall and the sockets of a lane.
