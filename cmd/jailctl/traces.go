@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -119,15 +120,15 @@ const (
 // lookAhead gives the guess the first packets of the trace, and keeps them.
 func (t *trace) lookAhead(g *wire.Guess) {
 	var a wire.Assembler
-	bytes := 0
-	for len(t.ahead) < guessPackets && bytes < guessBytes {
+	held := 0
+	for len(t.ahead) < guessPackets && held < guessBytes {
 		f, err := t.file.Next()
 		if err != nil {
 			t.failed = err
 			return
 		}
 		f.Data = slices.Clone(f.Data)
-		bytes += len(f.Data)
+		held += len(f.Data)
 		t.ahead = append(t.ahead, f)
 		a.Frame(f, g.Add)
 	}
@@ -139,7 +140,7 @@ func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
 	if err != nil || len(own) > 0 || len(t.list) == 0 {
 		return own, err
 	}
-	g := wire.Guess{Service: servicePort}
+	g := wire.Guess{Service: servicePort, Says: sipSays}
 	for _, one := range t.list {
 		one.lookAhead(&g)
 	}
@@ -149,6 +150,19 @@ func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
 	}
 	a.complain("note: by the trace the PBX has %s; if that is wrong, name its addresses with --own", addrList(own))
 	return own, nil
+}
+
+// sipSays tells requests of SIP from answers by their first line (RFC 3261 7.1, 7.2).
+// It serves the guess alone; what else they say is for the sensor.
+func sipSays(data []byte) wire.Saying {
+	first, _, _ := bytes.Cut(data[:min(len(data), 512)], []byte("\r\n"))
+	switch {
+	case bytes.HasPrefix(first, []byte("SIP/2.0 ")):
+		return wire.Answer
+	case bytes.HasSuffix(first, []byte(" SIP/2.0")):
+		return wire.Request
+	}
+	return wire.Nothing
 }
 
 // servicePort reports whether Asterisk listens on a port by default.

@@ -92,7 +92,7 @@ func (a *Assembler) transport(at time.Time, d *datagram, way Way, deliver func(*
 	if d.cut {
 		a.counts.Cut++
 	}
-	begin(&a.piece, at, true, a.out(d, s.src, s.dst, way))
+	begin(&a.piece, at, true, a.way(d, s.src, s.dst, way))
 	a.streams.segment(&a.piece, &s, d.src, d.dst, func(p *Packet) {
 		a.counts.Pieces++
 		deliver(p)
@@ -108,7 +108,7 @@ func (a *Assembler) udp(at time.Time, d *datagram, way Way, deliver func(*Packet
 	case !whole:
 		a.counts.Cut++
 	default:
-		begin(&a.piece, at, false, a.out(d, src, dst, way))
+		begin(&a.piece, at, false, a.way(d, src, dst, way))
 		a.piece.Src, a.piece.Dst, a.piece.Data = netip.AddrPortFrom(d.src, src), netip.AddrPortFrom(d.dst, dst), data
 		a.counts.Datagrams++
 		deliver(&a.piece)
@@ -133,18 +133,25 @@ func (a *Assembler) guarded(src, dst uint16) bool {
 	return false
 }
 
-// out reports whether this host sent the packet. Between two addresses of its own,
-// the guarded port is the end that serves.
-func (a *Assembler) out(d *datagram, src, dst uint16, way Way) bool {
+// way tells who sent the packet. Between two addresses of this host, the guarded port
+// is the end that serves.
+func (a *Assembler) way(d *datagram, src, dst uint16, said Way) Way {
 	if a.Own != nil {
 		switch from, to := a.Own(d.src), a.Own(d.dst); {
 		case from && to && a.Guarded != nil:
-			return a.Guarded(src) && !a.Guarded(dst)
+			return wayIf(a.Guarded(src) && !a.Guarded(dst))
 		case from != to:
-			return from
+			return wayIf(from)
 		}
 	}
-	return way == Out
+	return said
+}
+
+func wayIf(out bool) Way {
+	if out {
+		return Out
+	}
+	return In
 }
 
 // Counts says what became of the frames so far.

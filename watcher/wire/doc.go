@@ -19,7 +19,7 @@ type Packet struct {
 	TCP  bool      // UDP otherwise
 	Src  netip.AddrPort
 	Dst  netip.AddrPort // both unmapped: IPv4 in IPv6 is IPv4
-	Out  bool           // sent by this host
+	Out  bool           // sent by this host; false too when nothing says who sent it
 
 	// Data of UDP is one whole datagram. Data of TCP is the next bytes of one
 	// direction, in order. It is valid until the callback returns.
@@ -28,6 +28,8 @@ type Packet struct {
 	Start bool // TCP: the first piece of a connection whose whole handshake was seen. Data may be empty
 	End   bool // TCP: this direction ends here, by FIN or RST. Data may be empty
 	Lost  bool // TCP: bytes of this direction are missing before Data
+
+	blind bool // nothing says who sent it: Out is false in both directions
 }
 
 // Way is the direction of a frame, as far as its capture knows. The zero value is

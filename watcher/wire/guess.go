@@ -11,7 +11,8 @@ import (
 // where the trace does not say who sent a packet. It looks at most at 8,192 pairs of
 // addresses. The zero value is ready. Not safe for concurrent use.
 type Guess struct {
-	Service func(port uint16) bool // ports that services listen on
+	Service func(port uint16) bool   // ports that services listen on
+	Says    func(data []byte) Saying // what a piece says by its bytes, whatever its ports; nil: nothing
 
 	pairs map[[2]netip.Addr]bool // who asked, who was asked
 	sent  map[netip.Addr]bool    // what the capture itself says is ours
@@ -19,7 +20,17 @@ type Guess struct {
 
 const maxPairs = 8192
 
-// Add takes a packet. Only those from or to a service port count.
+// Saying is who asks whom in a piece. The zero value is Nothing.
+type Saying uint8
+
+const (
+	Nothing Saying = iota // that could be understood
+	Request               // its receiver is asked
+	Answer                // its sender was asked
+)
+
+// Add takes a packet. Only those count that say something, or come from or go to a
+// service port.
 func (g *Guess) Add(p *Packet) {
 	if g.pairs == nil {
 		g.pairs, g.sent = map[[2]netip.Addr]bool{}, map[netip.Addr]bool{}
@@ -29,11 +40,21 @@ func (g *Guess) Add(p *Packet) {
 		g.sent[src] = true
 	}
 	pair := [2]netip.Addr{src, dst}
-	if !g.Service(p.Dst.Port()) {
-		if !g.Service(p.Src.Port()) {
+	says := Nothing
+	if g.Says != nil {
+		says = g.Says(p.Data)
+	}
+	if says == Nothing {
+		switch from, to := g.Service(p.Src.Port()), g.Service(p.Dst.Port()); {
+		case to:
+		case from:
+			says = Answer
+		default:
 			return
 		}
-		pair = [2]netip.Addr{dst, src} // an answer: its receiver asked
+	}
+	if says == Answer {
+		pair = [2]netip.Addr{dst, src}
 	}
 	if len(g.pairs) < maxPairs && src != dst && !g.pairs[[2]netip.Addr{pair[1], pair[0]}] {
 		g.pairs[pair] = true

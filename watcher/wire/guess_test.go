@@ -51,3 +51,39 @@ func TestGuessBelievesTheCapture(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestGuessByWhatIsSaid: a service on a port of its own, asked from a service port.
+func TestGuessByWhatIsSaid(t *testing.T) {
+	g := Guess{
+		Service: func(p uint16) bool { return p == 5060 },
+		Says: func(data []byte) Saying {
+			return map[string]Saying{"ask": Request, "say": Answer}[string(data)]
+		},
+	}
+	asker, asked := netip.MustParseAddrPort("198.51.100.1:5060"), netip.MustParseAddrPort("192.0.2.10:5062")
+	g.Add(&Packet{Src: asker, Dst: asked, Data: []byte("ask")})
+	g.Add(&Packet{Src: asked, Dst: asker, Data: []byte("say")})
+	if got, want := g.Own(), []netip.Addr{asked.Addr()}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestGuessFromConnections: a trace of an Ethernet card says nothing of directions, for
+// no piece of a connection either.
+func TestGuessFromConnections(t *testing.T) {
+	g := Guess{Service: func(p uint16) bool { return p == 5060 }}
+	var a Assembler
+	hole := [][]byte{in(104, "def"), tcpPacket(pbx, caller, ack, 501, 107, ""), tcpPacket(caller, pbx, rst, 107, 0, "")}
+	for _, b := range append(handshake(), hole...) {
+		a.Frame(Frame{Time: noon, Link: LinkRaw, Data: b}, func(p *Packet) {
+			if p.Out {
+				t.Errorf("a piece from %v is said to be sent by this host", p.Src)
+			}
+			g.Add(p)
+		})
+	}
+	a.Frame(Frame{Time: noon, Link: LinkRaw, Data: udpPacket(caller6, pbx6, "x")}, g.Add)
+	if got, want := fmt.Sprint(g.Own()), "[192.0.2.10 2001:db8::10]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

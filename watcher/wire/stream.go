@@ -147,7 +147,9 @@ func (t *streams) hand(d *side, p *Packet, w waiting, deliver func(*Packet)) {
 }
 
 // turn makes p a piece of the other direction.
-func turn(p *Packet) { p.Src, p.Dst, p.Out = p.Dst, p.Src, !p.Out }
+func turn(p *Packet) {
+	p.Src, p.Dst, p.Out = p.Dst, p.Src, !p.Out && !p.blind
+}
 
 // acknowledge notes what the end opposite to side i has received. Bytes it has and
 // this capture has not are lost for good.
@@ -220,6 +222,6 @@ func (t *streams) drop(c *connection) {
 }
 
 // begin sets what all pieces of one packet share.
-func begin(p *Packet, at time.Time, tcp, out bool) {
-	*p = Packet{Time: at, TCP: tcp, Out: out}
+func begin(p *Packet, at time.Time, tcp bool, way Way) {
+	*p = Packet{Time: at, TCP: tcp, Out: way == Out, blind: way == UnknownWay}
 }
