@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,15 @@ type toldGate struct {
 	checks   int
 	recent   map[string][]netip.Addr
 	within   time.Duration
-	err      error
+
+	mu  sync.Mutex
+	err error // guarded by mu, like guarded and checks
+}
+
+func (g *toldGate) fail(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = err
 }
 
 func (g *toldGate) Heard(_ netip.Addr, set string, _ time.Time) actions.Hearing {
@@ -33,11 +42,15 @@ func (g *toldGate) Heard(_ netip.Addr, set string, _ time.Time) actions.Hearing 
 }
 
 func (g *toldGate) Guard(ports []actions.Port, _ time.Time) (degraded []string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.guarded = append(g.guarded, ports)
 	return nil, g.err
 }
 
 func (g *toldGate) Check(time.Time) (made []string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.checks++
 	return nil, g.err
 }
@@ -181,7 +194,7 @@ func TestSendersRun(t *testing.T) {
 			t.Errorf("got %d checks, guarded %v, want 5 and none", g.checks, g.guarded)
 		}
 		site.write("asterisk/iax.conf", "[general]\nbindport=4570\n")
-		g.err = errors.New("no sets")
+		g.fail(errors.New("no sets"))
 		time.Sleep(2 * sendersEvery)
 		synctest.Wait()
 		if len(g.guarded) != 1 || !slices.Contains(g.guarded[0], actions.Port{Service: "iax", Proto: "udp", From: 4570, To: 4570}) {
@@ -190,7 +203,7 @@ func TestSendersRun(t *testing.T) {
 		if got := s.problems(); len(got) != 1 || !strings.Contains(got[0].What, "no sets") || strings.Count(log.String(), "no sets") != 1 {
 			t.Errorf("got problems %v, log\n%s", got, log)
 		}
-		g.err = nil
+		g.fail(nil)
 		time.Sleep(2 * sendersEvery)
 		synctest.Wait()
 		if got := s.problems(); len(got) > 0 {
