@@ -73,8 +73,12 @@ func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) grade {
 		default:
 			answer = g.sightings.attempt(e, witness{s.id, e.Channel, e.Service}, at)
 		}
-		if answer == absent && g.wire.Heard(e.Addr, e.Service, at) == parsers.Yes && (j.logsIn(e.Addr, at) || e.Kind == parsers.Success && !e.Password) {
-			return sent // it is protected, or gains nothing: the wire may leave out what it does besides
+		switch {
+		case answer != absent || g.wire.Heard(e.Addr, e.Service, at) != parsers.Yes:
+		case e.Kind == parsers.Success && !authenticated(e):
+			return sent // it gains nothing
+		case j.logsIn(e.Addr, at):
+			return retold // the wire may leave out what such an address does besides; it counts for nobody
 		}
 		return answer
 	}

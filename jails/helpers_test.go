@@ -73,7 +73,7 @@ func hear(j *Judge, e *parsers.Event, at time.Time) []Verdict { return hearIn(j,
 func hearIn(j *Judge, file string, e *parsers.Event, at time.Time) (list []Verdict) {
 	j.Hear(j.Source(file), e, at, func(v Verdict) {
 		switch {
-		case v.Protected != "":
+		case v.Protected != "" || v.Alarm:
 		case v.Observe:
 			j.observed.Put(v.Ban)
 		default:

@@ -59,7 +59,7 @@ func (j *Jail) measure() {
 	light := slices.Min(j.worth[j.least:])
 	lines := func(limit configs.Points) int {
 		n := int64(j.lines) * int64(limit) / int64(j.Maxretry) * one / int64(min(light, one))
-		return int(min(n, mostHits)) + 1
+		return int(min(n*MostAllowance, mostHits)) + 1
 	}
 	slow := time.Duration(0)
 	most := j.Maxretry

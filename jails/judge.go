@@ -24,7 +24,8 @@ type Judge struct {
 	next     uint16  // the number of the next source
 	onWire   *Source // the wire's; nil: made when it is asked for
 	gate     gate
-	homes    homes
+	home     atHome
+	proven   recent[addrKey, int64] // who answered a challenge: when, unix ms
 	replay   bool
 	seed     maphash.Seed
 	table    *table // addresses
@@ -38,9 +39,15 @@ type Judge struct {
 	weights  []Factor
 	rates    *rates.Rates
 
-	// ProtectLogins is how long a login with a password protects its address;
-	// Forever is for as long as it is remembered. Set before use.
+	// ProtectLogins is how long a log-in with a password makes its account at home at its
+	// address; Forever is for as long as it is remembered. Set before use.
 	ProtectLogins time.Duration
+	// Allowance is how many times maxretry an address may do, where accounts are at home,
+	// before it is banned for others; 0 and 1: no more than any. Set before use.
+	Allowance int
+	// Young is until when bans are short, because it is not known yet who logs in; zero:
+	// it is known. Set before use.
+	Young time.Time
 }
 
 // Source is one log as the jails see it. It holds until the jails change.
@@ -66,7 +73,7 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 	j := &Judge{
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
-		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, homes: newHomes(), misdials: newMisdials(),
+		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, home: newAtHome(), proven: recent[addrKey, int64]{max: maxProven}, misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
@@ -189,6 +196,7 @@ type Verdict struct {
 	Protected string // why the address is not banned all the same; "" is none
 	Observe   bool   // the jail only observes
 	Alarm     bool   // there is no ban: Ban.Reason is what the admin must know
+	Rare      bool   // an alarm that the judge itself tells seldom enough
 }
 
 // Bans reports whether somebody is to be banned.
@@ -201,11 +209,11 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	news := netip.Addr{}
 	if e.Channel == parsers.ChannelWire {
 		j.gate.sightings.note(e, now)
-		j.meet(e, now, decide)
+		j.prove(e, now)
 		news = e.Addr
 	}
 	j.resolve(now, news, decide)
-	if s.apart != nil && e.Result == parsers.Offence {
+	if s.apart != nil && e.Result == parsers.Offence && j.resident(e, now) == nil {
 		j.charge(s.apart, e, ungated, now, decide)
 	}
 	g := ungated
@@ -265,9 +273,12 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 		j.misdials.hear(e, now, decide)
 		return
 	}
-	var account uint32
+	if j.excuse(s, e, now, decide) {
+		return
+	}
+	account := j.accountID(accountName(e.Account.Raw()))
 	if e.Once {
-		account = uint32(maphash.Bytes(j.seed, e.Account.Raw()))
+		account = j.accountID(e.Account.Raw())
 	}
 	looked := false
 	for _, jail := range s.jails {
@@ -308,7 +319,7 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	if jail.Widen.Members > 0 {
 		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h)); ok {
+	if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, line.Time)); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
 		j.table.drop(key)
 		if fresh {

@@ -16,14 +16,19 @@ type Login struct {
 	At      time.Time
 }
 
-// LoggedIn lists the addresses that a login protects at now, in order. Who logged in
-// before the daemon started is not known.
+// LoggedIn lists the addresses where an account is at home at now, in order; of each line
+// of IPv6 the last address.
 func (j *Judge) LoggedIn(now time.Time) []Login {
 	var list []Login
-	for key, e := range j.trust.logins.each {
-		a := netip.AddrFrom16(key).Unmap()
-		if _, ok := j.loggedIn(netip.PrefixFrom(a, a.BitLen()), now); ok {
-			list = append(list, Login{Addr: a, Service: e.over, At: time.UnixMilli(e.last).UTC()})
+	for _, rows := range j.home.table.at {
+		last := rows[0]
+		for _, r := range rows {
+			if r.Last.After(last.Last) {
+				last = r
+			}
+		}
+		if j.live(last.Last, now) {
+			list = append(list, Login{Addr: last.Latest, Service: last.Service, At: last.Last.Truncate(time.Millisecond)})
 		}
 	}
 	slices.SortFunc(list, func(x, y Login) int { return cmp.Or(x.Addr.Compare(y.Addr), x.At.Compare(y.At)) })

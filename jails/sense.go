@@ -104,8 +104,11 @@ func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
 	j.tick(now, decide)
 }
 
-// tick charges challenges that stayed open.
+// tick charges challenges that stayed open, and looks whether many still fail at once.
 func (j *Judge) tick(now time.Time, decide func(Verdict)) {
+	if j.home.breaker.holds() {
+		j.weighBreaker(j.home.breaker.last, now, decide)
+	}
 	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
 		e := parsers.Event{
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,

@@ -16,23 +16,25 @@ type ruling struct {
 	belief
 	limit  parsers.Points
 	within time.Duration
+	leniency
 }
 
 // ruling finds the window around a time in which an address has done enough for a
 // ban: the short one first. Without one it returns how the short one stands. The
 // long one counts only where log-ins were seen of late, in security events or on the
 // wire: without them an office that mistypes now and then looks like a slow attacker.
-func (j *Jail) ruling(t *tally, at, heard int64) (ruling, bool) {
-	r := ruling{limit: parsers.Points(j.Maxretry), within: j.Findtime}
+func (j *Jail) ruling(t *tally, at, heard int64, l leniency) (ruling, bool) {
+	least := max(j.least, l.least)
+	r := ruling{limit: l.limit(parsers.Points(j.Maxretry)), within: j.Findtime, leniency: l}
 	if t.sum < int64(r.limit) {
 		return r, false
 	}
-	if r.belief = t.strongest(at, j.span.find, j.least, false); r.score >= r.limit {
+	if r.belief = t.strongest(at, j.span.find, least, false); r.score >= r.limit {
 		return r, true
 	}
-	if long := parsers.Points(j.Slow.Maxretry); j.span.slow > 0 && t.sum >= int64(long) && at-heard < j.span.slow {
-		if b := t.strongest(at, j.span.slow, j.least, true); b.score >= long {
-			return ruling{b, long, j.Slow.Findtime}, true
+	if long := l.limit(parsers.Points(j.Slow.Maxretry)); j.span.slow > 0 && t.sum >= int64(long) && at-heard < j.span.slow {
+		if b := t.strongest(at, j.span.slow, least, true); b.score >= long {
+			return ruling{b, long, j.Slow.Findtime, l}, true
 		}
 	}
 	return r, false
@@ -46,7 +48,10 @@ type Reckoning struct {
 	Rest            parsers.Points // of Earlier records, whose text is not kept
 	Earlier         int
 	Retold          int // records of other logs, that tell of the same attempts and count nothing
-	Members         int // addresses of a network that took part; 0 for a single address
+	// Allowance is by how much Maxretry is larger than the jail's, because accounts are at
+	// home there; 0: it is not.
+	Allowance int `json:",omitempty"`
+	Members   int // addresses of a network that took part; 0 for a single address
 	// Witness names who wrote the records that count: security, notice, acl, dialplan,
 	// wire. Packets is what those who know the packets say of them: wire, heard, cannot
 	// tell. Both have several, with commas, or none.
@@ -56,7 +61,7 @@ type Reckoning struct {
 
 // reckon adds up again what a ruling counts, and finds the lines it was told in.
 func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
-	sum := Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within}
+	sum := Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
 	var counted []*hit
 	for i := range t.hits {
 		h := &t.hits[i]
@@ -102,13 +107,13 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	}
 	held, banned := book.Covering(p, now)
 	b.Strike = book.NextStrike(p, jail.Growth, now)
-	doubt := j.doubtful(t, r, p, now)
+	doubt := j.uncertain(t, r, b, now)
 	if doubt != "" {
 		b.Most = shortBan
 	}
 	b.Until = EndOf(now, jail.Length(b))
 	why := j.Protects(p, jail)
-	if why == "" {
+	if why == "" && !p.IsSingleIP() {
 		why, _ = j.loggedIn(p, now)
 	}
 	// Another jail may hold longer; that it heard of it later does not count, or
@@ -128,6 +133,20 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 		b.Reason += "; no longer than " + show.Duration(shortBan) + ": " + doubt
 	}
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
+}
+
+// uncertain says why a ban must be short; "" when it need not.
+func (j *Judge) uncertain(t *tally, r ruling, b Ban, now time.Time) string {
+	if doubt := j.doubtful(t, r, b.Prefix, now); doubt != "" {
+		return doubt
+	}
+	switch {
+	case r.allowance > 0 && b.Evidence < parsers.Proven:
+		return "accounts log in there, and others can forge its packets"
+	case now.Before(j.Young):
+		return "pbxjail is new here, and does not know yet who logs in"
+	}
+	return ""
 }
 
 // shortBan is the longest ban of an address whose packets do not prove it.
@@ -176,6 +195,9 @@ func (s *Reckoning) reason(lines []Line) string {
 		fmt.Fprintf(&b, " of %d addresses", s.Members)
 	}
 	fmt.Fprintf(&b, " within %s, maxretry %s", show.Duration(s.Within), s.Maxretry)
+	if s.Allowance > 0 {
+		fmt.Fprintf(&b, " (%d times the jail's: accounts log in there)", s.Allowance)
+	}
 	var named []Factor // of each name the latest
 	for _, l := range lines {
 		for _, f := range l.Factors {

@@ -98,6 +98,27 @@ func (t *tally) seen(w witness) bool {
 	return false
 }
 
+// last is the witness of the latest hit.
+func (t *tally) last() witness {
+	if len(t.hits) == 0 {
+		return witness{}
+	}
+	return t.hits[len(t.hits)-1].witness
+}
+
+// forgive forgets what an account did.
+func (t *tally) forgive(account uint32) {
+	kept := t.hits[:0]
+	for _, h := range t.hits {
+		if h.account == account {
+			t.sum -= int64(h.points)
+		} else {
+			kept = append(kept, h)
+		}
+	}
+	t.hits = kept
+}
+
 // prune forgets what is a life or more from a time. Clocks go back at times: hits
 // that are later by less still count, those beyond are of a clock that was wrong.
 // So all that is left lies within one life.

@@ -62,29 +62,6 @@ func times(n int, line string) (list []string) {
 
 var seven = time.Date(2026, 11, 22, 7, 0, 0, 0, time.UTC)
 
-func TestALoginProtects(t *testing.T) {
-	j := shippedJudge(t)
-	j.ProtectLogins = time.Hour
-	heard(t, j, seven, login(victim))
-	got := heard(t, j, seven.Add(time.Minute), times(5, wrong(victim))...)
-	if len(got) != 1 || got[0].Bans() || !strings.Contains(got[0].Protected, "logged in") {
-		t.Fatalf("got %+v, want one verdict that names the login", got)
-	}
-	got = heard(t, j, seven.Add(2*time.Hour), times(5, wrong(victim))...)
-	if len(got) != 1 || !got[0].Bans() {
-		t.Errorf("an hour later: got %+v, want a ban", got)
-	}
-}
-
-func TestALoginAfterAStormProtectsNobody(t *testing.T) {
-	j := shippedJudge(t)
-	j.ProtectLogins = time.Hour
-	got := heard(t, j, seven, append(times(4, wrong(victim)), login(victim), wrong(victim))...)
-	if len(got) != 2 || !got[0].Alarm || !got[1].Bans() {
-		t.Fatalf("got %+v, want an alarm and then a ban", got)
-	}
-}
-
 func TestAGuestLoginProtectsNobody(t *testing.T) {
 	j := shippedJudge(t)
 	free := said("SuccessfulAuth", "SIP", victim, `,UsingPassword="0"`)
@@ -167,27 +144,6 @@ func TestAForgedLoginProtectsNobody(t *testing.T) {
 	heard(t, j, seven, forged)
 	if got := heard(t, j, seven.Add(time.Minute), times(5, wrong(victim))...); len(got) != 1 || !got[0].Bans() {
 		t.Errorf("got %+v, want a ban", got)
-	}
-}
-
-// However many log in once, who comes back is remembered.
-func TestRegularsKeepTheirPlace(t *testing.T) {
-	table := newLoginTable()
-	home := addrKey(netip.MustParseAddr(victim).As16())
-	table.put(home, parsers.PJSIP, 0)
-	table.put(home, parsers.PJSIP, comesBack.Milliseconds())
-	for i := range 5 * maxRegulars {
-		table.put(addrKey(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).As16()), parsers.PJSIP, comesBack.Milliseconds()+1)
-	}
-	if e, ok := table.get(home); !ok || e.last != comesBack.Milliseconds() {
-		t.Errorf("got %+v %v, want its last login", e, ok)
-	}
-	n := 0
-	for range table.each {
-		n++
-	}
-	if n > 2*maxStrangers+1 {
-		t.Errorf("got %d remembered, want the strangers bounded", n)
 	}
 }
 

@@ -90,11 +90,13 @@ func TestBlockedCountry(t *testing.T) {
 	}
 }
 
-// A little every hour is a ban in the end, unless somebody logs in meanwhile.
+// A little every hour is a ban in the end, unless the account logs in meanwhile: it is forgiven what it did before.
 func TestSlow(t *testing.T) {
 	const text = "maxretry: 5\nslow: {maxretry: 8, findtime: 1d}"
 	login := func() *parsers.Event {
-		return with(failure("203.0.113.9"), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true })
+		return with(failure("203.0.113.9"), func(e *parsers.Event) {
+			e.Result, e.Kind, e.Password, e.Account = parsers.Signal, parsers.Success, true, parsers.TextOf([]byte("1001"))
+		})
 	}
 	for _, c := range []struct {
 		name string
@@ -103,7 +105,7 @@ func TestSlow(t *testing.T) {
 		deaf bool // no security event was ever told: no login can be seen
 		want int  // failures until the ban; 0: none in 30
 	}{
-		{"hourly", time.Hour, 0, false, 8}, {"every four hours", 4 * time.Hour, 0, false, 0}, {"hourly, and a login", time.Hour, 5, false, 13},
+		{"hourly", time.Hour, 0, false, 8}, {"every four hours", 4 * time.Hour, 0, false, 0}, {"hourly, and a login", time.Hour, 4, false, 12},
 		{"fast", time.Second, 0, false, 5}, {"hourly, where no login can be seen", time.Hour, 0, true, 0}, {"fast, where no login can be seen", time.Second, 0, true, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -115,7 +117,7 @@ func TestSlow(t *testing.T) {
 			got := 0
 			for i := 1; i <= 30 && got == 0; i++ {
 				at := start.Add(time.Duration(i) * c.each)
-				if v := hear(judge, failure("203.0.113.9"), at); len(v) > 0 && v[0].Bans() {
+				if v := hear(judge, with(failure("203.0.113.9"), func(e *parsers.Event) { e.Account = parsers.TextOf([]byte("1001")) }), at); len(v) > 0 && v[0].Bans() {
 					got = i
 				}
 				if i == c.in {

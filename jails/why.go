@@ -13,9 +13,10 @@ import (
 // Account is all that the judge knows of one address.
 type Account struct {
 	Banned    *Ban
-	Protected string   // why no jail bans it; "" when one may
-	LoggedIn  string   // when it logged in, where that protects it
-	Consulted []string // the protections that were asked
+	Protected string    // why no jail bans it; "" when one may
+	LoggedIn  string    // who is at home there, and when that logged in last
+	Guessed   []Guessed // alarms about it that nobody has seen yet
+	Consulted []string  // the protections that were asked
 	Place     Place
 	Feeds     []string // that list it and have a factor, with that
 	Strike    Strike   // its last ban that is over; Count 0: none
@@ -40,6 +41,11 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	}
 	out.Protected, _ = j.guard.Protects(p)
 	out.LoggedIn, _ = j.loggedIn(p, now)
+	for _, g := range j.Guessed() {
+		if homeOf(g.Addr) == homeOf(a) {
+			out.Guessed = append(out.Guessed, g)
+		}
+	}
 	out.Strike = j.book.strikes[p]
 	if f := j.senses.Feeds; f != nil {
 		f.Listed(a, func(feed string, by int32) bool {
@@ -58,11 +64,13 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 // standing adds up what a jail holds against an address.
 func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) Standing {
 	at := now.UnixMilli()
-	short := ruling{t.strongest(at, jail.span.find, jail.least, false), parsers.Points(jail.Maxretry), jail.Findtime}
+	l := j.leniency(p.Addr(), t.last().service, now)
+	least := max(jail.least, l.least)
+	short := ruling{t.strongest(at, jail.span.find, least, false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
 	s := Standing{Jail: jail.Jail}
 	s.Sum, _ = jail.reckon(t, short)
 	if jail.span.slow > 0 {
-		long := ruling{t.strongest(at, jail.span.slow, jail.least, true), parsers.Points(jail.Slow.Maxretry), jail.Slow.Findtime}
+		long := ruling{t.strongest(at, jail.span.slow, least, true), l.limit(parsers.Points(jail.Slow.Maxretry)), jail.Slow.Findtime, l}
 		s.Slow, _ = jail.reckon(t, long)
 	}
 	for i := max(0, len(t.hits)-MaxLines); i < len(t.hits); i++ {
@@ -84,9 +92,9 @@ func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) St
 func (j *Judge) consulted() []string {
 	list := j.guard.consulted()
 	if j.ProtectLogins == Forever {
-		return append(list, "logins with a password")
+		return append(list, "accounts at home there")
 	}
-	return append(list, "logins with a password within "+show.Duration(j.ProtectLogins))
+	return append(list, "accounts that logged in there within "+show.Duration(j.ProtectLogins))
 }
 
 // consulted names what a guard knows, by the reasons it gives.

@@ -31,7 +31,7 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 	if t.sum < int64(limit) {
 		return
 	}
-	r := ruling{t.strongest(h.at, jail.wide.find, jail.least, false), limit, jail.Findtime}
+	r := ruling{t.strongest(h.at, jail.wide.find, jail.least, false), limit, jail.Findtime, leniency{}}
 	if r.score < limit || members(t, r) < jail.Widen.Members {
 		return
 	}

@@ -132,7 +132,7 @@ func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 	}
 	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
 	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
-	j.ProtectLogins = main.ProtectLogins
+	j.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
 	senses, err := sensesOf(main)
 	j.SetSenses(senses)
 	return j, err

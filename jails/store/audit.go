@@ -48,14 +48,15 @@ func (s *Store) Audit(limit int) (entries []Entry, err error) {
 // gets its turn in between.
 const trimStep = 1000
 
-// Trim forgets the bans that were over, and the audit that was written, longer
-// than keep before now. Strikes are read from bans: keep should not be shorter
+// Trim forgets the bans that were over, the audit that was written, and the log-ins that
+// were, longer than keep before now. Strikes are read from bans: keep should not be shorter
 // than the longest forgive_after.
 func (s *Store) Trim(now time.Time, keep time.Duration) error {
 	before := nanos(now.Add(-keep))
 	for _, step := range []string{
 		`DELETE FROM bans WHERE id IN (SELECT id FROM bans WHERE until < ? LIMIT ?)`,
 		`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)`,
+		`DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`,
 	} {
 		for deleted := int64(trimStep); deleted == trimStep; {
 			err := s.write("trim", func(tx *sql.Tx) error {

@@ -19,7 +19,8 @@ const applicationID = 0x7062786a
 // for never; ended_by says who cut it short or, when it was over, forgave it. sum is
 // how its points add up and factors what made those of a line, both JSON. most is the
 // longest that a ban may be, in nanoseconds, witness who wrote a line, and packets what
-// the witnesses of packets say of it.
+// the witnesses of packets say of it. homes are the accounts that log in from an address,
+// alarms those whose password may be guessed; a mark says when something was.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -66,6 +67,32 @@ ALTER TABLE lines ADD COLUMN evidence TEXT;
 ALTER TABLE bans ADD COLUMN most INTEGER;
 ALTER TABLE lines ADD COLUMN witness TEXT;
 ALTER TABLE lines ADD COLUMN packets TEXT;
+`, `
+CREATE TABLE homes (
+	addr    TEXT NOT NULL,
+	account BLOB NOT NULL,
+	service TEXT NOT NULL,
+	latest  TEXT NOT NULL,
+	witness TEXT NOT NULL,
+	first   INTEGER NOT NULL,
+	last    INTEGER NOT NULL,
+	times   INTEGER NOT NULL,
+	PRIMARY KEY (addr, account, service)
+) WITHOUT ROWID;
+CREATE INDEX homes_last ON homes (last);
+CREATE TABLE alarms (
+	addr    TEXT NOT NULL,
+	account BLOB NOT NULL,
+	service TEXT NOT NULL,
+	guesses INTEGER NOT NULL,
+	at      INTEGER NOT NULL,
+	PRIMARY KEY (addr, account, service)
+) WITHOUT ROWID;
+CREATE TABLE marks (
+	name TEXT PRIMARY KEY,
+	at   INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO marks VALUES ('born', CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

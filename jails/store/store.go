@@ -39,10 +39,12 @@ type limits struct {
 	withLines int64 // how many of the newest bans keep their lines
 	audit     int64 // rows of the audit
 	positions int64 // files whose position is kept
+	homes     int64 // accounts and addresses that logged in
+	alarms    int64 // about passwords that may be guessed
 }
 
 func defaultLimits() limits {
-	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096}
+	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024}
 }
 
 // Notes tell what Open found. The zero value: a sound ledger that was there.

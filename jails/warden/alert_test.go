@@ -45,18 +45,25 @@ func TestProtectedIsTold(t *testing.T) {
 	})
 }
 
-// A login after a storm is told, also of an address about which we were just told
-// that it is protected; not at every login.
+// A password that may be guessed is told once, also of an address about which we were
+// just told that it is protected; and again only after somebody has seen it.
 func TestAlarmIsTold(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.Change(s.jails, jails.NewGuard([]netip.Addr{addr(nine)}, nil), jails.Senses{})
 		login := func() {
-			e := with(failure(nine), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true })
+			e := with(failure(nine), func(e *parsers.Event) {
+				e.Result, e.Kind, e.Password, e.Account = parsers.Signal, parsers.Success, true, parsers.TextOf([]byte("1001"))
+			})
 			s.Hear("/log", e, time.Now(), time.Now())
 		}
-		s.attack(nine, 3) // protected is told, and one more is half way to the next
+		fail := func() {
+			for range 5 {
+				e := with(failure(nine), func(e *parsers.Event) { e.Account = parsers.TextOf([]byte("1001")) })
+				s.Hear("/log", e, time.Now(), time.Now())
+			}
+		}
 		for range 5 {
-			s.attack(nine, 2)
+			fail()
 			login()
 		}
 		if got := s.journal.count("not banned: the address is protected"); got != 1 {
@@ -65,11 +72,14 @@ func TestAlarmIsTold(t *testing.T) {
 		if got := s.journal.count("alarm prefix=203.0.113.9/32"); got != 1 {
 			t.Errorf("got %d alarms, want one", got)
 		}
-		pass(alertEvery)
-		s.attack(nine, 2)
+		seen, err := s.Ack(func(g jails.Guessed) bool { return g.Account == "1001" })
+		if len(seen) != 1 || err != nil || len(s.Guessed()) != 0 {
+			t.Errorf("got %v seen, %v, and %v left", seen, err, s.Guessed())
+		}
+		fail()
 		login()
 		if got := s.journal.count("alarm prefix=203.0.113.9/32"); got != 2 {
-			t.Errorf("got %d alarms, want another after %v", got, alertEvery)
+			t.Errorf("got %d alarms, want another after the first was seen", got)
 		}
 	}, "maxretry: 3")
 }

@@ -175,13 +175,13 @@ func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 	w.changed = true
 }
 
-// Tune takes over what the main file says of logins and of the stubborn: how long a
-// login protects its address, and how many packets begin a ban anew, where 0 is any
-// number. It holds from the next event on.
-func (w *Warden) Tune(protectLogins time.Duration, stubborn uint64) {
+// Tune takes over what the main file says of log-ins and of the stubborn: how long an
+// account is at home where it logged in, how many times maxretry is allowed there, and how
+// many packets begin a ban again, where 0 is any number. It holds from the next event on.
+func (w *Warden) Tune(protectLogins time.Duration, allowance int, stubborn uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.judge.ProtectLogins, w.Stubborn = protectLogins, stubborn
+	w.judge.ProtectLogins, w.judge.Allowance, w.Stubborn = protectLogins, allowance, stubborn
 }
 
 // Report is the warden's state for a status screen.
@@ -204,7 +204,7 @@ type Report struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
+	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: w.trouble(maps.Clone(w.problems)), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

@@ -195,6 +195,8 @@ type ledger struct {
 	lifted  []string // by row
 	records int
 	strikes []jails.Strike
+	homes   map[homeKey]jails.Home
+	alarms  map[homeKey]jails.Guessed
 	read    func() // called once, after the bans are read; may be nil
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed

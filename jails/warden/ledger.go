@@ -18,6 +18,13 @@ type Ledger interface {
 	Record(bans []jails.Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
+	// Homes returns who logged in from where, those first that did last, at most limit,
+	// and the alarms that nobody has seen yet.
+	Homes(limit int) ([]jails.Home, []jails.Guessed, error)
+	// SaveHomes writes homes in place of what was known of them, all or none.
+	SaveHomes(homes []jails.Home) error
+	// SaveAlarms writes alarms that are new, and removes those that were seen.
+	SaveAlarms(changed []jails.AlarmChange) error
 	// Strikes returns the history of those whose last ban ended since a time and is
 	// over at now, newest first, at most limit rows.
 	Strikes(since, now time.Time, limit int) ([]jails.Strike, error)

@@ -2,6 +2,7 @@ package warden
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"log/slog"
 	"maps"
@@ -140,9 +141,10 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		w.alert(b, v.Protected, now)
 		return
 	case v.Alarm:
-		if w.alarmed.due(b.Prefix, now) {
+		if v.Rare || w.alarmed.due(b.Prefix, now) {
 			w.tell(Decision{What: Alarm, Ban: b})
 		}
+		w.wake() // an alarm about a password is kept
 		return
 	case v.Observe:
 		w.judge.Observed().Put(b.WithoutLines())
@@ -237,6 +239,11 @@ func (w *Warden) write(b jails.Ban) {
 	if len(w.unwritten) < jails.MaxBans {
 		w.unwritten = append(w.unwritten, b)
 	}
+	w.wake()
+}
+
+// wake lets Run write the ledger. mu is held.
+func (w *Warden) wake() {
 	if w.problems["ledger"] != nil { // tried once a second
 		return
 	}
@@ -293,7 +300,7 @@ func (w *Warden) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return w.Flush()
+			return errors.Join(w.Flush(), w.saveHomes())
 		case <-w.kick:
 			if w.ready() { // what is on disk must not end before it is read
 				w.Flush()
@@ -315,6 +322,7 @@ func (w *Warden) Run(ctx context.Context) error {
 		case <-minute.C:
 			if w.ready() {
 				w.reconcile(ctx, time.Now())
+				w.saveHomes()
 			}
 		}
 	}
@@ -337,19 +345,28 @@ func (w *Warden) Flush() error {
 	w.unwritten = nil
 	w.mu.Unlock()
 	if len(batch) == 0 {
-		return nil
+		return w.saveAlarms()
 	}
 	err := w.ledger.Record(batch)
+	w.ledgerSays(err)
+	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.unwritten = append(batch, w.unwritten...)
+		return err
+	}
+	return w.saveAlarms()
+}
+
+// ledgerSays notes what became of a write.
+func (w *Warden) ledgerSays(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil {
-		w.unwritten = append(batch, w.unwritten...)
-		if w.problems["ledger"] == nil {
-			w.log.Error("ledger is not written: bans hold, and are kept in memory", "err", err)
-		}
-	} else if w.problems["ledger"] != nil {
+	switch before := w.problems["ledger"]; {
+	case err != nil && before == nil:
+		w.log.Error("ledger is not written: bans hold, and are kept in memory", "err", err)
+	case err == nil && before != nil:
 		w.log.Info("ledger is written again")
 	}
 	w.problem("ledger", err)
-	return err
 }

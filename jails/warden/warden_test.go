@@ -611,15 +611,15 @@ func TestStubborn(t *testing.T) {
 func TestTune(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for _, d := range []time.Duration{10 * time.Minute, 2 * time.Hour} {
-			s.Tune(d, 0)
-			want := "logins with a password within " + show.Duration(d)
+			s.Tune(d, 3, 0)
+			want := "accounts that logged in there within " + show.Duration(d)
 			if got := s.Why(netip.MustParseAddr("192.0.2.77"), time.Now()).Consulted; !slices.Contains(got, want) {
 				t.Errorf("got %q, want %q among them", got, want)
 			}
 		}
 		s.attack(nine, 2)
 		pass(30 * time.Minute)
-		s.Tune(time.Hour, 1000)
+		s.Tune(time.Hour, 3, 1000)
 		s.kernel.mu.Lock()
 		s.kernel.packets = 1000
 		s.kernel.mu.Unlock()

@@ -218,7 +218,7 @@ func (d *Daemon) openWarden() {
 	u.guard.logAll()
 	u.lists.read(main)
 	judge := jails.NewJudge(u.files.list(), u.guard.current().guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
-	judge.ProtectLogins = main.ProtectLogins
+	judge.ProtectLogins, judge.Allowance = main.ProtectLogins, main.LoginAllowance
 	judge.SetSenses(u.senses())
 	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {

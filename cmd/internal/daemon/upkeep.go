@@ -175,7 +175,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 		u.log.Warn("this setting takes effect at the next start", "key", key)
 	}
 	u.take(fresh)
-	u.judge.Tune(fresh.ProtectLogins, uint64(fresh.Stubborn))
+	u.judge.Tune(fresh.ProtectLogins, fresh.LoginAllowance, uint64(fresh.Stubborn))
 	u.changing.Unlock()
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)

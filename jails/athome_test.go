@@ -1,0 +1,227 @@
+package jails
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// of is an event of an account.
+func of(e *parsers.Event, account string) *parsers.Event {
+	return with(e, func(e *parsers.Event) { e.Account = parsers.TextOf([]byte(account)) })
+}
+
+// entered is a log-in with a password, as a security event tells it.
+func entered(a, account string) *parsers.Event {
+	return with(of(failure(a), account), func(e *parsers.Event) {
+		e.Result, e.Kind, e.Password, e.Channel = parsers.Signal, parsers.Success, true, parsers.ChannelSecurity
+	})
+}
+
+// homely is a judge with one jail of five in ten minutes, as the daemon sets it up.
+func homely(t testing.TB) *Judge {
+	j := judgeOf(jailOf(t, "x", "maxretry: 5\nbantime: 1h\nslow: {maxretry: 15, findtime: 3d}\nmatch: [{event: bad-password}, {event: unknown-account}]"))
+	j.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
+	return j
+}
+
+const office = "203.0.113.50"
+
+// failures plays failures of an account, and returns how many there were when its address
+// was banned, 0 for never, and the alarms.
+func failures(j *Judge, a, account string, n int, every time.Duration, from time.Time) (banned int, alarms []string, end time.Time) {
+	for i := range n {
+		for _, v := range hear(j, of(failure(a), account), from.Add(time.Duration(i)*every)) {
+			if v.Alarm {
+				alarms = append(alarms, v.Ban.Reason)
+			} else if v.Bans() && banned == 0 {
+				banned = i + 1
+			}
+		}
+	}
+	return banned, alarms, from.Add(time.Duration(n) * every)
+}
+
+func TestAnAccountAtHomeIsNotBanned(t *testing.T) {
+	j := homely(t)
+	hear(j, entered(office, "101"), start)
+	banned, alarms, end := failures(j, office, "101", 360, 100*time.Second, start.Add(time.Minute))
+	if banned != 0 {
+		t.Errorf("got a ban after %d failures, want none", banned)
+	}
+	if hours := int(end.Sub(start).Hours()); len(alarms) < hours-1 || len(alarms) > hours+1 {
+		t.Errorf("told %d times in %d hours, want once an hour", len(alarms), hours)
+	}
+	for i, text := range alarms {
+		want := "phone 101 at 203.0.113.50 uses an old password: 36 attempts an hour; it logged in there before, so the address is not banned"
+		if i == 0 {
+			want = "phone 101 at 203.0.113.50 uses an old password: 5 attempts within 6m40s; it logged in there before, so the address is not banned"
+		}
+		if text != want {
+			t.Fatalf("report %d: got %q, want %q", i, text, want)
+		}
+	}
+	if banned, _, _ := failures(j, "203.0.113.51", "101", 10, time.Second, end); banned != 5 {
+		t.Errorf("the same account elsewhere: got a ban after %d, want 5", banned)
+	}
+}
+
+// A corrected password is no alarm, however long it was wrong.
+func TestACorrectedPasswordIsNoAlarm(t *testing.T) {
+	j := homely(t)
+	hear(j, entered(office, "101"), start)
+	_, _, end := failures(j, office, "101", 100, time.Minute, start.Add(time.Minute))
+	hear(j, entered(office, "101"), end)
+	if got := j.Guessed(); len(got) != 0 {
+		t.Errorf("got %v, want no alarm", got)
+	}
+	if banned, _, _ := failures(j, office, "101", 100, time.Second, end); banned != 0 {
+		t.Errorf("got a ban after %d failures, want none", banned)
+	}
+}
+
+// A new phone at an office may fail more often, and is forgiven what it did when its
+// password is right.
+func TestAnOfficeSetsUpAPhone(t *testing.T) {
+	j := homely(t)
+	hear(j, entered(office, "101"), start)
+	if banned, _, _ := failures(j, office, "102", 4, time.Second, start); banned != 0 {
+		t.Fatalf("got a ban after %d", banned)
+	}
+	hear(j, entered(office, "102"), start.Add(10*time.Second))
+	if s := score(j, 0, office, start.Add(10*time.Second)); s != 0 {
+		t.Errorf("got %s points, want what it did forgiven", s)
+	}
+	banned, _, _ := failures(j, office, "103", 20, time.Second, start.Add(20*time.Second))
+	if banned != 15 {
+		t.Errorf("got a ban after %d failures, want 15", banned)
+	}
+	b, _ := j.book.Get(only(office), start.Add(time.Minute))
+	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); no longer than 15m: accounts log in there, and others can forge its packets"; b == nil || b.Reason != want {
+		t.Errorf("got %+v, want %q", b, want)
+	}
+}
+
+func TestAGuessedPassword(t *testing.T) {
+	j := homely(t)
+	const thief = "203.0.113.91"
+	_, _, end := failures(j, thief, "201", 6, 11*time.Minute, start)
+	got := hear(j, entered(thief, "201"), end)
+	if len(got) != 1 || !got[0].Alarm || !strings.HasPrefix(got[0].Ban.Reason, "the password of 201 may be guessed: it logged in from 203.0.113.91 after 6 failures there") {
+		t.Fatalf("got %+v, want the alarm", got)
+	}
+	if got := hear(j, entered(thief, "201"), end); len(got) != 0 {
+		t.Errorf("got %+v, want it told once", got)
+	}
+	if why := j.Why(addr(thief), end); why.LoggedIn != "" || len(why.Guessed) != 1 {
+		t.Errorf("got %+v, want an alarm and no home", why)
+	}
+	if banned, _, _ := failures(j, thief, "202", 10, time.Second, end.Add(time.Hour)); banned != 5 {
+		t.Errorf("got a ban after %d, want 5: nobody is at home there", banned)
+	}
+	if seen := j.Ack(func(g Guessed) bool { return g.Account == "201" }); len(seen) != 1 || len(j.Guessed()) != 0 {
+		t.Errorf("got %v seen", seen)
+	}
+	if got := hear(j, entered(thief, "201"), end.Add(2*time.Hour)); len(got) != 0 || !j.logsIn(addr(thief), end.Add(2*time.Hour)) {
+		t.Errorf("got %+v, want it at home after that", got)
+	}
+}
+
+// One attempt that is told in three logs is one failure.
+func TestRetoldFailuresAreNoGuesses(t *testing.T) {
+	j := homely(t)
+	for i := range 3 {
+		for _, log := range []string{"/log", "/other/log", "/third/log"} {
+			hearIn(j, log, of(failure(office), "201"), start.Add(time.Duration(i)*time.Minute))
+		}
+	}
+	if got := hear(j, entered(office, "201"), start.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("got %+v, want no alarm", got)
+	}
+}
+
+// However many log in once, or with few accounts from everywhere, those who come back keep
+// their place, and memory is bounded.
+func TestHomesKeepTheirPlace(t *testing.T) {
+	j := homely(t)
+	for i := range 500 {
+		a, account := fmt.Sprintf("198.51.%d.%d", i/250, i%250+1), fmt.Sprint("office", i)
+		hear(j, entered(a, account), start)
+		hear(j, entered(a, account), start.Add(time.Minute))
+	}
+	for i := range 100_000 {
+		a := numbered(i).String()
+		hear(j, entered(a, "901"), start.Add(2*time.Minute))
+		if i%2 == 0 {
+			hear(j, entered(a, "901"), start.Add(4*time.Minute))
+		}
+	}
+	at := start.Add(time.Hour)
+	for i := range 500 {
+		if a := fmt.Sprintf("198.51.%d.%d", i/250, i%250+1); !j.logsIn(addr(a), at) {
+			t.Fatalf("%s is not at home any more", a)
+		}
+	}
+	if n := len(j.home.table.rows); n > maxHomeStrangers+500+mostHomesEach {
+		t.Errorf("got %d rows, want strangers and one account bounded", n)
+	}
+	if s, r := j.home.table.strangers.Len(), j.home.table.regulars.Len(); s+r != len(j.home.table.rows) {
+		t.Errorf("got %d strangers and %d regulars of %d rows", s, r, len(j.home.table.rows))
+	}
+}
+
+// One line of IPv6 is one home; NAT64 is everybody.
+func TestAHomeIsALine(t *testing.T) {
+	j := homely(t)
+	hear(j, entered("2001:db8:1:2::5", "101"), start)
+	hear(j, entered("64:ff9b::cb00:7101", "101"), start)
+	for a, want := range map[string]bool{
+		"2001:db8:1:2::5": true, "2001:db8:1:2:ffff::9": true, "2001:db8:1:3::5": false,
+		"64:ff9b::cb00:7101": true, "64:ff9b::cb00:7102": false,
+	} {
+		if got := j.logsIn(addr(a), start); got != want {
+			t.Errorf("%s: got at home %t, want %t", a, got, want)
+		}
+	}
+}
+
+func TestHomesOutliveTheJudge(t *testing.T) {
+	j := homely(t)
+	hear(j, entered(office, "101"), start)
+	hear(j, entered(office, "101"), start.Add(11*time.Minute))
+	changed := j.UnsavedHomes(10)
+	j.HomesSaved(changed)
+	if len(changed) != 1 || !changed[0].Last.Equal(start.Add(11*time.Minute)) || changed[0].Times != 2 {
+		t.Fatalf("got %+v to write", changed)
+	}
+	if again := j.UnsavedHomes(10); len(again) != 0 {
+		t.Errorf("got %+v to write again", again)
+	}
+	next := homely(t)
+	next.LoadHomes(changed, start.Add(time.Hour))
+	if banned, _, _ := failures(next, office, "101", 100, 20*time.Second, start.Add(time.Hour)); banned != 0 {
+		t.Errorf("got a ban after %d failures, want none", banned)
+	}
+	late := homely(t)
+	late.LoadHomes(changed, start.Add(31*24*time.Hour))
+	if len(late.Homes()) != 0 {
+		t.Errorf("got %v, want what is a month old forgotten", late.Homes())
+	}
+}
+
+func TestAccountName(t *testing.T) {
+	for raw, want := range map[string]string{
+		"101": "101", "sip:101@pbx.example": "101", `"A B" <sip:101@10.0.0.1:5060>`: "101", "101@pbx": "101", "": "",
+		"anonymous@anonymous.invalid": "", strings.Repeat("x", 100): strings.Repeat("x", maxAccountName), "<unknown>": "unknown account",
+	} {
+		if want == "unknown account" {
+			want = ""
+		}
+		if got := string(accountName([]byte(raw))); got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// breaker notices that many who log in fail at once: then something of ours is broken, a
+// database or the last deployment of passwords, and failures say nothing of anybody. No
+// failure is charged until that ends. Owned by one Judge.
+//
+// Only addresses count where an account is at home that fails, and none has logged in
+// since it began to. As many different accounts must fail: who has one account of his own,
+// and many addresses, trips nothing. And they must be as many as the addresses where
+// log-ins still work.
+type breaker struct {
+	failing map[*homeRow]bool
+	working map[netip.Addr]int64 // the last log-in of addresses, unix ms
+	weighed time.Time
+	last    netip.Addr // that took part when they were last weighed
+	since   time.Time  // zero: it does not hold
+	counts  [2]int     // addresses that fail, and that work, when they were last weighed
+}
+
+const (
+	// breakerLeast is how many addresses, and accounts, must fail at once.
+	breakerLeast = 5
+	// breakerWithin is how long ago the first of those failures may be: a phone that fails
+	// for longer has an old password.
+	breakerWithin = 30 * time.Minute
+	// breakerFresh is how long a failure, or a log-in, counts.
+	breakerFresh = 10 * time.Minute
+	breakerEvery = time.Second
+	// breakerMost is how long failures are not charged while others log in: then it is no
+	// database that is broken.
+	breakerMost = time.Hour
+	mostWorking = 16_384
+	mostFailing = 16_384
+)
+
+func newBreaker() breaker {
+	return breaker{failing: map[*homeRow]bool{}, working: map[netip.Addr]int64{}}
+}
+
+// holds reports whether failures are not charged.
+func (b *breaker) holds() bool { return !b.since.IsZero() }
+
+// fail notes a failure of an account at home.
+func (r *homeRow) fail(now time.Time) {
+	r.failed = now.UnixMilli()
+	if r.failing == 0 {
+		r.failing = r.failed
+	}
+}
+
+func (b *breaker) fails(r *homeRow) {
+	if len(b.failing) < mostFailing {
+		b.failing[r] = true
+	}
+}
+
+// fine notes a log-in.
+func (b *breaker) fine(a netip.Addr, now time.Time) {
+	if _, known := b.working[a]; known || len(b.working) < mostWorking {
+		b.working[a] = now.UnixMilli()
+	}
+}
+
+// weighBreaker looks whether the breaker must begin or end to hold. decide is told of
+// both; a is an address that takes part.
+func (j *Judge) weighBreaker(a netip.Addr, now time.Time, decide func(Verdict)) {
+	b := &j.home.breaker
+	if gone := now.Sub(b.weighed); gone < breakerEvery && gone > -time.Hour { // a clock may go back
+		return
+	}
+	b.weighed, b.last = now, a
+	failing, working := b.count(now)
+	b.counts = [2]int{failing, working}
+	broken := failing >= breakerLeast && failing >= working
+	if b.holds() && now.Sub(b.since) > breakerMost && working > 0 {
+		broken = false
+	}
+	reason := ""
+	switch {
+	case broken && !b.holds():
+		b.since = now
+		reason = b.reason()
+	case !broken && b.holds():
+		reason = fmt.Sprintf("those who log in here do not fail at once any more: failures lead to bans again, after %s", agoWords(b.since, now))
+		b.since = time.Time{}
+		clear(b.failing)
+	default:
+		return
+	}
+	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(a, a.BitLen()), Jail: "breaker", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
+}
+
+func (b *breaker) reason() string {
+	return fmt.Sprintf("%d of %d addresses where accounts log in fail at once: nobody is banned for a wrong password until that ends", b.counts[0], b.counts[0]+b.counts[1])
+}
+
+// count says how many addresses began to fail at once, but no more than accounts did, and
+// how many others log in.
+func (b *breaker) count(now time.Time) (failing, working int) {
+	at := now.UnixMilli()
+	began := at - breakerWithin.Milliseconds()
+	if b.holds() {
+		began = min(began, b.since.Add(-breakerWithin).UnixMilli())
+	}
+	recently := at - breakerFresh.Milliseconds()
+	for a, last := range b.working {
+		if last < recently {
+			delete(b.working, a)
+		}
+	}
+	addrs, accounts := map[netip.Addr]bool{}, map[string]bool{}
+	for r := range b.failing {
+		if r.failing == 0 || r.failed < recently || r.failing < began {
+			delete(b.failing, r)
+			continue
+		}
+		if last, ok := b.working[r.Addr]; ok && last >= r.failing {
+			continue
+		}
+		addrs[r.Addr], accounts[r.Account] = true, true
+	}
+	for a := range b.working {
+		if !addrs[a] {
+			working++
+		}
+	}
+	return min(len(addrs), len(accounts)), working
+}
+
+// Broken says since when failures lead to no ban because many at home fail at once, and
+// why; the zero time when they do.
+func (j *Judge) Broken() (since time.Time, why string) {
+	b := &j.home.breaker
+	if !b.holds() {
+		return time.Time{}, ""
+	}
+	return b.since, b.reason()
+}

@@ -1,0 +1,235 @@
+package jails
+
+import (
+	"bytes"
+	"cmp"
+	"container/list"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+// Home is an account that logs in from an address with a password.
+type Home struct {
+	Addr    netip.Addr // of IPv6 the first of its /64: a line is one customer
+	Latest  netip.Addr // the very address of the last log-in
+	Account string     // as Asterisk knows it; may hold any byte; at most maxAccountName
+	Service parsers.Service
+	Witness parsers.Channel // who told of the last log-in
+	First   time.Time
+	Last    time.Time
+	Times   uint32
+}
+
+// homeTable remembers which account logs in from where. Owned by one Judge. Who has an
+// account of his own chooses the addresses, and how many: so log-ins that came once make
+// room for each other, and never for accounts that came back. One account is at home at
+// mostHomesEach addresses, and then makes room for itself.
+type homeTable struct {
+	rows      map[homeKey]*homeRow
+	at        map[netip.Addr][]*homeRow
+	of        map[string]int   // regulars of an account
+	strangers *list.List       // of *homeRow, the latest first
+	regulars  *list.List       // logged in again after comesBack
+	changed   map[homeKey]bool // the ledger does not know it as it is now
+}
+
+type homeKey struct {
+	addr    netip.Addr
+	family  family
+	account string
+}
+
+// homeRow is a Home in the table. Its failures are for the breaker, and are not kept.
+type homeRow struct {
+	Home
+	family  family
+	regular bool
+	place   *list.Element
+	saved   time.Time // the last log-in that the ledger knows
+	failing int64     // unix ms: the first failure since the last log-in; 0: there is none
+	failed  int64     // unix ms: the last one
+}
+
+const (
+	maxHomeStrangers = 16_384
+	maxHomeRegulars  = 32_768
+	mostHomesEach    = 64
+	comesBack        = 30 * time.Second
+	// homeIdle is how long a regular must not have logged in before it makes room for
+	// another account.
+	homeIdle = 24 * time.Hour
+	// maxAccountName is how many bytes of an account's name are remembered.
+	maxAccountName = 64
+	// homeSaved is how often the last log-in of an account is written again.
+	homeSaved = 10 * time.Minute
+)
+
+func newHomeTable() homeTable {
+	return homeTable{
+		rows: map[homeKey]*homeRow{}, at: map[netip.Addr][]*homeRow{}, of: map[string]int{},
+		strangers: list.New(), regulars: list.New(), changed: map[homeKey]bool{},
+	}
+}
+
+// nat64 is where IPv4 clients of a NAT64 come from: everybody, and no one customer.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// homeOf is the address under which a customer is known.
+func homeOf(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if !a.Is6() || nat64.Contains(a) {
+		return a
+	}
+	p, _ := a.Prefix(64)
+	return p.Addr()
+}
+
+// accountName is the name of an account without what callers write around it: sip:, a
+// domain, parameters. It is empty for those who have none, and aliases raw.
+func accountName(raw []byte) []byte {
+	if i := bytes.LastIndexByte(raw, '<'); i >= 0 && bytes.HasSuffix(raw, []byte(">")) {
+		raw = raw[i+1 : len(raw)-1]
+	}
+	for _, scheme := range []string{"sip:", "sips:"} {
+		raw = bytes.TrimPrefix(raw, []byte(scheme))
+	}
+	if i := bytes.IndexByte(raw, '@'); i >= 0 {
+		raw = raw[:i]
+	}
+	switch string(raw) {
+	case "anonymous", "unknown":
+		return nil
+	}
+	return raw[:min(len(raw), maxAccountName)]
+}
+
+// find returns the row of an account at an address, or nil.
+func (t *homeTable) find(a netip.Addr, f family, account []byte) *homeRow {
+	return t.rows[homeKey{a, f, string(account)}]
+}
+
+// put notes a log-in, or what the ledger remembers of some.
+func (t *homeTable) put(h Home) *homeRow {
+	key := homeKey{h.Addr, familyOf[h.Service], h.Account}
+	row := t.rows[key]
+	if row == nil {
+		if t.strangers.Len() >= maxHomeStrangers {
+			t.remove(t.strangers.Back().Value.(*homeRow))
+		}
+		row = &homeRow{Home: h, family: key.family}
+		row.place = t.strangers.PushFront(row)
+		t.rows[key] = row
+		t.at[h.Addr] = append(t.at[h.Addr], row)
+	} else {
+		row.merge(h)
+		t.listOf(row).MoveToFront(row.place)
+	}
+	if !row.regular && row.Last.Sub(row.First) >= comesBack {
+		t.promote(row)
+	}
+	return row
+}
+
+// merge adds what is known of a home to what is known already.
+func (r *homeRow) merge(h Home) {
+	if h.First.Before(r.First) {
+		r.First = h.First
+	}
+	if !h.Last.Before(r.Last) {
+		r.Last, r.Latest, r.Witness, r.Service = h.Last, h.Latest, h.Witness, h.Service
+	}
+	r.Times += h.Times
+}
+
+func (t *homeTable) listOf(row *homeRow) *list.List {
+	if row.regular {
+		return t.regulars
+	}
+	return t.strangers
+}
+
+// promote makes a row one that no stranger pushes out. Where there is no room it stays a
+// stranger.
+func (t *homeTable) promote(row *homeRow) {
+	if t.of[row.Account] >= mostHomesEach {
+		t.removeOldest(row.Account)
+	}
+	if t.regulars.Len() >= maxHomeRegulars {
+		last := t.regulars.Back().Value.(*homeRow)
+		if row.Last.Sub(last.Last) < homeIdle {
+			return
+		}
+		t.remove(last)
+	}
+	t.strangers.Remove(row.place)
+	row.regular, row.place = true, t.regulars.PushFront(row)
+	t.of[row.Account]++
+}
+
+// removeOldest makes room for an account by the home where it logged in the longest ago.
+func (t *homeTable) removeOldest(account string) {
+	for e := t.regulars.Back(); e != nil; e = e.Prev() {
+		if row := e.Value.(*homeRow); row.Account == account {
+			t.remove(row)
+			return
+		}
+	}
+}
+
+func (t *homeTable) remove(row *homeRow) {
+	t.listOf(row).Remove(row.place)
+	if row.regular {
+		if t.of[row.Account]--; t.of[row.Account] == 0 {
+			delete(t.of, row.Account)
+		}
+	}
+	key := homeKey{row.Addr, row.family, row.Account}
+	delete(t.rows, key)
+	delete(t.changed, key)
+	rows := slices.DeleteFunc(t.at[row.Addr], func(o *homeRow) bool { return o == row })
+	if len(rows) == 0 {
+		delete(t.at, row.Addr)
+	} else {
+		t.at[row.Addr] = rows
+	}
+}
+
+// unsaved returns homes that are not in the ledger as they are now, at most so many.
+func (t *homeTable) unsaved(most int) (list []Home) {
+	for key := range t.changed {
+		if len(list) == most {
+			break
+		}
+		list = append(list, t.rows[key].Home)
+	}
+	return list
+}
+
+func (t *homeTable) savedAs(homes []Home) {
+	for _, h := range homes {
+		key := homeKey{h.Addr, familyOf[h.Service], h.Account}
+		row := t.rows[key]
+		if row == nil || row.Home == h {
+			delete(t.changed, key)
+		}
+		if row != nil {
+			row.saved = h.Last
+		}
+	}
+}
+
+// accounts are those that log in from an address, by name.
+func (t *homeTable) accounts(a netip.Addr, live func(*homeRow) bool) (list []*homeRow) {
+	for _, row := range t.at[a] {
+		if live(row) {
+			list = append(list, row)
+		}
+	}
+	slices.SortFunc(list, func(x, y *homeRow) int {
+		return cmp.Or(cmp.Compare(x.Account, y.Account), cmp.Compare(x.family, y.family))
+	})
+	return list
+}

@@ -1,0 +1,27 @@
+package jails
+
+import (
+	"net/netip"
+	"time"
+
+	"pbxjail/parsers"
+)
+
+const (
+	maxProven = 16_384
+	// provenFor is how long it counts that an address answered a challenge.
+	provenFor = 24 * time.Hour
+)
+
+// prove notes that the wire saw an address answer a challenge.
+func (j *Judge) prove(e *parsers.Event, now time.Time) {
+	if e.Addr.IsValid() && e.Evidence == parsers.Proven {
+		j.proven.put(addrKey(e.Addr.As16()), now.UnixMilli())
+	}
+}
+
+// proved reports whether an address answered a challenge of late.
+func (j *Judge) proved(a netip.Addr, now time.Time) bool {
+	at, ok := j.proven.get(addrKey(a.As16()))
+	return ok && now.Sub(time.UnixMilli(at)).Abs() < provenFor
+}

@@ -1,0 +1,77 @@
+package jails
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/configs/show"
+	"pbxjail/parsers"
+)
+
+// report counts the failures of accounts at home at an address since they were last told.
+type report struct {
+	tellings
+	since    time.Time
+	told     time.Time // zero: never
+	kind     parsers.Kind
+	phones   bool
+	accounts []string // that failed, escaped; the first mostAccounts
+}
+
+const (
+	maxReports = 4096
+	// reportFirst is how many failures are told at once, reportEvery how often it is told
+	// that they go on.
+	reportFirst = 5
+	reportEvery = time.Hour
+	// mostAccounts bounds the accounts of an address that one report tells apart.
+	mostAccounts = 16
+)
+
+// reportFailure tells the admin of an account at home that is refused: soon, and then
+// once an hour for all accounts of its address.
+func (j *Judge) reportFailure(s *Source, e *parsers.Event, row *homeRow, now time.Time, decide func(Verdict)) {
+	r, ok := j.home.reports.get(row.Addr)
+	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.told).Abs() > reportEvery {
+		r = &report{since: now}
+	}
+	j.home.reports.put(row.Addr, r)
+	r.add(witness{s.id, e.Channel, e.Service})
+	r.kind, r.phones = e.Kind, familyOf[e.Service] != webFamily
+	if name := show.Escaped(row.Account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
+		r.accounts = append(r.accounts, name)
+	}
+	n := r.count()
+	if r.told.IsZero() && n < reportFirst || !r.told.IsZero() && now.Sub(r.told).Abs() < reportEvery {
+		return
+	}
+	text := r.text(e.Addr, n, now)
+	*r = report{since: now, told: now}
+	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "home", Since: now.UTC(), Reason: text}, Alarm: true, Rare: true})
+}
+
+// text says what fails, where, how often, and why nobody is banned.
+func (r *report) text(a netip.Addr, n int, now time.Time) string {
+	word := "user"
+	if r.phones {
+		word = "phone"
+	}
+	often := fmt.Sprintf("%s within %s", show.Count(n, "attempt"), agoWords(r.since, now))
+	if !r.told.IsZero() {
+		often = fmt.Sprintf("%.0f attempts an hour", float64(n)/max(now.Sub(r.since).Hours(), 1))
+	}
+	s := "s"
+	if len(r.accounts) > 1 {
+		s = ""
+	}
+	what := "use" + s + " an old password"
+	switch r.kind {
+	case parsers.UnknownAccount:
+		what = "ask" + s + " for an account that is not there any more"
+	case parsers.ACL:
+		what = "log" + s + " in where an access list refuses it"
+	}
+	return fmt.Sprintf("%s at %s %s: %s; it logged in there before, so the address is not banned", listOf(word, r.accounts), a, what, often)
+}

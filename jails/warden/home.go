@@ -1,0 +1,118 @@
+package warden
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"pbxjail/configs/hint"
+	"pbxjail/jails"
+)
+
+const (
+	// maxHomes is how many homes are read from the ledger at start, and homesPart how many
+	// are taken over, or written, at once.
+	maxHomes  = 100_000
+	homesPart = 2000
+)
+
+// restoreHomes takes over who logs in from where. A ledger that cannot say so costs no
+// ban: it is a problem for status.
+func (w *Warden) restoreHomes(now time.Time) {
+	homes, alarms, err := w.ledger.Homes(maxHomes)
+	if err != nil {
+		w.log.Error("it is not known who logged in before", "err", err)
+	}
+	for len(homes) > 0 {
+		part := homes[:min(homesPart, len(homes))]
+		homes = homes[len(part):]
+		w.mu.Lock()
+		w.judge.LoadHomes(part, now)
+		w.mu.Unlock()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.LoadGuessed(alarms)
+}
+
+// Learn takes over log-ins that were before this start, as Asterisk or its old logs tell
+// them. They go into the ledger too.
+func (w *Warden) Learn(homes []jails.Home, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.LearnHomes(homes, now)
+}
+
+// saveHomes writes what has changed of homes.
+func (w *Warden) saveHomes() error {
+	w.ledgerMu.Lock()
+	defer w.ledgerMu.Unlock()
+	for {
+		w.mu.Lock()
+		homes := w.judge.UnsavedHomes(homesPart)
+		w.mu.Unlock()
+		if len(homes) == 0 {
+			return nil
+		}
+		err := w.ledger.SaveHomes(homes)
+		w.ledgerSays(err)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.judge.HomesSaved(homes)
+		w.mu.Unlock()
+	}
+}
+
+// saveAlarms writes alarms that began or ended. ledgerMu is held.
+func (w *Warden) saveAlarms() error {
+	w.mu.Lock()
+	changed := w.judge.UnsavedAlarms()
+	w.mu.Unlock()
+	if len(changed) == 0 {
+		return nil
+	}
+	err := w.ledger.SaveAlarms(changed)
+	w.ledgerSays(err)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.AlarmsSaved(changed)
+	return nil
+}
+
+// Guessed lists the alarms about passwords that nobody has seen yet, oldest first.
+func (w *Warden) Guessed() []jails.Guessed {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.Guessed()
+}
+
+// Ack ends the alarms that match: somebody has seen them. They are out of the ledger
+// before it returns; the error says when they are not, and they are back with the next
+// start.
+func (w *Warden) Ack(match func(jails.Guessed) bool) ([]jails.Guessed, error) {
+	w.mu.Lock()
+	seen := w.judge.Ack(match)
+	w.mu.Unlock()
+	w.ledgerMu.Lock()
+	defer w.ledgerMu.Unlock()
+	if err := w.saveAlarms(); err != nil {
+		return seen, fmt.Errorf("note it in the ledger: %w", err)
+	}
+	return seen, nil
+}
+
+// trouble adds to problems what the judge says. mu is held.
+func (w *Warden) trouble(problems map[string]error) map[string]error {
+	if problems == nil {
+		problems = map[string]error{}
+	}
+	if _, why := w.judge.Broken(); why != "" {
+		problems["breaker"] = hint.Add("look at what Asterisk knows of its accounts (its database, the last change of passwords); jailctl ban still bans by hand", errors.New(why))
+	}
+	return problems
+}
