@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/parsers/sensor"
+	"pbxjail/watcher/wire"
 )
 
 // journal is a log that a test can read while it is written.
@@ -199,6 +202,28 @@ func TestOrder(t *testing.T) {
 	}
 	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {
 		t.Errorf("the service manager got %v, want %v", s.signals(), want)
+	}
+}
+
+// TestWireStopsFirst: while it runs, events may come.
+func TestWireStopsFirst(t *testing.T) {
+	s := newSite(t)
+	d := s.open()
+	d.wire = newWireSource(configs.Wire{Enabled: true}, sensor.DefaultPorts(), d.log, wire.LiveOptions{})
+	c := &cable{packets: make(chan *wire.Packet)}
+	c.works(nil, time.Now())
+	d.wire.live, d.wire.hear = c, d.reading.hear
+	stop := s.run(d, nil)
+	for n := range 8 {
+		c.packets <- asks(time.Now(), n)
+		c.packets <- answers(time.Now(), n, "403 Forbidden")
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	first := regexp.MustCompile(`msg=stopped part=(\S+)`).FindStringSubmatch(s.journal.String())
+	if len(first) == 0 || first[1] != "wire" {
+		t.Errorf("got %v, want that the wire stops first", first)
 	}
 }
 
