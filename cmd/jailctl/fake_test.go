@@ -49,10 +49,28 @@ func (f *fake) calls() []control.Handler {
 		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return f.Top(q.N), nil }),
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return f.feeds, nil }),
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return f.Rules() }),
+		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return f.status.Alarms, nil }),
+		control.Handle(control.CallAck, f.Ack),
 		control.Handle(control.CallBan, f.Ban),
 		control.Handle(control.CallUnban, f.Unban),
 		control.Handle(control.CallReload, f.Reload),
 	}
+}
+
+// Ack ends what is asked for.
+func (f *fake) Ack(q control.AckRequest, _ string) (a control.AckAnswer, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var left []control.Alarm
+	for _, alarm := range f.status.Alarms {
+		if q == (control.AckRequest{}) || alarm.Account == q.Account || alarm.Addr == q.Addr {
+			a.Acked = append(a.Acked, alarm)
+		} else {
+			left = append(left, alarm)
+		}
+	}
+	f.status.Alarms = left
+	return a, nil
 }
 
 func (f *fake) Bans() (out []control.Ban) {

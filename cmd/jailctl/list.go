@@ -30,6 +30,11 @@ func (a *app) listVerb() *cobra.Command {
 			if a.json {
 				return a.emit(bans)
 			}
+			alarms, err := a.client().Alarms(c.Context())
+			if err != nil {
+				return err
+			}
+			a.printAlarms(alarms)
 			return a.printBans(bans)
 		},
 	}

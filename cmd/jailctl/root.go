@@ -52,7 +52,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.SetHelpCommand(helpVerb())
 	root.AddCommand(
-		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
+		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
 		a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(),
 	)

@@ -2,13 +2,17 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pbxjail/cmd/internal/control"
 )
 
 // TestScripts runs testdata/script: each file is a page of the manual, with a
@@ -33,6 +37,7 @@ func TestScripts(t *testing.T) {
 			"exits":       scriptExits,
 			"breakreload": scriptBreakReload,
 			"waits":       scriptWaits,
+			"guessed":     scriptGuessed,
 		},
 	})
 }
@@ -71,6 +76,16 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // scriptWaits is "waits KEY...": a reload finds keys that wait for a restart.
+// scriptGuessed raises an alarm about the password of an account at an address.
+func scriptGuessed(ts *testscript.TestScript, _ bool, args []string) {
+	f := ts.Value("fake").(*fake)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := control.Alarm{Account: args[0], Addr: netip.MustParseAddr(args[1]), Service: "pjsip", Failures: 6, At: time.Now().Add(-time.Minute)}
+	a.What = "the password of " + a.Account + " may be guessed: it logged in from " + args[1] + " after 6 failures there"
+	f.status.Alarms = append(f.status.Alarms, a)
+}
+
 func scriptWaits(ts *testscript.TestScript, _ bool, args []string) {
 	f := ts.Value("fake").(*fake)
 	f.mu.Lock()

@@ -24,6 +24,8 @@ const (
 	topRows  = 10
 	mostRows = 500 // that the daemon gives
 	topEvery = 2 * time.Second
+	// topAlarms is how many alarms a screen has room for.
+	topAlarms = 3
 )
 
 func (a *app) topVerb() *cobra.Command {
@@ -135,6 +137,9 @@ func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
 		return err
 	}
 	fmt.Fprintln(w, show.Terminal(s.headline(status, top.At)))
+	for _, alarm := range status.Alarms[:min(len(status.Alarms), topAlarms)] {
+		fmt.Fprintln(w, show.Terminal("alarm: "+alarm.What))
+	}
 	return printTop(w, top)
 }
 

@@ -52,6 +52,9 @@ func (a *app) printWhy(w control.Why) error {
 	if len(w.DroppedBy) > 0 {
 		a.say("  feeds:    its packets are dropped, banned or not, by the lists of %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
 	}
+	for _, alarm := range w.Alarms {
+		a.say("  alarm:    %s, %s", alarm.What, a.ago(alarm.At))
+	}
 	a.printCircumstances(w)
 	if err := a.printScores(w.Jails); err != nil {
 		return err
@@ -71,7 +74,7 @@ func (a *app) printCircumstances(w control.Why) {
 	case w.Protected != "":
 		a.say("  guard:    never banned by a jail: %s", w.Protected)
 	case w.LoggedIn != "":
-		a.say("  guard:    %s", w.LoggedIn)
+		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
 		a.say("  guard:    none of %s", strings.Join(w.Consulted, "; "))
 	}

@@ -204,7 +204,7 @@ type Report struct {
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: w.trouble(maps.Clone(w.problems)), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
+	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {

@@ -1,11 +1,9 @@
 package warden
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
-	"pbxjail/configs/hint"
 	"pbxjail/jails"
 )
 
@@ -106,13 +104,10 @@ func (w *Warden) Ack(match func(jails.Guessed) bool) ([]jails.Guessed, error) {
 	return seen, nil
 }
 
-// trouble adds to problems what the judge says. mu is held.
-func (w *Warden) trouble(problems map[string]error) map[string]error {
-	if problems == nil {
-		problems = map[string]error{}
-	}
-	if _, why := w.judge.Broken(); why != "" {
-		problems["breaker"] = hint.Add("look at what Asterisk knows of its accounts (its database, the last change of passwords); jailctl ban still bans by hand", errors.New(why))
-	}
-	return problems
+// Broken says since when failures lead to no ban because many at home fail at once, and
+// why; the zero time when they do.
+func (w *Warden) Broken() (since time.Time, why string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.Broken()
 }

@@ -37,6 +37,8 @@ func (j *jailer) calls() []Handler {
 		Handle(CallTop, func(q TopRequest, _ string) (Top, error) { return j.Top(q.N), nil }),
 		Handle(CallFeeds, func(None, string) ([]Feed, error) { return j.Feeds(), nil }),
 		Handle(CallRules, func(None, string) (Rules, error) { return j.Rules() }),
+		Handle(CallAlarms, func(None, string) ([]Alarm, error) { return nil, nil }),
+		Handle(CallAck, func(AckRequest, string) (AckAnswer, error) { return AckAnswer{}, nil }),
 		Handle(CallBan, j.Ban),
 		Handle(CallUnban, j.Unban),
 		Handle(CallReload, func(_ None, by string) (Reloaded, error) {

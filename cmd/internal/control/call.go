@@ -27,6 +27,8 @@ var (
 	CallFeeds   = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
 	CallRules   = Call[None, Rules]{"GET", "rules"}
 	CallAgents  = Call[None, []Agent]{"GET", "agents"} // root only
+	CallAlarms  = Call[None, []Alarm]{"GET", "alarms"} // oldest first
+	CallAck     = Call[AckRequest, AckAnswer]{"POST", "ack"}
 	CallBan     = Call[BanRequest, Ban]{"POST", "ban"}
 	CallUnban   = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
 	CallReload  = Call[None, Reloaded]{"POST", "reload"}

@@ -41,6 +41,7 @@ type Status struct {
 	Bans      int       `json:"bans"`      // live ones
 	Countries []Country `json:"countries"` // of the live bans, most first
 	Problems  []Problem `json:"problems"`
+	Alarms    []Alarm   `json:"alarms"` // that nobody has seen yet, oldest first
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`

@@ -13,7 +13,8 @@ type Why struct {
 	Banned    *Ban       `json:"banned"`    // the live ban that holds it; null: none
 	Sum       *Sum       `json:"sum"`       // how the points of that ban add up; null: nobody counted, or it is forgotten
 	Protected string     `json:"protected"` // why it is never banned, or ""
-	LoggedIn  string     `json:"logged_in"` // when it logged in, where that protects it, or ""
+	LoggedIn  string     `json:"logged_in"` // who is at home there, and when that logged in last, or ""
+	Alarms    []Alarm    `json:"alarms"`    // about it, that nobody has seen yet
 	Consulted []string   `json:"consulted"` // the protections that were asked
 	Place     Place      `json:"place"`
 	Feeds     []string   `json:"feeds"`      // that list it, with their factors

@@ -57,6 +57,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return b.Top(q.N), nil }),
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return b.Feeds(), nil }),
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return b.rules.counted() }),
+		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return b.Alarms(), nil }),
+		control.Handle(control.CallAck, b.Ack),
 		control.Handle(control.CallBan, b.Ban),
 		control.Handle(control.CallUnban, b.Unban),
 		control.Handle(control.CallReload, b.Reload),

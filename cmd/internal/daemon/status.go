@@ -33,6 +33,8 @@ func (b *backend) Status() control.Status {
 	}
 	s.Problems = append(s.Problems, b.rules.problems()...)
 	b.firewallStatus(&s, report)
+	b.alarmStatus(&s)
+	b.breakerStatus(&s, now)
 	if b.wire != nil {
 		s.Wire = b.wire.status()
 		s.Wire.Forged = report.Forged

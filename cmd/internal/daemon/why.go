@@ -18,7 +18,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	now := time.Now()
 	account := b.warden.Why(addr, now)
 	why := control.Why{
-		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Consulted: account.Consulted,
+		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Alarms: alarmsOf(account.Guessed), Consulted: account.Consulted,
 		Place: explain.Place(account.Place), Feeds: account.Feeds, DroppedBy: b.feeds.Dropping(addr), Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
 	}
 	if account.Banned != nil {
@@ -69,7 +69,7 @@ func ends(a jails.Account, now time.Time) string {
 		}
 		return by
 	}
-	if a.Protected != "" || a.LoggedIn != "" {
+	if a.Protected != "" {
 		return ""
 	}
 	for _, s := range a.Jails {

@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+	"pbxjail/jails"
+)
+
+// Alarms lists the alarms about passwords that nobody has seen yet.
+func (b *backend) Alarms() []control.Alarm { return alarmsOf(b.warden.Guessed()) }
+
+// Ack ends alarms: somebody has seen them.
+func (b *backend) Ack(q control.AckRequest, by string) (control.AckAnswer, error) {
+	seen, err := b.warden.Ack(func(g jails.Guessed) bool {
+		return q == control.AckRequest{} || q.Account != "" && g.Account == q.Account || q.Addr.IsValid() && g.Addr == q.Addr
+	})
+	for _, g := range seen {
+		b.note(by, "ack "+show.Escaped(g.Account)+" at "+g.Addr.String())
+	}
+	return control.AckAnswer{Acked: alarmsOf(seen)}, err
+}
+
+func alarmsOf(list []jails.Guessed) (alarms []control.Alarm) {
+	for _, g := range list {
+		alarms = append(alarms, control.Alarm{
+			Account: show.Escaped(g.Account), Addr: g.Addr, Service: g.Service.String(), Failures: g.Guesses, At: g.At.UTC(), What: g.String(),
+		})
+	}
+	return alarms
+}
+
+// mostAlarms is how many alarms are problems one by one.
+const mostAlarms = 5
+
+// alarmStatus adds the alarms, which are problems until somebody has seen them.
+func (b *backend) alarmStatus(s *control.Status) {
+	s.Alarms = b.Alarms()
+	for i, a := range s.Alarms {
+		if i == mostAlarms {
+			s.Problems = append(s.Problems, control.Problem{
+				What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list names them; jailctl ack ends them",
+			})
+			return
+		}
+		s.Problems = append(s.Problems, control.Problem{
+			What: a.What,
+			Hint: "change the password of " + a.Account + " and look at what it called; when all is well: jailctl ack " + a.Addr.String(),
+		})
+	}
+}
+
+// brokenHint is what to do when many at home fail at once.
+const brokenHint = "look at what Asterisk knows of its accounts: its database, and the last change of passwords; jailctl ban still bans by hand"
+
+// breakerStatus adds that failures lead to no ban.
+func (b *backend) breakerStatus(s *control.Status, now time.Time) {
+	since, why := b.warden.Broken()
+	if why == "" {
+		return
+	}
+	err := hint.Add(brokenHint, errors.New(why))
+	s.Problems = slices.Insert(s.Problems, 0, control.Problem{What: fmt.Sprintf("log-ins: %s; since %s", err, show.Brief(now.Sub(since))), Hint: brokenHint})
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+)
+
+func (a *app) ackVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ack [ACCOUNT|ADDR]",
+		Short: "say that you have seen an alarm about a password; without a name, all of them",
+		Long: `pbxjail raises an alarm when an account logs in from an address for the first time after
+five failures or more of this account there: its password may be guessed. The alarm stands
+in status, doctor, list, top and why until you say that you have seen it.
+
+When the password was guessed, change it first. After that the account is at home at the
+address from its next log-in on, unless it fails there again before.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return takes("ACCOUNT or ADDR")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			var q control.AckRequest
+			if len(args) == 1 {
+				if addr, err := netip.ParseAddr(args[0]); err == nil {
+					q.Addr = addr
+				} else {
+					q.Account = args[0]
+				}
+				if q == (control.AckRequest{}) {
+					return usage("write an account, an address, or nothing for all", "no account and no address")
+				}
+			}
+			done, err := control.Ask(c.Context(), a.client(), control.CallAck, q)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(done)
+			}
+			for _, alarm := range done.Acked {
+				a.say("seen: %s", alarm.What)
+			}
+			if len(done.Acked) == 0 {
+				a.say("there is no such alarm")
+			}
+			return nil
+		},
+	}
+}
+
+// printAlarms prints what nobody has seen yet.
+func (a *app) printAlarms(alarms []control.Alarm) {
+	for _, alarm := range alarms {
+		a.say("alarm: %s, %s; jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)
+	}
+}
