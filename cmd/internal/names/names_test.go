@@ -180,7 +180,12 @@ func TestWaits(t *testing.T) {
 			z.mu.Unlock()
 
 			z.set(nil, "a.example", "192.0.2.1")
-			after(fresh + fresh/spread)
+			for asked := 0; asked == 0; { // once only: waits are of random lengths
+				after(time.Second)
+				z.mu.Lock()
+				asked = len(z.asked)
+				z.mu.Unlock()
+			}
 			z.set(errors.New("down again"), "a.example")
 			after(time.Hour)
 			checkGaps(t, z, []time.Duration{fresh, retry, 2 * retry}) // a good answer forgives
