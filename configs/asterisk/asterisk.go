@@ -1,6 +1,6 @@
 // Package asterisk reads from Asterisk's own configuration whom the PBX itself
 // trusts: the trunks it registers with, the peers it knows by address, the
-// networks its access lists let in; and which ports it listens on. The daemon calls it.
+// networks its access lists let in, what is our own side of a NAT; and which ports it listens on. The daemon calls it.
 //
 // It must never run anything (an #exec is told, not followed), never look up a
 // name, never take for trust what lets everybody in, and never repeat a password:
@@ -38,13 +38,23 @@ const (
 	costOfByte  = 32        // of a value that is taken apart
 )
 
-// Trust is one peer that Asterisk's configuration names.
+// Role is what a Trust is to the PBX.
+type Role uint8
+
+const (
+	Peer       Role = iota // a trunk, or somebody an access list lets in
+	OwnAddress             // the PBX itself, as it is seen from outside a NAT
+	LocalNet               // a network on our side of the NAT
+)
+
+// Trust is one peer that Asterisk's configuration names, or our own side of a NAT.
 type Trust struct {
 	Prefix netip.Prefix // masked; zero when Host is a name
 	Host   string       // a name to be resolved by the caller, in the background; "" when Prefix is set
 	Why    string       // for people, printable: "trunk acme, pjsip.conf:12 match"
 	File   string       // where it stands; the path may hold any byte
 	Line   int          // counted from 1
+	Role   Role
 }
 
 // Read reads pjsip.conf, pjsip_wizard.conf, sip.conf and iax.conf below dir, with

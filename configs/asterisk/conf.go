@@ -28,6 +28,7 @@ type setting struct {
 var kept = []string{
 	"type", "host", "match", "contact", "server_uri", "outbound_proxy", "outboundproxy",
 	"register", "remote_hosts", "permit", "deny",
+	"external_signaling_address", "external_media_address", "externaddr", "externip", "externhost", "localnet", "local_net",
 }
 
 var (

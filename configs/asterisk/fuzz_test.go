@@ -45,6 +45,7 @@ func FuzzRead(f *testing.F) {
 				}
 			case !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "":
 				t.Fatalf("got %+v", trust)
+			case trust.Role == LocalNet && private(p):
 			case p.Addr().Is4() && p.Bits() < 16 || p.Addr().Is6() && p.Bits() < 32:
 				t.Fatalf("got %v: too wide", p)
 			case p.Addr().IsLoopback() || p.Addr().IsUnspecified() || p.Addr().IsMulticast():

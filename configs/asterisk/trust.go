@@ -51,20 +51,23 @@ func (r *reader) take(s *section) {
 			r.host(who, set, name)
 		}
 	}
+	r.ownSide(s, last)
 	r.list(who, s, "match")
 	r.list(who, s, "permit", "deny")
 }
 
 // host takes the host of a URI, an address or a name.
-func (r *reader) host(who string, set setting, text string) {
+func (r *reader) host(who string, set setting, text string) { r.hostAs(Peer, who, set, text) }
+
+func (r *reader) hostAs(role Role, who string, set setting, text string) {
 	text = hostOf(text)
 	if text == "" || strings.EqualFold(text, "dynamic") {
 		return
 	}
 	if addr, err := netip.ParseAddr(text); err == nil {
-		r.trust(who, set, prefix.Of(addr), "")
+		r.trustAs(role, who, set, prefix.Of(addr), "")
 	} else if name := hostName(text); name != "" {
-		r.trust(who, set, netip.Prefix{}, name)
+		r.trustAs(role, who, set, netip.Prefix{}, name)
 	} else {
 		r.tell(set.at, "correct it, or put the address into ignoreip", "%s %s protects nobody: it is neither an address nor a host's name", set.key, quoted(text))
 	}
@@ -131,8 +134,16 @@ func shut(rules []rule, p netip.Prefix) bool {
 
 // trust notes a peer: a prefix, or else a name.
 func (r *reader) trust(who string, set setting, p netip.Prefix, name string) {
+	r.trustAs(Peer, who, set, p, name)
+}
+
+func (r *reader) trustAs(role Role, who string, set setting, p netip.Prefix, name string) {
 	key := Trust{Prefix: p, Host: name}
-	switch why := unfit(p); {
+	why := unfit(p)
+	if role == LocalNet {
+		why = unfitLocal(p)
+	}
+	switch {
 	case name == "" && why != "":
 		r.tell(set.at, "name the network more narrowly, or put addresses into ignoreip", "%s %s protects nobody: it %s", set.key, p, why)
 	case r.seen[key]:
@@ -140,6 +151,6 @@ func (r *reader) trust(who string, set setting, p netip.Prefix, name string) {
 		r.tell(place{}, "name networks in place of addresses", "more than %d peers: the rest is not protected", maxTrusts)
 	default:
 		why = fmt.Sprintf("%s, %s %s", who, r.show(set.at), set.key)
-		r.seen[key], r.trusts = true, append(r.trusts, Trust{p, name, why, set.at.path, set.at.line})
+		r.seen[key], r.trusts = true, append(r.trusts, Trust{p, name, why, set.at.path, set.at.line, role})
 	}
 }

@@ -2,8 +2,7 @@
 // ledger and control socket. cmd/pbxjail runs it, tests embed it. It is wiring:
 // nothing here decides who is banned, and nothing here may outlive Run.
 //
-// The parts with a state of their own: upkeep (what a reload may change), protections
-// (who is never banned), jailFiles and lists (what is read from files), packetRules,
+// The parts with a state of their own: upkeep (what a reload may change), guard (who is never banned), jailFiles and lists (what is read from files), packetRules,
 // reading (where all sources meet), positions, backend (answers jailctl).
 package daemon
 
@@ -14,12 +13,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/jails"
@@ -121,7 +122,7 @@ func (d *Daemon) Close() error {
 func (d *Daemon) openUpkeep() {
 	u := &upkeep{log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
 	u.files, u.lists = newJailFiles(d.log), newLists(d.log)
-	u.guard = newProtections(d.log, func() { u.stale.Store(true) })
+	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
 	u.rules = &packetRules{log: d.log, whom: u.uncut}
 	d.upkeep = u
 }
@@ -214,10 +215,10 @@ func (d *Daemon) openFeeds() {
 func (d *Daemon) openWarden() {
 	u, main := d.upkeep, d.upkeep.settings()
 	u.files.load(main.Jails)
-	u.guard.read(main)
-	u.guard.logAll()
+	u.guard.Read(main, d.since)
+	u.guard.LogAll()
 	u.lists.read(main)
-	judge := jails.NewJudge(u.files.list(), u.guard.current().guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
+	judge := jails.NewJudge(u.files.list(), u.guard.Current().Guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
 	judge.ProtectLogins, judge.Allowance = main.ProtectLogins, main.LoginAllowance
 	judge.SetSenses(u.senses())
 	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
@@ -238,7 +239,7 @@ func (d *Daemon) openWarden() {
 	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(main.Stubborn)
 	u.judge = d.warden
-	u.sides.set(u.guard.current(), nil)
+	u.sides.set(u.guard.Current(), nil)
 }
 
 // openWitnesses makes what knows who sent packets: the kernel's sets, where the firewall is

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
@@ -33,13 +34,13 @@ func TestFeedsWaitForNames(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		kernel := &holder{}
-		d := &upkeep{since: time.Now(), guard: &protections{}, feeds: feeds.New(feeds.Options{Dir: dir, Enforcer: kernel})}
-		d.guard.state = guardState{
-			own:      []netip.Addr{netip.MustParseAddr("185.243.5.0")},
-			ignoreip: []netip.Prefix{netip.MustParsePrefix("185.243.5.128/25")},
-			trusts:   []jails.Protection{protection(netip.MustParseAddr("185.243.5.64"), "trunk")},
-			pending:  true,
+		state := guard.State{
+			Own:      []netip.Addr{netip.MustParseAddr("185.243.5.0")},
+			Ignoreip: []netip.Prefix{netip.MustParsePrefix("185.243.5.128/25")},
+			Trusts:   []jails.Protection{{Prefix: netip.MustParsePrefix("185.243.5.64/32"), Why: "trunk"}},
+			Pending:  true,
 		}
+		d := &upkeep{since: time.Now(), guard: guard.Fixed(state), feeds: feeds.New(feeds.Options{Dir: dir, Enforcer: kernel})}
 		d.feeds.Set([]configs.Feed{{Name: "a", File: "shipped/ranges.txt", Use: "ban", Enabled: true, Factor: 1.5, Interval: time.Hour, MaxEntries: 1000}})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -57,7 +58,7 @@ func TestFeedsWaitForNames(t *testing.T) {
 		if len(kernel.held) == 0 {
 			t.Error("got nothing, want the feed without the protected addresses")
 		}
-		for _, p := range d.guard.current().prefixes() {
+		for _, p := range d.guard.Current().Prefixes() {
 			if slices.ContainsFunc(kernel.held, p.Overlaps) {
 				t.Errorf("got %v, want %s spared", kernel.held, p)
 			}

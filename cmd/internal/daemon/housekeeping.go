@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"hash/fnv"
-	"os"
 	"time"
 
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs/hint"
 )
 
@@ -24,7 +22,7 @@ type expirer interface{ Expire(now time.Time) error }
 func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	seen := fingerprint(d.upkeep.settings().Jails)
+	seen := guard.Fingerprint(d.upkeep.settings().Jails)
 	threads := newThreadFinder("/proc")
 	threads.look(d.reading.threads.Learn)
 	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
@@ -36,10 +34,10 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if _, err := d.reload("signal"); err != nil {
 				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hint.Of(err))
 			}
-			seen = fingerprint(d.upkeep.settings().Jails)
+			seen = guard.Fingerprint(d.upkeep.settings().Jails)
 		case now := <-look.C:
 			main := d.upkeep.settings()
-			if f := fingerprint(main.Jails); f != seen {
+			if f := guard.Fingerprint(main.Jails); f != seen {
 				seen = f
 				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
 			}
@@ -78,20 +76,4 @@ func (d *Daemon) savePositions(now time.Time) {
 	if err := d.positions.save(now); err != nil {
 		d.log.Debug("positions are not saved", "err", err)
 	}
-}
-
-// fingerprint changes when a file of the folder does. Events of the kernel could
-// be lost, a look cannot.
-func fingerprint(dir string) uint64 {
-	h := fnv.New64a()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		fmt.Fprint(h, err)
-	}
-	for _, e := range entries {
-		if info, err := os.Stat(dir + "/" + e.Name()); err == nil {
-			fmt.Fprintln(h, e.Name(), info.Size(), info.ModTime().UnixNano(), info.Mode())
-		}
-	}
-	return h.Sum64()
 }

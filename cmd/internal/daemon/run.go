@@ -26,7 +26,8 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	if d.enforcing(d.upkeep.settings()) {
 		parts.start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
 	}
-	parts.start("names", d.upkeep.guard.names.Run)
+	parts.start("names", d.upkeep.guard.Run)
+	parts.start("addresses", d.followAddresses)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
 	if d.senders != nil {
@@ -52,7 +53,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
-	parts.stop(limit, "housekeeping", "names", "feeds", "places", "senders", "firewall")
+	parts.stop(limit, "housekeeping", "names", "addresses", "feeds", "places", "senders", "firewall")
 	parts.stop(limit, "warden")                // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now
 	parts.stop(limit, "watchdog", "notifiers") // all is decided

@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
@@ -127,14 +128,14 @@ func (d *Daemon) clearSenders(main *configs.Main) {
 func (s *senders) Run(ctx context.Context) error {
 	look := time.NewTicker(sendersEvery)
 	defer look.Stop()
-	seen, at := fingerprint(s.settings().Asterisk), s.clock()
+	seen, at := guard.Fingerprint(s.settings().Asterisk), s.clock()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 			now := s.clock()
-			if f := fingerprint(s.settings().Asterisk); f != seen || now.Sub(at) >= readAgain {
+			if f := guard.Fingerprint(s.settings().Asterisk); f != seen || now.Sub(at) >= guard.ReadAgain {
 				seen, at = f, now
 				s.watch(now)
 			}

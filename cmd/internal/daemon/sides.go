@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/jails"
 )
 
@@ -15,12 +16,12 @@ type sides struct {
 }
 
 // set takes who is protected, and who logged in.
-func (s *sides) set(g guardState, logins []jails.Login) {
+func (s *sides) set(g guard.State, logins []jails.Login) {
 	ours, friends := map[netip.Addr]bool{}, map[netip.Addr]bool{}
-	for _, a := range g.own {
+	for _, a := range g.Own {
 		ours[a] = true
 	}
-	for _, t := range g.trusts {
+	for _, t := range g.Trusts {
 		if t.Prefix.IsSingleIP() {
 			friends[t.Prefix.Addr()] = true
 		}

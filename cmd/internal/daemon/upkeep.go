@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/configs"
 	"pbxjail/jails"
@@ -24,21 +25,21 @@ import (
 // each other.
 type upkeep struct {
 	log   *slog.Logger
-	path  string           // of the main file; "" is configs.DefaultMain, where that exists
-	level *slog.LevelVar   // set from the main file; may be nil
-	since time.Time        // when the daemon started
-	files *jailFiles       // the jails
-	lists *lists           // numbers and user agents
-	guard *protections     // who is never banned
-	rules *packetRules     // in the kernel
-	wire  *wireSource      // nil: it is switched off
-	sides sides            // whose packets are whose
-	feeds *feeds.Feeds     // lists of others
-	place *geoip.Tables    // where addresses are
-	stale atomic.Bool      // a name has other addresses than before, or others changed the firewall
-	judge *warden.Warden   // told of each change
-	read  *reading         // takes new patterns
-	logs  *watcher.Watcher // follows the logs of the jails
+	path  string             // of the main file; "" is configs.DefaultMain, where that exists
+	level *slog.LevelVar     // set from the main file; may be nil
+	since time.Time          // when the daemon started
+	files *jailFiles         // the jails
+	lists *lists             // numbers and user agents
+	guard *guard.Protections // who is never banned
+	rules *packetRules       // in the kernel
+	wire  *wireSource        // nil: it is switched off
+	sides sides              // whose packets are whose
+	feeds *feeds.Feeds       // lists of others
+	place *geoip.Tables      // where addresses are
+	stale atomic.Bool        // a name has other addresses than before, or others changed the firewall
+	judge *warden.Warden     // told of each change
+	read  *reading           // takes new patterns
+	logs  *watcher.Watcher   // follows the logs of the jails
 
 	changing sync.Mutex // orders changes; taken before mu
 	mu       sync.Mutex
@@ -100,7 +101,7 @@ func (u *upkeep) senses() jails.Senses {
 
 // uncut is who no packet rule may cut.
 func (u *upkeep) uncut(main *configs.Main) packetrules.Known {
-	known := u.guard.known(main)
+	known := u.guard.Known(main)
 	for _, l := range u.judge.LoggedIn(time.Now()) {
 		if l.Service == parsers.PJSIP || l.Service == parsers.SIP {
 			known.LoggedIn = append(known.LoggedIn, l.Addr)
@@ -114,11 +115,11 @@ const namesTime = 10 * time.Second
 
 // spareFromFeeds says whom no feed may ban.
 func (u *upkeep) spareFromFeeds() {
-	guard := u.guard.current()
-	if guard.pending && time.Since(u.since) < namesTime {
+	state := u.guard.Current()
+	if state.Pending && time.Since(u.since) < namesTime {
 		return // a trunk that is known by its name alone must not be dropped meanwhile
 	}
-	u.feeds.Protect(guard.prefixes())
+	u.feeds.Protect(state.Prefixes())
 }
 
 // look is due from time to time: who is protected may have changed, and others may
@@ -137,7 +138,7 @@ func (u *upkeep) lookAtPorts() {
 		return
 	}
 	main := u.settings()
-	if seen := fingerprint(main.Asterisk); seen != u.portsSeen || main != u.portsBy {
+	if seen := guard.Fingerprint(main.Asterisk); seen != u.portsSeen || main != u.portsBy {
 		u.portsSeen, u.portsBy = seen, main
 		u.wire.watch(wirePorts(main), time.Now())
 	}
@@ -146,12 +147,12 @@ func (u *upkeep) lookAtPorts() {
 func (u *upkeep) renewGuard() (changed bool) {
 	u.changing.Lock()
 	defer u.changing.Unlock()
-	if changed = u.guard.read(u.settings()); changed {
-		g := u.guard.current()
-		u.log.Info("protected addresses changed", "own", fmt.Sprint(g.own), "others", len(g.ignoreip)+len(g.trusts))
-		u.judge.Change(u.files.list(), g.guard(), u.senses())
+	if changed = u.guard.Read(u.settings(), time.Now()); changed {
+		g := u.guard.Current()
+		u.log.Info("protected addresses changed", "own", fmt.Sprint(g.Own), "others", len(g.Ignoreip)+len(g.Trusts))
+		u.judge.Change(u.files.list(), g.Guard(), u.senses())
 	}
-	u.sides.set(u.guard.current(), u.judge.LoggedIn(time.Now()))
+	u.sides.set(u.guard.Current(), u.judge.LoggedIn(time.Now()))
 	u.spareFromFeeds()
 	return changed
 }
@@ -191,9 +192,9 @@ func (u *upkeep) reloadJails(by string) error {
 	main := u.settings()
 	u.files.load(main.Jails)
 	u.lists.read(main)
-	u.guard.read(main)
+	u.guard.Read(main, time.Now())
 	list := u.files.list()
-	u.judge.Change(list, u.guard.current().guard(), u.senses())
+	u.judge.Change(list, u.guard.Current().Guard(), u.senses())
 	u.spareFromFeeds()
 	u.read.renew()
 	u.logs.SetPatterns(u.files.patterns())

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/parsers"
@@ -207,7 +208,7 @@ func TestSides(t *testing.T) {
 	if s.own(a) || s.known(a) {
 		t.Error("the zero value knows somebody")
 	}
-	s.set(guardState{own: []netip.Addr{a}}, nil)
+	s.set(guard.State{Own: []netip.Addr{a}}, nil)
 	if !s.own(a) || s.own(victim) || s.known(a) {
 		t.Errorf("got own %t, %t, known %t", s.own(a), s.own(victim), s.known(a))
 	}

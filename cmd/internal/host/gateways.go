@@ -1,4 +1,4 @@
-package daemon
+package host
 
 import (
 	"encoding/hex"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// gateways are the routers of this machine's default routes: proc(5). Whoever
+// Gateways are the routers of this machine's default routes: proc(5). Whoever
 // bans one cuts off everybody behind it.
-func gateways() []netip.Addr {
+func Gateways() []netip.Addr {
 	four, _ := os.ReadFile("/proc/net/route") // not there without the protocol
 	six, _ := os.ReadFile("/proc/net/ipv6_route")
 	return append(gateways4(string(four)), gateways6(string(six))...)

@@ -1,10 +1,9 @@
-package daemon
+package guard
 
 import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,49 +16,20 @@ import (
 	"pbxjail/configs"
 )
 
-func TestGateways(t *testing.T) {
-	four := "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +
-		"eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n" +
-		"eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n" +
-		"eth1\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\nrubbish\n"
-	if got, want := gateways4(four), []netip.Addr{netip.MustParseAddr("192.0.2.1")}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	zero, gate := "00000000000000000000000000000000", "20010db8000000010000000000000001"
-	six := zero + " 00 " + zero + " 00 " + gate + " 00000400 00000001 00000000 00000003 eth0\n" +
-		zero + " 00 " + zero + " 00 " + zero + " ffffffff 00000001 00000000 00200200 lo\n" +
-		"20010db8000000010000000000000000 40 " + zero + " 00 " + gate + " 00000100 00000001 00000000 00000001 eth0\nrubbish\n"
-	if got, want := gateways6(six), []netip.Addr{netip.MustParseAddr("2001:db8:0:1::1")}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func TestSSHPeer(t *testing.T) {
-	for _, c := range []struct {
-		env  string
-		want string
-	}{{"192.0.2.9 51000 192.0.2.10 22", "192.0.2.9"}, {"2001:db8::9 51000 2001:db8::1 22", "2001:db8::9"}, {"", ""}, {"UNKNOWN 1 2 3", ""}} {
-		a, ok := sshPeer(c.env)
-		if ok != (c.want != "") || ok && a.String() != c.want {
-			t.Errorf("%q: got %v, %v, want %q", c.env, a, ok, c.want)
-		}
-	}
-}
-
 // hostOf is a machine that says what a test wants.
-func hostOf(addrs func() ([]net.Addr, error)) host {
-	return host{addresses: addrs, gateways: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} }, connection: "198.51.100.9 51000 192.0.2.10 22"}
-}
-
-func network(s string) net.Addr {
-	p := netip.MustParsePrefix(s)
-	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+func hostOf(addrs func() ([]netip.Addr, error)) Host {
+	return Host{
+		Addresses:   addrs,
+		Gateways:    func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.1")} },
+		NameServers: func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("192.0.2.53")} },
+		Started:     netip.MustParseAddr("198.51.100.9"),
+	}
 }
 
 // who is the reason that protects an address, or "".
-func who(p *protections, addr string) string {
+func who(p *Protections, addr string) string {
 	a := netip.MustParseAddr(addr)
-	why, _ := p.current().guard().Protects(netip.PrefixFrom(a, a.BitLen()))
+	why, _ := p.Current().Guard().Protects(netip.PrefixFrom(a, a.BitLen()))
 	return why
 }
 
@@ -77,33 +47,33 @@ func TestProtections(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "sip.conf"), "[trunk]\nhost=198.51.100.77\n")
 	writeFile(t, filepath.Join(dir, "iax.conf"), "[peer]\ntype=peer\nhost=198.51.100.88\n[named]\ntype=peer\nhost=iax.example.net\n")
 	var failed error
-	p := newProtections(quiet(), nil)
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	p := New(quiet(), hostOf(func() ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("2001:db8:0:1::10")}, failed
+	}), nil)
 	p.names = names.New(func(_ context.Context, host string) ([]netip.Addr, error) {
 		return map[string][]netip.Addr{
 			"trunk.example.net": {netip.MustParseAddr("203.0.113.5")},
 			"iax.example.net":   {netip.MustParseAddr("203.0.113.6")},
 		}[host], nil
 	}, nil)
-	p.host = hostOf(func() ([]net.Addr, error) {
-		return []net.Addr{network("192.0.2.10/24"), network("2001:db8:0:1::10/64")}, failed
-	})
 	main := &configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")}, IgnoreHosts: []string{"trunk.example.net"}}
 
-	if !p.read(main) {
+	if !p.Read(main, at) {
 		t.Error("the first read found no change")
 	}
-	if !p.current().pending {
+	if !p.Current().Pending {
 		t.Error("a name that was never looked up is not pending")
 	}
 	lookUp(t, p.names)
-	if !p.read(main) || p.current().pending {
+	if !p.Read(main, at) || p.Current().Pending {
 		t.Error("the answers of the names are no change, or are still waited for")
 	}
-	if p.read(main) {
+	if p.Read(main, at) {
 		t.Error("the same answer is a change")
 	}
 	for addr, want := range map[string]string{
-		"192.0.2.10": "our own address", "2001:db8:0:1::10": "our own address", "192.0.2.1": "the gateway",
+		"192.0.2.10": "our own address", "2001:db8:0:1::10": "our own address", "192.0.2.1": "the gateway", "192.0.2.53": "a name server of this machine",
 		"198.51.100.9": "the SSH session pbxjail was started from", "198.18.3.4": "ignoreip 198.18.0.0/15",
 		"203.0.113.5": "ignore_hosts trunk.example.net", "203.0.113.99": "",
 	} {
@@ -116,7 +86,7 @@ func TestProtections(t *testing.T) {
 	}
 
 	// Who a packet rule must not cut.
-	known := p.known(&configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}})
+	known := p.Known(&configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}})
 	if !slices.Contains(known.Protected, netip.MustParsePrefix("100.64.0.0/10")) || slices.Contains(known.Protected, netip.MustParsePrefix("198.18.0.0/15")) {
 		t.Errorf("got %v, want the ignoreip of the file that is asked about", known.Protected)
 	}
@@ -130,7 +100,7 @@ func TestProtections(t *testing.T) {
 
 	// A kernel that does not answer takes no protection away.
 	failed = errors.New("netlink: no buffer space available")
-	if p.read(main) || who(p, "192.0.2.10") != "our own address" {
+	if p.Read(main, at) || who(p, "192.0.2.10") != "our own address" {
 		t.Error("our own address is not protected while the kernel does not answer")
 	}
 }

@@ -1,0 +1,48 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"pbxjail/cmd/internal/host"
+)
+
+// addressPause is how far apart two looks at our own addresses are at least: a router
+// that learns its routes from others changes them all the time.
+const addressPause = 500 * time.Millisecond
+
+// followAddresses protects a new own address, or a new router, as soon as the kernel has
+// it: keepalived may bring one at any time. Where the kernel tells nothing, the look of
+// each guardEvery finds it.
+func (d *Daemon) followAddresses(ctx context.Context) error {
+	wake := make(chan struct{}, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := host.Watch(ctx, func() {
+			select {
+			case wake <- struct{}{}:
+			default: // one look finds both
+			}
+		})
+		if err != nil {
+			d.log.Warn("changes of our own addresses are seen late", "err", err, "every", guardEvery)
+		}
+	}()
+	defer func() { <-ended }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+			if d.upkeep.renewGuard() {
+				d.upkeep.rules.renew(d.upkeep.settings())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(addressPause):
+		}
+	}
+}
