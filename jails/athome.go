@@ -46,6 +46,17 @@ func (j *Judge) live(last, now time.Time) bool {
 	return j.ProtectLogins == Forever || now.Sub(last) <= j.ProtectLogins
 }
 
+// HomeOf is what one log-in with a password says; ok is false for any other event.
+func HomeOf(e *parsers.Event) (h Home, ok bool) {
+	if !authenticated(e) || !e.Addr.IsValid() || familyOf[e.Service] == noFamily {
+		return h, false
+	}
+	at := e.Time.UTC()
+	return Home{
+		Addr: homeOf(e.Addr), Latest: e.Addr, Account: string(accountName(e.Account.Raw())), Service: e.Service, Witness: e.Channel, First: at, Last: at, Times: 1,
+	}, true
+}
+
 // welcome takes a log-in for its account at its address, unless its password may be
 // guessed: then decide is told.
 func (j *Judge) welcome(e *parsers.Event, now time.Time, decide func(Verdict)) {
@@ -63,7 +74,8 @@ func (j *Judge) welcome(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	if row == nil && j.mayBeGuessed(e, homeKey{a, f, string(account)}, now, decide) {
 		return
 	}
-	h := Home{Addr: a, Latest: e.Addr, Account: string(account), Service: e.Service, Witness: e.Channel, First: now.UTC(), Last: now.UTC(), Times: 1}
+	h, _ := HomeOf(e)
+	h.First, h.Last = now.UTC(), now.UTC()
 	if row != nil && now.Sub(row.Last) < retoldWithin {
 		h.Times = 0 // the same log-in, as another tells it
 	}

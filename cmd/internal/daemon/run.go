@@ -126,6 +126,9 @@ func (d *Daemon) announce() {
 func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
+	if !d.young().IsZero() {
+		d.firstDay(ctx, time.Now())
+	}
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(ctx, time.Now())

@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
+	"pbxjail/jails"
+	"pbxjail/jails/astdb"
+	"pbxjail/parsers"
+)
+
+const (
+	// youngFor is how long after the first start bans are short: most phones register
+	// within an hour.
+	youngFor = time.Hour
+	// oldLog is how much of the end of a log is read for log-ins, and oldLogs of how many
+	// logs.
+	oldLog  = 8 << 20
+	oldLogs = 32
+	// midRecord is how much of that is only read: it may begin inside a record that holds
+	// the text of a caller.
+	midRecord = 256 << 10
+)
+
+// firstDay fills home on the first start, after an upgrade and after a lost ledger: the
+// ledger cannot say who logs in from where, but Asterisk and its old logs can.
+func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
+	main := d.upkeep.settings()
+	homes, problem := registered(ctx, asterisk.Database(main.Asterisk), now)
+	if problem != nil {
+		d.log.Warn("it is not known who is registered", "err", problem, "hint", hint.Of(problem))
+	}
+	n := len(homes)
+	for _, name := range existing(d.upkeep.files.patterns()) {
+		found, err := logInsOf(ctx, name, now)
+		if err != nil {
+			d.log.Debug("log-ins of an old log are not read", "file", name, "err", err)
+		}
+		homes = append(homes, found...)
+	}
+	d.warden.Learn(homes, now)
+	d.log.Info("first start with this ledger: bans are short for an hour, until it is known who logs in", "registered", n, "log-ins", len(homes)-n)
+}
+
+// young is until when bans are short; the zero time when they are not.
+func (d *Daemon) young() time.Time {
+	born, err := d.store.Born()
+	if err != nil {
+		d.log.Warn("the age of the ledger is not known", "err", err)
+		return time.Time{}
+	}
+	return youngUntil(born, d.since)
+}
+
+// youngUntil is until when a ledger is young. One that was born in the future has seen
+// another clock: it is as young as this start.
+func youngUntil(born, now time.Time) time.Time {
+	if born.After(now) {
+		born = now
+	}
+	if until := born.Add(youngFor); until.After(now) {
+		return until
+	}
+	return time.Time{}
+}
+
+// registered are those who are registered with Asterisk.
+func registered(ctx context.Context, path string, now time.Time) (homes []jails.Home, err error) {
+	contacts, err := astdb.Read(ctx, path)
+	for _, c := range contacts {
+		service, ok := parsers.ParseService(c.Service)
+		if !ok {
+			continue
+		}
+		last := now
+		if !c.Expires.IsZero() && c.Expires.Before(now) {
+			last = c.Expires
+		}
+		homes = append(homes, jails.Home{Addr: c.Addr, Account: c.Account, Service: service, First: last.UTC(), Last: last.UTC(), Times: 1})
+	}
+	return homes, err
+}
+
+// existing are the logs that are there, each once.
+func existing(patterns []string) (files []string) {
+	for _, p := range patterns {
+		found, _ := filepath.Glob(p)
+		for _, f := range found {
+			if !slices.Contains(files, f) && len(files) < oldLogs {
+				files = append(files, f)
+			}
+		}
+	}
+	return files
+}
+
+// logInsOf are the log-ins with a password that the end of a log tells of.
+func logInsOf(ctx context.Context, name string, now time.Time) (homes []jails.Home, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	text := bufio.NewReader(io.LimitReader(f, oldLog))
+	skip := int64(0)
+	if info.Size() > oldLog {
+		if _, err := f.Seek(-oldLog, io.SeekEnd); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		text.ReadBytes('\n')
+		skip = midRecord
+	}
+	take := func(e *parsers.Event) {
+		if h, ok := jails.HomeOf(e); ok && skip <= 0 && !e.Time.IsZero() && !e.Time.After(now) {
+			homes = append(homes, h)
+		}
+	}
+	parser := parsers.New(parsers.Clock{Zone: time.Local, Until: info.ModTime()})
+	parser.LookAhead()
+	blocks := parsers.NewBlocks(text)
+	for ctx.Err() == nil {
+		data, cut, err := blocks.Next()
+		if errors.Is(err, io.EOF) {
+			parser.Settle(time.Time{}, take)
+			return homes, nil
+		}
+		if err != nil {
+			return homes, fmt.Errorf("read %s: %w", name, err)
+		}
+		parser.Continues(blocks.Ahead())
+		parser.Block(data, cut, time.Time{}, take)
+		skip -= int64(len(data))
+	}
+	return homes, ctx.Err()
+}
