@@ -209,7 +209,7 @@ func TestRecentForgets(t *testing.T) {
 	}
 }
 
-func shippedJails(t *testing.T) (list []*Jail) {
+func shippedJails(t testing.TB) (list []*Jail) {
 	t.Helper()
 	specs, bad := configs.LoadJails("testdata/none")
 	if len(bad) > 0 {
