@@ -195,6 +195,12 @@ func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 	return "", false
 }
 
+// AtHome says who is at home at an address, or at one of a network; "" is nobody.
+func (j *Judge) AtHome(p netip.Prefix, now time.Time) string {
+	why, _ := j.loggedIn(p, now)
+	return why
+}
+
 func agoWords(last, now time.Time) string {
 	return show.Duration(max(now.Sub(last), time.Second).Round(time.Second))
 }
