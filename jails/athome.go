@@ -138,7 +138,11 @@ func (j *Judge) resident(e *parsers.Event, now time.Time) *homeRow {
 	if len(account) == 0 {
 		return nil
 	}
-	if row := j.home.table.find(a, f, account); row != nil && j.live(row.Last, now) {
+	row := j.home.table.find(a, f, account)
+	if row == nil || j.live(row.Last, now) {
+		return row
+	}
+	if _, grace := j.pardoned(e.Addr, now); grace {
 		return row
 	}
 	return nil

@@ -32,6 +32,7 @@ type Judge struct {
 	networks *table // of jails that widen
 	twins    twins
 	trust    trust
+	pardons  []pardon
 	misdials misdials
 	senses   Senses
 	company  company
@@ -268,6 +269,9 @@ func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
 
 // charge adds an offence up in each jail that reads its log.
 func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
+	if before, _ := j.pardoned(e.Addr, now); before {
+		return
+	}
 	j.answered(e)
 	if e.Pattern == nil && e.Misdialled() {
 		j.misdials.hear(e, now, decide)

@@ -118,7 +118,19 @@ func (f *fake) Unban(q control.UnbanRequest, _ string) (control.UnbanAnswer, err
 	} else {
 		delete(f.bans, q.Prefix)
 	}
-	return control.UnbanAnswer{Lifted: n - len(f.bans)}, nil
+	a := control.UnbanAnswer{Lifted: n - len(f.bans)}
+	if a.Lifted > 0 && !q.All {
+		a.Prefixes = []netip.Prefix{q.Prefix}
+	}
+	for p := range f.bans {
+		if p.Bits() < q.Prefix.Bits() && p.Contains(q.Prefix.Addr()) {
+			a.Covered = append(a.Covered, control.Cover{What: p.String(), Why: "it is inside the ban of " + p.String()})
+		}
+	}
+	if len(f.why.DroppedBy) > 0 && q.Prefix.IsSingleIP() && f.why.Addr == q.Prefix.Addr() {
+		a.Covered = append(a.Covered, control.Cover{What: f.why.DroppedBy[0], Why: "the list of feed " + f.why.DroppedBy[0] + " drops it"})
+	}
+	return a, nil
 }
 
 func (f *fake) Why(addr netip.Addr) control.Why {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/host"
 )
 
 // app is what every verb needs.
@@ -20,7 +21,11 @@ type app struct {
 	json   bool
 }
 
-func (a *app) client() *control.Client { return control.NewClient(a.socket) }
+func (a *app) client() *control.Client {
+	c := control.NewClient(a.socket)
+	c.SSH, _ = host.Caller()
+	return c
+}
 
 const about = `jailctl asks the pbxjail daemon what it does, and tells it what to do.
 
@@ -52,7 +57,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.SetHelpCommand(helpVerb())
 	root.AddCommand(
-		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
+		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
 		a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(),
 	)

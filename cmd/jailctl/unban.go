@@ -4,89 +4,124 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
 	"pbxjail/configs/show"
 )
 
 func (a *app) unbanVerb() *cobra.Command {
 	var all bool
+	var grace string
+	var req control.UnbanRequest
 	c := &cobra.Command{
-		Use:   "unban ADDR|--all",
-		Short: "lift a ban, or all of them; no ban to lift is no error",
+		Use:   "unban ADDR|NET|--all",
+		Short: "lift a ban, those inside a network, or all of them; no ban to lift is no error",
+		Long: `unban lets out at once, and forgets the strikes. What was done before does not count any
+more, even where a log is read later. For the time of --grace each account that ever logged
+in there is at home there: what it does wrong leads to no ban. A stranger's guesses count
+from the start again.
+
+To keep somebody out of all bans, use jailctl allow.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if all {
 				return takes()(c, args)
 			}
 			return takes("ADDR or --all")(c, args)
 		},
-		RunE: func(c *cobra.Command, args []string) error {
-			if all {
-				return a.unbanAll(c.Context())
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if c.Flags().Changed("grace") {
+				if req.GraceSeconds, err = parseGrace(grace); err != nil {
+					return err
+				}
 			}
-			p, err := a.prefixArg(args[0])
-			if err != nil {
+			if all {
+				req.All = true
+				return a.unbanAll(c.Context(), req)
+			}
+			if req.Prefix, err = a.prefixArg(args[0]); err != nil {
 				return err
 			}
-			return a.unban(c.Context(), p)
+			return a.unban(c.Context(), req)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "lift every ban")
+	c.Flags().StringVar(&grace, "grace", "10m", "how long accounts that logged in there lead to no ban again")
 	return c
 }
 
-func (a *app) unbanAll(ctx context.Context) error {
-	n, err := a.client().UnbanAll(ctx)
+// parseGrace reads the value of --grace; 0 is none.
+func parseGrace(text string) (*int64, error) {
+	if text == "0" {
+		return new(int64(0)), nil
+	}
+	d, err := configs.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return nil, usage("write a time such as 10m, or 0 for none", "--grace: %q is no time", text)
+	}
+	return new(int64(d / time.Second)), nil
+}
+
+func (a *app) unbanAll(ctx context.Context, req control.UnbanRequest) error {
+	done, err := control.Ask(ctx, a.client(), control.CallUnban, req)
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.emit(map[string]int{"lifted": n})
+		return a.emit(map[string]int{"lifted": done.Lifted})
 	}
-	a.say("lifted %d bans", n)
+	a.say("lifted %d bans", done.Lifted)
 	return nil
 }
 
-func (a *app) unban(ctx context.Context, p netip.Prefix) error {
-	was, err := a.client().Unban(ctx, p)
+func (a *app) unban(ctx context.Context, req control.UnbanRequest) error {
+	p := req.Prefix
+	done, err := control.Ask(ctx, a.client(), control.CallUnban, req)
 	if err != nil {
 		return err
 	}
-	if !was {
-		if err := a.stillInside(ctx, p); err != nil {
-			return err
-		}
+	if done.Lifted == 0 && len(done.Covered) > 0 {
+		return stillCovered(p, done.Covered)
+	}
+	if a.json {
+		return a.emit(done)
 	}
 	switch {
-	case a.json && was:
-		return a.emit(map[string]int{"lifted": 1})
-	case a.json:
-		return a.emit(map[string]int{"lifted": 0})
-	case was:
+	case done.Lifted == 0:
+		a.say("%s was not banned", show.Address(p))
+	case done.Lifted == 1 && len(done.Prefixes) <= 1:
 		a.say("lifted the ban of %s", show.Address(p))
 	default:
-		a.say("%s was not banned", show.Address(p))
+		a.say("lifted %s in %s", show.Count(done.Lifted, "ban"), show.Address(p))
+		for _, inside := range done.Prefixes {
+			if inside != p {
+				a.say("  %s", show.Address(inside))
+			}
+		}
 	}
+	a.printCovers(done.Covered)
 	return nil
 }
 
-// stillInside is the error of lifting an address whose packets are dropped all
-// the same, because a wider prefix is banned or a feed names it.
-func (a *app) stillInside(ctx context.Context, p netip.Prefix) error {
-	why, err := a.client().Why(ctx, p.Addr())
-	if err != nil {
-		return err
+// stillCovered is the error of lifting an address whose packets are dropped all the same,
+// because a wider prefix is banned or a feed names it.
+func stillCovered(p netip.Prefix, covers []control.Cover) error {
+	var wide netip.Prefix
+	var feeds []string
+	for _, c := range covers {
+		if found, err := netip.ParsePrefix(c.What); err == nil {
+			wide = found
+		} else {
+			feeds = append(feeds, c.What)
+		}
 	}
-	if why.Banned == nil && len(why.DroppedBy) > 0 {
-		return control.Refuse(0, "put it into ignoreip: protection beats feeds",
-			"%s has no ban of its own, but the lists of %s drop it", show.Address(p), strings.Join(why.DroppedBy, ", "))
+	if wide.IsValid() {
+		return control.Refuse(0, "jailctl unban "+wide.String()+" lifts that one; jailctl allow "+show.Address(p)+" takes this address out of it",
+			"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
 	}
-	if why.Banned == nil || !why.Banned.Prefix.Contains(p.Addr()) || why.Banned.Prefix.Bits() >= p.Bits() {
-		return nil
-	}
-	wider := why.Banned.Prefix
-	return control.Refuse(0, "jailctl unban "+wider.String()+" lifts that one",
-		"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wider)
+	return control.Refuse(0, "let it in with jailctl allow "+show.Address(p)+", or put it into ignoreip: protection beats feeds",
+		"%s has no ban of its own, but the lists of %s drop it", show.Address(p), strings.Join(feeds, ", "))
 }

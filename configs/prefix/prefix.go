@@ -29,6 +29,30 @@ func Unmap(p netip.Prefix) netip.Prefix {
 	return p.Masked()
 }
 
+// Parse reads an address or a network. An address is the network of itself.
+func Parse(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a.WithZone(""), a.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
+}
+
 // Mixed reports whether p is written as IPv4 inside IPv6, and holds all of that and
 // more: its writer has made a mistake, and no ban can be that wide.
 func Mixed(p netip.Prefix) bool { return p.Addr().Is4In6() && p.Bits() < mapped }
+
+// Without is the rest of outer when inner, a part of it, is taken out: the fewest networks,
+// the widest first. There is none where inner is outer, or no part of it.
+func Without(outer, inner netip.Prefix) (rest []netip.Prefix) {
+	if !outer.Contains(inner.Addr()) {
+		return nil
+	}
+	for bits := outer.Bits() + 1; bits <= inner.Bits(); bits++ {
+		kept, _ := inner.Addr().Prefix(bits)
+		b := kept.Addr().AsSlice()
+		b[(bits-1)/8] ^= 1 << (7 - (bits-1)%8)
+		other, _ := netip.AddrFromSlice(b)
+		rest = append(rest, netip.PrefixFrom(other, bits))
+	}
+	return rest
+}

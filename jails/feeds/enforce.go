@@ -62,6 +62,14 @@ func (f *Feeds) Dropping(a netip.Addr) (names []string) {
 	return names
 }
 
+// Names reports whether a feed that bans names an address, protected or not.
+func (f *Feeds) Names(a netip.Addr) bool {
+	a = a.Unmap()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.feeds, func(s *feed) bool { return s.Bans() && s.table != nil && s.table.Contains(a) })
+}
+
 // enforce hands over what bans, less what is protected, and takes away what does
 // no longer.
 func (f *Feeds) enforce() {

@@ -93,6 +93,14 @@ CREATE TABLE marks (
 	at   INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO marks VALUES ('born', CAST(strftime('%s', 'now') AS INTEGER) * 1000000000);
+`, `
+CREATE TABLE allowed (
+	what  TEXT PRIMARY KEY,
+	since INTEGER NOT NULL,
+	until INTEGER NOT NULL,
+	note  TEXT NOT NULL,
+	who   TEXT NOT NULL
+) WITHOUT ROWID;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -33,11 +33,7 @@ var ErrNoJail = errors.New("there is no jail of this name")
 func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	why := w.judge.Protects(o.Prefix, nil)
-	if why == "" {
-		why = w.judge.AtHome(o.Prefix, now)
-	}
-	if why != "" && !o.Force {
+	if why := w.whyNot(o.Prefix, now); why != "" && !o.Force {
 		return jails.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
 	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}

@@ -37,3 +37,10 @@ func (w *Warden) Holds(a netip.Addr, now time.Time) bool {
 	_, held := w.book.Holding(a, now)
 	return held
 }
+
+// AtHome says who is at home in a prefix at now; "" when nobody.
+func (w *Warden) AtHome(p netip.Prefix, now time.Time) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.AtHome(p, now)
+}

@@ -39,6 +39,10 @@ func (j *jailer) calls() []Handler {
 		Handle(CallRules, func(None, string) (Rules, error) { return j.Rules() }),
 		Handle(CallAlarms, func(None, string) ([]Alarm, error) { return nil, nil }),
 		Handle(CallAck, func(AckRequest, string) (AckAnswer, error) { return AckAnswer{}, nil }),
+		Handle(CallAllowed, func(None, string) ([]Allowed, error) { return nil, nil }),
+		Handle(CallProtected, func(ProtectedRequest, string) ([]Protected, error) { return nil, nil }),
+		Handle(CallAllow, func(AllowRequest, string) (AllowAnswer, error) { return AllowAnswer{}, nil }),
+		Handle(CallDisallow, func(DisallowRequest, string) (DisallowAnswer, error) { return DisallowAnswer{}, nil }),
 		Handle(CallBan, j.Ban),
 		Handle(CallUnban, j.Unban),
 		Handle(CallReload, func(_ None, by string) (Reloaded, error) {
@@ -93,7 +97,7 @@ func (j *jailer) Unban(q UnbanRequest, by string) (UnbanAnswer, error) {
 	} else {
 		delete(j.bans, q.Prefix)
 	}
-	return UnbanAnswer{n - len(j.bans)}, j.change(by)
+	return UnbanAnswer{Lifted: n - len(j.bans)}, j.change(by)
 }
 
 func (j *jailer) Why(addr netip.Addr) Why {

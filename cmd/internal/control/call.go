@@ -19,19 +19,23 @@ type None struct{}
 
 // The calls. A new one is a line here; its types stand in a file of their own.
 var (
-	CallVersion = Call[None, VersionAnswer]{"GET", "version"}
-	CallStatus  = Call[None, Status]{"GET", "status"}
-	CallBans    = Call[None, []Ban]{"GET", "bans"} // in no order; the server streams it
-	CallWhy     = Call[WhyRequest, Why]{"GET", "why"}
-	CallTop     = Call[TopRequest, Top]{"GET", "top"}
-	CallFeeds   = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
-	CallRules   = Call[None, Rules]{"GET", "rules"}
-	CallAgents  = Call[None, []Agent]{"GET", "agents"} // root only
-	CallAlarms  = Call[None, []Alarm]{"GET", "alarms"} // oldest first
-	CallAck     = Call[AckRequest, AckAnswer]{"POST", "ack"}
-	CallBan     = Call[BanRequest, Ban]{"POST", "ban"}
-	CallUnban   = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
-	CallReload  = Call[None, Reloaded]{"POST", "reload"}
+	CallVersion   = Call[None, VersionAnswer]{"GET", "version"}
+	CallStatus    = Call[None, Status]{"GET", "status"}
+	CallBans      = Call[None, []Ban]{"GET", "bans"} // in no order; the server streams it
+	CallWhy       = Call[WhyRequest, Why]{"GET", "why"}
+	CallTop       = Call[TopRequest, Top]{"GET", "top"}
+	CallFeeds     = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
+	CallRules     = Call[None, Rules]{"GET", "rules"}
+	CallAgents    = Call[None, []Agent]{"GET", "agents"} // root only
+	CallAlarms    = Call[None, []Alarm]{"GET", "alarms"} // oldest first
+	CallAck       = Call[AckRequest, AckAnswer]{"POST", "ack"}
+	CallAllowed   = Call[None, []Allowed]{"GET", "allowed"} // oldest first
+	CallProtected = Call[ProtectedRequest, []Protected]{"GET", "protected"}
+	CallAllow     = Call[AllowRequest, AllowAnswer]{"POST", "allow"}
+	CallDisallow  = Call[DisallowRequest, DisallowAnswer]{"POST", "disallow"}
+	CallBan       = Call[BanRequest, Ban]{"POST", "ban"}
+	CallUnban     = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
+	CallReload    = Call[None, Reloaded]{"POST", "reload"}
 )
 
 // inAddress is a question of a GET.

@@ -22,6 +22,10 @@ const patience = 30 * time.Second
 // Client talks to a daemon. Its methods may be called from any goroutine; their
 // errors carry a hint.
 type Client struct {
+	// SSH is the address from where the caller came to this machine; zero: not over SSH. The
+	// daemon protects it when root calls. Set before use.
+	SSH netip.Addr
+
 	path string
 	http http.Client
 }
@@ -36,7 +40,7 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{path, http.Client{
+	return &Client{path: path, http: http.Client{
 		Timeout:   patience,
 		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
 	}}
@@ -68,7 +72,7 @@ func (c *Client) Ban(ctx context.Context, req BanRequest) (Ban, error) {
 	return Ask(ctx, c, CallBan, req)
 }
 
-// Unban lifts the ban of exactly this prefix; false means that there was none.
+// Unban lifts the bans of a prefix and of what is in it; false means that there was none.
 func (c *Client) Unban(ctx context.Context, p netip.Prefix) (bool, error) {
 	a, err := Ask(ctx, c, CallUnban, UnbanRequest{Prefix: p})
 	return a.Lifted > 0, err
@@ -110,6 +114,9 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 	req, err := http.NewRequestWithContext(ctx, method, "http://pbxjail/v"+Major+"/"+verb, body)
 	if err != nil {
 		return nil, err
+	}
+	if c.SSH.IsValid() {
+		req.Header.Set(sshHeader, c.SSH.String())
 	}
 	resp, err := by.Do(req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 
 	"pbxjail/configs/hint"
 )
@@ -23,9 +24,22 @@ func (s *Server) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(header, Major)
 		w.Header().Set("Content-Type", "application/json")
+		s.noteAdmin(r)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// sshHeader says from which address a caller came to this machine over SSH. It is believed
+// of root alone.
+const sshHeader = "Pbxjail-Ssh"
+
+func (s *Server) noteAdmin(r *http.Request) {
+	who, ok := r.Context().Value(peerKey{}).(peer)
+	from, err := netip.ParseAddr(r.Header.Get(sshHeader))
+	if ok && who.uid == 0 && err == nil && s.opts.Admin != nil {
+		s.opts.Admin(from.Unmap().WithZone(""))
+	}
 }
 
 // decode reads one JSON value and nothing after it. Unknown fields are refused:

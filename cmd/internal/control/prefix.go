@@ -13,9 +13,12 @@ import (
 // A prefix of fewer bits is banned only with force: it is more often a slip of
 // the finger than an attacker.
 const (
-	wide4 = 8
-	wide6 = 16
+	wide4 = 12
+	wide6 = 24
 )
+
+// maxGrace is the longest grace after an unban.
+const maxGrace = 30 * 24 * time.Hour
 
 // Canonical returns p as the kernel sees it: unmapped, and host bits cleared.
 func Canonical(p netip.Prefix) (netip.Prefix, error) {
@@ -57,6 +60,9 @@ func (r *BanRequest) check() (err error) {
 func (r *UnbanRequest) check() (err error) {
 	if r.All == r.Prefix.IsValid() {
 		return Refuse(http.StatusBadRequest, `send {"prefix": "203.0.113.7/32"} or {"all": true}`, "unban: neither one prefix nor all")
+	}
+	if n := r.GraceSeconds; n != nil && (*n < 0 || *n > int64(maxGrace/time.Second)) {
+		return Refuse(http.StatusBadRequest, "give a grace of at most 30d", "unban: %d is no number of seconds for it", *n)
 	}
 	if r.All {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -26,6 +27,9 @@ type Options struct {
 	Group    string       // whose members may use it; "" is DefaultGroup
 	Handlers []Handler    // of the calls that are answered, each at most once
 	Log      *slog.Logger // gets a record of every change; nil is none
+	// Admin is told before each answer from where root asks, if over SSH; may be nil. It may
+	// be called from any goroutine.
+	Admin func(from netip.Addr)
 }
 
 // Server serves Handlers. Its methods are for one goroutine.

@@ -107,15 +107,20 @@ type Counters struct {
 	Expelled  uint64 `json:"expelled"`  // members whose ban was over
 }
 
-// UnbanRequest lifts the ban of exactly one prefix, or all bans.
+// UnbanRequest lifts the bans of a prefix and of all that is in it, or all bans.
 type UnbanRequest struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	All    bool         `json:"all,omitempty"`
+	// GraceSeconds is how long accounts that logged in there lead to no ban again; null:
+	// 10 minutes.
+	GraceSeconds *int64 `json:"grace_seconds,omitempty"`
 }
 
-// UnbanAnswer says how many bans there were.
+// UnbanAnswer says how many bans there were, and what still drops packets of the prefix.
 type UnbanAnswer struct {
-	Lifted int `json:"lifted"`
+	Lifted   int            `json:"lifted"`
+	Prefixes []netip.Prefix `json:"prefixes"` // of the bans, at most 100
+	Covered  []Cover        `json:"covered"`
 }
 
 // VersionAnswer is the release of the daemon.

@@ -35,9 +35,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-wake:
-			if d.upkeep.renewGuard() {
-				d.upkeep.rules.renew(d.upkeep.settings())
-			}
+			d.upkeep.follow()
 		}
 		select {
 		case <-ctx.Done():

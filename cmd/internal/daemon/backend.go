@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/guard"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
@@ -28,6 +30,10 @@ type backend struct {
 	observe  bool                     // nothing is enforced
 	problems func() []control.Problem // found at start, and of parts without a room of their own
 	reload   func(by string) (waiting []string, err error)
+
+	guard      *guard.Protections
+	follow     func()               // takes over at once who is protected
+	keepAdmins func() time.Duration // how long an admin is protected
 
 	warden   *warden.Warden
 	enforcer actions.Enforcer
@@ -59,6 +65,10 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return b.rules.counted() }),
 		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return b.Alarms(), nil }),
 		control.Handle(control.CallAck, b.Ack),
+		control.Handle(control.CallAllowed, func(control.None, string) ([]control.Allowed, error) { return b.Allowed(), nil }),
+		control.Handle(control.CallProtected, func(q control.ProtectedRequest, _ string) ([]control.Protected, error) { return b.Protected(q), nil }),
+		control.Handle(control.CallAllow, b.Allow),
+		control.Handle(control.CallDisallow, b.Disallow),
 		control.Handle(control.CallBan, b.Ban),
 		control.Handle(control.CallUnban, b.Unban),
 		control.Handle(control.CallReload, b.Reload),
@@ -135,7 +145,7 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
-		return control.Ban{}, control.Refuse(http.StatusForbidden, "take it out of ignoreip, or say --force when you mean it", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected says who is and why; say --force when you mean it", "%w", err)
 	case errors.Is(err, warden.ErrNoJail):
 		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status names the jails", "%w", err)
 	case err != nil:
@@ -145,17 +155,38 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	return b.ban(ban, now), nil
 }
 
-// Unban lifts one ban, or all.
+// Unban lifts the bans of a prefix and of what is in it, or all.
 func (b *backend) Unban(q control.UnbanRequest, by string) (control.UnbanAnswer, error) {
-	now, list := time.Now(), []netip.Prefix{q.Prefix}
+	now, grace := time.Now(), defaultGrace
+	if q.GraceSeconds != nil {
+		grace = time.Duration(*q.GraceSeconds) * time.Second
+	}
+	list := append(b.warden.Inside(q.Prefix, now), q.Prefix)
 	if q.All {
 		list = b.warden.Prefixes(now)
+		b.warden.Pardon([]netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}, grace, now)
+	} else {
+		b.warden.Pardon([]netip.Prefix{q.Prefix}, grace, now)
 	}
+	slices.SortFunc(list, netip.Prefix.Compare)
+	list = slices.Compact(list)
 	n, err := b.warden.Unban(list, by, now)
+	answer := control.UnbanAnswer{Lifted: n}
 	if q.All {
 		b.note(by, fmt.Sprintf("unban all, %d bans", n))
-	} else {
-		b.note(by, "unban "+q.Prefix.String())
+		return answer, err
 	}
-	return control.UnbanAnswer{Lifted: n}, err
+	b.note(by, "unban "+q.Prefix.String())
+	answer.Covered = b.coversOf(q.Prefix, now)
+	if n > 0 {
+		answer.Prefixes = list[:min(len(list), mostNamed)]
+	}
+	return answer, err
 }
+
+const (
+	// defaultGrace is the grace of an unban that names none.
+	defaultGrace = 10 * time.Minute
+	// mostNamed bounds the prefixes that an answer names.
+	mostNamed = 100
+)

@@ -129,7 +129,7 @@ func (d *Daemon) openUpkeep() {
 
 func (d *Daemon) openControl(answers []control.Handler) error {
 	main := d.upkeep.settings()
-	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Log: d.log})
+	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Log: d.log, Admin: d.upkeep.admin})
 	note, err := d.server.Listen()
 	if err != nil {
 		return err
@@ -215,6 +215,7 @@ func (d *Daemon) openFeeds() {
 func (d *Daemon) openWarden() {
 	u, main := d.upkeep, d.upkeep.settings()
 	u.files.load(main.Jails)
+	d.loadAllowed()
 	u.guard.Read(main, d.since)
 	u.guard.LogAll()
 	u.lists.read(main)
@@ -315,6 +316,7 @@ func (d *Daemon) fill(b *backend) {
 	*b = backend{
 		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, observe: !d.enforcing(main),
 		problems: d.problems, reload: d.reload,
+		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
 		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading, wire: d.wire,
 	}

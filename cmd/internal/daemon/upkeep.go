@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,7 +120,21 @@ func (u *upkeep) spareFromFeeds() {
 	if state.Pending && time.Since(u.since) < namesTime {
 		return // a trunk that is known by its name alone must not be dropped meanwhile
 	}
-	u.feeds.Protect(state.Prefixes())
+	u.feeds.Protect(append(state.Prefixes(), u.atHome()...))
+}
+
+// atHome are the addresses where somebody is logged in, as far as a feed that bans names
+// them: no list of others drops a phone of ours.
+func (u *upkeep) atHome() (list []netip.Prefix) {
+	if u.judge == nil { // not made yet
+		return nil
+	}
+	for _, l := range u.judge.LoggedIn(time.Now()) {
+		if u.feeds.Names(l.Addr) {
+			list = append(list, netip.PrefixFrom(l.Addr, l.Addr.BitLen()))
+		}
+	}
+	return list
 }
 
 // look is due from time to time: who is protected may have changed, and others may

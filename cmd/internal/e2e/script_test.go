@@ -40,6 +40,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Setup: prepare,
+		Condition: func(word string) (bool, error) {
+			if word != "root" {
+				return false, errors.New("there is no such condition: root")
+			}
+			return os.Geteuid() == 0, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pbxjail": scriptStart,
 			"sigterm": scriptEnd(syscall.SIGTERM),
@@ -144,7 +150,7 @@ func command(ctx context.Context, ts *testscript.TestScript, name string, args .
 	}
 	cmd := exec.CommandContext(ctx, program(name), args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TZ=UTC", "HOME=/none")
+	cmd.Env = append(os.Environ(), "TZ=UTC", "HOME=/none", "SSH_CONNECTION="+ts.Getenv("SSH_CONNECTION"))
 	return cmd
 }
 

@@ -81,11 +81,3 @@ func (p *Protections) Admin(a netip.Addr, now time.Time) (fresh bool) {
 	defer p.mu.Unlock()
 	return p.admins.note(a, callerWhy, now)
 }
-
-// Seen is when an admin was last seen at an address.
-func (p *Protections) Seen(a netip.Addr) (at time.Time, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	seen, ok := p.admins.last[a]
-	return seen.at, ok
-}

@@ -1,9 +1,11 @@
 package guard
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
+	"pbxjail/configs/prefix"
 	"pbxjail/jails"
 )
 
@@ -38,4 +40,44 @@ func allowedWhy(a jails.Allowed) string {
 		why += " (" + a.Note + ")"
 	}
 	return why
+}
+
+// Addrs are the addresses of a name that is followed, as far as they are known.
+func (p *Protections) Addrs(name string) []netip.Addr {
+	addrs, _, _ := p.names.Addrs(name)
+	return addrs
+}
+
+// Protected is a prefix that is never banned, why, and until when at the latest where that
+// is known; zero: as long as the reason holds.
+type Protected struct {
+	Prefix netip.Prefix
+	Why    string
+	Until  time.Time
+}
+
+// List is who is protected at now, in the order in which they are asked. keepAdmins is how
+// long an admin is; jails.Forever has no end.
+func (p *Protections) List(keepAdmins time.Duration, now time.Time) (list []Protected) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.state.Own {
+		list = append(list, Protected{Prefix: prefix.Of(a), Why: "our own address"})
+	}
+	for _, n := range p.state.Ignoreip {
+		list = append(list, Protected{Prefix: n, Why: "ignoreip " + n.String()})
+	}
+	for _, t := range p.state.Trusts {
+		one := Protected{Prefix: t.Prefix, Why: t.Why}
+		for _, a := range p.allowed {
+			if allowedWhy(a) == t.Why {
+				one.Until = a.Until
+			}
+		}
+		if seen, ok := p.admins.last[t.Prefix.Addr()]; ok && seen.why == t.Why && keepAdmins != jails.Forever {
+			one.Until = seen.at.Add(keepAdmins)
+		}
+		list = append(list, one)
+	}
+	return list
 }

@@ -1,0 +1,188 @@
+package daemon
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/jails"
+	"pbxjail/parsers"
+)
+
+// loadAllowed takes over whom operators allowed before the daemon started.
+func (d *Daemon) loadAllowed() {
+	list, err := d.store.Allowed(d.since)
+	if err != nil {
+		d.troubles.note("it cannot be read from the ledger who is allowed: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
+		d.log.Error("who is allowed cannot be read", "err", err)
+	}
+	d.upkeep.guard.SetAllowed(list)
+}
+
+// admin protects the address from where root called jailctl over SSH.
+func (u *upkeep) admin(from netip.Addr) {
+	if parsers.Bannable(from) && u.guard.Admin(from, time.Now()) {
+		u.follow()
+	}
+}
+
+// follow takes over at once who is protected now.
+func (u *upkeep) follow() {
+	if u.renewGuard() {
+		u.rules.renew(u.settings())
+	}
+}
+
+// Allow lets somebody in, whatever he does: in the ledger, in the judge, and out of all bans.
+func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer, error) {
+	now := time.Now()
+	a := jails.Allowed{Prefix: q.Prefix, Host: q.Host, Since: now.UTC(), Note: q.Note, By: by}
+	if q.ForSeconds > 0 {
+		a.Until = jails.EndOf(now, time.Duration(q.ForSeconds)*time.Second)
+	}
+	list := slices.DeleteFunc(b.guard.Allowed(now), func(o jails.Allowed) bool { return o.What() == a.What() })
+	if len(list) >= maxAllowed {
+		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "take some back with jailctl disallow, or name a network", "%d are allowed already", len(list))
+	}
+	failed := b.store.Allow(a)
+	b.guard.SetAllowed(append(list, a))
+	answer, err := b.letIn(a, by, now)
+	b.follow()
+	answer.Allowed = b.allowed(a)
+	answer.Covered = b.covers(a, now)
+	if failed != nil {
+		return answer, fmt.Errorf("%s is allowed until the next start, but not in the ledger: %w", a.What(), failed)
+	}
+	return answer, err
+}
+
+// maxAllowed bounds whom operators allow: each event is compared with all of them.
+const maxAllowed = 1000
+
+// letIn lifts the bans of whom an operator allows, and takes them out of wider bans.
+func (b *backend) letIn(a jails.Allowed, by string, now time.Time) (answer control.AllowAnswer, failed error) {
+	for _, p := range b.prefixesOf(a) {
+		b.warden.Pardon([]netip.Prefix{p}, 0, now)
+		inside := b.warden.Inside(p, now)
+		if _, err := b.warden.Unban(inside, by, now); err != nil {
+			failed = errors.Join(failed, err)
+		}
+		answer.Lifted = append(answer.Lifted, inside...)
+		carved, err := b.warden.Carve(p, by, now)
+		if err != nil {
+			failed = errors.Join(failed, err)
+		}
+		answer.Carved = append(answer.Carved, carved...)
+	}
+	slices.SortFunc(answer.Lifted, netip.Prefix.Compare)
+	return answer, failed
+}
+
+// prefixesOf are the addresses of whom an operator allows, as far as they are known.
+func (b *backend) prefixesOf(a jails.Allowed) []netip.Prefix {
+	if a.Host == "" {
+		return []netip.Prefix{a.Prefix}
+	}
+	var list []netip.Prefix
+	for _, addr := range b.guard.Addrs(a.Host) {
+		list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
+	}
+	return list
+}
+
+// covers says what still drops packets of whom an operator allows.
+func (b *backend) covers(a jails.Allowed, now time.Time) (list []control.Cover) {
+	for _, p := range b.prefixesOf(a) {
+		list = append(list, b.coversOf(p, now)...)
+	}
+	return list
+}
+
+// coversOf says what still drops packets of a prefix.
+func (b *backend) coversOf(p netip.Prefix, now time.Time) (list []control.Cover) {
+	around := append(b.warden.Inside(p, now), b.warden.Around(p, now)...)
+	slices.SortFunc(around, netip.Prefix.Compare)
+	for _, ban := range around[:min(len(around), mostCovers)] {
+		list = append(list, control.Cover{What: ban.String(), Why: "it is inside the ban of " + ban.String()})
+	}
+	if p.IsSingleIP() {
+		for _, name := range b.feeds.Dropping(p.Addr()) {
+			list = append(list, control.Cover{What: name, Why: "the list of feed " + name + " drops it"})
+		}
+	}
+	return list
+}
+
+const mostCovers = 20
+
+// Disallow takes back what allow did.
+func (b *backend) Disallow(q control.DisallowRequest, by string) (control.DisallowAnswer, error) {
+	now := time.Now()
+	var gone *jails.Allowed
+	list := slices.DeleteFunc(b.guard.Allowed(now), func(o jails.Allowed) bool {
+		if o.What() == q.What {
+			gone = &o
+			return true
+		}
+		return false
+	})
+	if gone == nil {
+		return control.DisallowAnswer{}, nil
+	}
+	prefixes := b.prefixesOf(*gone)
+	err := b.store.Disallow(q.What, by, now)
+	b.guard.SetAllowed(list)
+	b.follow()
+	answer := control.DisallowAnswer{Was: true}
+	for _, p := range prefixes {
+		answer.Protected = cmp.Or(answer.Protected, b.protects(p))
+	}
+	if err != nil {
+		err = fmt.Errorf("%s is not allowed any more, until the next start: it is in the ledger still: %w", q.What, err)
+	}
+	return answer, err
+}
+
+func (b *backend) protects(p netip.Prefix) string {
+	why, _ := b.guard.Current().Guard().Protects(p)
+	return why
+}
+
+// Allowed lists whom operators allow, the oldest first.
+func (b *backend) Allowed() (list []control.Allowed) {
+	for _, a := range b.guard.Allowed(time.Now()) {
+		list = append(list, b.allowed(a))
+	}
+	return list
+}
+
+func (b *backend) allowed(a jails.Allowed) control.Allowed {
+	c := control.Allowed{What: a.What(), Since: a.Since, Until: control.Moment(a.Until), Note: a.Note, By: a.By}
+	if a.Host != "" {
+		c.Addrs = b.guard.Addrs(a.Host)
+	}
+	return c
+}
+
+// Protected lists who is never banned, and who is at home where.
+func (b *backend) Protected(q control.ProtectedRequest) (list []control.Protected) {
+	now := time.Now()
+	fits := func(p netip.Prefix) bool { return !q.Prefix.IsValid() || q.Prefix.Overlaps(p) }
+	for _, p := range b.guard.List(b.keepAdmins(), now) {
+		if fits(p.Prefix) {
+			list = append(list, control.Protected{Prefix: p.Prefix, Why: p.Why, Until: control.Moment(p.Until)})
+		}
+	}
+	for _, l := range b.warden.LoggedIn(now) {
+		p := netip.PrefixFrom(l.Addr, l.Addr.BitLen())
+		if fits(p) {
+			list = append(list, control.Protected{Prefix: p, Why: b.warden.AtHome(p, now) + "; what accounts at home there do wrong leads to no ban"})
+		}
+	}
+	return list
+}

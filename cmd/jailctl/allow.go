@@ -1,0 +1,221 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/prefix"
+	"pbxjail/configs/show"
+)
+
+func (a *app) allowVerb() *cobra.Command {
+	var length string
+	var req control.AllowRequest
+	c := &cobra.Command{
+		Use:   "allow ADDR|NET|NAME",
+		Short: "let an address, a network or a name in, whatever it does",
+		Long: `allow lifts the bans of an address or a network at once, takes it out of wider bans, and
+keeps it from being banned by any jail, feed or packet rule. The ledger keeps it over a
+restart. A NAME is looked up in the background, again and again: all its addresses are
+allowed. Never allow a name that a stranger can change.
+
+ignoreip in the main file does the same for those who stay.`,
+		Args: takes("ADDR"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if req.Prefix, req.Host, err = a.whom(args[0]); err != nil {
+				return err
+			}
+			if c.Flags().Changed("for") {
+				seconds, err := parseFor(length)
+				if err != nil {
+					return err
+				}
+				req.ForSeconds = *seconds
+			}
+			done, err := control.Ask(c.Context(), a.client(), control.CallAllow, req)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(done)
+			}
+			a.printAllow(done)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&length, "for", "", "how long, such as 8h or 4w; until disallow if not given")
+	c.Flags().StringVar(&req.Note, "note", "", "why, for whoever reads jailctl allowed later")
+	c.Flags().BoolVar(&req.Force, "force", false, "allow although the network is very wide")
+	return c
+}
+
+// whom reads an address, a network, or else a name.
+func (a *app) whom(arg string) (p netip.Prefix, name string, err error) {
+	if _, notAddr := prefix.Parse(arg); notAddr == nil || strings.ContainsAny(arg, "/:%") {
+		p, err = a.prefixArg(arg)
+		return p, "", err
+	}
+	name, err = control.HostName(arg)
+	if err != nil {
+		err = usage("give an address, a network or a name such as office.example.net", "%w", err)
+	}
+	return p, name, err
+}
+
+func (a *app) printAllow(done control.AllowAnswer) {
+	one := done.Allowed
+	until := "until disallow"
+	if one.Until != nil {
+		until = "until " + show.Stamp(*one.Until)
+	}
+	a.say("allowed %s, %s", one.What, until)
+	if len(one.Addrs) == 0 && a.isName(one.What) {
+		a.say("the name is looked up in the background; jailctl allowed shows its addresses")
+	}
+	for _, addr := range one.Addrs {
+		a.say("it has the address %s", addr)
+	}
+	for _, p := range done.Lifted {
+		a.say("lifted the ban of %s", show.Address(p))
+	}
+	for _, p := range done.Carved {
+		a.say("took it out of the ban of %s; the rest stays banned", show.Address(p))
+	}
+	a.printCovers(done.Covered)
+}
+
+func (a *app) isName(what string) bool {
+	_, err := prefix.Parse(what)
+	return err != nil
+}
+
+// printCovers says what still drops packets.
+func (a *app) printCovers(covers []control.Cover) {
+	for _, c := range covers {
+		a.say("still dropped: %s", c.Why)
+	}
+}
+
+func (a *app) allowedVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "allowed",
+		Short: "who is let in by jailctl allow, oldest first",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			list, err := control.Ask(c.Context(), a.client(), control.CallAllowed, control.None{})
+			if err != nil || a.json {
+				return cmpEmit(a, err, list)
+			}
+			if len(list) == 0 {
+				a.say("jailctl allow has let nobody in")
+				return nil
+			}
+			t := newTable(a.stdout, "WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")
+			for _, one := range list {
+				until, addrs := "disallow", "-"
+				if one.Until != nil {
+					until = show.Stamp(*one.Until)
+				}
+				if a.isName(one.What) {
+					addrs = joinAddrs(one.Addrs)
+				}
+				t.row(one.What, addrs, a.ago(one.Since), until, one.By, one.Note)
+			}
+			return t.end()
+		},
+	}
+}
+
+// cmpEmit returns an error, or prints JSON.
+func cmpEmit(a *app, err error, v any) error {
+	if err != nil {
+		return err
+	}
+	return a.emit(v)
+}
+
+func joinAddrs(addrs []netip.Addr) string {
+	if len(addrs) == 0 {
+		return "not known yet"
+	}
+	var words []string
+	for _, addr := range addrs {
+		words = append(words, addr.String())
+	}
+	return strings.Join(words, ",")
+}
+
+func (a *app) disallowVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "disallow ADDR|NET|NAME",
+		Short: "take back what allow did; that there was nothing is no error",
+		Args:  takes("ADDR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, what, err := a.whom(args[0])
+			if err != nil {
+				return err
+			}
+			if what == "" {
+				what = show.Address(p)
+			}
+			done, err := control.Ask(c.Context(), a.client(), control.CallDisallow, control.DisallowRequest{What: what})
+			if err != nil || a.json {
+				return cmpEmit(a, err, done)
+			}
+			switch {
+			case !done.Was:
+				a.say("%s was not allowed", what)
+			case done.Protected != "":
+				a.say("%s is not allowed any more, and still never banned: %s", what, done.Protected)
+			default:
+				a.say("%s is not allowed any more", what)
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) protectedVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "protected [ADDR]",
+		Short: "who is never banned, and why",
+		Long: `protected lists who no jail bans: the PBX's own addresses and networks, its routers and
+name servers, admins who are logged in over SSH, ignoreip, whom jailctl allow lets in, and
+the trunks of Asterisk's own files. Addresses where an account logged in stand there too:
+what such accounts do wrong leads to no ban. With ADDR only what concerns it.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return takes("ADDR")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			var q control.ProtectedRequest
+			if len(args) == 1 {
+				if q.Prefix, err = a.prefixArg(args[0]); err != nil {
+					return err
+				}
+			}
+			list, err := control.Ask(c.Context(), a.client(), control.CallProtected, q)
+			if err != nil || a.json {
+				return cmpEmit(a, err, list)
+			}
+			if len(list) == 0 && q.Prefix.IsValid() {
+				a.say("%s is not protected", show.Address(q.Prefix))
+				return nil
+			}
+			t := newTable(a.stdout, "ADDRESS", "UNTIL", "WHY")
+			for _, p := range list {
+				until := "-"
+				if p.Until != nil {
+					until = show.Stamp(*p.Until)
+				}
+				t.row(show.Address(p.Prefix), until, p.Why)
+			}
+			return t.end()
+		},
+	}
+}

@@ -1,0 +1,46 @@
+package jails
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// pardon is that somebody let a prefix out by hand.
+type pardon struct {
+	prefix netip.Prefix
+	from   time.Time // what was done before does not count, whenever it is read
+	until  time.Time // the grace ends
+}
+
+const (
+	// maxPardons bounds those that are remembered: the latest.
+	maxPardons = 256
+	// pardonKept is how long what was done before may still come in: a log that is read
+	// after the fact.
+	pardonKept = 24 * time.Hour
+)
+
+// Pardon notes that a prefix is let out at now. It is not banned again by what it did
+// before, and within the grace every account that ever logged in there is at home there.
+func (j *Judge) Pardon(p netip.Prefix, grace time.Duration, now time.Time) {
+	keep := func(d pardon) bool { return d.prefix != p && now.Sub(d.from) < pardonKept+grace }
+	j.pardons = slices.DeleteFunc(j.pardons, func(d pardon) bool { return !keep(d) })
+	if len(j.pardons) >= maxPardons {
+		j.pardons = slices.Delete(j.pardons, 0, len(j.pardons)-maxPardons+1)
+	}
+	// A log's date says a whole second.
+	j.pardons = append(j.pardons, pardon{p, now.Truncate(time.Second), now.Add(grace)})
+}
+
+// pardoned reports whether what an address did at a time does not count, because it was
+// let out since, and whether its grace runs.
+func (j *Judge) pardoned(a netip.Addr, at time.Time) (before, grace bool) {
+	for _, d := range j.pardons {
+		if d.prefix.Contains(a) {
+			before = before || at.Before(d.from)
+			grace = grace || !at.Before(d.from) && at.Before(d.until)
+		}
+	}
+	return before, grace
+}

@@ -1,0 +1,38 @@
+package jails
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestPardon: who is let out is not banned again by what it did before, whenever that is
+// read, and its grace ends.
+func TestPardon(t *testing.T) {
+	at := time.Date(2026, 3, 2, 10, 0, 0, 500e6, time.UTC)
+	j := &Judge{}
+	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("198.51.100.9")
+	j.Pardon(netip.MustParsePrefix("203.0.113.0/24"), 10*time.Minute, at)
+	for _, c := range []struct {
+		addr          netip.Addr
+		at            time.Time
+		before, grace bool
+	}{
+		{one, at.Add(-time.Hour), true, false},
+		{one, at.Truncate(time.Second), false, true}, // a log's date says a whole second
+		{one, at.Add(9 * time.Minute), false, true},
+		{one, at.Add(10 * time.Minute), false, false},
+		{other, at.Add(-time.Hour), false, false},
+		{other, at.Add(time.Minute), false, false},
+	} {
+		if before, grace := j.pardoned(c.addr, c.at); before != c.before || grace != c.grace {
+			t.Errorf("%s at %s: got before %t, grace %t, want %t, %t", c.addr, c.at, before, grace, c.before, c.grace)
+		}
+	}
+	for i := range 2 * maxPardons {
+		j.Pardon(netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18, byte(i >> 8), byte(i)}), 32), 0, at.Add(time.Minute))
+	}
+	if len(j.pardons) != maxPardons {
+		t.Errorf("got %d pardons, want no more than %d", len(j.pardons), maxPardons)
+	}
+}

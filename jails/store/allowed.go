@@ -1,0 +1,72 @@
+package store
+
+import (
+	"database/sql"
+	"net/netip"
+	"time"
+
+	"pbxjail/jails"
+)
+
+// maxNote is how much of an operator's note is kept, in bytes.
+const maxNote = 256
+
+const (
+	putAllowed  = `REPLACE INTO allowed (what, since, until, note, who) VALUES (?, ?, ?, ?, ?)`
+	getAllowed  = `SELECT what, since, until, note, who FROM allowed WHERE until > ? ORDER BY since, what`
+	dropAllowed = `DELETE FROM allowed WHERE what = ?`
+	dropOver    = `DELETE FROM allowed WHERE until <= ?`
+)
+
+// Allow remembers whom an operator lets in, in place of what was said of the same before,
+// and notes who did it. What is over by then is forgotten.
+func (s *Store) Allow(a jails.Allowed) error {
+	return s.write("write who is allowed to", func(tx *sql.Tx) error {
+		if _, err := tx.Exec(dropOver, nanos(a.Since)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(putAllowed, a.What(), nanos(a.Since), untilNanos(a.Until), cut(a.Note, maxNote), cut(a.By, maxName))
+		if err != nil {
+			return err
+		}
+		what := "allow " + a.What()
+		if !a.Until.IsZero() {
+			what += " until " + a.Until.UTC().Format(time.RFC3339)
+		}
+		if a.Note != "" {
+			what += ": " + a.Note
+		}
+		return s.note(tx, a.Since, a.By, what)
+	})
+}
+
+// Disallow takes it back, and notes who did it. That there was none is no error.
+func (s *Store) Disallow(what, by string, at time.Time) error {
+	return s.write("take who is allowed out of", func(tx *sql.Tx) error {
+		if _, err := tx.Exec(dropAllowed, what); err != nil {
+			return err
+		}
+		return s.note(tx, at, by, "disallow "+what)
+	})
+}
+
+// Allowed returns whom operators let in at now, the oldest first.
+func (s *Store) Allowed(now time.Time) (list []jails.Allowed, err error) {
+	err = s.query("read who is allowed from", func(row *sql.Rows) error {
+		var a jails.Allowed
+		var what string
+		var since, until int64
+		if err := row.Scan(&what, &since, &until, &a.Note, &a.By); err != nil {
+			return err
+		}
+		a.Since, a.Until = timeOf(since), untilOf(until)
+		if addr, err := netip.ParseAddr(what); err == nil {
+			a.Prefix = netip.PrefixFrom(addr, addr.BitLen())
+		} else if a.Prefix, err = netip.ParsePrefix(what); err != nil {
+			a.Host = what
+		}
+		list = append(list, a)
+		return nil
+	}, getAllowed, nanos(now))
+	return list, err
+}
