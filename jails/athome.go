@@ -111,6 +111,7 @@ func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
 			t.forgive(id)
 		}
+		j.forgiveCustomer(jail, a, id, now)
 	}
 }
 
@@ -188,6 +189,12 @@ func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 			}
 		}
 		return fmt.Sprintf("%s logged in with a password %s before", namesOf(rows), agoWords(last, now)), true
+	}
+	if p.Addr().Is6() && p.Bits() == DefaultCustomer { // the one that is asked often: by floods
+		rows := j.residents(p.Addr(), now)
+		if len(rows) == 0 {
+			return "", false
+		}
 	}
 	for a, rows := range j.home.table.at {
 		for _, r := range rows {

@@ -46,12 +46,16 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 	return g
 }
 
-// Protects says why no part of p may be banned; ok is false when it may.
+// Protects says why no part of p may be banned; ok is false when it may. What is trusted
+// as IPv4 is trusted behind a NAT64 too.
 func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	if !parsers.Bannable(p.Addr()) {
 		return "no packet from elsewhere has this address", true
 	}
 	i := slices.IndexFunc(g.protections, func(x Protection) bool { return x.Prefix.Overlaps(p) })
+	if v4 := scoredIn(p); i < 0 && v4 != p {
+		return g.Protects(v4)
+	}
 	if i < 0 {
 		return "", false
 	}

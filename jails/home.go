@@ -74,16 +74,16 @@ func newHomeTable() homeTable {
 	}
 }
 
-// nat64 is where IPv4 clients of a NAT64 come from: everybody, and no one customer.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
 // homeOf is the address under which a customer is known.
 func homeOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
-	if !a.Is6() || nat64.Contains(a) {
+	if !a.Is6() {
 		return a
 	}
-	p, _ := a.Prefix(64)
+	p, _ := a.Prefix(DefaultCustomer)
+	if manyCustomers(p) {
+		return a
+	}
 	return p.Addr()
 }
 

@@ -161,7 +161,7 @@ func (j *Jail) follows(file string, anywhere bool) bool {
 // ignores reports whether the jail's own ignoreip holds any of p.
 func (j *Jail) ignores(p netip.Prefix) bool {
 	for _, i := range j.Ignoreip {
-		if i.Overlaps(p) {
+		if i.Overlaps(p) || i.Overlaps(scoredIn(p)) {
 			return true
 		}
 	}

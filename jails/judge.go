@@ -40,6 +40,8 @@ type Judge struct {
 	weights  []Factor
 	rates    *rates.Rates
 
+	customers customers // of IPv6
+
 	// ProtectLogins is how long a log-in with a password makes its account at home at its
 	// address; Forever is for as long as it is remembered. Set before use.
 	ProtectLogins time.Duration
@@ -74,7 +76,8 @@ func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay b
 	j := &Judge{
 		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
-		replay: replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, home: newAtHome(), proven: recent[addrKey, int64]{max: maxProven}, misdials: newMisdials(),
+		customers: customers{newTable(max(maxAddresses/networksShare, 1)), DefaultCustomer},
+		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, home: newAtHome(), proven: recent[addrKey, int64]{max: maxProven}, misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
@@ -112,6 +115,7 @@ func (j *Judge) SetJails(list []*Jail) {
 	for _, gone := range known {
 		j.table.forgetJail(gone.id)
 		j.networks.forgetJail(gone.id)
+		j.customers.forgetJail(gone.id)
 	}
 	j.jails = list
 	j.place()
@@ -207,6 +211,7 @@ func (v Verdict) Bans() bool { return v.Protected == "" && !v.Observe && !v.Alar
 // enough. Offences count, nothing else does. A record whose address the witnesses of
 // packets do not know waits for its packets first; without them it is forged.
 func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
+	e.Addr = e.Addr.Unmap()
 	news := netip.Addr{}
 	if e.Channel == parsers.ChannelWire {
 		j.gate.sightings.note(e, now)
@@ -304,8 +309,8 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 	}
 }
 
-// count adds one hit to the tally of its address, and to that of its network, and
-// decides.
+// count adds one hit to the tally of its address, to that of its customer, and to that of
+// its network, and decides.
 func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Verdict)) {
 	key := keyOf(a, jail.memory.id)
 	before := parsers.Points(0)
@@ -323,7 +328,10 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	if jail.Widen.Members > 0 {
 		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, line.Time)); ok {
+	h.line = uint32(id)
+	if j.weighCustomer(jail, a, t, h, line.Time, decide) {
+		j.table.drop(key)
+	} else if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, line.Time)); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
 		j.table.drop(key)
 		if fresh {
@@ -331,7 +339,6 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 		}
 	}
 	if gained > 0 {
-		h.line = uint32(id)
 		j.widen(jail, a, gained, h, line.Time, decide)
 	}
 }
@@ -347,7 +354,9 @@ func (j *Judge) loginsSeen(a netip.Addr, h hit) int64 {
 
 // Evicted is how many tallies that still counted made room for others, and what
 // was known of how attempts are together.
-func (j *Judge) Evicted() uint64 { return j.table.evicted + j.networks.evicted + j.company.evicted() }
+func (j *Judge) Evicted() uint64 {
+	return j.table.evicted + j.networks.evicted + j.customers.evicted + j.company.evicted()
+}
 
 // Book holds the bans that are live. The warden that owns the judge enters them.
 func (j *Judge) Book() *Book { return j.book }
@@ -359,6 +368,7 @@ func (j *Judge) Observed() *Book { return j.observed }
 func (j *Judge) Forget(p netip.Prefix) {
 	j.table.forget(p)
 	j.networks.forget(p)
+	j.forgetCustomer(p)
 	j.company.forget(p)
 }
 

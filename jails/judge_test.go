@@ -161,7 +161,11 @@ func TestProtected(t *testing.T) {
 		{"224.0.0.1", "protected: no packet from elsewhere has this address 224.0.0.1/32 by x"},
 		{"::1", "protected: no packet from elsewhere has this address ::1/128 by x"},
 		{"fe80::2", "protected: no packet from elsewhere has this address fe80::2/128 by x"},
-		{"::ffff:203.0.113.8", "protected: no packet from elsewhere has this address ::ffff:203.0.113.8/128 by x"},
+		{"::ffff:203.0.113.8", "ban 203.0.113.8/32 by x"},
+		{"::ffff:198.51.100.3", "protected: ignoreip 198.51.100.0/24 198.51.100.3/32 by x"},
+		{"64:ff9b::198.51.100.3", "protected: ignoreip 198.51.100.0/24 64:ff9b::c633:6403/128 by x"},
+		{"64:ff9b::203.0.113.7", "protected: ignoreip of jail x 64:ff9b::cb00:7107/128 by x"},
+		{"64:ff9b::203.0.113.8", "ban 64:ff9b::cb00:7108/128 by x"},
 	} {
 		judge := NewJudge([]*Jail{jail}, guard, NewBook(nil, nil), 1000, false)
 		if got := words(hear(judge, failure(c.addr), start)); got != c.want {

@@ -52,6 +52,9 @@ type Reckoning struct {
 	// home there; 0: it is not.
 	Allowance int `json:",omitempty"`
 	Members   int // addresses of a network that took part; 0 for a single address
+	// Customer is how many bits the prefix of an IPv6 customer has who is scored for all of
+	// its addresses; 0: this is not about one.
+	Customer int `json:",omitempty"`
 	// Witness names who wrote the records that count: security, notice, acl, dialplan,
 	// wire. Packets is what those who know the packets say of them: wire, heard, cannot
 	// tell. Both have several, with commas, or none.
@@ -125,7 +128,10 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	if p.IsSingleIP() {
 		sum.Place = j.where(p.Addr())
 	} else {
-		sum.Members = members(t, r)
+		sum.Members = len(members(t, r))
+		if c, ok := j.customers.of(p.Addr()); ok && c == p {
+			sum.Customer = p.Bits()
+		}
 	}
 	b.Sum, b.Lines = &sum, lines
 	b.Reason = sum.reason(lines)
@@ -193,6 +199,9 @@ func (s *Reckoning) reason(lines []Line) string {
 	fmt.Fprintf(&b, "%s points", s.Score)
 	if s.Members > 0 {
 		fmt.Fprintf(&b, " of %d addresses", s.Members)
+	}
+	if s.Customer > 0 {
+		fmt.Fprintf(&b, " of one /%d", s.Customer)
 	}
 	fmt.Fprintf(&b, " within %s, maxretry %s", show.Duration(s.Within), s.Maxretry)
 	if s.Allowance > 0 {

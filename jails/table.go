@@ -40,7 +40,7 @@ type tallyKey struct {
 
 type addrKey [16]byte
 
-func keyOf(a netip.Addr, jail uint16) tallyKey { return tallyKey{addrKey(a.As16()), jail} }
+func keyOf(a netip.Addr, jail uint16) tallyKey { return tallyKey{addrKey(scoredAs(a).As16()), jail} }
 
 func (k addrKey) address() netip.Addr { return netip.AddrFrom16(k).Unmap() }
 
@@ -60,7 +60,7 @@ func (w *table) add(key tallyKey, s span, h hit, line func() lineID) (*tally, bo
 	if h.once && within {
 		return t, false
 	}
-	h.again = h.once && again
+	h.again = h.again || h.once && again
 	h.line = uint32(line())
 	if t.seen(h.witness) {
 		w.heat(t)
@@ -171,6 +171,7 @@ func (w *table) evict(spared *tally, at int64) bool {
 
 // forget drops the tallies of all addresses of a prefix, in every jail.
 func (w *table) forget(p netip.Prefix) {
+	p = scoredIn(p)
 	if p.IsSingleIP() {
 		for jail := range w.tracked {
 			w.drop(keyOf(p.Addr(), jail))

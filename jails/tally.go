@@ -20,7 +20,8 @@ type tally struct {
 type hit struct {
 	at       int64 // unix milliseconds
 	points   parsers.Points
-	account  uint32 // hash of the account; in a network's tally of the address
+	account  uint32 // hash of the account
+	member   uint32 // hash of the address, in the tally of a network
 	line     uint32 // of the record in the jail's ring: the last bits of its lineID
 	witness  witness
 	evidence parsers.Evidence
@@ -93,6 +94,16 @@ func (t *tally) seen(w witness) bool {
 	for i := range t.hits {
 		if t.hits[i].witness == w {
 			return true
+		}
+	}
+	return false
+}
+
+// isAgain reports whether the hit of a record is there again.
+func (t *tally) isAgain(line uint32) bool {
+	for i := len(t.hits) - 1; i >= 0; i-- {
+		if t.hits[i].line == line {
+			return t.hits[i].again
 		}
 	}
 	return false

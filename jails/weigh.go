@@ -63,7 +63,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	c := &j.about
 	c.place, c.factors, c.fraud = Place{}, c.factors[:0], c.fraud[:0]
 	if s := j.senses.Places; s != nil {
-		c.place = s.Place(e.Addr)
+		c.place = s.Place(scoredAs(e.Addr))
 	}
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
@@ -71,7 +71,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		}
 	}
 	if s := j.senses.Feeds; s != nil {
-		s.Listed(e.Addr, func(feed string, by int32) bool {
+		s.Listed(scoredAs(e.Addr), func(feed string, by int32) bool {
 			c.add("feed", "feed "+feed, by)
 			return len(c.factors) < maxFactors
 		})
@@ -158,5 +158,5 @@ func (j *Judge) where(a netip.Addr) Place {
 	if j.senses.Places == nil {
 		return Place{}
 	}
-	return j.senses.Places.Place(a)
+	return j.senses.Places.Place(scoredAs(a))
 }

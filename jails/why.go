@@ -25,11 +25,14 @@ type Account struct {
 
 // Standing is an address in one jail.
 type Standing struct {
-	Jail  *configs.Jail
-	Sum   Reckoning     // of findtime
-	Slow  Reckoning     // of the long window; Maxretry 0: there is none
-	Lines []Line        // oldest first, the last MaxLines of those that are remembered
-	Next  time.Duration // how long a ban would last now; Forever: for ever
+	Jail *configs.Jail
+	Sum  Reckoning // of findtime
+	Slow Reckoning // of the long window; Maxretry 0: there is none
+	// Customer is what all addresses of its IPv6 customer did within findtime; Members 0:
+	// there is no such customer, or the address did it all.
+	Customer Reckoning
+	Lines    []Line        // oldest first, the last MaxLines of those that are remembered
+	Next     time.Duration // how long a ban would last now; Forever: for ever
 }
 
 // Why tells all that is known of an address at now.
@@ -48,17 +51,47 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	}
 	out.Strike = j.book.strikes[p]
 	if f := j.senses.Feeds; f != nil {
-		f.Listed(a, func(feed string, by int32) bool {
+		f.Listed(scoredAs(a), func(feed string, by int32) bool {
 			out.Feeds = append(out.Feeds, Factor{Name: feed, By: by}.String())
 			return len(out.Feeds) < maxFactors
 		})
 	}
 	for _, jail := range j.jails {
-		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
-			out.Jails = append(out.Jails, j.standing(jail, t, p, now))
+		t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli())
+		customer := j.customerStanding(jail, a, t, now)
+		if t == nil && customer.Members > 0 {
+			t = &tally{} // others of the same customer did it
+		}
+		if t != nil {
+			s := j.standing(jail, t, p, now)
+			s.Customer = customer
+			out.Jails = append(out.Jails, s)
 		}
 	}
 	return out
+}
+
+// customerStanding adds up what a jail holds against the customer who has an address; the
+// zero Reckoning where that is what own, the tally of the address, says too.
+func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally, now time.Time) Reckoning {
+	p, ok := j.customers.of(a)
+	if !ok {
+		return Reckoning{}
+	}
+	at := now.UnixMilli()
+	t := j.customers.find(keyOf(p.Addr(), jail.memory.id), jail.span, at)
+	if t == nil {
+		return Reckoning{}
+	}
+	l := j.leniency(a, t.last().service, now)
+	r := ruling{t.strongest(at, jail.span.find, max(jail.least, l.least), false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
+	n := len(members(t, r))
+	if own != nil && n <= 1 {
+		return Reckoning{}
+	}
+	sum, _ := jail.reckon(t, r)
+	sum.Members, sum.Customer = n, p.Bits()
+	return sum
 }
 
 // standing adds up what a jail holds against an address.

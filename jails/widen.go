@@ -1,7 +1,6 @@
 package jails
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -17,14 +16,13 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 		bits = jail.Widen.IPv6
 	}
 	p, err := a.Prefix(bits)
-	if err != nil || h.evidence < parsers.Seen {
+	if err != nil || h.evidence < parsers.Seen || a.Is6() && manyCustomers(p) {
 		return
 	}
 	key := keyOf(p.Addr(), jail.memory.id)
-	raw := a.As16()
 	// The tellings of each member were weighed already: all add up here, and each
 	// counts anew.
-	h.points, h.account, h.witness, h.once = gained, uint32(maphash.Bytes(j.seed, raw[:])), witness{}, false
+	h.points, h.account, h.member, h.witness, h.once = gained, 0, j.memberID(a), witness{}, false
 	line := lineID(h.line)
 	t, _ := j.networks.add(key, jail.wide, h, func() lineID { return line })
 	limit := parsers.Points(jail.Widen.Maxretry)
@@ -32,7 +30,7 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 		return
 	}
 	r := ruling{t.strongest(h.at, jail.wide.find, jail.least, false), limit, jail.Findtime, leniency{}}
-	if r.score < limit || members(t, r) < jail.Widen.Members {
+	if r.score < limit || len(members(t, r)) < jail.Widen.Members {
 		return
 	}
 	v, fresh := j.sentence(jail, p, t, r, now)
@@ -40,15 +38,4 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 	if fresh {
 		decide(v)
 	}
-}
-
-// members is how many addresses of a network took part in what is counted.
-func members(t *tally, r ruling) int {
-	seen := map[uint32]bool{}
-	for i := range t.hits {
-		if h := &t.hits[i]; r.counts(h) {
-			seen[h.account] = true
-		}
-	}
-	return len(seen)
 }

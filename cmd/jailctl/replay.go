@@ -133,6 +133,7 @@ func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
 	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
 	j.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
+	j.SetCustomer(main.IPv6)
 	senses, err := sensesOf(main)
 	j.SetSenses(senses)
 	return j, err

@@ -110,6 +110,9 @@ func (a *app) printScores(jails []control.WhyJail) error {
 	t := newTable(a.stdout, "SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN")
 	for _, j := range jails {
 		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
+		if c := j.Customer; c != nil {
+			t.row(fmt.Sprintf("%s, its /%d", j.Name, c.Customer), points(c.Score), points(c.Maxretry), bantime(c.Within), "")
+		}
 		if j.Slow != nil {
 			t.row(j.Name+", slow", points(j.Slow.Score), points(j.Slow.Maxretry), bantime(j.Slow.Within), bantime(j.NextBan))
 		}
@@ -179,6 +182,9 @@ func sumText(s control.Sum) string {
 	text := fmt.Sprintf("together %s points within %s, maxretry %s", points(s.Score), bantime(s.Within), points(s.Maxretry))
 	if s.Members > 0 {
 		text += fmt.Sprintf(", of %d addresses", s.Members)
+	}
+	if s.Customer > 0 {
+		text += fmt.Sprintf(" of one /%d", s.Customer)
 	}
 	if s.Earlier > 0 {
 		text += fmt.Sprintf("; %s of %s that came before", points(s.Rest), show.Count(s.Earlier, "record"))

@@ -184,6 +184,14 @@ func (w *Warden) Tune(protectLogins time.Duration, allowance int, stubborn uint6
 	w.judge.ProtectLogins, w.judge.Allowance, w.Stubborn = protectLogins, allowance, stubborn
 }
 
+// SetCustomer takes over how long the prefix of one IPv6 customer is, in bits: see
+// jails.Judge.SetCustomer. It holds from the next event on.
+func (w *Warden) SetCustomer(bits int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.SetCustomer(bits)
+}
+
 // Report is the warden's state for a status screen.
 type Report struct {
 	Counts  jails.Counts

@@ -185,7 +185,7 @@ func TestOneRefusedAmongMany(t *testing.T) {
 			return nil
 		})
 		for i := range 100 {
-			s.attack(fmt.Sprintf("2001:db8::%d", i+1), 2)
+			s.attack(fmt.Sprintf("2001:db8:0:%x::1", i+1), 2)
 		}
 		s.attack(nine, 2)
 		if got := s.problem("enforcer"); got != "no IPv6 here" {

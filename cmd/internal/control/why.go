@@ -42,10 +42,11 @@ type Sum struct {
 	Within   int64   `json:"within"` // seconds
 	Rest     float64 `json:"rest"`   // of earlier records, whose text is not kept
 	Earlier  int     `json:"earlier"`
-	Retold   int     `json:"retold"`  // records of other logs, that tell of the same attempts
-	Members  int     `json:"members"` // addresses of a network that took part; 0 for one address
-	Witness  string  `json:"witness"` // who wrote the records that count: security, notice, acl, dialplan, wire
-	Packets  string  `json:"packets"` // what those who know the packets say of them: wire, heard, cannot tell; "": not asked
+	Retold   int     `json:"retold"`   // records of other logs, that tell of the same attempts
+	Members  int     `json:"members"`  // addresses of a network that took part; 0 for one address
+	Customer int     `json:"customer"` // bits of the prefix of the IPv6 customer who is scored for all of it; 0: this is not about one
+	Witness  string  `json:"witness"`  // who wrote the records that count: security, notice, acl, dialplan, wire
+	Packets  string  `json:"packets"`  // what those who know the packets say of them: wire, heard, cannot tell; "": not asked
 }
 
 // WhyJail is the score of an address in one jail. 1 point is one ordinary failure.
@@ -56,6 +57,7 @@ type WhyJail struct {
 	Findtime int64     `json:"findtime"` // seconds
 	Sum      Sum       `json:"sum"`
 	Slow     *Sum      `json:"slow"`     // of the long window; null: there is none
+	Customer *Sum      `json:"customer"` // of all addresses of its IPv6 customer; null: of none but this one
 	NextBan  int64     `json:"next_ban"` // seconds a ban would last now; 0: for ever
 	Window   []WhyLine `json:"window"`
 }

@@ -222,6 +222,7 @@ func (d *Daemon) openWarden() {
 	judge := jails.NewJudge(u.files.list(), u.guard.Current().Guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
 	judge.ProtectLogins, judge.Allowance = main.ProtectLogins, main.LoginAllowance
 	judge.Young = d.young()
+	judge.SetCustomer(main.IPv6)
 	judge.SetSenses(u.senses())
 	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {

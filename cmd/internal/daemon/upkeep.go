@@ -192,6 +192,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	}
 	u.take(fresh)
 	u.judge.Tune(fresh.ProtectLogins, fresh.LoginAllowance, uint64(fresh.Stubborn))
+	u.judge.SetCustomer(fresh.IPv6)
 	u.changing.Unlock()
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)

@@ -33,6 +33,9 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 		if s.Slow.Maxretry > 0 {
 			jail.Slow = explain.Sum(&s.Slow)
 		}
+		if s.Customer.Members > 0 {
+			jail.Customer = explain.Sum(&s.Customer)
+		}
 		why.Jails = append(why.Jails, jail)
 	}
 	history, err := b.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
