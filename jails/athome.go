@@ -19,13 +19,24 @@ type atHome struct {
 	guessed map[homeKey]*Guessed   // alarms that nobody has seen yet
 	told    alarmsToTell
 	reports recent[netip.Addr, *report]
+	calls   recent[call, bool]        // in which an account at home failed
+	noticed recent[netip.Addr, int64] // when a notice last named who failed, unix ms
 	breaker breaker
 }
+
+// call is one of an address, by the hash of its Call-ID.
+type call struct {
+	addr netip.Addr
+	id   uint64
+}
+
+const maxCalls = 4096
 
 func newAtHome() atHome {
 	return atHome{
 		table: newHomeTable(), tries: recent[homeKey, tries]{max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{},
 		reports: recent[netip.Addr, *report]{max: maxReports}, breaker: newBreaker(),
+		calls: recent[call, bool]{max: maxCalls}, noticed: recent[netip.Addr, int64]{max: maxCalls},
 	}
 }
 
@@ -153,6 +164,9 @@ func (j *Judge) resident(e *parsers.Event, now time.Time) *homeRow {
 // address: it is reported instead. While the breaker holds, no failure leads to one.
 func (j *Judge) excuse(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) bool {
 	if row := j.resident(e, now); row != nil {
+		if e.Channel == parsers.ChannelNotice {
+			j.home.noticed.put(row.Addr, now.UnixMilli())
+		}
 		j.reportFailure(s, e, row, now, decide)
 		if j.provable(e, now) {
 			row.fail(now)
@@ -164,8 +178,45 @@ func (j *Judge) excuse(s *Source, e *parsers.Event, now time.Time, decide func(V
 	if !fails(e) {
 		return false
 	}
+	if j.namedElsewhere(e, now) {
+		return true
+	}
 	j.try(s, e, now)
 	return j.home.breaker.holds()
+}
+
+// linkCall notes the call of an account at home that a security event reports: its notice
+// names who the caller says he is, and that may be another name.
+func (j *Judge) linkCall(e *parsers.Event, now time.Time) {
+	if e.Channel == parsers.ChannelSecurity && !e.Session.Empty() && j.resident(e, now) != nil {
+		j.home.calls.put(j.callOf(e), true)
+	}
+}
+
+func (j *Judge) callOf(e *parsers.Event) call {
+	id := e.Session.Raw()
+	return call{homeOf(e.Addr), maphash.Bytes(j.seed, id[:min(len(id), maxAccountName)])}
+}
+
+// namedElsewhere reports whether another record says better whose failure this is. A notice
+// of PJSIP has the name that the caller writes, the security event of its call that of the
+// account. Where Asterisk does not know the account, it is the notice alone that has a
+// name: it is counted by that.
+func (j *Judge) namedElsewhere(e *parsers.Event, now time.Time) bool {
+	if e.Service != parsers.PJSIP || !e.Addr.IsValid() || !j.logsIn(e.Addr, now) {
+		return false
+	}
+	a := homeOf(e.Addr)
+	switch e.Channel {
+	case parsers.ChannelNotice:
+		j.home.noticed.put(a, now.UnixMilli())
+		linked, _ := j.home.calls.get(j.callOf(e))
+		return linked && !e.Session.Empty()
+	case parsers.ChannelSecurity:
+		last, ok := j.home.noticed.get(a)
+		return ok && len(accountName(e.Account.Raw())) == 0 && near(last, now.UnixMilli(), time.Hour.Milliseconds())
+	}
+	return false
 }
 
 // provable reports whether a failure is more than a packet that anybody can forge, where

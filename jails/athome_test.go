@@ -225,3 +225,49 @@ func TestAccountName(t *testing.T) {
 		}
 	}
 }
+
+// An account that Asterisk does not know any more has a name in the notice alone, and one
+// whose phone calls itself otherwise in the security event alone.
+func TestNamesOfOneFailure(t *testing.T) {
+	security := func(account, id string) *parsers.Event {
+		return with(of(failure(office), account), func(e *parsers.Event) {
+			e.Channel, e.Session = parsers.ChannelSecurity, parsers.TextOf([]byte(id))
+		})
+	}
+	notice := func(account, id string) *parsers.Event {
+		return with(of(failure(office), account), func(e *parsers.Event) { e.Twin, e.Session = true, parsers.TextOf([]byte(id)) })
+	}
+	for _, c := range []struct {
+		name             string
+		notice, security string
+		first            bool // the notice comes first
+		want             bool
+	}{
+		{"a deleted account", "101", "<unknown>", true, false},
+		{"a deleted account, told the other way round", "101", "<unknown>", false, false},
+		{"another name in the notice", "4420", "101", true, false},
+		{"another name in the notice, told the other way round", "4420", "101", false, false},
+		{"a stranger", "201", "201", true, true},
+		{"a stranger who has no account", "201", "<unknown>", true, true},
+		{"a stranger who says he is at home", "101", "201", true, true},
+	} {
+		j := homely(t)
+		hear(j, entered(office, "101"), start)
+		banned := false
+		for i := range 200 {
+			at, id := start.Add(time.Duration(i+1)*10*time.Second), fmt.Sprint("call", i)
+			pair := []*parsers.Event{notice(c.notice, id), security(c.security, id)}
+			if !c.first {
+				pair[0], pair[1] = pair[1], pair[0]
+			}
+			for _, e := range pair {
+				for _, v := range hear(j, e, at) {
+					banned = banned || v.Bans()
+				}
+			}
+		}
+		if banned != c.want {
+			t.Errorf("%s: got banned %t, want %t", c.name, banned, c.want)
+		}
+	}
+}

@@ -244,6 +244,7 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 // believed; the wire says it better.
 func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
 	told := j.testify(e, now)
+	j.linkCall(e, now)
 	j.learn(e, now, decide)
 	if g != seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
 		j.listen(s, e, now)
