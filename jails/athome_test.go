@@ -271,3 +271,25 @@ func TestNamesOfOneFailure(t *testing.T) {
 		}
 	}
 }
+
+// The same answer to the same challenge is one guess, however often it comes.
+func TestTheSameDigestIsOneGuess(t *testing.T) {
+	for _, c := range []struct {
+		digest func(i int) uint64
+		want   int // alarms
+	}{
+		{func(int) uint64 { return 7 }, 0},
+		{func(i int) uint64 { return uint64(i + 1) }, 1},
+	} {
+		j := homely(t)
+		j.SetWitnesses(nil, packets{heard: from(office)})
+		for i := range 20 {
+			e := with(wired(parsers.BadPassword, office, parsers.Proven, "201"), func(e *parsers.Event) { e.Digest = c.digest(i) })
+			hearWire(j, e, start.Add(time.Duration(i)*20*time.Minute))
+		}
+		hearWire(j, wired(parsers.Success, office, parsers.Proven, "201"), start.Add(8*time.Hour))
+		if got := len(j.Guessed()); got != c.want {
+			t.Errorf("got %d alarms, want %d", got, c.want)
+		}
+	}
+}

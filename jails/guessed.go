@@ -31,7 +31,8 @@ func (g Guessed) String() string {
 // tries are failures of an account at an address where it is not at home.
 type tries struct {
 	tellings
-	last int64 // unix ms
+	last   int64  // unix ms
+	digest uint64 // of the last one on the wire
 }
 
 // tellings count what several witnesses tell of the same: as much as one of them tells.
@@ -84,6 +85,12 @@ func (j *Judge) try(s *Source, e *parsers.Event, now time.Time) {
 		t = tries{}
 	}
 	t.last = now.UnixMilli()
+	if e.Digest != 0 && e.Digest == t.digest {
+		return // the same answer again is no other guess
+	}
+	if e.Digest != 0 {
+		t.digest = e.Digest
+	}
 	t.add(witness{s.id, e.Channel, e.Service})
 	j.home.tries.put(key, t)
 }

@@ -88,6 +88,7 @@ type Event struct {
 	Agent     Text       // the user agent the caller sent
 	Session   Text       // Call-ID or session, as far as the record tells
 	Challenge Text       // the nonce that was sent or answered
+	Digest    uint64     // of the answer to a challenge, on the wire: two that are the same are one guess; 0: not known
 	Password  bool       // a Success that used a password
 	Once      bool       // a repeat for the same account proves nothing new within findtime
 	Open      bool       // the record goes on in the next line

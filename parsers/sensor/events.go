@@ -63,6 +63,7 @@ func (s *Sensor) begin(f *flow, x *tx, result parsers.Result, kind parsers.Kind,
 		Result: result, Kind: kind, Evidence: evidenceOf(x), Service: x.port.service, Channel: parsers.ChannelWire,
 		Addr: x.remote.Addr(), Port: x.remote.Port(), Rule: rule, Time: f.time,
 		Account: x.account.text(), Number: x.number.text(), Agent: x.agent.text(),
+		Digest: x.digest,
 	}
 	return &s.event
 }
