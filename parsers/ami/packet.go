@@ -16,8 +16,9 @@ type Packet struct {
 	Strange  bool   // a line is no key with a value
 }
 
-// maxLines is how many lines of a packet are looked at.
-const maxLines = 64
+// maxLines is how many lines of a packet are looked at: as many as Asterisk takes
+// (asterisk:include/asterisk/manager.h, AST_MAX_MANHEADERS).
+const maxLines = 128
 
 // Read reads the packet at the start of b and says how long it is; 0 when it has not
 // ended yet. Line ends without a CR are taken, as manager.c takes them.
@@ -45,24 +46,32 @@ func (p *Packet) line(line []byte) {
 		p.Strange = true
 		return
 	}
-	value = bytes.TrimLeft(value, " ")
+	value = bytes.TrimLeft(value, " \t")
 	switch {
 	case bytes.EqualFold(key, []byte("Action")):
-		p.Action = value
+		first(&p.Action, value)
 	case bytes.EqualFold(key, []byte("Response")):
-		p.Response = value
+		first(&p.Response, value)
 	case bytes.EqualFold(key, []byte("Event")):
-		p.Event = value
+		first(&p.Event, value)
 	case bytes.EqualFold(key, []byte("Message")):
-		p.Message = value
+		first(&p.Message, value)
 	case bytes.EqualFold(key, []byte("Username")):
-		p.User = value
+		first(&p.User, value)
 	case bytes.EqualFold(key, []byte("AuthType")):
-		p.AuthType = value
+		first(&p.AuthType, value)
 	case bytes.EqualFold(key, []byte("Key")):
-		p.Key = value
+		first(&p.Key, value)
 	case bytes.EqualFold(key, []byte("Secret")):
 		p.Secret = true
+	}
+}
+
+// first sets a field once: of lines with one key Asterisk takes the first
+// (asterisk:main/manager.c, astman_get_header).
+func first(field *[]byte, value []byte) {
+	if *field == nil {
+		*field = value
 	}
 }
 
@@ -78,3 +87,9 @@ func (p *Packet) Accepted() bool {
 
 // Refused reports whether it does not.
 func (p *Packet) Refused() bool { return bytes.EqualFold(p.Response, []byte("Error")) }
+
+// RefusedLogin reports whether the answer can only be one to a log-in, whatever the
+// client's packets looked like: no other action is refused with these words.
+func (p *Packet) RefusedLogin() bool {
+	return p.Refused() && bytes.HasPrefix(p.Message, []byte("Authentication failed"))
+}

@@ -47,12 +47,14 @@ func (s *Sensor) ami(f *flow, c *conn, b []byte) (n int, wait bool) {
 	return n, false
 }
 
-// amiAnswer weighs our answer to a log-in. Once that is done, nothing that follows is
+// amiAnswer weighs our answer to a log-in. Our words count more than theirs: a client
+// can write its packet so that only Asterisk reads a log-in in it. Once that is done, nothing that follows is
 // looked at: a manager's connection carries every event of the PBX.
 func (s *Sensor) amiAnswer(f *flow, c *conn, p *ami.Packet) {
 	a := &c.ami
 	a.waits = max(a.waits-1, 0)
 	switch {
+	case p.RefusedLogin():
 	case !a.login:
 		return
 	case a.ahead > 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"pbxjail/parsers"
 	"pbxjail/parsers/sip"
@@ -85,19 +86,20 @@ func (s *Sensor) asked(f *flow, r *web.Request, body []byte) webRequest {
 		w.account.set(user)
 	}
 	for _, query := range [...][]byte{r.Query, body} {
-		if w.manager && bytes.EqualFold(web.Parameter(query, "action"), []byte("login")) {
+		if w.manager && web.Says(web.Parameter(query, "action"), "login") {
 			w.login = true
-			w.account.set(web.Parameter(query, "username"))
+			w.account.set(web.Decoded(web.Parameter(query, "username")))
 		}
 	}
 	return w
 }
 
 // isManager knows the manager's pages (asterisk:main/manager.c, rawmanuri and others).
+// Asterisk takes their names in either case (asterisk:main/http.c, handle_uri).
 func isManager(path []byte) bool {
 	last := path[bytes.LastIndexByte(path, '/')+1:]
 	for _, name := range [...]string{"rawman", "manager", "mxml", "arawman", "amanager", "amxml"} {
-		if string(last) == name {
+		if bytes.EqualFold(last, []byte(name)) {
 			return true
 		}
 	}
@@ -141,7 +143,9 @@ func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
 		return len(b), false
 	}
 	w := &c.web.asked[0]
-	if r.Status == 200 && !w.asks && !w.head {
+	if r.Status == 200 && w.head && w.login {
+		s.headLogin(f, w)
+	} else if r.Status == 200 && !w.asks && !w.head {
 		body := b[n:]
 		if len(body) < bodyPeek && (len(body) < r.Length || r.Length < 0 && len(body) == 0) {
 			return 0, true
@@ -164,8 +168,13 @@ func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
 	return n + r.Length, false
 }
 
-// bodyPeek is how much of the manager's answer is looked at.
-const bodyPeek = 1024
+// bodyPeek is how much of the manager's answer is looked at, and longReason how long
+// a reason for a refusal never is: what a client wants repeated (ActionID) stands before
+// our words, and can push them out of sight.
+const (
+	bodyPeek   = 2048
+	longReason = 512
+)
 
 func webTx(f *flow, w *webRequest, status int) tx {
 	return tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: w.verb, account: w.account, number: w.path, agent: w.agent, at: w.at, creds: w.creds || w.login, status: uint16(status)}
@@ -179,7 +188,8 @@ func (s *Sensor) opened(f *flow, w *webRequest, body []byte) {
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
 	refused := w.login && !bytes.Contains(body, []byte("Authentication accepted")) || bytes.Contains(body, []byte("Authentication failed"))
 	for _, word := range [...]string{"Response: Error", "response='Error'", `response="Error"`, "Response</td><td>Error"} {
-		refused = refused || w.login && bytes.Contains(body, []byte(word))
+		at := bytes.Index(body, []byte(word))
+		refused = refused || at >= 0 && (w.login || w.manager && len(body)-at > longReason)
 	}
 	switch {
 	case refused:
@@ -190,15 +200,24 @@ func (s *Sensor) opened(f *flow, w *webRequest, body []byte) {
 	s.tell(&x, f.time, "200")
 }
 
+// headLogin charges a log-in of which only the head of our answer was wanted: the length
+// in it tells a program whether the password is right, and no person asks so.
+func (s *Sensor) headLogin(f *flow, w *webRequest) {
+	x := webTx(f, w, 200)
+	s.offendOn(f, &x, s.peers.take(f.remote.Addr(), f.time.Unix()), parsers.AMI,
+		verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "it asked the manager for a log-in with HEAD"})
+	s.tell(&x, f.time, "200")
+}
+
 // asksPassword reports whether Asterisk lets nobody see a page without one: all of
 // ARI, and the manager's pages with digest (asterisk:res/res_ari.c, main/manager.c).
 func asksPassword(path []byte) bool {
 	for _, start := range [...]string{"/ari/", "/asterisk/ari/"} {
-		if bytes.HasPrefix(path, []byte(start)) {
+		if len(path) >= len(start) && bytes.EqualFold(path[:len(start)], []byte(start)) {
 			return true
 		}
 	}
-	switch string(path[bytes.LastIndexByte(path, '/')+1:]) {
+	switch strings.ToLower(string(path[bytes.LastIndexByte(path, '/')+1:])) {
 	case "arawman", "amanager", "amxml":
 		return true
 	}

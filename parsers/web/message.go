@@ -143,14 +143,64 @@ func length(b []byte) int {
 	return n
 }
 
-// Parameter finds a parameter of a query, not decoded; nil where there is none.
+// Parameter finds a parameter of a query; nil where there is none. Its name may be
+// written in codes (%61ction), as Asterisk reads it; the value is not decoded.
 func Parameter(query []byte, name string) []byte {
 	for len(query) > 0 {
 		var pair []byte
 		pair, query, _ = bytes.Cut(query, []byte("&"))
-		if key, value, _ := bytes.Cut(pair, []byte("=")); is(key, name) {
+		if key, value, _ := bytes.Cut(pair, []byte("=")); Says(key, name) {
 			return value
 		}
 	}
 	return nil
+}
+
+// Says reports whether a coded text stands for a word, in either case. Asterisk takes
+// no blanks in front of a value (asterisk:main/manager.c, astman_get_header).
+func Says(coded []byte, word string) bool {
+	n := 0
+	for len(coded) > 0 {
+		var c byte
+		c, coded = decode(coded)
+		if n == 0 && (c == ' ' || c == '\t') {
+			continue
+		}
+		if n == len(word) || lower(c) != lower(word[n]) {
+			return false
+		}
+		n++
+	}
+	return n == len(word)
+}
+
+// Decoded is a coded text as Asterisk reads it, in memory of its own.
+func Decoded(coded []byte) []byte {
+	text := make([]byte, 0, len(coded))
+	for len(coded) > 0 {
+		var c byte
+		c, coded = decode(coded)
+		text = append(text, c)
+	}
+	return text
+}
+
+// decode takes one byte off a coded text (RFC 3986 2.1); a plus is a blank.
+func decode(b []byte) (c byte, rest []byte) {
+	switch {
+	case b[0] == '+':
+		return ' ', b[1:]
+	case b[0] == '%' && len(b) > 2:
+		if n, err := strconv.ParseUint(string(b[1:3]), 16, 8); err == nil {
+			return byte(n), b[3:]
+		}
+	}
+	return b[0], b[1:]
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
