@@ -88,7 +88,12 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 	case m.Stale:
 	case f.port.service == parsers.SIP && !x.sameCall:
 		// chan_sip forgets its nonces with the call, and says no more of an old one
-		// than of a wrong password: whoever is honest answers the new challenge.
+		// than of a wrong password: whoever is honest answers the new challenge. In
+		// a call where one waits it compares the password first, and calls a right
+		// one stale (asterisk:channels/chan_sip.c, check_auth): who goes on is guessing.
+		if x.again {
+			s.badPassword(f, x, p)
+		}
 		s.openChallenge(f, m, x, p)
 	case p.digest == x.digest: // no other guess, but our new challenge waits for its answer
 		s.openChallenge(f, m, x, p)

@@ -93,6 +93,7 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 		x.number.set(m.User)
 	}
 	x.as = s.accountKey(f, m)
+	_, x.again = s.txs.opens[x.call]
 	if m.Answers > 0 {
 		s.credentials(f, m, x)
 	}

@@ -179,6 +179,25 @@ func TestChanSIP(t *testing.T) {
 	}
 }
 
+// TestChanSIPComparesAnyNonce: in a call that it has challenged chan_sip compares the
+// password with whatever nonce the client names, and says "stale" only of a right one.
+func TestChanSIPComparesAnyNonce(t *testing.T) {
+	for name, nonce := range map[string]string{"made up": "x", "of another call": "n0"} {
+		l := newLab(t, Options{})
+		l.ask(other, "REGISTER", "1001", "")
+		l.sipAnswer(401, challenge("n0"))
+		l.ask(other, "REGISTER", "1001", "")
+		l.sipAnswer(401, challenge("n1"))
+		var want []string
+		for i := range 6 {
+			l.again(credentials("1001", nonce, fmt.Sprint("guess", i)))
+			l.sipAnswer(401, challenge(fmt.Sprint("m", i)))
+			want = append(want, "offence bad-password sip "+map[bool]string{true: "proven", false: "seen"}[nonce == "n0"]+" 1001")
+		}
+		l.want("a nonce "+name, want...)
+	}
+}
+
 func TestSilence(t *testing.T) {
 	l := newLab(t, Options{})
 	for range 5 {

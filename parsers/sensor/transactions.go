@@ -40,6 +40,7 @@ type tx struct {
 	creds      bool   // it answers a challenge
 	ours       bool   // with a nonce that we sent to its address
 	sameCall   bool   // and for the same Call-ID
+	again      bool   // while a challenge of its call waits for an answer
 	verified   bool   // its kind of request was asked for a password: whoever gets through had the right one
 	inside     bool   // of a dialog
 	keepAlive  bool   // a NOTIFY that keeps a way open
