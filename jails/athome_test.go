@@ -293,3 +293,20 @@ func TestTheSameDigestIsOneGuess(t *testing.T) {
 		}
 	}
 }
+
+// Who has an account and a /64 guesses no more by a new address for each guess.
+func TestAThiefHopsInHisHome(t *testing.T) {
+	j := homely(t)
+	hear(j, entered("2001:db8:1:2::1", "900"), start)
+	guesses := 0
+	for i := range 100 {
+		guesses++
+		got := hear(j, of(failure(fmt.Sprintf("2001:db8:1:2::1:%x", i)), fmt.Sprint(201+i%9)), start.Add(time.Duration(i)*time.Second))
+		if len(got) > 0 && got[0].Bans() {
+			break
+		}
+	}
+	if guesses != 15 {
+		t.Errorf("got %d guesses until a ban, want 15", guesses)
+	}
+}

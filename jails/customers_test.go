@@ -90,8 +90,9 @@ func TestCustomers(t *testing.T) {
 	}
 }
 
-// Who is protected, and phones that log in, keep their whole line from being banned; the
-// addresses beside them are banned by themselves.
+// Who is protected keeps his whole line from being banned; the addresses beside him are
+// banned by themselves. A line where accounts are at home has its allowance
+// (TestAThiefHopsInHisHome).
 func TestCustomersSpared(t *testing.T) {
 	const phone, p = "2001:db8:1:2::101", "2001:db8:1:2::/64"
 	for _, c := range []struct {
@@ -100,12 +101,6 @@ func TestCustomersSpared(t *testing.T) {
 	}{
 		{"protected", "", "protected: ignoreip 2001:db8:1:2::101/128 2001:db8:1:2::/64 by x", func(j *Judge) {
 			j.SetGuard(NewGuard(nil, []netip.Prefix{only(phone)}))
-		}},
-		{"logged in", "", "protected: 2001:db8:1:2::101 logged in with a password", func(j *Judge) {
-			j.ProtectLogins = time.Hour
-			hear(j, with(failure(phone), func(e *parsers.Event) {
-				e.Result, e.Kind, e.Password, e.Account = parsers.Signal, parsers.Success, true, parsers.TextOf([]byte("101"))
-			}), start.Add(-time.Minute))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

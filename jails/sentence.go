@@ -116,7 +116,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	}
 	b.Until = EndOf(now, jail.Length(b))
 	why := j.Protects(p, jail)
-	if why == "" && !p.IsSingleIP() {
+	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // else it had its allowance
 		why, _ = j.loggedIn(p, now)
 	}
 	// Another jail may hold longer; that it heard of it later does not count, or
