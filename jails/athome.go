@@ -222,7 +222,7 @@ func (j *Judge) namedElsewhere(e *parsers.Event, now time.Time) bool {
 // provable reports whether a failure is more than a packet that anybody can forge, where
 // that can be known: then the wire saw our challenge answered.
 func (j *Judge) provable(e *parsers.Event, now time.Time) bool {
-	return e.Evidence == parsers.Proven || !j.gate.complete(e.Addr, e.Service, now)
+	return e.Evidence == parsers.Proven || !j.gate.reads(e.Addr, e.Service, now)
 }
 
 // loggedIn says for people who logged in from an address, or from one of a network, when

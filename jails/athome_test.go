@@ -105,6 +105,28 @@ func TestAnOfficeSetsUpAPhone(t *testing.T) {
 	}
 }
 
+// Who floods the wire's tables makes it incomplete for everybody: packets that anybody
+// can forge ban no office even then, and trip no breaker.
+func TestAFloodBringsNoForgedPacketsIntoAnOffice(t *testing.T) {
+	for evidence, want := range map[parsers.Evidence]bool{parsers.Seen: false, parsers.Proven: true} {
+		j := homely(t)
+		j.SetWitnesses(nil, &packets{heard: from(office), dark: true})
+		hearWire(j, wired(parsers.Success, office, parsers.Proven, "101"), start)
+		banned := false
+		for i := range 30 {
+			for _, v := range hearWire(j, wired(parsers.BadPassword, office, evidence, fmt.Sprint("2", i)), start.Add(time.Duration(i)*time.Second)) {
+				banned = banned || v.Bans()
+			}
+		}
+		if banned != want {
+			t.Errorf("%v packets: got banned %t, want %t", evidence, banned, want)
+		}
+		if j.provable(wired(parsers.BadPassword, office, evidence, "101"), start) != want {
+			t.Errorf("%v packets of an account at home: want them to count for the breaker %t", evidence, want)
+		}
+	}
+}
+
 func TestAGuessedPassword(t *testing.T) {
 	j := homely(t)
 	const thief = "203.0.113.91"

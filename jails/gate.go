@@ -143,6 +143,13 @@ func (g *gate) complete(a netip.Addr, s parsers.Service, at time.Time) bool {
 	return true
 }
 
+// reads reports whether the wire reads what an address sends, so that it knows whether
+// our challenges are answered there. It need not be complete: who floods its tables makes
+// it incomplete for everybody, and must not gain by that.
+func (g *gate) reads(a netip.Addr, s parsers.Service, at time.Time) bool {
+	return g.complete(a, s, at) || g.wire != nil && !g.over(at) && g.wire.Heard(a, s, at) == parsers.Yes
+}
+
 // refute takes a record for forged: its address is neither charged nor protected.
 // The admin is told, with those who were heard when it was written, but not for
 // each of a flood.
