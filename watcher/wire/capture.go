@@ -166,6 +166,10 @@ func (l *Live) take(p *raw, deliver func(*Packet)) {
 	if p.kind == unix.PACKET_OUTGOING {
 		way = Out
 	}
+	if way == In && l.opts.Own != nil && l.opts.Own(src) && !l.opts.Own(dst) {
+		l.counts.Spoofed++
+		return
+	}
 	remote := src
 	if way == Out || l.opts.Own != nil && l.opts.Own(src) {
 		remote = dst

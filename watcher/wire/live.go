@@ -37,6 +37,7 @@ type LiveStats struct {
 	Dropped  uint64    // for which the kernel had no room
 	Sampled  uint64    // left out because too much came
 	Banned   uint64    // of banned sources, dropped first thing; the kernel's filter drops the next ones
+	Spoofed  uint64    // came in with an address of this host as their source: no answer of ours, whatever they say
 	Shut     int       // banned sources in the kernel's filter
 	Complete time.Time // since when nothing was missed or left out; zero: the capture does not run
 }
