@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"pbxjail/cmd/internal/lab"
 )
 
 // cell is one setting of what pbxjail can see: which logs Asterisk writes, and
@@ -53,10 +55,12 @@ func (c cell) configure(g *guard) error {
 			return err
 		}
 	}
+	// Asterisk's own files would protect the network of the honest: its ports are enough.
+	more := fmt.Sprintf("asterisk: %q\nheard: {ports: [%d]}\n", g.path("nowhere"), lab.PJSIPBesides)
 	if !c.wire {
-		return g.configure("wire: {enabled: false}\n")
+		more += "wire: {enabled: false}\n"
 	}
-	return g.configure("")
+	return g.configure(more)
 }
 
 // patience is how long a drop may take after the last attempt: a challenge counts as

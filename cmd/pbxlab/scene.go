@@ -118,14 +118,15 @@ func (s *scene) dropped(addr netip.Addr) (since time.Time, yes bool) {
 	return t.Heard.Add(probePace), t.Sent-t.Newest >= silent
 }
 
-// banned asks the kernel, not pbxjail, whom it drops.
+// banned asks the kernel, not pbxjail, whom it drops. The sets of those who were heard
+// drop nothing; they have an underscore in their names.
 func (s *scene) banned() (all []netip.Prefix, err error) {
 	out, err := s.net.PBX.Output(exec.Command("ipset", "save"))
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "add" {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "add" && !strings.Contains(f[1], "_") {
 			if addr, err := netip.ParseAddr(f[2]); err == nil {
 				all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
 			} else if p, err := netip.ParsePrefix(f[2]); err == nil {
