@@ -78,11 +78,17 @@ func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
 	s.txs.drop(i)
 }
 
+// longEnough is how long a challenge is open before its end says something: one that
+// has to make room earlier says nothing. A phone answers within a moment, and asks again
+// after half a second, one, two and four where a packet is lost (RFC 3261 17.1.2.2,
+// timer E); a flood of strangers must not hide who never answers.
+const longEnough = 8 * time.Second
+
 // maxOfCall is how many challenges of one call count: as many as make a ban.
 const maxOfCall = 5
 
 func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
-	if now.UnixNano()-x.at < int64(lifetime) { // it had to make room
+	if now.UnixNano()-x.at < int64(longEnough) { // it had to make room
 		return
 	}
 	if s.isQuiet(x, now.Unix()) || s.mayHaveMissed(x) {

@@ -2,9 +2,12 @@ package sensor
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"pbxjail/parsers"
 )
 
 // TestOutcomes: a request without a password, and what follows from our answer.
@@ -135,6 +138,30 @@ func TestRepeatedAnswer(t *testing.T) {
 	}
 	l.after(time.Minute)
 	l.want("one made-up answer, six times", want...)
+}
+
+// TestAFloodHidesNoSilence: strangers that fill the table of requests do not hide one
+// that answers no challenge, unless they fill it within a moment.
+func TestAFloodHidesNoSilence(t *testing.T) {
+	for _, c := range []struct {
+		pause time.Duration
+		want  int
+	}{{500 * time.Millisecond, 6}, {10 * time.Millisecond, 0}} {
+		l := newLab(t, Options{Transactions: 32})
+		for range 6 {
+			l.ask(other, "REGISTER", "1001", "")
+			l.answer(401, challenge(fmt.Sprint("n", l.n)))
+		}
+		for i := range 60 {
+			l.after(c.pause)
+			l.ask(netip.AddrPortFrom(address(i), 5060), "REGISTER", "1001", "")
+			l.answer(401, challenge(fmt.Sprint("n", l.n)))
+		}
+		got := int(l.points[other.Addr()] / parsers.Point)
+		if got != c.want {
+			t.Errorf("a stranger each %s: got %d unanswered challenges, want %d", c.pause, got, c.want)
+		}
+	}
 }
 
 // TestHidesNoGuess: what a client writes in front of the true answer does not help it.
