@@ -39,6 +39,10 @@ type Feed struct {
 	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
 }
 
+// LongestFeed is how long the name of a feed that bans may be: it stands in the names of sets
+// behind that of our chain, which have 31 bytes (ipset(8) IPSET_MAXNAMELEN).
+func LongestFeed(chain string) int { return min(16, 31-len(chain)-len("-")-len("-4t")) }
+
 // Weighs reports whether lines of listed addresses weigh more.
 func (f Feed) Weighs() bool { return f.Enabled && f.Use != "ban" }
 

@@ -16,27 +16,29 @@ import (
 )
 
 func (a *app) checkVerb() *cobra.Command {
-	var config string
+	var config, asterisk string
 	var reference bool
 	c := &cobra.Command{
 		Use:   "check [FILE]...",
 		Short: "whether the main file and the jail files are right; needs no daemon",
 		Long: `check reads jail files, compiles their patterns and runs their samples. Without
-FILE it checks the main file and every jail that the daemon would load.`,
+FILE it checks the main file, every jail that the daemon would load, the lists of user agents
+and numbers, the feeds that are files, and whether the packet rules would cut your own.`,
 		RunE: func(_ *cobra.Command, files []string) error {
 			if reference {
 				_, err := fmt.Fprint(a.stdout, configs.Reference())
 				return err
 			}
-			return a.check(config, files)
+			return a.check(config, asterisk, files)
 		},
 	}
 	c.Flags().StringVar(&config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
+	c.Flags().StringVar(&asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the main file's")
 	c.Flags().BoolVar(&reference, "reference", false, "print every setting, with its default and what it does")
 	return c
 }
 
-func (a *app) check(config string, files []string) error {
+func (a *app) check(config, asterisk string, files []string) error {
 	var list []*configs.Jail
 	bad := map[string]error{}
 	if len(files) == 0 {
@@ -51,9 +53,10 @@ func (a *app) check(config string, files []string) error {
 		}
 		a.warn(main.Warnings)
 		list, bad = configs.LoadJails(main.Jails)
-		if _, err := configs.LoadAgents(main.Useragents); err != nil {
-			bad[main.Useragents] = err
+		if asterisk != "" {
+			main.Asterisk = asterisk
 		}
+		maps.Copy(bad, a.checkPlan(main))
 	}
 	for _, f := range files {
 		if info, err := os.Stat(f); err == nil && info.IsDir() {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
@@ -14,10 +13,10 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
+	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
-	"pbxjail/jails/geoip"
 	"pbxjail/watcher/wire"
 )
 
@@ -40,6 +39,7 @@ type fallen struct {
 
 type replayFlags struct {
 	config, jails, compare string
+	asterisk               string
 	own                    []string
 	bans, explain          bool
 }
@@ -68,6 +68,7 @@ The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a tra
 	}
 	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the main file's")
+	c.Flags().StringVar(&f.asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the main file's: its trunks are protected")
 	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned, and its side of a trace; may be repeated")
 	c.Flags().BoolVar(&f.bans, "bans", false, "print the prefixes alone, one a line")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print with each ban its records, their points and factors, and how they add up")
@@ -123,20 +124,23 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	return r.Counts, traces.packets(), err
 }
 
-// judge builds what the daemon would, from the same files. A jail file that the
-// daemon would refuse is an error here.
+// judge builds what the daemon would, from the same files and by the same code. A jail file
+// that the daemon would refuse is an error here.
 func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 	main, list, err := jailsOf(f.config, f.jails)
 	if err != nil {
 		return nil, err
 	}
-	guard := jails.NewGuard(append(own, interfaceAddrs()...), main.Ignoreip)
-	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, true)
-	j.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
-	j.SetCustomer(main.IPv6)
-	senses, err := sensesOf(main)
-	j.SetSenses(senses)
-	return j, err
+	if f.asterisk != "" {
+		main.Asterisk = f.asterisk
+	}
+	known, err := a.knowledge(main)
+	if err != nil {
+		return nil, err
+	}
+	state := a.protections(main).Current()
+	state.Own = append(state.Own, own...)
+	return setup.Judge(main, list, state.Guard(), known, true), nil
 }
 
 // jailsOf reads the main file (the default one where it exists, when config is "") and
@@ -168,30 +172,6 @@ func jailsOf(config, folder string) (*configs.Main, []*jails.Jail, error) {
 		list = append(list, j)
 	}
 	return main, list, errors.Join(errs...)
-}
-
-// sensesOf are what the daemon knows beside the logs, but for feeds, which it alone fetches.
-func sensesOf(main *configs.Main) (s jails.Senses, err error) {
-	s = jails.Senses{
-		Places: geoip.Open(geoip.Options{Files: main.GeoIP.Files}), Rules: main.GeoIP.Rules(),
-		Levels: main.AgentFactors, Fraud: main.Fraud,
-	}
-	if s.Agents, err = configs.LoadAgents(main.Useragents); err != nil {
-		return s, err
-	}
-	s.Numbers, err = main.Fraud.LoadNumbers()
-	return s, err
-}
-
-// interfaceAddrs are this machine's own, which the daemon would protect too.
-func interfaceAddrs() (list []netip.Addr) {
-	addrs, _ := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			list = append(list, p.Addr().Unmap())
-		}
-	}
-	return list
 }
 
 func (a *app) printVerdict(v jails.Verdict, f replayFlags) {

@@ -21,6 +21,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/jails"
@@ -219,11 +220,8 @@ func (d *Daemon) openWarden() {
 	u.guard.Read(main, d.since)
 	u.guard.LogAll()
 	u.lists.read(main)
-	judge := jails.NewJudge(u.files.list(), u.guard.Current().Guard(), jails.NewBook(nil, nil), main.MaxAddresses, false)
-	judge.ProtectLogins, judge.Allowance = main.ProtectLogins, main.LoginAllowance
+	judge := setup.Judge(main, u.files.list(), u.guard.Current().Guard(), u.knowledge(), false)
 	judge.Young = d.young()
-	judge.SetCustomer(main.IPv6)
-	judge.SetSenses(u.senses())
 	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {
 		heard = d.senders

@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/packetrules"
+	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
@@ -89,16 +90,14 @@ func (u *upkeep) take(main *configs.Main) {
 	}
 }
 
-// senses are what the judge knows beside the logs.
-func (u *upkeep) senses() jails.Senses {
-	main := u.settings()
+// knowledge is what the judge knows beside the main file.
+func (u *upkeep) knowledge() setup.Knowledge {
 	agents, numbers := u.lists.current()
-	return jails.Senses{
-		Places: u.place, Rules: main.GeoIP.Rules(),
-		Feeds: u.feeds, Agents: agents, Levels: main.AgentFactors,
-		Numbers: numbers, Fraud: main.Fraud,
-	}
+	return setup.Knowledge{Places: u.place, Feeds: u.feeds, Agents: agents, Numbers: numbers}
 }
+
+// senses are what the judge knows beside the logs.
+func (u *upkeep) senses() jails.Senses { return setup.Senses(u.settings(), u.knowledge()) }
 
 // uncut is who no packet rule may cut.
 func (u *upkeep) uncut(main *configs.Main) packetrules.Known {

@@ -61,6 +61,29 @@ func Fixed(s State) *Protections { return &Protections{state: s} }
 // Run looks names up until ctx ends.
 func (p *Protections) Run(ctx context.Context) error { return p.names.Run(ctx) }
 
+// Answered looks names up until each that Read found has had its answer, or ctx ends.
+func (p *Protections) Answered(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.names.Run(ctx)
+	}()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for len(p.names.Pending()) > 0 && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	cancel()
+	<-ended
+}
+
+// Unanswered are the names that have no address, in order.
+func (p *Protections) Unanswered() []string { return p.names.Unanswered() }
+
 // State is what a Guard is made of. Two of them can be compared.
 type State struct {
 	Own      []netip.Addr

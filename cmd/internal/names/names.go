@@ -115,6 +115,28 @@ func (r *Resolver) Addrs(host string) (addrs []netip.Addr, age time.Duration, er
 	return slices.Clone(e.addrs), age, e.err
 }
 
+// Pending are the names that were never looked up, in order.
+func (r *Resolver) Pending() []string {
+	return r.those(func(e *entry) bool { return errors.Is(e.err, ErrPending) })
+}
+
+// Unanswered are the names of which no address is known, in order.
+func (r *Resolver) Unanswered() []string {
+	return r.those(func(e *entry) bool { return len(e.addrs) == 0 })
+}
+
+func (r *Resolver) those(fit func(*entry) bool) (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, e := range r.names {
+		if fit(e) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // answer is what a lookup brought.
 type answer struct {
 	host  string

@@ -1,0 +1,35 @@
+// Package setup makes the judge out of the main file and what belongs to it, in one way:
+// the daemon judges with it, and jailctl replay and check say with it what the daemon would.
+// It must never read a clock or a file by itself: what it is given is all it knows.
+package setup
+
+import (
+	"pbxjail/configs"
+	"pbxjail/jails"
+)
+
+// Knowledge is what stands beside the main file.
+type Knowledge struct {
+	Places  jails.Places
+	Feeds   jails.Feeds
+	Agents  *configs.Agents
+	Numbers *configs.Numbers
+}
+
+// Senses are what the judge knows beside the logs.
+func Senses(main *configs.Main, k Knowledge) jails.Senses {
+	return jails.Senses{
+		Places: k.Places, Rules: main.GeoIP.Rules(),
+		Feeds: k.Feeds, Agents: k.Agents, Levels: main.AgentFactors,
+		Numbers: k.Numbers, Fraud: main.Fraud,
+	}
+}
+
+// Judge judges as the main file says. replay lets logs lie anywhere, as jails.NewJudge has it.
+func Judge(main *configs.Main, list []*jails.Jail, guard *jails.Guard, k Knowledge, replay bool) *jails.Judge {
+	j := jails.NewJudge(list, guard, jails.NewBook(nil, nil), main.MaxAddresses, replay)
+	j.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
+	j.SetCustomer(main.IPv6)
+	j.SetSenses(Senses(main, k))
+	return j
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"pbxjail/actions/packets"
+	"pbxjail/cmd/internal/guard"
+	"pbxjail/cmd/internal/packetrules"
+	"pbxjail/cmd/internal/setup"
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/jails/feeds"
+	"pbxjail/jails/geoip"
+)
+
+// namesWait is how long names of trunks and of ignore_hosts are waited for.
+const namesWait = 5 * time.Second
+
+// protections are whom the daemon would protect on this machine, but for those that its
+// ledger knows. Names are looked up once; those without an answer are told.
+func (a *app) protections(main *configs.Main) *guard.Protections {
+	p := guard.New(slog.New(slog.DiscardHandler), guard.ThisHost(os.Getenv("SSH_CONNECTION")), nil)
+	p.Read(main, a.now())
+	if !p.Current().Pending {
+		return p
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), namesWait)
+	defer cancel()
+	p.Answered(ctx)
+	p.Read(main, a.now())
+	if unanswered := p.Unanswered(); len(unanswered) > 0 {
+		a.complain("note: not protected, because nobody answers for the name: %s", strings.Join(unanswered, ", "))
+	}
+	return p
+}
+
+// checkPlan tests what the daemon would make of the main file beside the jails: problems are
+// by what they are about.
+func (a *app) checkPlan(main *configs.Main) map[string]error {
+	bad := map[string]error{}
+	note := func(about string, err error) {
+		if err != nil {
+			bad[about] = err
+		}
+	}
+	agents, err := configs.LoadAgents(main.Useragents)
+	note(main.Useragents, err)
+	_, err = main.Fraud.LoadNumbers()
+	note(main.Fraud.Numbers, err)
+	for _, f := range main.Feeds {
+		note("feed "+f.Name, checkFeedOf(main, f))
+	}
+	if main.PacketRules.Enabled && agents != nil {
+		rules, _, err := packetrules.Plan(main, agents, a.protections(main).Known(main))
+		if err == nil {
+			_, err = packets.Compile(rules)
+		}
+		if err != nil {
+			note("packet_rules", hint.Add(hint.Of(err), fmt.Errorf("packet_rules: %w", err)))
+		}
+	}
+	return bad
+}
+
+// checkFeedOf tests a feed as far as it is on this machine: its name as the name of a set,
+// and the file that it is read from.
+func checkFeedOf(main *configs.Main, f configs.Feed) error {
+	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
+		return hint.Errorf(fmt.Sprintf("give it at most %d letters, or write use: factor", most), "feed %s: with chain %s no set of the kernel can have this name", f.Name, main.Chain)
+	}
+	if f.URL != "" || !f.Enabled {
+		return nil
+	}
+	_, err := feeds.OffLine("", []configs.Feed{f})
+	return err
+}
+
+// knowledge is what the daemon knows beside the main file, as far as it is on this machine.
+func (a *app) knowledge(main *configs.Main) (k setup.Knowledge, err error) {
+	k.Places = geoip.Open(geoip.Options{Files: main.GeoIP.Files})
+	known, unread := feeds.OffLine(filepath.Join(filepath.Dir(main.Database), "feeds"), main.Feeds)
+	if unread != nil {
+		a.complain("note: without %v", unread)
+	}
+	k.Feeds = known
+	var bad, worse error
+	k.Agents, bad = configs.LoadAgents(main.Useragents)
+	k.Numbers, worse = main.Fraud.LoadNumbers()
+	return k, errors.Join(bad, worse)
+}
