@@ -31,6 +31,12 @@
 // the record's end names another (gate.go). [json] escapes newlines, and needs none of
 // this.
 //
+// Doubt ends where the record before can go on no longer. Asterisk writes something
+// behind a caller's text: where no line up to the next record of a known thread ends
+// so, the text ended with its line (extent.go). What messages without a rule can hold
+// is known too (sayings.go), and which user names of AMI are our own (amiusers.go). A
+// record that the logger cut has no end of its own, and stays in doubt.
+//
 // Newlines come in by IAX2 user names, responses and numbers, by user names of AMI over
 // HTTP (/rawman), by chan_sip's Replaces header and accounts, by numbers that chan_sip,
 // PJSIP and a dialplan's Log() print, by 36 bytes of a PJSIP user, and by packets that

@@ -155,35 +155,13 @@ func (p *Parser) reach(r *record, line []byte, open bool) (n int, strict, exact 
 		return n, true, exact
 	}
 	if p.tail != tailUnknown {
-		return p.upTo(p.tail, p.end), false, false
+		return p.upTo(p.tail, len(line), p.end), false, false
+	}
+	if s, known := sayingOf(r); known {
+		p.holds = nil
+		return p.upTo(s.reach, len(line), []byte(s.end)), false, false
 	}
 	return max(fileReach(r)-len(line), 0), false, false
-}
-
-// upTo is how far the text of a record that ends with end can go on within n bytes:
-// to the last line that ends so.
-func (p *Parser) upTo(n int, end []byte) int {
-	rest := p.near.rest
-	if n == 0 || len(end) == 0 || p.env.kind != plainLine || len(rest) < n && (p.behind > 0 || !p.arrived.IsZero()) {
-		return n
-	}
-	at := lastLineEnding(rest[:min(len(rest), n+len(end)+1)], end)
-	return min(at, n)
-}
-
-// lastLineEnding is where the last line of text that ends with end does so, or 0.
-func lastLineEnding(text, end []byte) int {
-	for n := len(text); n > 0; {
-		at := bytes.LastIndexByte(text[:n], '\n')
-		if at < 0 {
-			at = 0
-		}
-		if bytes.HasSuffix(bytes.TrimSuffix(text[:n], newline), end) {
-			return n
-		}
-		n = at
-	}
-	return 0
 }
 
 const tailUnknown = -1
@@ -206,11 +184,6 @@ func fileReach(r *record) int {
 		}
 	case "pjproject":
 		return pjprojectReach
-	case "chan_iax2.c":
-		if string(r.msg) == "MD5 secret mismatch" || bytes.HasPrefix(r.msg, []byte("Peer '")) && bytes.Contains(r.msg, []byte("' is now ")) {
-			return 0
-		}
-		return 3 * iaxReach
 	}
 	return dumpReach
 }
@@ -218,7 +191,7 @@ func fileReach(r *record) int {
 // headlessReach is the same for a line that begins no record.
 func headlessReach(line []byte) (n int, exact bool) {
 	switch {
-	case len(line) == 0, string(line) == "-- end of packet.", isBanner(line):
+	case len(line) == 0, string(line) == "-- end of packet.", isBanner(line), isCallDetail(line):
 		return 0, false
 	case bytes.HasPrefix(line, arrow):
 		return packetSize(line)

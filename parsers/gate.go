@@ -52,12 +52,18 @@ func (p *Parser) compare(e *Event, r *record) {
 	switch {
 	case len(line) == 0:
 		p.waits = p.lookAhead && p.behind == 0 && p.near.block != nil
-	case p.ends(r, line, &env):
+	case p.ends(r, line, &env), p.endsHere(r, e):
 	case p.short() && p.namesNoOther(r, e.Addr):
 		p.waits = true
 	default:
 		p.doubtEnd(e, line)
 	}
+}
+
+// endsHere reports whether no line that follows can be the end of the record at hand.
+// The head of a dialplan's Log() may itself go on, so its form proves nothing.
+func (p *Parser) endsHere(r *record, e *Event) bool {
+	return len(p.end) > 0 && !bytes.HasPrefix(r.file, []byte("Ext. ")) && p.upToIn(p.tail, e.Line.Len(), p.end, !p.short()) == 0
 }
 
 // short reports whether the record at hand may go on in the block that comes next.

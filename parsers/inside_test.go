@@ -25,6 +25,15 @@ var doors = []string{
 	"WARNING[5004] res_pjsip_pubsub.c: state subscription failed: Extension %s does not exist in context 'in' or has no associated hint",
 	"WARNING[5004] res_pjsip_registrar.c: AOR '%s' not found for endpoint 'x' (203.0.113.5:5060)",
 	"VERBOSE[5005][C-00000001] pbx.c: Executing [%s@in:1] NoOp(\"SIP/a-1\", \"\") in new stack",
+	"VERBOSE[5005][C-00000001] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=%s\") in new stack",
+	"VERBOSE[5005][C-00000001] pbx.c: Spawn extension (in, %.79s, 1) exited non-zero on 'SIP/a-1'",
+	"VERBOSE[5005][C-00000001] pbx_builtins.c: Goto (in,%.79s,1)",
+	"VERBOSE[5005][C-00000001] app_verbose.c: %s",
+	"VERBOSE[5003] manager.c: Manager 'x' from 10.0.0.1, hanging up channel: Local/%.79s@in-1;1",
+	"VERBOSE[5002] chan_iax2.c: Hungup 'IAX2/%.79s-1'",
+	"WARNING[5001] chan_sip.c: username mismatch, have <1>, digest has <%s>",
+	"NOTICE[5003] manager.c: 203.0.113.5 tried to authenticate with nonexistent user '%[1]s'\n" + insideStamp + "NOTICE[5003] manager.c: 203.0.113.5 failed to authenticate as '%[1]s'",
+	"NOTICE[5003] manager.c: 203.0.113.6 failed to authenticate as 'a'\n" + insideStamp + "NOTICE[5013] manager.c: 203.0.113.5 tried to authenticate with nonexistent user '%[1]s'\n" + insideStamp + "NOTICE[5013] manager.c: 203.0.113.5 failed to authenticate as '%[1]s'",
 	"WARNING[5005][C-00000001] Ext. %.79s: hello",
 	"NOTICE[5006] app_unknown.c: whatever is told of %s here",
 	"DEBUG[5006] http.c: Request from 203.0.113.5 for URI [%s] has no registered handler",
@@ -40,7 +49,7 @@ var doors = []string{
 // ends close a door's field before its newline, so that the first line looks whole.
 var ends = []string{
 	"x", "", "x' (from 192.0.2.50)", "x' is not dynamic (from 192.0.2.50)", "x' not found for endpoint 'y' (192.0.2.50:5060)", "x' failed for '192.0.2.50:5060' - Wrong password",
-	"x' received from 192.0.2.50", "x@y from 192.0.2.50, but there is no hint for that extension.", "x' from '192.0.2.50'", "x'", "x)!", "x' (192.0.2.50:5060) to extension '1' rejected because extension not found in context 'in'.",
+	"x' received from 192.0.2.50", "x@y from 192.0.2.50, but there is no hint for that extension.", "x' from '192.0.2.50'", "x'", "x)!", `x", "") in new stack`, "x>", "x' (192.0.2.50:5060) to extension '1' rejected because extension not found in context 'in'.",
 	`x",SessionID="0x1",LocalAddress="IPV4/TCP/0.0.0.0/5038",RemoteAddress="IPV4/TCP/192.0.2.50/1"`,
 	`x",SessionID="0x1",LocalAddress="IPV4/1.1.1.1/1",RemoteAddress="IPV4/192.0.2.50/1",Challenge="x"`,
 	`x",SessionID="0x1",LocalAddress="IPV4/1.1.1.1/1",RemoteAddress="IPV4/192.0.2.50/1",UsingPassword="1"`,
@@ -66,6 +75,9 @@ var payloads = []string{
 // through puts text into each field of a door.
 func through(door, text string) string {
 	n := strings.Count(door, "%")
+	if strings.Contains(door, "%[1]s") {
+		return fmt.Sprintf(door, text)
+	}
 	fields := []any{text, text}
 	if strings.Contains(door, `"PJSIP"`) { // the Call-ID holds no newline
 		fields[1] = strings.ReplaceAll(text, "\n", "")
@@ -156,7 +168,7 @@ func FuzzInside(f *testing.F) {
 		f.Add(uint8(i), uint8(i), []byte(end+"\n"+insideStamp+fmt.Sprintf(payloads[i%len(payloads)], 7)))
 	}
 	f.Fuzz(func(t *testing.T, door, cut uint8, text []byte) {
-		for _, own := range []string{"5001", "5002", "5003", "5004", "5005", "5006", "5007", "5008", "203.0.113"} {
+		for _, own := range []string{"5001", "5002", "5003", "5004", "5005", "5006", "5007", "5008", "5013", "203.0.113"} {
 			if strings.Contains(string(text), own) {
 				return
 			}

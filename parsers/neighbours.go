@@ -168,7 +168,7 @@ func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	if !p.headOf(line, env, next) || next.kind != r.kind || p.near.foreign(next) {
 		return false
 	}
-	return p.threads.fits(threadKey(next), false) == proven || extenIsFull(r, line, next)
+	return extenIsFull(r, line, next) || p.threads.guessesLeft() > 0 && p.beginsRecord(line, env) == proven
 }
 
 // extenIsFull reports whether the number that a dialplan's Log() prints in its head

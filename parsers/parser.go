@@ -20,6 +20,7 @@ type Parser struct {
 	doubt     doubt
 	tail      int    // how far the text of the record at hand can go on; tailUnknown: its form is not known
 	end       []byte // what Asterisk writes behind that text
+	holds     []byte // what the line that it ends in must hold
 	mark      []byte // what Asterisk writes between it and the address
 	passed    int    // bytes of the line at hand that count
 	behind    int    // bytes of the log that stand behind the block
@@ -28,6 +29,7 @@ type Parser struct {
 	record    record
 	found     found
 	near      neighbours
+	users     amiUsers
 	event     Event
 	env       envelope
 	parts     parts
@@ -153,7 +155,7 @@ func (p *Parser) count(e *Event) {
 
 // builtin routes the record to what its level and source file allow.
 func (p *Parser) builtin(r *record, e *Event) bool {
-	p.tail, p.end, p.mark = tailUnknown, nil, nil
+	p.tail, p.end, p.holds, p.mark = tailUnknown, nil, nil, nil
 	if r.level == levelSecurity {
 		if isRecipe(r) {
 			return p.sipsec(r.msg, e)

@@ -12,8 +12,9 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	text := env.text
 	others := env.kind != plainLine && env.tag == otherTag // another program's, which no record goes on in
 	doubted := !others && p.doubted(line, arrived)
+	p.users.see(text, cut)
 	if skippable(text) && len(p.patterns) == 0 {
-		p.skip(len(text) == 0, doubted, arrived)
+		p.skip(text, doubted, arrived)
 		return
 	}
 	text = trimLine(text)
@@ -50,19 +51,22 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	}
 }
 
-// skip passes over a line that holds nothing for us. Whatever it tells may hold a
-// newline.
-func (p *Parser) skip(empty, doubted bool, arrived time.Time) {
-	switch {
-	case !empty && !(doubted && p.doubt.exact):
-		p.counts.Heads++
-		p.headed = true
-		d := &p.doubt
-		d.bytes, d.others, d.since, d.recipe = dumpReach, dumpReach, arrived, false
-		p.doubter = append(p.doubter[:0], p.env.writer...)
-	case doubted:
+// skip passes over a line that holds nothing for us. What it tells may hold a newline.
+func (p *Parser) skip(text []byte, doubted bool, arrived time.Time) {
+	if doubted {
 		p.doubt.pass(p.passed)
 	}
+	if len(text) == 0 || doubted && p.doubt.exact {
+		return
+	}
+	p.counts.Heads++
+	p.headed = true
+	n, r := dumpReach, &p.record
+	if verboseRecord(text, p.env.kind, r) {
+		p.tail = tailUnknown
+		n, _, _ = p.reach(r, text, false)
+	}
+	p.goOn(n, false, arrived, netip.Addr{}, 0)
 }
 
 // take reads a line that looks like a record, and says whether it is one.
@@ -71,6 +75,9 @@ func (p *Parser) take(r *record, line, text []byte, cut, doubted bool, arrived t
 	*e = Event{}
 	known := p.builtin(r, e)
 	begins := p.place(r, doubted, known || len(p.patterns) > 0)
+	if known && string(r.file) == "manager.c" && p.users.exists(r, e, begins == begun, p.counts.Lines) {
+		p.tail = 0
+	}
 	n, strict, exact := p.reach(r, text, e.Open)
 	by, evidence := netip.Addr{}, e.Evidence
 	if known {
@@ -127,7 +134,7 @@ func (p *Parser) place(r *record, doubted, look bool) place {
 	}
 	if !doubted {
 		p.sure()
-		if p.threads.prove(key) {
+		if p.threads.prove(key, ownThreads(r.file)) {
 			p.doubt.fresh = key
 		}
 		p.near.learnDate(r)
@@ -139,7 +146,7 @@ func (p *Parser) place(r *record, doubted, look bool) place {
 	if !look || p.near.foreign(r) || p.doubt.strict && key == p.doubt.fresh {
 		return inDoubt
 	}
-	switch p.threads.fits(key, !ownThreads(r.file)) {
+	switch p.threads.fits(key, key != 0) {
 	case proven:
 		p.sure()
 		return begun

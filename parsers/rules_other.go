@@ -77,9 +77,9 @@ func managerRules() []rule {
 		return n
 	}
 	return []rule{
-		with("A1 ami unknown user", "<addr> tried to authenticate with nonexistent user '<account>'", UnknownAccount, twice, notice),
-		with("A3 ami wrong password", "<addr> failed to authenticate as '<account>'", BadPassword, Point, notice),
-		with("A2 ami acl", "<addr> failed to pass IP ACL as '<account>'", ACL, twice-half, notice),
+		with(ruleNoSuchUser, "<addr> tried to authenticate with nonexistent user '<account>'", UnknownAccount, twice, notice),
+		with(ruleWrongLogin, "<addr> failed to authenticate as '<account>'", BadPassword, Point, notice),
+		texts(0, with("A2 ami acl", "<addr> failed to pass IP ACL as '<account>'", ACL, twice-half, notice)),
 		with("A7 ami line too long", "Discarding message from <addr>. Line too long: <text>", Malformed, half, warning),
 		with("A4 ami never logged in", "Client from <addr>, failed to authenticate in <number> seconds", Rate, half, verbose),
 	}

@@ -124,6 +124,8 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	e.Open = false
 	if s.service == PJSIP {
 		p.tail = 0
+	} else if s.endsWithAddress() {
+		p.end, p.holds = quoteMark, remoteKey
 	}
 	e.Addr, e.Port = s.remote, s.port
 	e.Account, e.Session = TextOf(s.account), TextOf(s.session)
@@ -134,6 +136,20 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	s.finish(e)
 	return true
 }
+
+// endsWithAddress reports whether a caller's newline stands before the addresses only,
+// so that the last line of the event holds them.
+func (s *securityEvent) endsWithAddress() bool {
+	switch s.spec.name {
+	case "RequestNotAllowed", "RequestBadFormat":
+		return false
+	case "ChallengeResponseFailed":
+		return s.service == SIP // a header's text, which is not decoded
+	}
+	return true
+}
+
+var remoteKey = []byte(`",RemoteAddress="`)
 
 // finish judges what was read cleanly.
 func (s *securityEvent) finish(e *Event) {

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 )
 
@@ -14,14 +15,21 @@ type Threads struct {
 	mu         sync.Mutex
 	young, old map[uint64]struct{} // the latest are young; two generations bound both
 	files      map[uint32]struct{} // those that a known thread writes for
+	sessions   [fewSessions]uint64 // the latest threads of sessions, which are many and short
+	session    uint32              // how many there were
 	highest    uint32              // the highest number that is proven
 	spent      uint32              // wrong guesses that are not yet made good
-	right      uint32              // right ones since the last was
+	wrong      [2 * maxGuesses]uint64
+	wrongs     uint32 // how many there were
+	right      uint32 // right ones since the last was
 }
 
 const (
 	// maxThreads is how many pairs of thread and file a generation holds.
 	maxThreads = 4096
+	// fewSessions is how many threads of sessions count: whoever makes many of them must
+	// not come to know more numbers by it.
+	fewSessions = 8
 	// fewThreads is the number below which a thread's number is no secret: in a
 	// container they begin at 1.
 	fewThreads = 1024
@@ -42,13 +50,16 @@ const (
 
 // prove notes a thread of a record that cannot be a caller's text. It reports
 // whether that is news.
-func (t *Threads) prove(key uint64) (news bool) {
+func (t *Threads) prove(key uint64, ofSession bool) (news bool) {
 	if key == 0 {
 		return false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.highest = max(t.highest, uint32(key))
+	if ofSession {
+		return t.proveSession(key)
+	}
 	if _, ok := t.young[key]; ok {
 		return false
 	}
@@ -57,13 +68,28 @@ func (t *Threads) prove(key uint64) (news bool) {
 		t.old, t.young = t.young, make(map[uint64]struct{}, 64)
 	}
 	t.young[key] = struct{}{}
+	t.noteFile(key)
+	return !known
+}
+
+// proveSession is prove for a thread that lives as long as a connection of its own.
+func (t *Threads) proveSession(key uint64) (news bool) {
+	if slices.Contains(t.sessions[:], key) {
+		return false
+	}
+	t.sessions[t.session%fewSessions] = key
+	t.session++
+	t.noteFile(key)
+	return true
+}
+
+func (t *Threads) noteFile(key uint64) {
 	if t.files == nil {
 		t.files = map[uint32]struct{}{}
 	}
 	if len(t.files) < maxThreads {
 		t.files[uint32(key>>32)] = struct{}{}
 	}
-	return !known
 }
 
 // fits looks up the thread of a record that may be a caller's text. guess says that
@@ -74,8 +100,10 @@ func (t *Threads) fits(key uint64, guess bool) fit {
 	if !t.knows(key) && !t.knows(uint64(uint32(key))) {
 		_, file := t.files[uint32(key>>32)]
 		_, any := t.files[anyFile]
-		if guess && (file || any) {
+		if guess && (file || any) && !slices.Contains(t.wrong[:], key) { // again is no other guess
 			t.spent = min(t.spent+1, maxGuesses)
+			t.wrong[t.wrongs%uint32(len(t.wrong))] = key
+			t.wrongs++
 		}
 		return stranger
 	}
@@ -88,17 +116,34 @@ func (t *Threads) fits(key uint64, guess bool) fit {
 	return proven
 }
 
+// guessesLeft is how many wrong guesses are allowed yet: 0 where numbers are no secret.
+func (t *Threads) guessesLeft() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.highest < fewThreads {
+		return 0
+	}
+	return maxGuesses - int(t.spent)
+}
+
+// isProven is fits without taking the thread for a guess: it only looks ahead.
+func (t *Threads) isProven(key uint64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return key != 0 && t.highest >= fewThreads && t.spent < maxGuesses && (t.knows(key) || t.knows(uint64(uint32(key))))
+}
+
 func (t *Threads) knows(key uint64) bool {
 	if _, ok := t.young[key]; ok {
 		return true
 	}
 	_, ok := t.old[key]
-	return ok
+	return ok || key != 0 && slices.Contains(t.sessions[:], key)
 }
 
 // Learn notes a thread that is known in another way, such as /proc/PID/task: it may
 // write for any file.
-func (t *Threads) Learn(lwp uint32) { t.prove(anyFile<<32 | uint64(lwp)) }
+func (t *Threads) Learn(lwp uint32) { t.prove(anyFile<<32|uint64(lwp), false) }
 
 // anyFile stands for the file of a thread that was learned.
 const anyFile = 0

@@ -13,7 +13,7 @@ func keyFor(lwp int, file string) uint64 {
 // that anybody can guess are never believed.
 func TestThreads(t *testing.T) {
 	var threads Threads
-	threads.prove(keyFor(5001, "a.c"))
+	threads.prove(keyFor(5001, "a.c"), false)
 	for _, c := range []struct {
 		name string
 		key  uint64
@@ -42,7 +42,7 @@ func TestThreads(t *testing.T) {
 		t.Errorf("after %d right ones: got %d, want it believed again", goodFor, got)
 	}
 	var few Threads
-	few.prove(keyFor(70, "a.c"))
+	few.prove(keyFor(70, "a.c"), false)
 	if got := few.fits(keyFor(70, "a.c"), true); got != familiar {
 		t.Errorf("in a container: got %d, want a number that can be guessed", got)
 	}
@@ -56,7 +56,7 @@ func TestThreads(t *testing.T) {
 func TestThreadsAreBounded(t *testing.T) {
 	var threads Threads
 	for i := range 5 * maxThreads {
-		threads.prove(keyFor(2000+i, fmt.Sprint("f", i, ".c")))
+		threads.prove(keyFor(2000+i, fmt.Sprint("f", i, ".c")), i%2 == 0)
 	}
 	if n := len(threads.young) + len(threads.old); n > 2*maxThreads {
 		t.Errorf("got %d pairs, want at most %d", n, 2*maxThreads)

@@ -1,0 +1,109 @@
+package parsers
+
+import "bytes"
+
+// upTo is how far the text of a record that ends with end can go on within n bytes:
+// to the last line that ends so, and never past a line that provably begins a record.
+// line is the length of the record's first line.
+func (p *Parser) upTo(n, line int, end []byte) int {
+	return p.upToIn(n, line, end, len(p.near.rest) >= n || p.behind == 0 && p.arrived.IsZero())
+}
+
+// upToIn is upTo where it is known whether all that may follow within n bytes is there.
+func (p *Parser) upToIn(n, line int, end []byte, all bool) int {
+	if n == 0 || len(end) == 0 || p.env.kind != plainLine {
+		return n
+	}
+	text, closed := p.within(n)
+	if !closed && !all || cutIn(text, loggerBuffer-1-line-len(newline)) {
+		return n
+	}
+	return min(lastLineEnding(text, end, p.holds), n)
+}
+
+// within is the text of the n bytes that follow the line at hand, and what is left of
+// the line that they end in: the record's own end may stand there. A line that provably
+// begins a record ends it; closed says that there is one.
+func (p *Parser) within(n int) (text []byte, closed bool) {
+	rest := p.near.rest
+	looks, at := p.threads.guessesLeft(), 0
+	for at < min(len(rest), n) {
+		line, _, _ := bytes.Cut(rest[at:], newline)
+		if looks > 0 {
+			switch p.beginsRecord(trimLine(line), &envelope{}) {
+			case proven:
+				return rest[:at], true
+			case stranger:
+				looks--
+			}
+		}
+		at += len(line) + len(newline)
+	}
+	return rest[:min(at, len(rest))], false
+}
+
+// beginsRecord says whether a line behind the one at hand provably begins a record: one
+// that a rule reads, of a thread that is known to write such. Only of those are wrong
+// guesses counted. Others that could be meant are strangers, and the rest familiar.
+func (p *Parser) beginsRecord(line []byte, env *envelope) fit {
+	r := &p.near.next
+	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) || !isRead(r) {
+		return familiar
+	}
+	if !p.threads.isProven(threadKey(r)) {
+		return stranger
+	}
+	if p.isEvent(r) {
+		return proven
+	}
+	return familiar
+}
+
+// isRead reports whether rules read records of this file.
+func isRead(r *record) bool {
+	if r.level == levelSecurity {
+		return string(r.file) == "res_security_log.c"
+	}
+	return string(r.file) != "pjproject" && len(builtin.rulesOf(r.file)) > 0
+}
+
+// isEvent reports whether a rule reads the record, and leaves what is known of the one
+// at hand as it was.
+func (p *Parser) isEvent(r *record) bool {
+	found, tail, end, holds, mark := p.found, p.tail, p.end, p.holds, p.mark
+	var e Event
+	ok := p.builtin(r, &e)
+	p.found, p.tail, p.end, p.holds, p.mark = found, tail, end, holds, mark
+	return ok
+}
+
+// loggerBuffer is where the logger cuts a record, newline and all: BUFSIZ.
+const loggerBuffer = 8192
+
+// cutIn reports whether the logger may have cut a record that so many bytes of text
+// belong to: what Asterisk writes behind a caller's text is then not there, and the
+// next record begins where the cut is.
+func cutIn(text []byte, at int) bool {
+	const slack = 4
+	if at-slack > len(text) {
+		return false
+	}
+	near := text[max(at-slack, 0):]
+	if end := bytes.IndexByte(near[min(2*slack, len(near)):], '\n'); end >= 0 {
+		near = near[:2*slack+end]
+	}
+	return at < 0 || hasHead(near)
+}
+
+// lastLineEnding is where the last line of text that ends with end, and holds what
+// such a line must, does so; or 0.
+func lastLineEnding(text, end, holds []byte) int {
+	for n := len(text); n > 0; {
+		at := max(bytes.LastIndexByte(text[:n], '\n'), 0)
+		if bytes.HasSuffix(bytes.TrimSuffix(text[:n], newline), end) && bytes.Contains(text[at:n], holds) {
+			return n
+		}
+		n = at
+	}
+	return 0
+}
