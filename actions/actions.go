@@ -13,6 +13,7 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/ports"
 )
 
 // Options of every enforcer. The zero value is the default.
@@ -46,32 +47,39 @@ type Enforcer interface {
 	// degraded says, for the operator, what could not be had (such as IPv6); err means nothing is enforced.
 	Setup() (made, degraded []string, err error)
 	// Check looks, without starting a program, whether all is as a Setup left it that
-	// had nothing to make: if not, Setup must look closer. members is how many bans
-	// the kernel holds, or NotCounted. A flow that outlives the ban of its source ends here at last.
+	// had nothing to make: if not, Setup must look closer. members is how many Each would
+	// give, or NotCounted. A flow that outlives the ban of its source ends here at last.
 	Check() (intact bool, members int, err error)
-	// Ban drops all packets from p for d, rounded up to whole seconds and cut to
-	// MaxTimeout; 0 is for ever. A ban that is there is replaced by the new time,
-	// and its counters start again. p is masked, and IPv4 in IPv6 is IPv4. A /0
-	// is refused, and so is a family that is not enforced.
-	Ban(p netip.Prefix, d time.Duration) error
+	// Split makes the groups of ports that bans may close apart from all others, by their
+	// Service; a group of which other ports are known now keeps its bans. Who was banned
+	// in a group that is not named any more is let out of it. It may start programs, and
+	// is called when Asterisk's configuration or a jail changes, never for a ban.
+	Split(groups []Port) error
+	// Ban drops the packets from p to some ports for d, rounded up to whole seconds and cut
+	// to MaxTimeout; 0 is for ever. A ban that is there is replaced, ports and time, and its
+	// counters start again; nothing passes meanwhile that both of them drop. p is masked,
+	// and IPv4 in IPv6 is IPv4. A /0 is refused, and so are a family that is not enforced
+	// and ports that are no groups.
+	Ban(p netip.Prefix, to ports.Set, d time.Duration) error
 	// BanAll is Ban for many, in few messages to the kernel. After an error any of
 	// them may be in: Ban tells which.
-	BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error
-	// Replace makes a list drop all packets from these prefixes, without an end, beside
-	// the bans and after them, in one step: there is no moment in which half of it
-	// holds. nil removes the list, an empty one keeps it. The name is at most 16
-	// letters of [a-z0-9-]. The slice is kept, to put back what is lost: it must not
+	BanAll(bans iter.Seq[ports.Ban]) error
+	// Replace makes a list drop packets from these prefixes to some ports, without an end,
+	// beside the bans and after them; no ranges are every port. The prefixes change in one
+	// step: there is no moment in which half of them hold. nil prefixes remove the list, no
+	// prefixes keep it. The name is at most 16
+	// letters of [a-z0-9-]. The slices are kept, to put back what is lost: they must not
 	// change. A family that is not enforced has no list either; a /0 is refused. A
 	// list outlives the process, like bans.
-	Replace(list string, prefixes []netip.Prefix) error
+	Replace(list string, to []ports.Range, prefixes []netip.Prefix) error
 	// Lists are the names of the lists there are, those of a run before included.
 	Lists() []string
-	// Unban lets p through at once, but not what a wider ban holds. A prefix that is not banned is no error.
+	// Unban lets p through to all ports at once, but not what a wider ban holds. A prefix that is not banned is no error.
 	Unban(p netip.Prefix) error
-	// Each calls yield for every member the kernel holds, in no order, with the time left
-	// (0: for ever) and what it has dropped. yield must neither call the enforcer nor
-	// wait for anybody who does.
-	Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error
+	// Each calls yield for every member the kernel holds, in no order: a ban of several
+	// groups comes once for each. yield must neither call the enforcer nor wait for
+	// anybody who does.
+	Each(yield func(ports.Held)) error
 	// Teardown removes what is ours and nothing else. Bans end with it.
 	Teardown() error
 	// Close gives up sockets; members stay in the kernel. It is the last call.

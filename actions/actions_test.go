@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pbxjail/configs/ports"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -39,9 +41,9 @@ func TestObserve(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ban := func(p string, d time.Duration) error { return e.Ban(netip.MustParsePrefix(p), d) }
+		ban := func(p string, d time.Duration) error { return e.Ban(netip.MustParsePrefix(p), "", d) }
 		count := func() (n int) {
-			e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { n++ })
+			e.Each(func(ports.Held) { n++ })
 			return n
 		}
 		if err := ban("192.0.2.1/32", 1500*time.Millisecond); err != nil {
@@ -82,13 +84,14 @@ func FuzzBan(f *testing.F) {
 		addr, _ := netip.AddrFromSlice(raw)
 		p, bantime := netip.PrefixFrom(addr, bits), time.Duration(d)
 		e := newObserve(Options{MaxElem: 2})
-		if err := e.Ban(p, bantime); err != nil {
+		if err := e.Ban(p, "", bantime); err != nil {
 			if len(e.until) > 0 {
 				t.Fatalf("refused %s and banned %v", p, e.until)
 			}
 			return
 		}
-		e.Each(func(got netip.Prefix, left time.Duration, _, _ uint64) {
+		e.Each(func(h ports.Held) {
+			got, left := h.Prefix, h.Left
 			if got != got.Masked() || got.Bits() == 0 || got.Addr().Is4In6() {
 				t.Errorf("got member %s for %s", got, p)
 			}

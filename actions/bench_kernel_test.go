@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/actions/kerneltest"
+	"pbxjail/configs/ports"
 )
 
 // nth is one of many addresses of attackers.
@@ -25,7 +26,7 @@ func benchEnforcer(b *testing.B, kind string) Enforcer {
 
 func banMany(b *testing.B, e Enforcer, n int) {
 	for i := range n {
-		if err := e.Ban(nth(i), time.Hour); err != nil {
+		if err := e.Ban(nth(i), "", time.Hour); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -35,7 +36,7 @@ func BenchmarkBan(b *testing.B) {
 	e := benchEnforcer(b, "ipset")
 	i := 0
 	for b.Loop() {
-		if err := e.Ban(nth(i%200000), time.Hour); err != nil {
+		if err := e.Ban(nth(i%200000), "", time.Hour); err != nil {
 			b.Fatal(err)
 		}
 		i++
@@ -73,7 +74,7 @@ func BenchmarkBanAll100k(b *testing.B) {
 		var text strings.Builder
 		text.WriteString("create restored hash:net timeout 0 counters maxelem 262144\n")
 		for p := range many(100_000) {
-			fmt.Fprintf(&text, "add restored %s timeout 3600\n", p.Addr())
+			fmt.Fprintf(&text, "add restored %s timeout 3600\n", p.Prefix.Addr())
 		}
 		if err := os.WriteFile(saved, []byte(text.String()), 0o600); err != nil {
 			b.Fatal(err)
@@ -111,7 +112,7 @@ func BenchmarkEach100k(b *testing.B) {
 	banMany(b, e, 100_000)
 	for b.Loop() {
 		n := 0
-		if err := e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { n++ }); err != nil || n != 100_000 {
+		if err := e.Each(func(ports.Held) { n++ }); err != nil || n != 100_000 {
 			b.Fatal(n, err)
 		}
 	}
@@ -133,7 +134,7 @@ func BenchmarkBanPlain(b *testing.B) {
 	e := benchEnforcer(b, "iptables")
 	i := 0
 	for b.Loop() {
-		if err := e.Ban(nth(i%1000), time.Hour); err != nil {
+		if err := e.Ban(nth(i%1000), "", time.Hour); err != nil {
 			b.Fatal(err)
 		}
 		i++

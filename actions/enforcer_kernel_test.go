@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/actions/kerneltest"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/ports"
 )
 
 // firewall is all rules and sets of the namespace, without dates and counters.
@@ -74,7 +75,7 @@ func mustSetup(t testing.TB, e Enforcer) []string {
 
 func mustBan(t testing.TB, e Enforcer, p string, d time.Duration) {
 	t.Helper()
-	if err := e.Ban(netip.MustParsePrefix(p), d); err != nil {
+	if err := e.Ban(netip.MustParsePrefix(p), ports.All, d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,15 +85,16 @@ type banned struct {
 	packets, bytes uint64
 }
 
-// bans is what Each gives.
+// bans is what Each gives, with the group behind the prefix where it has one.
 func bans(t testing.TB, e Enforcer) map[string]banned {
 	t.Helper()
 	got := make(map[string]banned)
-	err := e.Each(func(p netip.Prefix, left time.Duration, packets, bytes uint64) {
-		if _, twice := got[p.String()]; twice {
-			t.Errorf("Each gave %s twice", p)
+	err := e.Each(func(h ports.Held) {
+		key := strings.TrimSpace(h.Prefix.String() + " " + h.Group)
+		if _, twice := got[key]; twice {
+			t.Errorf("Each gave %s twice", key)
 		}
-		got[p.String()] = banned{left, packets, bytes}
+		got[key] = banned{h.Left, h.Packets, h.Bytes}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +129,8 @@ func TestEnforcers(t *testing.T) {
 					testOwnership(t, open, hook)
 					testReconciling(t, open, iptablesHarms(kind, hook))
 					testPackets(t, open)
+					testPorts(t, open)
+					testPortsRepair(t, open, iptablesHarms(kind, hook))
 					if kind == "ipset" {
 						testLists(t, open)
 					}
@@ -145,6 +149,8 @@ func TestEnforcers(t *testing.T) {
 			testNftOwnership(t, open, hook)
 			testReconciling(t, open, nftHarms)
 			testPackets(t, open)
+			testPorts(t, open)
+			testPortsRepair(t, open, nftHarms)
 			testLists(t, open)
 		})
 	}
@@ -174,9 +180,9 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	})
 	run("everybody is refused", func(t *testing.T, e Enforcer) {
 		for _, p := range []string{"0.0.0.0/0", "::/0", "203.0.113.1/0", "::ffff:0.0.0.0/96", "::ffff:0.0.0.0/90"} {
-			wantError(t, e.Ban(netip.MustParsePrefix(p), time.Hour), "everybody")
+			wantError(t, e.Ban(netip.MustParsePrefix(p), "", time.Hour), "everybody")
 		}
-		if err := e.Ban(netip.Prefix{}, time.Hour); err == nil {
+		if err := e.Ban(netip.Prefix{}, "", time.Hour); err == nil {
 			t.Error("the zero prefix was banned")
 		}
 		wantBans(t, e)
@@ -190,7 +196,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 				t.Errorf("%s: got %s left, want about %s", p, got, want)
 			}
 		}
-		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), -time.Second); err == nil {
+		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), "", -time.Second); err == nil {
 			t.Error("a negative bantime was taken")
 		}
 	})
@@ -250,7 +256,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 				var errs []error
 				for j := range 50 {
 					p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), byte(j), 1}), 32)
-					errs = append(errs, e.Ban(p, time.Hour), e.Each(func(netip.Prefix, time.Duration, uint64, uint64) {}))
+					errs = append(errs, e.Ban(p, "", time.Hour), e.Each(func(ports.Held) {}))
 					if j%2 == 0 {
 						errs = append(errs, e.Unban(p))
 					}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/actions/kerneltest"
+	"pbxjail/configs/ports"
 )
 
 // lane is a PBX with one kind of firewall, and somebody who sends to it.
@@ -103,9 +104,9 @@ func (l *lane) firewall(b *testing.B) {
 	}
 	e := mustOpen(b, l.kind, Options{})
 	mustSetup(b, e)
-	if err := e.BanAll(func(yield func(netip.Prefix, time.Duration) bool) {
+	if err := e.BanAll(func(yield func(ports.Ban) bool) {
 		for i := range 10_000 {
-			if !yield(netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 32), time.Hour) {
+			if !yield(ports.Ban{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 32), For: time.Hour}) {
 				return
 			}
 		}

@@ -12,20 +12,28 @@ import (
 	"time"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/ports"
 )
 
 // observe drops nothing: it remembers what would be banned, so that the rest of
 // the house works as if it were. Members do not outlive the process.
 type observe struct {
 	options Options
-	mu      sync.Mutex                 // guards until and lists
-	until   map[netip.Prefix]time.Time // zero: for ever
+	mu      sync.Mutex // guards all below
+	groups  kernel.Groups
+	until   map[netip.Prefix]observed
 	lists   map[string]bool
 	max     int
 }
 
+// observed is a ban that is only remembered.
+type observed struct {
+	end    time.Time // zero: for ever
+	groups []string
+}
+
 func newObserve(o Options) *observe {
-	return &observe{options: o, until: map[netip.Prefix]time.Time{}, lists: map[string]bool{}, max: int(o.MaxElem)}
+	return &observe{options: o, until: map[netip.Prefix]observed{}, lists: map[string]bool{}, max: int(o.MaxElem)}
 }
 
 func (e *observe) Name() string { return "observe, nothing is dropped" }
@@ -37,38 +45,59 @@ func (e *observe) Check() (intact bool, members int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.expire(time.Now())
-	return true, len(e.until), nil
+	for _, o := range e.until {
+		members += len(o.groups)
+	}
+	return true, members, nil
 }
 
-func (e *observe) Ban(p netip.Prefix, d time.Duration) error {
-	m, err := kernel.Order(p, d)
+func (e *observe) Split(list []Port) error {
+	groups, err := kernel.NewGroups(list)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.groups = groups
+	for p, o := range e.until {
+		o.groups = slices.DeleteFunc(o.groups, func(group string) bool { return group != "" && !groups.Has(group) })
+		if e.until[p] = o; len(o.groups) == 0 {
+			delete(e.until, p)
+		}
+	}
+	return nil
+}
+
+func (e *observe) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	m, err := e.groups.Order(ports.Ban{Prefix: p, Ports: to, For: d})
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	if _, there := e.until[m.Prefix]; !there && len(e.until) >= e.max {
 		if e.expire(now); len(e.until) >= e.max {
 			return fmt.Errorf("ban %s: %w", m.Prefix, kernel.Full(fmt.Sprintf("list of %d observed bans", e.max)))
 		}
 	}
-	e.until[m.Prefix] = time.Time{}
+	o := observed{groups: m.Groups}
 	if m.Seconds > 0 {
-		e.until[m.Prefix] = now.Add(time.Duration(m.Seconds) * time.Second)
+		o.end = now.Add(time.Duration(m.Seconds) * time.Second)
 	}
+	e.until[m.Prefix] = o
 	return nil
 }
 
-func (e *observe) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+func (e *observe) BanAll(bans iter.Seq[ports.Ban]) error {
 	var errs []error
-	for p, d := range bans {
-		errs = append(errs, e.Ban(p, d))
+	for b := range bans {
+		errs = append(errs, e.Ban(b.Prefix, b.Ports, b.For))
 	}
 	return errors.Join(errs...)
 }
 
-func (e *observe) Replace(list string, prefixes []netip.Prefix) error {
+func (e *observe) Replace(list string, _ []ports.Range, prefixes []netip.Prefix) error {
 	if err := cmp.Or(kernel.CheckList(e.options, list), kernel.CheckListed(prefixes)); err != nil {
 		return err
 	}
@@ -99,25 +128,27 @@ func (e *observe) Unban(p netip.Prefix) error {
 	return nil
 }
 
-func (e *observe) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+func (e *observe) Each(yield func(ports.Held)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
 	e.expire(now)
-	for p, until := range e.until {
-		var left time.Duration
-		if !until.IsZero() {
-			left = until.Sub(now)
+	for p, o := range e.until {
+		h := ports.Held{Prefix: p}
+		if !o.end.IsZero() {
+			h.Left = o.end.Sub(now)
 		}
-		yield(p, left, 0, 0)
+		for _, h.Group = range o.groups {
+			yield(h)
+		}
 	}
 	return nil
 }
 
 // expire forgets what is over; the caller holds mu.
 func (e *observe) expire(now time.Time) {
-	for p, until := range e.until {
-		if !until.IsZero() && !until.After(now) {
+	for p, o := range e.until {
+		if !o.end.IsZero() && !o.end.After(now) {
 			delete(e.until, p)
 		}
 	}

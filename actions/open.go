@@ -80,10 +80,14 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	if o.Hook != "raw" && o.Hook != "filter" {
 		return nil, nil, hint.Errorf("use raw or filter", "hook %q is unknown", o.Hook)
 	}
+	if o.Reject && o.Hook == "raw" && name != "observe" {
+		return nil, nil, hint.Errorf("set hook: filter, or action: drop", "packets cannot be rejected in the hook raw, before connections are tracked")
+	}
 	var k kind
 	switch name {
 	case "observe":
-		return newObserve(o), nil, nil
+		e := newObserve(o)
+		return e, nil, e.Split(o.Groups)
 	case "auto", "":
 		e, k, notes, err = openAuto(o)
 	default:

@@ -128,7 +128,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := e.(*ipset.Enforcer); ok && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour), kernel.ErrClosed) {
+		if _, ok := e.(*ipset.Enforcer); ok && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), "", time.Hour), kernel.ErrClosed) {
 			t.Error("a closed enforcer took a ban")
 		}
 		next := open(t, Options{})
@@ -165,7 +165,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		mustSetup(t, e)
 		var err error
 		for i := range 64 { // a hash of 4 may take a few more
-			if err = e.Ban(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 32), time.Hour); err != nil {
+			if err = e.Ban(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 32), "", time.Hour); err != nil {
 				break
 			}
 		}
@@ -196,7 +196,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 			t.Errorf("got name %q, want it to end with v4 only", got)
 		}
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), time.Hour); err == nil || !strings.Contains(err.Error(), "IPv6 is not enforced") {
+		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "IPv6 is not enforced") {
 			t.Errorf("got error %v, want one that says IPv6 is not enforced", err)
 		}
 		wantBans(t, e, "192.0.2.1/32")

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"iter"
 	"net/netip"
 	"os/exec"
 	"runtime"
@@ -20,13 +20,14 @@ import (
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/kerneltest"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/ports"
 )
 
 // many yields n bans of an hour.
-func many(n int) func(func(netip.Prefix, time.Duration) bool) {
-	return func(yield func(netip.Prefix, time.Duration) bool) {
+func many(n int) iter.Seq[ports.Ban] {
+	return func(yield func(ports.Ban) bool) {
 		for i := range n {
-			if !yield(nth(i), time.Hour) {
+			if !yield(ports.Ban{Prefix: nth(i), For: time.Hour}) {
 				return
 			}
 		}
@@ -115,7 +116,7 @@ func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 		if got := len(bans(t, e)); got != n {
 			t.Errorf("got %d bans, want %d", got, n)
 		}
-		err := e.BanAll(maps.All(map[netip.Prefix]time.Duration{netip.MustParsePrefix("0.0.0.0/0"): time.Hour, nth(n): 0, nth(0): time.Minute}))
+		err := e.BanAll(slices.Values([]ports.Ban{{Prefix: netip.MustParsePrefix("0.0.0.0/0"), For: time.Hour}, {Prefix: nth(n)}, {Prefix: nth(0), For: time.Minute}}))
 		if err == nil || !strings.Contains(err.Error(), "everybody") {
 			t.Errorf("got error %v, want one about everybody", err)
 		}
@@ -136,7 +137,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	}
 	replace := func(t *testing.T, e Enforcer, name string, list []netip.Prefix) {
 		t.Helper()
-		if err := e.Replace(name, list); err != nil {
+		if err := e.Replace(name, nil, list); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +215,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		mustSetup(t, e)
 		var list []netip.Prefix
 		for p := range many(20_000) {
-			list = append(list, p)
+			list = append(list, p.Prefix)
 		}
 		replace(t, e, "feed", list)
 		replace(t, e, "feed", list[:10])
@@ -230,9 +231,9 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		e := open(t, Options{})
 		mustSetup(t, e)
 		for _, name := range []string{"", "-x", "Feed", "a b", strings.Repeat("a", 17)} {
-			wantError(t, e.Replace(name, nil), "cannot be used")
+			wantError(t, e.Replace(name, nil, nil), "cannot be used")
 		}
-		wantError(t, e.Replace("feed", prefixes("203.0.113.0/24", "::/0")), "everybody")
+		wantError(t, e.Replace("feed", nil, prefixes("203.0.113.0/24", "::/0")), "everybody")
 		if got := e.Lists(); len(got) > 0 {
 			t.Errorf("got lists %q of what was refused", got)
 		}
@@ -380,7 +381,7 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), time.Hour); !errors.Is(err, kernel.ErrClosed) {
+		if err := e.Ban(netip.MustParsePrefix("192.0.2.9/32"), "", time.Hour); !errors.Is(err, kernel.ErrClosed) {
 			t.Errorf("got error %v of a closed enforcer", err)
 		}
 		next := open(t, Options{})
@@ -407,8 +408,8 @@ func testNftOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hoo
 		if err := e.BanAll(many(4)); err != nil {
 			t.Fatal(err)
 		}
-		wantError(t, e.Ban(nth(9), time.Hour), "is full")
-		if err := e.Ban(nth(2), 2*time.Hour); err != nil { // to renew takes no room
+		wantError(t, e.Ban(nth(9), "", time.Hour), "is full")
+		if err := e.Ban(nth(2), "", 2*time.Hour); err != nil { // to renew takes no room
 			t.Error(err)
 		}
 		if got := len(bans(t, e)); got != 4 {
@@ -467,7 +468,7 @@ func TestRefusedLine(t *testing.T) {
 	}
 	var list []kernel.Member
 	for p := range many(1000) {
-		list = append(list, kernel.Member{Prefix: p, Seconds: 60})
+		list = append(list, kernel.Member{Prefix: p.Prefix, Seconds: 60})
 	}
 	done, err := s.Put("small", list)
 	have, failed := s.Header("small")

@@ -172,6 +172,9 @@ func (d *decoder) checkPrefix(path, text string, p netip.Prefix) {
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
+	if _, one := v.Interface().([]PortWord); one && n.Kind == yaml.ScalarNode { // ports: service
+		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: []*yaml.Node{n}}
+	}
 	if n.Kind != yaml.SequenceNode {
 		d.fault(path, "write it in brackets, [a, b], or one to a line, each after a dash", "a list is wanted")
 		return

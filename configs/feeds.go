@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 )
 
@@ -35,6 +36,8 @@ type Feed struct {
 	Interval   time.Duration `yaml:"interval" default:"6h" doc:"How often a url is asked. A file is read when it changed."`
 	Use        string        `yaml:"use" default:"factor" check:"one of factor ban both" doc:"factor: lines of a listed address weigh more. ban: its addresses are dropped without any line. both."`
 	Factor     float64       `yaml:"factor" default:"1.5" check:"factor 1 to 100" doc:"How much more a line of a listed address weighs."`
+	Ports      []ports.Range `yaml:"ports" optional:"[5060, 10000-20000/udp]" doc:"What a feed that bans closes. Left out: every port."`
+	Protocol   string        `yaml:"protocol" default:"any" check:"one of any udp tcp" doc:"any, or udp or tcp alone, for ports without a protocol of their own and for feeds without ports."`
 	MaxEntries int           `yaml:"max_entries" default:"500000" check:"from 1 to 2000000" doc:"A list with more is refused, and the one before kept."`
 	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
 }
@@ -45,6 +48,23 @@ func LongestFeed(chain string) int { return min(16, 31-len(chain)-len("-")-len("
 
 // Weighs reports whether lines of listed addresses weigh more.
 func (f Feed) Weighs() bool { return f.Enabled && f.Use != "ban" }
+
+// Closes are the ports to which packets of listed addresses are dropped; none: every port.
+func (f Feed) Closes() (list []ports.Range) {
+	if f.Protocol != "udp" && f.Protocol != "tcp" {
+		return f.Ports
+	}
+	if len(f.Ports) == 0 {
+		return []ports.Range{{Proto: f.Protocol, From: 1, To: 65535}}
+	}
+	for _, r := range f.Ports {
+		if r.Proto == "" {
+			r.Proto = f.Protocol
+		}
+		list = append(list, r)
+	}
+	return list
+}
 
 // Bans reports whether listed addresses are dropped without any line.
 func (f Feed) Bans() bool { return f.Enabled && f.Use != "factor" }
@@ -84,6 +104,9 @@ func (f Feed) validate(d *decoder, at string) {
 	}
 	f.validateSource(d, at)
 	checkWord(d, at+".format", f.Format, FeedFormats...)
+	if len(f.Ports) > maxPortSlots {
+		d.fault(at+".ports", "write ranges in place of single ports", "%d ranges are more than %d", len(f.Ports), maxPortSlots)
+	}
 	if f.Interval < leastInterval {
 		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", show.Duration(f.Interval))
 	}

@@ -14,8 +14,8 @@ func TestFeedDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Feed{
-		{Line: 2, Name: "a", URL: "https://a.example/", Format: "auto", Interval: 6 * time.Hour, Use: "both", Factor: 2.25, MaxEntries: MaxFeedEntries},
-		{Line: 3, Name: "b", File: "/b", Format: "auto", Interval: 6 * time.Hour, Use: "factor", Factor: 1.5, MaxEntries: MaxFeedEntries, Enabled: true},
+		{Line: 2, Name: "a", URL: "https://a.example/", Format: "auto", Interval: 6 * time.Hour, Use: "both", Factor: 2.25, Protocol: "any", MaxEntries: MaxFeedEntries},
+		{Line: 3, Name: "b", File: "/b", Format: "auto", Interval: 6 * time.Hour, Use: "factor", Factor: 1.5, Protocol: "any", MaxEntries: MaxFeedEntries, Enabled: true},
 	}
 	if !reflect.DeepEqual(m.Feeds, want) {
 		t.Errorf("got %+v, want %+v", m.Feeds, want)

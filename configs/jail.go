@@ -22,6 +22,8 @@ type Jail struct {
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
 	Bantime  time.Duration  `yaml:"bantime" default:"10m" doc:"How long a ban lasts; forever is allowed."`
+	Ports    []PortWord     `yaml:"ports" optional:"service" doc:"What a ban closes. service, which holds when it is left out: the ports of what was attacked, as Asterisk's files name them: sip (with RTP, and WebSocket over HTTP), iax, ami, http; every port where that cannot be known, as with a regex. all: every port. Or a list: [5060, 5061, 10000-20000/udp, 22/tcp], where the names of services may stand too."`
+	AllFrom  int            `yaml:"all_ports_from" default:"3" check:"from 0" doc:"From this strike on a ban closes every port: who comes back again and again is no phone with an old password. 0: never. A ban that is short because its packets prove little, and one of an address where accounts log in, keeps to its ports."`
 	Slow     Slow           `yaml:"slow" doc:"A second, long window for those who try a little, day after day. A login with a password ends what it holds; so it counts only where security events are read, which tell of logins."`
 	Growth   Growth         `yaml:"bantime_growth" fail2ban:"bantime.increment bantime.factor bantime.maxtime" doc:"Longer bans for those who come back."`
 	Evidence Evidence       `yaml:"evidence" doc:"How well an address must be known. claimed: the caller wrote it. seen: his packet came from it, which one forged UDP packet can fake. proven: he has answered us from there."`

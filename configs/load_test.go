@@ -229,7 +229,7 @@ func TestJailDefaults(t *testing.T) {
 	want := &Jail{
 		Name: "plain", File: "/etc/pbxjail.d/plain.yaml", Enabled: true, Heard: true,
 		Logs: []string{"/a"}, Match: []Match{{Line: 2, Event: "scan"}},
-		Maxretry: 5000, Findtime: 10 * time.Minute, Bantime: 10 * time.Minute,
+		AllFrom: 3, Maxretry: 5000, Findtime: 10 * time.Minute, Bantime: 10 * time.Minute,
 		Growth:   Growth{Factor: 1, Max: 28 * 24 * time.Hour, ForgiveAfter: 30 * 24 * time.Hour},
 		Evidence: Evidence{Ban: "seen", Factor: Weights{0.5, 1, 1}, Max: MaxBantime{Claimed: 15 * time.Minute}},
 		Slow:     Slow{Findtime: 3 * 24 * time.Hour}, Widen: Widen{Maxretry: 15000, IPv4: 24, IPv6: 64}, Fraud: true,

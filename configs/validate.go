@@ -41,6 +41,9 @@ func (m *Main) validate(d *decoder) {
 	if !chainName.MatchString(m.Chain) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
 	}
+	if m.Action == "reject" && m.Hook != "filter" {
+		d.fault("action", "write hook: filter too, or action: drop", "packets cannot be rejected in the hook raw, before connections are tracked")
+	}
 	m.Fraud.validate(d)
 	validateFeeds(d, m.Feeds)
 }
@@ -53,6 +56,7 @@ func (j *Jail) validate(d *decoder) {
 	if j.Findtime == Forever {
 		d.fault("findtime", "write a time such as 10m or 1d", "lines can not count forever")
 	}
+	j.validatePorts(d)
 	j.Growth.validate(d, j)
 	j.Slow.validate(d, j)
 	j.Widen.validate(d)

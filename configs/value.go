@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 	"pbxjail/configs/prefix"
 )
 
@@ -23,7 +24,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, ports.Range:
 		return true
 	}
 	return false
@@ -59,6 +60,10 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		if text != "" && text != "-" { // nobody
 			*p, err = parseAddr(text)
 		}
+	case *PortWord:
+		*p, err = parsePortWord(text)
+	case *ports.Range:
+		*p, err = parseSpan(text)
 	case *PortRange:
 		*p, err = parsePorts(text)
 	default:

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/parsers"
 )
 
@@ -14,11 +15,13 @@ const Forever = time.Duration(0)
 type Ban struct {
 	Prefix   netip.Prefix
 	Jail     string           // the jail that decided, or "manual"
+	Ports    ports.Set        // what it closes
 	Since    time.Time        // when it was decided
 	Until    time.Time        // when it ends; zero: for ever
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
 	found    uint32           // by the comparison of this number
 	loaded   bool             // from the ledger, at start
+	kept     bool             // it closes no more than what was attacked, whatever its strike
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Most     time.Duration    // no longer than this, because its packets do not prove more; 0: no limit

@@ -17,6 +17,7 @@ type Book struct {
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 	pass    uint32    // the comparison that runs, or ran last
+	places  int       // in how many groups of ports the bans stand, together
 	weak    weakest
 }
 
@@ -47,6 +48,8 @@ func (b *Book) Load(ban *Ban) {
 
 func (b *Book) enter(ban *Ban) {
 	ban.found = b.pass // what comes in during a comparison is no part of it
+	b.drop(ban.Prefix)
+	b.places += ban.Ports.Places()
 	b.bans[ban.Prefix] = ban
 	b.weak.add(ban)
 	if bits := ban.Prefix.Bits(); bits >= 0 {
@@ -57,6 +60,9 @@ func (b *Book) enter(ban *Ban) {
 // StartComparison begins to compare the book with another list of bans. MarkFound
 // notes what is there too; NotFound then tells what is missing.
 func (b *Book) StartComparison() { b.pass++ }
+
+// MarkWrong notes that the other list has this ban otherwise.
+func (b *Book) MarkWrong(ban *Ban) { ban.found = b.pass - 1 }
 
 // MarkFound notes that the other list has this ban.
 func (b *Book) MarkFound(ban *Ban) { ban.found = b.pass }
@@ -76,7 +82,14 @@ func (b *Book) NotFound(yield func(*Ban) bool) {
 func (b *Book) Find(p netip.Prefix) *Ban { return b.bans[p] }
 
 // Remove drops a ban as if it had never been. The history of its prefix stays.
-func (b *Book) Remove(p netip.Prefix) { delete(b.bans, p) }
+func (b *Book) Remove(p netip.Prefix) { b.drop(p) }
+
+func (b *Book) drop(p netip.Prefix) {
+	if ban := b.bans[p]; ban != nil {
+		b.places -= ban.Ports.Places()
+		delete(b.bans, p)
+	}
+}
 
 // History returns the last ban of a prefix that is over.
 func (b *Book) History(p netip.Prefix) (Strike, bool) {
@@ -132,13 +145,17 @@ func (b *Book) Put(ban Ban) bool {
 // wrongly, or is trusted now.
 func (b *Book) Lift(p netip.Prefix) bool {
 	_, ok := b.bans[p]
-	delete(b.bans, p)
+	b.drop(p)
 	delete(b.strikes, p)
 	return ok
 }
 
 // Len is the number of bans, those included that are over and not yet expired.
 func (b *Book) Len() int { return len(b.bans) }
+
+// Places is how many members the kernel has that holds them all: a ban of several groups
+// of ports stands in each.
+func (b *Book) Places() int { return b.places }
 
 // Each calls yield for every ban until it returns false.
 func (b *Book) Each(yield func(*Ban) bool) {
@@ -161,7 +178,7 @@ func (b *Book) Expire(now time.Time) (n int) {
 }
 
 func (b *Book) close(ban *Ban) {
-	delete(b.bans, ban.Prefix)
+	b.drop(ban.Prefix)
 	if _, known := b.strikes[ban.Prefix]; !known && len(b.strikes) >= MaxStrikes {
 		for p := range b.strikes { // any one: which does not matter among so many
 			delete(b.strikes, p)

@@ -91,8 +91,8 @@ func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) grade {
 	return unsure
 }
 
-// ports are the services on whose ports one is heard. AMI is spoken over HTTP too.
-func ports(s parsers.Service) []parsers.Service {
+// doors are the services on whose ports one is heard. AMI is spoken over HTTP too.
+func doors(s parsers.Service) []parsers.Service {
 	if s == parsers.AMI {
 		return []parsers.Service{parsers.AMI, parsers.HTTP}
 	}
@@ -112,7 +112,7 @@ func (g *gate) ask(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer
 			continue
 		}
 		one := parsers.No
-		for _, on := range ports(s) {
+		for _, on := range doors(s) {
 			switch w.Heard(a, on, at) {
 			case parsers.Yes:
 				return parsers.Yes
@@ -135,7 +135,7 @@ func (g *gate) complete(a netip.Addr, s parsers.Service, at time.Time) bool {
 	if g.wire == nil || g.over(at) || !g.sightings.remembers(at) {
 		return false
 	}
-	for _, on := range ports(s) {
+	for _, on := range doors(s) {
 		if !g.wire.Complete(a, on, at) {
 			return false
 		}

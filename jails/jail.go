@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/parsers"
 )
@@ -27,7 +28,8 @@ type Jail struct {
 	wide     span                      // of networks
 	worth    [parsers.Proven + 1]int32 // by evidence, in thousandths
 	places   configs.PlaceRules
-	memory   *memory // the Judge's
+	fixed    ports.Set // what its bans close, where that is not what was attacked
+	memory   *memory   // the Judge's
 }
 
 // asParsed stands for what the parser finds an event worth.
@@ -43,6 +45,7 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 			bad = append(bad, configs.Problem{File: spec.File, Line: m.Line, What: what, Fix: fix})
 		})
 	}
+	j.fixed = spec.Closes()
 	j.least, _ = parsers.ParseEvidence(spec.Evidence.Ban)
 	if len(bad) > 0 {
 		return nil, bad

@@ -108,21 +108,28 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	if jail.Observe {
 		book = j.observed
 	}
+	b.Ports, b.kept = jail.closes(t, r), b.Evidence == parsers.Claimed || r.allowance > 0
 	held, banned := book.Covering(p, now)
 	b.Strike = book.NextStrike(p, jail.Growth, now)
 	doubt := j.uncertain(t, r, b, now)
 	if doubt != "" {
 		b.Most = shortBan
 	}
-	b.Until = EndOf(now, jail.Length(b))
+	b.Until, b.Ports = EndOf(now, jail.Length(b)), jail.Closed(b)
 	why := j.Protects(p, jail)
 	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // else it had its allowance
 		why, _ = j.loggedIn(p, now)
 	}
 	// Another jail may hold longer; that it heard of it later does not count, or
 	// two jails would renew each other's bans for ever.
-	if why == "" && banned && (held.Jail == jail.Name || !b.Outlasts(*held)) {
+	if why == "" && banned && held.Ports.Covers(b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
 		return Verdict{}, false
+	}
+	if banned && why == "" {
+		if held.Prefix == p && b.Most > 0 && held.Outlasts(b) { // what proves little lengthens nothing
+			return Verdict{}, false
+		}
+		b.Join(*held)
 	}
 	sum, lines := jail.reckon(t, r)
 	if p.IsSingleIP() {

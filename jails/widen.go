@@ -22,7 +22,7 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 	key := keyOf(p.Addr(), jail.memory.id)
 	// The tellings of each member were weighed already: all add up here, and each
 	// counts anew.
-	h.points, h.account, h.member, h.witness, h.once = gained, 0, j.memberID(a), witness{}, false
+	h.points, h.account, h.member, h.witness, h.once = gained, 0, j.memberID(a), witnessOfNetwork(h.witness), false
 	line := lineID(h.line)
 	t, _ := j.networks.add(key, jail.wide, h, func() lineID { return line })
 	limit := parsers.Points(jail.Widen.Maxretry)
@@ -38,4 +38,14 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 	if fresh {
 		decide(v)
 	}
+}
+
+// witnessOfNetwork is what a network's tally keeps of who reported an attempt: what was
+// attacked.
+func witnessOfNetwork(w witness) witness {
+	if w.service != parsers.Other {
+		w.channel = 0
+	}
+	w.source = 0
+	return w
 }

@@ -1,7 +1,6 @@
 package ipset
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func (g *Gate) plan(s *gateSide) (list []gatePlan) {
 		one := gatePlan{service: name, set: g.set(name, s.v6)}
 		add := []string{"-j", "SET", "--add-set", one.set, "src", "--exist", "--timeout", strconv.Itoa(int(kernel.Memory / time.Second))}
 		for _, proto := range []string{"udp", "tcp"} {
-			for _, ports := range multiports(of[name], proto) {
+			for _, ports := range xtables.Multiports(of[name], proto) {
 				spec := []string{"-p", proto, "-m", "multiport", "--dports", ports}
 				if proto == "tcp" {
 					one.tcp = true
@@ -69,31 +68,4 @@ func asksHandshake(x xtables.Rule) bool { return slices.Contains(x.Args, "ASSURE
 func (g *Gate) owns(x xtables.Rule) bool {
 	i := slices.Index(x.Args, "--add-set")
 	return i >= 0 && i+1 < len(x.Args) && strings.HasPrefix(x.Args[i+1], g.options.Chain+"_")
-}
-
-// multiportMost is how many ports one rule takes; a range counts as two:
-// iptables-extensions(8) multiport.
-const multiportMost = 15
-
-// multiports are the ports of a protocol as rules take them.
-func multiports(ports []kernel.Port, proto string) (list []string) {
-	var words []string
-	slots := 0
-	for _, p := range ports {
-		if p.Proto != proto {
-			continue
-		}
-		word, size := strconv.Itoa(int(p.From)), 1
-		if p.To > p.From {
-			word, size = fmt.Sprintf("%d:%d", p.From, p.To), 2
-		}
-		if slots+size > multiportMost {
-			list, words, slots = append(list, strings.Join(words, ",")), nil, 0
-		}
-		words, slots = append(words, word), slots+size
-	}
-	if len(words) > 0 {
-		list = append(list, strings.Join(words, ","))
-	}
-	return list
 }

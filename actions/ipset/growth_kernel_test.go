@@ -1,6 +1,7 @@
 package ipset
 
 import (
+	"iter"
 	"net/netip"
 	"strings"
 	"testing"
@@ -8,13 +9,14 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/kerneltest"
+	"pbxjail/configs/ports"
 )
 
 // many yields n bans of an hour.
-func many(n int) func(func(netip.Prefix, time.Duration) bool) {
-	return func(yield func(netip.Prefix, time.Duration) bool) {
+func many(n int) iter.Seq[ports.Ban] {
+	return func(yield func(ports.Ban) bool) {
 		for i := range n {
-			if !yield(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), time.Hour) {
+			if !yield(ports.Ban{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), For: time.Hour}) {
 				return
 			}
 		}
@@ -37,7 +39,7 @@ func TestGrowth(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := 0
-	if err := e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { got++ }); got != 40_000 || err != nil {
+	if err := e.Each(func(ports.Held) { got++ }); got != 40_000 || err != nil {
 		t.Errorf("got %d bans, error %v, want 40000", got, err)
 	}
 	if err := e.BanAll(many(60_000)); err == nil || !strings.Contains(err.Error(), "is full") {

@@ -1,15 +1,11 @@
-// Package ipset keeps bans in two kernel sets, which one rule of iptables a family looks
-// up. Package actions opens it. No ban starts a program: iptables runs at set-up and for
+// Package ipset keeps bans in kernel sets, which rules of iptables look up. Package actions opens it. No ban starts a program: iptables runs at set-up and for
 // repairs only. It decides nothing, and must never see log text.
 package ipset
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -31,8 +27,9 @@ const errMissing = kernel.Missing("ipset cannot be used")
 // startElem is how many members a set of ours takes at first. One that fills grows.
 const startElem = 262144
 
-// Enforcer holds bans in two kernel sets, which drop and expire without us. One
-// rule per family looks them up, and after it one for each list.
+// Enforcer holds bans in kernel sets, which drop and expire without us: two for bans of
+// every port, which one rule per family looks up, then two for each group of ports, and
+// after them two for each list.
 type Enforcer struct {
 	sides *xtables.Sides
 	sets  *kernel.Sets
@@ -40,12 +37,14 @@ type Enforcer struct {
 
 	// Taken in this order. Each is held long where a ban must not wait for it,
 	// and closed is written under all three, read under any.
-	slow     sync.Mutex                // Setup, Replace and Teardown
-	lists    map[string][]netip.Prefix // by name; nil: of a run before, not known yet. Guarded by slow
-	searched map[*xtables.Side]bool    // for lists of a run before. Guarded by slow
-	counts   map[string]int            // how many members we put into a list's set, by set. Guarded by slow
-	listing  sync.Mutex                // Each, Check
-	mu       sync.Mutex                // changes of members, and replacing the sets they are in
+	slow     sync.Mutex             // Setup, Split, Replace and Teardown
+	lists    map[string]*list       // by name. Guarded by slow
+	searched map[*xtables.Side]bool // for lists of a run before. Guarded by slow
+	counts   map[string]int         // how many members we put into a list's set, by set. Guarded by slow
+	listing  sync.Mutex             // Each, Check
+	mu       sync.Mutex             // changes of members, and replacing the sets they are in
+	groups   kernel.Groups          // written under slow and mu, read under either
+	used     map[string]bool        // sets of bans that may hold a member. Guarded by mu
 	closed   bool
 }
 
@@ -60,6 +59,10 @@ func missing(err error) error {
 // Open looks for the programs and opens the sockets; Setup makes what it needs. All of o
 // is filled in. It works in the network namespace of the calling thread.
 func Open(o kernel.Options) (*Enforcer, error) {
+	groups, err := kernel.NewGroups(o.Groups)
+	if err != nil {
+		return nil, err
+	}
 	sides, err := xtables.NewSides(o)
 	if err != nil {
 		return nil, err
@@ -69,7 +72,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 		sides.Close()
 		return nil, missing(err)
 	}
-	return &Enforcer{sides: sides, sets: sets, start: min(startElem, o.MaxElem), lists: map[string][]netip.Prefix{}, counts: map[string]int{}, searched: map[*xtables.Side]bool{}}, nil
+	return &Enforcer{sides: sides, groups: groups, sets: sets, start: min(startElem, o.MaxElem), lists: map[string]*list{}, used: map[string]bool{}, counts: map[string]int{}, searched: map[*xtables.Side]bool{}}, nil
 }
 
 // Clear removes what an enforcer of this package or of xtables left in the kernel.
@@ -95,80 +98,102 @@ func (e *Enforcer) Setup() (made, degraded []string, err error) {
 
 // setup makes what is missing of one side; slow is held.
 func (e *Enforcer) setup(s *xtables.Side, r *xtables.Report) error {
-	if err := e.ensureSet(s, r); err != nil {
-		return err
+	for _, group := range e.groups.Places() {
+		if err := e.ensureSet(s, e.set(s, group), r); err != nil {
+			return err
+		}
 	}
 	rules, err := s.Chain.Ensure(r)
 	if err != nil {
 		return err
 	}
 	e.findLists(rules, s)
-	specs := [][]string{dropFrom(e.set(s))}
 	for _, name := range slices.Sorted(maps.Keys(e.lists)) {
 		if err := e.ensureList(s, name, r); err != nil {
 			return err
 		}
-		specs = append(specs, dropFrom(e.listSet(s, name)))
 	}
 	// The chain is there, so what fails now is the set match.
-	return missing(s.Chain.EnsureOnly(r, rules, specs...))
+	if err := missing(s.Chain.EnsureOnly(r, rules, e.rules(s)...)); err != nil {
+		return err
+	}
+	if err := e.sides.RemoveChains(s, nil); err != nil { // of plain rules
+		return err
+	}
+	return e.dropSets(s, e.groups.Names())
 }
 
-// dropFrom is the rule that looks a set up.
-func dropFrom(set string) []string {
-	return []string{"-m", "set", "--match-set", set, "src", "-j", "DROP"}
+// rules are the rules of the chain of a side, in order; slow is held.
+func (e *Enforcer) rules(s *xtables.Side) (specs [][]string) {
+	verdict := e.sides.Verdict(s)
+	for _, group := range e.groups.Places() {
+		specs = append(specs, lookUp(xtables.ToPorts(e.groups.Ports(group)), e.set(s, group), verdict)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.lists)) {
+		specs = append(specs, lookUp(e.lists[name].to, e.listSet(s, name), verdict)...)
+	}
+	return specs
 }
 
-// ensureSet makes the set. One that is there is kept, or rebuilt with its members
+// lookUp are the rules that look a set up for packets that meet one of the conditions.
+func lookUp(to [][]string, set string, verdict []string) (specs [][]string) {
+	for _, condition := range to {
+		specs = append(specs, slices.Concat(condition, []string{"-m", "set", "--match-set", set, "src"}, verdict))
+	}
+	return specs
+}
+
+// ensureSet makes a set of bans. One that is there is kept, or rebuilt with its members
 // if it is smaller than we begin with or lacks timeouts or counters. What a crash
 // left of a rebuild goes.
-func (e *Enforcer) ensureSet(s *xtables.Side, r *xtables.Report) error {
-	have, err := e.sets.Header(e.set(s))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if err = e.sets.Create(e.set(s), s.Family, e.start, false); err == nil {
-			r.Add("set %s", e.set(s))
-		}
-		return missing(explainSet("create", e.set(s), err))
-	case err != nil:
-		return missing(explainSet("look at", e.set(s), err))
-	case have.Kind != "hash:net" || have.Family != s.Family:
-		return hint.Errorf("use another chain name, or remove it: ipset destroy "+e.set(s), "set %s is there, as %s of family %d, and is not ours", e.set(s), have.Kind, have.Family)
-	case have.MaxElem >= e.start && have.Timeout && have.Counters:
-		return destroy(e.sets, e.set(s)+"t")
-	}
-	if !have.Timeout {
-		r.Note("set %s had no timeouts: its members stay until they are lifted", e.set(s))
-	}
-	r.Add("set %s, which others had made otherwise", e.set(s))
+func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) error {
+	have, err := e.sets.Header(set)
 	e.mu.Lock() // a ban put into the old set meanwhile would go with it
 	defer e.mu.Unlock()
-	return explainSet("rebuild", e.set(s), e.rebuild(s, max(e.start, have.MaxElem)))
+	e.used[set] = e.used[set] || have.Members > 0
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err = e.sets.Create(set, s.Family, e.start, false); err == nil {
+			r.Add("set %s", set)
+		}
+		return missing(explainSet("create", set, err))
+	case err != nil:
+		return missing(explainSet("look at", set, err))
+	case have.Kind != "hash:net" || have.Family != s.Family:
+		return hint.Errorf("use another chain name, or remove it: ipset destroy "+set, "set %s is there, as %s of family %d, and is not ours", set, have.Kind, have.Family)
+	case have.MaxElem >= e.start && have.Timeout && have.Counters:
+		return destroy(e.sets, set+"t")
+	}
+	if !have.Timeout {
+		r.Note("set %s had no timeouts: its members stay until they are lifted", set)
+	}
+	r.Add("set %s, which others had made otherwise", set)
+	return explainSet("rebuild", set, e.rebuild(s, set, max(e.start, have.MaxElem)))
 }
 
 // grow doubles the room of a set that is full, up to the limit of the options; mu is
 // held. It reports false when there is no more to be had.
-func (e *Enforcer) grow(s *xtables.Side) (bool, error) {
-	have, err := e.sets.Header(e.set(s))
+func (e *Enforcer) grow(s *xtables.Side, set string) (bool, error) {
+	have, err := e.sets.Header(set)
 	if err != nil {
-		return false, explainSet("look at", e.set(s), err)
+		return false, explainSet("look at", set, err)
 	}
 	limit := e.sides.Options.MaxElem
 	if have.MaxElem >= limit {
 		return false, nil
 	}
-	return true, explainSet("rebuild", e.set(s), e.rebuild(s, min(have.MaxElem*2, limit)))
+	return true, explainSet("rebuild", set, e.rebuild(s, set, min(have.MaxElem*2, limit)))
 }
 
 // rebuild swaps a new set with the same members into the place of the old one;
 // there is no moment in which they pass. Dying on the way leaves a spare set,
 // which Setup takes away. mu is held.
-func (e *Enforcer) rebuild(s *xtables.Side, maxElem uint32) error {
+func (e *Enforcer) rebuild(s *xtables.Side, set string, maxElem uint32) error {
 	var list []kernel.Member
-	if err := e.sets.Members(e.set(s), func(m kernel.Member) { list = append(list, m) }); err != nil {
+	if err := e.sets.Members(set, func(m kernel.Member) { list = append(list, m) }); err != nil {
 		return err
 	}
-	return e.fillAside(e.set(s), s.Family, max(maxElem, uint32(len(list))), false, list)
+	return e.fillAside(set, s.Family, max(maxElem, uint32(len(list))), false, list)
 }
 
 // fillAside makes a set hold these members and no others, in one swap.
@@ -206,93 +231,6 @@ func destroy(sets *kernel.Sets, name string) error {
 	return hint.Errorf("a rule that is not ours uses it: iptables-save | grep "+name, "destroy set %s: it is in use", name)
 }
 
-func (e *Enforcer) Ban(p netip.Prefix, d time.Duration) error {
-	return e.BanAll(func(yield func(netip.Prefix, time.Duration) bool) { yield(p, d) })
-}
-
-func (e *Enforcer) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
-	lists, failed := e.orders(bans)
-	e.mu.Lock()
-	for i, s := range e.sides.List {
-		if len(lists[i]) == 0 {
-			continue
-		}
-		if e.closed {
-			failed = append(failed, kernel.ErrClosed)
-			break
-		}
-		if err := e.putAll(s, lists[i]); err != nil {
-			failed = append(failed, err)
-		}
-	}
-	e.mu.Unlock()
-	e.sides.Flows.End(lists[:]...)
-	return errors.Join(failed...)
-}
-
-// orders sorts bans by side, as the kernel is asked for them. What cannot be had is in failed.
-func (e *Enforcer) orders(bans iter.Seq2[netip.Prefix, time.Duration]) (lists [2][]kernel.Member, failed []error) {
-	unenforced := 0
-	for p, d := range bans {
-		m, err := kernel.Order(p, d)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		side, err := e.sides.Of(m.Prefix)
-		if err != nil {
-			if unenforced++; unenforced == 1 {
-				failed = append(failed, fmt.Errorf("ban %s: %w", m.Prefix, err))
-			}
-			continue
-		}
-		i := slices.Index(e.sides.List[:], side)
-		lists[i] = append(lists[i], m)
-	}
-	if unenforced > 1 {
-		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
-	}
-	return lists, failed
-}
-
-// putAll puts members into the set of a side, which grows when it is full. mu is held.
-func (e *Enforcer) putAll(s *xtables.Side, list []kernel.Member) error {
-	for len(list) > 0 {
-		done, err := e.sets.Put(e.set(s), list)
-		if list = list[done:]; err == nil {
-			continue
-		}
-		if !errors.Is(err, kernel.ErrFull) {
-			return explainSet("ban "+kernel.More(list)+" in", e.set(s), err)
-		}
-		if grown, err := e.grow(s); !grown {
-			return cmp.Or(err, kernel.Full("set "+e.set(s)))
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Enforcer) Unban(p netip.Prefix) error {
-	p, err := kernel.Canonical(p)
-	if err != nil {
-		return err
-	}
-	e.sides.Flows.Forget(p)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return kernel.ErrClosed
-	}
-	s, err := e.sides.Of(p)
-	if err != nil {
-		return fmt.Errorf("unban %s: %w", p, err)
-	}
-	_, err = e.sets.Drop(e.set(s), []kernel.Member{{Prefix: p, Static: true}})
-	return explainSet("unban "+p.String()+" in", e.set(s), err)
-}
-
 func (e *Enforcer) Check() (intact bool, members int, err error) {
 	whole := true
 	if e.slow.TryLock() { // else they are just being seen to
@@ -308,32 +246,17 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 		return false, 0, err
 	}
 	for _, s := range e.sides.Up() {
-		h, err := e.sets.Header(e.set(s))
-		if errors.Is(err, os.ErrNotExist) {
-			intact = false
-		} else if err != nil {
-			return false, 0, explainSet("look at", e.set(s), err)
+		for _, group := range e.places() {
+			h, err := e.sets.Header(e.set(s, group))
+			if errors.Is(err, os.ErrNotExist) {
+				intact = false
+			} else if err != nil {
+				return false, 0, explainSet("look at", e.set(s, group), err)
+			}
+			members += h.Members
 		}
-		members += h.Members
 	}
 	return intact && whole, members, e.sides.Flows.Settle(time.Now())
-}
-
-func (e *Enforcer) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
-	e.listing.Lock()
-	defer e.listing.Unlock()
-	if e.closed {
-		return kernel.ErrClosed
-	}
-	for _, s := range e.sides.Up() {
-		err := e.sets.Members(e.set(s), func(m kernel.Member) {
-			yield(m.Prefix, time.Duration(m.Seconds)*time.Second, m.Packets, m.Bytes)
-		})
-		if err != nil {
-			return explainSet("list", e.set(s), err)
-		}
-	}
-	return nil
 }
 
 func (e *Enforcer) Teardown() error {
@@ -344,7 +267,8 @@ func (e *Enforcer) Teardown() error {
 	}
 	errs := []error{e.sides.Teardown()}
 	for _, s := range e.sides.List {
-		errs = append(errs, destroy(e.sets, e.set(s)), destroy(e.sets, e.set(s)+"t"))
+		set := e.set(s, "")
+		errs = append(errs, destroy(e.sets, set), destroy(e.sets, set+"t"), e.dropSets(s, nil))
 		for name := range e.lists {
 			errs = append(errs, destroy(e.sets, e.listSet(s, name)), destroy(e.sets, e.listSet(s, name)+"t"))
 		}

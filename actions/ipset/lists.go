@@ -11,10 +11,15 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/xtables"
+	"pbxjail/configs/ports"
 )
 
-// set is the name of the set that holds the bans of a side.
-func (e *Enforcer) set(s *xtables.Side) string { return e.sides.Options.Chain + s.Suffix() }
+// list is a list as it should be.
+type list struct {
+	prefixes []netip.Prefix
+	known    bool       // false: of a run before, and we have not heard what is in it
+	to       [][]string // the conditions of its rules
+}
 
 // listSet is the name of the set that holds a list for a side.
 func (e *Enforcer) listSet(s *xtables.Side, name string) string {
@@ -27,16 +32,26 @@ func (e *Enforcer) findLists(rules []xtables.Rule, s *xtables.Side) {
 		return
 	}
 	e.searched[s] = true
+	verdict := e.sides.Verdict(s)
+	found := map[string]*list{}
 	for _, rule := range rules {
-		if len(rule.Args) != 9 || !slices.Equal(rule.Args[2:], dropFrom(rule.Args[5])) {
+		at := slices.Index(rule.Args, "--match-set")
+		if at < 3 || at+2 >= len(rule.Args) {
 			continue
 		}
-		name, ours := strings.CutPrefix(rule.Args[5], e.sides.Options.Chain+"-")
+		set, to := rule.Args[at+1], rule.Args[2:at-2]
+		name, ours := strings.CutPrefix(set, e.sides.Options.Chain+"-")
 		name, side := strings.CutSuffix(name, s.Suffix())
-		if _, known := e.lists[name]; ours && side && !known && kernel.CheckList(e.sides.Options, name) == nil {
-			e.lists[name] = nil
+		same := slices.Equal(rule.Args[2:], lookUp([][]string{to}, set, verdict)[0])
+		if _, known := e.lists[name]; !ours || !side || known || !same || kernel.CheckList(e.sides.Options, name) != nil {
+			continue
 		}
+		if found[name] == nil {
+			found[name] = &list{}
+		}
+		found[name].to = append(found[name].to, slices.Clone(to))
 	}
+	maps.Copy(e.lists, found)
 }
 
 // ensureList makes the set of a list, and fills it again when somebody emptied it;
@@ -51,7 +66,7 @@ func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) e
 	}
 	if err == nil {
 		r.Add("list %s", name)
-		err = e.fillList(s, set, kernel.Listed(e.lists[name], s.V6()))
+		err = e.fillList(s, set, kernel.Listed(e.lists[name].prefixes, s.V6()))
 	}
 	return explainSet("fill", set, err)
 }
@@ -60,7 +75,7 @@ func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) e
 // run before may be anything.
 func (e *Enforcer) holds(set, name string, members int) bool {
 	n, filled := e.counts[set]
-	return filled && n == members || !filled && e.lists[name] == nil
+	return filled && n == members || !filled && !e.lists[name].known
 }
 
 // listsWhole reports whether nobody emptied a list; slow is held. A set that is gone
@@ -88,12 +103,12 @@ func (e *Enforcer) fillList(s *xtables.Side, set string, list []netip.Prefix) er
 	return err
 }
 
-func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
-	if err := kernel.CheckList(e.sides.Options, list); err != nil {
+func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefix) error {
+	if err := kernel.CheckList(e.sides.Options, name); err != nil {
 		return err
 	}
 	if err := kernel.CheckListed(prefixes); err != nil {
-		return fmt.Errorf("list %s: %w", list, err)
+		return fmt.Errorf("list %s: %w", name, err)
 	}
 	e.slow.Lock()
 	defer e.slow.Unlock()
@@ -101,26 +116,26 @@ func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
 		return kernel.ErrClosed
 	}
 	if prefixes == nil {
-		delete(e.lists, list)
+		delete(e.lists, name)
 	} else {
-		e.lists[list] = prefixes
+		e.lists[name] = &list{prefixes, true, xtables.ToPorts(kernel.PortsOf(to))}
 	}
 	var errs []error
 	for _, s := range e.sides.Up() {
-		errs = append(errs, e.replace(s, list))
+		errs = append(errs, e.replace(s, name))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("list %s: %w", list, err)
+		return fmt.Errorf("list %s: %w", name, err)
 	}
 	return nil
 }
 
 // replace makes one side hold what lists says; slow is held.
-func (e *Enforcer) replace(s *xtables.Side, list string) error {
-	prefixes, kept := e.lists[list]
-	set := e.listSet(s, list)
+func (e *Enforcer) replace(s *xtables.Side, name string) error {
+	wanted, kept := e.lists[name]
+	set := e.listSet(s, name)
 	if _, err := e.sets.Header(set); err == nil && kept {
-		if err := e.fillList(s, set, kernel.Listed(prefixes, s.V6())); err != nil {
+		if err := e.fillList(s, set, kernel.Listed(wanted.prefixes, s.V6())); err != nil {
 			return explainSet("fill", set, err)
 		}
 	}

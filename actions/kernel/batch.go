@@ -17,19 +17,23 @@ const batchSize = 500
 // message: IPSET_ATTR_ADT, as ipset(8) restore sends it. It reports how many are
 // in; on an error the rest is not.
 func (s *Sets) Put(name string, list []Member) (done int, err error) {
+	return s.sendAll(nl.IPSET_CMD_ADD, name, list)
+}
+
+// Drop removes members, as far as they are there, many in one message too.
+func (s *Sets) Drop(name string, list []Member) (done int, err error) {
+	return s.sendAll(nl.IPSET_CMD_DEL, name, list)
+}
+
+func (s *Sets) sendAll(command int, name string, list []Member) (done int, err error) {
 	for done < len(list) {
 		part := list[done:min(done+batchSize, len(list))]
-		n, err := s.send(nl.IPSET_CMD_ADD, name, part)
+		n, err := s.send(command, name, part)
 		if done += n; err != nil {
 			return done, err
 		}
 	}
 	return done, nil
-}
-
-// Drop removes members that are there.
-func (s *Sets) Drop(name string, list []Member) (done int, err error) {
-	return s.send(nl.IPSET_CMD_DEL, name, list)
 }
 
 // send is one message and its answer. The kernel stops at the first member that

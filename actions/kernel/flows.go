@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,17 +78,17 @@ func (f *Flows) ends() bool {
 
 // End ends the flows from and to those who are banned: now, or where the tables were
 // just walked through, with the next Check. What fails is told there.
-func (f *Flows) End(lists ...[]Member) {
+// Of a ban that does not close every port, only the flows of its ports end.
+func (f *Flows) End(list []Ordered) {
 	now := time.Now()
 	f.mu.Lock()
 	if f.ends() {
-		for _, list := range lists {
-			for _, m := range list {
-				f.ended[m.Prefix] = time.Time{}
-				if m.Seconds > 0 {
-					f.ended[m.Prefix] = now.Add(time.Duration(m.Seconds) * time.Second)
-				}
+		for _, m := range list {
+			e := ended{closed: m.Closed}
+			if m.Seconds > 0 {
+				e.until = now.Add(time.Duration(m.Seconds) * time.Second)
 			}
+			f.ended[m.Prefix] = e
 		}
 	}
 	f.mu.Unlock()
@@ -108,7 +109,7 @@ func (f *Flows) Settle(now time.Time) error {
 	if now.Before(f.next) {
 		return nil
 	}
-	maps.DeleteFunc(f.ended, func(_ netip.Prefix, until time.Time) bool { return !until.IsZero() && until.Before(now) })
+	maps.DeleteFunc(f.ended, func(_ netip.Prefix, e ended) bool { return !e.until.IsZero() && e.until.Before(now) })
 	if len(f.ended) == 0 || !f.ends() {
 		return nil
 	}
@@ -145,26 +146,43 @@ func (f *Flows) walk() (all bool, err error) {
 	return all, errors.Join(errs...)
 }
 
-// of are the flows of some prefixes, and when their bans are over; zero: never.
-type of map[netip.Prefix]time.Time
+// of are the flows of some prefixes.
+type of map[netip.Prefix]ended
 
-// has reports whether one of the prefixes holds an address.
-func (o of) has(a netip.Addr) bool {
+// ended says which flows of a prefix end.
+type ended struct {
+	until  time.Time // when its ban is over; zero: never
+	closed []Port    // nil: every port
+}
+
+// has reports whether a ban holds an address, and closes one of our ports that a flow of it
+// goes to. A flow has two where addresses are translated.
+func (o of) has(a netip.Addr, proto uint8, ports ...uint16) bool {
 	for bits := a.BitLen(); bits > 0; bits-- {
 		p, _ := a.Prefix(bits)
-		if _, there := o[p]; there {
+		if e, there := o[p]; there && e.closes(proto, ports) {
 			return true
 		}
 	}
 	return false
 }
 
-// MatchConntrackFlow implements netlink.CustomConntrackFilter.
-func (o of) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	for _, ip := range [][]byte{flow.Forward.SrcIP, flow.Reverse.SrcIP} {
-		if a, _ := netip.AddrFromSlice(ip); o.has(a.Unmap()) {
-			return true
-		}
+func (e ended) closes(proto uint8, ports []uint16) bool {
+	if e.closed == nil {
+		return true
 	}
-	return false
+	word := map[uint8]string{unix.IPPROTO_UDP: "udp", unix.IPPROTO_TCP: "tcp"}[proto]
+	return slices.ContainsFunc(e.closed, func(c Port) bool {
+		return c.Proto == word && slices.ContainsFunc(ports, func(p uint16) bool { return c.From <= p && p <= c.To })
+	})
+}
+
+// MatchConntrackFlow implements netlink.CustomConntrackFilter. Who was called by us has our
+// port at the other end.
+func (o of) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	from, _ := netip.AddrFromSlice(flow.Forward.SrcIP)
+	to, _ := netip.AddrFromSlice(flow.Reverse.SrcIP)
+	proto := flow.Forward.Protocol
+	return o.has(from.Unmap(), proto, flow.Forward.DstPort, flow.Reverse.SrcPort) ||
+		o.has(to.Unmap(), proto, flow.Forward.SrcPort, flow.Reverse.DstPort)
 }

@@ -36,6 +36,10 @@ func CheckPorts(ports []Port) error {
 	if len(ports) > maxPorts {
 		return hint.Errorf("write ranges in place of single ports", "%d ranges of ports are more than %d", len(ports), maxPorts)
 	}
+	return checkForm(ports)
+}
+
+func checkForm(ports []Port) error {
 	for _, p := range ports {
 		if !serviceName.MatchString(p.Service) || p.Proto != "udp" && p.Proto != "tcp" || p.From == 0 || p.To < p.From {
 			return hint.Errorf("a service has at most 7 letters of a-z and 0-9, a range goes from low to high, udp or tcp",

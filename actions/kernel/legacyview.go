@@ -196,10 +196,18 @@ func LegacyChains(table string) (chains []string) {
 			continue
 		}
 		if t, err := ReadLegacy(family, table); err == nil {
-			for r := range t.rules {
-				chains = append(chains, r.chain)
-			}
+			chains = append(chains, t.Chains()...)
 		}
 	}
 	return chains
+}
+
+// Chains are the names of the chains of the table that are not built in.
+func (t *LegacyTable) Chains() (names []string) {
+	for r := range t.rules {
+		if r.chain != "" {
+			names = append(names, r.chain)
+		}
+	}
+	return names
 }

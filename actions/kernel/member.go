@@ -38,6 +38,12 @@ type Options struct {
 	// open until they time out. It takes CONFIG_INET_DIAG_DESTROY (Linux 4.5); a kernel
 	// without is reported as degraded. Connections of who is in a list alone go on.
 	EndTCP bool
+	// Groups are the ports that bans may close apart from all others, by their Service:
+	// see Enforcer.Split, which changes them.
+	Groups []Port
+	// Reject answers the packets of who is banned, or in a list, with "port unreachable" in
+	// place of dropping them. It takes the hook "filter": before it nothing can be answered.
+	Reject bool
 }
 
 // Missing says that this host lacks what a kind of enforcer needs, such as a program or

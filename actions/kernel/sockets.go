@@ -40,6 +40,9 @@ type tcpSocket struct {
 	id [socketID]byte
 }
 
+// local is our own port.
+func (t tcpSocket) local() uint16 { return binary.BigEndian.Uint16(t.id[:]) }
+
 func openSockets() (*sockets, error) {
 	s, err := openNetlink(unix.NETLINK_INET_DIAG)
 	if err != nil {
@@ -68,7 +71,7 @@ func (s *sockets) end(banned of) (all bool, err error) {
 	var found []tcpSocket
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		err := s.ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, socketStates, tcpSocket{family: family}, func(msg []byte) bool {
-			if t, ok := parseSocket(msg); ok && banned.has(t.remote) && len(found) < s.most {
+			if t, ok := parseSocket(msg); ok && banned.has(t.remote, unix.IPPROTO_TCP, t.local()) && len(found) < s.most {
 				found = append(found, t)
 			}
 			return len(found) < s.most

@@ -69,7 +69,7 @@ func TestSocketsAreTriedAgain(t *testing.T) {
 	}
 	defer f.Close()
 	restore := withoutRight(t, unix.CAP_NET_ADMIN)
-	f.End([]Member{{Prefix: netip.MustParsePrefix(kerneltest.Attacker4 + "/32")}})
+	f.End([]Ordered{{Member: Member{Prefix: netip.MustParsePrefix(kerneltest.Attacker4 + "/32")}}})
 	later := time.Now().Add(time.Hour) // no walk rests so long
 	if err := f.Settle(later); !errors.Is(err, unix.EPERM) {
 		t.Errorf("got error %v, want %v", err, unix.EPERM)

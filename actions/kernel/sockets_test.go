@@ -51,20 +51,21 @@ func TestParseSocket(t *testing.T) {
 // TestFlowsWait: who waits for a walk is forgotten when the ban is lifted or over, and
 // nobody waits where no connection can be ended.
 func TestFlowsWait(t *testing.T) {
-	member := func(p string, seconds uint32) Member {
-		return Member{Prefix: netip.MustParsePrefix(p), Seconds: seconds}
+	member := func(p string, seconds uint32, closed ...Port) Ordered {
+		return Ordered{Member: Member{Prefix: netip.MustParsePrefix(p), Seconds: seconds}, Closed: closed}
 	}
 	resting := func() *Flows {
 		return &Flows{ended: of{}, sockets: &sockets{}, next: time.Now().Add(time.Hour)}
 	}
 	f := resting()
-	f.End([]Member{member("192.0.2.1/32", 60), member("192.0.2.2/32", 0)}, []Member{member("2001:db8::/64", 60)})
-	if len(f.ended) != 3 {
-		t.Fatalf("got %v waiting, want three", f.ended)
+	f.End([]Ordered{member("192.0.2.1/32", 60), member("192.0.2.2/32", 0), member("2001:db8::/64", 60),
+		member("192.0.2.3/32", 60, Port{"sip", "tcp", 5060, 5061}), member("192.0.2.4/32", 60, Port{"x", "tcp", 20, 30})})
+	if len(f.ended) != 5 {
+		t.Fatalf("got %v waiting, want five", f.ended)
 	}
 	f.Forget(netip.MustParsePrefix("192.0.2.2/32"))
-	for addr, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": false, "2001:db8::7": true, "2001:db8:0:1::7": false} {
-		if got := f.ended.has(netip.MustParseAddr(addr)); got != want {
+	for addr, want := range map[string]bool{"192.0.2.1": true, "192.0.2.2": false, "2001:db8::7": true, "2001:db8:0:1::7": false, "192.0.2.3": false, "192.0.2.4": true} {
+		if got := f.ended.has(netip.MustParseAddr(addr), unix.IPPROTO_TCP, 22); got != want {
 			t.Errorf("%s: got %v, want %v", addr, got, want)
 		}
 	}
@@ -74,7 +75,7 @@ func TestFlowsWait(t *testing.T) {
 	}
 	f = resting()
 	f.sockets.unable = fmt.Errorf("end sockets: %w", unix.EOPNOTSUPP)
-	f.End([]Member{member("192.0.2.1/32", 0)})
+	f.End([]Ordered{member("192.0.2.1/32", 0)})
 	if err := f.Settle(time.Now().Add(2 * time.Hour)); err != nil || len(f.ended) > 0 {
 		t.Errorf("without the kernel's help: got %v waiting, error %v", f.ended, err)
 	}

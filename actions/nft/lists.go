@@ -12,10 +12,18 @@ import (
 	"github.com/google/nftables/binaryutil"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/ports"
 )
 
 // A list has a set of intervals for each family: "list-NAME-4-a". A new one is filled
 // aside under the other letter, in several transactions, and takes its place in one.
+
+// list is a list as it should be.
+type list struct {
+	prefixes []netip.Prefix
+	to       []string // what the comments of its rules say of ports
+	ports    []kernel.Port
+}
 
 func listKey(list string, family int) string { return fmt.Sprintf("list-%s-%d", list, family) }
 
@@ -34,16 +42,28 @@ func listOf(set string) (list, key string) {
 
 // findLists takes over the lists of a run before. mu is held.
 func (e *Enforcer) findLists(rules []string) {
+	found := map[string]*list{}
 	for _, rule := range rules {
-		list, key := listOf(rule)
-		if list == "" || e.sets[rule] == nil {
+		set, to := ofComment(rule)
+		name, key := listOf(set)
+		if name == "" || e.sets[set] == nil {
 			continue
 		}
-		e.current[key] = rule
-		if _, known := e.lists[list]; !known {
-			e.lists[list] = nil
+		e.current[key] = set
+		if e.lists[name] != nil {
+			continue
+		}
+		if found[name] == nil {
+			found[name] = &list{}
+		}
+		if to != "" {
+			to = " " + to
+		}
+		if l := found[name]; !slices.Contains(l.to, to) { // once for each family
+			l.to = append(l.to, to)
 		}
 	}
+	maps.Copy(e.lists, found)
 }
 
 // listsWhole reports whether the sets of all lists are there. mu is held.
@@ -87,7 +107,7 @@ func (e *Enforcer) fillList(list string, family int) error {
 	if err := e.flush(); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(intervals(kernel.Listed(e.lists[list], family == 6)), nftBatch) {
+	for part := range slices.Chunk(intervals(kernel.Listed(e.lists[list].prefixes, family == 6)), nftBatch) {
 		if err := e.conn.SetAddElements(s, slices.Concat(part...)); err != nil {
 			return err
 		}
@@ -131,8 +151,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
-	if err := cmp.Or(kernel.CheckList(e.options, list), kernel.CheckListed(prefixes)); err != nil {
+func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefix) error {
+	if err := cmp.Or(kernel.CheckList(e.options, name), kernel.CheckListed(prefixes)); err != nil {
 		return err
 	}
 	e.slow.Lock()
@@ -143,13 +163,17 @@ func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
 		return kernel.ErrClosed
 	}
 	if prefixes == nil {
-		delete(e.lists, list)
+		delete(e.lists, name)
 	} else {
-		e.lists[list] = prefixes
+		l := &list{prefixes: prefixes, ports: kernel.PortsOf(to)}
+		for _, to := range toOf(l.ports) {
+			l.to = append(l.to, to.comment())
+		}
+		e.lists[name] = l
 	}
-	if err := e.replace(list); err != nil {
+	if err := e.replace(name); err != nil {
 		e.good = false // Setup begins anew
-		return fmt.Errorf("list %s: %w", list, err)
+		return fmt.Errorf("list %s: %w", name, err)
 	}
 	return nil
 }
@@ -164,6 +188,9 @@ func (e *Enforcer) replace(list string) error {
 			return err
 		}
 	}
+	if err := e.addAllPorts(); err != nil {
+		return err
+	}
 	e.writeRules()
 	if err := e.flush(); err != nil {
 		return err
@@ -172,17 +199,23 @@ func (e *Enforcer) replace(list string) error {
 	return nil
 }
 
-// dropLeftovers removes sets that no rule needs: of lists that were replaced, and of
-// crashes. One that cannot be removed is tried again by Setup. mu is held.
+// dropLeftovers removes sets that no rule needs: of lists that were replaced, of groups
+// and ports that are no more, and of crashes. One that cannot be removed is tried again by
+// Setup. mu is held.
 func (e *Enforcer) dropLeftovers() {
-	needed := slices.Collect(maps.Values(e.current))
+	needed := map[string]bool{}
+	for _, rule := range e.wanted() {
+		set, to := ofComment(rule)
+		needed[set], needed[to] = true, true
+	}
 	for name, set := range e.sets {
-		if _, _, ban := banSet(name); ban || slices.Contains(needed, name) {
+		if needed[name] {
 			continue
 		}
 		e.conn.DelSet(set)
 		if e.flush() == nil {
 			delete(e.sets, name)
+			delete(e.used, name)
 		}
 	}
 }

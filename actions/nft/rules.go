@@ -23,12 +23,12 @@ func (e *Enforcer) chain() *nftables.Chain {
 
 // addSet makes a set of bans. mu is held.
 func (e *Enforcer) addSet(name string) error {
-	family, bits, _ := banSet(name)
+	at, _ := banSet(name)
 	s := &nftables.Set{Table: e.table, Name: name, HasTimeout: true, Counter: true, KeyType: nftables.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian, Size: min(nftElem, e.options.MaxElem)}
-	if family == 6 {
+	if at.family == 6 {
 		s.KeyType = nftables.TypeIP6Addr
 	}
-	if single := s.KeyType.Bytes * 8; uint32(bits) < single {
+	if at.bits < at.single() {
 		s.Size = min(nftWide, e.options.MaxElem)
 	}
 	e.sets[name] = s
@@ -48,14 +48,20 @@ func (e *Enforcer) writeRules() {
 	}
 	c := e.conn.AddChain(e.chain())
 	e.conn.FlushChain(c)
-	for _, name := range e.wanted() {
-		set := e.sets[name]
-		e.conn.AddRule(&nftables.Rule{Table: e.table, Chain: c, Exprs: dropListed(set), UserData: userdata.AppendString(nil, userdata.TypeComment, name)})
+	for _, comment := range e.wanted() {
+		set, to := ofComment(comment)
+		rule := append(e.lookUp(e.sets[set], to), &expr.Counter{})
+		if e.options.Reject {
+			rule = append(rule, &expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
+		} else {
+			rule = append(rule, &expr.Verdict{Kind: expr.VerdictDrop})
+		}
+		e.conn.AddRule(&nftables.Rule{Table: e.table, Chain: c, Exprs: rule, UserData: userdata.AppendString(nil, userdata.TypeComment, comment)})
 	}
 }
 
-// dropListed is "ip saddr & MASK @SET drop".
-func dropListed(set *nftables.Set) []expr.Any {
+// lookUp is "[meta l4proto udp th dport @PORTS] ip saddr & MASK @SET".
+func (e *Enforcer) lookUp(set *nftables.Set, to string) []expr.Any {
 	proto, at, size := byte(unix.NFPROTO_IPV4), uint32(12), set.KeyType.Bytes
 	if size == net.IPv6len {
 		proto, at = unix.NFPROTO_IPV6, 8
@@ -63,10 +69,11 @@ func dropListed(set *nftables.Set) []expr.Any {
 	rule := []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: at, Len: size},
 	}
-	if _, bits, ok := banSet(set.Name); ok && uint32(bits) < size*8 {
-		rule = append(rule, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: net.CIDRMask(bits, int(size)*8), Xor: make([]byte, size)})
+	rule = append(rule, e.toExprs(to)...)
+	rule = append(rule, &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: at, Len: size})
+	if p, ok := banSet(set.Name); ok && p.bits < p.single() {
+		rule = append(rule, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: net.CIDRMask(p.bits, int(size)*8), Xor: make([]byte, size)})
 	}
-	return append(rule, &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID}, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+	return append(rule, &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/google/nftables/userdata"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/ports"
 )
 
 func (e *Enforcer) Setup() (made, degraded []string, err error) {
@@ -39,7 +39,7 @@ func (e *Enforcer) setup() (made []string, err error) {
 		return nil, err
 	}
 	e.good = false
-	for _, set := range []string{setOf(4, 32), setOf(6, 128)} {
+	for _, set := range e.least() {
 		if e.sets[set] == nil {
 			e.conn.AddTable(e.table)
 			if err := e.addSet(set); err != nil {
@@ -63,6 +63,9 @@ func (e *Enforcer) setup() (made []string, err error) {
 		}
 	}
 	if !slices.Equal(rules, e.wanted()) {
+		if err := e.addAllPorts(); err != nil {
+			return made, err
+		}
 		e.writeRules()
 		if err := e.flush(); err != nil {
 			return made, err
@@ -119,6 +122,7 @@ func (e *Enforcer) look() (rules []string, err error) {
 	}
 	for _, s := range sets {
 		s.Table, e.sets[s.Name] = e.table, s
+		e.used[s.Name] = true
 	}
 	e.findLists(rules)
 	if other { // of the other hook
@@ -127,20 +131,54 @@ func (e *Enforcer) look() (rules []string, err error) {
 	return rules, nil
 }
 
-// wanted are the rules as they should be, named after their sets: bans, the longest
-// prefixes first, and then lists.
+// least are the sets of bans that are there in any case: those of single addresses.
+func (e *Enforcer) least() (names []string) {
+	for _, group := range e.groups.Places() {
+		names = append(names, place{group, 4, 32}.set(), place{group, 6, 128}.set())
+	}
+	return names
+}
+
+// wanted are the comments of the rules as they should be, which name their sets: bans, the
+// longest prefixes first, those of every port before those of groups, and then lists.
 func (e *Enforcer) wanted() (rules []string) {
-	for bits := 128; bits > 0; bits-- {
-		for _, name := range []string{setOf(4, bits), setOf(6, bits)} {
-			if e.sets[name] != nil {
-				rules = append(rules, name)
+	for _, group := range e.groups.Places() {
+		for _, to := range toOf(e.groups.Ports(group)) {
+			for bits := 128; bits > 0; bits-- {
+				for _, at := range []place{{group, 4, bits}, {group, 6, bits}} {
+					if e.sets[at.set()] != nil {
+						rules = append(rules, at.set()+to.comment())
+					}
+				}
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.current)) {
-		rules = append(rules, e.current[key])
+		name, _ := listOf(e.current[key])
+		for _, to := range e.lists[name].to {
+			rules = append(rules, e.current[key]+to)
+		}
 	}
 	return rules
+}
+
+// addAllPorts makes the sets of ports that rules look up. mu is held, and flush comes next.
+func (e *Enforcer) addAllPorts() error {
+	for _, group := range e.groups.Names() {
+		for _, to := range toOf(e.groups.Ports(group)) {
+			if err := e.addPorts(to); err != nil {
+				return err
+			}
+		}
+	}
+	for _, l := range e.lists {
+		for _, to := range toOf(l.ports) {
+			if err := e.addPorts(to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Check asks for the number that every change makes larger, which tells whether
@@ -156,7 +194,7 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 		return true, kernel.NotCounted, e.flows.Settle(time.Now())
 	}
 	counted, err := 0, error(nil)
-	if err = e.Each(func(netip.Prefix, time.Duration, uint64, uint64) { counted++ }); err == nil && intact {
+	if err = e.Each(func(ports.Held) { counted++ }); err == nil && intact {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.gen, e.good = gen+e.since, true // if others changed it meanwhile, it is looked at again
@@ -182,6 +220,6 @@ func (e *Enforcer) lookAgain() (gen uint32, ours, intact bool, err error) {
 	if err != nil {
 		return 0, false, false, err
 	}
-	intact = slices.Equal(rules, e.wanted()) && e.sets[setOf(4, 32)] != nil && e.sets[setOf(6, 128)] != nil && e.listsWhole()
+	intact = slices.Equal(rules, e.wanted()) && e.listsWhole() && !slices.ContainsFunc(e.least(), func(set string) bool { return e.sets[set] == nil })
 	return gen, false, intact, nil
 }

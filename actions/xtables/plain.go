@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"net/netip"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,40 +12,41 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 )
 
 // Max is how many plain rules there may be: every packet is compared with each of them.
 const Max = 4096
 
-// untilMark starts the comment of a rule: when it ends, in seconds since 1970,
-// or 0. The rule itself is the only place that knows, so a restart and a look
-// with iptables -S read the same.
-const untilMark = "pbxjail-until-"
-
 // Enforcer holds each ban in a rule of its own, where the kernel has no ipset. The
 // kernel does not end them: it is an Expirer. A change starts iptables two or
 // three times, some 10 ms.
+//
+// Bans of every port stand in our chain. Behind them it leads the packets to the ports of
+// each group to a chain of that group, where its bans stand.
 type Enforcer struct {
-	mu    sync.Mutex // serialises everything
-	sides *Sides
+	mu     sync.Mutex // serialises everything
+	sides  *Sides
+	groups kernel.Groups
+	held   map[string]int // bans of a chain at the last look, by family and chain: to look starts a program
 }
 
-// plainRule is one ban as the chain holds it.
-type plainRule struct {
-	prefix         netip.Prefix
-	until          int64 // Unix time; 0 is for ever
-	packets, bytes uint64
-}
+// empty reports whether a chain had no bans at the last look, and none came since.
+func (e *Enforcer) empty(s *Side, group string) bool { return e.held[s.Label+group] == 0 }
 
 // Open looks for the programs and opens the sockets; Setup makes the chains. All of o is
 // filled in. It works in the network namespace of the calling thread.
 func Open(o kernel.Options) (*Enforcer, error) {
 	o.MaxElem = min(o.MaxElem, Max)
+	groups, err := kernel.NewGroups(o.Groups)
+	if err != nil {
+		return nil, err
+	}
 	sides, err := NewSides(o)
 	if err != nil {
 		return nil, err
 	}
-	return &Enforcer{sides: sides}, nil
+	return &Enforcer{sides: sides, groups: groups, held: map[string]int{}}, nil
 }
 
 func (e *Enforcer) Name() string { return e.sides.Name("plain iptables rules") }
@@ -61,27 +58,74 @@ func (e *Enforcer) Close() error {
 func (e *Enforcer) Setup() (made, degraded []string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sides.Setup(func(s *Side, r *Report) error {
-		if _, err := s.Chain.Ensure(r); err != nil {
-			return err
-		}
-		_, err := tidy(s.Chain, time.Now())
-		return err
-	})
+	return e.sides.Setup(e.setup)
 }
 
-// Check does not read what the rules say: each is a ban.
+// setup makes what is missing of one side; mu is held.
+func (e *Enforcer) setup(s *Side, r *Report) error {
+	for _, group := range e.groups.Names() {
+		if _, err := e.chain(s, group).Ensure(r); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Chain.Ensure(r); err != nil {
+		return err
+	}
+	if err := e.lead(s, r); err != nil {
+		return err
+	}
+	for _, group := range e.groups.Places() {
+		if _, err := e.tidy(s, group, time.Now()); err != nil {
+			return err
+		}
+	}
+	return e.sides.RemoveChains(s, e.groups.Names())
+}
+
+// Check does not read what the rules say: each is a ban, but for those that lead to the
+// groups.
 func (e *Enforcer) Check() (intact bool, members int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if intact, members, err = e.sides.Intact(false); err != nil {
 		return false, 0, err
 	}
-	return intact, members, e.sides.Flows.Settle(time.Now())
+	for _, s := range e.sides.Up() {
+		for _, group := range e.groups.Names() {
+			look, err := e.chain(s, group).Look(e.sides.view)
+			if err != nil {
+				return false, 0, err
+			}
+			members += look.Rules
+		}
+		members -= len(e.leads(s))
+	}
+	return intact && members >= 0, max(members, 0), e.sides.Flows.Settle(time.Now())
+}
+
+// Split makes the groups of ports that bans may close. What stands in a group that is no
+// more is let out of it.
+func (e *Enforcer) Split(list []kernel.Port) error {
+	groups, err := kernel.NewGroups(list)
+	if err == nil {
+		err = e.sides.CheckGroups(groups)
+	}
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.groups = groups
+	for _, s := range e.sides.Up() {
+		if err := e.sides.SetupSide(s, new(Report), e.setup); err != nil {
+			return fmt.Errorf("%s: %w", s.Label, err)
+		}
+	}
+	return nil
 }
 
 // Replace refuses: a feed has thousands of prefixes, and each would be a rule.
-func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
+func (e *Enforcer) Replace(list string, _ []ports.Range, prefixes []netip.Prefix) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
@@ -90,90 +134,83 @@ func (e *Enforcer) Replace(list string, prefixes []netip.Prefix) error {
 
 func (e *Enforcer) Lists() []string { return nil }
 
-// tidy removes what is over, what is not a ban, and of two rules for one prefix
-// the second: Ban puts the new one first. It returns the rest.
-func tidy(c *Chain, now time.Time) (map[netip.Prefix]plainRule, error) {
-	rules, exists, err := c.rules(c.name)
-	if err == nil && !exists {
-		err = hint.Errorf("reload or restart pbxjail, which makes it again", "chain %s is gone from table %s", c.name, c.table)
+func (e *Enforcer) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
+	e.mu.Lock()
+	o, err := e.groups.Order(ports.Ban{Prefix: p, Ports: to, For: d})
+	if err == nil {
+		err = e.close(o)
 	}
-	if err != nil {
-		return nil, err
+	e.mu.Unlock()
+	if err == nil {
+		e.sides.Flows.End([]kernel.Ordered{o})
 	}
-	live := make(map[netip.Prefix]plainRule)
-	var gone []int
-	for i, rule := range rules {
-		r, ok := parseRule(rule)
-		_, twice := live[r.prefix]
-		if !ok || twice || r.until != 0 && r.until <= now.Unix() {
-			gone = append(gone, i+1)
-		} else {
-			live[r.prefix] = r
-		}
-	}
-	for _, id := range slices.Backward(gone) {
-		if err := c.deleteAt(id); err != nil {
-			return nil, err
-		}
-	}
-	return live, nil
+	return err
 }
 
-// spec is the rule as iptables takes it, save the chain.
-func (r plainRule) spec() []string {
-	return []string{"-s", r.prefix.String(), "-m", "comment", "--comment", untilMark + strconv.FormatInt(r.until, 10), "-j", "DROP"}
-}
-
-// parseRule makes a ban of a rule. Only rules as spec makes them are bans; one
-// with a further condition is not ours to count as one.
-func parseRule(x Rule) (r plainRule, ok bool) {
-	if len(x.Args) != 10 {
-		return r, false
-	}
-	p, err := netip.ParsePrefix(x.Args[3])
-	if err != nil {
-		return r, false
-	}
-	until, marked := strings.CutPrefix(strings.Trim(x.Args[7], `"`), untilMark)
-	r = plainRule{prefix: p, packets: x.Packets, bytes: x.Bytes}
-	if r.until, err = strconv.ParseInt(until, 10, 64); err != nil || !marked || r.until < 0 {
-		return r, false
-	}
-	x.Args[7] = untilMark + until
-	masked, err := kernel.Canonical(p)
-	return r, err == nil && masked == p && slices.Equal(x.Args[2:], r.spec())
-}
-
-func (e *Enforcer) Ban(p netip.Prefix, d time.Duration) error {
-	m, err := kernel.Order(p, d)
-	if err != nil {
-		return err
-	}
-	p = m.Prefix
-	defer e.sides.Flows.End([]kernel.Member{m})
-	return e.change(p, "ban "+p.String(), func(c *Chain, live map[netip.Prefix]plainRule, now time.Time) error {
-		r, old := plainRule{prefix: p}, live[p]
-		if m.Seconds > 0 {
-			r.until = now.Add(time.Second-1).Unix() + int64(m.Seconds)
+// close makes a ban stand in its groups, and then in no others. mu is held.
+func (e *Enforcer) close(o kernel.Ordered) error {
+	return e.change(o.Prefix, "ban "+o.Prefix.String(), func(s *Side, now time.Time) error {
+		r, room := plainRule{prefix: o.Prefix}, int(e.sides.Options.MaxElem)
+		if o.Seconds > 0 {
+			r.until = now.Add(time.Second-1).Unix() + int64(o.Seconds)
 		}
-		if !old.prefix.IsValid() && len(live) >= int(e.sides.Options.MaxElem) {
-			return kernel.Full(fmt.Sprintf("chain %s with %d rules", c.name, len(live)))
+		live := map[string]map[netip.Prefix]plainRule{}
+		for _, group := range e.groups.Places() {
+			if !o.In(group) && e.empty(s, group) {
+				continue
+			}
+			var err error
+			if live[group], err = e.tidy(s, group, now); err != nil {
+				return err
+			}
+			room -= len(live[group])
 		}
-		if old.prefix.IsValid() && old.until == r.until {
-			return nil
+		for _, group := range o.Groups {
+			if err := e.put(s, group, r, live[group][o.Prefix], room); err != nil {
+				return err
+			}
 		}
-		// First in, since who attacks now sends most; and before the old one goes, so that nothing slips through.
-		if err := c.ipt.Insert(c.table, c.name, 1, r.spec()...); err != nil || !old.prefix.IsValid() {
-			return c.explain("add rule to chain "+c.name, err)
+		for group, rules := range live {
+			if old := rules[o.Prefix]; old.prefix.IsValid() && !o.In(group) {
+				if err := e.delete(s, group, old); err != nil {
+					return err
+				}
+			}
 		}
-		return deleteRule(c, old)
+		return nil
 	})
 }
 
-func (e *Enforcer) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+// put makes a rule stand in a chain in place of an old one, if there is one.
+func (e *Enforcer) put(s *Side, group string, r, old plainRule, room int) error {
+	c := e.chain(s, group)
+	if !old.prefix.IsValid() && room <= 0 {
+		return kernel.Full(fmt.Sprintf("chain %s with %d rules", s.Chain.name, e.sides.Options.MaxElem))
+	}
+	if old.prefix.IsValid() && old.until == r.until {
+		return nil
+	}
+	// First in, since who attacks now sends most; and before the old one goes, so that nothing slips through.
+	e.held[s.Label+group]++
+	if err := c.ipt.Insert(c.table, c.name, 1, r.spec(e.sides.Verdict(s))...); err != nil || !old.prefix.IsValid() {
+		return c.explain("add rule to chain "+c.name, err)
+	}
+	return e.delete(s, group, old)
+}
+
+func (e *Enforcer) delete(s *Side, group string, r plainRule) error {
+	c := e.chain(s, group)
+	err := c.ipt.Delete(c.table, c.name, r.spec(e.sides.Verdict(s))...)
+	if gone, ok := errors.AsType[*iptables.Error](err); ok && gone.IsNotExist() {
+		return nil
+	}
+	return c.explain("delete rule of chain "+c.name, err)
+}
+
+func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 	var errs []error
-	for p, d := range bans {
-		errs = append(errs, e.Ban(p, d))
+	for b := range bans {
+		errs = append(errs, e.Ban(b.Prefix, b.Ports, b.For))
 	}
 	return errors.Join(errs...)
 }
@@ -184,33 +221,30 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 		return err
 	}
 	e.sides.Flows.Forget(p)
-	return e.change(p, "unban "+p.String(), func(c *Chain, live map[netip.Prefix]plainRule, _ time.Time) error {
-		if old, banned := live[p]; banned {
-			return deleteRule(c, old)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.change(p, "unban "+p.String(), func(s *Side, now time.Time) error {
+		for _, group := range e.groups.Places() {
+			if group != "" && e.empty(s, group) {
+				continue
+			}
+			live, err := e.tidy(s, group, now)
+			if old, banned := live[p]; err == nil && banned {
+				err = e.delete(s, group, old)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 }
 
-func deleteRule(c *Chain, r plainRule) error {
-	err := c.ipt.Delete(c.table, c.name, r.spec()...)
-	if gone, ok := errors.AsType[*iptables.Error](err); ok && gone.IsNotExist() {
-		return nil
-	}
-	return c.explain("delete rule of chain "+c.name, err)
-}
-
-func (e *Enforcer) change(p netip.Prefix, doing string, do func(c *Chain, live map[netip.Prefix]plainRule, now time.Time) error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// change does something to the chains of the side of a prefix. mu is held.
+func (e *Enforcer) change(p netip.Prefix, doing string, do func(s *Side, now time.Time) error) error {
 	s, err := e.sides.Of(p)
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	now := time.Now()
-	live, err := tidy(s.Chain, now)
 	if err == nil {
-		err = do(s.Chain, live, now)
+		err = do(s, time.Now())
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -218,15 +252,11 @@ func (e *Enforcer) change(p netip.Prefix, doing string, do func(c *Chain, live m
 	return nil
 }
 
-func (e *Enforcer) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
+func (e *Enforcer) Each(yield func(ports.Held)) error {
 	now := time.Now()
 	live, err := e.expire(now)
-	for _, r := range live {
-		var left time.Duration
-		if r.until != 0 {
-			left = time.Unix(r.until, 0).Sub(now)
-		}
-		yield(r.prefix, left, r.packets, r.bytes)
+	for _, h := range live {
+		yield(h)
 	}
 	return err
 }
@@ -238,15 +268,22 @@ func (e *Enforcer) Expire(now time.Time) error {
 }
 
 // expire takes out the bans that are over and returns the others.
-func (e *Enforcer) expire(now time.Time) (live []plainRule, err error) {
+func (e *Enforcer) expire(now time.Time) (live []ports.Held, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.sides.Up() {
-		rules, err := tidy(s.Chain, now)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Label, err)
+		for _, group := range e.groups.Places() {
+			if group != "" && e.empty(s, group) {
+				continue
+			}
+			rules, err := e.tidy(s, group, now)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.Label, err)
+			}
+			for _, r := range rules {
+				live = append(live, r.held(group, now))
+			}
 		}
-		live = slices.AppendSeq(live, maps.Values(rules))
 	}
 	return live, nil
 }

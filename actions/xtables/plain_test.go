@@ -8,6 +8,8 @@ import (
 	"pbxjail/actions/kernel"
 )
 
+var drop = []string{"-j", "DROP"}
+
 func TestReadRule(t *testing.T) {
 	tests := []struct {
 		line           string
@@ -33,7 +35,7 @@ func TestParseRule(t *testing.T) {
 	const good = "-A pbxjail -s 192.0.2.0/24 -m comment --comment pbxjail-until-17 -c 1 2 -j DROP"
 	want := plainRule{netip.MustParsePrefix("192.0.2.0/24"), 17, 1, 2}
 	for _, line := range []string{good, strings.Replace(good, "pbxjail-until-17", `"pbxjail-until-17"`, 1)} {
-		if got, ok := parseRule(readRule(line)); !ok || got != want {
+		if got, ok := parseRule(readRule(line), drop); !ok || got != want {
 			t.Errorf("%s: got %v %v, want %v", line, got, ok, want)
 		}
 	}
@@ -51,7 +53,7 @@ func TestParseRule(t *testing.T) {
 		"time out of range": strings.Replace(good, "until-17", "until-99999999999999999999", 1),
 		"the set rule":      "-A pbxjail -m set --match-set pbxjail-4 src -c 0 0 -j DROP",
 	} {
-		if got, ok := parseRule(readRule(line)); ok {
+		if got, ok := parseRule(readRule(line), drop); ok {
 			t.Errorf("%s: got %v, want none", name, got)
 		}
 	}
@@ -65,11 +67,11 @@ func FuzzParseRule(f *testing.F) {
 	f.Add("-c 1 2")
 	f.Fuzz(func(t *testing.T, line string) {
 		x := readRule(line)
-		r, ok := parseRule(x)
+		r, ok := parseRule(x, drop)
 		if !ok {
 			return
 		}
-		if again, ok := parseRule(Rule{append([]string{"-A", "c"}, r.spec()...), r.packets, r.bytes}); !ok || again != r {
+		if again, ok := parseRule(Rule{append([]string{"-A", "c"}, r.spec(drop)...), r.packets, r.bytes}, drop); !ok || again != r {
 			t.Errorf("%q: got %v, and %v of its own rule", line, r, again)
 		}
 		if r.prefix.Bits() == 0 || r.prefix != r.prefix.Masked() {
@@ -90,7 +92,7 @@ func FuzzRuleOfABan(f *testing.F) {
 			return
 		}
 		rule := plainRule{prefix: p, until: until}
-		back, ok := parseRule(readRule("-A pbxjail " + strings.Join(rule.spec(), " ") + " -c 0 0"))
+		back, ok := parseRule(readRule("-A pbxjail "+strings.Join(rule.spec(drop), " ")+" -c 0 0"), drop)
 		if !ok || back != rule {
 			t.Errorf("got rule %v back, want %v", back, rule)
 		}

@@ -195,7 +195,7 @@ func (s *Sides) Teardown() error {
 				continue
 			}
 		}
-		if err := side.Chain.Remove(); err != nil {
+		if err := errors.Join(side.Chain.Remove(), s.RemoveChains(side, nil)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", side.Label, err))
 		}
 	}

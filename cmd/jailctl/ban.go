@@ -37,14 +37,23 @@ func (a *app) banVerb() *cobra.Command {
 			if a.json {
 				return a.emit(b)
 			}
-			a.say("banned %s, jail %s, left: %s", show.Address(b.Prefix), b.Jail, left(b))
+			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))
 			return nil
 		},
 	}
 	c.Flags().StringVar(&length, "for", "", "how long, such as 10m, 1h30m, 4w or forever; the jail's bantime if not given")
+	c.Flags().StringVar(&req.Ports, "ports", "all", "what it closes: all, or sip, iax, ami, http and ports such as 5060,10000-20000/udp")
 	c.Flags().StringVar(&req.Jail, "jail", "", "the jail to count it in")
 	c.Flags().BoolVar(&req.Force, "force", false, "ban although the address is protected or the prefix wide")
 	return c
+}
+
+// onlyPorts says which ports a ban closes, where it does not close all.
+func onlyPorts(b control.Ban) string {
+	if b.Ports == "" || b.Ports == "all" {
+		return ""
+	}
+	return ", ports: " + b.Ports
 }
 
 // parseFor reads the value of --for as the API's seconds, of which 0 is for ever.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -94,7 +95,7 @@ func (f *fake) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	if req.Jail != "" && req.Jail != "guessing" {
 		return control.Ban{}, control.Refuse(404, "jailctl status names the jails", "no jail %s", req.Jail)
 	}
-	b := control.Ban{Prefix: req.Prefix, Jail: "manual", Since: time.Now(), Strike: 1, By: by, Reason: "banned by " + by,
+	b := control.Ban{Ports: cmp.Or(req.Ports, "all"), Prefix: req.Prefix, Jail: "manual", Since: time.Now(), Strike: 1, By: by, Reason: "banned by " + by,
 		LeftSeconds: 3600, Pending: req.Force}
 	if req.Jail != "" {
 		b.Jail = req.Jail

@@ -47,9 +47,9 @@ func (a *app) printBans(bans []control.Ban) error {
 		a.say("nobody is banned")
 		return nil
 	}
-	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "REASON")
+	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "PORTS", "REASON")
 	for _, b := range bans {
-		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Reason)
+		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
 	}
 	return t.end()
 }

@@ -121,7 +121,7 @@ func golden(t *testing.T, name string, got []byte) {
 }
 
 func ban(prefix string, since, left time.Duration) control.Ban {
-	b := control.Ban{Prefix: netip.MustParsePrefix(prefix), Jail: "guessing", Since: t0.Add(-since), Strike: 1, Evidence: "seen",
+	b := control.Ban{Ports: "sip", Prefix: netip.MustParsePrefix(prefix), Jail: "guessing", Since: t0.Add(-since), Strike: 1, Evidence: "seen",
 		By: "log", Reason: "6 points within 10m: 6 wrong passwords for 3 accounts", Packets: 1234, Bytes: 567890}
 	if left > 0 {
 		b.LeftSeconds = int64(left / time.Second)
@@ -201,7 +201,7 @@ func TestGolden(t *testing.T) {
 // through every verb.
 func TestHostileDaemon(t *testing.T) {
 	f := newFake()
-	b := control.Ban{Prefix: netip.MustParsePrefix("203.0.113.7/32"), Jail: hostile, Country: hostile, Evidence: hostile, By: hostile, Reason: hostile}
+	b := control.Ban{Ports: hostile, Prefix: netip.MustParsePrefix("203.0.113.7/32"), Jail: hostile, Country: hostile, Evidence: hostile, By: hostile, Reason: hostile}
 	line := control.WhyLine{Jail: hostile, Rule: hostile, Evidence: hostile, File: hostile, Text: hostile, Factors: []control.WhyFactor{{Name: hostile, Note: hostile, Text: hostile}}}
 	f.bans[b.Prefix] = b
 	f.status = control.Status{Version: hostile, Enforcer: hostile, Countries: []control.Country{{Code: hostile, Bans: 1}}, Problems: []control.Problem{{What: hostile, Hint: hostile}},

@@ -45,6 +45,7 @@ func (a *app) printWhy(w control.Why) error {
 		a.say("  reason:   %s", b.Reason)
 		a.say("  since:    %s (%s), strike %d, by %s", show.Stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
 		a.say("  evidence: %s", b.Evidence)
+		a.say("  closes:   %s", closesText(b.Ports))
 		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
 	} else {
 		a.say("%s is not banned", w.Addr)
@@ -60,6 +61,14 @@ func (a *app) printWhy(w control.Why) error {
 		return err
 	}
 	return a.printEvidence(w)
+}
+
+// closesText says which ports a ban closes.
+func closesText(ports string) string {
+	if ports == "" || ports == "all" {
+		return "every port"
+	}
+	return "the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; all others are open"
 }
 
 // printCircumstances prints what is known of an address beside the logs.

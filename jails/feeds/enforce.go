@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"pbxjail/configs/ports"
 )
 
 // enforceRetry is the wait after a list was not taken.
@@ -21,9 +23,15 @@ type kernel struct {
 	next  time.Time        // when a list that was not taken is tried again; zero: there is none
 }
 
+// banning is what a feed says, and to which ports it bans.
+type banning struct {
+	list *List
+	to   []ports.Range
+}
+
 // held is a list in the kernel. The zero value was never handed over.
 type held struct {
-	sum   uint64 // of its prefixes
+	sum   uint64 // of its ports and prefixes
 	count int    // of its prefixes
 	taken int    // prefixes of the feed that protection took out, or out of
 	err   error  // of the last try; nil: it is in the kernel
@@ -44,6 +52,7 @@ func (k *kernel) pause(most time.Duration) time.Duration {
 type order struct {
 	name     string
 	gone     bool
+	to       []ports.Range // none: every port
 	prefixes []netip.Prefix
 	held     held
 }
@@ -77,7 +86,7 @@ func (f *Feeds) enforce() {
 		return
 	}
 	for _, o := range f.orders() {
-		err := f.opts.Enforcer.Replace(o.name, o.prefixes)
+		err := f.opts.Enforcer.Replace(o.name, o.to, o.prefixes)
 		if err != nil {
 			err = fmt.Errorf("put %d prefixes into the kernel: %w", len(o.prefixes), err)
 		}
@@ -92,13 +101,13 @@ func (f *Feeds) orders() (list []order) {
 		list = append(list, order{name: name, gone: true})
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		prefixes, err := Subtract(wanted[name].Prefixes, protect)
+		prefixes, err := Subtract(wanted[name].list.Prefixes, protect)
 		if err != nil {
 			f.note(order{name: name}, err)
 			continue
 		}
-		o := order{name: name, prefixes: prefixes}
-		o.held = held{sum: f.sum(prefixes), count: len(prefixes), taken: touched(wanted[name].Prefixes, protect)}
+		o := order{name: name, to: wanted[name].to, prefixes: prefixes}
+		o.held = held{sum: f.sum(o.to, prefixes), count: len(prefixes), taken: touched(wanted[name].list.Prefixes, protect)}
 		if !f.holds(o) {
 			list = append(list, o)
 		}
@@ -109,7 +118,7 @@ func (f *Feeds) orders() (list []order) {
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stands. When there is
 // nothing to do, all are empty.
-func (f *Feeds) wanted() (lists map[string]*List, others []string, protect []netip.Prefix) {
+func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []netip.Prefix) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	due := !f.kernel.next.IsZero() && !f.kernel.next.After(time.Now())
@@ -117,10 +126,10 @@ func (f *Feeds) wanted() (lists map[string]*List, others []string, protect []net
 		return nil, nil, nil
 	}
 	bans := map[string]bool{}
-	lists = map[string]*List{}
+	lists = map[string]banning{}
 	for _, s := range f.feeds {
 		if bans[s.Name] = s.Bans(); bans[s.Name] && s.list != nil && f.guarded {
-			lists[s.Name] = s.list
+			lists[s.Name] = banning{s.list, s.Closes()}
 		}
 	}
 	others = slices.AppendSeq(f.left, maps.Keys(f.kernel.held))
@@ -130,9 +139,12 @@ func (f *Feeds) wanted() (lists map[string]*List, others []string, protect []net
 	return lists, slices.Compact(others), f.protect
 }
 
-func (f *Feeds) sum(prefixes []netip.Prefix) uint64 {
+func (f *Feeds) sum(to []ports.Range, prefixes []netip.Prefix) uint64 {
 	var h maphash.Hash
 	h.SetSeed(f.kernel.seed)
+	for _, r := range to {
+		maphash.WriteComparable(&h, r)
+	}
 	for _, p := range prefixes {
 		maphash.WriteComparable(&h, p)
 	}

@@ -14,13 +14,14 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 )
 
-// Replacer holds named lists of prefixes in the kernel, whose packets are dropped.
-// Replace puts prefixes in place of what the list held, at once and without a
+// Replacer holds named lists of prefixes in the kernel, whose packets to some ports are
+// dropped; no ranges are every port. Replace puts prefixes in place of what the list held, at once and without a
 // timeout; no prefixes take the list away. The prefixes are sorted and apart.
 type Replacer interface {
-	Replace(list string, prefixes []netip.Prefix) error
+	Replace(list string, to []ports.Range, prefixes []netip.Prefix) error
 }
 
 // Options of Feeds. Dir alone must be given.

@@ -14,6 +14,7 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 )
 
 // feedOf is a feed with the defaults of the main file.
@@ -117,7 +118,7 @@ type lists struct {
 	fail  error
 }
 
-func (l *lists) Replace(name string, prefixes []netip.Prefix) error {
+func (l *lists) Replace(name string, _ []ports.Range, prefixes []netip.Prefix) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.calls++; l.fail != nil {

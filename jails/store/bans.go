@@ -22,11 +22,11 @@ const sweepEvery = 1000
 
 const (
 	// A ban that was ended stays ended, even when a late change of it arrives.
-	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum, most)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum, most, ports)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (prefix, jail, since) DO UPDATE SET until = excluded.until, strike = excluded.strike,
 			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason,
-			sum = coalesce(excluded.sum, sum), most = excluded.most
+			sum = coalesce(excluded.sum, sum), most = excluded.most, ports = excluded.ports
 		WHERE ended_by IS NULL
 		RETURNING id`
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
@@ -95,7 +95,7 @@ func (w *banWriter) put(ban jails.Ban) error {
 	}
 	var id int64
 	err = w.ban.QueryRow(prefix, jail, since, untilNanos(ban.Until), ban.Strike, wordOf(ban.Evidence),
-		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum, int64(ban.Most)).Scan(&id)
+		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum, int64(ban.Most), ban.Ports.String()).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

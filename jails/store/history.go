@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
 
-const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason, coalesce(most, 0)`
+const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason, coalesce(most, 0), coalesce(ports, '')`
 
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
@@ -100,17 +101,17 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 // banRow reads rows of banColumns. It is used for all of them: a start reads a hundred
 // thousand, and what each would allocate was half of the time.
 type banRow struct {
-	names                               names
-	id, since, until, most              int64
-	strike                              int
-	prefix, jail, evidence, who, reason sql.RawBytes
-	columns                             []any
+	names                                      names
+	id, since, until, most                     int64
+	strike                                     int
+	prefix, jail, evidence, who, reason, ports sql.RawBytes
+	columns                                    []any
 }
 
 // newBanRow is for rows with more columns behind banColumns.
 func newBanRow(names names, more ...any) *banRow {
 	r := &banRow{names: names}
-	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason, &r.most}, more...)
+	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason, &r.most, &r.ports}, more...)
 	return r
 }
 
@@ -121,6 +122,7 @@ func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
 	ban.Since, ban.Until, ban.Strike, ban.Evidence = timeOf(r.since), untilOf(r.until), r.strike, evidenceOf(string(r.evidence))
 	ban.Most = time.Duration(r.most)
 	ban.Jail, ban.By, ban.Reason = r.names.one(r.jail), r.names.one(r.who), r.names.one(r.reason)
+	ban.Ports = portsOf(r.names.one(r.ports))
 	ban.Prefix, err = netip.ParsePrefix(string(r.prefix))
 	return ban, err
 }
@@ -141,4 +143,17 @@ func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
 		return err
 	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
+}
+
+// Ports are what the bans close that are not over at now, and not lifted, each once.
+func (s *Store) Ports(now time.Time) (list []ports.Set, err error) {
+	err = s.query("read the ports of", func(row *sql.Rows) error {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return err
+		}
+		list = append(list, portsOf(text))
+		return nil
+	}, `SELECT DISTINCT coalesce(ports, '') FROM bans WHERE until > ? AND ended_by IS NULL`, nanos(now))
+	return list, err
 }

@@ -101,6 +101,8 @@ CREATE TABLE allowed (
 	note  TEXT NOT NULL,
 	who   TEXT NOT NULL
 ) WITHOUT ROWID;
+`, `
+ALTER TABLE bans ADD COLUMN ports TEXT;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

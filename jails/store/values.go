@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/configs/prefix"
 	"pbxjail/parsers"
 )
@@ -106,4 +107,17 @@ func written(v any, there bool) (sql.NullString, error) {
 	}
 	text, err := json.Marshal(v)
 	return sql.NullString{String: string(text), Valid: true}, err
+}
+
+// portsOf reads what a ban closes. What cannot be read is every port: that a ban holds less
+// than it should is worse. It is kept in its one spelling.
+func portsOf(text string) ports.Set {
+	if text == "" || text == ports.All.String() {
+		return ports.All
+	}
+	s, err := ports.Parse(text)
+	if err != nil {
+		return ports.All
+	}
+	return s
 }

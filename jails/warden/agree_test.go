@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 )
 
@@ -36,7 +39,7 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 		case 0:
 			s.Order(Order{Prefix: some(), For: new(time.Duration(r.IntN(600)+60) * time.Second)}, time.Now())
 		case 1:
-			s.Order(Order{Prefix: some(), Jail: "b"}, time.Now())
+			s.Order(Order{Prefix: some(), Jail: "b", Ports: []ports.Set{ports.All, "ami,sip", "22/tcp"}[r.IntN(3)]}, time.Now())
 		case 2:
 			s.Unban([]netip.Prefix{some(), some()}, "root", time.Now())
 		case 3:
@@ -62,15 +65,25 @@ func stir(t *testing.T, s *scene, r *rand.Rand) {
 	s.Change(s.jails, s.guard, jails.Senses{})
 	pass(61 * time.Second) // the kernel is compared once a minute
 	s.agree("when all is well")
-	before := s.banned()
+	before := s.closed()
 	s.restart(nil, nil)
-	if got := s.banned(); got != before {
+	if got := s.closed(); got != before {
 		t.Errorf("after a restart: got %q, want %q", got, before)
 	}
 	s.agree("after a restart")
 	s.Unban(prefixes(s.Bans(time.Now())), "root", time.Now())
 	pass(slack)
 	s.expect("all let out", "", "", "")
+}
+
+// closed are the bans of the book with what each closes.
+func (s *scene) closed() string {
+	var list []string
+	for _, b := range s.Bans(time.Now()) {
+		list = append(list, b.Prefix.String()+" "+b.Ports.String())
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }
 
 func prefixes(bans []jails.Ban) (list []netip.Prefix) {
@@ -86,11 +99,14 @@ func (s *scene) agree(when string) {
 	s.t.Helper()
 	now := time.Now()
 	in := map[netip.Prefix]time.Duration{}
-	s.kernel.Each(func(p netip.Prefix, left time.Duration, _, _ uint64) { in[p] = left })
+	s.kernel.Each(func(h ports.Held) { in[h.Prefix] = h.Left })
 	for _, b := range s.Bans(now) {
 		left, _ := b.Left(now)
 		if have, ok := in[b.Prefix]; left > slack && (!ok || !sameLeft(left, have)) {
 			s.t.Errorf("%s: %s of %s: got %v, %t in the kernel, want %v", when, b.Prefix, b.Jail, have, ok, left)
+		}
+		if s.kernel.closed[b.Prefix] != b.Ports {
+			s.t.Errorf("%s: %s: got %s closed in the kernel, want %s", when, b.Prefix, s.kernel.closed[b.Prefix], b.Ports)
 		}
 		delete(in, b.Prefix)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
@@ -18,6 +19,7 @@ import (
 type Order struct {
 	Prefix netip.Prefix
 	Jail   string         // whose bantime it takes; "" is none
+	Ports  ports.Set      // what it closes
 	For    *time.Duration // nil: the jail's bantime, or an hour; Forever: for ever
 	Force  bool           // although it is protected
 	By     string
@@ -36,7 +38,7 @@ func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	if why := w.whyNot(o.Prefix, now); why != "" && !o.Force {
 		return jails.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
-	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
+	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
 		jail := w.judge.Jail(o.Jail)

@@ -32,9 +32,9 @@ func (d Decision) Log(log *slog.Logger) {
 	b := d.Ban
 	switch d.What {
 	case Banned:
-		log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "for", forWords(b))
+		log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "ports", b.Ports, "for", forWords(b))
 	case BannedByHand:
-		log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "for", forWords(b))
+		log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "ports", b.Ports, "for", forWords(b))
 	case LetOut:
 		if d.By != "" {
 			log.Info("unban", "prefix", b.Prefix, "by", d.By)

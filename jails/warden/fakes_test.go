@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 )
 
@@ -21,6 +22,7 @@ import (
 type kernel struct {
 	mu       sync.Mutex
 	members  map[netip.Prefix]time.Time // when they end; zero: never
+	closed   map[netip.Prefix]ports.Set // what they close
 	calls    map[string]int
 	broken   []string // what somebody removed of our rules
 	packets  uint64   // that each member dropped; 0 is 1
@@ -32,7 +34,7 @@ type kernel struct {
 const kernelLimit = 2147483 * time.Second // ipset(8) timeout
 
 func newKernel() *kernel {
-	return &kernel{members: map[netip.Prefix]time.Time{}, calls: map[string]int{}}
+	return &kernel{members: map[netip.Prefix]time.Time{}, closed: map[netip.Prefix]ports.Set{}, calls: map[string]int{}}
 }
 
 func (k *kernel) call(name string, p netip.Prefix) error {
@@ -57,46 +59,46 @@ func (k *kernel) Check() (intact bool, members int, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	for _, end := range k.members {
+	for p, end := range k.members {
 		if end.IsZero() || end.After(now) {
-			members++
+			members += k.closed[p].Places()
 		}
 	}
 	return len(k.broken) == 0, members, k.call("check", netip.Prefix{})
 }
 
 // BanAll takes them all, or stops at the first that is refused.
-func (k *kernel) BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error {
+func (k *kernel) BanAll(bans iter.Seq[ports.Ban]) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.calls["banall"]++
-	for p, d := range bans {
+	for b := range bans {
 		if k.fail != nil {
-			if err := k.fail("ban", p); err != nil {
+			if err := k.fail("ban", b.Prefix); err != nil {
 				return err
 			}
 		}
-		if err := k.ban(p, d); err != nil {
+		if err := k.ban(b.Prefix, b.Ports, b.For); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *kernel) Ban(p netip.Prefix, d time.Duration) error {
+func (k *kernel) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.call("ban", p); err != nil {
 		return err
 	}
-	return k.ban(p, d)
+	return k.ban(p, to, d)
 }
 
-func (k *kernel) ban(p netip.Prefix, d time.Duration) error {
+func (k *kernel) ban(p netip.Prefix, to ports.Set, d time.Duration) error {
 	if d < 0 || p != p.Masked() || p.Bits() == 0 {
 		return fmt.Errorf("ban of %s for %v", p, d)
 	}
-	k.members[p] = time.Time{}
+	k.members[p], k.closed[p] = time.Time{}, to
 	if d > 0 {
 		d = min((d + time.Second - 1).Truncate(time.Second), kernelLimit)
 		k.members[p] = time.Now().Add(d)
@@ -111,10 +113,11 @@ func (k *kernel) Unban(p netip.Prefix) error {
 		return err
 	}
 	delete(k.members, p)
+	delete(k.closed, p)
 	return nil
 }
 
-func (k *kernel) Each(yield func(netip.Prefix, time.Duration, uint64, uint64)) error {
+func (k *kernel) Each(yield func(ports.Held)) error {
 	var after func()
 	defer func() {
 		if after != nil {
@@ -131,12 +134,22 @@ func (k *kernel) Each(yield func(netip.Prefix, time.Duration, uint64, uint64)) e
 	for p, end := range k.members {
 		switch left := end.Sub(now).Truncate(time.Second); {
 		case end.IsZero():
-			yield(p, jails.Forever, packets, 100)
+			k.yield(p, jails.Forever, packets, yield)
 		case end.After(now):
-			yield(p, max(left, time.Second), packets, 100)
+			k.yield(p, max(left, time.Second), packets, yield)
 		}
 	}
 	return nil
+}
+
+func (k *kernel) yield(p netip.Prefix, left time.Duration, packets uint64, to func(ports.Held)) {
+	groups := k.closed[p].Groups()
+	if len(groups) == 0 {
+		groups = []string{""}
+	}
+	for _, group := range groups {
+		to(ports.Held{Prefix: p, Group: group, Left: left, Packets: packets, Bytes: 100})
+	}
 }
 
 // left is what a member still has; Forever and true for one without an end.
@@ -162,6 +175,7 @@ func (k *kernel) flush() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	clear(k.members)
+	clear(k.closed)
 }
 
 func (k *kernel) failing(fail func(call string, p netip.Prefix) error) {
@@ -429,7 +443,11 @@ func (s *scene) ban(p string) jails.Ban {
 // inKernel are the members of the kernel.
 func (s *scene) inKernel() string {
 	var list []jails.Ban
-	s.kernel.Each(func(p netip.Prefix, _ time.Duration, _, _ uint64) { list = append(list, jails.Ban{Prefix: p}) })
+	s.kernel.Each(func(h ports.Held) {
+		if !slices.ContainsFunc(list, func(b jails.Ban) bool { return b.Prefix == h.Prefix }) {
+			list = append(list, jails.Ban{Prefix: h.Prefix})
+		}
+	})
 	return prefixesOf(list)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/jails/store"
 	"pbxjail/jails/warden"
@@ -22,12 +23,12 @@ import (
 // nowhere is an enforcer that takes everything and holds nothing.
 type nowhere struct{}
 
-func (nowhere) Setup() (made, degraded []string, err error)                  { return nil, nil, nil }
-func (nowhere) Check() (intact bool, members int, err error)                 { return true, 0, nil }
-func (nowhere) BanAll(iter.Seq2[netip.Prefix, time.Duration]) error          { return nil }
-func (nowhere) Ban(netip.Prefix, time.Duration) error                        { return nil }
-func (nowhere) Unban(netip.Prefix) error                                     { return nil }
-func (nowhere) Each(func(netip.Prefix, time.Duration, uint64, uint64)) error { return nil }
+func (nowhere) Setup() (made, degraded []string, err error)      { return nil, nil, nil }
+func (nowhere) Check() (intact bool, members int, err error)     { return true, 0, nil }
+func (nowhere) BanAll(iter.Seq[ports.Ban]) error                 { return nil }
+func (nowhere) Ban(netip.Prefix, ports.Set, time.Duration) error { return nil }
+func (nowhere) Unban(netip.Prefix) error                         { return nil }
+func (nowhere) Each(func(ports.Held)) error                      { return nil }
 
 // life is one run of the daemon after another over the same ledger on disk.
 type life struct {

@@ -141,13 +141,17 @@ func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
 		w.book.Load(old)
 	}
 	fresh.Strike = w.book.NextStrike(b.Prefix, jail.Growth, b.Since)
-	fresh.Until = jails.EndOf(b.Since, jail.Length(fresh))
-	if held, banned := w.book.Holding(b.Prefix.Addr(), now); banned && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
+	fresh.Until, fresh.Ports = jails.EndOf(b.Since, jail.Length(fresh)), jail.Closed(fresh)
+	held, banned := w.book.Holding(b.Prefix.Addr(), now)
+	if banned && held.Ports.Covers(fresh.Ports) && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
 		w.withdraw(b, old, now)
 		return
 	}
+	if banned {
+		fresh.Join(*held)
+	}
 	w.book.Put(fresh)
-	if fresh.Strike == b.Strike && fresh.Until.Equal(b.Until) {
+	if fresh.Strike == b.Strike && fresh.Ports == b.Ports && fresh.Until.Equal(b.Until) {
 		return
 	}
 	w.write(fresh)

@@ -207,13 +207,13 @@ func (w *Warden) calm(now time.Time) {
 func (w *Warden) lacking(members int, now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if members < 0 || w.book.Len()-len(w.pending) <= members { // the book still counts some that are over
+	if members < 0 || w.book.Places()-len(w.pending) <= members { // the book still counts some that are over
 		return 0
 	}
 	want := 0
 	for b := range w.book.Each {
 		if left, live := b.Left(now); live && (left == jails.Forever || left > slack) {
-			want++
+			want += b.Ports.Places()
 		}
 	}
 	return max(want-len(w.pending)-members, 0)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 )
 
@@ -27,23 +28,16 @@ const (
 	maxHold = 20 * time.Millisecond
 )
 
-// found is a member of the kernel's.
-type found struct {
-	prefix  netip.Prefix
-	left    time.Duration
-	packets uint64
-}
-
 // settle puts into the kernel what it lacks, and calls stray for each of its
 // members that the book does not know. look is held, mu is not: listing takes as
 // long as it takes. What is banned or let out meanwhile is left as it is.
-func (w *Warden) settle(ctx context.Context, now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) error {
+func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m found, now time.Time)) error {
 	w.mu.Lock()
 	if w.freed == nil {
 		w.freed = map[netip.Prefix]bool{}
 	}
 	w.book.StartComparison()
-	list := make([]found, 0, w.book.Len())
+	list := make(members, 0, w.book.Places())
 	w.mu.Unlock()
 	defer func() {
 		w.mu.Lock()
@@ -52,13 +46,11 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(p netip.P
 			w.freed = nil
 		}
 	}()
-	err := w.enforcer.Each(func(p netip.Prefix, left time.Duration, packets, _ uint64) {
-		list = append(list, found{p, left, packets})
-	})
+	err := w.enforcer.Each(list.add)
 	if err != nil {
 		return fmt.Errorf("list the bans of the kernel: %w", err)
 	}
-	for part := range slices.Chunk(list, maxPart) {
+	for part := range slices.Chunk(list.joined(), maxPart) {
 		w.compare(part, now, stray)
 	}
 	missing, lost := w.missing(now)
@@ -70,7 +62,7 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(p netip.P
 }
 
 // compare looks members up in the book.
-func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix, left time.Duration, now time.Time)) {
+func (w *Warden) compare(part []found, now time.Time, stray func(m found, now time.Time)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range part {
@@ -78,14 +70,14 @@ func (w *Warden) compare(part []found, now time.Time, stray func(p netip.Prefix,
 		if !ok {
 			// One in its last moments ends by itself.
 			if !w.freed[m.prefix] && (m.left == jails.Forever || m.left > slack) {
-				stray(m.prefix, m.left, now)
+				stray(m, now)
 			}
 			continue
 		}
 		if w.stubborn(b, m, now) {
 			continue
 		}
-		if want, _ := b.Left(now); sameLeft(want, m.left) {
+		if want, _ := b.Left(now); sameLeft(want, m.left) && m.closes(b.Ports) {
 			w.book.MarkFound(b)
 		}
 	}
@@ -118,12 +110,13 @@ func sameLeft(want, have time.Duration) bool {
 }
 
 // adopt takes a member of the kernel for a ban. mu is held.
-func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
+func (w *Warden) adopt(m found, now time.Time) {
+	p := m.prefix
 	if why := w.judge.Protects(p, nil); why != "" {
 		w.letOut(p, why, now)
 		return
 	}
-	b := jails.Ban{Prefix: p, Jail: "unknown", Since: now.UTC(), Until: jails.EndOf(now, left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
+	b := jails.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: jails.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
 		Reason: "found in the kernel, where the ledger knew nothing of it"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
@@ -133,9 +126,10 @@ func (w *Warden) adopt(p netip.Prefix, left time.Duration, now time.Time) {
 
 // expel lets out what the book knows to be over: it was put back while the clock
 // was behind. What it does not know it adopts. mu is held.
-func (w *Warden) expel(p netip.Prefix, left time.Duration, now time.Time) {
+func (w *Warden) expel(m found, now time.Time) {
+	p := m.prefix
 	if _, over := w.book.History(p); !over {
-		w.adopt(p, left, now)
+		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
 		w.log.Error("is not let out, though its ban is over", "prefix", p, "err", err)
 	} else {
@@ -251,10 +245,10 @@ func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, r
 }
 
 // leftOf are bans with the time they have.
-func leftOf(bans []*jails.Ban, now time.Time) iter.Seq2[netip.Prefix, time.Duration] {
-	return func(yield func(netip.Prefix, time.Duration) bool) {
+func leftOf(bans []*jails.Ban, now time.Time) iter.Seq[ports.Ban] {
+	return func(yield func(ports.Ban) bool) {
 		for _, b := range bans {
-			if left, live := b.Left(now); live && !yield(b.Prefix, left) {
+			if left, live := b.Left(now); live && !yield(ports.Ban{Prefix: b.Prefix, Ports: b.Ports, For: left}) {
 				return
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
@@ -21,10 +22,10 @@ import (
 type Enforcer interface {
 	Setup() (made, degraded []string, err error)
 	Check() (intact bool, members int, err error)
-	Ban(p netip.Prefix, d time.Duration) error
-	BanAll(bans iter.Seq2[netip.Prefix, time.Duration]) error
+	Ban(p netip.Prefix, to ports.Set, d time.Duration) error
+	BanAll(bans iter.Seq[ports.Ban]) error
 	Unban(p netip.Prefix) error
-	Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error
+	Each(yield func(ports.Held)) error
 }
 
 // Warden owns all ban state of a running daemon. An event is judged and the ban is
@@ -213,7 +214,7 @@ func (w *Warden) enforce(b jails.Ban, now time.Time) error {
 	if !live { // a log read after the fact: its ban is over
 		return nil
 	}
-	err := w.enforcer.Ban(b.Prefix, left)
+	err := w.enforcer.Ban(b.Prefix, b.Ports, left)
 	if err != nil {
 		w.wait(b.Prefix, now)
 		w.problem("enforcer", err)

@@ -11,6 +11,7 @@ type BanRequest struct {
 	Jail       string       `json:"jail"`        // whose bantime and history it takes; "" is none
 	ForSeconds *int64       `json:"for_seconds"` // null: the jail's bantime; 0: for ever
 	Force      bool         `json:"force"`       // although the prefix is wide or protected
+	Ports      string       `json:"ports"`       // what it closes: sip,iax,ami,http or ranges, with commas; "" and all: every port
 }
 
 // Ban is a live or a past ban.
@@ -28,6 +29,7 @@ type Ban struct {
 	Packets     uint64       `json:"packets"` // dropped since it is in the kernel
 	Bytes       uint64       `json:"bytes"`
 	Pending     bool         `json:"pending"` // decided, but not in the kernel yet
+	Ports       string       `json:"ports"`   // what it closes: all, or services and lists of ranges
 }
 
 // Status is the state of the daemon on one screen.

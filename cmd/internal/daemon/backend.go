@@ -13,6 +13,8 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
@@ -43,6 +45,7 @@ type backend struct {
 	files    *jailFiles
 	lists    *lists
 	rules    *packetRules
+	ports    *portGroups
 	logs     *watcher.Watcher
 	reading  *reading
 	wire     *wireSource // nil: it is switched off
@@ -113,7 +116,10 @@ func (b *backend) Bans() []control.Ban {
 	now := time.Now()
 	type count struct{ packets, bytes uint64 }
 	dropped := map[netip.Prefix]count{}
-	err := b.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) { dropped[p] = count{packets, bytes} })
+	err := b.enforcer.Each(func(h ports.Held) {
+		c := dropped[h.Prefix]
+		dropped[h.Prefix] = count{c.packets + h.Packets, c.bytes + h.Bytes}
+	})
 	if err != nil {
 		b.log.Error("counters of the kernel cannot be read", "err", err)
 	}
@@ -131,7 +137,7 @@ func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
 	return control.Ban{
 		Prefix: ban.Prefix, Jail: ban.Jail, Country: b.places.Place(ban.Prefix.Addr()).Country, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
 		LeftSeconds: int64(max(left, 0).Round(time.Second) / time.Second), Strike: ban.Strike, Evidence: ban.Evidence.String(),
-		By: ban.By, Reason: ban.Reason, Pending: b.warden.Pending(ban.Prefix),
+		By: ban.By, Reason: ban.Reason, Ports: ban.Ports.String(), Pending: b.warden.Pending(ban.Prefix),
 	}
 }
 
@@ -141,7 +147,14 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	if req.ForSeconds != nil {
 		order.For = new(time.Duration(*req.ForSeconds) * time.Second)
 	}
+	var err error
+	if order.Ports, err = ports.Read(req.Ports); err != nil {
+		return control.Ban{}, control.Refuse(http.StatusBadRequest, "write --ports sip, or iax, ami, http, all, or ports such as 5060,10000-20000/udp", "ports: %w", err)
+	}
 	now := time.Now()
+	if err := b.needPorts(order.Ports, now); err != nil {
+		return control.Ban{}, control.Refuse(http.StatusConflict, hint.Of(err), "%w", err)
+	}
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
@@ -153,6 +166,20 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	}
 	b.note(by, "ban "+ban.Prefix.String())
 	return b.ban(ban, now), nil
+}
+
+// needPorts has the enforcer know a list of ports before a ban takes it.
+func (b *backend) needPorts(set ports.Set, now time.Time) error {
+	if set.Lists() == nil {
+		return nil
+	}
+	var live []ports.Set
+	for _, ban := range b.warden.Bans(now) {
+		if ban.Ports.Lists() != nil {
+			live = append(live, ban.Ports)
+		}
+	}
+	return b.ports.need(set, live)
 }
 
 // Unban lifts the bans of a prefix and of what is in it, or all.

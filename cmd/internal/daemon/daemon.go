@@ -24,6 +24,7 @@ import (
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
@@ -124,6 +125,7 @@ func (d *Daemon) openUpkeep() {
 	u := &upkeep{log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
 	u.files, u.lists = newJailFiles(d.log), newLists(d.log)
 	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
+	u.ports = &portGroups{log: d.log, settings: u.settings}
 	u.rules = &packetRules{log: d.log, whom: u.uncut}
 	d.upkeep = u
 }
@@ -145,6 +147,7 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 // is checked, the firewall, which is asked for its rules, and the files of places.
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
+	d.upkeep.files.load(main.Jails) // the enforcer has to know the ports that they name
 	var others sync.WaitGroup
 	var unread error
 	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
@@ -152,7 +155,10 @@ func (d *Daemon) openSlow() (err error) {
 	err = d.openEnforcer(main)
 	others.Wait()
 	d.upkeep.place = d.places
-	return cmp.Or(unread, err)
+	if err = cmp.Or(unread, err); err != nil {
+		return err
+	}
+	return d.openPorts()
 }
 
 func (d *Daemon) openStore(path string) (err error) {
@@ -174,7 +180,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) (err error) {
 		kind = "observe"
 	}
 	var notes []string
-	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP})
+	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list())})
 	if err != nil {
 		return err
 	}
@@ -191,6 +197,16 @@ func (d *Daemon) openEnforcer(main *configs.Main) (err error) {
 	}
 	d.degraded = degraded
 	return nil
+}
+
+// openPorts has the enforcer know the ports that bans of the ledger close.
+func (d *Daemon) openPorts() error {
+	d.upkeep.ports.enforcer = d.enforcer
+	live, err := d.store.Ports(d.since)
+	if err != nil {
+		return err
+	}
+	return d.upkeep.ports.need(ports.All, live)
 }
 
 const (
@@ -215,7 +231,6 @@ func (d *Daemon) openFeeds() {
 
 func (d *Daemon) openWarden() {
 	u, main := d.upkeep, d.upkeep.settings()
-	u.files.load(main.Jails)
 	d.loadAllowed()
 	u.guard.Read(main, d.since)
 	u.guard.LogAll()
@@ -317,13 +332,13 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, rules: u.rules, logs: d.watcher, reading: d.reading, wire: d.wire,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, reading: d.reading, wire: d.wire,
 	}
 }
 
 // problems are those of the parts that have no place of their own in status.
 func (d *Daemon) problems() []control.Problem {
-	list := d.troubles.list()
+	list := append(d.troubles.list(), d.upkeep.ports.problems()...)
 	if d.senders != nil {
 		list = append(list, d.senders.problems()...)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/jails/feeds"
 )
@@ -21,7 +22,7 @@ type holder struct {
 	held []netip.Prefix
 }
 
-func (h *holder) Replace(_ string, prefixes []netip.Prefix) error {
+func (h *holder) Replace(_ string, _ []ports.Range, prefixes []netip.Prefix) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.held = slices.Clone(prefixes)

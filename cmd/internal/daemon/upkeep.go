@@ -42,6 +42,7 @@ type upkeep struct {
 	judge *warden.Warden     // told of each change
 	read  *reading           // takes new patterns
 	logs  *watcher.Watcher   // follows the logs of the jails
+	ports *portGroups        // what bans close
 
 	changing sync.Mutex // orders changes; taken before mu
 	mu       sync.Mutex
@@ -144,6 +145,7 @@ func (u *upkeep) look() {
 	}
 	u.rules.repair()
 	u.lookAtPorts()
+	u.ports.look()
 }
 
 // lookAtPorts has the wire read other ports when Asterisk's files, or ours, have changed.
@@ -209,6 +211,7 @@ func (u *upkeep) reloadJails(by string) error {
 	u.lists.read(main)
 	u.guard.Read(main, time.Now())
 	list := u.files.list()
+	u.ports.setJails(list)
 	u.judge.Change(list, u.guard.Current().Guard(), u.senses())
 	u.spareFromFeeds()
 	u.read.renew()

@@ -6,6 +6,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
+	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
 )
@@ -53,9 +54,9 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 }
 
 func (b *backend) countDropped(ban *control.Ban) {
-	err := b.enforcer.Each(func(p netip.Prefix, _ time.Duration, packets, bytes uint64) {
-		if p == ban.Prefix {
-			ban.Packets, ban.Bytes = packets, bytes
+	err := b.enforcer.Each(func(h ports.Held) {
+		if h.Prefix == ban.Prefix {
+			ban.Packets, ban.Bytes = ban.Packets+h.Packets, ban.Bytes+h.Bytes
 		}
 	})
 	if err != nil {

@@ -71,6 +71,7 @@ var arrows = map[string]arrow{
 var leaves = map[string]string{
 	"configs/hint":   "an error with what the operator can do about it: each room makes such errors, and the printers must know them all",
 	"configs/show":   "foreign text, times and counts for people: a room that escapes by itself forgets a case",
+	"configs/ports":  "one spelling of what a ban closes: jails decide it, the ledger stores it, and the enforcers do it",
 	"configs/prefix": "one spelling of addresses and networks: two rooms that differ ban an address and do not find it again",
 }
 

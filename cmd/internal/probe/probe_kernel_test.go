@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pbxjail/actions"
+	"pbxjail/configs/ports"
 )
 
 // withTools makes `iptables` and its relatives the ones of a variant ("nft",
@@ -132,9 +133,9 @@ type faulty struct {
 	teardown   func(e actions.Enforcer) error
 }
 
-func (f *faulty) Ban(p netip.Prefix, d time.Duration) error {
-	if f.ban == nil {
-		return f.Enforcer.Ban(p, d)
+func (f *faulty) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
+	if f.ban == nil || to != ports.All {
+		return f.Enforcer.Ban(p, to, d)
 	}
 	return f.ban(f.Enforcer, p, d)
 }
@@ -146,12 +147,12 @@ func (f *faulty) Unban(p netip.Prefix) error {
 	return f.unban(f.Enforcer, p, 0)
 }
 
-func (f *faulty) Each(yield func(p netip.Prefix, left time.Duration, packets, bytes uint64)) error {
-	return f.Enforcer.Each(func(p netip.Prefix, left time.Duration, packets, bytes uint64) {
+func (f *faulty) Each(yield func(ports.Held)) error {
+	return f.Enforcer.Each(func(h ports.Held) {
 		if f.each != nil {
-			left = f.each(left)
+			h.Left = f.each(h.Left)
 		}
-		yield(p, left, packets, bytes)
+		yield(h)
 	})
 }
 
@@ -210,20 +211,20 @@ func TestFaultyEnforcerIsFound(t *testing.T) {
 			if p.Addr().Is6() {
 				return nil
 			}
-			return e.Ban(p, d)
+			return e.Ban(p, ports.All, d)
 		}}, []string{"udp v6", "tcp v6", "icmp v6", udpFlow + " v6", tcpFlow + " v6", "network v6", timeLeft + " v6"}},
 		"refuses v6": {&faulty{ban: func(e actions.Enforcer, p netip.Prefix, d time.Duration) error {
 			if p.Addr().Is6() {
 				return errors.New("IPv6 is not enforced")
 			}
-			return e.Ban(p, d)
+			return e.Ban(p, ports.All, d)
 		}}, []string{"udp v6", "tcp v6", "icmp v6", udpFlow + " v6", tcpFlow + " v6", "network v6", timeLeft + " v6"}},
 		"bans single addresses only": {&faulty{ban: func(e actions.Enforcer, p netip.Prefix, d time.Duration) error {
-			return e.Ban(netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), d)
+			return e.Ban(netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), ports.All, d)
 		}}, both(network)},
 		"bans the neighbours": {&faulty{ban: func(e actions.Enforcer, p netip.Prefix, d time.Duration) error {
 			wide, err := p.Addr().Prefix(p.Bits() - 1)
-			return errors.Join(err, e.Ban(wide, d), e.Ban(p, d))
+			return errors.Join(err, e.Ban(wide, ports.All, d), e.Ban(p, ports.All, d))
 		}, unban: func(e actions.Enforcer, p netip.Prefix, _ time.Duration) error {
 			wide, err := p.Addr().Prefix(p.Bits() - 1)
 			return errors.Join(err, e.Unban(wide), e.Unban(p))

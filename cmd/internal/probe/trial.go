@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/actions"
+	"pbxjail/configs/ports"
 )
 
 // bantime is longer than any trial takes.
@@ -83,7 +84,7 @@ func (t *trial) run(ctx context.Context) error {
 // ban bans a prefix of each family; one that is refused fails all that it was to do.
 func (t *trial) ban(prefix func(family) netip.Prefix) {
 	for _, f := range t.families {
-		if err := t.enforcer.Ban(prefix(f), bantime); err != nil {
+		if err := t.enforcer.Ban(prefix(f), ports.All, bantime); err != nil {
 			for _, check := range dropping {
 				t.settle(check, f.name, err.Error())
 			}
@@ -104,7 +105,7 @@ func (t *trial) unban(prefix func(family) netip.Prefix) {
 // checkTime asks how long the bans have still to go.
 func (t *trial) checkTime(prefix func(family) netip.Prefix) {
 	left := map[netip.Prefix]time.Duration{}
-	err := t.enforcer.Each(func(p netip.Prefix, l time.Duration, _, _ uint64) { left[p] = l })
+	err := t.enforcer.Each(func(h ports.Held) { left[h.Prefix] = h.Left })
 	for _, f := range t.families {
 		l, there := left[prefix(f)]
 		switch {

@@ -1,0 +1,99 @@
+package jails
+
+import (
+	"slices"
+
+	"pbxjail/configs/ports"
+	"pbxjail/parsers"
+)
+
+// asterisk is every port that Asterisk listens on.
+const asterisk = ports.AMI + "," + ports.HTTP + "," + ports.IAX + "," + ports.SIP
+
+// portsOf are the ports of what was attacked. A call that the dialplan reports came over
+// SIP or IAX2; where no record names a service, it is one of Asterisk's.
+var portsOf = [parsers.Other + 1]ports.Set{
+	parsers.NoService: asterisk,
+	parsers.PJSIP:     ports.SIP,
+	parsers.SIP:       ports.SIP,
+	parsers.IAX2:      ports.IAX,
+	parsers.AMI:       ports.AMI,
+	parsers.HTTP:      ports.HTTP,
+	parsers.Dialplan:  ports.IAX + "," + ports.SIP,
+	parsers.Other:     asterisk,
+}
+
+// closes are the ports that a ban of this tally closes at its first strike.
+func (j *Jail) closes(t *tally, r ruling) ports.Set {
+	if !j.ClosesService() && j.fixed != ports.All {
+		return j.fixed
+	}
+	var attacked ports.Set
+	for i := range t.hits {
+		h := &t.hits[i]
+		if !r.counts(h) {
+			continue
+		}
+		if h.witness.service == parsers.Other && h.witness.channel == parsers.ChannelNotice {
+			return ports.All // a pattern of the jail's own: nobody knows what it is about
+		}
+		if one := portsOf[h.witness.service]; attacked == ports.All {
+			attacked = one
+		} else {
+			attacked = attacked.And(one)
+		}
+	}
+	return attacked
+}
+
+// PortsOf is what the kernel closes by the names of groups. Lists are known while a jail has
+// them; of others nobody knows the ports, so they count as every port.
+func (j *Judge) PortsOf(groups []string) (s ports.Set) {
+	for i, group := range groups {
+		one := ports.Set(group)
+		if !slices.Contains(ports.Services(), group) {
+			one = j.listNamed(group)
+		}
+		if i == 0 {
+			s = one
+		} else {
+			s = s.And(one)
+		}
+	}
+	return s
+}
+
+func (j *Judge) listNamed(group string) ports.Set {
+	for _, jail := range j.jails {
+		if list := jail.fixed.Lists()[group]; list != nil {
+			return ports.ListOf(list)
+		}
+	}
+	return ports.All
+}
+
+// Closed is what a ban closes that is known by what was attacked (in Ports), its strike,
+// and what its packets prove: every port from the strike on that the jail names. A ban that
+// is short because its packets prove little keeps to what was attacked.
+func (j *Jail) Closed(b Ban) ports.Set {
+	switch {
+	case b.kept || b.Most > 0:
+		return b.Ports
+	case len(j.Ports) > 0 && !j.ClosesService() && j.fixed == ports.All:
+		return ports.All
+	case j.AllFrom > 0 && b.Strike >= j.AllFrom:
+		return ports.All
+	}
+	return b.Ports
+}
+
+// Join makes a ban hold what another one of the same prefix does, in whose place it comes.
+func (b *Ban) Join(held Ban) {
+	if held.Prefix != b.Prefix {
+		return
+	}
+	b.Ports = b.Ports.And(held.Ports)
+	if !b.Until.IsZero() && (held.Until.IsZero() || held.Until.After(b.Until)) {
+		b.Until = held.Until
+	}
+}
