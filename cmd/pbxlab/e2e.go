@@ -182,9 +182,20 @@ func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forge
 		}
 	}
 	harm.Wait()
+	if s.cell.wire { // who never answers a challenge is known after a while
+		until(ctx, s.cell.patience(), func() bool { return s.allDropped(bad) })
+	}
 	close(over)
 	people.Wait()
 	return told
+}
+
+// allDropped reports whether everybody who sent enough requests is dropped.
+func (s *scene) allDropped(bad []*attacker) bool {
+	return !slices.ContainsFunc(bad, func(a *attacker) bool {
+		_, dropped := s.dropped(a.addr)
+		return !dropped && len(s.wire.Seen(a.addr)) >= enoughRequests
+	})
 }
 
 // holdsAny tells whether a prefix covers one of these addresses.
