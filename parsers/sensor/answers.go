@@ -170,6 +170,10 @@ func (s *Sensor) guest(f *flow, x *tx, p *peer) {
 // refused weighs a refusal of a request without a password.
 func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	st := m.Status
+	if x.method == sip.Invite && st == 481 && !x.inside { // asterisk:res/res_pjsip_session.c, Replaces
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip replaces", "without an account it wants to take over a call that is not there"})
+		return
+	}
 	switch st {
 	case 408, 480, 481, 486, 487, 491, 500, 502, 503, 504, 600, 423:
 		if x.method == sip.Options {

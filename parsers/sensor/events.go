@@ -104,15 +104,22 @@ func appendNamed(b []byte, before string, name []byte) []byte {
 	return append(append(b, before...), name...)
 }
 
-// malformed charges what is no SIP message: nobody's phone sends it.
+// malformed charges what is no SIP message: nobody's phone sends it. Where accounts are at
+// home it must be proven that it came from there.
 func (s *Sensor) malformed(f *flow, m *sip.Message, size int) {
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
 	at := f.time.Unix()
-	if p.loggedIn(at) || p.isOurs(at) {
+	ours := s.answersOurs(f, m)
+	known := p.loggedIn(at) || p.isOurs(at)
+	switch {
+	case known && m.Problem == sip.BadBytes:
+		s.theyAsk(f, m)
+		return
+	case known && !(ours && m.Problem == sip.Twice): // who has an account guesses others that way
 		return
 	}
 	evidence := parsers.Seen
-	if f.tcp {
+	if f.tcp || known && ours {
 		evidence = parsers.Proven
 	}
 	s.event = parsers.Event{
@@ -128,6 +135,16 @@ func (s *Sensor) malformed(f *flow, m *sip.Message, size int) {
 		b = append(b, ' ')
 	}
 	s.hand(f, append(b, m.Problem.String()...))
+}
+
+// answersOurs reports whether a message answers a challenge that we sent to its address.
+func (s *Sensor) answersOurs(f *flow, m *sip.Message) bool {
+	for i := range m.Answers {
+		if s.nonces.holds(s.hash(f.remote.Addr(), m.Answer[i].Nonce)) {
+			return true
+		}
+	}
+	return false
 }
 
 // status is the number of an answer, without making a text for those that are common.

@@ -33,6 +33,7 @@ func TestOutcomes(t *testing.T) {
 		{"INVITE", "1001", "900", []int{100, 480}, ""},
 		{"INVITE", "1001", "900", []int{100, 180, 487}, ""},
 		{"INVITE", "1001", "900", []int{100, 503}, ""},
+		{"INVITE", "1001", "900", []int{481}, "offence not-allowed pjsip seen 1001"}, // Replaces
 		{"INVITE", "1001", "900", []int{100, 200}, "signal guest-call pjsip seen 1001"},
 		{"INVITE", "1001", "900", []int{404}, "offence unknown-extension pjsip seen 1001"},
 		{"INVITE", "1001", "900", []int{484}, "offence unknown-extension pjsip seen 1001"},
