@@ -45,6 +45,12 @@ type Agent struct {
 	Why   string `yaml:"why" optional:"our own dialer" doc:"Where the name is from, for whoever reads the list."`
 }
 
+// Shipped reports whether the entry is of the list that comes with the program.
+func (a Agent) Shipped() bool { return a.File == shippedAgentsFile }
+
+// shippedAgentsFile is how the shipped list is named.
+const shippedAgentsFile = "shipped/useragents.yaml"
+
 // AgentFactors multiply the points of an event by the level of its user agent.
 type AgentFactors struct {
 	Drop  float64 `yaml:"drop" default:"5" check:"factor 0 to 100" doc:"Tools with no honest use."`
@@ -79,7 +85,7 @@ var shippedAgents []byte
 // files, and then there is no list: which entries were to be taken away is not known.
 func LoadAgents(dir string) (*Agents, error) {
 	byName := map[string]Agent{}
-	if err := addAgents(byName, "shipped/useragents.yaml", shippedAgents); err != nil {
+	if err := addAgents(byName, shippedAgentsFile, shippedAgents); err != nil {
 		return nil, err // a test holds it to be sound
 	}
 	files, err := agentFiles(dir)
@@ -110,7 +116,7 @@ func LoadAgents(dir string) (*Agents, error) {
 // ShippedAgents is the list that comes with the program.
 func ShippedAgents() *Agents {
 	byName := map[string]Agent{}
-	if err := addAgents(byName, "shipped/useragents.yaml", shippedAgents); err != nil {
+	if err := addAgents(byName, shippedAgentsFile, shippedAgents); err != nil {
 		panic(err) // a test holds it to be sound
 	}
 	return newAgents(byName)

@@ -45,7 +45,7 @@ func TestShippedAgents(t *testing.T) {
 		}
 	}
 	want := []string{
-		"friendly-request", "friendly-scanner", "iWar", "pplsip", "sip-scan", "siparmyknife", "sipcli", "sipvicious",
+		"friendly-request", "friendly-scanner", "gazllove", "iWar", "owenee", "pplsip", "sip-scan", "siparmyknife", "sipcli", "sipvicious",
 		"sundayaddr", "sundayddr", "svcrack", "svmap", "svwar", "VaxIPUserAgent", "VaxSIPUserAgent",
 	}
 	if !slices.Equal(drop, want) {
@@ -296,4 +296,22 @@ func FuzzAgentFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The list knows all names of the article, each once.
+func TestSeedAgentsAreListed(t *testing.T) {
+	levels := map[string]string{}
+	for _, a := range shipped(t).List() {
+		levels[a.Name] = a.Level
+	}
+	names := SeedAgents()
+	for _, name := range names {
+		if levels[name] == "" {
+			t.Errorf("%s: is not in the list", name)
+		}
+	}
+	slices.Sort(names)
+	if n := len(slices.Compact(names)); n != 21 {
+		t.Errorf("got %d names, want 21", n)
+	}
 }

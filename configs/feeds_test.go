@@ -42,21 +42,31 @@ func TestFeedUse(t *testing.T) {
 }
 
 func TestShippedFeeds(t *testing.T) {
-	if got := shippedFeeds(); !reflect.DeepEqual(got, []string{"shipped/ranges.txt"}) {
+	if got := shippedFeeds(); !reflect.DeepEqual(got, []string{"shipped/freepbx-2019.txt", "shipped/ponytelecom.txt", "shipped/ranges.txt", "shipped/vitox.txt"}) {
 		t.Errorf("got %v", got)
 	}
 	if _, ok := ShippedFeed("feeds/ranges.txt"); ok {
 		t.Error("got a shipped feed without shipped/")
 	}
-	data, ok := ShippedFeed("shipped/ranges.txt")
-	if !ok {
-		t.Fatal("ranges.txt does not ship")
-	}
-	for line := range strings.Lines(string(data)) {
-		entry, source, _ := strings.Cut(strings.TrimSpace(line), "#")
-		if entry != "" && !strings.Contains(source, ", 20") {
-			t.Errorf("%q: no range without its source and date", line)
+	sizes := map[string]int{}
+	for _, name := range shippedFeeds() {
+		data, ok := ShippedFeed(name)
+		if !ok {
+			t.Fatal(name + " does not ship")
 		}
+		for line := range strings.Lines(string(data)) {
+			entry, source, _ := strings.Cut(strings.TrimSpace(line), "#")
+			if entry == "" {
+				continue
+			}
+			if sizes[name]++; !strings.Contains(source, ", 20") {
+				t.Errorf("%s, %q: no range without its source and date", name, line)
+			}
+		}
+	}
+	want := map[string]int{"shipped/ranges.txt": 1, "shipped/ponytelecom.txt": 10, "shipped/vitox.txt": 7, "shipped/freepbx-2019.txt": 26}
+	if !reflect.DeepEqual(sizes, want) {
+		t.Errorf("got %v ranges, want %v", sizes, want)
 	}
 }
 

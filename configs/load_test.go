@@ -32,7 +32,7 @@ func TestLoadMainMissing(t *testing.T) {
 	want := &Main{
 		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: 30 * 24 * time.Hour, LoginAllowance: 3, IPv6: 64, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
-		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: true}, Heard: Heard{Enabled: true},
+		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: AgentsDrop}, Heard: Heard{Enabled: true},
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000, Fraud: fraudDefaults,
 		Wire: Wire{Enabled: true, Limit: 8000},
 	}

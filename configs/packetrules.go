@@ -15,10 +15,42 @@ type PacketRules struct {
 	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them for those who paste."`
 	Force       bool           `yaml:"force" default:"false" doc:"Take the rules although phones that logged in over SIP, or IAX2 peers of Asterisk's configuration, may be cut by them. Protected addresses are let through all the same."`
 	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Where Asterisk listens for SIP, udp and tcp. Left out: 5060. In TLS nothing can be seen."`
-	Agents      bool           `yaml:"agents" default:"true" doc:"Drop requests and answers whose User-Agent is one of the list with level drop."`
+	Agents      AgentRules     `yaml:"agents" default:"true" doc:"Drop requests and answers whose User-Agent is one of the list with level drop: true or false. seed: drop the 21 names of the article that this program began with, whatever their level in the shipped list, and those that your own list drops. A real softphone, CSipSimple, is among the 21, and names that people type: what begins with Test is dropped too."`
 	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"Drop requests whose User-Agent begins with none of these: the reverse. Anybody who can write one of the names gets in."`
 	FQDN        []string       `yaml:"fqdn" optional:"[pbx.example.net]" doc:"Drop every REGISTER that does not name one of these hosts, as scanners do that know the address alone. Every phone must register to the name."`
 	IAXFrom     []netip.Prefix `yaml:"iax_from" optional:"[198.51.100.0/24]" doc:"Drop IAX2 (udp 4569) from anywhere else."`
+}
+
+// AgentRules says which user agents are dropped.
+type AgentRules uint8
+
+const (
+	AgentsNone AgentRules = iota // false: none
+	AgentsDrop                   // true: those of level drop
+	AgentsSeed                   // seed: those of SeedAgents
+)
+
+func parseAgentRules(text string) (AgentRules, error) {
+	if text == "seed" {
+		return AgentsSeed, nil
+	}
+	drop, err := parseBool(text)
+	switch {
+	case err != nil:
+		return AgentsNone, hint.New("write true, false or seed", quote(text)+" does not say which user agents are dropped")
+	case drop:
+		return AgentsDrop, nil
+	}
+	return AgentsNone, nil
+}
+
+// SeedAgents are the names of the article that this program began with ("Keeping the Bots
+// at bay", cyber-cottage.co.uk): it drops every User-Agent that begins with one.
+func SeedAgents() []string {
+	return []string{
+		"owenee", "Custom SIP", "gazllove", "pplsip", "sipcli", "sipvicious", "sip-scan", "sipsak", "sundayddr", "friendly-scanner", "iWar",
+		"CSipSimple", "SIVuS", "Gulp", "sipv", "smap", "friendly-request", "VaxIPUserAgent", "VaxSIPUserAgent", "siparmyknife", "Test",
+	}
 }
 
 // PortRange is one port, or those from First to Last.
@@ -93,7 +125,7 @@ func (r PacketRules) validate(d *decoder, path string) {
 	atMost("allow_agents", len(r.AllowAgents), maxAllowAgents)
 	atMost("fqdn", len(r.FQDN), maxFQDN)
 	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
-	if r.Enabled && !r.Agents && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
+	if r.Enabled && r.Agents == AgentsNone && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
 		d.fault(path+".enabled", "set agents: true, or one of allow_agents, fqdn, iax_from", "there is no rule to put in")
 	}
 }

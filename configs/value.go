@@ -24,7 +24,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, ports.Range:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, ports.Range, AgentRules:
 		return true
 	}
 	return false
@@ -66,6 +66,8 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		*p, err = parseSpan(text)
 	case *PortRange:
 		*p, err = parsePorts(text)
+	case *AgentRules:
+		*p, err = parseAgentRules(text)
 	default:
 		err = fmt.Errorf("no text sets a %s", v.Type())
 	}

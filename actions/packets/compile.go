@@ -17,11 +17,14 @@ func Compile(p Plan) ([]Rule, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if len(p.Drop)+len(p.Allow)+len(p.FQDN)+len(p.IAX) == 0 {
+	if !p.drops() {
 		return nil, nil
 	}
 	return append(p.family(4), p.family(6)...), nil
 }
+
+// drops reports whether a plan drops anything.
+func (p Plan) drops() bool { return len(p.Drop)+len(p.Allow)+len(p.FQDN)+len(p.IAX) > 0 }
 
 func (p Plan) family(family int) []Rule {
 	rules := p.others()

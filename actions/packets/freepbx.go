@@ -22,7 +22,7 @@ func (s Sheet) freepbx(b *strings.Builder) {
 		"That firewall lets known hosts, networks and registered phones in before it asks fpbxreject,",
 		"and TCP connections that are established: tcp rules here see what it does not track only.",
 	}, blind...)...)
-	for _, r := range s.Plan.freepbx(s.Family) {
+	for _, r := range append(listRules(s.Lists, s.Family), s.Plan.freepbx(s.Family)...) {
 		args := r.Args(r.About)
 		texts := 0
 		for i, a := range args {
@@ -41,6 +41,9 @@ func (s Sheet) freepbx(b *strings.Builder) {
 // freepbx are the rules for a chain that others fill too: those that let something
 // through name the ports, and no rule names more than one range of them.
 func (p Plan) freepbx(family int) (rules []Rule) {
+	if !p.drops() {
+		return nil
+	}
 	for _, r := range p.family(family) {
 		switch {
 		case r.NotPorts:

@@ -65,8 +65,9 @@ func TestFormatsLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			table, _ := c.sheet.table()
-			if got := strings.Count(run(t, "", tool, "-t", table, "-S", c.sheet.Chain), "\n-A "); got != len(rules)/2 {
-				t.Errorf("%s: got %d rules in the kernel, want %d", c.name, got, len(rules)/2)
+			want := len(rules)/2 + len(listRules(c.sheet.Lists, c.sheet.Family))
+			if got := strings.Count(run(t, "", tool, "-t", table, "-S", c.sheet.Chain), "\n-A "); got != want {
+				t.Errorf("%s: got %d rules in the kernel, want %d", c.name, got, want)
 			}
 			run(t, text, tool+"-restore", "--noflush") // twice is no error
 			run(t, "", tool, "-t", table, "-F")

@@ -29,6 +29,7 @@ func (s Sheet) nft(b *strings.Builder) {
 	name := strings.ReplaceAll(s.Chain, "-", "_")
 	fmt.Fprintf(b, "table inet %s\ndelete table inet %s\ntable inet %s {\n", name, name, name)
 	spare, iax := sets(b, "spare", p.Spare), sets(b, "iax", p.IAX)
+	lists := nftLists(b, s.Lists)
 	if len(p.FQDN) > 0 {
 		nftRegister(b, "udp", "@th", 64, p.FQDN)
 		nftRegister(b, "tcp", "@ih", 0, p.FQDN)
@@ -38,6 +39,9 @@ func (s Sheet) nft(b *strings.Builder) {
 		hook = "input priority -1"
 	}
 	fmt.Fprintf(b, "\tchain sip {\n\t\ttype filter hook %s; policy accept;\n", hook)
+	for _, rule := range lists {
+		fmt.Fprintf(b, "\t\t%s\n", rule)
+	}
 	for _, match := range spare {
 		fmt.Fprintf(b, "\t\t%s return\n", match)
 	}

@@ -43,11 +43,20 @@ type sheetCase struct {
 	sheet        Sheet
 }
 
+// lists are all of one, udp of another, and ports of a third. Two name one network.
+var lists = []List{
+	{Name: "all", Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25"), netip.MustParsePrefix("2001:db8:1::/48")}},
+	{Name: "udp-only", Prefixes: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25"), netip.MustParsePrefix("198.51.100.128/25")}, Only: []Only{{Proto: "udp"}}},
+	{Name: "ports", Prefixes: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Only: []Only{{"udp", Ports{5060, 5061}}, {"tcp", Ports{5060, 5060}}}},
+	{Name: "twice", Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25")}},
+}
+
 func sheets() (list []sheetCase) {
 	for _, format := range Formats {
 		for _, family := range []int{4, 6} {
 			for _, c := range []sheetCase{
 				{"full", format, Sheet{Plan: full, Chain: "pbxjail-sip", Hook: "raw", Notes: []string{"a note\nof two lines"}}},
+				{"lists", format, Sheet{Plan: agentsOnly, Lists: lists, Chain: "pbxjail-sip", Hook: "raw"}},
 				{"agents", format, Sheet{Plan: agentsOnly, Chain: "f2b-pbxjail-sip", Hook: "filter"}},
 			} {
 				c.sheet.Family = family

@@ -3,6 +3,7 @@ package packets
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"pbxjail/configs/hint"
@@ -12,6 +13,7 @@ import (
 // Sheet is a Plan to be printed for somebody who puts rules in by hand.
 type Sheet struct {
 	Plan   Plan
+	Lists  []List   // dropped before the Plan is asked
 	Chain  string   // of our own; where a format has its own it is not used
 	Hook   string   // "raw" (PREROUTING) or "filter" (INPUT)
 	Family int      // 4 or 6, for formats that hold one only
@@ -31,9 +33,13 @@ var blind = []string{
 func (s Sheet) Format(format string) (string, error) {
 	s.Plan.NewFlows = s.Hook == "filter" || format == "freepbx"
 	rules, err := Compile(s.Plan)
+	if err == nil {
+		err = checkLists(s.Lists)
+	}
 	if err != nil {
 		return "", err
 	}
+	rules = slices.Concat(listRules(s.Lists, 4), listRules(s.Lists, 6), rules)
 	if !chainName.MatchString(s.Chain) || s.Hook != "raw" && s.Hook != "filter" || s.Family != 4 && s.Family != 6 {
 		return "", hint.Errorf("at most 28 small letters, digits and -; raw or filter; 4 or 6", "chain %q, hook %q, family %d cannot be printed", s.Chain, s.Hook, s.Family)
 	}

@@ -28,8 +28,8 @@ func (a *app) rulesVerb() *cobra.Command {
 		Use:   "rules",
 		Short: "the packet rules and what they dropped; or print them to paste",
 		Long: `rules shows the packet rules in the kernel with their counters. With --format it
-prints what packet_rules in the main file asks for, whether enabled or not, for a
-firewall that is filled by hand; that needs no daemon.`,
+prints what packet_rules in the main file asks for, whether enabled or not, and the
+lists of the feeds that ban, for a firewall that is filled by hand; that needs no daemon.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("format") {
@@ -84,7 +84,12 @@ func (a *app) printRules(p printed) error {
 	if err != nil {
 		return err
 	}
-	sheet := packets.Sheet{Plan: plan, Chain: main.Chain + packets.ChainSuffix, Hook: main.Hook, Family: p.family, Notes: append(notes, more...)}
+	lists, left, err := listsOf(main, known.Protected)
+	if err != nil {
+		return err
+	}
+	more = append(more, left...)
+	sheet := packets.Sheet{Plan: plan, Lists: lists, Chain: main.Chain + packets.ChainSuffix, Hook: main.Hook, Family: p.family, Notes: append(notes, more...)}
 	text, err := sheet.Format(p.format)
 	if err != nil {
 		return err

@@ -61,8 +61,11 @@ func Plan(main *configs.Main, agents *configs.Agents, known Known) (plan packets
 	for _, p := range known.Protected {
 		plan.Spare = append(plan.Spare, p.Masked())
 	}
-	if r.Agents {
+	switch r.Agents {
+	case configs.AgentsDrop:
 		plan.Drop, notes = scanners(agents.List())
+	case configs.AgentsSeed:
+		plan.Drop, notes = scanners(seedOf(agents.List()))
 	}
 	if who := cut(plan, known); len(who) > 0 && !r.Force {
 		return packets.Plan{}, nil, &Cut{who}
@@ -96,6 +99,25 @@ func cut(plan packets.Plan, known Known) (who []string) {
 
 // holds reports whether all of p is in n.
 func holds(n, p netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) }
+
+// seedOf is the list of user agents as the seed's article has it: each of its names is
+// dropped with all that begins with it, unless that is a longer honest name, and no other
+// name is. What the operator's own files say of a name holds.
+func seedOf(list []configs.Agent) (out []configs.Agent) {
+	names := configs.SeedAgents()
+	for _, a := range list {
+		seed := slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, a.Name) })
+		switch {
+		case !a.Shipped():
+		case seed:
+			a.Level, a.Match = configs.AgentDrop, configs.AgentPrefix
+		case a.Level != configs.AgentInfo:
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
 
 // scanners are the agents to drop. In the list the longest name decides, so a rule
 // leaves out what a longer one of another level says of the same packet.

@@ -83,6 +83,48 @@ func TestShippedListCompiles(t *testing.T) {
 	}
 }
 
+// seed drops all 21 names and what begins with them, but for longer honest names and for
+// what the operator says otherwise; no other name of the shipped list.
+func TestSeedAgents(t *testing.T) {
+	seed := mainFile(t, "packet_rules: {agents: seed}\n")
+	plan, notes, err := Plan(seed, agents(t, ""), Known{})
+	if err != nil || len(notes) > 0 {
+		t.Fatal(notes, err)
+	}
+	dropped := map[string]packets.Scanner{}
+	for _, s := range plan.Drop {
+		dropped[s.Name] = s
+	}
+	for _, name := range configs.SeedAgents() {
+		if s, ok := dropped[name]; !ok || s.Exact {
+			t.Errorf("%s: got %+v, want it dropped with all that begins so", name, s)
+		}
+	}
+	if len(dropped) != 21 || len(plan.Drop) != 21 {
+		t.Errorf("got %d agents, want the 21", len(plan.Drop))
+	}
+	if but := dropped["sipcli"].But; len(but) != 1 || but[0].Name != "sipclient" {
+		t.Errorf("got sipcli but %+v, want but sipclient, which is honest", but)
+	}
+	if but := dropped["Test"].But; len(but) > 0 {
+		t.Errorf("got Test but %+v, want all that begins so", but)
+	}
+	plan, _, err = Plan(seed, agents(t, "agents: [{name: CSipSimple, level: info}, {name: Test, level: off}, {name: acme, level: drop, match: exact}]"), Known{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, s := range plan.Drop {
+		names[s.Name] = s.Exact
+	}
+	if _, there := names["CSipSimple"]; there || len(names) != 20 || !names["acme"] {
+		t.Errorf("got %v, want the operator's own word for CSipSimple, Test and acme", names)
+	}
+	if plan, _, _ := Plan(mainFile(t, "packet_rules: {agents: false}\n"), agents(t, ""), Known{}); len(plan.Drop) > 0 {
+		t.Errorf("false: got %v", plan.Drop)
+	}
+}
+
 func TestLongerHonestNames(t *testing.T) {
 	plan, notes, err := Plan(mainFile(t, "observe: true\n"), agents(t, `agents:
   - {name: acme, level: drop}
