@@ -57,8 +57,8 @@ func (j *Judge) live(last, now time.Time) bool {
 	return j.ProtectLogins == Forever || now.Sub(last) <= j.ProtectLogins
 }
 
-// HomeOf is what one log-in with a password says; ok is false for any other event.
-func HomeOf(e *parsers.Event) (h Home, ok bool) {
+// loginOf is what one log-in with a password says; ok is false for any other event.
+func loginOf(e *parsers.Event) (h Home, ok bool) {
 	if !authenticated(e) || !e.Addr.IsValid() || familyOf[e.Service] == noFamily {
 		return h, false
 	}
@@ -85,7 +85,7 @@ func (j *Judge) welcome(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	if row == nil && j.mayBeGuessed(e, homeKey{a, f, string(account)}, now, decide) {
 		return
 	}
-	h, _ := HomeOf(e)
+	h, _ := loginOf(e)
 	h.First, h.Last = now.UTC(), now.UTC()
 	if row != nil && now.Sub(row.Last) < retoldWithin {
 		h.Times = 0 // the same log-in, as another tells it
@@ -302,11 +302,14 @@ func (j *Judge) Homes() (list []Home) {
 }
 
 // LoadHomes takes over what a ledger, or Asterisk itself, knows of log-ins before. Those
-// that protect nobody any more are left out.
+// that protect nobody any more are left out, and those whose password may be guessed.
 func (j *Judge) LoadHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
 		h.Addr, h.Account = homeOf(h.Addr), string(accountName([]byte(h.Account)))
 		if familyOf[h.Service] == noFamily || !parsers.Bannable(h.Addr) || !j.live(h.Last, now) {
+			continue
+		}
+		if j.home.guessed[homeKey{h.Addr, familyOf[h.Service], h.Account}] != nil {
 			continue
 		}
 		if !h.Latest.IsValid() {

@@ -332,3 +332,16 @@ func TestAThiefHopsInHisHome(t *testing.T) {
 		t.Errorf("got %d guesses until a ban, want 15", guesses)
 	}
 }
+
+// What the ledger remembers of an account at home is nothing against an alarm about it.
+func TestAnAlarmOutlivesOldHomes(t *testing.T) {
+	j := homely(t)
+	hear(j, entered(office, "101"), start)
+	old := j.Homes()
+	next := homely(t)
+	next.LoadGuessed([]Guessed{{Account: "101", Addr: addr(office), Service: parsers.PJSIP, Guesses: 6, At: start}})
+	next.LoadHomes(old, start)
+	if got := next.Homes(); len(got) != 0 {
+		t.Errorf("got %v at home, want none", got)
+	}
+}

@@ -189,6 +189,9 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 // sumText tells how the points of a decision add up.
 func sumText(s control.Sum) string {
 	text := fmt.Sprintf("together %s points within %s, maxretry %s", points(s.Score), bantime(s.Within), points(s.Maxretry))
+	if s.Allowance > 0 {
+		text += fmt.Sprintf(" (%d times the jail's: accounts are at home there)", s.Allowance)
+	}
 	if s.Members > 0 {
 		text += fmt.Sprintf(", of %d addresses", s.Members)
 	}

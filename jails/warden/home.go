@@ -21,6 +21,9 @@ func (w *Warden) restoreHomes(now time.Time) {
 	if err != nil {
 		w.log.Error("it is not known who logged in before", "err", err)
 	}
+	w.mu.Lock()
+	w.judge.LoadGuessed(alarms)
+	w.mu.Unlock()
 	for len(homes) > 0 {
 		part := homes[:min(homesPart, len(homes))]
 		homes = homes[len(part):]
@@ -28,9 +31,6 @@ func (w *Warden) restoreHomes(now time.Time) {
 		w.judge.LoadHomes(part, now)
 		w.mu.Unlock()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.judge.LoadGuessed(alarms)
 }
 
 // Learn takes over log-ins that were before this start, as Asterisk or its old logs tell

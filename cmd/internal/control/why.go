@@ -37,16 +37,17 @@ type Place struct {
 
 // Sum is how points add up: those that the lines count, and Rest, are Score.
 type Sum struct {
-	Score    float64 `json:"score"`
-	Maxretry float64 `json:"maxretry"`
-	Within   int64   `json:"within"` // seconds
-	Rest     float64 `json:"rest"`   // of earlier records, whose text is not kept
-	Earlier  int     `json:"earlier"`
-	Retold   int     `json:"retold"`   // records of other logs, that tell of the same attempts
-	Members  int     `json:"members"`  // addresses of a network that took part; 0 for one address
-	Customer int     `json:"customer"` // bits of the prefix of the IPv6 customer who is scored for all of it; 0: this is not about one
-	Witness  string  `json:"witness"`  // who wrote the records that count: security, notice, acl, dialplan, wire
-	Packets  string  `json:"packets"`  // what those who know the packets say of them: wire, heard, cannot tell; "": not asked
+	Score     float64 `json:"score"`
+	Maxretry  float64 `json:"maxretry"`
+	Within    int64   `json:"within"` // seconds
+	Rest      float64 `json:"rest"`   // of earlier records, whose text is not kept
+	Earlier   int     `json:"earlier"`
+	Retold    int     `json:"retold"`    // records of other logs, that tell of the same attempts
+	Members   int     `json:"members"`   // addresses of a network that took part; 0 for one address
+	Allowance int     `json:"allowance"` // by how much maxretry is larger than the jail's, because accounts are at home there; 0: it is not
+	Customer  int     `json:"customer"`  // bits of the prefix of the IPv6 customer who is scored for all of it; 0: this is not about one
+	Witness   string  `json:"witness"`   // who wrote the records that count: security, notice, acl, dialplan, wire
+	Packets   string  `json:"packets"`   // what those who know the packets say of them: wire, heard, cannot tell; "": not asked
 }
 
 // WhyJail is the score of an address in one jail. 1 point is one ordinary failure.

@@ -32,7 +32,8 @@ const (
 )
 
 // firstDay fills home on the first start, after an upgrade and after a lost ledger: the
-// ledger cannot say who logs in from where, but Asterisk and its old logs can.
+// ledger cannot say who logs in from where, but Asterisk and its old logs can. Later the
+// ledger knows better: whose password may be guessed, too.
 func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	main := d.upkeep.settings()
 	homes, problem := registered(ctx, asterisk.Database(main.Asterisk), now)
@@ -40,13 +41,15 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 		d.log.Warn("it is not known who is registered", "err", problem, "hint", hint.Of(problem))
 	}
 	n := len(homes)
+	// A judge of its own, without jails, finds out who logged in without guessing.
+	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+	old.ProtectLogins = main.ProtectLogins
 	for _, name := range existing(d.upkeep.files.patterns()) {
-		found, err := logInsOf(ctx, name, now)
-		if err != nil {
+		if err := hearOldLog(ctx, name, old, now); err != nil {
 			d.log.Debug("log-ins of an old log are not read", "file", name, "err", err)
 		}
-		homes = append(homes, found...)
 	}
+	homes = append(homes, old.Homes()...)
 	d.warden.Learn(homes, now)
 	d.log.Info("first start with this ledger: bans are short for an hour, until it is known who logs in", "registered", n, "log-ins", len(homes)-n)
 }
@@ -103,29 +106,29 @@ func existing(patterns []string) (files []string) {
 	return files
 }
 
-// logInsOf are the log-ins with a password that the end of a log tells of.
-func logInsOf(ctx context.Context, name string, now time.Time) (homes []jails.Home, err error) {
+// hearOldLog lets a judge hear what the end of a log tells of log-ins.
+func hearOldLog(ctx context.Context, name string, judge *jails.Judge, now time.Time) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+		return fmt.Errorf("open %s: %w", name, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return nil, err
+		return err
 	}
 	text := bufio.NewReader(io.LimitReader(f, oldLog))
 	skip := int64(0)
 	if info.Size() > oldLog {
 		if _, err := f.Seek(-oldLog, io.SeekEnd); err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("read %s: %w", name, err)
 		}
 		text.ReadBytes('\n')
 		skip = midRecord
 	}
 	take := func(e *parsers.Event) {
-		if h, ok := jails.HomeOf(e); ok && skip <= 0 && !e.Time.IsZero() && !e.Time.After(now) {
-			homes = append(homes, h)
+		if skip <= 0 && e.Result != parsers.None && !e.Time.IsZero() && !e.Time.After(now) {
+			judge.Hear(judge.Source(name), e, e.Time, func(jails.Verdict) {})
 		}
 	}
 	parser := parsers.New(parsers.Clock{Zone: time.Local, Until: info.ModTime()})
@@ -135,14 +138,14 @@ func logInsOf(ctx context.Context, name string, now time.Time) (homes []jails.Ho
 		data, cut, err := blocks.Next()
 		if errors.Is(err, io.EOF) {
 			parser.Settle(time.Time{}, take)
-			return homes, nil
+			return nil
 		}
 		if err != nil {
-			return homes, fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("read %s: %w", name, err)
 		}
 		parser.Continues(blocks.Ahead())
 		parser.Block(data, cut, time.Time{}, take)
 		skip -= int64(len(data))
 	}
-	return homes, ctx.Err()
+	return ctx.Err()
 }

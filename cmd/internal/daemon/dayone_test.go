@@ -20,6 +20,12 @@ func loggedIn(at time.Time, a, account, password string) string {
 		at.Format(time.DateTime), account, a, password)
 }
 
+// refused is a record of a wrong password.
+func refused(at time.Time, a, account string) string {
+	bad := strings.Replace(loggedIn(at, a, account, "1"), "SuccessfulAuth", "ChallengeResponseFailed", 1)
+	return strings.Replace(bad, `,UsingPassword="1"`, `,Challenge="1/a",Response="b",ExpectedResponse=""`, 1)
+}
+
 func TestLogInsOfOldLogs(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	for _, c := range []struct {
@@ -28,6 +34,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 	}{
 		{"a log-in", loggedIn(now.Add(-time.Hour), "203.0.113.50", "101", "1"), "101 203.0.113.50"},
 		{"without a password", loggedIn(now.Add(-time.Hour), "203.0.113.50", "101", "0"), ""},
+		{"a guessed password", strings.Repeat(refused(now.Add(-2*time.Hour), "203.0.113.91", "201"), 6) + loggedIn(now.Add(-time.Hour), "203.0.113.91", "201", "1"), ""},
 		{"in the future", loggedIn(now.Add(time.Hour), "203.0.113.50", "101", "1"), ""},
 		{"a long log, of which the end counts", loggedIn(now.Add(-2*time.Hour), "203.0.113.51", "102", "1") +
 			strings.Repeat(loggedIn(now.Add(-time.Hour), "203.0.113.52", "103", "0"), oldLog/200) +
@@ -37,20 +44,22 @@ func TestLogInsOfOldLogs(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		homes, err := logInsOf(context.Background(), path, now)
+		judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+		err := hearOldLog(context.Background(), path, judge, now)
 		var got []string
-		for _, h := range homes {
+		for _, h := range judge.Homes() {
 			got = append(got, h.Account+" "+h.Addr.String())
 		}
 		if err != nil || strings.Join(got, ", ") != c.want {
 			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
 		}
 	}
-	if _, err := logInsOf(context.Background(), filepath.Join(t.TempDir(), "none"), now); err == nil {
+	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+	if err := hearOldLog(context.Background(), filepath.Join(t.TempDir(), "none"), judge, now); err == nil {
 		t.Error("no file: got no error")
 	}
-	if homes, err := logInsOf(context.Background(), t.TempDir(), now); err != nil || homes != nil {
-		t.Errorf("a folder: got %v, %v", homes, err)
+	if err := hearOldLog(context.Background(), t.TempDir(), judge, now); err != nil {
+		t.Errorf("a folder: got %v", err)
 	}
 }
 

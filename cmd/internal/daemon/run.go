@@ -126,7 +126,7 @@ func (d *Daemon) announce() {
 func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
-	if !d.young().IsZero() {
+	if homes, alarms, err := d.store.Homes(1); err == nil && len(homes)+len(alarms) == 0 && !d.young().IsZero() {
 		d.firstDay(ctx, time.Now())
 	}
 	defer debug.FreeOSMemory() // but the reading itself, after

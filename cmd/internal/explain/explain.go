@@ -23,7 +23,7 @@ func Sum(s *jails.Reckoning) *control.Sum {
 	}
 	return &control.Sum{
 		Score: Score(s.Score), Maxretry: Score(s.Maxretry), Within: Seconds(s.Within), Rest: Score(s.Rest), Earlier: s.Earlier,
-		Retold: s.Retold, Members: s.Members, Customer: s.Customer, Witness: s.Witness, Packets: s.Packets,
+		Retold: s.Retold, Members: s.Members, Customer: s.Customer, Allowance: s.Allowance, Witness: s.Witness, Packets: s.Packets,
 	}
 }
 
