@@ -44,6 +44,7 @@ type challenged struct {
 	first   int64                  // when the first of those that are open was sent
 	login   int64                  // the last
 	unnamed int64                  // the last without an account
+	pulse   pulse
 }
 
 // NewSilence makes a Silence that remembers at most so many addresses.
@@ -80,6 +81,9 @@ func (s *Silence) Challenged(a netip.Addr, account, id parsers.Text, now time.Ti
 		return
 	}
 	c.ids[slot], c.sent[slot] = hash, at
+	if c.pulse.beat(uint32(maphash.Bytes(s.seed, account.Raw())), at) {
+		return
+	}
 	c.open |= 1 << slot
 	s.schedule(i)
 }

@@ -46,6 +46,11 @@ func TestSilence(t *testing.T) {
 		{"the login is long ago", []step{{0, "login"}, {10 * time.Minute, "1001/a"}}, 1},
 		{"a wrong password says nothing for later", []step{{0, "wrong"}, {time.Minute, "1001/a"}}, 1},
 		{"a monitor", []step{{0, "<unknown>/a"}, {time.Minute, "<unknown>/b"}, {2 * time.Minute, "<unknown>/c"}, {11 * time.Minute, "/d"}}, 1},
+		{"a monitor of one account", []step{{0, "itsp/a"}, {time.Minute, "itsp/b"}, {2 * time.Minute, "itsp/c"}, {3 * time.Minute, "itsp/d"}, {4 * time.Minute, "itsp/e"}, {6 * time.Minute, "itsp/f"}, {7 * time.Minute, "itsp/g"}}, 2},
+		{"one after another at a steady pace", []step{{0, "100/a"}, {time.Minute, "101/b"}, {2 * time.Minute, "102/c"}, {3 * time.Minute, "103/d"}, {4 * time.Minute, "104/e"}}, 5},
+		{"one among a steady pace", []step{{0, "itsp/a"}, {time.Minute, "itsp/b"}, {2 * time.Minute, "itsp/c"}, {150 * time.Second, "100/x"}, {3 * time.Minute, "itsp/d"}, {4 * time.Minute, "itsp/e"}}, 5},
+		{"at no pace", []step{{0, "100/a"}, {20 * time.Second, "100/b"}, {90 * time.Second, "100/c"}, {103 * time.Second, "100/d"}, {4 * time.Minute, "100/e"}}, 5},
+		{"steady and fast", []step{{0, "100/a"}, {time.Second, "100/b"}, {2 * time.Second, "100/c"}, {3 * time.Second, "100/d"}, {4 * time.Second, "100/e"}}, 5},
 		{"it pauses", []step{{0, "<unknown>/a"}, {11 * time.Minute, "<unknown>/b"}}, 2},
 		{"more than anybody needs", []step{{0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}, {0, "1/"}}, openChallenges},
 		{"an unban", []step{{0, "1001/a"}, {1, "forget"}}, 0},
@@ -149,7 +154,7 @@ func TestSilenceAgainstModel(t *testing.T) {
 				delete(open, a)
 				delete(login, a)
 			default:
-				s.Challenged(a, text("1001"), nobody, now)
+				s.Challenged(a, text(fmt.Sprint(now.UnixMilli())), nobody, now) // never one that a monitor asks for
 				if at, ok := login[a]; (!ok || now.Sub(at) >= heardWithin) && len(open[a]) < openChallenges {
 					open[a] = append(open[a], now)
 				}
