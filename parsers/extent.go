@@ -26,20 +26,54 @@ func (p *Parser) upToIn(n, line int, end []byte, all bool) int {
 // begins a record ends it; closed says that there is one.
 func (p *Parser) within(n int) (text []byte, closed bool) {
 	rest := p.near.rest
-	looks, at := p.threads.guessesLeft(), 0
-	for at < min(len(rest), n) {
-		line, _, _ := bytes.Cut(rest[at:], newline)
-		if looks > 0 {
-			switch p.beginsRecord(trimLine(line), &envelope{}) {
-			case proven:
-				return rest[:at], true
-			case stranger:
-				looks--
-			}
-		}
-		at += len(line) + len(newline)
+	if at := p.nextProven(n); at >= 0 {
+		return rest[:at], true
 	}
-	return rest[:min(at, len(rest))], false
+	if n >= len(rest) {
+		return rest, false
+	}
+	if end := bytes.IndexByte(rest[n-1:], '\n'); end >= 0 {
+		return rest[:n+end], false
+	}
+	return rest, false
+}
+
+// seenAhead is what nextProven has looked at, so that each line is looked at once. All
+// are numbers of bytes up to the end of the text, which stays where it is.
+type seenAhead struct {
+	from, to  int // the lines from here up to there
+	found     int // the first of them that begins a record; 0: none
+	strangers int // among them
+	threads   uint64
+}
+
+// nextProven is where the first line stands that begins within n bytes and provably
+// begins a record, or -1. It gives up where more could be meant to than may be guessed.
+func (p *Parser) nextProven(n int) int {
+	left, threads := p.threads.guessesLeft()
+	rest, s := p.near.rest, &p.near.ahead
+	if left == 0 {
+		return -1
+	}
+	here := len(rest)
+	if s.threads != threads || here > s.from || here < s.to || s.found > here || s.strangers >= left {
+		*s = seenAhead{from: here, to: here, threads: threads}
+	}
+	for s.found == 0 && s.strangers < left && s.to > max(here-n, 0) {
+		line, _, _ := bytes.Cut(rest[here-s.to:], newline)
+		switch p.beginsRecord(trimLine(line), &envelope{}) {
+		case proven:
+			s.found = s.to
+			continue
+		case stranger:
+			s.strangers++
+		}
+		s.to = max(s.to-len(line)-len(newline), 0)
+	}
+	if s.found > 0 && here-s.found < n {
+		return here - s.found
+	}
+	return -1
 }
 
 // beginsRecord says whether a line behind the one at hand provably begins a record: one
@@ -47,7 +81,7 @@ func (p *Parser) within(n int) (text []byte, closed bool) {
 // guesses counted. Others that could be meant are strangers, and the rest familiar.
 func (p *Parser) beginsRecord(line []byte, env *envelope) fit {
 	r := &p.near.next
-	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) || !isRead(r) {
+	if len(line) >= maxRecord || skippable(line) || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) || !isRead(r) {
 		return familiar
 	}
 	if !p.threads.isProven(threadKey(r)) {

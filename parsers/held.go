@@ -47,7 +47,7 @@ func (p *Parser) resume(data []byte, arrived time.Time, emit func(*Event)) {
 	}
 	held := p.held
 	p.held = nil
-	p.near.rest = data
+	p.near.rest, p.near.ahead = data, seenAhead{}
 	for i := range held {
 		h := &held[i]
 		p.env = envelope{kind: h.record.kind, writer: h.writer}

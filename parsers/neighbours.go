@@ -15,6 +15,7 @@ type neighbours struct {
 	other int    // records in a row that came in another envelope
 	stamp []byte // the date that was learned last
 	next  record
+	ahead seenAhead
 }
 
 // before is what stands before the line at hand in its block.
@@ -168,7 +169,8 @@ func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	if !p.headOf(line, env, next) || next.kind != r.kind || p.near.foreign(next) {
 		return false
 	}
-	return extenIsFull(r, line, next) || p.threads.guessesLeft() > 0 && p.beginsRecord(line, env) == proven
+	left, _ := p.threads.guessesLeft()
+	return extenIsFull(r, line, next) || left > 0 && p.beginsRecord(line, env) == proven
 }
 
 // extenIsFull reports whether the number that a dialplan's Log() prints in its head

@@ -77,7 +77,7 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 	}
 	p.arrived = arrived
 	all := data[:len(data)+p.behind]
-	p.near.block, p.near.prev = data, p.lastLine
+	p.near.block, p.near.prev, p.near.ahead = data, p.lastLine, seenAhead{}
 	for at := 0; at < len(data); lines++ {
 		n := bytes.IndexByte(data[at:], '\n')
 		if n < 0 {

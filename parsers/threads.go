@@ -21,6 +21,7 @@ type Threads struct {
 	spent      uint32              // wrong guesses that are not yet made good
 	wrong      [2 * maxGuesses]uint64
 	wrongs     uint32 // how many there were
+	news       uint64 // how often a thread became known
 	right      uint32 // right ones since the last was
 }
 
@@ -84,6 +85,7 @@ func (t *Threads) proveSession(key uint64) (news bool) {
 }
 
 func (t *Threads) noteFile(key uint64) {
+	t.news++
 	if t.files == nil {
 		t.files = map[uint32]struct{}{}
 	}
@@ -116,14 +118,15 @@ func (t *Threads) fits(key uint64, guess bool) fit {
 	return proven
 }
 
-// guessesLeft is how many wrong guesses are allowed yet: 0 where numbers are no secret.
-func (t *Threads) guessesLeft() int {
+// guessesLeft is how many wrong guesses are allowed yet, 0 where numbers are no secret;
+// and how often a thread has become known.
+func (t *Threads) guessesLeft() (left int, news uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.highest < fewThreads {
-		return 0
+		return 0, t.news
 	}
-	return maxGuesses - int(t.spent)
+	return maxGuesses - int(t.spent), t.news
 }
 
 // isProven is fits without taking the thread for a guess: it only looks ahead.
