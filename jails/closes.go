@@ -77,10 +77,10 @@ func (j *Judge) listNamed(group string) ports.Set {
 // is short because its packets prove little keeps to what was attacked.
 func (j *Jail) Closed(b Ban) ports.Set {
 	switch {
+	case !j.ClosesService() && j.fixed == ports.All: // the jail says so
+		return ports.All
 	case b.kept || b.Most > 0:
 		return b.Ports
-	case len(j.Ports) > 0 && !j.ClosesService() && j.fixed == ports.All:
-		return ports.All
 	case j.AllFrom > 0 && b.Strike >= j.AllFrom:
 		return ports.All
 	}

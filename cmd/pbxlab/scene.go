@@ -38,6 +38,7 @@ type scene struct {
 	pbx     *lab.Asterisk
 	wire    *lab.Wire
 	probes  *lab.Stream
+	shut    shut // who is banned for ports that no probe goes to
 	closers []func() error
 }
 
@@ -112,21 +113,38 @@ func (s *scene) close() (err error) {
 const silent = 6
 
 // dropped tells whether the probes of an address get no answer any more, and
-// since when.
+// since when. Probes go to a port of RTP, which a ban for AMI, HTTP or IAX2 leaves open:
+// then the kernel's sets tell.
 func (s *scene) dropped(addr netip.Addr) (since time.Time, yes bool) {
 	t := s.probes.Tallies()[addr]
-	return t.Heard.Add(probePace), t.Sent-t.Newest >= silent
+	if t.Sent-t.Newest >= silent {
+		return t.Heard.Add(probePace), true
+	}
+	return s.shut.since(addr, s.elsewhere)
 }
 
-// banned asks the kernel, not pbxjail, whom it drops. The sets of those who were heard
-// drop nothing; they have an underscore in their names.
+// elsewhere are those who are banned for ports that no probe goes to.
+func (s *scene) elsewhere() []netip.Prefix {
+	all, _ := s.inSets(func(set string) bool {
+		return strings.Contains(set, ".") && !strings.Contains(set, ".sip-")
+	})
+	return all
+}
+
+// banned asks the kernel, not pbxjail, whom it drops, to whichever ports. The sets of those
+// who were heard drop nothing; they have an underscore in their names.
 func (s *scene) banned() (all []netip.Prefix, err error) {
+	return s.inSets(func(set string) bool { return !strings.Contains(set, "_") })
+}
+
+// inSets are the members of the kernel's sets of some names.
+func (s *scene) inSets(of func(set string) bool) (all []netip.Prefix, err error) {
 	out, err := s.net.PBX.Output(exec.Command("ipset", "save"))
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "add" && !strings.Contains(f[1], "_") {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "add" && of(f[1]) {
 			if addr, err := netip.ParseAddr(f[2]); err == nil {
 				all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
 			} else if p, err := netip.ParsePrefix(f[2]); err == nil {

@@ -29,10 +29,12 @@ type pbx struct {
 	tools  string // folder of the iptables of the host; "" where that does not matter
 }
 
-// phones is the jail of most tests. It reads the log of that name.
+// phones is the jail of most tests. It reads the log of that name. Its bans close every
+// port, so that they stand in one set.
 const phones = `logs: [%s/security]
 match: [{event: bad-password}]
 maxretry: 3
+ports: all
 `
 
 // newPBX makes a PBX. The main file may have more than the paths; the shipped
@@ -210,6 +212,7 @@ type ban struct {
 	By      string       `json:"by"`
 	Packets uint64       `json:"packets"`
 	Pending bool         `json:"pending"`
+	Ports   string       `json:"ports"`
 }
 
 // list is `jailctl list` by address.
