@@ -55,7 +55,7 @@ func Neighbours(own string) (names []string) {
 // Changes by this process are not told, nor those of iptables-legacy, of which the
 // kernel tells nobody. Where each of our own bans would be told, nothing is.
 func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
-	if _, own := e.(*nft.Enforcer); own {
+	if _, own := kindOf(e).(*nft.Enforcer); own {
 		<-ctx.Done()
 		return nil
 	}

@@ -59,7 +59,7 @@ func opensGate[G Gate](open func(Options) (G, error)) func(Options) (Gate, error
 }
 
 func is[E Enforcer](e Enforcer) bool {
-	_, ok := e.(E)
+	_, ok := kindOf(e).(E)
 	return ok
 }
 

@@ -22,6 +22,7 @@ type Ban struct {
 	found    uint32           // by the comparison of this number
 	loaded   bool             // from the ledger, at start
 	kept     bool             // it closes no more than what was attacked, whatever its strike
+	Observed bool             // decided while nothing was dropped: it is what would be, and is never enforced
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
 	Most     time.Duration    // no longer than this, because its packets do not prove more; 0: no limit
@@ -102,7 +103,8 @@ func (b *Ban) Forgive(now time.Time) {
 
 // Strike is the history of a prefix: how often it was banned and when last.
 type Strike struct {
-	Prefix netip.Prefix
-	Count  int
-	Last   time.Time // end of the last ban
+	Prefix   netip.Prefix
+	Count    int
+	Last     time.Time // end of the last ban
+	Observed bool      // it was not enforced
 }

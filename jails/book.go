@@ -179,13 +179,34 @@ func (b *Book) Expire(now time.Time) (n int) {
 
 func (b *Book) close(ban *Ban) {
 	b.drop(ban.Prefix)
-	if _, known := b.strikes[ban.Prefix]; !known && len(b.strikes) >= MaxStrikes {
+	old, known := b.strikes[ban.Prefix]
+	if known && ban.Observed && !old.Observed { // what was not enforced changes no history
+		return
+	}
+	if !known && len(b.strikes) >= MaxStrikes {
 		for p := range b.strikes { // any one: which does not matter among so many
 			delete(b.strikes, p)
 			break
 		}
 	}
-	b.strikes[ban.Prefix] = Strike{Prefix: ban.Prefix, Count: ban.Strike, Last: ban.Until}
+	b.strikes[ban.Prefix] = Strike{Prefix: ban.Prefix, Count: ban.Strike, Last: ban.Until, Observed: ban.Observed}
+}
+
+// DropObserved forgets the bans and strikes that were only observed, and reports how many
+// bans that were.
+func (b *Book) DropObserved() (n int) {
+	for p, ban := range b.bans {
+		if ban.Observed {
+			b.drop(p)
+			n++
+		}
+	}
+	for p, s := range b.strikes {
+		if s.Observed {
+			delete(b.strikes, p)
+		}
+	}
+	return n
 }
 
 // NextStrike is the number of the ban that would come now: of the one that is there,

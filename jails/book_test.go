@@ -94,7 +94,7 @@ func TestExpire(t *testing.T) {
 
 func TestLift(t *testing.T) {
 	p := prefix("192.0.2.1/32")
-	b := NewBook([]Ban{ban("192.0.2.1/32", time.Minute), ban("192.0.2.0/24", time.Minute)}, []Strike{{p, 4, start}})
+	b := NewBook([]Ban{ban("192.0.2.1/32", time.Minute), ban("192.0.2.0/24", time.Minute)}, []Strike{{Prefix: p, Count: 4, Last: start}})
 	if !b.Lift(p) || b.Lift(p) {
 		t.Error("got another answer than true and then false")
 	}
@@ -118,13 +118,13 @@ func TestStrike(t *testing.T) {
 		want    int
 	}{
 		{"first", nil, nil, week, start, 1},
-		{"second", nil, []Strike{{p, 1, start}}, week, start.Add(time.Hour), 2},
-		{"of another", nil, []Strike{{prefix("192.0.2.0/24"), 1, start}}, week, start, 1},
-		{"forgiven", nil, []Strike{{p, 9, start}}, week, start.Add(8 * 24 * time.Hour), 1},
-		{"never forgiven", nil, []Strike{{p, 9, start}}, configs.Growth{}, start.AddDate(9, 0, 0), 10},
+		{"second", nil, []Strike{{Prefix: p, Count: 1, Last: start}}, week, start.Add(time.Hour), 2},
+		{"of another", nil, []Strike{{Prefix: prefix("192.0.2.0/24"), Count: 1, Last: start}}, week, start, 1},
+		{"forgiven", nil, []Strike{{Prefix: p, Count: 9, Last: start}}, week, start.Add(8 * 24 * time.Hour), 1},
+		{"never forgiven", nil, []Strike{{Prefix: p, Count: 9, Last: start}}, configs.Growth{}, start.AddDate(9, 0, 0), 10},
 		{"while one holds", []Ban{{Prefix: p, Since: start, Until: start.Add(time.Hour), Strike: 3}}, nil, week, start, 3},
 		{"when it is over", []Ban{{Prefix: p, Since: start, Until: start.Add(time.Hour), Strike: 3}}, nil, week, start.Add(time.Hour), 4},
-		{"before it was over", nil, []Strike{{p, 3, start}}, week, start.Add(-time.Minute), 3},
+		{"before it was over", nil, []Strike{{Prefix: p, Count: 3, Last: start}}, week, start.Add(-time.Minute), 3},
 	} {
 		if got := NewBook(c.bans, c.strikes).NextStrike(p, c.growth, c.now); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)

@@ -75,16 +75,6 @@ func Open(o kernel.Options) (*Enforcer, error) {
 	return &Enforcer{sides: sides, groups: groups, sets: sets, start: min(startElem, o.MaxElem), lists: map[string]*list{}, used: map[string]bool{}, counts: map[string]int{}, searched: map[*xtables.Side]bool{}}, nil
 }
 
-// Clear removes what an enforcer of this package or of xtables left in the kernel.
-func Clear(o kernel.Options) error {
-	e, err := Open(o)
-	if err != nil { // without the programs there is nothing of theirs
-		return nil
-	}
-	defer e.Close()
-	return e.Teardown()
-}
-
 func (e *Enforcer) Name() string { return e.sides.Name("ipset") }
 
 func (e *Enforcer) Setup() (made, degraded []string, err error) {

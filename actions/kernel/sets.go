@@ -87,6 +87,7 @@ type SetHeader struct {
 	Family            uint8
 	MaxElem           uint32
 	Members           int
+	References        int // rules, and sets of sets, that use it
 	Timeout, Counters bool
 }
 
@@ -137,6 +138,8 @@ func parseHeader(msg []byte, h *SetHeader) {
 					h.MaxElem = uint32(Number(value))
 				case nl.IPSET_ATTR_ELEMENTS:
 					h.Members = int(Number(value))
+				case nl.IPSET_ATTR_REFERENCES:
+					h.References = int(Number(value))
 				case nl.IPSET_ATTR_TIMEOUT:
 					h.Timeout = true
 				case nl.IPSET_ATTR_CADT_FLAGS:

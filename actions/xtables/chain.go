@@ -121,6 +121,12 @@ func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
 	return rules, true, nil
 }
 
+// Rules are those of the chain, in order. A chain that is not there has none.
+func (c *Chain) Rules() ([]Rule, error) {
+	rules, _, err := c.rules(c.name)
+	return rules, err
+}
+
 // Look marks the chain and the jump to it, without starting a program.
 func (c *Chain) Look(view *kernel.NftView) (kernel.Mark, error) {
 	if c.nft {

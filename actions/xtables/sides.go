@@ -202,6 +202,26 @@ func (s *Sides) Teardown() error {
 	return errors.Join(errs...)
 }
 
+// There reports whether a side has our chain, without starting a program.
+func (s *Sides) There(side *Side) bool { return side.Chain != nil && side.Chain.There(s.view) }
+
+// Clear is Teardown that makes no table where nothing of ours is.
+func (s *Sides) Clear() error {
+	var errs []error
+	for _, side := range s.List {
+		if side.Chain == nil {
+			var err error
+			if side.Chain, err = newChain(side.proto, s.Options); err != nil {
+				continue
+			}
+		}
+		if s.There(side) {
+			errs = append(errs, side.Chain.Remove(), s.RemoveChains(side, nil))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Name is the text for Enforcer.Name.
 func (s *Sides) Name(kind string) string {
 	s.mu.Lock()

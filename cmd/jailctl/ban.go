@@ -37,6 +37,10 @@ func (a *app) banVerb() *cobra.Command {
 			if a.json {
 				return a.emit(b)
 			}
+			if b.Observed {
+				a.say("nothing is dropped now: %s would be banned, jail %s, left: %s; it is never enforced", show.Address(b.Prefix), b.Jail, left(b))
+				return nil
+			}
 			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))
 			return nil
 		},

@@ -47,9 +47,27 @@ func (a *app) printBans(bans []control.Ban) error {
 		a.say("nobody is banned")
 		return nil
 	}
+	seemed, mixed := 0, func(control.Ban) string { return "" }
+	for _, b := range bans {
+		if b.Observed {
+			seemed++
+		}
+	}
+	switch {
+	case seemed == len(bans):
+		a.say("observed: these would be banned, and nothing is dropped")
+	case seemed > 0:
+		a.say("observed: %d of these would be banned, and are never enforced", seemed)
+		mixed = func(b control.Ban) string {
+			if b.Observed {
+				return " (observed)"
+			}
+			return ""
+		}
+	}
 	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "PORTS", "REASON")
 	for _, b := range bans {
-		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
+		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b)+mixed(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
 	}
 	return t.end()
 }

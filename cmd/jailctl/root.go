@@ -19,11 +19,24 @@ type app struct {
 	now    func() time.Time
 	socket string
 	json   bool
+	notice string // what answers of the daemon begin with; it is printed once
 }
 
+// client asks the daemon. What its answers begin with is printed first: beside JSON on
+// stderr.
 func (a *app) client() *control.Client {
 	c := control.NewClient(a.socket)
 	c.SSH, _ = host.Caller()
+	c.Notice = func(text string) {
+		if a.notice != "" {
+			return
+		}
+		if a.notice = text; a.json {
+			a.complain("%s", text)
+		} else {
+			a.say("%s", text)
+		}
+	}
 	return c
 }
 
@@ -58,7 +71,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpCommand(helpVerb())
 	root.AddCommand(
 		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
-		a.reloadVerb(), a.versionVerb(), a.completionVerb(),
+		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(),
 	)
 	return root

@@ -38,7 +38,11 @@ func (a *app) whyVerb() *cobra.Command {
 
 func (a *app) printWhy(w control.Why) error {
 	if b := w.Banned; b != nil {
-		a.say("%s is banned: jail %s, left: %s", w.Addr, b.Jail, left(*b))
+		state := "is"
+		if b.Observed {
+			state = "would be"
+		}
+		a.say("%s %s banned: jail %s, left: %s", w.Addr, state, b.Jail, left(*b))
 		if !b.Prefix.IsSingleIP() {
 			a.say("  prefix:   %s", b.Prefix)
 		}

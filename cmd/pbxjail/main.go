@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	observe := flags.Bool("observe", false, "decide and record, ban nobody")
+	flush := flags.Bool("flush", false, "take all that is ours out of the kernel, and exit; where the daemon runs use jailctl off")
 	version := flags.Bool("version", false, "print the version and exit")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -57,9 +58,26 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "pbxjail", control.Release())
 		return 0
 	}
+	if *flush {
+		return flushed(*config, stdout, stderr)
+	}
 	if start(*config, *observe, stderr) != nil { // it has said why
 		return 1
 	}
+	return 0
+}
+
+// flushed is --flush.
+func flushed(config string, stdout, stderr io.Writer) int {
+	main, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
+	if err == nil {
+		err = daemon.Flush(main)
+	}
+	if err != nil {
+		complain(stderr, err)
+		return 1
+	}
+	fmt.Fprintln(stdout, "nothing of pbxjail is in the kernel; the ledger keeps its bans, and the next start puts them back")
 	return 0
 }
 

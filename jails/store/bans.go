@@ -22,15 +22,17 @@ const sweepEvery = 1000
 
 const (
 	// A ban that was ended stays ended, even when a late change of it arrives.
-	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum, most, ports)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	putBan = `INSERT INTO bans (prefix, jail, since, until, strike, evidence, who, reason, sum, most, ports, observed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (prefix, jail, since) DO UPDATE SET until = excluded.until, strike = excluded.strike,
 			evidence = excluded.evidence, who = excluded.who, reason = excluded.reason,
 			sum = coalesce(excluded.sum, sum), most = excluded.most, ports = excluded.ports
 		WHERE ended_by IS NULL
 		RETURNING id`
+	// What is only observed ends no ban that holds.
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
-		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL`
+		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL
+		AND observed >= ?4`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
 	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, witness, packets)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -95,7 +97,7 @@ func (w *banWriter) put(ban jails.Ban) error {
 	}
 	var id int64
 	err = w.ban.QueryRow(prefix, jail, since, untilNanos(ban.Until), ban.Strike, wordOf(ban.Evidence),
-		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum, int64(ban.Most), ban.Ports.String()).Scan(&id)
+		cut(ban.By, maxName), cut(ban.Reason, maxReason), sum, int64(ban.Most), ban.Ports.String(), ban.Observed).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -104,7 +106,7 @@ func (w *banWriter) put(ban jails.Ban) error {
 	}
 	w.newest, w.latest = max(w.newest, id), max(w.latest, since)
 	if !ban.Until.Equal(ban.Since) { // what was only observed ends nothing
-		if _, err := w.older.Exec(since, prefix, id); err != nil {
+		if _, err := w.older.Exec(since, prefix, id, ban.Observed); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"pbxjail/parsers"
 )
 
-const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason, coalesce(most, 0), coalesce(ports, '')`
+const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reason, coalesce(most, 0), coalesce(ports, ''), observed`
 
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
@@ -93,7 +93,7 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
-		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 GROUP BY prefix)
+		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 AND NOT observed GROUP BY prefix)
 		WHERE ended_by IS NULL AND last BETWEEN ? AND ? ORDER BY last DESC LIMIT ?`, nanos(since), nanos(now), limit)
 	return strikes, err
 }
@@ -104,6 +104,7 @@ type banRow struct {
 	names                                      names
 	id, since, until, most                     int64
 	strike                                     int
+	observed                                   bool
 	prefix, jail, evidence, who, reason, ports sql.RawBytes
 	columns                                    []any
 }
@@ -111,7 +112,7 @@ type banRow struct {
 // newBanRow is for rows with more columns behind banColumns.
 func newBanRow(names names, more ...any) *banRow {
 	r := &banRow{names: names}
-	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason, &r.most, &r.ports}, more...)
+	r.columns = append([]any{&r.id, &r.prefix, &r.jail, &r.since, &r.until, &r.strike, &r.evidence, &r.who, &r.reason, &r.most, &r.ports, &r.observed}, more...)
 	return r
 }
 
@@ -120,7 +121,7 @@ func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
 		return ban, err
 	}
 	ban.Since, ban.Until, ban.Strike, ban.Evidence = timeOf(r.since), untilOf(r.until), r.strike, evidenceOf(string(r.evidence))
-	ban.Most = time.Duration(r.most)
+	ban.Most, ban.Observed = time.Duration(r.most), r.observed
 	ban.Jail, ban.By, ban.Reason = r.names.one(r.jail), r.names.one(r.who), r.names.one(r.reason)
 	ban.Ports = portsOf(r.names.one(r.ports))
 	ban.Prefix, err = netip.ParsePrefix(string(r.prefix))

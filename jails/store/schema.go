@@ -20,7 +20,9 @@ const applicationID = 0x7062786a
 // how its points add up and factors what made those of a line, both JSON. most is the
 // longest that a ban may be, in nanoseconds, witness who wrote a line, and packets what
 // the witnesses of packets say of it. homes are the accounts that log in from an address,
-// alarms those whose password may be guessed; a mark says when something was.
+// alarms those whose password may be guessed; a mark says when something was. observed is
+// 1 for a ban that was decided while nothing was dropped. off has a row while pbxjail is
+// switched off.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -103,6 +105,14 @@ CREATE TABLE allowed (
 ) WITHOUT ROWID;
 `, `
 ALTER TABLE bans ADD COLUMN ports TEXT;
+`, `
+ALTER TABLE bans ADD COLUMN observed INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE off (
+	id    INTEGER PRIMARY KEY CHECK (id = 1),
+	since INTEGER NOT NULL,
+	until INTEGER NOT NULL,
+	who   TEXT NOT NULL
+);
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

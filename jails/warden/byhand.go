@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/parsers"
@@ -38,6 +39,9 @@ func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	if why := w.whyNot(o.Prefix, now); why != "" && !o.Force {
 		return jails.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
+	if w.holdsReal(o.Prefix, now) {
+		return jails.Ban{}, hint.Errorf("jailctl on; then ban it again", "%s is banned already, and nothing is dropped now: that ban is not changed", o.Prefix)
+	}
 	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
@@ -51,7 +55,7 @@ func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	if o.For != nil {
 		d = *o.For
 	}
-	b.Until = jails.EndOf(now, d)
+	b.Until, b.Observed = jails.EndOf(now, d), w.observing
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}

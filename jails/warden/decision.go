@@ -31,10 +31,16 @@ type Decision struct {
 func (d Decision) Log(log *slog.Logger) {
 	b := d.Ban
 	switch d.What {
-	case Banned:
+	case Banned, BannedByHand:
+		if b.Observed {
+			log.Info("would ban: nothing is dropped", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "ports", b.Ports, "for", forWords(b))
+			return
+		}
+		if d.What == BannedByHand {
+			log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "ports", b.Ports, "for", forWords(b))
+			return
+		}
 		log.Info("ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "ports", b.Ports, "for", forWords(b))
-	case BannedByHand:
-		log.Info("ban by hand", "prefix", b.Prefix, "jail", b.Jail, "by", b.By, "ports", b.Ports, "for", forWords(b))
 	case LetOut:
 		if d.By != "" {
 			log.Info("unban", "prefix", b.Prefix, "by", d.By)

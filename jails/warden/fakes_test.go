@@ -266,7 +266,7 @@ func (l *ledger) Record(bans []jails.Ban) error {
 		same := func(o jails.Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
 		if i := slices.IndexFunc(l.rows, same); i < 0 {
 			for i, o := range l.rows {
-				if o.Prefix == b.Prefix {
+				if o.Prefix == b.Prefix && (o.Observed || !b.Observed) {
 					l.end(i, b.Since, "a newer ban")
 				}
 			}

@@ -91,6 +91,9 @@ func (w *Warden) loadPart(part []jails.Ban, older map[netip.Prefix]*jails.Ban, n
 	defer w.mu.Unlock()
 	for i := range part {
 		b := &part[i]
+		if b.Observed && !w.observing {
+			continue
+		}
 		switch known := w.book.Find(b.Prefix); {
 		case known == nil && !w.freed[b.Prefix]:
 			w.book.Load(b)

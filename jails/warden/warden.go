@@ -37,6 +37,7 @@ type Warden struct {
 	log      *slog.Logger
 	kick     chan struct{} // Run has something to write
 	woken    chan string   // somebody changed the firewall: who
+	again    chan struct{} // every ban is to be compared with the kernel now
 
 	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
 	// before use.
@@ -72,6 +73,7 @@ type Warden struct {
 	unbans    uint64
 	displaced uint64 // bans that made room for others
 	part      int    // how many bans go to the kernel at once; 0 is 1
+	observing bool   // nothing is dropped: what is decided is marked, and never enforced
 	broken    bool   // the last Setup of the enforcer failed
 	restored  bool   // Restore is done: until then the kernel may know more than the book
 	changed   bool   // jails or protections did, and not all that they protect are let out
@@ -94,7 +96,7 @@ const (
 // enforced before. The judge must not be used by anybody else.
 func New(judge *jails.Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
-		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1),
+		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1), again: make(chan struct{}, 1),
 		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
@@ -156,6 +158,13 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		}
 		return
 	}
+	if w.holdsReal(b.Prefix, now) { // what is only observed takes the place of no ban
+		if w.told.due(b.Prefix, now) {
+			w.tell(Decision{What: WouldBan, Ban: b})
+		}
+		return
+	}
+	b.Observed = w.observing
 	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
 		if !full { // told once
@@ -311,6 +320,10 @@ func (w *Warden) Run(ctx context.Context) error {
 		case <-quiet.C:
 			if by := quiet.over(); w.ready() {
 				w.check(ctx, by, time.Now())
+			}
+		case <-w.again: // a Restore under way does it, else
+			if w.ready() {
+				w.reconcile(ctx, time.Now())
 			}
 		case <-second.C:
 			if !w.ready() {

@@ -35,6 +35,8 @@ var (
 	CallDisallow  = Call[DisallowRequest, DisallowAnswer]{"POST", "disallow"}
 	CallBan       = Call[BanRequest, Ban]{"POST", "ban"}
 	CallUnban     = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
+	CallOff       = Call[OffRequest, OffAnswer]{"POST", "off"}
+	CallOn        = Call[None, OffAnswer]{"POST", "on"}
 	CallReload    = Call[None, Reloaded]{"POST", "reload"}
 )
 

@@ -28,6 +28,9 @@ type Client struct {
 
 	path string
 	http http.Client
+	// Notice is told of the line that an answer begins with, before the answer is read;
+	// may be nil. Set before use.
+	Notice func(string)
 }
 
 // NewClient makes a client of the daemon at a socket; "" is DefaultPath. It
@@ -125,6 +128,9 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 	if got := resp.Header.Get(header); got != Major {
 		resp.Body.Close()
 		return nil, c.stranger(got)
+	}
+	if text := resp.Header.Get(noticeHeader); text != "" && c.Notice != nil {
+		c.Notice(text)
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()

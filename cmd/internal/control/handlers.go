@@ -25,6 +25,7 @@ func (s *Server) handler() http.Handler {
 		w.Header().Set(header, Major)
 		w.Header().Set("Content-Type", "application/json")
 		s.noteAdmin(r)
+		setNotice(w.Header(), s.opts.Notice)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		mux.ServeHTTP(w, r)
 	})

@@ -30,6 +30,8 @@ type Options struct {
 	// Admin is told before each answer from where root asks, if over SSH; may be nil. It may
 	// be called from any goroutine.
 	Admin func(from netip.Addr)
+	// Notice is a line that each answer begins with; "" is none, and it may be nil.
+	Notice func() string
 }
 
 // Server serves Handlers. Its methods are for one goroutine.

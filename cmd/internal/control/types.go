@@ -28,8 +28,9 @@ type Ban struct {
 	Reason      string       `json:"reason"`
 	Packets     uint64       `json:"packets"` // dropped since it is in the kernel
 	Bytes       uint64       `json:"bytes"`
-	Pending     bool         `json:"pending"` // decided, but not in the kernel yet
-	Ports       string       `json:"ports"`   // what it closes: all, or services and lists of ranges
+	Pending     bool         `json:"pending"`  // decided, but not in the kernel yet
+	Ports       string       `json:"ports"`    // what it closes: all, or services and lists of ranges
+	Observed    bool         `json:"observed"` // decided while nothing was dropped: what would be, never enforced
 }
 
 // Status is the state of the daemon on one screen.
@@ -38,10 +39,11 @@ type Status struct {
 	Pid       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Enforcer  string    `json:"enforcer"`
-	Beside    []string  `json:"beside"`    // other firewalls of this host
-	Enforcing bool      `json:"enforcing"` // false: nothing is dropped, and Problems or Enforcer say why
-	Bans      int       `json:"bans"`      // live ones
-	Countries []Country `json:"countries"` // of the live bans, most first
+	Beside    []string  `json:"beside"`        // other firewalls of this host
+	Enforcing bool      `json:"enforcing"`     // false: nothing is dropped, and Problems or Enforcer say why
+	Off       *Off      `json:"off,omitempty"` // not there: it is on
+	Bans      int       `json:"bans"`          // live ones
+	Countries []Country `json:"countries"`     // of the live bans, most first
 	Problems  []Problem `json:"problems"`
 	Alarms    []Alarm   `json:"alarms"` // that nobody has seen yet, oldest first
 	Files     []File    `json:"files"`

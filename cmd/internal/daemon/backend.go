@@ -29,7 +29,8 @@ type backend struct {
 	log      *slog.Logger
 	since    time.Time
 	main     mainFile
-	observe  bool                     // nothing is enforced
+	drops    func() bool // packets are dropped now
+	off      *offSwitch
 	problems func() []control.Problem // found at start, and of parts without a room of their own
 	reload   func(by string) (waiting []string, err error)
 
@@ -75,6 +76,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallBan, b.Ban),
 		control.Handle(control.CallUnban, b.Unban),
 		control.Handle(control.CallReload, b.Reload),
+		control.Handle(control.CallOff, b.Off),
+		control.Handle(control.CallOn, b.On),
 		control.RootOnly(control.Handle(control.CallAgents, b.agents)),
 		control.HandleStream(control.StreamWire, b.followWire),
 	}
@@ -137,7 +140,7 @@ func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
 	return control.Ban{
 		Prefix: ban.Prefix, Jail: ban.Jail, Country: b.places.Place(ban.Prefix.Addr()).Country, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
 		LeftSeconds: int64(max(left, 0).Round(time.Second) / time.Second), Strike: ban.Strike, Evidence: ban.Evidence.String(),
-		By: ban.By, Reason: ban.Reason, Ports: ban.Ports.String(), Pending: b.warden.Pending(ban.Prefix),
+		By: ban.By, Reason: ban.Reason, Ports: ban.Ports.String(), Pending: b.warden.Pending(ban.Prefix), Observed: ban.Observed,
 	}
 }
 
@@ -217,3 +220,25 @@ const (
 	// mostNamed bounds the prefixes that an answer names.
 	mostNamed = 100
 )
+
+// Off switches off.
+func (b *backend) Off(q control.OffRequest, by string) (control.OffAnswer, error) {
+	now := time.Now()
+	if err := b.off.turnOff(time.Duration(q.ForSeconds)*time.Second, by, now); err != nil {
+		return control.OffAnswer{}, err
+	}
+	return control.OffAnswer{Was: true, Off: offOf(b.off.state())}, nil
+}
+
+// On switches on again.
+func (b *backend) On(_ control.None, by string) (control.OffAnswer, error) {
+	was, err := b.off.turnOn(by, time.Now())
+	return control.OffAnswer{Was: was, Observes: b.off.observes}, err
+}
+
+func offOf(off jails.Off) *control.Off {
+	if off.Since.IsZero() {
+		return nil
+	}
+	return &control.Off{Since: off.Since, Until: control.Moment(off.Until), By: off.By}
+}

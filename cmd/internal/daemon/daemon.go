@@ -7,7 +7,6 @@
 package daemon
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,7 +59,8 @@ type Daemon struct {
 	server    *control.Server
 	store     *store.Store
 	places    *geoip.Tables
-	enforcer  actions.Enforcer
+	enforcer  *actions.Switch
+	off       *offSwitch
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
@@ -98,6 +98,7 @@ func New(opts Options) (d *Daemon, err error) {
 	d.openWarden()
 	d.upkeep.spareFromFeeds()
 	d.openPacketRules()
+	d.openOff()
 	d.openSources()
 	d.fill(answers)
 	return d, nil
@@ -110,7 +111,7 @@ func (d *Daemon) Close() error {
 		errs = append(errs, d.server.Close())
 	}
 	if d.senders != nil {
-		errs = append(errs, d.senders.gate.Close())
+		errs = append(errs, d.senders.Close())
 	}
 	if d.enforcer != nil {
 		errs = append(errs, d.enforcer.Close())
@@ -132,7 +133,8 @@ func (d *Daemon) openUpkeep() {
 
 func (d *Daemon) openControl(answers []control.Handler) error {
 	main := d.upkeep.settings()
-	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Log: d.log, Admin: d.upkeep.admin})
+	notice := func() string { return d.off.notice() } // no caller is served before Run
+	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Notice: notice, Log: d.log, Admin: d.upkeep.admin})
 	note, err := d.server.Listen()
 	if err != nil {
 		return err
@@ -143,19 +145,19 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 	return nil
 }
 
-// openSlow opens side by side what takes a tenth of a second each: the ledger, which
-// is checked, the firewall, which is asked for its rules, and the files of places.
+// openSlow opens side by side what takes a tenth of a second each: the ledger, which is
+// checked, and after it the firewall, which is asked for its rules; and the files of places.
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
 	d.upkeep.files.load(main.Jails) // the enforcer has to know the ports that they name
 	var others sync.WaitGroup
-	var unread error
 	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
-	others.Go(func() { unread = d.openStore(main.Database) })
-	err = d.openEnforcer(main)
+	if err = d.openStore(main.Database); err == nil {
+		err = d.openEnforcer(main)
+	}
 	others.Wait()
 	d.upkeep.place = d.places
-	if err = cmp.Or(unread, err); err != nil {
+	if err != nil {
 		return err
 	}
 	return d.openPorts()
@@ -174,19 +176,26 @@ func (d *Daemon) openStore(path string) (err error) {
 	return nil
 }
 
-func (d *Daemon) openEnforcer(main *configs.Main) (err error) {
-	kind := main.Enforcer
-	if !d.enforcing(main) {
-		kind = "observe"
+// openEnforcer sets the firewall up. Where nothing is to be dropped, it takes out what a run
+// before left there.
+func (d *Daemon) openEnforcer(main *configs.Main) error {
+	options := actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list())}
+	d.enforcer = actions.NewSwitch(options, func() (actions.Enforcer, []string, error) { return actions.Open(main.Enforcer, options) })
+	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
+	off, err := d.store.Off()
+	if err != nil {
+		d.log.Error("it is not known whether pbxjail is switched off: it is taken for on", "err", err, "hint", hint.Of(err))
 	}
-	var notes []string
-	d.enforcer, notes, err = actions.Open(kind, actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list())})
+	if !off.Holds(d.since) {
+		off = jails.Off{} // its time is over, too
+	}
+	if d.off.observes || !off.Since.IsZero() {
+		d.off.set(off, clearBefore(d.enforcer, d.log), time.Time{})
+		return nil
+	}
+	notes, degraded, err := d.enforcer.On()
 	if err != nil {
 		return err
-	}
-	_, degraded, err := d.enforcer.Setup()
-	if err != nil {
-		return fmt.Errorf("set up the firewall: %w", err)
 	}
 	for _, n := range notes {
 		d.troubles.note(n, otherEnforcerHint)
@@ -209,6 +218,11 @@ func (d *Daemon) openPorts() error {
 	return d.upkeep.ports.need(ports.All, live)
 }
 
+// openOff completes the switch.
+func (d *Daemon) openOff() {
+	d.off.senders, d.off.warden = d.senders, d.warden
+}
+
 const (
 	degradedHint      = "the rest is enforced; mend this, it is tried again every minute"
 	otherEnforcerHint = "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again"
@@ -223,8 +237,7 @@ func (d *Daemon) enforcing(main *configs.Main) bool {
 // them bans before spareFromFeeds has said whom to spare.
 func (d *Daemon) openFeeds() {
 	main := d.upkeep.settings()
-	enforcer, _ := d.enforcer.(feeds.Replacer) // nil when it holds no lists: each feed that bans says so
-	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(main.Database), "feeds"), Enforcer: enforcer, Log: d.log})
+	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(main.Database), "feeds"), Enforcer: d.enforcer, Log: d.log})
 	d.feeds.Set(main.Feeds)
 	d.upkeep.feeds = d.feeds
 }
@@ -247,6 +260,9 @@ func (d *Daemon) openWarden() {
 	}
 	judge.SetWitnesses(heard, wire)
 	d.warden = warden.New(judge, d.enforcer, d.store, d.log)
+	if !d.enforcer.IsOn() {
+		d.warden.Observe()
+	}
 	d.notifiers.log = d.log
 	d.notifiers.add("log", logger{d.log})
 	d.warden.Decided = d.notifiers.tell
@@ -275,7 +291,7 @@ func (d *Daemon) openWitnesses() {
 	}
 	traffic := wire.LiveOptions{Own: d.upkeep.sides.own, Known: d.upkeep.sides.known}
 	if d.enforcing(main) {
-		traffic.Banned = func(a netip.Addr) bool { return d.warden.Holds(a, time.Now()) }
+		traffic.Banned = func(a netip.Addr) bool { return d.enforcer.IsOn() && d.warden.Holds(a, time.Now()) }
 	}
 	d.wire = newWireSource(main.Wire, wirePorts(main), d.log, traffic)
 	d.upkeep.wire = d.wire
@@ -283,7 +299,7 @@ func (d *Daemon) openWitnesses() {
 
 func (d *Daemon) openPacketRules() {
 	u, main := d.upkeep, d.upkeep.settings()
-	u.rules.hook = main.Hook
+	u.rules.hook, u.rules.paused = main.Hook, !d.enforcer.IsOn()
 	if !d.enforcing(main) {
 		u.rules.open(nil, main)
 		return
@@ -328,7 +344,7 @@ func (d *Daemon) openSources() {
 func (d *Daemon) fill(b *backend) {
 	u, main := d.upkeep, d.upkeep.settings()
 	*b = backend{
-		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, observe: !d.enforcing(main),
+		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, drops: d.enforcer.IsOn, off: d.off,
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
@@ -339,6 +355,7 @@ func (d *Daemon) fill(b *backend) {
 // problems are those of the parts that have no place of their own in status.
 func (d *Daemon) problems() []control.Problem {
 	list := append(d.troubles.list(), d.upkeep.ports.problems()...)
+	list = append(list, d.off.problems()...)
 	if d.senders != nil {
 		list = append(list, d.senders.problems()...)
 	}

@@ -13,6 +13,9 @@ func (b *backend) Feeds() (list []control.Feed) {
 			Fetched: control.Moment(s.Fetched), Checked: control.Moment(s.Checked), Next: control.Moment(s.Next),
 			InKernel: s.Held, Protected: s.Taken,
 		}
+		if !b.drops() { // they are kept for when it is switched on
+			f.InKernel = 0
+		}
 		if s.List != nil {
 			f.Format, f.Entries, f.Masked, f.Dropped, f.Refused = s.List.Format, s.List.Entries, s.List.Masked, s.List.Dropped, s.List.Refused
 			for _, n := range s.List.Notes {

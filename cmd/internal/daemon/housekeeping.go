@@ -15,9 +15,6 @@ const (
 	trimEvery  = time.Hour              // history
 )
 
-// expirer is an enforcer whose kernel does not end bans by itself.
-type expirer interface{ Expire(now time.Time) error }
-
 // housekeeping does what is due from time to time, and reloads when asked.
 func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error {
 	look := time.NewTicker(lookEvery)
@@ -41,6 +38,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 				seen = f
 				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
 			}
+			d.off.look(now)
 			d.expire(now)
 			d.reading.settle(now)
 			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
@@ -63,10 +61,8 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 }
 
 func (d *Daemon) expire(now time.Time) {
-	if e, ok := d.enforcer.(expirer); ok {
-		if err := e.Expire(now); err != nil {
-			d.log.Error("bans that are over are not lifted", "err", err)
-		}
+	if err := d.enforcer.Expire(now); err != nil {
+		d.log.Error("bans that are over are not lifted", "err", err)
 	}
 }
 

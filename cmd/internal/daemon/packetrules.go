@@ -31,9 +31,11 @@ type packetRules struct {
 	mu      sync.Mutex // guards all below, and orders what is done to the kernel
 	kernel  packetKernel
 	enabled bool
-	notes   []string // what cannot be had
-	refused error    // why the rules are not as the main file wants them
-	problem error    // what is wrong in the kernel
+	paused  bool       // nothing of ours is to be in the kernel
+	latest  packetPlan // that was taken
+	notes   []string   // what cannot be had
+	refused error      // why the rules are not as the main file wants them
+	problem error      // what is wrong in the kernel
 }
 
 // packetPlan is what a main file comes to.
@@ -100,7 +102,10 @@ func (p *packetRules) set(plan packetPlan) {
 	if p.kernel == nil {
 		return
 	}
-	p.enabled, p.refused = plan.enabled, nil
+	p.enabled, p.refused, p.latest = plan.enabled, nil, plan
+	if p.paused {
+		return
+	}
 	degraded, err := p.kernel.Set(plan.rules)
 	p.notes = append(plan.notes, degraded...)
 	p.note(err)
@@ -109,6 +114,29 @@ func (p *packetRules) set(plan packetPlan) {
 	}
 	for _, n := range p.notes {
 		p.log.Warn(n)
+	}
+}
+
+// pause takes the rules out of the kernel, until resume.
+func (p *packetRules) pause() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = true
+	if p.kernel == nil {
+		return nil
+	}
+	_, err := p.kernel.Set(nil)
+	return err
+}
+
+// resume puts the rules in again.
+func (p *packetRules) resume() {
+	p.mu.Lock()
+	p.paused = false
+	plan := p.latest
+	p.mu.Unlock()
+	if plan.enabled {
+		p.set(plan)
 	}
 }
 
@@ -125,7 +153,7 @@ func (p *packetRules) renew(main *configs.Main) {
 func (p *packetRules) repair() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.kernel != nil && p.enabled {
+	if p.kernel != nil && p.enabled && !p.paused {
 		_, err := p.kernel.Repair()
 		p.note(err)
 	}
@@ -171,7 +199,7 @@ func (p *packetRules) counted() (control.Rules, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := control.Rules{Enabled: p.enabled}
-	if p.kernel == nil || !p.enabled {
+	if p.kernel == nil || !p.enabled || p.paused {
 		return out, nil
 	}
 	list, err := p.kernel.Counters()

@@ -22,11 +22,14 @@ import (
 // ports. All methods may be called from any goroutine; Run only once.
 type senders struct {
 	log      *slog.Logger
-	gate     actions.Gate
 	settings func() *configs.Main
 	clock    func() time.Time
 
-	mu       sync.Mutex // guards all below; never held while the gate works
+	turn   sync.Mutex // orders what is done to the gate; taken before mu
+	paused bool       // nothing of ours is to be in the kernel; guarded by turn
+
+	mu       sync.Mutex   // guards all below; never held while the gate works
+	gate     actions.Gate // nil: not opened yet
 	ports    []actions.Port
 	degraded []string // what the kernel cannot remember
 	problem  error    // why it is not as it should be
@@ -105,16 +108,68 @@ func guardedPorts(main *configs.Main, log *slog.Logger) (ports []actions.Port) {
 	return ports
 }
 
-// openSenders has the kernel remember who sends packets, beside an enforcer that drops.
-func openSenders(e actions.Enforcer, settings func() *configs.Main, log *slog.Logger) *senders {
-	s := &senders{log: log, settings: settings, clock: time.Now}
-	main := settings()
-	s.ports = guardedPorts(main, log)
-	s.gate, s.degraded = actions.OpenGate(e, actions.Options{Chain: main.Chain, Hook: main.Hook}, s.ports, time.Now())
-	for _, what := range s.degraded {
-		log.Warn(what, "hint", degradedHint)
+// openSenders has the kernel remember who sends packets, beside an enforcer that drops;
+// when it is off, from resume on.
+func openSenders(e *actions.Switch, settings func() *configs.Main, log *slog.Logger) *senders {
+	s := &senders{log: log, settings: settings, clock: time.Now, paused: !e.IsOn()}
+	if !s.paused {
+		s.open(e)
 	}
 	return s
+}
+
+func (s *senders) open(e actions.Enforcer) {
+	main := s.settings()
+	ports := guardedPorts(main, s.log)
+	gate, degraded := actions.OpenGate(e, actions.Options{Chain: main.Chain, Hook: main.Hook}, ports, s.clock())
+	for _, what := range degraded {
+		s.log.Warn(what, "hint", degradedHint)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate, s.ports, s.degraded = gate, ports, degraded
+}
+
+// pause takes what remembers senders out of the kernel.
+func (s *senders) pause() error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.paused = true
+	gate := s.opened()
+	s.mu.Lock()
+	s.ports, s.degraded, s.problem = nil, nil, nil
+	s.mu.Unlock()
+	if gate == nil {
+		return nil
+	}
+	return gate.Teardown()
+}
+
+// resume ends pause.
+func (s *senders) resume(e actions.Enforcer) {
+	s.turn.Lock()
+	s.paused = false
+	s.turn.Unlock()
+	if s.opened() == nil {
+		s.open(e)
+		return
+	}
+	s.watch(s.clock())
+}
+
+// opened is the gate; nil: it is not opened yet.
+func (s *senders) opened() actions.Gate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gate
+}
+
+// Close gives up the gate.
+func (s *senders) Close() error {
+	if gate := s.opened(); gate != nil {
+		return gate.Close()
+	}
+	return nil
 }
 
 // clearSenders removes what a run before left that remembered senders.
@@ -146,6 +201,12 @@ func (s *senders) Run(ctx context.Context) error {
 
 // watch has the ports of the settings watched, when they are others than before.
 func (s *senders) watch(now time.Time) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	gate := s.opened()
+	if s.paused || gate == nil {
+		return
+	}
 	ports := guardedPorts(s.settings(), s.log)
 	s.mu.Lock()
 	same := slices.Equal(ports, s.ports)
@@ -153,7 +214,7 @@ func (s *senders) watch(now time.Time) {
 	if same {
 		return
 	}
-	degraded, err := s.gate.Guard(ports, now)
+	degraded, err := gate.Guard(ports, now)
 	s.log.Info("other ports are watched for senders", "ports", len(ports))
 	s.mu.Lock()
 	s.ports, s.degraded = ports, degraded
@@ -163,7 +224,13 @@ func (s *senders) watch(now time.Time) {
 
 // check looks at the kernel, and puts back what others removed.
 func (s *senders) check(now time.Time) {
-	made, err := s.gate.Check(now)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	gate := s.opened()
+	if s.paused || gate == nil {
+		return
+	}
+	made, err := gate.Check(now)
 	if len(made) > 0 {
 		s.log.Warn("others had changed what remembers senders: it is back", "made", fmt.Sprint(made))
 	}
@@ -184,10 +251,13 @@ func (s *senders) note(err error) {
 // none only where the set misses nobody: not full, not made since, and not so long ago
 // that it would be forgotten.
 func (s *senders) Heard(a netip.Addr, service parsers.Service, at time.Time) parsers.Answer {
-	now := s.clock()
+	now, gate := s.clock(), s.opened()
+	if gate == nil {
+		return parsers.CannotTell
+	}
 	answer := parsers.No
 	for _, set := range setsOf(service) {
-		switch one := judgeHearing(s.gate.Heard(a, set, now), at, now); one {
+		switch one := judgeHearing(gate.Heard(a, set, now), at, now); one {
 		case parsers.Yes:
 			return parsers.Yes
 		case parsers.CannotTell:
@@ -215,12 +285,13 @@ func judgeHearing(h actions.Hearing, at, now time.Time) parsers.Answer {
 // Suspects implements jails.Heard.
 func (s *senders) Suspects(list []netip.Addr, service parsers.Service, at time.Time) []netip.Addr {
 	within := s.clock().Sub(at) + recently
-	if within < 0 {
+	gate := s.opened()
+	if within < 0 || gate == nil {
 		return list
 	}
 	most := len(list) + mostSenders
 	for _, set := range setsOf(service) {
-		list = s.gate.Recent(list, set, within, most)
+		list = gate.Recent(list, set, within, most)
 	}
 	return list
 }

@@ -24,7 +24,7 @@ func (b *backend) Status() control.Status {
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
 		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
-		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && !b.observe,
+		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,
 			Bans: report.Counts.Bans, Unbans: report.Unbans, Evicted: report.Evicted, Displaced: report.Displaced,
@@ -66,7 +66,7 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 // flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
 func (b *backend) flushedByFreePBX() bool {
 	byName := strings.Contains(b.main.chain, "f2b") || strings.Contains(b.main.chain, "fail2ban")
-	return b.main.hook == "filter" && !byName && !b.observe && !strings.HasPrefix(b.enforcer.Name(), "nftables")
+	return b.main.hook == "filter" && !byName && b.drops() && !strings.HasPrefix(b.enforcer.Name(), "nftables")
 }
 
 // logStatus adds the logs that are followed.

@@ -20,7 +20,10 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	account := b.warden.Why(addr, now)
 	why := control.Why{
 		Addr: addr, Protected: account.Protected, LoggedIn: account.LoggedIn, Alarms: alarmsOf(account.Guessed), Consulted: account.Consulted,
-		Place: explain.Place(account.Place), Feeds: account.Feeds, DroppedBy: b.feeds.Dropping(addr), Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
+		Place: explain.Place(account.Place), Feeds: account.Feeds, Strikes: account.Strike.Count, LastBan: control.Moment(account.Strike.Last),
+	}
+	if b.drops() {
+		why.DroppedBy = b.feeds.Dropping(addr)
 	}
 	if account.Banned != nil {
 		why.Banned = new(b.ban(*account.Banned, now))

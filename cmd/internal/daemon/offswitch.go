@@ -1,0 +1,196 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pbxjail/actions"
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+	"pbxjail/jails"
+	"pbxjail/jails/warden"
+)
+
+// offSwitch is `jailctl off` and `jailctl on`: it takes all that is ours out of the kernel,
+// and puts it back. What it says outlives a restart. All methods may be called from any
+// goroutine.
+type offSwitch struct {
+	log      *slog.Logger
+	enforcer *actions.Switch
+	rules    *packetRules
+	senders  *senders // nil: the kernel is not to remember them
+	warden   *warden.Warden
+	ledger   interface {
+		SaveOff(off jails.Off, by string, at time.Time) error
+	}
+	observes bool // nothing is ever dropped in this run
+
+	turning sync.Mutex // orders off and on; taken before mu
+	mu      sync.Mutex // guards all below
+	off     jails.Off
+	told    time.Time
+	problem error // what could not be removed or brought back
+}
+
+// offToldEvery is how often the log says that pbxjail is switched off.
+const offToldEvery = time.Hour
+
+// state is whether it is off.
+func (o *offSwitch) state() jails.Off {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.off
+}
+
+// set notes a state, and what is wrong with it; nil: nothing.
+func (o *offSwitch) set(off jails.Off, problem error, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.off, o.problem, o.told = off, problem, now
+}
+
+// turnOff takes everything out of the kernel. It is off even when some of that fails: then
+// the error says what may still drop packets.
+func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
+	o.turning.Lock()
+	defer o.turning.Unlock()
+	off := jails.Off{Since: now.UTC(), Until: jails.EndOf(now, d), By: by}
+	if before := o.state(); !before.Since.IsZero() {
+		off.Since = before.Since
+	}
+	unsaved := o.ledger.SaveOff(off, by, now)
+	o.warden.Observe()
+	errs := []error{o.rules.pause()}
+	if o.senders != nil {
+		errs = append(errs, o.senders.pause())
+	}
+	err := errors.Join(append(errs, o.enforcer.Off())...)
+	o.set(off, err, now)
+	o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off), "err", err)
+	if unsaved != nil {
+		err = errors.Join(err, fmt.Errorf("it is off, and a restart would switch it on: %w", unsaved))
+	}
+	return err
+}
+
+// turnOn brings everything back. It reports false when it was not off.
+func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
+	o.turning.Lock()
+	defer o.turning.Unlock()
+	off := o.state()
+	if off.Since.IsZero() {
+		return false, nil
+	}
+	if !o.observes {
+		if err := o.enforce(); err != nil {
+			o.set(off, err, now)
+			return true, err
+		}
+	}
+	o.set(jails.Off{}, nil, now)
+	o.log.Info("pbxjail is switched on", "by", by)
+	if err := o.ledger.SaveOff(jails.Off{}, by, now); err != nil {
+		return true, fmt.Errorf("it is on, and a restart would switch it off again: %w", err)
+	}
+	return true, nil
+}
+
+func (o *offSwitch) enforce() error {
+	notes, degraded, err := o.enforcer.On()
+	if err != nil {
+		return err
+	}
+	for _, n := range append(notes, degraded...) {
+		o.log.Warn(n)
+	}
+	o.warden.Enforce()
+	o.rules.resume()
+	if o.senders != nil {
+		o.senders.resume(o.enforcer)
+	}
+	return nil
+}
+
+// look switches on when the time is over, and says once an hour that it is off.
+func (o *offSwitch) look(now time.Time) {
+	o.mu.Lock()
+	off, due := o.off, now.Sub(o.told) >= offToldEvery
+	retry := o.problem == nil || now.Sub(o.told) >= time.Minute // one that failed is tried each minute
+	o.mu.Unlock()
+	switch {
+	case off.Since.IsZero():
+	case !off.Holds(now) && retry:
+		if _, err := o.turnOn("the clock", now); err != nil {
+			o.log.Error("pbxjail is not switched on again", "err", err, "hint", hint.Of(err))
+		}
+	case due:
+		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", off.By, "since", off.Since, "until", untilText(off))
+		o.mu.Lock()
+		o.told = now
+		o.mu.Unlock()
+	}
+}
+
+// notice is the first line of each answer while it is off; "" while it is on.
+func (o *offSwitch) notice() string {
+	off := o.state()
+	if off.Since.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("OFF since %s by %s, %s: nothing is dropped; jailctl on brings it back", show.Stamp(off.Since), show.Terminal(off.By), untilText(off))
+}
+
+// untilText is the end of off as words.
+func untilText(off jails.Off) string {
+	if off.Until.IsZero() {
+		return "until somebody switches it on"
+	}
+	return "until " + show.Stamp(off.Until)
+}
+
+// problems are for status.
+func (o *offSwitch) problems() []control.Problem {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.problem == nil {
+		return nil
+	}
+	what := "off: something of ours may still drop packets: "
+	if !o.off.Holds(time.Now()) {
+		what = "off: it is not switched on again: "
+	}
+	return []control.Problem{{What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: hint.Of(o.problem)}}
+}
+
+// Flush takes all that is ours out of the kernel, where no daemon runs. The ledger stays as
+// it is. Its errors carry a hint.
+func Flush(main *configs.Main) error {
+	server := control.New(control.Options{Path: main.Socket, Group: main.Group})
+	if _, err := server.Listen(); err != nil { // else a daemon would put it back at once
+		return hint.Add("where the daemon runs: jailctl off", err)
+	}
+	defer server.Close()
+	return actions.Clear(actions.Options{Chain: main.Chain})
+}
+
+// clearBefore removes what a run before left in the kernel, where nothing is to be dropped.
+// Without the right to look it cannot tell, and says so.
+func clearBefore(e *actions.Switch, log *slog.Logger) error {
+	err := e.Off()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		log.Warn("what an earlier run left in the kernel is not looked for: pbxjail may not look", "hint", "run it as root")
+		return nil
+	}
+	if err != nil {
+		log.Error("something of an earlier run may still drop packets", "err", err, "hint", hint.Of(err))
+	}
+	return err
+}

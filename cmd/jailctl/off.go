@@ -1,0 +1,72 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
+)
+
+func (a *app) offVerb() *cobra.Command {
+	var length string
+	c := &cobra.Command{
+		Use:   "off",
+		Short: "take all that is ours out of the kernel; on brings it back",
+		Long: `off removes the chains, sets, lists and packet rules of pbxjail from the kernel, whatever
+enforcer made them, and nothing else. It stays off over a restart, until jailctl on, or
+until --for is over. The time of each ban runs on. What is decided meanwhile is marked as
+observed, and is never enforced.
+
+Where the daemon does not run, pbxjail --flush does it.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var q control.OffRequest
+			if c.Flags().Changed("for") {
+				seconds, err := parseFor(length)
+				if err != nil {
+					return err
+				}
+				q.ForSeconds = *seconds
+			}
+			done, err := control.Ask(c.Context(), a.client(), control.CallOff, q)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(done)
+			}
+			until := "until: jailctl on"
+			if done.Off != nil && done.Off.Until != nil {
+				until = "until " + show.Stamp(*done.Off.Until) + ", or: jailctl on"
+			}
+			a.say("pbxjail is off, %s; nothing of it is in the kernel", until)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&length, "for", "", "how long, such as 30m or 2h; until jailctl on if not given")
+	return c
+}
+
+func (a *app) onVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "on",
+		Short: "bring back what off took out of the kernel",
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			done, err := control.Ask(c.Context(), a.client(), control.CallOn, control.None{})
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				return a.emit(done)
+			case !done.Was:
+				a.say("pbxjail was not off")
+			case done.Observes:
+				a.say("pbxjail is on, and observes: nothing is dropped")
+			default:
+				a.say("pbxjail is on: the bans that hold go back into the kernel")
+			}
+			return nil
+		},
+	}
+}
