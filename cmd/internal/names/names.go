@@ -64,13 +64,11 @@ type entry struct {
 }
 
 // New makes a resolver that does nothing until Run. lookup must end when its
-// context does; nil is that of the system. changed, unless nil, is called from Run
+// context does; nil is that of the system, with the hosts of SRV records. changed, unless nil, is called from Run
 // each time the addresses of a name are others than before.
 func New(lookup func(ctx context.Context, host string) ([]netip.Addr, error), changed func()) *Resolver {
 	if lookup == nil {
-		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
+		lookup = (&sipLookup{dns: net.DefaultResolver}).lookup
 	}
 	if changed == nil {
 		changed = func() {}
