@@ -44,3 +44,26 @@ func TestAnAccountHidesNoGuess(t *testing.T) {
 		}
 	}
 }
+
+// TestADummyHidesNoGuess: an answer that never changes stands in front of the guesses.
+func TestADummyHidesNoGuess(t *testing.T) {
+	for name, guess := range map[string]func(nonce, response string) []string{
+		"two headers": func(nonce, response string) []string {
+			return []string{credentials("x", "1", "0"), credentials("1001", nonce, response)}
+		},
+		"parameters twice": func(nonce, response string) []string {
+			return []string{fmt.Sprintf(`Authorization: Digest username="1001", nonce="1", response="0", nonce="%s", response="%s"`, nonce, response)}
+		},
+	} {
+		l := newLab(t, Options{})
+		for i := range 6 {
+			l.ask(other, "REGISTER", "1001", "")
+			l.answer(401, challenge(fmt.Sprint("n", i)))
+			l.again(guess(fmt.Sprint("n", i), fmt.Sprint("guess", i))...)
+			l.answer(401, challenge(fmt.Sprint("m", i)))
+		}
+		if got := l.points[other.Addr()]; got != 6*parsers.Point {
+			t.Errorf("%s: got %v points, want 6: %v", name, got, l.events)
+		}
+	}
+}

@@ -71,7 +71,7 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 	}
 	key, loose := s.keysOf(f, m)
 	if x := s.txs.find(key); x != nil {
-		if m.Answers == 0 || x.digest == s.digest(f, &m.Answer[0]) { // sent again
+		if m.Answers == 0 || x.digest == s.digest(f, m) { // sent again
 			return
 		}
 		// The same request with another password: chan_sip tries that one too.
@@ -143,15 +143,20 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		}
 		break
 	}
-	x.digest = s.digest(f, &m.Answer[0])
+	x.digest = s.digest(f, m)
 	if len(c.User) > 0 {
 		x.account.set(c.User)
 	}
 }
 
-// digest is a hash of an answer to a challenge, to tell one guess from another.
-func (s *Sensor) digest(f *flow, c *sip.Credentials) uint64 {
-	return s.hash(f.remote.Addr(), c.User, c.Nonce, c.Response)
+// digest is a hash of all answers to challenges in a request, to tell one guess from
+// another: which of them Asterisk takes is decided by the realm.
+func (s *Sensor) digest(f *flow, m *sip.Message) (sum uint64) {
+	for i := range m.Answers {
+		c := &m.Answer[i]
+		sum = 31*sum + s.hash(f.remote.Addr(), c.User, c.Nonce, c.Response)
+	}
+	return sum
 }
 
 // answered notes that a challenge got its answer.

@@ -14,7 +14,8 @@ func (m *Message) challenge(b []byte) {
 	})
 }
 
-// answer reads the credentials of one Authorization header.
+// answer reads the credentials of one Authorization header. Of a parameter that comes
+// twice the last counts, as for chan_sip and pjproject.
 func (m *Message) answer(b []byte) {
 	if m.Answers == len(m.Answer) {
 		return
@@ -24,11 +25,11 @@ func (m *Message) answer(b []byte) {
 	each(b, func(name, value []byte) {
 		switch {
 		case isName(name, "username"):
-			first(&c.User, value)
+			c.User = value
 		case isName(name, "nonce"):
-			first(&c.Nonce, value)
+			c.Nonce = value
 		case isName(name, "response"):
-			first(&c.Response, value)
+			c.Response = value
 		}
 	})
 	if len(c.Nonce) > 0 || len(c.Response) > 0 {
