@@ -29,6 +29,9 @@ type Enforcer struct {
 	sides  *Sides
 	groups kernel.Groups
 	held   map[string]int // bans of a chain at the last look, by family and chain: to look starts a program
+	// ends is when the first ban of a chain is over, in Unix time, by family and chain:
+	// before that nobody has to look. A chain that is not in it was not looked at.
+	ends map[string]int64
 }
 
 // empty reports whether a chain had no bans at the last look, and none came since.
@@ -46,7 +49,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Enforcer{sides: sides, groups: groups, held: map[string]int{}}, nil
+	return &Enforcer{sides: sides, groups: groups, held: map[string]int{}, ends: map[string]int64{}}, nil
 }
 
 func (e *Enforcer) Name() string { return e.sides.Name("plain iptables rules") }
@@ -192,6 +195,9 @@ func (e *Enforcer) put(s *Side, group string, r, old plainRule, room int) error 
 	}
 	// First in, since who attacks now sends most; and before the old one goes, so that nothing slips through.
 	e.held[s.Label+group]++
+	if ends, known := e.ends[s.Label+group]; known && r.until > 0 {
+		e.ends[s.Label+group] = min(ends, r.until)
+	}
 	if err := c.ipt.Insert(c.table, c.name, 1, r.spec(e.sides.Verdict(s))...); err != nil || !old.prefix.IsValid() {
 		return c.explain("add rule to chain "+c.name, err)
 	}
@@ -261,10 +267,22 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 	return err
 }
 
-// Expire implements Expirer.
+// Expire implements Expirer. It starts a program only where a ban is over: to list some
+// thousand rules takes a good part of a second.
 func (e *Enforcer) Expire(now time.Time) error {
-	_, err := e.expire(now)
-	return err
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sides.Up() {
+		for _, group := range e.groups.Places() {
+			if ends, known := e.ends[s.Label+group]; known && now.Unix() < ends || group != "" && e.empty(s, group) {
+				continue
+			}
+			if _, err := e.tidy(s, group, now); err != nil {
+				return fmt.Errorf("%s: %w", s.Label, err)
+			}
+		}
+	}
+	return nil
 }
 
 // expire takes out the bans that are over and returns the others.

@@ -1,6 +1,7 @@
 package xtables
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -87,7 +88,7 @@ func (e *Enforcer) tidy(s *Side, group string, now time.Time) (map[netip.Prefix]
 	if group == "" {
 		leads = e.leads(s)
 	}
-	live := make(map[netip.Prefix]plainRule)
+	live, ends := make(map[netip.Prefix]plainRule), int64(math.MaxInt64)
 	var gone []int
 	for i, rule := range rules {
 		if at := slices.IndexFunc(leads, func(spec []string) bool { return slices.Equal(spec, rule.Args[min(2, len(rule.Args)):]) }); at >= 0 {
@@ -99,15 +100,19 @@ func (e *Enforcer) tidy(s *Side, group string, now time.Time) (map[netip.Prefix]
 		if !ok || twice || r.until != 0 && r.until <= now.Unix() {
 			gone = append(gone, i+1)
 		} else {
-			live[r.prefix] = r
+			if live[r.prefix] = r; r.until != 0 {
+				ends = min(ends, r.until)
+			}
 		}
 	}
+	delete(e.ends, s.Label+group) // until all is done
 	e.held[s.Label+group] = len(live)
 	for _, id := range slices.Backward(gone) {
 		if err := c.deleteAt(id); err != nil {
 			return nil, err
 		}
 	}
+	e.ends[s.Label+group] = ends
 	return live, nil
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +25,11 @@ func (a *app) listVerb() *cobra.Command {
 			}
 			if c.Flags().Changed("jail") {
 				bans = slices.DeleteFunc(bans, func(b control.Ban) bool { return b.Jail != jail })
+				if len(bans) == 0 {
+					if err := a.knowsJail(c.Context(), jail); err != nil {
+						return err
+					}
+				}
 			}
 			slices.SortFunc(bans, func(x, y control.Ban) int {
 				return cmp.Or(x.Since.Compare(y.Since), x.Prefix.Compare(y.Prefix))
@@ -70,4 +77,24 @@ func (a *app) printBans(bans []control.Ban) error {
 		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b)+mixed(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
 	}
 	return t.end()
+}
+
+// notJails stand in the place of a jail: bans by hand, and those that the kernel alone knew.
+var notJails = []string{"manual", "unknown"}
+
+// knowsJail is an error when there is no jail of this name.
+func (a *app) knowsJail(ctx context.Context, name string) error {
+	s, err := a.client().Status(ctx)
+	if err != nil {
+		return err
+	}
+	names := slices.Clone(notJails)
+	for _, j := range s.Jails {
+		names = append(names, j.Name)
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	slices.Sort(names)
+	return control.Refuse(0, "there are: "+strings.Join(names, ", "), "there is no jail %q", name)
 }

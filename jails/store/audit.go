@@ -3,6 +3,8 @@ package store
 import (
 	"database/sql"
 	"time"
+
+	"pbxjail/jails"
 )
 
 // Entry is one change an operator made.
@@ -52,6 +54,9 @@ const trimStep = 1000
 // were, longer than keep before now. Strikes are read from bans: keep should not be shorter
 // than the longest forgive_after.
 func (s *Store) Trim(now time.Time, keep time.Duration) error {
+	if keep == jails.Forever {
+		return nil
+	}
 	before := nanos(now.Add(-keep))
 	for _, step := range []string{
 		`DELETE FROM bans WHERE id IN (SELECT id FROM bans WHERE until < ? LIMIT ?)`,

@@ -84,6 +84,10 @@ func TestTrim(t *testing.T) {
 	if err := s.Note(now, "uid 0 (root)", "reload"); err != nil {
 		t.Fatal(err)
 	}
+	all := count(t, s, "bans")
+	if err := s.Trim(now, jails.Forever); err != nil || count(t, s, "bans") != all {
+		t.Errorf("kept for ever: got %v, and %d bans left of %d", err, count(t, s, "bans"), all)
+	}
 	if err := s.Trim(now, keep); err != nil {
 		t.Fatal(err)
 	}
