@@ -1,14 +1,16 @@
 package probe
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"sync"
 )
 
-// port is where the PBX answers, udp and tcp: that of SIP.
-const port = 5060
+// port is where the PBX answers, udp and tcp: that of SIP. other is one that a ban for SIP
+// leaves open.
+const port, other = 5060, 22
 
 // echo answers whatever comes with the same. The kernel does that for icmp.
 type echo struct {
@@ -19,7 +21,10 @@ type echo struct {
 
 // listen opens the sockets in the namespace of the calling thread.
 func (e *echo) listen(addr netip.Addr) error {
-	at := netip.AddrPortFrom(addr, port)
+	return errors.Join(e.listenAt(netip.AddrPortFrom(addr, port)), e.listenAt(netip.AddrPortFrom(addr, other)))
+}
+
+func (e *echo) listenAt(at netip.AddrPort) error {
 	packets, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return err

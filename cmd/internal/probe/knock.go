@@ -25,7 +25,7 @@ const (
 
 // dial opens a conversation of an address of the world with the PBX, on a thread that
 // is there.
-func (b *bench) dial(ctx context.Context, protocol string, from, to netip.Addr) (conn net.Conn, err error) {
+func (b *bench) dial(ctx context.Context, protocol string, from, to netip.Addr, at uint16) (conn net.Conn, err error) {
 	err = apart(func() error {
 		if err := netns.Set(b.world); err != nil {
 			return err
@@ -34,10 +34,10 @@ func (b *bench) dial(ctx context.Context, protocol string, from, to netip.Addr) 
 		switch {
 		case protocol == udp:
 			d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
-			conn, err = d.DialContext(ctx, "udp", netip.AddrPortFrom(to, port).String())
+			conn, err = d.DialContext(ctx, "udp", netip.AddrPortFrom(to, at).String())
 		case protocol == tcp:
 			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
-			conn, err = d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, port).String())
+			conn, err = d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, at).String())
 		default:
 			conn, err = ping(ctx, d, from, to)
 		}
@@ -53,9 +53,9 @@ func (b *bench) dial(ctx context.Context, protocol string, from, to netip.Addr) 
 }
 
 // answers reports whether the PBX answers an address, each time in a new conversation.
-func (b *bench) answers(ctx context.Context, protocol string, from, to netip.Addr, tries int) (bool, error) {
+func (b *bench) answers(ctx context.Context, protocol string, from, to netip.Addr, at uint16, tries int) (bool, error) {
 	for range tries {
-		conn, err := b.dial(ctx, protocol, from, to)
+		conn, err := b.dial(ctx, protocol, from, to, at)
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}

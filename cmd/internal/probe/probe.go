@@ -13,6 +13,7 @@ import (
 
 	"pbxjail/actions"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/ports"
 )
 
 // Options are the settings of the main file that make an enforcer.
@@ -64,6 +65,11 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	})
 }
 
+// sipPorts is the group of ports that the trial closes alone.
+func sipPorts() []actions.Port {
+	return []actions.Port{{Service: ports.SIP, Proto: "udp", From: port, To: port}, {Service: ports.SIP, Proto: "tcp", From: port, To: port}}
+}
+
 // run is Run for any enforcer.
 func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (r Report, err error) {
 	err = apart(func() error {
@@ -81,6 +87,9 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 		if err != nil {
 			return fmt.Errorf("set up the enforcer: %w", err)
 		}
+		if err := e.Split(sipPorts()); err != nil {
+			return fmt.Errorf("set up the groups of ports: %w", err)
+		}
 		r = Report{Enforcer: e.Name(), Notes: slices.Concat([]string{}, b.notes, notes, degraded)}
 		t := newTrial(b, e)
 		err = t.run(ctx)
@@ -97,6 +106,7 @@ const (
 	icmp      = "icmp"
 	udpFlow   = "udp, under way"
 	tcpFlow   = "tcp, under way"
+	service   = "ports of SIP alone"
 	network   = "network"
 	neighbour = "neighbour"
 	timeLeft  = "time left"

@@ -24,8 +24,8 @@ func TestWithoutIPv6(t *testing.T) {
 		}
 	}
 	tr.settle(udp, "v6", "no answer") // of what was not asked
-	if r := (Report{Checks: tr.checks}); skipped != 8 || r.Failed() != 0 {
-		t.Errorf("got %d skipped and %d failed, want 8 and none", skipped, r.Failed())
+	if r := (Report{Checks: tr.checks}); skipped != 9 || r.Failed() != 0 {
+		t.Errorf("got %d skipped and %d failed, want 9 and none", skipped, r.Failed())
 	}
 }
 

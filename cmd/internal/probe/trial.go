@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -36,7 +37,7 @@ func newTrial(b *bench, e actions.Enforcer) *trial {
 		} else {
 			t.families = append(t.families, f)
 		}
-		for _, check := range []string{udp, tcp, icmp, udpFlow, tcpFlow, network, neighbour, timeLeft} {
+		for _, check := range []string{udp, tcp, icmp, udpFlow, tcpFlow, service, network, neighbour, timeLeft} {
 			t.checks = append(t.checks, Check{check, f.name, result, why})
 		}
 	}
@@ -68,6 +69,11 @@ func (t *trial) run(ctx context.Context) error {
 	if err := t.ask(ctx, "after the unban", append(t.toSingle(true), t.only(udpFlow)...)); err != nil {
 		return err
 	}
+	t.banService(single)
+	if err := t.ask(ctx, "while banned for SIP", t.toService()); err != nil {
+		return err
+	}
+	t.unban(single)
 	t.ban(wide)
 	if err := t.ask(ctx, "while its network is banned", t.toNetwork(network, false)); err != nil {
 		return err
@@ -90,6 +96,26 @@ func (t *trial) ban(prefix func(family) netip.Prefix) {
 			}
 		}
 	}
+}
+
+// banService bans for the ports of SIP alone.
+func (t *trial) banService(prefix func(family) netip.Prefix) {
+	for _, f := range t.families {
+		if err := t.enforcer.Ban(prefix(f), ports.SIP, bantime); err != nil {
+			t.settle(service, f.name, err.Error())
+		}
+	}
+}
+
+// toService asks about the port of SIP, which is closed, and another.
+func (t *trial) toService() (list []question) {
+	for _, f := range t.families {
+		for _, p := range []string{udp, tcp} {
+			list = append(list, question{check: service, family: f, protocol: p, from: f.banned, want: false},
+				question{check: service, family: f, protocol: p, from: f.banned, port: other, want: true})
+		}
+	}
+	return list
 }
 
 func (t *trial) unban(prefix func(family) netip.Prefix) {
@@ -145,6 +171,7 @@ type question struct {
 	family   family
 	protocol string
 	from     netip.Addr
+	port     uint16   // 0: that of SIP
 	flow     net.Conn // nil: a new one
 	want     bool
 }
@@ -176,7 +203,7 @@ func (t *trial) toNetwork(check string, passes bool) (list []question) {
 func (t *trial) openFlows(ctx context.Context) {
 	for _, f := range t.families {
 		for check, protocol := range map[string]string{udpFlow: udp, tcpFlow: tcp} {
-			conn, err := t.bench.dial(ctx, protocol, f.banned, f.pbx)
+			conn, err := t.bench.dial(ctx, protocol, f.banned, f.pbx, port)
 			if err != nil {
 				t.settle(check, f.name, err.Error())
 				continue
@@ -241,7 +268,7 @@ func (b *bench) wrong(ctx context.Context, when string, q question) string {
 	if q.flow != nil {
 		got, err = answered(ctx, q.flow, tries)
 	} else {
-		got, err = b.answers(ctx, q.protocol, q.from, q.family.pbx, tries)
+		got, err = b.answers(ctx, q.protocol, q.from, q.family.pbx, cmp.Or(q.port, port), tries)
 	}
 	switch {
 	case err != nil:
