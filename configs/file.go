@@ -27,6 +27,9 @@ func read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, Problem{File: path, What: "is not a regular file", Fix: "put a plain text file there"}
 	}
+	if info.Size() == 0 { // or a file of the kernel, such as /proc/kmsg, which to read may wait for ever
+		return nil, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)

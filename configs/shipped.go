@@ -24,7 +24,7 @@ var embedded embed.FS
 // have no file there. It returns the jails that are enabled, sorted by name, and
 // what is wrong with the others, by name; bad[""] is about the folder. A folder
 // that does not exist is an empty one. A bad file hides the shipped jail of its
-// name all the same: it may have been there to switch it off.
+// name all the same: the caller knows which jail was there before, if any.
 func LoadJails(dir string) (jails []*Jail, bad map[string]error) {
 	files, bad := jailFiles(dir)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -70,6 +70,16 @@ func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 		files[name] = path
 	}
 	return files, bad
+}
+
+// ShippedJail is the shipped jail of a name; nil: there is none.
+func ShippedJail(name string) *Jail {
+	for _, jail := range shippedJails() {
+		if jail.Name == name {
+			return jail
+		}
+	}
+	return nil
 }
 
 // shippedJails parses the embedded files; a test holds them to be sound.

@@ -1,8 +1,11 @@
 package jails
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
+
+	"github.com/gaissmai/bart"
 
 	"pbxjail/parsers"
 )
@@ -12,6 +15,7 @@ import (
 // Safe for concurrent use once it is made.
 type Guard struct {
 	protections []Protection
+	table       bart.Table[int] // the first of protections that has a prefix, by its place
 }
 
 // Protection is a prefix and the reason it is protected.
@@ -43,6 +47,9 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String(), ignoredAddress})
 	}
 	g.protections = append(g.protections, more...)
+	for i, x := range slices.Backward(g.protections) {
+		g.table.Insert(x.Prefix, i)
+	}
 	return g
 }
 
@@ -52,7 +59,7 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	if !parsers.Bannable(p.Addr()) {
 		return "no packet from elsewhere has this address", true
 	}
-	i := slices.IndexFunc(g.protections, func(x Protection) bool { return x.Prefix.Overlaps(p) })
+	i := g.first(p)
 	if v4 := scoredIn(p); i < 0 && v4 != p {
 		return g.Protects(v4)
 	}
@@ -60,4 +67,17 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 		return "", false
 	}
 	return g.protections[i].Why, true
+}
+
+// first is the place of the first protection that overlaps p; below 0 there is none.
+func (g *Guard) first(p netip.Prefix) int {
+	first := -1
+	for _, list := range []iter.Seq2[netip.Prefix, int]{g.table.Supernets(p), g.table.Subnets(p)} {
+		for _, i := range list {
+			if first < 0 || i < first {
+				first = i
+			}
+		}
+	}
+	return first
 }

@@ -1,7 +1,10 @@
 package jails
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -29,5 +32,30 @@ func TestGuardProtectsNetworks(t *testing.T) {
 	}
 	if _, ok := new(Guard).Protects(netip.Prefix{}); !ok {
 		t.Error("no prefix at all: got it may be banned")
+	}
+}
+
+// The first protection that overlaps is named, as if all were looked through.
+func TestGuardNamesTheFirst(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	some := func() netip.Prefix {
+		a := netip.AddrFrom4([4]byte{20, byte(r.IntN(3)), byte(r.IntN(3)), byte(r.IntN(4))})
+		return netip.PrefixFrom(a, 8+r.IntN(25)).Masked()
+	}
+	for range 200 {
+		var list []Protection
+		for i := range r.IntN(8) {
+			list = append(list, Protection{Prefix: some(), Why: fmt.Sprint(i)})
+		}
+		g := NewGuard(nil, nil, list...)
+		for range 50 {
+			p, want := some(), ""
+			if i := slices.IndexFunc(list, func(x Protection) bool { return x.Prefix.Overlaps(p) }); i >= 0 {
+				want = list[i].Why
+			}
+			if got, ok := g.Protects(p); got != want || ok != (want != "") {
+				t.Fatalf("%s among %v: got %q, %t, want %q", p, list, got, ok, want)
+			}
+		}
 	}
 }

@@ -26,7 +26,7 @@ type jailFiles struct {
 func newJailFiles(log *slog.Logger) *jailFiles { return &jailFiles{log: log} }
 
 // load reads the jail files. A file that is refused leaves the jail of its name as it
-// was. A folder that cannot be read leaves all of them: which of the shipped jails are
+// was; at the start the shipped one. A folder that cannot be read leaves all of them: which of the shipped jails are
 // switched off is not known then.
 func (f *jailFiles) load(dir string) {
 	f.mu.Lock()
@@ -53,6 +53,10 @@ func (f *jailFiles) load(dir string) {
 		kept := "there is no such jail now"
 		if old := f.jails[name]; old != nil {
 			fresh[name], kept = old, "the jail stays as it was"
+		} else if shipped := configs.ShippedJail(name); shipped != nil && f.jails == nil {
+			if j, wrong := jails.Compile(shipped); wrong == nil { // nothing else could stand in its place
+				fresh[name], kept = j, "the shipped jail of its name holds"
+			}
 		}
 		logProblems(f.log, "jail file is refused: "+kept, name, err)
 	}

@@ -89,7 +89,7 @@ var thirdParty = map[string]arrow{
 	"github.com/spf13/cobra":         {[]string{"cmd/jailctl", "cmd/pbxlab"}, "only these have verbs"},
 	"github.com/vishvananda/netlink": {[]string{"actions", "actions/ipset", "actions/kernel", "actions/kerneltest", "cmd/internal/lab", "cmd/internal/probe", "cmd/pbxlab"}, "only enforcers and the benches speak to the kernel's network"},
 	"github.com/vishvananda/netns":   {[]string{"actions/kerneltest", "cmd/internal/lab", "cmd/internal/probe"}, "only the benches leave the host's namespace"},
-	"github.com/gaissmai/bart":       {[]string{"jails/feeds"}, "tables of prefixes are asked for each event"},
+	"github.com/gaissmai/bart":       {[]string{"jails", "jails/feeds"}, "tables of prefixes are asked for each event"},
 	"go4.org/netipx":                 {[]string{"jails/feeds"}, "sets of addresses are subtracted where protection beats a feed"},
 	"html/template":                  {nil, "there is no page"},
 	"text/template":                  {nil, "nothing is made from templates (CVE-2021-32749)"},
