@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"pbxjail/configs"
@@ -19,6 +22,7 @@ import (
 
 const (
 	fetchTime    = time.Minute // of one download, from the first byte to the last
+	dialTime     = 30 * time.Second
 	maxRedirects = 5
 	maxTag       = 512 // bytes of an ETag or a date
 )
@@ -43,6 +47,7 @@ func newClient(transport http.RoundTripper) *http.Client {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxResponseHeaderBytes = 64 << 10
 		t.DisableKeepAlives = true // hours lie between two requests
+		t.DialContext = (&net.Dialer{Timeout: dialTime, ControlContext: checkDial}).DialContext
 		transport = t
 	}
 	return &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: checkRedirect}
@@ -56,8 +61,41 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return hint.Errorf("name another address", "it redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
 		return hint.Errorf("name another address: what comes unencrypted, anybody can write", "it redirects from https to http")
+	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
+		return nil
+	case inside(req.URL.Hostname()):
+		return errInside
+	}
+	if proxy, _ := http.ProxyFromEnvironment(req); proxy == nil { // what a name leads to is known when it is dialled
+		*req = *req.WithContext(context.WithValue(req.Context(), redirected{}, true))
 	}
 	return nil
+}
+
+// errInside refuses a list whose server sends us into our own network.
+var errInside error = hint.New("name the address of the list itself", "it redirects to an address of this machine or of a private network")
+
+// redirected marks the context of a request that a server sent us to.
+type redirected struct{}
+
+// checkDial refuses to follow a redirect to an address that no server of others has.
+func checkDial(ctx context.Context, _, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err == nil && ctx.Value(redirected{}) != nil && inside(host) {
+		return errInside
+	}
+	return nil
+}
+
+// inside reports whether a host is this machine, or in a private network, as far as its
+// text tells.
+func inside(host string) bool {
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+	}
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast()
 }
 
 // ask looks at the source of a feed. An error that comes with the tag of a file is
