@@ -32,6 +32,12 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		own, _ := os.ReadFile("/proc/self/cgroup") // without it there is no limit
+		if limit := memoryLimit(string(own), "/sys/fs/cgroup"); limit > 0 {
+			debug.SetMemoryLimit(limit)
+		}
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
