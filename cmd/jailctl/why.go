@@ -21,10 +21,10 @@ func (a *app) whyVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !p.IsSingleIP() {
-				return usage("name one of them, such as "+p.Addr().Next().String(), "%s is more than one address", p)
-			}
 			w, err := a.client().Why(c.Context(), p.Addr())
+			if err == nil && !p.IsSingleIP() && (w.Banned == nil || w.Banned.Prefix != p) {
+				return usage("name one of them, such as "+p.Addr().Next().String(), "%s is more than one address, and is not banned as a whole", p)
+			}
 			if err != nil {
 				return err
 			}
