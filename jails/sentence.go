@@ -112,8 +112,10 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	held, banned := book.Covering(p, now)
 	b.Strike = book.NextStrike(p, jail.Growth, now)
 	doubt := j.uncertain(t, r, b, now)
+	shorter := false
 	if doubt != "" {
-		b.Most = shortBan
+		full := jail.Length(b)
+		b.Most, shorter = shortBan, full == Forever || full > shortBan
 	}
 	b.Until, b.Ports = EndOf(now, jail.Length(b)), jail.Closed(b)
 	why := j.Protects(p, jail)
@@ -142,7 +144,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 	}
 	b.Sum, b.Lines = &sum, lines
 	b.Reason = sum.reason(lines)
-	if doubt != "" {
+	if shorter {
 		b.Reason += "; no longer than " + show.Duration(shortBan) + ": " + doubt
 	}
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
