@@ -30,7 +30,7 @@ func TestLoadMainMissing(t *testing.T) {
 
 	got, err := LoadMain(path, false)
 	want := &Main{
-		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: 30 * 24 * time.Hour, DayOne: time.Hour, LoginAllowance: 3, IPv6: 64, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
+		Jails: "/etc/pbxjail.d", Asterisk: "/etc/asterisk", ProtectLogins: 30 * 24 * time.Hour, DayOne: true, LoginAllowance: 3, IPv6: 64, Enforcer: "auto", Hook: "raw", Chain: "pbxjail",
 		Database: "/var/lib/pbxjail/pbxjail.db", Socket: "/run/pbxjail/pbxjail.sock", Group: "pbxjail",
 		Useragents: "/etc/pbxjail/useragents.d", AgentFactors: AgentFactors{Drop: 5, Score: 2, Info: 1}, PacketRules: PacketRules{Agents: AgentsDrop}, Heard: Heard{Enabled: true},
 		LogLevel: "info", LogFormat: "text", Retention: 90 * 24 * time.Hour, MaxAddresses: 200000, Fraud: fraudDefaults,
@@ -55,7 +55,7 @@ func TestLoadMain(t *testing.T) {
 	want := &Main{
 		File:  "testdata/main/ok-all.yaml",
 		Jails: "/srv/jails", Ignoreip: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("2001:db8::/32")},
-		IgnoreHosts: []string{"trunk.example.net"}, Asterisk: "/srv/asterisk", ProtectLogins: 90 * time.Minute, DayOne: 10 * time.Minute, LoginAllowance: 2, IPv6: 56,
+		IgnoreHosts: []string{"trunk.example.net"}, Asterisk: "/srv/asterisk", ProtectLogins: 90 * time.Minute, LoginAllowance: 2, IPv6: 56,
 		GeoIP: GeoIP{
 			Files: []string{"/srv/country.mmdb", "/srv/asn.mmdb"}, Home: []string{"GB", "IE"}, Elsewhere: 1.5, Block: []string{"KP"},
 			ASN: []ASN{{64500, 1.5}, {64501, 0.5}},

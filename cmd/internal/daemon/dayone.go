@@ -13,13 +13,15 @@ import (
 
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
-	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/jails/astdb"
 	"pbxjail/parsers"
 )
 
 const (
+	// youngFor is how long after the first start bans are short: most phones register
+	// within an hour.
+	youngFor = time.Hour
 	// oldLog is how much of the end of a log is read for log-ins, and oldLogs of how many
 	// logs.
 	oldLog  = 8 << 20
@@ -49,26 +51,29 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	}
 	homes = append(homes, old.Homes()...)
 	d.warden.Learn(homes, now)
-	d.log.Info("first start with this ledger: bans are short until it is known who logs in", "for", show.Duration(main.DayOne), "registered", n, "log-ins", len(homes)-n)
+	d.log.Info("first start with this ledger: who logs in is learned from Asterisk and its logs", "short", main.DayOne, "registered", n, "log-ins", len(homes)-n)
 }
 
 // young is until when bans are short; the zero time when they are not.
 func (d *Daemon) young() time.Time {
+	if !d.upkeep.settings().DayOne {
+		return time.Time{}
+	}
 	born, err := d.store.Born()
 	if err != nil {
 		d.log.Warn("the age of the ledger is not known", "err", err)
 		return time.Time{}
 	}
-	return youngUntil(born, d.since, d.upkeep.settings().DayOne)
+	return youngUntil(born, d.since)
 }
 
 // youngUntil is until when a ledger is young. One that was born in the future has seen
 // another clock: it is as young as this start.
-func youngUntil(born, now time.Time, dayOne time.Duration) time.Time {
+func youngUntil(born, now time.Time) time.Time {
 	if born.After(now) {
 		born = now
 	}
-	if until := born.Add(dayOne); until.After(now) {
+	if until := born.Add(youngFor); until.After(now) {
 		return until
 	}
 	return time.Time{}

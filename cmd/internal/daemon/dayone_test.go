@@ -66,7 +66,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 func TestYoungUntil(t *testing.T) {
 	now := time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
 	for ago, want := range map[time.Duration]time.Duration{0: time.Hour, 40 * time.Minute: 20 * time.Minute, -time.Hour: time.Hour, time.Hour: -1, 90 * 24 * time.Hour: -1} {
-		got := youngUntil(now.Add(-ago), now, time.Hour)
+		got := youngUntil(now.Add(-ago), now)
 		if want < 0 != got.IsZero() || want >= 0 && !got.Equal(now.Add(want)) {
 			t.Errorf("born %v ago: got until %v, want in %v", ago, got, want)
 		}

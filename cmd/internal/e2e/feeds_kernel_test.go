@@ -24,7 +24,7 @@ func TestFeedThatBans(t *testing.T) {
 			if out := p.ctl("why", office); strings.Contains(out, "its packets are dropped") {
 				t.Errorf("got %q for who is protected", out)
 			}
-			wantMatch(t, p.refused("unban", bad4), `the lists of bad drop it\nhint: put it into ignoreip`)
+			wantMatch(t, p.refused("unban", bad4), `the lists of bad drop it\nhint: .*put it into ignoreip`)
 			wantMatch(t, p.ctl("feeds"), `^bad +ban +2 `)
 
 			// what others flush comes back with the bans

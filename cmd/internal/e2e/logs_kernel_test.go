@@ -110,14 +110,14 @@ func TestRubbish(t *testing.T) {
 		p.must(err)
 		// What follows a record that was cut is not believed for a while, since a
 		// caller could have written it: but the attack goes on.
-		addr := fmt.Sprintf("2001:db8:a1::%x", i+1)
+		addr := fmt.Sprintf("2001:db8:a1:%x::6", i+1) // each is a customer of its own
 		p.eventually("ban of "+addr, func() bool {
 			p.attackIn("full", addr, 3)
 			_, ok := p.list()[addr]
 			return ok
 		})
 	}
-	p.wantAnswers(false, "203.0.113.1", "203.0.113.2", "203.0.113.81", "2001:db8:a1::6")
+	p.wantAnswers(false, "203.0.113.1", "203.0.113.2", "203.0.113.81", "2001:db8:a1:6::6")
 	if got := len(p.list()); got != 12 {
 		t.Errorf("got %d bans, want the 12 attackers and nobody else", got)
 	}

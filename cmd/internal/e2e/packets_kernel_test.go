@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pbxjail/cmd/internal/lab"
@@ -37,11 +38,17 @@ func TestRecordedAttack(t *testing.T) {
 	for _, addr := range bad {
 		p.banned(addr)
 	}
-	p.wantAnswers(false, bad...)
+	list, sets := p.list(), p.kernel("ipset", "list")
+	// The probes speak SIP: who attacked something else may still do so.
+	callers := slices.DeleteFunc(slices.Clone(bad), func(addr string) bool { return list[addr].Ports != "sip" })
+	if len(callers) == 0 || len(callers) == len(bad) {
+		t.Fatalf("got %d of %d bans that close the ports of SIP, want some and not all", len(callers), len(bad))
+	}
+	p.wantAnswers(false, callers...)
 	p.wantAnswers(true, honest...)
 
-	list, sets := p.list(), p.kernel("ipset", "list", "pbxjail-4")+p.kernel("ipset", "list", "pbxjail-6")
-	for _, addr := range bad {
+	list, sets = p.list(), p.kernel("ipset", "list")
+	for _, addr := range callers {
 		if list[addr].Packets == 0 {
 			t.Errorf("%s: no dropped packet was counted", addr)
 		}

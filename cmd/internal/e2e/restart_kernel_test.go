@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -176,14 +177,14 @@ func TestManyAttackers(t *testing.T) {
 	p := newPBX(t)
 	p.start()
 	var burst strings.Builder
-	last := netip.MustParseAddr("2001:db8:a1::1")
-	for range attackers {
-		last = last.Next()
+	var last netip.Addr
+	for i := range attackers { // each is a customer of its own
+		last = netip.MustParseAddr(fmt.Sprintf("2001:db8:a1:%x::1", i+1))
 		burst.WriteString(strings.Repeat(offence(last.String()), 3))
 	}
 	p.write("asterisk/security", burst.String())
 	p.eventually("all bans", func() bool { return len(p.list()) == attackers })
-	members := func() int { return strings.Count(p.kernel("ipset", "list", "pbxjail-6"), "2001:db8:a1::") }
+	members := func() int { return strings.Count(p.kernel("ipset", "list", "pbxjail-6"), "2001:db8:a1:") }
 	if got := members(); got != attackers {
 		t.Errorf("got %d members in the kernel, want %d", got, attackers)
 	}

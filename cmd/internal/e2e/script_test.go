@@ -95,7 +95,7 @@ func prepare(e *testscript.Env) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, line := range []string{"jails: $WORK/jails", "database: $WORK/pbxjail.db", "socket: $SOCKET", "geoip: {files: [$WORK/country.mmdb]}", "wire: {enabled: false}", "heard: {enabled: false}", "chain: e2e", "day_one: 1s"} {
+	for _, line := range []string{"jails: $WORK/jails", "database: $WORK/pbxjail.db", "socket: $SOCKET", "geoip: {files: [$WORK/country.mmdb]}", "wire: {enabled: false}", "heard: {enabled: false}", "chain: e2e", "day_one: false"} {
 		if key, _, _ := strings.Cut(line, " "); !bytes.Contains(text, []byte(key)) {
 			text = append(text, line+"\n"...)
 		}
