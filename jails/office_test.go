@@ -14,9 +14,8 @@ import (
 
 // play is what several phones do, as two logs of Asterisk tell it.
 type play struct {
-	from  time.Time
-	acts  []act
-	bytes int
+	from time.Time
+	acts []act
 }
 
 // act is one attempt to register.

@@ -140,21 +140,6 @@ func ctimeStamp(b []byte) int {
 	return n + 9
 }
 
-// begins reports whether a line that is not in an envelope begins a record: with a
-// head, or as the banner that Asterisk writes when it opens the log.
-func begins(line []byte) bool {
-	var head record
-	line = trimLine(line)
-	if parseHead(line, &head) || isBanner(line) {
-		return true
-	}
-	if esc(line[:min(len(line), 48)]) < 0 {
-		return false
-	}
-	plain, ok := plainHead(nil, line)
-	return ok && parseHead(plain, &head)
-}
-
 // isBanner knows "[DATE] Asterisk VERSION built by USER @ HOST on a MACHINE running
 // SYSTEM on DATE". asterisk:main/logger.c, init_logger and reload_logger.
 func isBanner(line []byte) bool {

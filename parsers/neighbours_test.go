@@ -7,11 +7,6 @@ import (
 	"testing"
 )
 
-// wrongLogin is a line of AMI with a given date.
-func wrongLogin(stamp string, n int) string {
-	return fmt.Sprintf("[%s] NOTICE[1] manager.c: 203.0.113.%d failed to authenticate as 'x'\n", stamp, n)
-}
-
 // refused is a registration that chan_sip refused: no text of the caller's in it can
 // hold a newline, so the next line begins a record.
 func refused(stamp string, n int) string {

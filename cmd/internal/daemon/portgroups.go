@@ -9,7 +9,6 @@ import (
 
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
-	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
@@ -44,7 +43,7 @@ func servicePorts(main *configs.Main, log *slog.Logger) (list []actions.Port) {
 			list = append(list, actions.Port{Service: s, Proto: proto, From: first, To: last})
 		}
 	}
-	found, problems := asterisk.Ports(main.Asterisk)
+	found, problems := asteriskPorts(main)
 	first, last, more := asterisk.RTP(main.Asterisk)
 	for _, p := range append(problems, more...) {
 		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
@@ -103,7 +102,7 @@ func (g *portGroups) first(list []*jails.Jail) []actions.Port {
 // remember notes by what the groups are made. mu is held.
 func (g *portGroups) remember() {
 	g.main = g.settings()
-	g.seen = guard.Fingerprint(g.main.Asterisk)
+	g.seen = portsMark(g.main)
 }
 
 // listsOf are the lists of ports that jails name.
@@ -139,7 +138,7 @@ func (g *portGroups) look() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	main := g.settings()
-	if g.problem == nil && main == g.main && guard.Fingerprint(main.Asterisk) == g.seen {
+	if g.problem == nil && main == g.main && portsMark(main) == g.seen {
 		return
 	}
 	g.remember()

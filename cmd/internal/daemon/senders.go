@@ -39,7 +39,8 @@ const (
 	// sendersEvery is how often the kernel is looked at: what others removed is back
 	// within two seconds.
 	sendersEvery = time.Second
-	// portsEvery is how often Asterisk's configuration is looked at for other ports.
+	// portsEvery is how often Asterisk's configuration and sockets are looked at for other
+	// ports.
 	portsEvery = 10 * time.Second
 	// packetBefore is how long before its record a packet can have come: a SIP
 	// transaction lives 32 seconds (RFC 3261 17.1.1.2), and a log may lag behind.
@@ -84,7 +85,7 @@ func guardedPorts(main *configs.Main, log *slog.Logger) (ports []actions.Port) {
 	add := func(service, proto string, first, last uint16) {
 		ports = append(ports, actions.Port{Service: service, Proto: proto, From: first, To: last})
 	}
-	found, problems := asterisk.Ports(main.Asterisk)
+	found, problems := asteriskPorts(main)
 	for _, p := range problems {
 		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
@@ -183,16 +184,19 @@ func (d *Daemon) clearSenders(main *configs.Main) {
 func (s *senders) Run(ctx context.Context) error {
 	look := time.NewTicker(sendersEvery)
 	defer look.Stop()
-	seen, at := guard.Fingerprint(s.settings().Asterisk), s.clock()
+	seen, at, looked := portsMark(s.settings()), s.clock(), s.clock()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 			now := s.clock()
-			if f := guard.Fingerprint(s.settings().Asterisk); f != seen || now.Sub(at) >= guard.ReadAgain {
-				seen, at = f, now
-				s.watch(now)
+			if now.Sub(looked) >= portsEvery {
+				looked = now
+				if mark := portsMark(s.settings()); mark != seen || now.Sub(at) >= guard.ReadAgain {
+					seen, at = mark, now
+					s.watch(now)
+				}
 			}
 			s.check(now)
 		}

@@ -195,7 +195,7 @@ func TestSendersRun(t *testing.T) {
 		}
 		site.write("asterisk/iax.conf", "[general]\nbindport=4570\n")
 		g.fail(errors.New("no sets"))
-		time.Sleep(2 * sendersEvery)
+		time.Sleep(portsEvery + sendersEvery)
 		synctest.Wait()
 		if len(g.guarded) != 1 || !slices.Contains(g.guarded[0], actions.Port{Service: "iax", Proto: "udp", From: 4570, To: 4570}) {
 			t.Errorf("got guarded %v, want the new port, once", g.guarded)

@@ -154,7 +154,7 @@ func (u *upkeep) lookAtPorts() {
 		return
 	}
 	main := u.settings()
-	if seen := guard.Fingerprint(main.Asterisk); seen != u.portsSeen || main != u.portsBy {
+	if seen := portsMark(main); seen != u.portsSeen || main != u.portsBy {
 		u.portsSeen, u.portsBy = seen, main
 		u.wire.watch(wirePorts(main), time.Now())
 	}
