@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"pbxjail/cmd/internal/lab"
 )
 
 // cell is one setting of what pbxjail can see: which logs Asterisk writes, and
@@ -55,8 +53,9 @@ func (c cell) configure(g *guard) error {
 			return err
 		}
 	}
-	// Asterisk's own files would protect the network of the honest: its ports are enough.
-	more := fmt.Sprintf("asterisk: %q\nheard: {ports: [%d]}\n", g.path("nowhere"), lab.PJSIPBesides)
+	// Asterisk's own files would protect the network of the honest. Without them its ports
+	// are those of its sockets.
+	more := fmt.Sprintf("asterisk: %q\n", g.path("nowhere"))
 	if !c.wire {
 		more += "wire: {enabled: false}\n"
 	}

@@ -17,30 +17,42 @@ const firstEphemeral = 32768
 
 // asteriskPorts are the ports that Asterisk listens on: by its configuration, and by its
 // sockets where it runs beside us. A port that no file names is taken for SIP: its
-// transports may stand in a database. RTP's ports are none.
+// transports may stand in a database.
 func asteriskPorts(main *configs.Main) (ports []asterisk.Port, problems []error) {
 	ports, problems = asterisk.Ports(main.Asterisk)
-	first, last, _ := asterisk.RTP(main.Asterisk)
-	open := host.Listening("/proc", "asterisk")
-	for _, n := range slices.Concat(open.UDP, open.TCP) {
-		known := slices.ContainsFunc(ports, func(p asterisk.Port) bool { return p.Number == n })
-		if !known && n < firstEphemeral && (n < first || n > last) {
+	for _, n := range openPorts(main) {
+		if !slices.ContainsFunc(ports, func(p asterisk.Port) bool { return p.Number == n }) {
 			ports = append(ports, asterisk.Port{Service: asterisk.SIP, Number: n})
 		}
 	}
 	return ports, problems
 }
 
+// openPorts are the ports of Asterisk's sockets. A call has UDP sockets in RTP's range,
+// and what comes there must not be taken for SIP: one in that range counts only where
+// there is TCP at the same number.
+func openPorts(main *configs.Main) []uint16 {
+	return listening(host.Listening("/proc", "asterisk"), main)
+}
+
+func listening(open host.Sockets, main *configs.Main) []uint16 {
+	first, last, _ := asterisk.RTP(main.Asterisk)
+	list := slices.Clone(open.TCP)
+	for _, n := range open.UDP {
+		if n < first || n > last {
+			list = append(list, n)
+		}
+	}
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(n uint16) bool { return n >= firstEphemeral })
+}
+
 // portsMark changes when asteriskPorts may say something else.
 func portsMark(main *configs.Main) uint64 {
 	sum := fnv.New64a()
 	b := strconv.AppendUint(nil, guard.Fingerprint(main.Asterisk), 16)
-	open := host.Listening("/proc", "asterisk")
-	first, last, _ := asterisk.RTP(main.Asterisk)
-	for _, n := range slices.Concat(open.UDP, open.TCP) {
-		if n < firstEphemeral && (n < first || n > last) {
-			b = strconv.AppendUint(append(b, ' '), uint64(n), 10)
-		}
+	for _, n := range openPorts(main) {
+		b = strconv.AppendUint(append(b, ' '), uint64(n), 10)
 	}
 	sum.Write(b)
 	return sum.Sum64()
