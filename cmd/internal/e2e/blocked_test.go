@@ -39,6 +39,8 @@ func TestLogThatNobodyReads(t *testing.T) {
 	_, full := fullPipe(t)
 	cmd := exec.Command(program("pbxjail"), "--config", path("pbxjail.yaml"))
 	cmd.Stderr = full
+	races := path("race") // the race detector writes to standard error too, and would wait for a reader
+	cmd.Env = append(os.Environ(), "GORACE=log_path="+races)
 	if err := start(cmd); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +81,11 @@ func TestLogThatNobodyReads(t *testing.T) {
 		}
 	case <-time.After(waitLimit):
 		t.Error("SIGTERM is not obeyed")
+	}
+	found, _ := filepath.Glob(races + ".*")
+	for _, name := range found {
+		text, _ := os.ReadFile(name)
+		t.Errorf("%s", text)
 	}
 }
 
