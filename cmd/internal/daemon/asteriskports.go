@@ -28,23 +28,33 @@ func asteriskPorts(main *configs.Main) (ports []asterisk.Port, problems []error)
 	return ports, problems
 }
 
-// openPorts are the ports of Asterisk's sockets. A call has UDP sockets in RTP's range,
-// and what comes there must not be taken for SIP: one in that range counts only where
-// there is TCP at the same number.
+// openPorts are the ports of Asterisk's sockets that can be SIP's: what comes to another
+// protocol must not be taken for bad SIP, or its honest users would be banned. TCP alone
+// may be the manager, the web or a phone of another kind; a call has UDP sockets in RTP's
+// range, so one in that range counts only where there is TCP at the same number.
 func openPorts(main *configs.Main) []uint16 {
 	return listening(host.Listening("/proc", "asterisk"), main)
 }
 
-func listening(open host.Sockets, main *configs.Main) []uint16 {
+func listening(open host.Sockets, main *configs.Main) (list []uint16) {
 	first, last, _ := asterisk.RTP(main.Asterisk)
-	list := slices.Clone(open.TCP)
 	for _, n := range open.UDP {
-		if n < first || n > last {
+		media := n >= first && n <= last && !slices.Contains(open.TCP, n)
+		if !media && !otherProtocol(n) && n < firstEphemeral {
 			list = append(list, n)
 		}
 	}
-	slices.Sort(list)
-	return slices.DeleteFunc(slices.Compact(list), func(n uint16) bool { return n >= firstEphemeral })
+	return list
+}
+
+// otherProtocol knows the default UDP ports of Asterisk's other modules:
+// asterisk:channels/chan_mgcp.c, channels/chan_unistim.c, pbx/pbx_dundi.c, chan_iax2.c.
+func otherProtocol(n uint16) bool {
+	switch n {
+	case 2427, 2727, 4520, 4569, 5000:
+		return true
+	}
+	return false
 }
 
 // portsMark changes when asteriskPorts may say something else.
