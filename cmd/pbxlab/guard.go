@@ -35,6 +35,7 @@ type ban struct {
 	Prefix  netip.Prefix `json:"prefix"`
 	Jail    string       `json:"jail"`
 	Reason  string       `json:"reason"`
+	Ports   string       `json:"ports"`
 	Packets uint64       `json:"packets"`
 	Bytes   uint64       `json:"bytes"`
 }
