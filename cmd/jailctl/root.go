@@ -74,6 +74,7 @@ func newRoot(a *app) *cobra.Command {
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(),
 	)
+	root.AddCommand(manVerbs()...)
 	return root
 }
 
