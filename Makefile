@@ -8,7 +8,10 @@ FUZZTIME  ?= 20s
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture cover reference install clean
+# The version of a package: the tag without its v, or how many commits there are.
+PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
+
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture cover reference packages install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -60,6 +63,7 @@ unit:
 lint:
 	@test -z "$$(gofmt -l cmd watcher parsers actions jails configs)" || { gofmt -l cmd watcher parsers actions jails configs; echo "gofmt would change these"; exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags man ./cmd/jailctl
 	$(GO) run $(STATIC) ./...
 
 # Real Asterisks 16 and 22 under real attacks, with pbxjail beside them. The first
@@ -107,10 +111,14 @@ cover:
 reference: $(BIN)/jailctl
 	@$(BIN)/jailctl check --reference
 
+# .deb and .rpm for amd64, arm64 and armhf into dist; ARCHS names fewer.
+packages:
+	VERSION=$(PACKAGED) configs/packaging/build.sh
+
 PREFIX ?= /usr/local
 install: build
 	install -D -m 0755 $(BIN)/pbxjail $(DESTDIR)$(PREFIX)/sbin/pbxjail
 	install -D -m 0755 $(BIN)/jailctl $(DESTDIR)$(PREFIX)/bin/jailctl
 
 clean:
-	rm -rf $(BIN)
+	rm -rf $(BIN) dist
