@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/host"
+	"pbxjail/cmd/internal/program"
+	"pbxjail/cmd/internal/survey"
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+)
+
+// systemdRuns is a folder that is there while systemd runs this machine (sd_booted(3)).
+const systemdRuns = "/run/systemd/system"
+
+func (a *app) setupVerb() *cobra.Command {
+	var yes, dry bool
+	var config string
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "look at this machine, show what to do, ask once, and begin to ban",
+		Long: `setup looks at this machine: which Asterisk, which logs, which trunks, which web interface,
+which firewalls, and whether fail2ban runs. It prints what it found and what it would do.
+It asks once. Then it does it:
+
+  - it sets observe: false in the main file, so that pbxjail bans;
+  - where Asterisk writes no security events it adds the line for them, with a copy of the
+    file as it was; a file that a web interface generates is never written;
+  - it restarts pbxjail with systemctl, and waits until the kernel drops.
+
+It changes nothing before you answer. --dry-run only prints; --yes asks nothing.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			plan, err := a.planSetup(c.Context(), config)
+			if err != nil {
+				return err
+			}
+			return a.runSetup(c.Context(), plan, yes, dry)
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do it without a question")
+	c.Flags().BoolVar(&dry, "dry-run", false, "print what would be done, and do nothing")
+	configFlag(c, &config)
+	return c
+}
+
+// setupPlan is what setup found, and what it would do.
+type setupPlan struct {
+	Found   survey.Found `json:"found"`
+	Admin   string       `json:"admin"`  // the SSH session that calls; "" none
+	Trunks  int          `json:"trunks"` // addresses that Asterisk's files name
+	Logs    []string     `json:"logs"`   // those of the jails that are there
+	Steps   []setupStep  `json:"steps"`
+	Advice  []string     `json:"advice"`
+	main    *configs.Main
+	hasFile bool
+}
+
+// setupStep is one change.
+type setupStep struct {
+	What string `json:"what"`
+	do   func(context.Context) error
+}
+
+func (a *app) planSetup(ctx context.Context, config string) (*setupPlan, error) {
+	path := config
+	if path == "" {
+		path = configs.DefaultMain
+	}
+	main, err := configs.LoadMain(path, config != "")
+	if err != nil {
+		return nil, err
+	}
+	list, _ := configs.LoadJails(main.Jails) // jailctl check and the daemon name the bad ones
+	_, err = os.Stat(path)
+	p := &setupPlan{main: main, hasFile: err == nil, Found: survey.Look(ctx, survey.Machine{Root: os.DirFS("/"), Version: survey.AskAsterisk})}
+	if admin, ok := host.Caller(); ok {
+		p.Admin = admin.String()
+	}
+	p.Trunks = len(a.protections(main).Current().Trusts)
+	p.Logs = logsThatAreThere(list)
+	p.steps(path)
+	p.advise()
+	return p, nil
+}
+
+// steps are decided from what was found alone.
+func (p *setupPlan) steps(path string) {
+	if p.main.Observe && p.hasFile {
+		p.Steps = append(p.Steps, setupStep{"set observe: false in " + path, func(context.Context) error { return configs.SetObserve(path, false) }})
+	}
+	if _, err := os.Stat(systemdRuns); err == nil {
+		p.Steps = append(p.Steps, setupStep{"enable and restart pbxjail: systemctl enable, systemctl restart", func(ctx context.Context) error {
+			for _, verb := range []string{"enable", "restart"} {
+				if _, err := program.Run(ctx, "systemctl", "--quiet", verb, "pbxjail.service"); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+	}
+}
+
+// advise says what setup leaves to the admin.
+func (p *setupPlan) advise() {
+	f := p.Found
+	say := func(format string, args ...any) { p.Advice = append(p.Advice, fmt.Sprintf(format, args...)) }
+	if f.Asterisk == "" {
+		say("no Asterisk was found here: pbxjail waits for its logs")
+	}
+	if f.Fail2ban.Running {
+		say("fail2ban runs here: two guards of the same logs ban twice; when you trust pbxjail, switch off fail2ban's Asterisk jails")
+	}
+	if f.Docker {
+		say("Docker is here: when Asterisk runs in a container, name its log files in a jail's logs")
+	}
+	if len(f.Firewalls) > 0 {
+		say("%s runs here: pbxjail's rules come before its rules, and pbxjail puts them back after a restart of the firewall", strings.Join(f.Firewalls, " and "))
+	}
+	if p.Admin == "" {
+		say("you are not connected through SSH: to protect your own address, use jailctl allow ADDRESS")
+	}
+}
+
+// logsThatAreThere are files of the jails that exist, each once.
+func logsThatAreThere(list []*configs.Jail) (there []string) {
+	seen := map[string]bool{}
+	for _, j := range list {
+		for _, log := range j.Logs {
+			if info, err := os.Stat(log); err == nil && info.Mode().IsRegular() && !seen[log] {
+				seen[log] = true
+				there = append(there, log)
+			}
+		}
+	}
+	return there
+}
+
+func (a *app) printSetup(p *setupPlan) {
+	f := p.Found
+	found := func(what, text string) { a.say("  %-12s %s", what, text) }
+	a.say("found:")
+	asterisk := "none"
+	if f.Asterisk != "" {
+		asterisk = f.Asterisk
+		if !f.Running {
+			asterisk += ", does not run now"
+		}
+	}
+	found("Asterisk", asterisk)
+	found("interface", orNone(f.GUI))
+	found("logs", orNone(strings.Join(p.Logs, " ")))
+	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" that Asterisk's files and this machine name; see jailctl protected")
+	found("you", orNone(p.Admin)+" (protected while you are logged in, and after)")
+	found("firewalls", orNone(strings.Join(f.Firewalls, ", ")))
+	if f.Fail2ban.Installed {
+		state := "installed, does not run"
+		if f.Fail2ban.Running {
+			state = "runs"
+		}
+		found("fail2ban", state)
+	}
+	a.say("to do:")
+	if len(p.Steps) == 0 {
+		a.say("  nothing")
+	}
+	for i, s := range p.Steps {
+		a.say("  %d. %s", i+1, s.What)
+	}
+	for _, text := range p.Advice {
+		a.say("note: %s", text)
+	}
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
+	if a.json {
+		if !dry && !yes {
+			return usage("add --dry-run or --yes", "with --json setup cannot ask")
+		}
+		if err := a.emit(p); err != nil {
+			return err
+		}
+	} else {
+		a.printSetup(p)
+	}
+	if dry {
+		return nil
+	}
+	if !yes && !a.confirms("Do it?") {
+		return control.Refuse(0, "jailctl setup --yes asks nothing", "nothing was changed")
+	}
+	for _, s := range p.Steps {
+		if err := s.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.What, err)
+		}
+	}
+	return a.waitUntilGuarding(ctx)
+}
+
+// confirms asks on the terminal; only yes is a yes.
+func (a *app) confirms(question string) bool {
+	fmt.Fprintf(a.stdout, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(a.stdin).ReadString('\n')
+	if err != nil && answer == "" {
+		a.say("")
+		return false
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// guardingWait is how long a start may take: a large ledger, a slow disk.
+const guardingWait = 20 * time.Second
+
+// waitUntilGuarding asks the daemon until it drops.
+func (a *app) waitUntilGuarding(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, guardingWait)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s, err := a.client().Status(ctx)
+		if err == nil && s.Enforcing {
+			if !a.json {
+				a.say("guarding: %s; %s", s.Enforcer, show.Count(s.Bans, "ban"))
+			}
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if err == nil {
+				return control.Refuse(0, "see jailctl doctor", "pbxjail runs, but packets pass: %s", s.Enforcer)
+			}
+			return hint.Add(hint.Of(err), fmt.Errorf("pbxjail is not guarding: %w", err))
+		}
+	}
+}
