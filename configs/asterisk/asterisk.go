@@ -1,6 +1,7 @@
 // Package asterisk reads from Asterisk's own configuration whom the PBX itself
 // trusts: the trunks it registers with, the peers it knows by address, the
-// networks its access lists let in, what is our own side of a NAT; and which ports it listens on. The daemon calls it.
+// networks its access lists let in, what is our own side of a NAT; which ports it listens
+// on; and which logs it writes. The daemon calls it.
 //
 // It must never run anything (an #exec is told, not followed), never look up a
 // name, never take for trust what lets everybody in, and never repeat a password:
@@ -81,6 +82,7 @@ func Read(dir string) (trusts []Trust, problems []error) {
 type reader struct {
 	dir      string
 	kept     []string // the keys that matter
+	all      bool     // keep all keys, as they are written: in logger.conf they are names of files
 	purse    int      // what is left
 	trusts   []Trust
 	seen     map[Trust]bool // by Prefix and Host alone

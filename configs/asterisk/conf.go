@@ -19,7 +19,7 @@ type section struct {
 
 // setting is one "key = value" line.
 type setting struct {
-	key, value string // key in lower case
+	key, value string // key in lower case, unless the reader keeps all
 	at         place
 }
 
@@ -174,8 +174,11 @@ func (r *reader) header(at place, line string) *section {
 func (r *reader) setting(s *section, at place, line string) {
 	key, value, _ := strings.Cut(line, "=")
 	// "match += x" is one match more: nobody adds half an address.
-	key = strings.ToLower(strip(strings.TrimSuffix(key, "+")))
-	if slices.Contains(r.kept, key) && r.spend(costOfEntry) {
+	key = strip(strings.TrimSuffix(key, "+"))
+	if !r.all {
+		key = strings.ToLower(key)
+	}
+	if (r.all || slices.Contains(r.kept, key)) && r.spend(costOfEntry) {
 		value = strip(strings.TrimPrefix(value, ">"))
 		s.settings = append(s.settings, setting{key, strings.Clone(value), at})
 	}
