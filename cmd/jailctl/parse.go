@@ -57,7 +57,7 @@ A log that no jail names, and stdin, is read with the patterns of all jails.`,
 				return err
 			}
 			name := append(args, "-")[0]
-			main, list, err := jailsOf(config, folder)
+			main, list, err := jailsOf(config, folder, "")
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
+	"pbxjail/cmd/internal/logs"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/show"
@@ -127,12 +128,9 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 // judge builds what the daemon would, from the same files and by the same code. A jail file
 // that the daemon would refuse is an error here.
 func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
-	main, list, err := jailsOf(f.config, f.jails)
+	main, list, err := jailsOf(f.config, f.jails, f.asterisk)
 	if err != nil {
 		return nil, err
-	}
-	if f.asterisk != "" {
-		main.Asterisk = f.asterisk
 	}
 	known, err := a.knowledge(main)
 	if err != nil {
@@ -143,9 +141,15 @@ func (a *app) judge(f replayFlags, own []netip.Addr) (*jails.Judge, error) {
 	return setup.Judge(main, list, state.Guard(), known, true), nil
 }
 
+// foundLogs are the logs that Asterisk's own files name: a jail follows them too.
+func foundLogs(main *configs.Main) logs.Found {
+	hostname, _ := os.Hostname()
+	return logs.Find([]string{main.Asterisk}, hostname)
+}
+
 // jailsOf reads the main file (the default one where it exists, when config is "") and
 // the jails of its folder, or of the one named.
-func jailsOf(config, folder string) (*configs.Main, []*jails.Jail, error) {
+func jailsOf(config, folder, asterisk string) (*configs.Main, []*jails.Jail, error) {
 	path := config
 	if path == "" {
 		path = configs.DefaultMain
@@ -157,13 +161,18 @@ func jailsOf(config, folder string) (*configs.Main, []*jails.Jail, error) {
 	if folder != "" {
 		main.Jails = folder
 	}
+	if asterisk != "" {
+		main.Asterisk = asterisk
+	}
 	specs, bad := configs.LoadJails(main.Jails)
 	var errs []error
 	for _, err := range bad {
 		errs = append(errs, err)
 	}
 	var list []*jails.Jail
+	found := foundLogs(main)
 	for _, spec := range specs {
+		found.AddTo(spec)
 		j, err := jails.Compile(spec)
 		if err != nil {
 			errs = append(errs, err)

@@ -124,7 +124,8 @@ func (d *Daemon) Close() error {
 
 func (d *Daemon) openUpkeep() {
 	u := &upkeep{log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
-	u.files, u.lists = newJailFiles(d.log), newLists(d.log)
+	u.files, u.lists, u.found = newJailFiles(d.log), newLists(d.log), &foundLogs{log: d.log}
+	u.files.logs = func(spec *configs.Jail) { u.found.current().AddTo(spec) }
 	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
 	u.ports = &portGroups{log: d.log, settings: u.settings}
 	u.rules = &packetRules{log: d.log, whom: u.uncut}
@@ -149,6 +150,7 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 // checked, and after it the firewall, which is asked for its rules; and the files of places.
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
+	d.upkeep.found.look(main, d.since)
 	d.upkeep.files.load(main.Jails) // the enforcer has to know the ports that they name
 	var others sync.WaitGroup
 	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })

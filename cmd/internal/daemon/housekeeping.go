@@ -38,6 +38,9 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 				seen = f
 				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
 			}
+			if d.upkeep.moved.Swap(false) {
+				d.upkeep.lookAtLogs()
+			}
 			d.off.look(now)
 			d.expire(now)
 			d.reading.settle(now)

@@ -16,7 +16,8 @@ import (
 // jailFiles are the jails that run, and the files that are refused. All methods may
 // be called from any goroutine.
 type jailFiles struct {
-	log *slog.Logger
+	log  *slog.Logger
+	logs func(*configs.Jail) // adds the logs of Asterisk to a jail; nil: adds none
 
 	mu    sync.Mutex // guards all below
 	jails map[string]*jails.Jail
@@ -39,6 +40,7 @@ func (f *jailFiles) load(dir string) {
 	}
 	fresh := map[string]*jails.Jail{}
 	for _, spec := range specs {
+		f.addLogs(spec)
 		j, err := jails.Compile(spec)
 		if err != nil {
 			bad[spec.Name] = err
@@ -54,6 +56,7 @@ func (f *jailFiles) load(dir string) {
 		if old := f.jails[name]; old != nil {
 			fresh[name], kept = old, "the jail stays as it was"
 		} else if shipped := configs.ShippedJail(name); shipped != nil && f.jails == nil {
+			f.addLogs(shipped)
 			if j, wrong := jails.Compile(shipped); wrong == nil { // nothing else could stand in its place
 				fresh[name], kept = j, "the shipped jail of its name holds"
 			}
@@ -61,6 +64,12 @@ func (f *jailFiles) load(dir string) {
 		logProblems(f.log, "jail file is refused: "+kept, name, err)
 	}
 	f.jails, f.bad = fresh, bad
+}
+
+func (f *jailFiles) addLogs(spec *configs.Jail) {
+	if f.logs != nil {
+		f.logs(spec)
+	}
 }
 
 // list are the jails by name.

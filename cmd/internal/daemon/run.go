@@ -9,6 +9,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
+	"pbxjail/watcher"
 )
 
 // Run runs until ctx ends, and then stops within two seconds. reload asks for a
@@ -28,6 +29,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	}
 	parts.start("names", d.upkeep.guard.Run)
 	parts.start("addresses", d.followAddresses)
+	parts.start("folders", d.watchFolders)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
 	if d.senders != nil {
@@ -53,7 +55,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
-	parts.stop(limit, "housekeeping", "names", "addresses", "feeds", "places", "senders", "firewall")
+	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "places", "senders", "firewall")
 	parts.stop(limit, "warden")                // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now
 	parts.stop(limit, "watchdog", "notifiers") // all is decided
@@ -64,6 +66,12 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	}
 	d.log.Info("stopped: bans stay in the kernel")
 	return nil
+}
+
+// watchFolders notices at once when Asterisk's files change, so that a log that is new in
+// logger.conf is followed from its first line.
+func (d *Daemon) watchFolders(ctx context.Context) error {
+	return watcher.Folders(ctx, []string{d.upkeep.settings().Asterisk}, func() { d.upkeep.moved.Store(true) })
 }
 
 // stopTime is how long the parts get to end; a ledger on a dead disk must not

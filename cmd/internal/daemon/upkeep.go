@@ -31,6 +31,7 @@ type upkeep struct {
 	level *slog.LevelVar     // set from the main file; may be nil
 	since time.Time          // when the daemon started
 	files *jailFiles         // the jails
+	found *foundLogs         // the logs that Asterisk's files name
 	lists *lists             // numbers and user agents
 	guard *guard.Protections // who is never banned
 	rules *packetRules       // in the kernel
@@ -38,6 +39,7 @@ type upkeep struct {
 	sides sides              // whose packets are whose
 	feeds *feeds.Feeds       // lists of others
 	place *geoip.Tables      // where addresses are
+	moved atomic.Bool        // something in Asterisk's folder has changed
 	stale atomic.Bool        // a name has other addresses than before, or others changed the firewall
 	judge *warden.Warden     // told of each change
 	read  *reading           // takes new patterns
@@ -144,8 +146,16 @@ func (u *upkeep) look() {
 		u.rules.renew(u.settings())
 	}
 	u.rules.repair()
+	u.lookAtLogs()
 	u.lookAtPorts()
 	u.ports.look()
+}
+
+// lookAtLogs follows other logs when Asterisk's files name others.
+func (u *upkeep) lookAtLogs() {
+	if u.found.look(u.settings(), time.Now()) {
+		u.reloadJails("Asterisk's logs changed") // what is refused is logged
+	}
 }
 
 // lookAtPorts has the wire read other ports when Asterisk's files, or ours, have changed.
@@ -207,6 +217,7 @@ func (u *upkeep) reloadJails(by string) error {
 	u.changing.Lock()
 	defer u.changing.Unlock()
 	main := u.settings()
+	u.found.look(main, time.Now())
 	u.files.load(main.Jails)
 	u.lists.read(main)
 	u.guard.Read(main, time.Now())

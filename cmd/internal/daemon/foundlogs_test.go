@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// TestLogsAreFound: what logger.conf names is followed by the shipped jails, and what it
+// names later too.
+func TestLogsAreFound(t *testing.T) {
+	s := newSite(t)
+	if err := os.Remove(s.path("jails/guessing.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	s.write("asterisk/asterisk.conf", "[directories]\nastlogdir => "+s.path("own")+"\n")
+	s.write("asterisk/logger.conf", "[logfiles]\nattempts => notice\n")
+	if err := os.Mkdir(s.path("own"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("own/attempts", "")
+	s.run(s.open(), nil)
+	follows := func(name string) bool {
+		return slices.ContainsFunc(s.status().Files, func(f control.File) bool { return f.Path == s.path(name) })
+	}
+	if !follows("own/attempts") {
+		t.Fatalf("got %+v, want own/attempts", s.status().Files)
+	}
+	s.write("own/attempts", failures("203.0.113.9", 5))
+	s.banned("203.0.113.9")
+	s.write("asterisk/logger.conf", "[logfiles]\nother => notice\n")
+	s.eventually("the other log", func() bool { return follows("own/other") && !follows("own/attempts") })
+	s.write("own/other", failures("203.0.113.10", 5))
+	s.banned("203.0.113.10")
+}
