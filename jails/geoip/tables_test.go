@@ -30,6 +30,14 @@ func only(file *table) *Tables {
 
 func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
 
+// TestEmbeddedIsSound looks at every byte of the table that comes with the program: the
+// program does not.
+func TestEmbeddedIsSound(t *testing.T) {
+	if _, err := open("", []byte(embedded)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestEmbedded: with no configuration and no file there are countries.
 func TestEmbedded(t *testing.T) {
 	tables := quiet(t, "", "")
