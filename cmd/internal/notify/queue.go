@@ -14,17 +14,17 @@ import (
 // Queue holds things until its Run delivers them. It is bounded: what comes while it is
 // full is dropped and counted. Put may be called from any goroutine, and under any lock.
 type Queue[T any] struct {
-	waiting chan T
+	waiting chan *T // an empty queue of many places is small, whatever it holds
 	dropped atomic.Uint64
 }
 
 // NewQueue makes a queue for at most size things. It starts nothing.
-func NewQueue[T any](size int) *Queue[T] { return &Queue[T]{waiting: make(chan T, size)} }
+func NewQueue[T any](size int) *Queue[T] { return &Queue[T]{waiting: make(chan *T, size)} }
 
 // Put adds a thing without waiting. It reports false when the thing was dropped.
 func (q *Queue[T]) Put(v T) bool {
 	select {
-	case q.waiting <- v:
+	case q.waiting <- &v:
 		return true
 	default:
 		q.dropped.Add(1)
@@ -41,13 +41,13 @@ func (q *Queue[T]) Run(ctx context.Context, deliver func(T)) error {
 	for {
 		select {
 		case v := <-q.waiting:
-			deliver(v)
+			deliver(*v)
 			continue
 		default:
 		}
 		select {
 		case v := <-q.waiting:
-			deliver(v)
+			deliver(*v)
 		case <-ctx.Done():
 			if len(q.waiting) == 0 {
 				return nil
