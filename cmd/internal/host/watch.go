@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,32 +14,32 @@ import (
 // watched are the groups of rtnetlink(7) that tell of addresses and routes.
 const watched = 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) | 1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1)
 
-// wakeEvery is how long a wait for the kernel may keep Watch from seeing that ctx ended.
-const wakeEvery = 500 * time.Millisecond
-
 // Watch calls changed after each change of this machine's addresses and routes that the
 // kernel tells of, until ctx ends. What it says is a hint: changed must ask again, and must
 // not wait. An error is that the kernel tells nothing here.
 func Watch(ctx context.Context, changed func()) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("open a socket of rtnetlink: %w", err)
 	}
-	defer unix.Close(fd)
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: watched}); err != nil {
+		unix.Close(fd)
 		return fmt.Errorf("follow addresses and routes: %w", err)
 	}
-	limit := unix.NsecToTimeval(wakeEvery.Nanoseconds())
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
-		return fmt.Errorf("bound the wait for the kernel: %w", err)
+	socket := os.NewFile(uintptr(fd), "rtnetlink") // it does not block: the runtime waits for it, and wakes up for nothing else
+	defer socket.Close()
+	conn, err := socket.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("follow addresses and routes: %w", err)
 	}
+	defer context.AfterFunc(ctx, func() { socket.SetReadDeadline(time.Unix(1, 0)) })()
 	changed() // what changed before we listened
 	buf := make([]byte, 32<<10)
 	for ctx.Err() == nil {
-		n, from, err := unix.Recvfrom(fd, buf, 0)
+		n, from, err := receive(conn, buf)
 		sender, _ := from.(*unix.SockaddrNetlink)
 		switch {
-		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		case ctx.Err() != nil, errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.ENOBUFS): // some were lost
 			changed()
 		case err != nil:
@@ -47,4 +49,13 @@ func Watch(ctx context.Context, changed func()) error {
 		}
 	}
 	return nil
+}
+
+// receive waits for a message.
+func receive(conn syscall.RawConn, buf []byte) (n int, from unix.Sockaddr, err error) {
+	e := conn.Read(func(fd uintptr) bool {
+		n, from, err = unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	return n, from, errors.Join(e, err)
 }
