@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"pbxjail/configs/hint"
 )
@@ -198,10 +199,17 @@ func Sentinel(v6 bool) netip.Addr {
 // at this moment (linux:net/netfilter/nf_conntrack_standalone.c nf_conntrack_count). To
 // use a rule that asks for them would switch it on, for calls too.
 func Tracking() bool {
-	text, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+	// Asked each second: the runtime's poller would cost more than to read it.
+	fd, err := unix.Open("/proc/sys/net/netfilter/nf_conntrack_count", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	defer unix.Close(fd)
+	var text [16]byte
+	size, err := unix.Read(fd, text[:])
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text[:size])))
 	return err == nil && n > 0
 }

@@ -40,7 +40,7 @@ func (s *Sets) CreateHeard(name string, family uint8, maxElem, hashSize uint32) 
 	}))
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	_, err := exchange(s.asker.GetFd(), req, make([]byte, 1024))
+	_, err := exchange(s.asker.GetFd(), req, s.answer[:])
 	return err
 }
 
@@ -76,7 +76,7 @@ func (s *Sets) Test(name string, a netip.Addr) (bool, error) {
 	req.AddRawData(b)
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	_, err := exchange(s.asker.GetFd(), req, make([]byte, 512))
+	_, err := exchange(s.asker.GetFd(), req, s.answer[:])
 	switch {
 	case err == nil:
 		return true, nil

@@ -97,3 +97,36 @@ func exchange(fd int, req *nl.NetlinkRequest, buf []byte) (body []byte, err erro
 		return nil, nil
 	}
 }
+
+// converse sends a request and calls part with the body of each message that answers, until
+// the last one. A message that does not fit buf is cut: it is for short ones. The library
+// asks for its own number each time and takes 64 KiB for each answer. The caller locks the
+// socket.
+func converse(fd int, req *nl.NetlinkRequest, buf []byte, part func(body []byte)) error {
+	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return err
+		}
+		for left := buf[:n]; len(left) >= unix.SizeofNlMsghdr; {
+			size := int(binary.NativeEndian.Uint32(left))
+			if size < unix.SizeofNlMsghdr || size > len(left) {
+				break
+			}
+			kind, seq, body := binary.NativeEndian.Uint16(left[4:]), binary.NativeEndian.Uint32(left[8:]), left[unix.SizeofNlMsghdr:size]
+			left = left[min((size+3)&^3, len(left)):]
+			switch {
+			case seq != req.Seq: // of one before, which timed out
+			case kind != unix.NLMSG_ERROR && kind != unix.NLMSG_DONE:
+				part(body)
+			case len(body) >= 4 && int32(binary.NativeEndian.Uint32(body)) != 0:
+				return setError(-int32(binary.NativeEndian.Uint32(body)))
+			default:
+				return nil
+			}
+		}
+	}
+}

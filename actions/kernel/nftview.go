@@ -27,6 +27,15 @@ type NftView struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
 	seqs   map[int]*nl.SocketHandle
+	answer [512]byte
+	known  map[NftChain]look // by our chain
+}
+
+// look is what was seen of a chain at a generation of all rules.
+type look struct {
+	parent     string
+	generation uint32
+	mark       Mark
 }
 
 // Attributes of linux/netfilter/nf_tables.h.
@@ -62,7 +71,7 @@ func OpenNftView() (*NftView, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	return &NftView{socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
+	return &NftView{socket: s, known: map[NftChain]look{}, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
 }
 
 // Close gives up the socket.
@@ -103,14 +112,18 @@ func (v *NftView) dump(message int, family uint8, attrs []byte, begin func(), pa
 func (v *NftView) Generation() (n uint32, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	err = v.ask(unix.NFT_MSG_GETGEN, unix.AF_UNSPEC, 0, nil, func(_ uint8, msg []byte) {
-		for kind, value := range Attrs(msg) {
-			if kind == nftaGenID {
-				n = uint32(Number(value))
-			}
+	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETGEN, 0)
+	req.AddRawData([]byte{unix.AF_UNSPEC, nl.NFNETLINK_V0, 0, 0})
+	body, err := exchange(v.socket.GetFd(), req, v.answer[:])
+	if err != nil || len(body) < nl.SizeofNfgenmsg {
+		return 0, err
+	}
+	for kind, value := range Attrs(body[nl.SizeofNfgenmsg:]) {
+		if kind == nftaGenID {
+			n = uint32(Number(value))
 		}
-	})
-	return n, err
+	}
+	return n, nil
 }
 
 // handles are the handles of a chain's rules, in order. A rule that is put back has a new one.
@@ -127,8 +140,30 @@ func (v *NftView) handles(family uint8, table, chain string) (handles []uint64, 
 	return handles, err
 }
 
-// Look marks our chain and the one that jumps to it.
-func (v *NftView) Look(family uint8, table, parent, name string) (m Mark, err error) {
+// Look marks our chain and the one that jumps to it. While nobody changes a rule anywhere
+// that is one short question.
+func (v *NftView) Look(family uint8, table, parent, name string) (Mark, error) {
+	chain := NftChain{Family: family, Table: table, Name: name}
+	n, err := v.Generation()
+	if err != nil || n == 0 { // a kernel that does not count
+		return v.lookAt(family, table, parent, name)
+	}
+	v.mu.Lock()
+	last, ok := v.known[chain]
+	v.mu.Unlock()
+	if ok && last.generation == n && last.parent == parent {
+		return last.mark, nil
+	}
+	m, err := v.lookAt(family, table, parent, name)
+	if err == nil { // what changes meanwhile has another generation, and is looked at again
+		v.mu.Lock()
+		v.known[chain] = look{parent: parent, generation: n, mark: m}
+		v.mu.Unlock()
+	}
+	return m, err
+}
+
+func (v *NftView) lookAt(family uint8, table, parent, name string) (m Mark, err error) {
 	before, err := v.handles(family, table, parent)
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", parent, table, err)

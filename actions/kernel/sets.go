@@ -39,6 +39,7 @@ type Sets struct {
 
 	asking sync.Mutex // one question at a time
 	asker  *nl.NetlinkSocket
+	answer [4096]byte // to the question; guarded by asking
 }
 
 // OpenSets opens the sockets. They work in the network namespace of the calling thread.
@@ -93,7 +94,16 @@ type SetHeader struct {
 
 // Header asks what a set is; os.ErrNotExist if there is none.
 func (s *Sets) Header(name string) (h SetHeader, err error) {
-	err = s.list(name, listHeader, func(msg []byte) { parseHeader(msg, &h) })
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	err = converse(s.asker.GetFd(), listRequest(name, listHeader), s.answer[:], func(msg []byte) {
+		if len(msg) > nl.SizeofNfgenmsg {
+			parseHeader(msg[nl.SizeofNfgenmsg:], &h)
+		}
+	})
+	if errors.Is(err, unix.ENOENT) {
+		err = os.ErrNotExist
+	}
 	return h, err
 }
 
@@ -104,14 +114,8 @@ func (s *Sets) Members(name string, yield func(Member)) error {
 
 // list asks for one set, or for all when the name is "".
 func (s *Sets) list(name string, flags uint32, part func(msg []byte)) error {
-	req := nl.NewNetlinkRequest(nl.IPSET_CMD_LIST|unix.NFNL_SUBSYS_IPSET<<8, nl.GetIpsetFlags(nl.IPSET_CMD_LIST))
+	req := listRequest(name, flags)
 	req.Sockets = s.seqs
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
-	req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_PROTOCOL, nl.Uint8Attr(nl.IPSET_PROTOCOL)))
-	if name != "" {
-		req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)))
-	}
-	req.AddData(&nl.Uint32Attribute{Type: nl.IPSET_ATTR_FLAGS | nl.NLA_F_NET_BYTEORDER, Value: flags})
 	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(msg []byte) bool {
 		if len(msg) > nl.SizeofNfgenmsg {
 			part(msg[nl.SizeofNfgenmsg:])
@@ -122,6 +126,18 @@ func (s *Sets) list(name string, flags uint32, part func(msg []byte)) error {
 		err = os.ErrNotExist
 	}
 	return err
+}
+
+// listRequest asks for one set, or for all when the name is "".
+func listRequest(name string, flags uint32) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(nl.IPSET_CMD_LIST|unix.NFNL_SUBSYS_IPSET<<8, nl.GetIpsetFlags(nl.IPSET_CMD_LIST))
+	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
+	req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_PROTOCOL, nl.Uint8Attr(nl.IPSET_PROTOCOL)))
+	if name != "" {
+		req.AddData(nl.NewRtAttr(nl.IPSET_ATTR_SETNAME, nl.ZeroTerminated(name)))
+	}
+	req.AddData(&nl.Uint32Attribute{Type: nl.IPSET_ATTR_FLAGS | nl.NLA_F_NET_BYTEORDER, Value: flags})
+	return req
 }
 
 func parseHeader(msg []byte, h *SetHeader) {
