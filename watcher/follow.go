@@ -96,7 +96,7 @@ func (l *loop) checkMissing(f *follower, now time.Time) {
 		f.gone = now
 		l.stale = true
 	}
-	if l.wake.fs != nil && nearest(filepath.Dir(f.path)) != f.folder {
+	if l.wake.fs != nil && l.nearest(filepath.Dir(f.path)) != f.folder {
 		l.stale = true
 	}
 	// A rotation leaves the path empty for a moment. That is no problem yet.

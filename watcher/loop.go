@@ -22,9 +22,10 @@ type loop struct {
 	patterns  []*pattern
 	followers map[string]*follower
 	places    places
-	queue     []*follower // have more to read, or are to be checked
-	stale     bool        // what is watched for events is not what should be
-	pipes     chan *pipe  // have a batch to hand out
+	queue     []*follower       // have more to read, or are to be checked
+	stale     bool              // what is watched for events is not what should be
+	pipes     chan *pipe        // have a batch to hand out
+	near      map[string]string // what nearest said since the last event or look around
 }
 
 // closedChan is ready whenever it is asked.
@@ -42,6 +43,7 @@ func newLoop(w *Watcher, deliver func(Block) error) *loop {
 		places:    places{at: map[identity]Position{}},
 		pipes:     make(chan *pipe),
 		wake:      &waker{},
+		near:      map[string]string{},
 	}
 	if !w.deaf {
 		l.wake = newWaker(w.opts.Notify)
@@ -132,6 +134,16 @@ func (l *loop) serve(f *follower, look bool, now time.Time) error {
 	return err
 }
 
+// nearest asks once for a folder in which many files are missing.
+func (l *loop) nearest(folder string) string {
+	near, ok := l.near[folder]
+	if !ok {
+		near = nearest(folder)
+		l.near[folder] = near
+	}
+	return near
+}
+
 func (l *loop) enqueue(f *follower, look bool) {
 	f.look = f.look || look
 	if !f.queued {
@@ -151,6 +163,7 @@ func (l *loop) lookAround() error {
 
 // event serves whom it concerns, at once: this is the way of every line.
 func (l *loop) event(event fsnotify.Event) error {
+	clear(l.near)
 	now := time.Now()
 	look := event.Op != fsnotify.Write
 	if look && l.wake.watched[event.Name] { // and is not any more
@@ -222,12 +235,13 @@ func (l *loop) repattern(now time.Time) error {
 
 // scan looks for files that match and are not followed yet.
 func (l *loop) scan(now time.Time) error {
+	clear(l.near)
 	var found []*follower
 	for _, p := range l.patterns {
 		paths, problem := []string{p.text}, error(nil)
 		if p.glob {
 			paths, problem = p.expand(func(path string) bool { return l.followers[path] != nil })
-			l.stale = l.stale || p.near != nearest(p.folder())
+			l.stale = l.stale || p.near != l.nearest(p.folder())
 		}
 		full := false
 		for _, path := range paths {
