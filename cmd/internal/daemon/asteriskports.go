@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"sync"
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/host"
@@ -15,12 +16,74 @@ import (
 // none: proc/sys/net/ipv4/ip_local_port_range.
 const firstEphemeral = 32768
 
-// asteriskPorts are the ports that Asterisk listens on: by its configuration, and by its
+// asteriskSight is what can be seen of the Asterisk beside us: its processes, and the ports
+// that it listens on. Many ask, and one looks: look is due from time to time. All methods
+// may be called from any goroutine.
+type asteriskSight struct {
+	proc string // "/proc"
+
+	mu        sync.Mutex // guards all below
+	by        *configs.Main
+	files     uint64 // fingerprint of its configuration
+	processes []string
+	open      []uint16 // its sockets that can be SIP's
+	mark      uint64   // changes when ports may say something else
+}
+
+func newAsteriskSight(proc string) *asteriskSight { return &asteriskSight{proc: proc} }
+
+// look looks again.
+func (s *asteriskSight) look(main *configs.Main) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.see(main)
+}
+
+// see looks again. mu is held.
+func (s *asteriskSight) see(main *configs.Main) {
+	s.by, s.files = main, guard.Fingerprint(main.Asterisk)
+	s.processes = host.Processes(s.proc, "asterisk")
+	s.open = openPorts(host.Listening(s.proc, s.processes), main)
+	sum := fnv.New64a()
+	b := strconv.AppendUint(nil, s.files, 16)
+	for _, n := range s.open {
+		b = strconv.AppendUint(append(b, ' '), uint64(n), 10)
+	}
+	sum.Write(b)
+	s.mark = sum.Sum64()
+}
+
+// seen is what the last look by these settings saw; without one it looks. mu is held.
+func (s *asteriskSight) seen(main *configs.Main) *asteriskSight {
+	if s.by != main {
+		s.see(main)
+	}
+	return s
+}
+
+// running are the folders of the processes of Asterisk.
+func (s *asteriskSight) running(main *configs.Main) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen(main).processes
+}
+
+// changed is another number when ports may say something else.
+func (s *asteriskSight) changed(main *configs.Main) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen(main).mark
+}
+
+// ports are the ports that Asterisk listens on: by its configuration, and by its
 // sockets where it runs beside us. A port that no file names is taken for SIP: its
 // transports may stand in a database.
-func asteriskPorts(main *configs.Main) (ports []asterisk.Port, problems []error) {
+func (s *asteriskSight) ports(main *configs.Main) (ports []asterisk.Port, problems []error) {
+	s.mu.Lock()
+	open := s.seen(main).open
+	s.mu.Unlock()
 	ports, problems = asterisk.Ports(main.Asterisk)
-	for _, n := range openPorts(main) {
+	for _, n := range open {
 		if !slices.ContainsFunc(ports, func(p asterisk.Port) bool { return p.Number == n }) {
 			ports = append(ports, asterisk.Port{Service: asterisk.SIP, Number: n})
 		}
@@ -32,11 +95,10 @@ func asteriskPorts(main *configs.Main) (ports []asterisk.Port, problems []error)
 // protocol must not be taken for bad SIP, or its honest users would be banned. TCP alone
 // may be the manager, the web or a phone of another kind; a call has UDP sockets in RTP's
 // range, so one in that range counts only where there is TCP at the same number.
-func openPorts(main *configs.Main) []uint16 {
-	return listening(host.Listening("/proc", "asterisk"), main)
-}
-
-func listening(open host.Sockets, main *configs.Main) (list []uint16) {
+func openPorts(open host.Sockets, main *configs.Main) (list []uint16) {
+	if len(open.UDP) == 0 {
+		return nil
+	}
 	first, last, _ := asterisk.RTP(main.Asterisk)
 	for _, n := range open.UDP {
 		media := n >= first && n <= last && !slices.Contains(open.TCP, n)
@@ -55,15 +117,4 @@ func otherProtocol(n uint16) bool {
 		return true
 	}
 	return false
-}
-
-// portsMark changes when asteriskPorts may say something else.
-func portsMark(main *configs.Main) uint64 {
-	sum := fnv.New64a()
-	b := strconv.AppendUint(nil, guard.Fingerprint(main.Asterisk), 16)
-	for _, n := range openPorts(main) {
-		b = strconv.AppendUint(append(b, ' '), uint64(n), 10)
-	}
-	sum.Write(b)
-	return sum.Sum64()
 }

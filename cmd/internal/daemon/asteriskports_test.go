@@ -15,7 +15,7 @@ func TestListeningPorts(t *testing.T) {
 	main := &configs.Main{Asterisk: site.path("asterisk")}
 	open := host.Sockets{UDP: []uint16{2727, 4520, 5000, 5062, 5070, 10000, 10001, 15060, 40001}, TCP: []uint16{2000, 5062, 8089, 15060, 40002}}
 	want := []uint16{5062, 5070, 15060}
-	if got := listening(open, main); !slices.Equal(got, want) {
+	if got := openPorts(open, main); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -127,7 +127,8 @@ func (d *Daemon) openUpkeep() {
 	u.files, u.lists, u.found = newJailFiles(d.log), newLists(d.log), &foundLogs{log: d.log}
 	u.files.logs = func(spec *configs.Jail) { u.found.current().AddTo(spec) }
 	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
-	u.ports = &portGroups{log: d.log, settings: u.settings}
+	u.sight = newAsteriskSight("/proc")
+	u.ports = &portGroups{log: d.log, settings: u.settings, sight: u.sight}
 	u.rules = &packetRules{log: d.log, whom: u.uncut}
 	d.upkeep = u
 }
@@ -284,7 +285,7 @@ func (d *Daemon) openWitnesses() {
 	switch {
 	case !d.enforcing(main):
 	case main.Heard.Enabled:
-		d.senders = openSenders(d.enforcer, d.upkeep.settings, d.log)
+		d.senders = openSenders(d.enforcer, d.upkeep.settings, d.upkeep.sight, d.log)
 	default:
 		d.clearSenders(main)
 	}
@@ -295,7 +296,7 @@ func (d *Daemon) openWitnesses() {
 	if d.enforcing(main) {
 		traffic.Banned = func(a netip.Addr) bool { return d.enforcer.IsOn() && d.warden.Holds(a, time.Now()) }
 	}
-	d.wire = newWireSource(main.Wire, wirePorts(main), d.log, traffic)
+	d.wire = newWireSource(main.Wire, wirePorts(main, d.upkeep.sight), d.log, traffic)
 	d.upkeep.wire = d.wire
 }
 

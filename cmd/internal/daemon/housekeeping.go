@@ -20,9 +20,11 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	seen := guard.Fingerprint(d.upkeep.settings().Jails)
-	threads := newThreadFinder("/proc")
-	threads.look(d.reading.threads.Learn)
+	threads := newThreadFinder()
+	threads.look(d.upkeep.sight.running(d.upkeep.settings()), d.reading.threads.Learn)
 	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
+	started := time.AfterFunc(guardEvery, forgetStart)
+	defer started.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -47,7 +49,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
 				guarded = now
 				d.upkeep.look()
-				threads.look(d.reading.threads.Learn)
+				threads.look(d.upkeep.sight.running(main), d.reading.threads.Learn)
 			}
 			if now.Sub(saved) >= saveEvery {
 				saved = now

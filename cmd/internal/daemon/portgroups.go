@@ -22,6 +22,7 @@ import (
 type portGroups struct {
 	log      *slog.Logger
 	settings func() *configs.Main
+	sight    *asteriskSight
 	enforcer actions.Enforcer // nil until it is open
 
 	mu      sync.Mutex               // guards all below; held while the enforcer makes groups
@@ -37,13 +38,13 @@ type portGroups struct {
 const mostOthers = 8
 
 // servicePorts are the ports of each service that a ban closes.
-func servicePorts(main *configs.Main, log *slog.Logger) (list []actions.Port) {
+func servicePorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (list []actions.Port) {
 	add := func(proto string, first, last uint16, services ...string) {
 		for _, s := range services {
 			list = append(list, actions.Port{Service: s, Proto: proto, From: first, To: last})
 		}
 	}
-	found, problems := asteriskPorts(main)
+	found, problems := sight.ports(main)
 	first, last, more := asterisk.RTP(main.Asterisk)
 	for _, p := range append(problems, more...) {
 		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
@@ -71,7 +72,7 @@ func servicePorts(main *configs.Main, log *slog.Logger) (list []actions.Port) {
 
 // groups are what the enforcer should have. mu is held.
 func (g *portGroups) groups() []actions.Port {
-	list := servicePorts(g.settings(), g.log)
+	list := servicePorts(g.settings(), g.sight, g.log)
 	for _, lists := range []map[string][]ports.Range{g.jails, g.others} {
 		for name, ranges := range lists {
 			for _, r := range ranges {
@@ -102,7 +103,7 @@ func (g *portGroups) first(list []*jails.Jail) []actions.Port {
 // remember notes by what the groups are made. mu is held.
 func (g *portGroups) remember() {
 	g.main = g.settings()
-	g.seen = portsMark(g.main)
+	g.seen = g.sight.changed(g.main)
 }
 
 // listsOf are the lists of ports that jails name.
@@ -138,7 +139,7 @@ func (g *portGroups) look() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	main := g.settings()
-	if g.problem == nil && main == g.main && portsMark(main) == g.seen {
+	if g.problem == nil && main == g.main && g.sight.changed(main) == g.seen {
 		return
 	}
 	g.remember()

@@ -23,6 +23,7 @@ import (
 type senders struct {
 	log      *slog.Logger
 	settings func() *configs.Main
+	sight    *asteriskSight
 	clock    func() time.Time
 
 	turn   sync.Mutex // orders what is done to the gate; taken before mu
@@ -39,9 +40,6 @@ const (
 	// sendersEvery is how often the kernel is looked at: what others removed is back
 	// within two seconds.
 	sendersEvery = time.Second
-	// portsEvery is how often Asterisk's configuration and sockets are looked at for other
-	// ports.
-	portsEvery = 10 * time.Second
 	// packetBefore is how long before its record a packet can have come: a SIP
 	// transaction lives 32 seconds (RFC 3261 17.1.1.2), and a log may lag behind.
 	packetBefore = 64 * time.Second
@@ -78,14 +76,14 @@ func setsOf(s parsers.Service) []string {
 
 // guardedPorts are the ports that the kernel is to watch: those of Asterisk's
 // configuration, and those that the main file adds.
-func guardedPorts(main *configs.Main, log *slog.Logger) (ports []actions.Port) {
+func guardedPorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (ports []actions.Port) {
 	if !main.Heard.Enabled {
 		return nil
 	}
 	add := func(service, proto string, first, last uint16) {
 		ports = append(ports, actions.Port{Service: service, Proto: proto, From: first, To: last})
 	}
-	found, problems := asteriskPorts(main)
+	found, problems := sight.ports(main)
 	for _, p := range problems {
 		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
@@ -111,8 +109,8 @@ func guardedPorts(main *configs.Main, log *slog.Logger) (ports []actions.Port) {
 
 // openSenders has the kernel remember who sends packets, beside an enforcer that drops;
 // when it is off, from resume on.
-func openSenders(e *actions.Switch, settings func() *configs.Main, log *slog.Logger) *senders {
-	s := &senders{log: log, settings: settings, clock: time.Now, paused: !e.IsOn()}
+func openSenders(e *actions.Switch, settings func() *configs.Main, sight *asteriskSight, log *slog.Logger) *senders {
+	s := &senders{log: log, settings: settings, sight: sight, clock: time.Now, paused: !e.IsOn()}
 	if !s.paused {
 		s.open(e)
 	}
@@ -121,7 +119,7 @@ func openSenders(e *actions.Switch, settings func() *configs.Main, log *slog.Log
 
 func (s *senders) open(e actions.Enforcer) {
 	main := s.settings()
-	ports := guardedPorts(main, s.log)
+	ports := guardedPorts(main, s.sight, s.log)
 	gate, degraded := actions.OpenGate(e, actions.Options{Chain: main.Chain, Hook: main.Hook}, ports, s.clock())
 	for _, what := range degraded {
 		s.log.Warn(what, "hint", degradedHint)
@@ -184,19 +182,16 @@ func (d *Daemon) clearSenders(main *configs.Main) {
 func (s *senders) Run(ctx context.Context) error {
 	look := time.NewTicker(sendersEvery)
 	defer look.Stop()
-	seen, at, looked := portsMark(s.settings()), s.clock(), s.clock()
+	seen, at := s.sight.changed(s.settings()), s.clock()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
 			now := s.clock()
-			if now.Sub(looked) >= portsEvery {
-				looked = now
-				if mark := portsMark(s.settings()); mark != seen || now.Sub(at) >= guard.ReadAgain {
-					seen, at = mark, now
-					s.watch(now)
-				}
+			if mark := s.sight.changed(s.settings()); mark != seen || now.Sub(at) >= guard.ReadAgain {
+				seen, at = mark, now
+				s.watch(now)
 			}
 			s.check(now)
 		}
@@ -211,7 +206,7 @@ func (s *senders) watch(now time.Time) {
 	if s.paused || gate == nil {
 		return
 	}
-	ports := guardedPorts(s.settings(), s.log)
+	ports := guardedPorts(s.settings(), s.sight, s.log)
 	s.mu.Lock()
 	same := slices.Equal(ports, s.ports)
 	s.mu.Unlock()

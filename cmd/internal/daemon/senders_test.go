@@ -163,7 +163,7 @@ func TestGuardedPorts(t *testing.T) {
 	s.write("asterisk/pjsip.conf", "[u]\ntype=transport\nbind=0.0.0.0:5160\n")
 	main := &configs.Main{Asterisk: s.path("asterisk"), Heard: configs.Heard{Enabled: true, Ports: []configs.PortRange{{First: 5090, Last: 5099}}}}
 	var words []string
-	for _, p := range guardedPorts(main, slog.New(slog.DiscardHandler)) {
+	for _, p := range guardedPorts(main, newAsteriskSight(t.TempDir()), slog.New(slog.DiscardHandler)) {
 		words = append(words, fmt.Sprintf("%s %s %d-%d", p.Service, p.Proto, p.From, p.To))
 	}
 	got := strings.Join(words, ", ")
@@ -172,7 +172,7 @@ func TestGuardedPorts(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	main.Heard.Enabled = false
-	if got := guardedPorts(main, slog.New(slog.DiscardHandler)); len(got) > 0 {
+	if got := guardedPorts(main, newAsteriskSight(t.TempDir()), slog.New(slog.DiscardHandler)); len(got) > 0 {
 		t.Errorf("switched off: got %v", got)
 	}
 }
@@ -185,8 +185,8 @@ func TestSendersRun(t *testing.T) {
 		main := &configs.Main{Asterisk: site.path("asterisk"), Heard: configs.Heard{Enabled: true}}
 		g := &toldGate{}
 		log := &journal{}
-		s := &senders{log: slog.New(slog.NewTextHandler(log, nil)), gate: g, settings: func() *configs.Main { return main }, clock: time.Now}
-		s.ports = guardedPorts(main, s.log)
+		s := &senders{log: slog.New(slog.NewTextHandler(log, nil)), gate: g, sight: newAsteriskSight(t.TempDir()), settings: func() *configs.Main { return main }, clock: time.Now}
+		s.ports = guardedPorts(main, s.sight, s.log)
 		stop, done := runFor(t, s.Run)
 		time.Sleep(5*sendersEvery + 1)
 		synctest.Wait()
@@ -195,7 +195,8 @@ func TestSendersRun(t *testing.T) {
 		}
 		site.write("asterisk/iax.conf", "[general]\nbindport=4570\n")
 		g.fail(errors.New("no sets"))
-		time.Sleep(portsEvery + sendersEvery)
+		s.sight.look(main)
+		time.Sleep(2 * sendersEvery)
 		synctest.Wait()
 		if len(g.guarded) != 1 || !slices.Contains(g.guarded[0], actions.Port{Service: "iax", Proto: "udp", From: 4570, To: 4570}) {
 			t.Errorf("got guarded %v, want the new port, once", g.guarded)

@@ -12,32 +12,23 @@ import (
 // or its threads cannot be listed, logs alone show which threads there are. Not safe
 // for concurrent use.
 type threadFinder struct {
-	proc string          // "/proc"
 	seen map[string]bool // folders of threads that are known
 }
 
 // mostThreads bounds the threads that are remembered; a busy Asterisk has some hundreds.
 const mostThreads = 4096
 
-func newThreadFinder(proc string) *threadFinder {
-	return &threadFinder{proc: proc, seen: map[string]bool{}}
+func newThreadFinder() *threadFinder {
+	return &threadFinder{seen: map[string]bool{}}
 }
 
-// look calls learn for each thread that is new.
-func (f *threadFinder) look(learn func(lwp uint32)) {
-	names, err := filepath.Glob(filepath.Join(f.proc, "[1-9]*", "comm"))
-	if err != nil {
-		return
-	}
+// look calls learn for each thread of these processes that is new.
+func (f *threadFinder) look(processes []string, learn func(lwp uint32)) {
 	if len(f.seen) > mostThreads {
 		clear(f.seen)
 	}
-	for _, name := range names {
-		comm, err := os.ReadFile(name)
-		if err != nil || string(bytes.TrimSpace(comm)) != "asterisk" {
-			continue
-		}
-		tasks := filepath.Join(filepath.Dir(name), "task")
+	for _, folder := range processes {
+		tasks := filepath.Join(folder, "task")
 		list, err := os.ReadDir(tasks)
 		if err != nil {
 			continue

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"pbxjail/cmd/internal/host"
 )
 
 // TestThreadFinder: the threads of each Asterisk are found once, by the number that
@@ -28,9 +30,9 @@ func TestThreadFinder(t *testing.T) {
 	write("900/comm", "sshd\n")
 	write("900/task/900/status", "Name:\tsshd\nNSpid:\t900\n")
 	write("self/comm", "asterisk\n")
-	f := newThreadFinder(proc)
+	f := newThreadFinder()
 	find := func() (list []uint32) {
-		f.look(func(lwp uint32) { list = append(list, lwp) })
+		f.look(host.Processes(proc, "asterisk"), func(lwp uint32) { list = append(list, lwp) })
 		slices.Sort(list)
 		return list
 	}

@@ -50,8 +50,9 @@ type upkeep struct {
 	mu       sync.Mutex
 	main     *configs.Main // guarded by mu; what it points to never changes
 
-	portsBy   *configs.Main // the settings by which the ports of the wire were read; owned by look
-	portsSeen uint64        // fingerprint of Asterisk's files then
+	sight     *asteriskSight // what Asterisk shows of itself
+	portsBy   *configs.Main  // the settings by which the ports of the wire were read; owned by look
+	portsSeen uint64         // fingerprint of Asterisk's files then
 }
 
 // load reads the main file.
@@ -147,6 +148,7 @@ func (u *upkeep) look() {
 	}
 	u.rules.repair()
 	u.lookAtLogs()
+	u.sight.look(u.settings())
 	u.lookAtPorts()
 	u.ports.look()
 }
@@ -164,9 +166,9 @@ func (u *upkeep) lookAtPorts() {
 		return
 	}
 	main := u.settings()
-	if seen := portsMark(main); seen != u.portsSeen || main != u.portsBy {
+	if seen := u.sight.changed(main); seen != u.portsSeen || main != u.portsBy {
 		u.portsSeen, u.portsBy = seen, main
-		u.wire.watch(wirePorts(main), time.Now())
+		u.wire.watch(wirePorts(main, u.sight), time.Now())
 	}
 }
 

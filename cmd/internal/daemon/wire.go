@@ -74,8 +74,8 @@ func (w *wireSource) newSensor() *sensor.Sensor {
 
 // wirePorts are the ports that are read: those of Asterisk's configuration, and those
 // where the main file says that SIP comes in.
-func wirePorts(main *configs.Main) (ports []sensor.Port) {
-	found, _ := asteriskPorts(main) // its problems are logged with the senders
+func wirePorts(main *configs.Main, sight *asteriskSight) (ports []sensor.Port) {
+	found, _ := sight.ports(main) // its problems are logged with the senders
 	for _, p := range found {
 		switch p.Service {
 		case asterisk.SIP:

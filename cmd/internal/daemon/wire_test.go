@@ -224,7 +224,7 @@ func TestOtherPorts(t *testing.T) {
 		main := &configs.Main{Asterisk: dir, Heard: configs.Heard{Ports: []configs.PortRange{{First: 5090, Last: 5091}}}}
 		writeFile(t, filepath.Join(dir, "pjsip.conf"), "[a]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5070\n[b]\ntype=transport\nprotocol=tls\nbind=0.0.0.0:5443\n")
 		at := time.Now()
-		w.watch(wirePorts(main), at)
+		w.watch(wirePorts(main, newAsteriskSight(t.TempDir())), at)
 		time.Sleep(2 * time.Second)
 		words := w.status().Ports
 		for _, want := range []string{"5070/udp", "5070/tcp", "5443/tls", "5090/udp", "5091/tcp", "4569/udp", "8089/tls"} {
@@ -239,7 +239,7 @@ func TestOtherPorts(t *testing.T) {
 			t.Errorf("got %v of now, want no", got)
 		}
 		before := w.sensor
-		if w.watch(wirePorts(main), time.Now()); w.sensor != before {
+		if w.watch(wirePorts(main, newAsteriskSight(t.TempDir())), time.Now()); w.sensor != before {
 			t.Error("the same ports begin the sensor anew")
 		}
 	})

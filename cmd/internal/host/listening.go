@@ -2,7 +2,6 @@ package host
 
 import (
 	"bufio"
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,22 +22,14 @@ const (
 	tcpListens     = "0A" // linux:include/net/tcp_states.h TCP_LISTEN
 )
 
-// Listening finds the ports that processes of this name listen on in our own network
-// namespace, by /proc (proc_pid_net(5)). proc is "/proc". It finds nothing where it may
-// not look into the process. The configuration says which ports a program should listen
-// on; this says which it does, also when they stand in a database.
-func Listening(proc, name string) (s Sockets) {
-	comms, err := filepath.Glob(filepath.Join(proc, "[1-9]*", "comm"))
-	if err != nil {
-		return s
-	}
+// Listening finds the ports that processes listen on in our own network namespace, by
+// /proc (proc_pid_net(5)). proc is "/proc", and processes is what Processes found there.
+// It finds nothing where it may not look into the process. The configuration says which
+// ports a program should listen on; this says which it does, also when they stand in a
+// database.
+func Listening(proc string, processes []string) (s Sockets) {
 	here, _ := os.Readlink(filepath.Join(proc, "self/ns/net"))
-	for _, comm := range comms {
-		text, err := os.ReadFile(comm)
-		if err != nil || string(bytes.TrimSpace(text)) != name {
-			continue
-		}
-		folder := filepath.Dir(comm)
+	for _, folder := range processes {
 		if there, _ := os.Readlink(filepath.Join(folder, "ns/net")); there != here {
 			continue
 		}

@@ -31,7 +31,7 @@ func TestListening(t *testing.T) {
 	}
 	defer peer.Close()
 
-	got := Listening("/proc", strings.TrimSpace(string(comm)))
+	got := Listening("/proc", Processes("/proc", strings.TrimSpace(string(comm))))
 	port := func(a net.Addr) uint16 {
 		switch a := a.(type) {
 		case *net.UDPAddr:
@@ -47,10 +47,11 @@ func TestListening(t *testing.T) {
 	if slices.Contains(got.UDP, port(peer.LocalAddr())) {
 		t.Errorf("got %v, want no port of a socket that has a peer: %s", got, peer.LocalAddr())
 	}
-	if other := Listening("/proc", "no such program"); len(other.UDP)+len(other.TCP) != 0 {
+	if other := Listening("/proc", Processes("/proc", "no such program")); len(other.UDP)+len(other.TCP) != 0 {
 		t.Errorf("got %v for a program that does not run", other)
 	}
-	if none := Listening(filepath.Join(t.TempDir(), "proc"), "asterisk"); len(none.UDP)+len(none.TCP) != 0 {
-		t.Errorf("got %v without /proc", none)
+	none := filepath.Join(t.TempDir(), "proc")
+	if found := Listening(none, Processes(none, "asterisk")); len(found.UDP)+len(found.TCP) != 0 {
+		t.Errorf("got %v without /proc", found)
 	}
 }
