@@ -2,33 +2,29 @@ package jails
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"pbxjail/configs"
+	"pbxjail/jails/jailstest"
 	"pbxjail/parsers"
 )
 
-// start is when the tests without a clock of their own begin.
-var start = time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
+// What the tests of all rooms share, by short names.
+var (
+	start    = jailstest.Start()
+	addr     = jailstest.Addr
+	prefix   = jailstest.Prefix
+	only     = jailstest.Only
+	numbered = jailstest.Numbered
+	failure  = jailstest.Failure
+	with     = jailstest.With
+)
 
-// jailOf compiles a jail file. What it does not say is the default: five points
-// in ten minutes of /log are ten minutes out.
+// jailOf compiles a jail file with the defaults of jailstest.Spec.
 func jailOf(t testing.TB, name, text string) *Jail {
 	t.Helper()
-	if !strings.Contains(text, "logs:") {
-		text += "\nlogs: [/log]"
-	}
-	if !strings.Contains(text, "match:") {
-		text += "\nmatch: [{event: bad-password}]"
-	}
-	spec, err := configs.ParseJail(name+".yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := Compile(spec)
+	j, err := Compile(jailstest.Spec(t, name, text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,33 +33,6 @@ func jailOf(t testing.TB, name, text string) *Jail {
 
 func judgeOf(jails ...*Jail) *Judge {
 	return NewJudge(jails, NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
-}
-
-func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
-func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
-
-// only is an address as it is banned.
-func only(s string) netip.Prefix {
-	a := addr(s)
-	return netip.PrefixFrom(a, a.BitLen())
-}
-
-// numbered is one of any number of addresses.
-func numbered(i int) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-}
-
-// failure is a wrong password, as the module tells it.
-func failure(a string) *parsers.Event {
-	return &parsers.Event{
-		Result: parsers.Offence, Kind: parsers.BadPassword, Evidence: parsers.Seen, Service: parsers.PJSIP, Channel: parsers.ChannelNotice,
-		Points: parsers.Point, Addr: addr(a), Rule: "J5", Line: parsers.TextOf([]byte("Failed to authenticate " + a)),
-	}
-}
-
-func with(e *parsers.Event, change func(*parsers.Event)) *parsers.Event {
-	change(e)
-	return e
 }
 
 // hear judges an event of /log, and puts what is decided into the book as the

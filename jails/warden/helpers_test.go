@@ -2,30 +2,28 @@ package warden
 
 import (
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
-	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/jailstest"
 	"pbxjail/parsers"
 )
 
-// start is when the tests without a clock of their own begin.
-var start = time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
+// What the tests of the judge and its rooms share, by short names.
+var (
+	start    = jailstest.Start()
+	addr     = jailstest.Addr
+	prefix   = jailstest.Prefix
+	numbered = jailstest.Numbered
+	failure  = jailstest.Failure
+	with     = jailstest.With
+)
 
-// jailOf compiles a jail file. What it leaves out is the default: five points in
-// ten minutes of /log make a ban of ten minutes.
+// jailOf compiles a jail file with the defaults of jailstest.Spec.
 func jailOf(t testing.TB, name, text string) *jails.Jail {
 	t.Helper()
-	if !strings.Contains(text, "match:") {
-		text += "\nmatch: [{event: bad-password}]"
-	}
-	spec, err := configs.ParseJail(name+".yaml", []byte(text+"\nlogs: [/log]"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := jails.Compile(spec)
+	j, err := jails.Compile(jailstest.Spec(t, name, text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,27 +32,6 @@ func jailOf(t testing.TB, name, text string) *jails.Jail {
 
 func judgeOf(list ...*jails.Jail) *jails.Judge {
 	return jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1000, false)
-}
-
-func addr(s string) netip.Addr     { return netip.MustParseAddr(s) }
-func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
-
-// numbered is one of any number of addresses.
-func numbered(i int) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-}
-
-// failure is a wrong password, as a NOTICE of the module reports it.
-func failure(a string) *parsers.Event {
-	return &parsers.Event{
-		Result: parsers.Offence, Kind: parsers.BadPassword, Evidence: parsers.Seen, Service: parsers.PJSIP, Channel: parsers.ChannelNotice,
-		Points: parsers.Point, Addr: addr(a), Rule: "J5", Line: parsers.TextOf([]byte("Failed to authenticate " + a)),
-	}
-}
-
-func with(e *parsers.Event, change func(*parsers.Event)) *parsers.Event {
-	change(e)
-	return e
 }
 
 func ban(p string, d time.Duration) jails.Ban {

@@ -45,6 +45,7 @@ var arrows = map[string]arrow{
 	"jails/fraud":          {[]string{"parsers", "configs"}, "fraud finds what attempts are together; jails alone decide"},
 	"jails/geoip":          {[]string{"jails"}, "it says where an address is; what that is worth is for jails to decide"},
 	"jails/rates":          {[]string{"parsers"}, "it counts what jails charge; it does not decide"},
+	"jails/jailstest":      {[]string{"configs", "parsers"}, "what tests of the judge and its rooms start from; it must not import what they test, and nothing that is shipped imports it"},
 	"jails/astdb":          {nil, "it reads Asterisk's own database, which is SQLite too: it knows no ledger, and decides nothing"},
 	"jails/warden":         {[]string{"jails", "jails/rates", "parsers", "configs"}, "the warden has the lock and the rim: it declares what it needs of a firewall and a ledger, and never reaches for one"},
 	"jails/store":          {[]string{"jails", "parsers"}, "the ledger stores what jails decide; it does not decide"},
