@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -54,7 +55,7 @@ func fails(e *parsers.Event) bool {
 
 // live reports whether a log-in protects still.
 func (j *Judge) live(last, now time.Time) bool {
-	return j.ProtectLogins == Forever || now.Sub(last) <= j.ProtectLogins
+	return j.ProtectLogins == book.Forever || now.Sub(last) <= j.ProtectLogins
 }
 
 // loginOf is what one log-in with a password says; ok is false for any other event.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -48,7 +49,7 @@ func BenchmarkHear(b *testing.B) {
 		{"every fifth a ban", []*Jail{jailOf(b, "x", "bantime: 1m")}, parsers.BadPassword, 200_000, 5},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			judge := NewJudge(c.jails, NewGuard(nil, nil), NewBook(nil, nil), 200_000, false)
+			judge := NewJudge(c.jails, NewGuard(nil, nil), book.NewBook(nil, nil), 200_000, false)
 			if strings.HasSuffix(c.name, "all senses") {
 				senses := everything()
 				senses.Rules.Block = nil // each of their lines would be a ban
@@ -80,7 +81,7 @@ func BenchmarkAddress(b *testing.B) {
 				w.maxHeld *= hits
 				s := newSpan(10*time.Minute, 0, 20)
 				for i := range addresses * hits {
-					w.add(keyOf(numbered(i%addresses), 1), s, hit{at: 1, points: parsers.Point}, func() lineID { return 1 })
+					w.add(keyOf(numbered(i%addresses), 1), s, hit{at: 1, points: parsers.Point}, func() uint32 { return 1 })
 				}
 				grown = heapBytes() - before
 			}
@@ -100,20 +101,20 @@ func heapBytes() float64 {
 // BenchmarkBook is what is done once a minute, or once a ban, among many bans.
 func BenchmarkBook(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {
-		book := NewBook(nil, nil)
+		bans := book.NewBook(nil, nil)
 		for i := range n {
-			book.Put(Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: start.Add(time.Hour)})
+			bans.Put(book.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: start.Add(time.Hour)})
 		}
 		b.Run(fmt.Sprint("expire ", n), func(b *testing.B) {
 			for b.Loop() {
-				book.Expire(start)
+				bans.Expire(start)
 			}
 		})
 		b.Run(fmt.Sprint("holding ", n), func(b *testing.B) {
 			a4, a6 := addr("203.0.113.9"), addr("2001:db8::1")
 			for b.Loop() {
-				book.Holding(a4, start)
-				book.Holding(a6, start)
+				bans.Holding(a4, start)
+				bans.Holding(a6, start)
 			}
 		})
 	}

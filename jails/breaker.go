@@ -3,6 +3,7 @@ package jails
 import (
 	"fmt"
 	"net/netip"
+	"pbxjail/jails/book"
 	"time"
 )
 
@@ -93,7 +94,7 @@ func (j *Judge) weighBreaker(a netip.Addr, now time.Time, decide func(Verdict)) 
 	default:
 		return
 	}
-	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(a, a.BitLen()), Jail: "breaker", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
+	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(a, a.BitLen()), Jail: "breaker", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
 }
 
 func (b *breaker) reason() string {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"pbxjail/configs/ports"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -75,25 +76,14 @@ func (j *Judge) listNamed(group string) ports.Set {
 // Closed is what a ban closes that is known by what was attacked (in Ports), its strike,
 // and what its packets prove: every port from the strike on that the jail names. A ban that
 // is short because its packets prove little keeps to what was attacked.
-func (j *Jail) Closed(b Ban) ports.Set {
+func (j *Jail) Closed(b book.Ban) ports.Set {
 	switch {
 	case !j.ClosesService() && j.fixed == ports.All: // the jail says so
 		return ports.All
-	case b.kept || b.Most > 0:
+	case b.Narrow || b.Most > 0:
 		return b.Ports
 	case j.AllFrom > 0 && b.Strike >= j.AllFrom:
 		return ports.All
 	}
 	return b.Ports
-}
-
-// Join makes a ban hold what another one of the same prefix does, in whose place it comes.
-func (b *Ban) Join(held Ban) {
-	if held.Prefix != b.Prefix {
-		return
-	}
-	b.Ports = b.Ports.And(held.Ports)
-	if !b.Until.IsZero() && (held.Until.IsZero() || held.Until.After(b.Until)) {
-		b.Until = held.Until
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/configs/ports"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -67,7 +68,7 @@ func TestCloses(t *testing.T) {
 	}
 	t.Run("one service more", func(t *testing.T) {
 		j := judgeOf(jailOf(t, "a", "maxretry: 2\nbantime: 10m"), jailOf(t, "b", "maxretry: 2\nbantime: 1m\nmatch: [{event: bad-password, service: iax2}]"))
-		var bans []Ban
+		var bans []book.Ban
 		hear := func(e *parsers.Event, at time.Time) {
 			j.Hear(j.Source("/log"), e, at, func(v Verdict) {
 				bans = append(bans, v.Ban)
@@ -80,7 +81,7 @@ func TestCloses(t *testing.T) {
 		hear(sip, start)
 		hear(iax, start.Add(time.Minute))
 		hear(iax, start.Add(time.Minute))
-		var last Ban
+		var last book.Ban
 		for _, b := range bans {
 			last = b
 		}
@@ -97,7 +98,7 @@ func TestCloses(t *testing.T) {
 	})
 	t.Run("packets that prove little", func(t *testing.T) {
 		jail, widest := jailOf(t, "a", "all_ports_from: 1"), jailOf(t, "b", "ports: all")
-		short := Ban{Ports: "sip", Strike: 9, Most: shortBan}
+		short := book.Ban{Ports: "sip", Strike: 9, Most: shortBan}
 		if got := jail.Closed(short); got != "sip" {
 			t.Errorf("got %s, want no more than SIP", got)
 		}
@@ -109,7 +110,7 @@ func TestCloses(t *testing.T) {
 		j := judgeOf(jailOf(t, "a", "maxretry: 1\nmatch: [{regex: '^<ADDR> no$'}]"))
 		p := j.Source("/log").Patterns()[0]
 		e := of(parsers.Other, parsers.ChannelNotice, func(e *parsers.Event) { e.Kind, e.Pattern = parsers.Custom, p })
-		var got Ban
+		var got book.Ban
 		j.Hear(j.Source("/log"), e, start, func(v Verdict) { got = v.Ban })
 		if !got.Prefix.IsValid() || got.Ports != ports.All {
 			t.Errorf("got %+v, want every port: nobody knows what the pattern is about", got)

@@ -50,10 +50,10 @@ func (j *Judge) weighCustomer(jail *Jail, a netip.Addr, own *tally, h hit, now t
 	if !ok || h.evidence < parsers.Seen {
 		return false
 	}
-	key, id := keyOf(p.Addr(), jail.memory.id), lineID(h.line)
+	key, id := keyOf(p.Addr(), jail.memory.id), h.line
 	// The address's own tally has left out what repeats.
 	h.member, h.once, h.again = j.memberID(a), false, own.isAgain(h.line)
-	t, _ := j.customers.add(key, jail.span, h, func() lineID { return id })
+	t, _ := j.customers.add(key, jail.span, h, func() uint32 { return id })
 	r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, now))
 	if !ok || !together(t, r) {
 		return false

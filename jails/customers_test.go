@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -177,7 +178,7 @@ func TestCustomerForgotten(t *testing.T) {
 
 // The attacker chooses how many lines there are.
 func TestCustomersAreBounded(t *testing.T) {
-	judge := NewJudge([]*Jail{jailOf(t, "x", "")}, NewGuard(nil, nil), NewBook(nil, nil), 800, false)
+	judge := NewJudge([]*Jail{jailOf(t, "x", "")}, NewGuard(nil, nil), book.NewBook(nil, nil), 800, false)
 	for i := range 5000 {
 		hear(judge, failure(fmt.Sprintf("2001:db8:0:%x::1", i)), start)
 	}

@@ -2,6 +2,7 @@ package jails
 
 import (
 	"fmt"
+	"pbxjail/jails/book"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestRealForms(t *testing.T) {
 			lines(30, "[Mar  2 10:01:%02d] NOTICE[2371] loader.c: module will be loaded.") + lines(4, strings.Replace(call, "10:00", "10:02", 1)), attacker},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &Replay{Judge: NewJudge(shippedJails(t), NewGuard(nil, nil), NewBook(nil, nil), 1000, true)}
+			r := &Replay{Judge: NewJudge(shippedJails(t), NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)}
 			var got []string
 			err := r.Run([]Log{{Name: "messages", Text: strings.NewReader(c.log), Until: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)}}, func(v Verdict) {
 				if a := v.Ban.Prefix.Addr().String(); v.Bans() && !slices.Contains(got, a) {
@@ -90,7 +91,7 @@ func TestOwnDates(t *testing.T) {
 			for i := range 8 {
 				fmt.Fprintf(&log, c.form, start.Add(time.Duration(i)*c.step).Format(c.layout))
 			}
-			r := &Replay{Judge: NewJudge([]*Jail{jailOf(t, "ssh", ssh)}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)}
+			r := &Replay{Judge: NewJudge([]*Jail{jailOf(t, "ssh", ssh)}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)}
 			banned := false
 			if err := r.Run([]Log{{Name: "log", Text: strings.NewReader(log.String()), Until: start.AddDate(0, 0, 9)}}, func(v Verdict) { banned = banned || v.Bans() }); err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/jails/fraud"
 	"pbxjail/parsers"
 )
@@ -172,7 +173,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 	reason += "; " + j.suspected(e, h.at)
 	g.alarmed, g.since = now, 0
 	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
-	decide(Verdict{Ban: Ban{Prefix: p, Jail: "forged", Since: now.UTC(), Reason: reason}, Alarm: true})
+	decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "forged", Since: now.UTC(), Reason: reason}, Alarm: true})
 }
 
 // suspected names those who were heard when a forged record was written.

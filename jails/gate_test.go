@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -346,11 +347,11 @@ func TestNoPacketsNoBan(t *testing.T) {
 		for i := range 6 {
 			w.heard[fmt.Sprintf("203.0.113.%d", i)] = parsers.Yes
 		}
-		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
+		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
 		for _, jail := range judge.jails {
 			jail.Widen.Members = 0
 		}
-		judge.ProtectLogins = Forever
+		judge.ProtectLogins = book.Forever
 		judge.SetSenses(everything())
 		wire := seed%2 == 0
 		if wire {
@@ -407,7 +408,7 @@ func TestNoPacketsNoBan(t *testing.T) {
 // TestTraceEnds: what a log reports after the end of the trace is in no packet, and
 // that proves nothing.
 func TestTraceEnds(t *testing.T) {
-	judge := NewJudge([]*Jail{jailOf(t, "x", guessing)}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)
+	judge := NewJudge([]*Jail{jailOf(t, "x", guessing)}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)
 	judge.SetWitnesses(nil, packets{})
 	line := "[2026-03-05 06:00:%02d] NOTICE[1] chan_sip.c: Registration from '<sip:301@pbx.example>' failed for '%s:5060' - Wrong password\n"
 	var text strings.Builder

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -113,7 +114,7 @@ func (j *Judge) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, decid
 	j.home.told[key] = AlarmChange{Guessed: g}
 	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
 	reason := g.String() + "; when that was you, or after a new password: jailctl ack " + g.Addr.String()
-	decide(Verdict{Ban: Ban{Prefix: p, Jail: "guessed", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
+	decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "guessed", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/jails/jailstest"
 	"pbxjail/parsers"
 )
@@ -32,7 +33,7 @@ func jailOf(t testing.TB, name, text string) *Jail {
 }
 
 func judgeOf(jails ...*Jail) *Judge {
-	return NewJudge(jails, NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
+	return NewJudge(jails, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
 }
 
 // hear judges an event of /log, and puts what is decided into the book as the

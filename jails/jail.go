@@ -3,6 +3,7 @@ package jails
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -51,7 +53,7 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 		return nil, bad
 	}
 	w := spec.Evidence.Factor
-	j.worth = [...]int32{one, configs.Thousandths(w.Claimed), configs.Thousandths(w.Seen), configs.Thousandths(w.Proven)}
+	j.worth = [...]int32{book.One, configs.Thousandths(w.Claimed), configs.Thousandths(w.Seen), configs.Thousandths(w.Proven)}
 	j.measure()
 	return j, nil
 }
@@ -61,7 +63,7 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 func (j *Jail) measure() {
 	light := slices.Min(j.worth[j.least:])
 	lines := func(limit configs.Points) int {
-		n := int64(j.lines) * int64(limit) / int64(j.Maxretry) * one / int64(min(light, one))
+		n := int64(j.lines) * int64(limit) / int64(j.Maxretry) * book.One / int64(min(light, book.One))
 		return int(min(n*MostAllowance, mostHits)) + 1
 	}
 	slow := time.Duration(0)
@@ -169,4 +171,40 @@ func (j *Jail) ignores(p netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// Length is how long a jail makes a ban that is known by its strike, its evidence and
+// what its packets prove; Forever is for ever.
+func (j *Jail) Length(b book.Ban) time.Duration {
+	d := j.BanLength(b.Strike, b.Evidence)
+	if b.Most > 0 && (d == book.Forever || d > b.Most) {
+		return b.Most
+	}
+	return d
+}
+
+// BanLength is how long a jail bans on this strike and evidence; Forever is for ever.
+func (j *Jail) BanLength(strike int, e parsers.Evidence) time.Duration {
+	d := j.Bantime
+	if j.Growth.Factor > 1 && strike > 1 && d != book.Forever {
+		grown := float64(d) * math.Pow(j.Growth.Factor, float64(strike-1))
+		limit := float64(math.MaxInt64)
+		if j.Growth.Max != book.Forever {
+			limit = float64(max(j.Growth.Max, d))
+		}
+		d = time.Duration(min(grown, limit, float64(max(100*365*24*time.Hour, d))))
+	}
+	most := book.Forever
+	switch e {
+	case parsers.Claimed:
+		most = j.Evidence.Max.Claimed
+	case parsers.Seen:
+		most = j.Evidence.Max.Seen
+	case parsers.Proven:
+		most = j.Evidence.Max.Proven
+	}
+	if most != book.Forever && (d == book.Forever || d > most) {
+		d = most
+	}
+	return d
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/jails/fraud"
 	"pbxjail/jails/rates"
 	"pbxjail/parsers"
@@ -15,8 +16,8 @@ import (
 // for concurrent use.
 type Judge struct {
 	guard    *Guard
-	book     *Book
-	observed *Book // bans of jails that only observe, as if they held
+	book     *book.Book
+	observed *book.Book // bans of jails that only observe, as if they held
 	jails    []*Jail
 	memories map[string]*memory // by the jail's name
 	jailID   uint16             // the last one given
@@ -37,7 +38,7 @@ type Judge struct {
 	senses   Senses
 	company  company
 	about    circumstances
-	weights  []Factor
+	weights  []book.Factor
 	rates    *rates.Rates
 
 	customers customers // of IPv6
@@ -72,9 +73,9 @@ const maxSources = 1024
 // NewJudge makes a Judge that remembers at most maxAddresses, over all jails: one
 // that is known in two jails counts twice. replay lets logs lie anywhere: a jail
 // then reads every log of the same last name.
-func NewJudge(list []*Jail, guard *Guard, book *Book, maxAddresses int, replay bool) *Judge {
+func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
-		guard: guard, book: book, observed: NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
+		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{newTable(max(maxAddresses/networksShare, 1)), DefaultCustomer},
 		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, home: newAtHome(), proven: recent[addrKey, int64]{max: maxProven}, misdials: newMisdials(),
@@ -93,7 +94,7 @@ const rateKeys = 512
 // memory is what a jail knows, whatever becomes of its file. id names its tallies.
 type memory struct {
 	id     uint16
-	lines  ring
+	lines  book.Ring
 	events uint64 // that counted
 }
 
@@ -197,7 +198,7 @@ func (s *Source) part() {
 // Verdict is what came of an event: a ban, or the reason why there is none where
 // there would have been one.
 type Verdict struct {
-	Ban       Ban
+	Ban       book.Ban
 	Protected string // why the address is not banned all the same; "" is none
 	Observe   bool   // the jail only observes
 	Alarm     bool   // there is no ban: Ban.Reason is what the admin must know
@@ -303,7 +304,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
 		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
-		j.count(jail, e.Addr, Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: gradeWords[g]}, hit{
+		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: gradeWords[g]}, hit{
 			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
 			witness: witness{source: s.id, channel: e.Channel, service: e.Service}, grade: g,
 		}, decide)
@@ -312,7 +313,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 
 // count adds one hit to the tally of its address, to that of its customer, and to that of
 // its network, and decides.
-func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Verdict)) {
+func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h hit, decide func(Verdict)) {
 	key := keyOf(a, jail.memory.id)
 	before := parsers.Points(0)
 	if jail.Widen.Members > 0 {
@@ -320,8 +321,8 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 			before = t.strongest(h.at, jail.span.find, jail.least, false).score
 		}
 	}
-	id := lineID(0)
-	t, counts := j.table.add(key, jail.span, h, func() lineID { id = jail.memory.lines.put(line); return id })
+	id := uint32(0)
+	t, counts := j.table.add(key, jail.span, h, func() uint32 { id = jail.memory.lines.Put(line); return id })
 	if !counts {
 		return
 	}
@@ -329,7 +330,7 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line Line, h hit, decide func(Ve
 	if jail.Widen.Members > 0 {
 		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
 	}
-	h.line = uint32(id)
+	h.line = id
 	if j.weighCustomer(jail, a, t, h, line.Time, decide) {
 		j.table.drop(key)
 	} else if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, line.Time)); ok {
@@ -360,10 +361,10 @@ func (j *Judge) Evicted() uint64 {
 }
 
 // Book holds the bans that are live. The warden that owns the judge enters them.
-func (j *Judge) Book() *Book { return j.book }
+func (j *Judge) Book() *book.Book { return j.book }
 
 // Observed holds the bans of jails that only observe, as if they held.
-func (j *Judge) Observed() *Book { return j.observed }
+func (j *Judge) Observed() *book.Book { return j.observed }
 
 // Forget drops what the addresses of a prefix did: they were let out.
 func (j *Judge) Forget(p netip.Prefix) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -167,12 +168,12 @@ func TestProtected(t *testing.T) {
 		{"64:ff9b::203.0.113.7", "protected: ignoreip of jail x 64:ff9b::cb00:7107/128 by x"},
 		{"64:ff9b::203.0.113.8", "ban 64:ff9b::cb00:7108/128 by x"},
 	} {
-		judge := NewJudge([]*Jail{jail}, guard, NewBook(nil, nil), 1000, false)
+		judge := NewJudge([]*Jail{jail}, guard, book.NewBook(nil, nil), 1000, false)
 		if got := words(hear(judge, failure(c.addr), start)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.addr, got, c.want)
 		}
 	}
-	judge := NewJudge([]*Jail{jail}, guard, NewBook(nil, nil), 1000, false)
+	judge := NewJudge([]*Jail{jail}, guard, book.NewBook(nil, nil), 1000, false)
 	e := with(failure("192.0.2.3"), func(e *parsers.Event) { e.Addr = netip.Addr{} })
 	if got := hear(judge, e, start); len(got) != 1 || got[0].Protected == "" {
 		t.Errorf("no address at all: got %s", words(got))
@@ -188,7 +189,7 @@ func TestProtectedIsNeverBanned(t *testing.T) {
 			jailOf(t, "a", "maxretry: 1\nevidence: {ban: claimed}"),
 			jailOf(t, "b", "maxretry: 2.5\nignoreip: ["+numbered(9).String()+"]\nbantime: forever"),
 		}
-		judge := NewJudge(list, guard, NewBook(nil, nil), r.IntN(20)+1, false)
+		judge := NewJudge(list, guard, book.NewBook(nil, nil), r.IntN(20)+1, false)
 		at, bans := start, 0
 		for range 3000 {
 			at = at.Add(time.Duration(r.Int64N(int64(time.Minute))) - 20*time.Second)
@@ -212,25 +213,25 @@ func TestProtectedIsNeverBanned(t *testing.T) {
 func TestAlreadyBanned(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		held Ban
+		held book.Ban
 		want string
 	}{
-		{"by itself", Ban{Prefix: only("203.0.113.9"), Jail: "x", Until: start.Add(time.Minute)}, ""},
-		{"for less", Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(59 * time.Minute)}, "ban 203.0.113.9/32 by x"},
-		{"for as long", Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(time.Hour)}, ""},
-		{"for longer", Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(2 * time.Hour)}, ""},
-		{"for ever", Ban{Prefix: only("203.0.113.9"), Jail: "y"}, ""},
-		{"by hand", Ban{Prefix: only("203.0.113.9"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},
-		{"with its network", Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(2 * time.Hour)}, ""},
-		{"with its network, for less", Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},
-		{"another network", Ban{Prefix: prefix("203.0.112.0/24"), Jail: "manual"}, "ban 203.0.113.9/32 by x"},
-		{"no more", Ban{Prefix: only("203.0.113.9"), Jail: "x", Until: start}, "ban 203.0.113.9/32 by x"},
+		{"by itself", book.Ban{Prefix: only("203.0.113.9"), Jail: "x", Until: start.Add(time.Minute)}, ""},
+		{"for less", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(59 * time.Minute)}, "ban 203.0.113.9/32 by x"},
+		{"for as long", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(time.Hour)}, ""},
+		{"for longer", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(2 * time.Hour)}, ""},
+		{"for ever", book.Ban{Prefix: only("203.0.113.9"), Jail: "y"}, ""},
+		{"by hand", book.Ban{Prefix: only("203.0.113.9"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},
+		{"with its network", book.Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(2 * time.Hour)}, ""},
+		{"with its network, for less", book.Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},
+		{"another network", book.Ban{Prefix: prefix("203.0.112.0/24"), Jail: "manual"}, "ban 203.0.113.9/32 by x"},
+		{"no more", book.Ban{Prefix: only("203.0.113.9"), Jail: "x", Until: start}, "ban 203.0.113.9/32 by x"},
 	} {
 		c.held.Since = start
 		if !c.held.Until.After(start) && !c.held.Until.IsZero() {
 			c.held.Since = start.Add(-time.Hour)
 		}
-		judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 1\nbantime: 1h")}, NewGuard(nil, nil), NewBook([]Ban{c.held}, nil), 1000, false)
+		judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 1\nbantime: 1h")}, NewGuard(nil, nil), book.NewBook([]book.Ban{c.held}, nil), 1000, false)
 		if got := words(hear(judge, failure("203.0.113.9"), start)); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
@@ -239,8 +240,8 @@ func TestAlreadyBanned(t *testing.T) {
 
 // An old line decides nothing that a ban by hand would lose by.
 func TestOldLineShortensNoBan(t *testing.T) {
-	held := Ban{Prefix: only("203.0.113.9"), Jail: "manual", Since: start, Until: start.Add(time.Hour)}
-	judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 1\nbantime: 2h")}, NewGuard(nil, nil), NewBook([]Ban{held}, nil), 1000, false)
+	held := book.Ban{Prefix: only("203.0.113.9"), Jail: "manual", Since: start, Until: start.Add(time.Hour)}
+	judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 1\nbantime: 2h")}, NewGuard(nil, nil), book.NewBook([]book.Ban{held}, nil), 1000, false)
 	if got := hear(judge, failure("203.0.113.9"), start.Add(-5*time.Hour)); got != nil {
 		t.Errorf("got %s, which ended %v", words(got), got[0].Ban.Until)
 	}

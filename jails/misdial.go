@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -43,5 +44,5 @@ func (m *misdials) hear(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		return
 	}
 	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h: a phone that misdials, or somebody who knows its password", e.Account, c.calls)
-	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "fraud", Since: now.UTC(), Reason: reason}, Alarm: true})
+	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "fraud", Since: now.UTC(), Reason: reason}, Alarm: true})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -59,7 +60,7 @@ func (p *play) logs(from, to time.Time) (security, messages string) {
 
 // shippedHome is a judge of the shipped jails, as replay and the daemon set it up.
 func shippedHome(t testing.TB) *Judge {
-	j := NewJudge(shippedJails(t), NewGuard([]netip.Addr{addr("192.0.2.10")}, nil), NewBook(nil, nil), 10_000, true)
+	j := NewJudge(shippedJails(t), NewGuard([]netip.Addr{addr("192.0.2.10")}, nil), book.NewBook(nil, nil), 10_000, true)
 	j.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
 	return j
 }

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
 // world knows places and feeds by an address's last byte.
 type world struct{}
 
-func (world) Place(a netip.Addr) Place {
+func (world) Place(a netip.Addr) book.Place {
 	b := a.AsSlice()
 	last := b[len(b)-1]
-	return Place{Country: []string{"", "GB", "NL", "KP"}[last%4], ASN: uint32(64500 + int(last)%3)}
+	return book.Place{Country: []string{"", "GB", "NL", "KP"}[last%4], ASN: uint32(64500 + int(last)%3)}
 }
 
 func (world) Listed(a netip.Addr, yield func(string, int32) bool) {
@@ -89,7 +90,7 @@ func TestDecisionsHold(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		guard := NewGuard([]netip.Addr{addr("203.0.113.3"), addr("2001:db8::4")}, []netip.Prefix{prefix("203.0.113.8/31")})
-		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, guard, NewBook(nil, nil), 50, false)
+		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, guard, book.NewBook(nil, nil), 50, false)
 		judge.ProtectLogins = time.Minute
 		judge.SetSenses(everything())
 		at := start
@@ -121,7 +122,7 @@ func TestDecisionsHold(t *testing.T) {
 			})
 			if r.IntN(50) == 0 {
 				for _, s := range judge.Why(anything(r).Addr, at).Jails {
-					if len(s.Lines) < MaxLines {
+					if len(s.Lines) < book.MaxLines {
 						whyAddsUp(t, s)
 					}
 				}
@@ -133,7 +134,7 @@ func TestDecisionsHold(t *testing.T) {
 	}
 }
 
-func addsUp(t *testing.T, jail *Jail, sum *Reckoning, lines []Line) {
+func addsUp(t *testing.T, jail *Jail, sum *book.Reckoning, lines []book.Line) {
 	t.Helper()
 	total := sum.Rest
 	for _, l := range lines {
@@ -152,7 +153,7 @@ func addsUp(t *testing.T, jail *Jail, sum *Reckoning, lines []Line) {
 }
 
 // again makes the points of a record once more, from what is told of it.
-func again(t *testing.T, l Line) {
+func again(t *testing.T, l book.Line) {
 	t.Helper()
 	p := l.Base
 	for _, f := range l.Factors {

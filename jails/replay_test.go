@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"pbxjail/jails/book"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func after(d time.Duration) string { return start.Add(d).Format(stamp) }
 // replay runs logs by name through jails and tells what was decided and when.
 func replay(t *testing.T, jails []*Jail, logs ...Log) (*Replay, []string) {
 	t.Helper()
-	r := &Replay{Judge: NewJudge(jails, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)}
+	r := &Replay{Judge: NewJudge(jails, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)}
 	var got []string
 	err := r.Run(logs, func(v Verdict) {
 		got = append(got, v.Ban.Since.Format(stamp)+" "+word(v))
@@ -47,8 +48,8 @@ func logOf(name, text string) Log {
 
 func TestReplayMergesByTime(t *testing.T) {
 	jail := jailOf(t, "x", "maxretry: 4\nfindtime: 1m\nlogs: [/full, /messages]")
-	r := &Replay{Judge: NewJudge([]*Jail{jail}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)}
-	var bans []Ban
+	r := &Replay{Judge: NewJudge([]*Jail{jail}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)}
+	var bans []book.Ban
 	err := r.Run([]Log{
 		logOf("full", sipLine(after(0), "203.0.113.9")+sipLine(after(20*time.Second), "203.0.113.9")+sipLine(after(time.Hour), "203.0.113.9")),
 		logOf("messages", iaxLine(after(10*time.Second), "203.0.113.9")+iaxLine(after(30*time.Second), "203.0.113.9")),

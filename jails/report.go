@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -49,7 +50,7 @@ func (j *Judge) reportFailure(s *Source, e *parsers.Event, row *homeRow, now tim
 	}
 	text := r.text(e.Addr, n, now)
 	*r = report{since: now, told: now}
-	decide(Verdict{Ban: Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "home", Since: now.UTC(), Reason: text}, Alarm: true, Rare: true})
+	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "home", Since: now.UTC(), Reason: text}, Alarm: true, Rare: true})
 }
 
 // text says what fails, where, how often, and why nobody is banned.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/jails/fraud"
 	"pbxjail/parsers"
 )
@@ -64,10 +65,10 @@ func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		Unknown: e.Kind == parsers.UnknownAccount || e.Kind == parsers.UnknownExtension, Failed: e.Kind == parsers.BadPassword,
 	}
 	who.Hear(attempt, now, func(f fraud.Finding) {
-		j.about.fraud = append(j.about.fraud, Factor{Name: f.Rule, Note: f.String(), By: f.Factor})
+		j.about.fraud = append(j.about.fraud, book.Factor{Name: f.Rule, Note: f.String(), By: f.Factor})
 		if f.Alarm {
 			p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
-			decide(Verdict{Ban: Ban{Prefix: p, Jail: "fraud", Since: now.UTC(), Reason: fmt.Sprintf("%s: %s", f, e.Account)}, Alarm: true})
+			decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "fraud", Since: now.UTC(), Reason: fmt.Sprintf("%s: %s", f, e.Account)}, Alarm: true})
 		}
 	})
 }

@@ -1,13 +1,13 @@
 package jails
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -40,31 +40,9 @@ func (j *Jail) ruling(t *tally, at, heard int64, l leniency) (ruling, bool) {
 	return r, false
 }
 
-// Reckoning is how the points of a ban add up: the points that its lines count,
-// and Rest, are Score.
-type Reckoning struct {
-	Score, Maxretry parsers.Points
-	Within          time.Duration
-	Rest            parsers.Points // of Earlier records, whose text is not kept
-	Earlier         int
-	Retold          int // records of other logs, that tell of the same attempts and count nothing
-	// Allowance is by how much Maxretry is larger than the jail's, because accounts are at
-	// home there; 0: it is not.
-	Allowance int `json:",omitempty"`
-	Members   int // addresses of a network that took part; 0 for a single address
-	// Customer is how many bits the prefix of an IPv6 customer has who is scored for all of
-	// its addresses; 0: this is not about one.
-	Customer int `json:",omitempty"`
-	// Witness names who wrote the records that count: security, notice, acl, dialplan,
-	// wire. Packets is what those who know the packets say of them: wire, heard, cannot
-	// tell. Both have several, with commas, or none.
-	Witness, Packets string
-	Place            Place
-}
-
 // reckon adds up again what a ruling counts, and finds the lines it was told in.
-func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
-	sum := Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
+func (j *Jail) reckon(t *tally, r ruling) (book.Reckoning, []book.Line) {
+	sum := book.Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
 	var counted []*hit
 	for i := range t.hits {
 		h := &t.hits[i]
@@ -74,10 +52,10 @@ func (j *Jail) reckon(t *tally, r ruling) (Reckoning, []Line) {
 			sum.Retold++
 		}
 	}
-	var lines []Line
+	var lines []book.Line
 	for i, h := range counted {
-		line, ok := j.memory.lines.get(h.line)
-		if !ok || i < len(counted)-MaxLines {
+		line, ok := j.memory.lines.Get(h.line)
+		if !ok || i < len(counted)-book.MaxLines {
 			sum.Rest += h.points
 			sum.Earlier++
 			continue
@@ -103,21 +81,21 @@ func listed(list, word string) string {
 // sentence makes the ban of a prefix whose tally is full. It reports false when the
 // ban is there already: lines written before it fell still come in.
 func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now time.Time) (Verdict, bool) {
-	b := Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
-	book := j.book
+	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
+	bans := j.book
 	if jail.Observe {
-		book = j.observed
+		bans = j.observed
 	}
-	b.Ports, b.kept = jail.closes(t, r), b.Evidence == parsers.Claimed || r.allowance > 0
-	held, banned := book.Covering(p, now)
-	b.Strike = book.NextStrike(p, jail.Growth, now)
+	b.Ports, b.Narrow = jail.closes(t, r), b.Evidence == parsers.Claimed || r.allowance > 0
+	held, banned := bans.Covering(p, now)
+	b.Strike = bans.NextStrike(p, jail.Growth, now)
 	doubt := j.uncertain(t, r, b, now)
 	shorter := false
 	if doubt != "" {
 		full := jail.Length(b)
-		b.Most, shorter = shortBan, full == Forever || full > shortBan
+		b.Most, shorter = shortBan, full == book.Forever || full > shortBan
 	}
-	b.Until, b.Ports = EndOf(now, jail.Length(b)), jail.Closed(b)
+	b.Until, b.Ports = book.EndOf(now, jail.Length(b)), jail.Closed(b)
 	why := j.Protects(p, jail)
 	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // else it had its allowance
 		why, _ = j.loggedIn(p, now)
@@ -143,7 +121,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 		}
 	}
 	b.Sum, b.Lines = &sum, lines
-	b.Reason = sum.reason(lines)
+	b.Reason = sum.Reason(lines)
 	if shorter {
 		b.Reason += "; no longer than " + show.Duration(shortBan) + ": " + doubt
 	}
@@ -151,7 +129,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 }
 
 // uncertain says why a ban must be short; "" when it need not.
-func (j *Judge) uncertain(t *tally, r ruling, b Ban, now time.Time) string {
+func (j *Judge) uncertain(t *tally, r ruling, b book.Ban, now time.Time) string {
 	if doubt := j.doubtful(t, r, b.Prefix, now); doubt != "" {
 		return doubt
 	}
@@ -201,35 +179,3 @@ func (j *Jail) known(t *tally, r ruling, at int64) parsers.Evidence {
 	}
 	return j.least
 }
-
-// reason is the ban in one line, with the factors that raised its points.
-func (s *Reckoning) reason(lines []Line) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s points", s.Score)
-	if s.Members > 0 {
-		fmt.Fprintf(&b, " of %d addresses", s.Members)
-	}
-	if s.Customer > 0 {
-		fmt.Fprintf(&b, " of one /%d", s.Customer)
-	}
-	fmt.Fprintf(&b, " within %s, maxretry %s", show.Duration(s.Within), s.Maxretry)
-	if s.Allowance > 0 {
-		fmt.Fprintf(&b, " (%d times the jail's: accounts log in there)", s.Allowance)
-	}
-	var named []Factor // of each name the latest
-	for _, l := range lines {
-		for _, f := range l.Factors {
-			named = slices.DeleteFunc(named, func(o Factor) bool { return o.Name == f.Name })
-			if f.Name != byEvidence && f.Name != placeAlone && f.Name != claimAlone {
-				named = append(named, f)
-			}
-		}
-	}
-	for i, f := range named[max(0, len(named)-mostNamed):] {
-		b.WriteString([]string{"; ", ", "}[min(i, 1)] + f.String())
-	}
-	return b.String()
-}
-
-// mostNamed bounds the factors that one reason names.
-const mostNamed = 4

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -57,7 +58,7 @@ func TestReplayReadsLogsAnywhere(t *testing.T) {
 	} {
 		for replay, want := range map[bool]string{false: c.live, true: c.replay} {
 			var got []string
-			for _, j := range NewJudge(list(), NewGuard(nil, nil), NewBook(nil, nil), 1000, replay).Source(c.file).jails {
+			for _, j := range NewJudge(list(), NewGuard(nil, nil), book.NewBook(nil, nil), 1000, replay).Source(c.file).jails {
 				got = append(got, j.Name)
 			}
 			if !slices.Equal(got, strings.Fields(want)) {
@@ -69,7 +70,7 @@ func TestReplayReadsLogsAnywhere(t *testing.T) {
 
 // The parts of a log that was rotated are one witness; two logs are two.
 func TestReplayJoinsRotatedLogs(t *testing.T) {
-	judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 4\nlogs: [/full, /messages]")}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true)
+	judge := NewJudge([]*Jail{jailOf(t, "x", "maxretry: 4\nlogs: [/full, /messages]")}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)
 	var got []Verdict
 	for i, file := range []string{"full.2.gz", "full.2.gz", "messages", "full.1", "messages", "full"} {
 		got = hearIn(judge, file, failure("203.0.113.9"), start.Add(time.Duration(i)*time.Second))

@@ -54,14 +54,14 @@ func newTable(max int) *table {
 // add counts a hit within a span. It reports false for a repeat that proves
 // nothing new: the honest monitor that asks for an account we do not have asks for
 // the same one. line gives the number of the record that is kept with the hit.
-func (w *table) add(key tallyKey, s span, h hit, line func() lineID) (*tally, bool) {
+func (w *table) add(key tallyKey, s span, h hit, line func() uint32) (*tally, bool) {
 	t := w.tally(key, s, h.at)
 	again, within := t.repeats(h, s)
 	if h.once && within {
 		return t, false
 	}
 	h.again = h.again || h.once && again
-	h.line = uint32(line())
+	h.line = line()
 	if t.seen(h.witness) {
 		w.heat(t)
 	}

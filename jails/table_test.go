@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -163,7 +164,7 @@ func runModel(t *testing.T, r *rand.Rand, step func(*rand.Rand, int64) int64) {
 			evidence: parsers.Evidence(r.IntN(3)) + parsers.Claimed, line: uint32(i + 1),
 			witness: witness{uint16(r.IntN(3)), parsers.Channel(r.IntN(2)), parsers.Service(r.IntN(3))},
 		}
-		got, _ := w.add(keyOf(a, 1), s, h, func() lineID { return lineID(i + 1) })
+		got, _ := w.add(keyOf(a, 1), s, h, func() uint32 { return uint32(i + 1) })
 		want := m.add(a, h)
 		if !slices.Equal(got.hits, want.hits) {
 			t.Fatalf("event %d: got hits %v, want %v", i, got.hits, want.hits)
@@ -252,7 +253,7 @@ func TestHitsStayBounded(t *testing.T) {
 	w, s := newTable(50), newSpan(time.Hour, 0, 20)
 	for i := range 20_000 {
 		a := numbered(r.IntN(80))
-		w.add(keyOf(a, uint16(r.IntN(2))), s, hit{at: int64(i), points: 1, witness: witness{source: uint16(r.IntN(5))}}, func() lineID { return 1 })
+		w.add(keyOf(a, uint16(r.IntN(2))), s, hit{at: int64(i), points: 1, witness: witness{source: uint16(r.IntN(5))}}, func() uint32 { return 1 })
 		checkTable(t, w, s)
 		if w.held > w.maxHeld+2*s.most {
 			t.Fatalf("got room for %d hits, want at most %d", w.held, w.maxHeld)
@@ -269,7 +270,7 @@ func TestFloodKeepsThoseWhoGoOn(t *testing.T) {
 	at := int64(0)
 	add := func(a netip.Addr) *tally {
 		at++
-		t, _ := w.add(keyOf(a, 1), s, hit{at: at, points: parsers.Point}, func() lineID { return 1 })
+		t, _ := w.add(keyOf(a, 1), s, hit{at: at, points: parsers.Point}, func() uint32 { return 1 })
 		return t
 	}
 	heavy := []netip.Addr{addr("203.0.113.1"), addr("203.0.113.2"), addr("2001:db8::1")}
@@ -372,7 +373,7 @@ func TestEvictionTakesTheQuietest(t *testing.T) {
 	at := start.UnixMilli()
 	add := func(i int) {
 		at++
-		w.add(keyOf(numbered(i), 1), s, hit{at: at, points: parsers.Point, evidence: parsers.Seen, witness: witness{source: uint16(at)}}, func() lineID { return 1 })
+		w.add(keyOf(numbered(i), 1), s, hit{at: at, points: parsers.Point, evidence: parsers.Seen, witness: witness{source: uint16(at)}}, func() uint32 { return 1 })
 	}
 	known := func(i int) *tally { return w.find(keyOf(numbered(i), 1), s, at) }
 	for _, i := range []int{1, 2, 3, 1, 4} {
@@ -400,7 +401,7 @@ func TestMaxHits(t *testing.T) {
 	w, s := newTable(1000), newSpan(time.Minute, 0, 1)
 	key := keyOf(addr("203.0.113.9"), 1)
 	for i := range 3 * s.most {
-		w.add(key, s, hit{at: int64(i), points: parsers.Points(i), evidence: parsers.Seen}, func() lineID { return 1 })
+		w.add(key, s, hit{at: int64(i), points: parsers.Points(i), evidence: parsers.Seen}, func() uint32 { return 1 })
 	}
 	got := w.find(key, s, int64(3*s.most))
 	if len(got.hits) != s.most || got.hits[0].at != int64(2*s.most) {
@@ -455,15 +456,15 @@ func TestSmallPointsReachMaxretry(t *testing.T) {
 
 func TestManySourcesStayBounded(t *testing.T) {
 	const sources, most = 1_000_000, 1000
-	judge := NewJudge([]*Jail{jailOf(t, "guessing", "")}, NewGuard(nil, nil), NewBook(nil, nil), most, false)
+	judge := NewJudge([]*Jail{jailOf(t, "guessing", "")}, NewGuard(nil, nil), book.NewBook(nil, nil), most, false)
 	src, e := judge.Source("/log"), failure("203.0.113.9")
 	for i := range sources {
 		e.Addr = numbered(i)
 		judge.Hear(src, e, start, func(v Verdict) { t.Fatalf("got %s", word(v)) })
 	}
 	w := judge.table
-	if lines := judge.jails[0].memory.lines.slots; len(w.index) != most || len(w.tallies) != most+2 || len(lines) != ringSlots {
-		t.Errorf("got %d addresses, %d tallies, %d lines, want %d, %d, %d", len(w.index), len(w.tallies), len(lines), most, most+2, ringSlots)
+	if lines := judge.jails[0].memory.lines.Len(); len(w.index) != most || len(w.tallies) != most+2 || lines != book.RingLines {
+		t.Errorf("got %d addresses, %d tallies, %d lines, want %d, %d, %d", len(w.index), len(w.tallies), lines, most, most+2, book.RingLines)
 	}
 	if got, want := w.evicted, uint64(sources-most); got != want {
 		t.Errorf("got %d evicted, want %d", got, want)
@@ -487,7 +488,7 @@ func TestMillionSources(t *testing.T) {
 		list = append(list, j)
 	}
 	before := heapBytes()
-	judge := NewJudge(list, NewGuard(nil, nil), NewBook(nil, nil), 200_000, false)
+	judge := NewJudge(list, NewGuard(nil, nil), book.NewBook(nil, nil), 200_000, false)
 	senses := everything()
 	senses.Rules, senses.Feeds = configs.PlaceRules{}, nil // a blocked country would ban each
 	judge.SetSenses(senses)

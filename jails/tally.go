@@ -22,7 +22,7 @@ type hit struct {
 	points   parsers.Points
 	account  uint32 // hash of the account
 	member   uint32 // hash of the address, in the tally of a network
-	line     uint32 // of the record in the jail's ring: the last bits of its lineID
+	line     uint32 // of the record in the jail's ring: the last bits of its number
 	witness  witness
 	evidence parsers.Evidence
 	once     bool

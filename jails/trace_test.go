@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -33,7 +34,7 @@ func TestRecordsComeAfterThePacketsOfTheirSecond(t *testing.T) {
 	var order []string
 	note := func(s string) { order = append(order, s) }
 	r := &Replay{
-		Judge:  NewJudge([]*Jail{jail}, NewGuard(nil, nil), NewBook(nil, nil), 1000, true),
+		Judge:  NewJudge([]*Jail{jail}, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true),
 		Traces: []Trace{&tape{at: []time.Duration{0, 900 * time.Millisecond, 1100 * time.Millisecond, 2 * time.Second}, note: note}},
 	}
 	log := logOf("full", sipLine(after(0), "203.0.113.9")+sipLine(after(time.Second), "203.0.113.8"))

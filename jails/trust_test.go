@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -50,7 +51,7 @@ func heard(t *testing.T, j *Judge, from time.Time, lines ...string) (verdicts []
 
 func shippedJudge(t *testing.T) *Judge {
 	t.Helper()
-	return NewJudge(shippedJails(t), NewGuard(nil, nil), NewBook(nil, nil), 1000, false)
+	return NewJudge(shippedJails(t), NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
 }
 
 func times(n int, line string) (list []string) {

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"pbxjail/configs"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
 // at is a place and feeds of one's own for a test.
 type known struct {
-	place Place
+	place book.Place
 	feeds map[string]int32
 }
 
-func (k known) Place(netip.Addr) Place { return k.place }
+func (k known) Place(netip.Addr) book.Place { return k.place }
 
 func (k known) Listed(_ netip.Addr, yield func(string, int32) bool) {
 	for feed, by := range k.feeds {
@@ -37,16 +38,16 @@ func TestFactors(t *testing.T) {
 		want  string
 	}{
 		{"nothing", "", known{}, nil, "1:"},
-		{"home", "", known{place: Place{Country: "IE"}}, nil, "1:"},
-		{"nobody knows", "", known{place: Place{}}, nil, "1:"},
-		{"elsewhere", "", known{place: Place{Country: "NL"}}, nil, "2: country NL x2"},
-		{"a network", "", known{place: Place{Country: "GB", ASN: 64500}}, nil, "1.5: network AS64500 x1.5"},
-		{"both", "", known{place: Place{Country: "NL", ASN: 64500}}, nil, "3: country NL x2, network AS64500 x1.5"},
-		{"the jail's own", "geoip: {elsewhere: 3}", known{place: Place{Country: "NL"}}, nil, "3: country NL x3"},
-		{"the jail's own home", "geoip: {home: [NL]}", known{place: Place{Country: "NL"}}, nil, "1:"},
-		{"a place alone never bans", "maxretry: 2", known{place: Place{Country: "NL"}}, nil, "1.999: country NL x2, a place alone never bans = 1.999"},
-		{"enough by itself", "maxretry: 1", known{place: Place{Country: "NL"}}, nil, "2: country NL x2"},
-		{"blocked", "", known{place: Place{Country: "KP"}}, nil, "5: country KP x2, blocked country KP = 5"},
+		{"home", "", known{place: book.Place{Country: "IE"}}, nil, "1:"},
+		{"nobody knows", "", known{place: book.Place{}}, nil, "1:"},
+		{"elsewhere", "", known{place: book.Place{Country: "NL"}}, nil, "2: country NL x2"},
+		{"a network", "", known{place: book.Place{Country: "GB", ASN: 64500}}, nil, "1.5: network AS64500 x1.5"},
+		{"both", "", known{place: book.Place{Country: "NL", ASN: 64500}}, nil, "3: country NL x2, network AS64500 x1.5"},
+		{"the jail's own", "geoip: {elsewhere: 3}", known{place: book.Place{Country: "NL"}}, nil, "3: country NL x3"},
+		{"the jail's own home", "geoip: {home: [NL]}", known{place: book.Place{Country: "NL"}}, nil, "1:"},
+		{"a place alone never bans", "maxretry: 2", known{place: book.Place{Country: "NL"}}, nil, "1.999: country NL x2, a place alone never bans = 1.999"},
+		{"enough by itself", "maxretry: 1", known{place: book.Place{Country: "NL"}}, nil, "2: country NL x2"},
+		{"blocked", "", known{place: book.Place{Country: "KP"}}, nil, "5: country KP x2, blocked country KP = 5"},
 		{"feeds", "", known{feeds: map[string]int32{"drop": 1500}}, nil, "1.5: feed drop x1.5"},
 		{"agent", "", known{}, func(e *parsers.Event) { e.Agent = parsers.TextOf([]byte("friendly-scanner")) }, "5: agent friendly-scanner (drop) x5"},
 		{"another agent", "", known{}, func(e *parsers.Event) { e.Agent = parsers.TextOf([]byte("not a friendly-scanner")) }, "1:"},
@@ -54,7 +55,7 @@ func TestFactors(t *testing.T) {
 		{"claimed alone never bans", "maxretry: 2\nevidence: {ban: claimed}", known{}, func(e *parsers.Event) {
 			e.Evidence, e.Agent = parsers.Claimed, parsers.TextOf([]byte("friendly-scanner"))
 		}, "1.999: claimed evidence x0.5, agent friendly-scanner (drop) x5, a claimed address alone never bans = 1.999"},
-		{"claimed and blocked", "evidence: {ban: claimed}", known{place: Place{Country: "KP"}}, func(e *parsers.Event) { e.Evidence = parsers.Claimed },
+		{"claimed and blocked", "evidence: {ban: claimed}", known{place: book.Place{Country: "KP"}}, func(e *parsers.Event) { e.Evidence = parsers.Claimed },
 			"4.999: claimed evidence x0.5, country KP x2, blocked country KP = 5, a claimed address alone never bans = 4.999"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,8 +81,8 @@ func TestFactors(t *testing.T) {
 // A country that is blocked bans on one line, and never a protected address.
 func TestBlockedCountry(t *testing.T) {
 	guard := NewGuard(nil, []netip.Prefix{prefix("203.0.113.7/32")})
-	judge := NewJudge([]*Jail{jailOf(t, "x", "")}, guard, NewBook(nil, nil), 100, false)
-	judge.SetSenses(Senses{Places: known{place: Place{Country: "KP"}}, Rules: configs.PlaceRules{Block: []string{"KP"}}})
+	judge := NewJudge([]*Jail{jailOf(t, "x", "")}, guard, book.NewBook(nil, nil), 100, false)
+	judge.SetSenses(Senses{Places: known{place: book.Place{Country: "KP"}}, Rules: configs.PlaceRules{Block: []string{"KP"}}})
 	if got, want := words(hear(judge, failure("203.0.113.9"), start)), "ban 203.0.113.9/32 by x"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -157,7 +158,7 @@ func TestWiden(t *testing.T) {
 		{"a protected address inside", "198.51.100.1 198.51.100.2 198.51.100.3 198.51.100.1 198.51.100.2 198.51.100.3", "protected: ignoreip 198.51.100.7/32 198.51.100.0/24 by x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			judge := NewJudge([]*Jail{jailOf(t, "x", text)}, protected, NewBook(nil, nil), 100, false)
+			judge := NewJudge([]*Jail{jailOf(t, "x", text)}, protected, book.NewBook(nil, nil), 100, false)
 			var got []Verdict
 			for i, a := range strings.Fields(c.addrs) {
 				got = append(got, hear(judge, failure(a), start.Add(time.Duration(i)*time.Second))...)

@@ -7,31 +7,32 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
 // Account is all that the judge knows of one address.
 type Account struct {
-	Banned    *Ban
+	Banned    *book.Ban
 	Protected string    // why no jail bans it; "" when one may
 	LoggedIn  string    // who is at home there, and when that logged in last
 	Guessed   []Guessed // alarms about it that nobody has seen yet
 	Consulted []string  // the protections that were asked
-	Place     Place
-	Feeds     []string // that list it and have a factor, with that
-	Strike    Strike   // its last ban that is over; Count 0: none
+	Place     book.Place
+	Feeds     []string    // that list it and have a factor, with that
+	Strike    book.Strike // its last ban that is over; Count 0: none
 	Jails     []Standing
 }
 
 // Standing is an address in one jail.
 type Standing struct {
 	Jail *configs.Jail
-	Sum  Reckoning // of findtime
-	Slow Reckoning // of the long window; Maxretry 0: there is none
+	Sum  book.Reckoning // of findtime
+	Slow book.Reckoning // of the long window; Maxretry 0: there is none
 	// Customer is what all addresses of its IPv6 customer did within findtime; Members 0:
 	// there is no such customer, or the address did it all.
-	Customer Reckoning
-	Lines    []Line        // oldest first, the last MaxLines of those that are remembered
+	Customer book.Reckoning
+	Lines    []book.Line   // oldest first, the last MaxLines of those that are remembered
 	Next     time.Duration // how long a ban would last now; Forever: for ever
 }
 
@@ -49,10 +50,10 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 			out.Guessed = append(out.Guessed, g)
 		}
 	}
-	out.Strike = j.book.strikes[p]
+	out.Strike, _ = j.book.History(p)
 	if f := j.senses.Feeds; f != nil {
 		f.Listed(scoredAs(a), func(feed string, by int32) bool {
-			out.Feeds = append(out.Feeds, Factor{Name: feed, By: by}.String())
+			out.Feeds = append(out.Feeds, book.Factor{Name: feed, By: by}.String())
 			return len(out.Feeds) < maxFactors
 		})
 	}
@@ -73,21 +74,21 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 
 // customerStanding adds up what a jail holds against the customer who has an address; the
 // zero Reckoning where that is what own, the tally of the address, says too.
-func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally, now time.Time) Reckoning {
+func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally, now time.Time) book.Reckoning {
 	p, ok := j.customers.of(a)
 	if !ok {
-		return Reckoning{}
+		return book.Reckoning{}
 	}
 	at := now.UnixMilli()
 	t := j.customers.find(keyOf(p.Addr(), jail.memory.id), jail.span, at)
 	if t == nil {
-		return Reckoning{}
+		return book.Reckoning{}
 	}
 	l := j.leniency(a, t.last().service, now)
 	r := ruling{t.strongest(at, jail.span.find, max(jail.least, l.least), false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
 	n := len(members(t, r))
 	if own != nil && n <= 1 {
-		return Reckoning{}
+		return book.Reckoning{}
 	}
 	sum, _ := jail.reckon(t, r)
 	sum.Members, sum.Customer = n, p.Bits()
@@ -106,9 +107,9 @@ func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) St
 		long := ruling{t.strongest(at, jail.span.slow, least, true), l.limit(parsers.Points(jail.Slow.Maxretry)), jail.Slow.Findtime, l}
 		s.Slow, _ = jail.reckon(t, long)
 	}
-	for i := max(0, len(t.hits)-MaxLines); i < len(t.hits); i++ {
+	for i := max(0, len(t.hits)-book.MaxLines); i < len(t.hits); i++ {
 		h := &t.hits[i]
-		line, ok := jail.memory.lines.get(h.line)
+		line, ok := jail.memory.lines.Get(h.line)
 		if !ok {
 			continue
 		}
@@ -124,7 +125,7 @@ func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) St
 // consulted names the protections that stand between any address and a ban.
 func (j *Judge) consulted() []string {
 	list := j.guard.consulted()
-	if j.ProtectLogins == Forever {
+	if j.ProtectLogins == book.Forever {
 		return append(list, "accounts at home there")
 	}
 	return append(list, "accounts that logged in there within "+show.Duration(j.ProtectLogins))

@@ -23,8 +23,8 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h hit, no
 	// The tellings of each member were weighed already: all add up here, and each
 	// counts anew.
 	h.points, h.account, h.member, h.witness, h.once = gained, 0, j.memberID(a), witnessOfNetwork(h.witness), false
-	line := lineID(h.line)
-	t, _ := j.networks.add(key, jail.wide, h, func() lineID { return line })
+	line := h.line
+	t, _ := j.networks.add(key, jail.wide, h, func() uint32 { return line })
 	limit := parsers.Points(jail.Widen.Maxretry)
 	if t.sum < int64(limit) {
 		return

@@ -14,6 +14,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 	"pbxjail/watcher/wire"
 )
@@ -61,7 +62,7 @@ A log that no jail names, and stdin, is read with the patterns of all jails.`,
 			if err != nil {
 				return err
 			}
-			judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), main.MaxAddresses, true)
+			judge := jails.NewJudge(list, jails.NewGuard(nil, nil), book.NewBook(nil, nil), main.MaxAddresses, true)
 			return a.parse(name, addrs, judge.Source(name).Patterns())
 		},
 	}

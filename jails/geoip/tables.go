@@ -8,6 +8,7 @@ import (
 
 	"pbxjail/configs/prefix"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Stored is where jailctl geoip update puts files, and the daemon looks for them.
@@ -79,14 +80,14 @@ func (t *Tables) SetFiles(files []string) {
 }
 
 // Place implements jails.Places. An address that no file knows has the zero Place.
-func (t *Tables) Place(a netip.Addr) jails.Place {
+func (t *Tables) Place(a netip.Addr) book.Place {
 	p, _, _ := t.place(a)
 	return p
 }
 
 // Answer is a Place, and which file said it.
 type Answer struct {
-	jails.Place
+	book.Place
 	CountryFrom *Table // nil when nobody knows
 	ASNFrom     *Table
 }
@@ -106,7 +107,7 @@ func (t *Tables) Lookup(a netip.Addr) Answer {
 
 // place takes the country and the network from the first file that has them. The
 // prefix is the narrowest of theirs: only there does all of it hold.
-func (t *Tables) place(a netip.Addr) (p jails.Place, country, asn *table) {
+func (t *Tables) place(a netip.Addr) (p book.Place, country, asn *table) {
 	a = prefix.Addr(a)
 	if !a.IsValid() {
 		return p, nil, nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // quiet opens Tables that know of no other folders than those given.
@@ -84,7 +84,7 @@ func TestEmbedded(t *testing.T) {
 			t.Errorf("%s: got %+v from a table of countries", a, p)
 		}
 	}
-	if p := tables.Place(netip.Addr{}); p != (jails.Place{}) {
+	if p := tables.Place(netip.Addr{}); p != (book.Place{}) {
 		t.Errorf("got %+v of no address", p)
 	}
 	files := tables.Files()
@@ -98,19 +98,19 @@ func TestSchemas(t *testing.T) {
 	four, six := addr("203.0.113.7"), addr("2001:db8::7")
 	for name, want := range map[string]struct {
 		says      string
-		four, six jails.Place
+		four, six book.Place
 	}{
-		"maxmind-country":    {"country", jails.Place{Country: "NL"}, jails.Place{Country: "DE"}},
-		"maxmind-asn":        {"asn", jails.Place{ASN: 64500, Org: "Example B.V."}, jails.Place{ASN: 64501, Org: "Example GmbH"}},
-		"maxmind-enterprise": {"country, asn", jails.Place{Country: "FR", ASN: 64502, Org: "Exemple SARL"}, jails.Place{Country: "FR", ASN: 64502, Org: "Exemple SARL"}},
-		"dbip-country":       {"country", jails.Place{Country: "BE"}, jails.Place{Country: "BE"}},
-		"dbip-asn":           {"asn", jails.Place{ASN: 64503, Org: "Voorbeeld"}, jails.Place{ASN: 64503, Org: "Voorbeeld"}},
-		"flat-country":       {"country", jails.Place{Country: "LU"}, jails.Place{Country: "LU"}},
-		"flat-country-ipv4":  {"country of IPv4", jails.Place{Country: "CH"}, jails.Place{}},
-		"flat-country-ipv6":  {"country of IPv6", jails.Place{}, jails.Place{Country: "AT"}},
-		"flat-asn":           {"asn", jails.Place{ASN: 64504, Org: "\x1b[2J Evil \u202eInc"}, jails.Place{ASN: 64504, Org: "Evil Inc"}},
-		"own-nested":         {"country", jails.Place{Country: "IT"}, jails.Place{Country: "IT"}},
-		"own-strange":        {"country of IPv4", jails.Place{Country: "ES"}, jails.Place{}},
+		"maxmind-country":    {"country", book.Place{Country: "NL"}, book.Place{Country: "DE"}},
+		"maxmind-asn":        {"asn", book.Place{ASN: 64500, Org: "Example B.V."}, book.Place{ASN: 64501, Org: "Example GmbH"}},
+		"maxmind-enterprise": {"country, asn", book.Place{Country: "FR", ASN: 64502, Org: "Exemple SARL"}, book.Place{Country: "FR", ASN: 64502, Org: "Exemple SARL"}},
+		"dbip-country":       {"country", book.Place{Country: "BE"}, book.Place{Country: "BE"}},
+		"dbip-asn":           {"asn", book.Place{ASN: 64503, Org: "Voorbeeld"}, book.Place{ASN: 64503, Org: "Voorbeeld"}},
+		"flat-country":       {"country", book.Place{Country: "LU"}, book.Place{Country: "LU"}},
+		"flat-country-ipv4":  {"country of IPv4", book.Place{Country: "CH"}, book.Place{}},
+		"flat-country-ipv6":  {"country of IPv6", book.Place{}, book.Place{Country: "AT"}},
+		"flat-asn":           {"asn", book.Place{ASN: 64504, Org: "\x1b[2J Evil \u202eInc"}, book.Place{ASN: 64504, Org: "Evil Inc"}},
+		"own-nested":         {"country", book.Place{Country: "IT"}, book.Place{Country: "IT"}},
+		"own-strange":        {"country of IPv4", book.Place{Country: "ES"}, book.Place{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := open(name, give(t, name))
@@ -121,9 +121,9 @@ func TestSchemas(t *testing.T) {
 				t.Errorf("got %q of %s, want %q of %s", file.Says, file.Built, want.says, built)
 			}
 			tables := only(file)
-			for a, want := range map[netip.Addr]jails.Place{four: want.four, six: want.six} {
+			for a, want := range map[netip.Addr]book.Place{four: want.four, six: want.six} {
 				got := tables.Place(a)
-				if want != (jails.Place{}) && !got.Network.Contains(a) {
+				if want != (book.Place{}) && !got.Network.Contains(a) {
 					t.Errorf("%s: got network %s", a, got.Network)
 				}
 				got.Network = netip.Prefix{}
@@ -131,7 +131,7 @@ func TestSchemas(t *testing.T) {
 					t.Errorf("%s: got %+v, want %+v", a, got, want)
 				}
 			}
-			if p := tables.Place(addr("192.0.2.1")); p != (jails.Place{}) {
+			if p := tables.Place(addr("192.0.2.1")); p != (book.Place{}) {
 				t.Errorf("got %+v of an address that is in no file", p)
 			}
 		})
@@ -153,12 +153,12 @@ func TestMerge(t *testing.T) {
 	for _, files := range [][]string{{country, asn}, {asn, country}, {country, asn, country}} {
 		tables := quiet(t, "", "", files...)
 		got := tables.Lookup(addr("203.0.113.7"))
-		want := jails.Place{Country: "NL", ASN: 64500, Org: "Example B.V.", Network: netip.MustParsePrefix("203.0.113.0/25")}
+		want := book.Place{Country: "NL", ASN: 64500, Org: "Example B.V.", Network: netip.MustParsePrefix("203.0.113.0/25")}
 		if got.Place != want || got.CountryFrom.Path != country || got.ASNFrom.Path != asn {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 		got = tables.Lookup(addr("203.0.113.200"))
-		want = jails.Place{Country: "NL", Network: netip.MustParsePrefix("203.0.113.0/24")}
+		want = book.Place{Country: "NL", Network: netip.MustParsePrefix("203.0.113.0/24")}
 		if got.Place != want || got.ASNFrom != nil {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

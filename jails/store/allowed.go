@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // maxNote is how much of an operator's note is kept, in bytes.
@@ -20,7 +20,7 @@ const (
 
 // Allow remembers whom an operator lets in, in place of what was said of the same before,
 // and notes who did it. What is over by then is forgotten.
-func (s *Store) Allow(a jails.Allowed) error {
+func (s *Store) Allow(a book.Allowed) error {
 	return s.write("write who is allowed to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(dropOver, nanos(a.Since)); err != nil {
 			return err
@@ -51,9 +51,9 @@ func (s *Store) Disallow(what, by string, at time.Time) error {
 }
 
 // Allowed returns whom operators let in at now, the oldest first.
-func (s *Store) Allowed(now time.Time) (list []jails.Allowed, err error) {
+func (s *Store) Allowed(now time.Time) (list []book.Allowed, err error) {
 	err = s.query("read who is allowed from", func(row *sql.Rows) error {
-		var a jails.Allowed
+		var a book.Allowed
 		var what string
 		var since, until int64
 		if err := row.Scan(&what, &since, &until, &a.Note, &a.By); err != nil {

@@ -4,7 +4,7 @@ import (
 	"database/sql"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Entry is one change an operator made.
@@ -54,7 +54,7 @@ const trimStep = 1000
 // were, longer than keep before now. Strikes are read from bans: keep should not be shorter
 // than the longest forgive_after.
 func (s *Store) Trim(now time.Time, keep time.Duration) error {
-	if keep == jails.Forever {
+	if keep == book.Forever {
 		return nil
 	}
 	before := nanos(now.Add(-keep))

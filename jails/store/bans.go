@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Bounds of the texts in a row, in bytes. What is longer is cut.
@@ -47,7 +47,7 @@ const (
 // has none. A prefix has one ban at a time, as in jails.Book: a new one ends the
 // older, whichever jail's it was; one that began later stays. A ban that was
 // lifted stays lifted.
-func (s *Store) Record(bans []jails.Ban) error {
+func (s *Store) Record(bans []book.Ban) error {
 	if len(bans) == 0 {
 		return nil
 	}
@@ -85,7 +85,7 @@ func newBanWriter(tx *sql.Tx) (*banWriter, error) {
 	return w, nil
 }
 
-func (w *banWriter) put(ban jails.Ban) error {
+func (w *banWriter) put(ban book.Ban) error {
 	prefix, err := canonical(ban.Prefix)
 	if err != nil {
 		return err
@@ -113,17 +113,17 @@ func (w *banWriter) put(ban jails.Ban) error {
 	return w.putLines(id, ban.Lines)
 }
 
-func (w *banWriter) putLines(id int64, lines []jails.Line) error {
+func (w *banWriter) putLines(id int64, lines []book.Line) error {
 	if len(lines) == 0 {
 		return nil
 	}
 	if _, err := w.drop.Exec(id); err != nil {
 		return err
 	}
-	lines = lines[max(0, len(lines)-jails.MaxLines):]
+	lines = lines[max(0, len(lines)-book.MaxLines):]
 	for n, line := range lines {
 		text := line.Text.Raw()
-		text = text[:min(len(text), jails.MaxLineText)]
+		text = text[:min(len(text), book.MaxLineText)]
 		if text == nil {
 			text = []byte{} // nil would be NULL
 		}

@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
 func TestRestartRestoresBans(t *testing.T) {
 	s := openStore(t, newPath(t))
-	bans := []jails.Ban{
+	bans := []book.Ban{
 		banOf("192.0.2.1/32", time.Hour),
 		banOf("2001:db8:1::/64", 2*time.Hour),
 		banOf("192.0.2.2/32", time.Minute),
-		banOf("198.51.100.0/24", jails.Forever),
+		banOf("198.51.100.0/24", book.Forever),
 	}
 	record(t, s, bans...)
 	now := start.Add(30 * time.Minute)
@@ -28,7 +28,7 @@ func TestRestartRestoresBans(t *testing.T) {
 	if left, ok := got[0].Left(now); !ok || left != 30*time.Minute {
 		t.Errorf("got %v left, want 30m", left)
 	}
-	if left, ok := got[2].Left(now); !ok || left != jails.Forever {
+	if left, ok := got[2].Left(now); !ok || left != book.Forever {
 		t.Errorf("got %v, %v of a ban for ever, want for ever", left, ok)
 	}
 	if !equalBans(got[0], bans[0]) {
@@ -70,7 +70,7 @@ func TestAnOldBanEndsNoNewerOne(t *testing.T) {
 func TestBansComeWithoutLines(t *testing.T) {
 	s := openStore(t, newPath(t))
 	ban := banOf("192.0.2.1/32", time.Hour)
-	ban.Lines = []jails.Line{lineOf("x")}
+	ban.Lines = []book.Line{lineOf("x")}
 	record(t, s, ban)
 	if got := liveBans(t, s, start); got[0].Lines != nil {
 		t.Errorf("got lines %v, want none", got[0].Lines)
@@ -79,7 +79,7 @@ func TestBansComeWithoutLines(t *testing.T) {
 
 func TestLiftedStaysLifted(t *testing.T) {
 	s := openStore(t, newPath(t))
-	hour, ever := banOf("192.0.2.1/32", time.Hour), banOf("2001:db8::/64", jails.Forever)
+	hour, ever := banOf("192.0.2.1/32", time.Hour), banOf("2001:db8::/64", book.Forever)
 	record(t, s, hour, ever, banOf("192.0.2.3/32", time.Hour))
 	at := start.Add(time.Minute)
 	err := s.Lift([]netip.Prefix{hour.Prefix, ever.Prefix, netip.MustParsePrefix("203.0.113.1/32")}, "uid 0 (root)", at)
@@ -121,13 +121,13 @@ func TestBannedAgainAfterLift(t *testing.T) {
 
 func TestRecordChanges(t *testing.T) {
 	first := banOf("192.0.2.1/32", time.Hour)
-	first.Lines = []jails.Line{lineOf("one"), lineOf("two")}
+	first.Lines = []book.Line{lineOf("one"), lineOf("two")}
 	longer := first
 	longer.Until, longer.Reason, longer.Evidence, longer.Lines = start.Add(2*time.Hour), "longer", parsers.Proven, nil
 	kept := longer
 	kept.Lines = first.Lines
 	again := first
-	again.Lines = []jails.Line{lineOf("three")}
+	again.Lines = []book.Line{lineOf("three")}
 	next := banOf("192.0.2.1/32", 0)
 	next.Since, next.Until = start.Add(time.Minute), start.Add(10*time.Minute)
 	ended := first
@@ -137,20 +137,20 @@ func TestRecordChanges(t *testing.T) {
 
 	tests := []struct {
 		name          string
-		change        jails.Ban
-		live, history []jails.Ban // history is newest first
+		change        book.Ban
+		live, history []book.Ban // history is newest first
 	}{
-		{"longer, and keeps its lines", longer, []jails.Ban{longer}, []jails.Ban{kept}},
-		{"other lines", again, []jails.Ban{first}, []jails.Ban{again}},
-		{"a newer ban ends the older", next, []jails.Ban{next}, []jails.Ban{next, ended}},
-		{"so does one by hand", manual, []jails.Ban{manual}, []jails.Ban{manual, ended}},
+		{"longer, and keeps its lines", longer, []book.Ban{longer}, []book.Ban{kept}},
+		{"other lines", again, []book.Ban{first}, []book.Ban{again}},
+		{"a newer ban ends the older", next, []book.Ban{next}, []book.Ban{next, ended}},
+		{"so does one by hand", manual, []book.Ban{manual}, []book.Ban{manual, ended}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := openStore(t, newPath(t))
 			record(t, s, first)
 			record(t, s, test.change)
-			equalExceptLines := func(a, b jails.Ban) bool { b.Lines = nil; return equalBans(a, b) }
+			equalExceptLines := func(a, b book.Ban) bool { b.Lines = nil; return equalBans(a, b) }
 			if got := liveBans(t, s, start.Add(2*time.Minute)); !slices.EqualFunc(got, test.live, equalExceptLines) {
 				t.Errorf("got live %+v, want %+v", got, test.live)
 			}
@@ -164,7 +164,7 @@ func TestRecordChanges(t *testing.T) {
 
 func TestRecordIsAllOrNone(t *testing.T) {
 	s := openStore(t, newPath(t))
-	err := s.Record([]jails.Ban{banOf("192.0.2.1/32", time.Hour), {Jail: "guessing"}})
+	err := s.Record([]book.Ban{banOf("192.0.2.1/32", time.Hour), {Jail: "guessing"}})
 	if err == nil {
 		t.Error("got no error of a ban without a prefix")
 	}
@@ -219,8 +219,8 @@ func TestHistory(t *testing.T) {
 func TestLinesAreBounded(t *testing.T) {
 	s := openStore(t, newPath(t))
 	ban := banOf("192.0.2.1/32", time.Hour)
-	for n := range jails.MaxLines + 3 {
-		ban.Lines = append(ban.Lines, lineOf(fmt.Sprint(n, strings.Repeat("\x00\xff", jails.MaxLineText))))
+	for n := range book.MaxLines + 3 {
+		ban.Lines = append(ban.Lines, lineOf(fmt.Sprint(n, strings.Repeat("\x00\xff", book.MaxLineText))))
 	}
 	ban.Reason = strings.Repeat("r", 2*maxReason)
 	record(t, s, ban)
@@ -229,11 +229,11 @@ func TestLinesAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := history[0]
-	if len(got.Lines) != jails.MaxLines || len(got.Reason) != maxReason {
-		t.Fatalf("got %d lines and a reason of %d bytes, want %d and %d", len(got.Lines), len(got.Reason), jails.MaxLines, maxReason)
+	if len(got.Lines) != book.MaxLines || len(got.Reason) != maxReason {
+		t.Fatalf("got %d lines and a reason of %d bytes, want %d and %d", len(got.Lines), len(got.Reason), book.MaxLines, maxReason)
 	}
 	for n, line := range got.Lines {
-		want := ban.Lines[n+3].Text.Raw()[:jails.MaxLineText] // the newest are kept
+		want := ban.Lines[n+3].Text.Raw()[:book.MaxLineText] // the newest are kept
 		if !slices.Equal(line.Text.Raw(), want) {
 			t.Errorf("line %d: got %d bytes %q, want %d bytes %q", n, line.Text.Len(), line.Text.Raw()[:4], len(want), want[:4])
 		}
@@ -244,9 +244,9 @@ func TestStrikes(t *testing.T) {
 	s := openStore(t, newPath(t))
 	at := func(hours int) time.Time { return start.Add(time.Duration(hours) * time.Hour) }
 	put := func(prefix string, strike int, after, bantime time.Duration) {
-		ban := banOf(prefix, jails.Forever)
+		ban := banOf(prefix, book.Forever)
 		ban.Strike, ban.Since = strike, start.Add(after)
-		if bantime != jails.Forever {
+		if bantime != book.Forever {
 			ban.Until = ban.Since.Add(bantime)
 		}
 		record(t, s, ban)
@@ -256,10 +256,10 @@ func TestStrikes(t *testing.T) {
 	put("192.0.2.2/32", 7, 0, time.Hour)
 	put("192.0.2.2/32", 1, 7*time.Hour, time.Hour) // the seven were forgiven
 	put("192.0.2.3/32", 1, 0, time.Hour)
-	put("192.0.2.4/32", 4, 4*time.Hour, jails.Forever) // runs
-	put("192.0.2.9/32", 4, 4*time.Hour, 6*time.Hour)   // runs
-	put("192.0.2.5/32", 0, 8*time.Hour, time.Hour)     // no strike
-	put("192.0.2.6/32", 3, 5*time.Hour, time.Hour)     // lifted while it ran
+	put("192.0.2.4/32", 4, 4*time.Hour, book.Forever) // runs
+	put("192.0.2.9/32", 4, 4*time.Hour, 6*time.Hour)  // runs
+	put("192.0.2.5/32", 0, 8*time.Hour, time.Hour)    // no strike
+	put("192.0.2.6/32", 3, 5*time.Hour, time.Hour)    // lifted while it ran
 	lift(t, s, at(5), "192.0.2.6/32")
 	put("192.0.2.7/32", 3, 3*time.Hour, time.Hour) // lifted when it was over
 	lift(t, s, at(9), "192.0.2.7/32")
@@ -267,7 +267,7 @@ func TestStrikes(t *testing.T) {
 	lift(t, s, at(2), "192.0.2.8/32")
 	put("192.0.2.8/32", 1, 2*time.Hour+time.Minute, 59*time.Minute)
 
-	want := []jails.Strike{
+	want := []book.Strike{
 		{Prefix: netip.MustParsePrefix("192.0.2.2/32"), Count: 1, Last: at(8)},
 		{Prefix: netip.MustParsePrefix("192.0.2.1/32"), Count: 2, Last: at(6)},
 		{Prefix: netip.MustParsePrefix("192.0.2.8/32"), Count: 1, Last: at(3)},
@@ -287,7 +287,7 @@ func TestManyAtOnce(t *testing.T) {
 		wg.Go(func() {
 			for n := range 20 {
 				prefix := fmt.Sprintf("10.0.%d.%d/32", worker, n)
-				if err := s.Record([]jails.Ban{banOf(prefix, time.Hour)}); err != nil {
+				if err := s.Record([]book.Ban{banOf(prefix, time.Hour)}); err != nil {
 					t.Error(err)
 				}
 				if _, err := s.Bans(start); err != nil {

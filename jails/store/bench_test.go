@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
-func attack(n, lines int) (bans []jails.Ban) {
+func attack(n, lines int) (bans []book.Ban) {
 	for i := range n {
 		ban := banOf(fmt.Sprintf("10.%d.%d.%d/32", i>>16, i>>8&255, i&255), time.Hour)
 		for range lines {

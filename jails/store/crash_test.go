@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // childEnv names the ledger in the environment of the process that is killed.
@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func crashBan(n int) jails.Ban {
+func crashBan(n int) book.Ban {
 	ban := banOf(fmt.Sprintf("10.%d.%d.%d/32", n>>16, n>>8&255, n&255), time.Hour)
-	ban.Lines = []jails.Line{lineOf("one"), lineOf("two")}
+	ban.Lines = []book.Line{lineOf("one"), lineOf("two")}
 	return ban
 }
 
@@ -41,7 +41,7 @@ func recordForever(path string) error {
 		return err
 	}
 	for n := len(bans); ; n++ {
-		if err := s.Record([]jails.Ban{crashBan(n)}); err != nil {
+		if err := s.Record([]book.Ban{crashBan(n)}); err != nil {
 			return err
 		}
 		if _, err := fmt.Println(n); err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // mountSmall mounts a file system of 1 MiB; needs root.
@@ -57,10 +57,10 @@ func TestFullDisk(t *testing.T) {
 	dir := mountSmall(t)
 	s := openStore(t, filepath.Join(dir, "pbxjail.db"))
 	record(t, s, banOf("192.0.2.1/32", time.Hour))
-	var bans []jails.Ban
+	var bans []book.Ban
 	for i := range 200 {
 		ban := banOf(fmt.Sprintf("10.0.0.%d/32", i), time.Hour)
-		ban.Lines = []jails.Line{lineOf(strings.Repeat("x", jails.MaxLineText))}
+		ban.Lines = []book.Line{lineOf(strings.Repeat("x", book.MaxLineText))}
 		bans = append(bans, ban)
 	}
 	ballast := filepath.Join(dir, "ballast")

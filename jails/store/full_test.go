@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 func TestFull(t *testing.T) {
@@ -19,10 +19,10 @@ func TestFull(t *testing.T) {
 	}
 	setPages(1) // SQLite raises it to what the file has
 
-	var bans []jails.Ban
+	var bans []book.Ban
 	for i := range 300 {
 		ban := banOf(fmt.Sprintf("10.0.%d.%d/32", i>>8, i&255), time.Hour)
-		ban.Lines = []jails.Line{lineOf("a line of some length, so that a page does not hold many of them")}
+		ban.Lines = []book.Line{lineOf("a line of some length, so that a page does not hold many of them")}
 		bans = append(bans, ban)
 	}
 	wantHint(t, s.Record(bans), "full", "make room")

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -21,10 +21,10 @@ func FuzzRoundTrip(f *testing.F) {
 		if !ok || int(bits) > ip.BitLen() {
 			return
 		}
-		ban := jails.Ban{
+		ban := book.Ban{
 			Prefix: netip.PrefixFrom(ip, int(bits)), Jail: jail, Since: timeOf(since), Until: timeOf(since).Add(time.Duration(bantime)),
 			Strike: int(points), Evidence: parsers.Evidence(evidence), By: by, Reason: reason,
-			Lines: []jails.Line{{Time: timeOf(bantime), Rule: reason, Points: parsers.Points(points), File: jail, Text: parsers.TextOf(text)}},
+			Lines: []book.Line{{Time: timeOf(bantime), Rule: reason, Points: parsers.Points(points), File: jail, Text: parsers.TextOf(text)}},
 		}
 		record(t, s, ban)
 		history, err := s.History(ban.Prefix, 1)
@@ -41,11 +41,11 @@ func FuzzRoundTrip(f *testing.F) {
 }
 
 // stored is what is kept of a ban.
-func stored(ban jails.Ban) jails.Ban {
+func stored(ban book.Ban) book.Ban {
 	line := ban.Lines[0]
 	line.Time, line.Rule, line.File = timeOf(nanos(line.Time)), cut(line.Rule, maxName), cut(line.File, maxPath)
-	line.Text = parsers.TextOf(line.Text.Raw()[:min(line.Text.Len(), jails.MaxLineText)])
-	ban.Lines = []jails.Line{line}
+	line.Text = parsers.TextOf(line.Text.Raw()[:min(line.Text.Len(), book.MaxLineText)])
+	ban.Lines = []book.Line{line}
 	ban.Jail, ban.By, ban.Reason = cut(ban.Jail, maxName), cut(ban.By, maxName), cut(ban.Reason, maxReason)
 	ban.Since, ban.Until = timeOf(nanos(ban.Since)), untilOf(untilNanos(ban.Until))
 	if ban.Evidence > parsers.Proven {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pbxjail/configs/ports"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -17,8 +17,8 @@ const banColumns = `id, prefix, jail, since, until, strike, evidence, who, reaso
 // Bans returns the bans that are not over at now and not lifted, in the order
 // they were recorded. They come without their Lines, so that a hundred thousand
 // of them load fast and small; History has the lines.
-func (s *Store) Bans(now time.Time) (bans []jails.Ban, err error) {
-	err = s.Read(now, func(part []jails.Ban) { bans = append(bans, part...) })
+func (s *Store) Bans(now time.Time) (bans []book.Ban, err error) {
+	err = s.Read(now, func(part []book.Ban) { bans = append(bans, part...) })
 	return bans, err
 }
 
@@ -27,13 +27,13 @@ const readPart = 1000
 
 // Read calls part with the bans that are not over at now, and not lifted, oldest first,
 // some at a time. The slices are part's to keep. part must not call the store.
-func (s *Store) Read(now time.Time, part func([]jails.Ban)) error {
-	bans, next := make([]jails.Ban, 0, readPart), newBanRow(make(names))
+func (s *Store) Read(now time.Time, part func([]book.Ban)) error {
+	bans, next := make([]book.Ban, 0, readPart), newBanRow(make(names))
 	err := s.query("read bans of", func(row *sql.Rows) error {
 		ban, err := next.read(row)
 		if bans = append(bans, ban); len(bans) == readPart {
 			part(bans)
-			bans = make([]jails.Ban, 0, readPart)
+			bans = make([]book.Ban, 0, readPart)
 		}
 		return err
 	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
@@ -46,7 +46,7 @@ func (s *Store) Read(now time.Time, part func([]jails.Ban)) error {
 // History returns the bans of p and of every prefix that contains it, running
 // and over, with their Lines, newest first, at most limit. Until of a ban that
 // was cut short is when that happened.
-func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
+func (s *Store) History(p netip.Prefix, limit int) ([]book.Ban, error) {
 	if _, err := canonical(p); err != nil {
 		return nil, s.explain("read history of", err)
 	}
@@ -56,14 +56,14 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 		args = append(args, wider)
 	}
 	places := strings.Repeat(", ?", len(args))[2:]
-	var bans []jails.Ban
+	var bans []book.Ban
 	var ids []int64
 	var sum sql.NullString
 	next := newBanRow(nil, &sum)
 	err := s.query("read history of", func(row *sql.Rows) error {
 		ban, err := next.read(row)
 		if err == nil && sum.Valid {
-			ban.Sum = new(jails.Reckoning)
+			ban.Sum = new(book.Reckoning)
 			err = json.Unmarshal([]byte(sum.String), ban.Sum)
 		}
 		bans, ids = append(bans, ban), append(ids, next.id)
@@ -79,8 +79,8 @@ func (s *Store) History(p netip.Prefix, limit int) ([]jails.Ban, error) {
 // newest first, at most limit: a ban that runs says itself which it is. Count is the
 // strike that ban was, so what was forgiven before it stays forgiven, and nothing is
 // left of a prefix whose last ban was lifted.
-func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error) {
-	var strikes []jails.Strike
+func (s *Store) Strikes(since, now time.Time, limit int) ([]book.Strike, error) {
+	var strikes []book.Strike
 	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
 	err := s.query("read strikes of", func(row *sql.Rows) error {
 		var prefix string
@@ -90,7 +90,7 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
 			return err
 		}
 		p, err := netip.ParsePrefix(prefix)
-		strikes = append(strikes, jails.Strike{Prefix: p, Count: count, Last: timeOf(last)})
+		strikes = append(strikes, book.Strike{Prefix: p, Count: count, Last: timeOf(last)})
 		return err
 	}, `SELECT prefix, strike, last FROM
 		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 AND NOT observed GROUP BY prefix)
@@ -116,7 +116,7 @@ func newBanRow(names names, more ...any) *banRow {
 	return r
 }
 
-func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
+func (r *banRow) read(row *sql.Rows) (ban book.Ban, err error) {
 	if err := row.Scan(r.columns...); err != nil {
 		return ban, err
 	}
@@ -128,9 +128,9 @@ func (r *banRow) read(row *sql.Rows) (ban jails.Ban, err error) {
 	return ban, err
 }
 
-func (s *Store) lines(ban int64) (lines []jails.Line, err error) {
+func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 	err = s.query("read lines of", func(row *sql.Rows) error {
-		var line jails.Line
+		var line book.Line
 		var at int64
 		var text []byte
 		var factors sql.NullString

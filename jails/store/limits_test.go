@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 func count(t testing.TB, s *Store, table string) (n int64) {
@@ -21,12 +21,12 @@ func count(t testing.TB, s *Store, table string) (n int64) {
 // flood records bans of a minute each, one a second, from new addresses.
 func flood(t testing.TB, s *Store, from, n int) {
 	t.Helper()
-	var bans []jails.Ban
+	var bans []book.Ban
 	for i := from; i < from+n; i++ {
 		ban := banOf(fmt.Sprintf("10.%d.%d.%d/32", i>>16, i>>8&255, i&255), 0)
 		ban.Since = start.Add(time.Duration(i) * time.Second)
 		ban.Until = ban.Since.Add(time.Minute)
-		ban.Lines = []jails.Line{lineOf("one")}
+		ban.Lines = []book.Line{lineOf("one")}
 		bans = append(bans, ban)
 	}
 	record(t, s, bans...)
@@ -35,7 +35,7 @@ func flood(t testing.TB, s *Store, from, n int) {
 func TestFloodCannotFillTheDisk(t *testing.T) {
 	s := openStore(t, newPath(t))
 	s.limits.bans, s.limits.withLines = 1000, 500
-	forever := banOf("192.0.2.1/32", jails.Forever)
+	forever := banOf("192.0.2.1/32", book.Forever)
 	record(t, s, forever)
 	for i := range 10 {
 		flood(t, s, i*400, 400)
@@ -74,18 +74,18 @@ func TestBigTransactionLeavesNoBigJournal(t *testing.T) {
 func TestTrim(t *testing.T) {
 	s := openStore(t, newPath(t))
 	flood(t, s, 0, 2500)
-	old, running, ever := banOf("192.0.2.1/32", time.Minute), banOf("192.0.2.2/32", 100*24*time.Hour), banOf("192.0.2.3/32", jails.Forever)
-	lifted := banOf("192.0.2.4/32", jails.Forever)
+	old, running, ever := banOf("192.0.2.1/32", time.Minute), banOf("192.0.2.2/32", 100*24*time.Hour), banOf("192.0.2.3/32", book.Forever)
+	lifted := banOf("192.0.2.4/32", book.Forever)
 	record(t, s, old, running, ever, lifted)
 	lift(t, s, start.Add(time.Minute), "192.0.2.4/32")
 	keep := 30 * 24 * time.Hour
 	now := start.Add(keep + 2*time.Hour)
-	record(t, s, jails.Ban{Prefix: old.Prefix, Jail: "scanning", Since: now.Add(-keep), Until: now.Add(-keep + 1)})
+	record(t, s, book.Ban{Prefix: old.Prefix, Jail: "scanning", Since: now.Add(-keep), Until: now.Add(-keep + 1)})
 	if err := s.Note(now, "uid 0 (root)", "reload"); err != nil {
 		t.Fatal(err)
 	}
 	all := count(t, s, "bans")
-	if err := s.Trim(now, jails.Forever); err != nil || count(t, s, "bans") != all {
+	if err := s.Trim(now, book.Forever); err != nil || count(t, s, "bans") != all {
 		t.Errorf("kept for ever: got %v, and %d bans left of %d", err, count(t, s, "bans"), all)
 	}
 	if err := s.Trim(now, keep); err != nil {

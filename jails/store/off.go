@@ -5,23 +5,23 @@ import (
 	"errors"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Off returns whether pbxjail is switched off, since when and by whom; the zero value says
 // that it is not.
-func (s *Store) Off() (off jails.Off, err error) {
+func (s *Store) Off() (off book.Off, err error) {
 	var since, until int64
 	err = s.db.QueryRow(`SELECT since, until, who FROM off`).Scan(&since, &until, &off.By)
 	if errors.Is(err, sql.ErrNoRows) {
-		return jails.Off{}, nil
+		return book.Off{}, nil
 	}
 	off.Since, off.Until = timeOf(since), untilOf(until)
 	return off, s.explain("read the switch in", err)
 }
 
 // SaveOff keeps that pbxjail is switched off; the zero value, that it is on. by changed it.
-func (s *Store) SaveOff(off jails.Off, by string, at time.Time) error {
+func (s *Store) SaveOff(off book.Off, by string, at time.Time) error {
 	return s.write("write the switch to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM off`); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/warden"
 	"pbxjail/parsers"
 )
@@ -41,22 +41,22 @@ func reopen(t testing.TB, s *Store) *Store {
 	return openStore(t, s.path)
 }
 
-func banOf(prefix string, bantime time.Duration) jails.Ban {
-	ban := jails.Ban{
+func banOf(prefix string, bantime time.Duration) book.Ban {
+	ban := book.Ban{
 		Prefix: netip.MustParsePrefix(prefix), Jail: "guessing", Since: start, Strike: 1,
 		Evidence: parsers.Seen, By: "log", Reason: "5 points in 10m",
 	}
-	if bantime != jails.Forever {
+	if bantime != book.Forever {
 		ban.Until = start.Add(bantime)
 	}
 	return ban
 }
 
-func lineOf(text string) jails.Line {
-	return jails.Line{Time: start.Add(-time.Minute), Rule: "J1 pjsip", Points: 1500, File: "/var/log/asterisk/full", Text: parsers.TextOf([]byte(text))}
+func lineOf(text string) book.Line {
+	return book.Line{Time: start.Add(-time.Minute), Rule: "J1 pjsip", Points: 1500, File: "/var/log/asterisk/full", Text: parsers.TextOf([]byte(text))}
 }
 
-func record(t testing.TB, s *Store, bans ...jails.Ban) {
+func record(t testing.TB, s *Store, bans ...book.Ban) {
 	t.Helper()
 	if err := s.Record(bans); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func lift(t testing.TB, s *Store, at time.Time, prefix string) {
 	}
 }
 
-func liveBans(t testing.TB, s *Store, now time.Time) []jails.Ban {
+func liveBans(t testing.TB, s *Store, now time.Time) []book.Ban {
 	t.Helper()
 	bans, err := s.Bans(now)
 	if err != nil {
@@ -79,14 +79,14 @@ func liveBans(t testing.TB, s *Store, now time.Time) []jails.Ban {
 	return bans
 }
 
-func prefixes(bans []jails.Ban) (list []string) {
+func prefixes(bans []book.Ban) (list []string) {
 	for _, ban := range bans {
 		list = append(list, ban.Prefix.String())
 	}
 	return list
 }
 
-func wantPrefixes(t testing.TB, bans []jails.Ban, want ...string) {
+func wantPrefixes(t testing.TB, bans []book.Ban, want ...string) {
 	t.Helper()
 	if got := prefixes(bans); !slices.Equal(got, want) {
 		t.Errorf("got bans %v, want %v", got, want)
@@ -108,10 +108,10 @@ func wantHint(t testing.TB, err error, message, hint string) {
 	}
 }
 
-func equalBans(a, b jails.Ban) bool {
+func equalBans(a, b book.Ban) bool {
 	return a.Prefix == b.Prefix && a.Jail == b.Jail && a.Since.Equal(b.Since) && a.Until.Equal(b.Until) &&
 		a.Strike == b.Strike && a.Evidence == b.Evidence && a.By == b.By && a.Reason == b.Reason &&
-		slices.EqualFunc(a.Lines, b.Lines, func(a, b jails.Line) bool {
+		slices.EqualFunc(a.Lines, b.Lines, func(a, b book.Line) bool {
 			return a.Time.Equal(b.Time) && a.Rule == b.Rule && a.Points == b.Points && a.File == b.File && a.Text.Equal(b.Text)
 		})
 }
@@ -265,7 +265,7 @@ func TestMigrationIsWhole(t *testing.T) {
 func TestClosed(t *testing.T) {
 	s := openStore(t, newPath(t))
 	s.Close()
-	err := s.Record([]jails.Ban{banOf("192.0.2.1/32", time.Hour)})
+	err := s.Record([]book.Ban{banOf("192.0.2.1/32", time.Hour)})
 	if err == nil {
 		t.Error("got no error of a closed ledger")
 	}

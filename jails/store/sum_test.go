@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -17,16 +17,16 @@ import (
 func TestSumIsKept(t *testing.T) {
 	s := openStore(t, newPath(t))
 	ban := banOf("203.0.113.9/32", time.Hour)
-	ban.Sum = &jails.Reckoning{
+	ban.Sum = &book.Reckoning{
 		Score: 7 * parsers.Point, Maxretry: 5 * parsers.Point, Within: 10 * time.Minute, Rest: parsers.Point, Earlier: 1, Retold: 3, Members: 2,
-		Place: jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
+		Place: book.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
 	}
 	ban.Most, ban.Sum.Witness, ban.Sum.Packets = 15*time.Minute, "wire", "cannot tell"
 	line := lineOf("x")
 	line.Witness, line.Packets = "wire", "cannot tell"
 	line.Base, line.Counts, line.Evidence = 1000, 6000, parsers.Claimed
-	line.Factors = []jails.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
-	ban.Lines = []jails.Line{line}
+	line.Factors = []book.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
+	ban.Lines = []book.Line{line}
 	record(t, s, ban)
 	ban.Until, ban.Sum, ban.Lines = ban.Until.Add(time.Hour), nil, nil // a change that knows neither
 	record(t, s, ban)
@@ -34,9 +34,9 @@ func TestSumIsKept(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("got %v, %v, want one ban", got, err)
 	}
-	if want := (jails.Reckoning{
+	if want := (book.Reckoning{
 		Score: 7 * parsers.Point, Maxretry: 5 * parsers.Point, Within: 10 * time.Minute, Rest: parsers.Point, Earlier: 1, Retold: 3, Members: 2,
-		Place:   jails.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
+		Place:   book.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")},
 		Witness: "wire", Packets: "cannot tell",
 	}); got[0].Sum == nil || *got[0].Sum != want {
 		t.Errorf("got %+v, want %+v", got[0].Sum, want)

@@ -14,6 +14,7 @@ import (
 
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Whatever is asked of a warden, and whatever fails meanwhile, once kernel and
@@ -86,7 +87,7 @@ func (s *scene) closed() string {
 	return strings.Join(list, ", ")
 }
 
-func prefixes(bans []jails.Ban) (list []netip.Prefix) {
+func prefixes(bans []book.Ban) (list []netip.Prefix) {
 	for _, b := range bans {
 		list = append(list, b.Prefix)
 	}

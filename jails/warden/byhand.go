@@ -13,6 +13,7 @@ import (
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -33,21 +34,21 @@ var ErrProtected = errors.New("is protected")
 var ErrNoJail = errors.New("there is no jail of this name")
 
 // Order bans by hand.
-func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
+func (w *Warden) Order(o Order, now time.Time) (book.Ban, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if why := w.whyNot(o.Prefix, now); why != "" && !o.Force {
-		return jails.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
+		return book.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
 	if w.holdsReal(o.Prefix, now) {
-		return jails.Ban{}, hint.Errorf("jailctl on; then ban it again", "%s is banned already, and nothing is dropped now: that ban is not changed", o.Prefix)
+		return book.Ban{}, hint.Errorf("jailctl on; then ban it again", "%s is banned already, and nothing is dropped now: that ban is not changed", o.Prefix)
 	}
-	b := jails.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
+	b := book.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
 	if o.Jail != "" {
 		jail := w.judge.Jail(o.Jail)
 		if jail == nil {
-			return jails.Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
+			return book.Ban{}, fmt.Errorf("%q: %w", o.Jail, ErrNoJail)
 		}
 		b.Jail, b.Strike = jail.Name, w.book.NextStrike(o.Prefix, jail.Growth, now)
 		d = jail.BanLength(b.Strike, parsers.NoEvidence)
@@ -55,7 +56,7 @@ func (w *Warden) Order(o Order, now time.Time) (jails.Ban, error) {
 	if o.For != nil {
 		d = *o.For
 	}
-	b.Until, b.Observed = jails.EndOf(now, d), w.observing
+	b.Until, b.Observed = book.EndOf(now, d), w.observing
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
@@ -90,7 +91,7 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 
 // freeAll is the part of Unban that no disk can hold up. It returns what is free
 // now, the bans that ended with it, and what the kernel said of the others.
-func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []jails.Ban, failed error) {
+func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []book.Ban, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	free = make(map[netip.Prefix]bool, len(prefixes))
@@ -106,7 +107,7 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 		if b != nil {
 			ended = append(ended, *b)
 		}
-		w.tell(Decision{What: LetOut, Ban: jails.Ban{Prefix: p}, By: by})
+		w.tell(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, By: by})
 	}
 	if failures > 1 {
 		failed = fmt.Errorf("%d are still banned; the first: %w", failures, failed)
@@ -116,7 +117,7 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 
 // free lets a prefix out of the kernel, the book and the tallies. It returns the
 // ban as it ends now; nil when there was none. mu is held.
-func (w *Warden) free(p netip.Prefix, now time.Time) (*jails.Ban, error) {
+func (w *Warden) free(p netip.Prefix, now time.Time) (*book.Ban, error) {
 	_, waits := w.pending[p]
 	if err := w.enforcer.Unban(p); err != nil && !waits { // what waits is not in the kernel
 		return nil, err
@@ -137,10 +138,10 @@ func (w *Warden) free(p netip.Prefix, now time.Time) (*jails.Ban, error) {
 }
 
 // Bans returns the live bans, in any order.
-func (w *Warden) Bans(now time.Time) []jails.Ban {
+func (w *Warden) Bans(now time.Time) []book.Ban {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	list := make([]jails.Ban, 0, w.book.Len())
+	list := make([]book.Ban, 0, w.book.Len())
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
 			list = append(list, *b)

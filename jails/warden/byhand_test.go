@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -24,7 +25,7 @@ func TestOrder(t *testing.T) {
 		}{
 			{Order{Prefix: prefix("203.0.113.1/32")}, "1h", nil},
 			{Order{Prefix: prefix("203.0.113.2/32"), For: new(5 * time.Minute)}, "5m", nil},
-			{Order{Prefix: prefix("203.0.113.3/32"), For: new(jails.Forever)}, "forever", nil},
+			{Order{Prefix: prefix("203.0.113.3/32"), For: new(book.Forever)}, "forever", nil},
 			{Order{Prefix: prefix("203.0.113.4/32"), Jail: "b"}, "2d", nil}, // no evidence limits a ban by hand
 			{Order{Prefix: prefix("203.0.113.5/32"), Jail: "b", For: new(5 * time.Minute)}, "5m", nil},
 			{Order{Prefix: prefix("203.0.113.6/32"), Jail: "nosuch"}, "", ErrNoJail},
@@ -356,7 +357,7 @@ func TestUnbanMany(t *testing.T) {
 		s.ledger.failing(errDisk)
 		var all []netip.Prefix
 		for i := range 20_000 {
-			b := jails.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Jail: "a", Since: time.Now(), Until: time.Now().Add(time.Hour)}
+			b := book.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Jail: "a", Since: time.Now(), Until: time.Now().Add(time.Hour)}
 			s.mu.Lock()
 			s.enter(b, time.Now())
 			s.mu.Unlock()

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // What is the kind of a Decision.
@@ -22,9 +22,9 @@ const (
 // Decision is what the warden decided about a prefix, for all who are told of it.
 type Decision struct {
 	What What
-	Ban  jails.Ban // without its lines; of LetOut the prefix alone
-	By   string    // who let it out by hand
-	Why  string    // the protection
+	Ban  book.Ban // without its lines; of LetOut the prefix alone
+	By   string   // who let it out by hand
+	Why  string   // the protection
 }
 
 // Log writes the decision as a line of a log.

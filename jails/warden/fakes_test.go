@@ -15,6 +15,7 @@ import (
 
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
@@ -134,7 +135,7 @@ func (k *kernel) Each(yield func(ports.Held)) error {
 	for p, end := range k.members {
 		switch left := end.Sub(now).Truncate(time.Second); {
 		case end.IsZero():
-			k.yield(p, jails.Forever, packets, yield)
+			k.yield(p, book.Forever, packets, yield)
 		case end.After(now):
 			k.yield(p, max(left, time.Second), packets, yield)
 		}
@@ -158,7 +159,7 @@ func (k *kernel) left(p netip.Prefix) (time.Duration, bool) {
 	defer k.mu.Unlock()
 	end, ok := k.members[p]
 	if !ok || end.IsZero() {
-		return jails.Forever, ok
+		return book.Forever, ok
 	}
 	left := time.Until(end)
 	return left, left > 0
@@ -205,10 +206,10 @@ func refuse(calls ...string) func(string, netip.Prefix) error {
 // prefix, and what was lifted stays lifted.
 type ledger struct {
 	mu      sync.Mutex
-	rows    []jails.Ban
+	rows    []book.Ban
 	lifted  []string // by row
 	records int
-	strikes []jails.Strike
+	strikes []book.Strike
 	homes   map[homeKey]jails.Home
 	alarms  map[homeKey]jails.Guessed
 	read    func() // called once, after the bans are read; may be nil
@@ -217,7 +218,7 @@ type ledger struct {
 	entered chan struct{} // when not nil, the first Record closes it
 }
 
-func (l *ledger) Bans(now time.Time) (list []jails.Ban, err error) {
+func (l *ledger) Bans(now time.Time) (list []book.Ban, err error) {
 	var after func()
 	defer func() {
 		if after != nil {
@@ -235,7 +236,7 @@ func (l *ledger) Bans(now time.Time) (list []jails.Ban, err error) {
 	return list, l.fail
 }
 
-func (l *ledger) Read(now time.Time, part func([]jails.Ban)) error {
+func (l *ledger) Read(now time.Time, part func([]book.Ban)) error {
 	list, err := l.Bans(now)
 	for p := range slices.Chunk(list, 1000) {
 		part(p)
@@ -243,7 +244,7 @@ func (l *ledger) Read(now time.Time, part func([]jails.Ban)) error {
 	return err
 }
 
-func (l *ledger) Record(bans []jails.Ban) error {
+func (l *ledger) Record(bans []book.Ban) error {
 	l.mu.Lock()
 	gate := l.gate
 	if l.entered != nil {
@@ -263,7 +264,7 @@ func (l *ledger) Record(bans []jails.Ban) error {
 	for _, b := range bans {
 		// Times on disk have no monotonic part.
 		b.Since, b.Until = b.Since.Round(0), b.Until.Round(0)
-		same := func(o jails.Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
+		same := func(o book.Ban) bool { return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since) }
 		if i := slices.IndexFunc(l.rows, same); i < 0 {
 			for i, o := range l.rows {
 				if o.Prefix == b.Prefix && (o.Observed || !b.Observed) {
@@ -301,7 +302,7 @@ func (l *ledger) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	return nil
 }
 
-func (l *ledger) Strikes(time.Time, time.Time, int) ([]jails.Strike, error) {
+func (l *ledger) Strikes(time.Time, time.Time, int) ([]book.Strike, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.strikes, l.fail
@@ -314,7 +315,7 @@ func (l *ledger) failing(err error) {
 }
 
 // all are the rows, as "prefix by jail until".
-func (l *ledger) all() []jails.Ban {
+func (l *ledger) all() []book.Ban {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.rows)
@@ -326,7 +327,7 @@ func (l *ledger) live(now time.Time) string {
 	return prefixesOf(bans)
 }
 
-func prefixesOf(bans []jails.Ban) string {
+func prefixesOf(bans []book.Ban) string {
 	var list []netip.Prefix
 	for _, b := range bans {
 		list = append(list, b.Prefix)
@@ -407,7 +408,7 @@ func (s *scene) begin() {
 	if s.late {
 		bans = nil
 	}
-	judge := jails.NewJudge(s.jails, s.guard, jails.NewBook(bans, nil), 1000, false)
+	judge := jails.NewJudge(s.jails, s.guard, book.NewBook(bans, nil), 1000, false)
 	s.Warden = New(judge, s.kernel, s.ledger, slog.New(s.journal))
 	if s.late {
 	} else if err := s.Restore(context.Background(), time.Now()); err != nil {
@@ -431,21 +432,21 @@ func (s *scene) attack(a string, n int) {
 func (s *scene) banned() string { return prefixesOf(s.Bans(time.Now())) }
 
 // ban is the live ban of a prefix; the zero Ban when there is none.
-func (s *scene) ban(p string) jails.Ban {
+func (s *scene) ban(p string) book.Ban {
 	for _, b := range s.Bans(time.Now()) {
 		if b.Prefix.String() == p {
 			return b
 		}
 	}
-	return jails.Ban{}
+	return book.Ban{}
 }
 
 // inKernel are the members of the kernel.
 func (s *scene) inKernel() string {
-	var list []jails.Ban
+	var list []book.Ban
 	s.kernel.Each(func(h ports.Held) {
-		if !slices.ContainsFunc(list, func(b jails.Ban) bool { return b.Prefix == h.Prefix }) {
-			list = append(list, jails.Ban{Prefix: h.Prefix})
+		if !slices.ContainsFunc(list, func(b book.Ban) bool { return b.Prefix == h.Prefix }) {
+			list = append(list, book.Ban{Prefix: h.Prefix})
 		}
 	})
 	return prefixesOf(list)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/jailstest"
 	"pbxjail/parsers"
 )
@@ -31,20 +32,20 @@ func jailOf(t testing.TB, name, text string) *jails.Jail {
 }
 
 func judgeOf(list ...*jails.Jail) *jails.Judge {
-	return jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1000, false)
+	return jails.NewJudge(list, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
 }
 
-func ban(p string, d time.Duration) jails.Ban {
-	return jails.Ban{Prefix: prefix(p), Jail: "x", Since: start, Until: jails.EndOf(start, d), Strike: 1}
+func ban(p string, d time.Duration) book.Ban {
+	return book.Ban{Prefix: prefix(p), Jail: "x", Since: start, Until: book.EndOf(start, d), Strike: 1}
 }
 
-func lineOf(text string) jails.Line {
-	return jails.Line{Time: start, Text: parsers.TextOf([]byte(text))}
+func lineOf(text string) book.Line {
+	return book.Line{Time: start, Text: parsers.TextOf([]byte(text))}
 }
 
 // fillBook enters so many bans of a day that end at a time.
-func fillBook(b *jails.Book, n int, until time.Time) {
+func fillBook(b *book.Book, n int, until time.Time) {
 	for i := range n {
-		b.Put(jails.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: until.Add(-24 * time.Hour), Until: until, Strike: 1})
+		b.Put(book.Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: until.Add(-24 * time.Hour), Until: until, Strike: 1})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Ledger is the record of bans on disk. The warden writes it and reads it once at
@@ -12,10 +13,10 @@ import (
 type Ledger interface {
 	// Read calls part with the bans that are not over at now, and not lifted, some at a
 	// time. The slices are part's to keep.
-	Read(now time.Time, part func([]jails.Ban)) error
+	Read(now time.Time, part func([]book.Ban)) error
 	// Record writes new or changed bans, all or none. A prefix has one ban at a
 	// time: a new one ends the one before, whichever jail's it was.
-	Record(bans []jails.Ban) error
+	Record(bans []book.Ban) error
 	// Lift ends the bans of these prefixes now, and notes who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
 	// Homes returns who logged in from where, those first that did last, at most limit,
@@ -27,5 +28,5 @@ type Ledger interface {
 	SaveAlarms(changed []jails.AlarmChange) error
 	// Strikes returns the history of those whose last ban ended since a time and is
 	// over at now, newest first, at most limit rows.
-	Strikes(since, now time.Time, limit int) ([]jails.Strike, error)
+	Strikes(since, now time.Time, limit int) ([]book.Strike, error)
 }

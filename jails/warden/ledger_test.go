@@ -15,6 +15,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/store"
 	"pbxjail/jails/warden"
 	"pbxjail/parsers"
@@ -49,7 +50,7 @@ func (l *life) run(do func(w *warden.Warden)) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	strikes, err := s.Strikes(l.now.AddDate(-1, 0, 0), l.now, jails.MaxStrikes)
+	strikes, err := s.Strikes(l.now.AddDate(-1, 0, 0), l.now, book.MaxStrikes)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func (l *life) run(do func(w *warden.Warden)) {
 		}
 		list = append(list, j)
 	}
-	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), jails.NewBook(bans, strikes), 1000, false)
+	judge := jails.NewJudge(list, jails.NewGuard(nil, nil), book.NewBook(bans, strikes), 1000, false)
 	w := warden.New(judge, nowhere{}, s, slog.New(slog.DiscardHandler))
 	if err := w.Restore(context.Background(), l.now); err != nil {
 		l.t.Fatal(err)

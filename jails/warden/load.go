@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // ErrLedger marks a ledger that cannot be read at start.
@@ -35,7 +35,7 @@ func (w *Warden) Restore(ctx context.Context, now time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, jails.MaxStrikes)
+	strikes, err := w.ledger.Strikes(now.Add(-strikesKept), now, book.MaxStrikes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
 	}
@@ -57,18 +57,18 @@ const strikesKept = 365 * 24 * time.Hour
 // loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
 // is filled while the next ones are read. It returns those that one of the book, which
 // came in meanwhile, stands in the place of.
-func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.Prefix]*jails.Ban, err error) {
+func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.Prefix]*book.Ban, err error) {
 	_, members, failed := w.enforcer.Check()
 	empty := failed == nil && members == 0
 	w.mu.Lock()
 	w.freed = map[netip.Prefix]bool{}
 	w.mu.Unlock()
-	older = map[netip.Prefix]*jails.Ban{}
-	parts := make(chan []jails.Ban, 4)
+	older = map[netip.Prefix]*book.Ban{}
+	parts := make(chan []book.Ban, 4)
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(parts)
-		err = w.ledger.Read(now, func(part []jails.Ban) { parts <- part })
+		err = w.ledger.Read(now, func(part []book.Ban) { parts <- part })
 	})
 	for part := range parts {
 		list := w.loadPart(part, older, now)
@@ -86,7 +86,7 @@ func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.P
 }
 
 // loadPart enters bans, except for whom they may not be, and returns whose they are.
-func (w *Warden) loadPart(part []jails.Ban, older map[netip.Prefix]*jails.Ban, now time.Time) (list []netip.Prefix) {
+func (w *Warden) loadPart(part []book.Ban, older map[netip.Prefix]*book.Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range part {
@@ -110,7 +110,7 @@ func (w *Warden) loadPart(part []jails.Ban, older map[netip.Prefix]*jails.Ban, n
 	return list
 }
 
-func (w *Warden) loadStrikes(part []jails.Strike) {
+func (w *Warden) loadStrikes(part []book.Strike) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range part {
@@ -122,7 +122,7 @@ func (w *Warden) loadStrikes(part []jails.Strike) {
 }
 
 // early are the bans of logs that came in before the ledger was read. mu is held.
-func (w *Warden) early() (list []*jails.Ban) {
+func (w *Warden) early() (list []*book.Ban) {
 	for b := range w.book.Each {
 		if !b.Loaded() && b.By == "log" {
 			list = append(list, b)
@@ -133,7 +133,7 @@ func (w *Warden) early() (list []*jails.Ban) {
 
 // reconsider makes of an early ban what it would have been, had its history been known;
 // old is the ban of the ledger that it stands in the place of, or nil. mu is held.
-func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
+func (w *Warden) reconsider(b, old *book.Ban, now time.Time) {
 	jail := w.judge.Jail(b.Jail)
 	if jail == nil {
 		return
@@ -144,7 +144,7 @@ func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
 		w.book.Load(old)
 	}
 	fresh.Strike = w.book.NextStrike(b.Prefix, jail.Growth, b.Since)
-	fresh.Until, fresh.Ports = jails.EndOf(b.Since, jail.Length(fresh)), jail.Closed(fresh)
+	fresh.Until, fresh.Ports = book.EndOf(b.Since, jail.Length(fresh)), jail.Closed(fresh)
 	held, banned := w.book.Holding(b.Prefix.Addr(), now)
 	if banned && held.Ports.Covers(fresh.Ports) && (held.Jail == b.Jail || !fresh.Outlasts(*held)) {
 		w.withdraw(b, old, now)
@@ -165,8 +165,8 @@ func (w *Warden) reconsider(b, old *jails.Ban, now time.Time) {
 
 // withdraw undoes a ban of who was banned already: lines before the crash are read
 // again. mu is held.
-func (w *Warden) withdraw(b, old *jails.Ban, now time.Time) {
-	w.unwritten = slices.DeleteFunc(w.unwritten, func(o jails.Ban) bool {
+func (w *Warden) withdraw(b, old *book.Ban, now time.Time) {
+	w.unwritten = slices.DeleteFunc(w.unwritten, func(o book.Ban) bool {
 		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
 	})
 	w.counts.Bans--

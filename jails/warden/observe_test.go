@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // What is decided while nothing is dropped is marked, and is gone when that ends. The bans
@@ -24,7 +24,7 @@ func TestObserveAndEnforce(t *testing.T) {
 		if b := s.ban(nine1); b.Observed || b.Strike != 1 {
 			t.Errorf("got %+v, want the ban from before", b)
 		}
-		if _, err := s.Order(Order{Prefix: prefix(nine1), For: new(jails.Forever)}, time.Now()); err == nil {
+		if _, err := s.Order(Order{Prefix: prefix(nine1), For: new(book.Forever)}, time.Now()); err == nil {
 			t.Error("got a ban by hand in place of one that will hold again")
 		}
 		if b, err := s.Order(Order{Prefix: prefix("192.0.2.2/32")}, time.Now()); err != nil || !b.Observed {

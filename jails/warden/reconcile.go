@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"pbxjail/configs/hint"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Repairs count what was done to the kernel beside bans and unbans.
@@ -212,7 +212,7 @@ func (w *Warden) lacking(members int, now time.Time) int {
 	}
 	want := 0
 	for b := range w.book.Each {
-		if left, live := b.Left(now); live && (left == jails.Forever || left > slack) {
+		if left, live := b.Left(now); live && (left == book.Forever || left > slack) {
 			want += b.Ports.Places()
 		}
 	}
@@ -262,13 +262,13 @@ func (w *Warden) unsettled(err error) {
 // stubborn begins the ban anew of who sent too much into it. mu is held. Only a log
 // can do that: a ban by hand lasts as long as was said, and what anybody can forge
 // holds no longer than its evidence allows.
-func (w *Warden) stubborn(b *jails.Ban, m found, now time.Time) bool {
+func (w *Warden) stubborn(b *book.Ban, m found, now time.Time) bool {
 	jail := w.judge.Jail(b.Jail)
 	if w.Stubborn == 0 || m.packets < w.Stubborn || b.By != "log" || b.Until.IsZero() || jail == nil {
 		return false
 	}
 	again := *b
-	again.Until = jails.EndOf(now, jail.Length(*b))
+	again.Until = book.EndOf(now, jail.Length(*b))
 	if !longerLeft(again, *b, now) {
 		return false
 	}
@@ -283,8 +283,8 @@ func (w *Warden) stubborn(b *jails.Ban, m found, now time.Time) bool {
 }
 
 // longerLeft reports whether a ends well after b: kernel times are whole seconds.
-func longerLeft(a, b jails.Ban, now time.Time) bool {
+func longerLeft(a, b book.Ban, now time.Time) bool {
 	left, _ := a.Left(now)
 	old, _ := b.Left(now)
-	return left == jails.Forever || left > old+slack
+	return left == book.Forever || left > old+slack
 }

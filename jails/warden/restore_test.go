@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // row is a ban that the ledger holds from an earlier run.
-func row(p string, since, d time.Duration) jails.Ban {
+func row(p string, since, d time.Duration) book.Ban {
 	at := time.Now().Add(since).Round(0)
-	return jails.Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: jails.EndOf(at, d), Strike: 3, By: "log"}
+	return book.Ban{Prefix: prefix(p), Jail: "a", Since: at, Until: book.EndOf(at, d), Strike: 3, By: "log"}
 }
 
 // restart ends the warden, changes what it finds, and begins another.
-func (s *scene) restart(ledger []jails.Ban, change func()) {
+func (s *scene) restart(ledger []book.Ban, change func()) {
 	s.t.Helper()
 	s.stop()
 	if err := s.ledger.Record(ledger); err != nil {
@@ -33,40 +34,40 @@ func (s *scene) restart(ledger []jails.Ban, change func()) {
 func TestRestore(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		ledger func() []jails.Ban
+		ledger func() []book.Ban
 		kernel func(k *kernel)
 		want   string        // in book, kernel and ledger
 		left   time.Duration // of 192.0.2.1 in the kernel
 	}{
 		{"nothing", nil, nil, "", 0},
-		{"lost by the kernel", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
+		{"lost by the kernel", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
 			"192.0.2.1/32", 40 * time.Minute},
-		{"for ever", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -20*time.Minute, jails.Forever)} }, nil,
-			"192.0.2.1/32", jails.Forever},
-		{"longer than the kernel can", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
+		{"for ever", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -20*time.Minute, book.Forever)} }, nil,
+			"192.0.2.1/32", book.Forever},
+		{"longer than the kernel can", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
 			"192.0.2.1/32", kernelLimit},
-		{"there", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", 59*time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
-		{"there for too long", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there for too long", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", 10*time.Hour) }, "192.0.2.1/32", 59 * time.Minute},
-		{"there for too short", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
+		{"there for too short", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
-		{"over", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
+		{"over", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
 		{"unknown to the ledger", nil, func(k *kernel) { k.put("192.0.2.1/32", 30*time.Minute) },
 			"192.0.2.1/32", 30 * time.Minute},
 		{"unknown, IPv6 and a network", nil, func(k *kernel) { k.put("2001:db8::/64", time.Minute); k.put("192.0.2.0/24", time.Minute) },
 			"192.0.2.0/24 2001:db8::/64", 0},
-		{"both", func() []jails.Ban { return []jails.Ban{row("192.0.2.1/32", 0, time.Hour)} }, func(k *kernel) { k.put("192.0.2.2/32", time.Hour) },
+		{"both", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", 0, time.Hour)} }, func(k *kernel) { k.put("192.0.2.2/32", time.Hour) },
 			"192.0.2.1/32 192.0.2.2/32", time.Hour},
-		{"by two jails", func() []jails.Ban {
+		{"by two jails", func() []book.Ban {
 			b := row("192.0.2.1/32", 0, time.Hour)
 			b.Jail = "b"
-			return []jails.Ban{row("192.0.2.1/32", -time.Hour, 61*time.Minute), b}
+			return []book.Ban{row("192.0.2.1/32", -time.Hour, 61*time.Minute), b}
 		}, nil, "192.0.2.1/32", time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, func(t *testing.T, s *scene) {
-				var rows []jails.Ban
+				var rows []book.Ban
 				if c.ledger != nil {
 					rows = c.ledger()
 				}
@@ -114,7 +115,7 @@ func TestRestoreLetsEnd(t *testing.T) {
 
 func TestRestoreRefused(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []jails.Ban
+		var rows []book.Ban
 		for i := range 5000 {
 			rows = append(rows, row(netip.PrefixFrom(numbered(i), 32).String(), 0, time.Hour))
 		}
@@ -142,7 +143,7 @@ func TestRestoreRefused(t *testing.T) {
 
 func TestRestoreCannotList(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
+		s.restart([]book.Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
 		if got := s.journal.count("restore: list the bans of the kernel: each"); got != 1 {
 			t.Errorf("got it told %d times, want once", got)
 		}
@@ -157,7 +158,7 @@ func TestRestoreSparesProtected(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		hand := row("198.51.100.0/24", 0, time.Hour)
 		hand.Jail, hand.By = "manual", "uid 0 (root)"
-		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Hour), row("192.0.2.3/32", 0, time.Hour), row("203.0.113.7/32", 0, time.Hour), hand}, func() {
+		s.restart([]book.Ban{row("192.0.2.1/32", 0, time.Hour), row("192.0.2.3/32", 0, time.Hour), row("203.0.113.7/32", 0, time.Hour), hand}, func() {
 			s.kernel.put("192.0.2.1/32", time.Hour)
 			s.kernel.put("192.0.2.2/32", time.Hour)
 			s.guard = jails.NewGuard([]netip.Addr{addr("192.0.2.1"), addr("192.0.2.2"), addr("198.51.100.1")}, nil)
@@ -174,14 +175,14 @@ func TestRestoreSparesProtected(t *testing.T) {
 func TestRestoreInThePast(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		const ahead = 30 * 24 * time.Hour // the right time, as seen from here
-		s.restart([]jails.Ban{
-			row("192.0.2.1/32", ahead-2*time.Hour, time.Hour),        // over
-			row("192.0.2.2/32", ahead-10*time.Minute, time.Hour),     // not over
-			row("192.0.2.3/32", ahead-10*time.Minute, jails.Forever), //
-			row("192.0.2.4/32", ahead-20*24*time.Hour, 2*ahead),      //
-			row("192.0.2.5/32", ahead-40*time.Minute, time.Minute),   // over
+		s.restart([]book.Ban{
+			row("192.0.2.1/32", ahead-2*time.Hour, time.Hour),       // over
+			row("192.0.2.2/32", ahead-10*time.Minute, time.Hour),    // not over
+			row("192.0.2.3/32", ahead-10*time.Minute, book.Forever), //
+			row("192.0.2.4/32", ahead-20*24*time.Hour, 2*ahead),     //
+			row("192.0.2.5/32", ahead-40*time.Minute, time.Minute),  // over
 		}, nil)
-		for p, want := range map[string]time.Duration{"192.0.2.1/32": time.Hour, "192.0.2.2/32": time.Hour, "192.0.2.5/32": time.Minute, "192.0.2.3/32": jails.Forever} {
+		for p, want := range map[string]time.Duration{"192.0.2.1/32": time.Hour, "192.0.2.2/32": time.Hour, "192.0.2.5/32": time.Minute, "192.0.2.3/32": book.Forever} {
 			if left, ok := s.kernel.left(prefix(p)); !ok || left != want {
 				t.Errorf("%s: got %v, %t, want no more than the %v it was given", p, left, ok, want)
 			}
@@ -213,7 +214,7 @@ func TestRestoreInThePast(t *testing.T) {
 // A ban that a clock in 2099 decided ends some day all the same.
 func TestRestoreFromTheFuture(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]jails.Ban{row("192.0.2.1/32", 73*365*24*time.Hour, time.Hour)}, nil)
+		s.restart([]book.Ban{row("192.0.2.1/32", 73*365*24*time.Hour, time.Hour)}, nil)
 		s.expect("after the start", "192.0.2.1/32", "192.0.2.1/32", "192.0.2.1/32")
 		pass(30 * time.Minute)
 		s.restart(nil, nil)
@@ -227,7 +228,7 @@ func TestRestoreFromTheFuture(t *testing.T) {
 
 func TestRestoreKeepsStrikes(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		s.restart([]jails.Ban{row("192.0.2.1/32", 0, time.Minute)}, nil)
+		s.restart([]book.Ban{row("192.0.2.1/32", 0, time.Minute)}, nil)
 		pass(time.Minute)
 		s.attack("192.0.2.1", 2)
 		if b := s.Bans(time.Now()); len(b) != 1 || b[0].Strike != 4 {
@@ -261,7 +262,7 @@ func TestSameLeft(t *testing.T) {
 		want, have time.Duration
 		same       bool
 	}{
-		{jails.Forever, jails.Forever, true}, {jails.Forever, time.Hour, false}, {time.Hour, jails.Forever, false},
+		{book.Forever, book.Forever, true}, {book.Forever, time.Hour, false}, {time.Hour, book.Forever, false},
 		{time.Hour, time.Hour - 3*time.Second, true}, {time.Hour, time.Hour + 3*time.Second, true},
 		{time.Hour, time.Hour - 4*time.Second, false}, {time.Hour, time.Hour + 4*time.Second, false},
 		{100 * day, kernelLimit, true}, {100 * day, 8 * day, true}, {100 * day, 7 * day, false}, {8 * day, 100 * day, false},
@@ -274,7 +275,7 @@ func TestSameLeft(t *testing.T) {
 
 func TestRestoreMany(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []jails.Ban
+		var rows []book.Ban
 		for i := range 20_000 {
 			rows = append(rows, row(fmt.Sprintf("%s/32", numbered(i)), -time.Minute, time.Hour))
 			if i%2 == 0 {
@@ -293,17 +294,17 @@ func TestRestoreMany(t *testing.T) {
 func TestEarlyBanIsReconsidered(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		rows   func() []jails.Ban
+		rows   func() []book.Ban
 		strike int
 		left   time.Duration
 	}{
 		{"unknown", nil, 1, time.Hour},
-		{"banned before", func() []jails.Ban { return []jails.Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
-		{"banned still", func() []jails.Ban { return []jails.Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
-		{"banned by another jail, for less", func() []jails.Ban {
+		{"banned before", func() []book.Ban { return []book.Ban{row(nine1, -3*time.Hour, time.Hour)} }, 4, 8 * time.Hour},
+		{"banned still", func() []book.Ban { return []book.Ban{row(nine1, -time.Minute, time.Hour)} }, 3, 59 * time.Minute},
+		{"banned by another jail, for less", func() []book.Ban {
 			b := row(nine1, -time.Minute, time.Hour)
 			b.Jail = "b"
-			return []jails.Ban{b}
+			return []book.Ban{b}
 		}, 3, 4 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -315,7 +316,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, r := range rows {
-						s.ledger.strikes = append(s.ledger.strikes, jails.Strike{Prefix: r.Prefix, Count: r.Strike, Last: r.Until})
+						s.ledger.strikes = append(s.ledger.strikes, book.Strike{Prefix: r.Prefix, Count: r.Strike, Last: r.Until})
 					}
 				}
 				s.late = true
@@ -349,7 +350,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 func TestUnbanBeforeTheLedgerIsRead(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.stop()
-		if err := s.ledger.Record([]jails.Ban{row(nine1, -time.Minute, time.Hour)}); err != nil {
+		if err := s.ledger.Record([]book.Ban{row(nine1, -time.Minute, time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		s.late = true
@@ -387,7 +388,7 @@ func TestRestoreCannotRead(t *testing.T) {
 // goes down does not wait for thousands of them.
 func TestRestoreIsInterrupted(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []jails.Ban
+		var rows []book.Ban
 		for i := range 3000 {
 			rows = append(rows, row(netip.PrefixFrom(numbered(i), 32).String(), 0, time.Hour))
 		}
@@ -419,7 +420,7 @@ func TestRestoreIsInterrupted(t *testing.T) {
 // TestPushBeginsSmall: where each ban takes long, events wait for few of them at a time.
 func TestPushBeginsSmall(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
-		var rows []jails.Ban
+		var rows []book.Ban
 		for i := range 3000 {
 			rows = append(rows, row(netip.PrefixFrom(numbered(i), 32).String(), 0, time.Hour))
 		}

@@ -11,6 +11,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 const (
@@ -69,7 +70,7 @@ func (w *Warden) compare(part []found, now time.Time, stray func(m found, now ti
 		b, ok := w.book.Get(m.prefix, now)
 		if !ok {
 			// One in its last moments ends by itself.
-			if !w.freed[m.prefix] && (m.left == jails.Forever || m.left > slack) {
+			if !w.freed[m.prefix] && (m.left == book.Forever || m.left > slack) {
 				stray(m, now)
 			}
 			continue
@@ -103,7 +104,7 @@ func (w *Warden) missing(now time.Time) (list []netip.Prefix, lost int) {
 // sameLeft allows for the kernel's limit: a longer ban is renewed before the
 // kernel ends it.
 func sameLeft(want, have time.Duration) bool {
-	if want == jails.Forever || have == jails.Forever {
+	if want == book.Forever || have == book.Forever {
 		return want == have
 	}
 	return (want-have).Abs() <= slack || want > have && have > renewBefore
@@ -116,7 +117,7 @@ func (w *Warden) adopt(m found, now time.Time) {
 		w.letOut(p, why, now)
 		return
 	}
-	b := jails.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: jails.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
+	b := book.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: book.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
 		Reason: "found in the kernel, where the ledger knew nothing of it"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
@@ -147,7 +148,7 @@ func (w *Warden) spare(now time.Time) {
 }
 
 // spareOne is spare for one ban. It reports whether the ban stays.
-func (w *Warden) spareOne(b *jails.Ban, now time.Time) bool {
+func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 	if b.By != "log" && b.By != "kernel" {
 		return true
 	}
@@ -171,7 +172,7 @@ func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	if b != nil {
 		w.write(*b)
 	}
-	w.tell(Decision{What: LetOut, Ban: jails.Ban{Prefix: p}, Why: why})
+	w.tell(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, Why: why})
 	return true
 }
 
@@ -217,7 +218,7 @@ func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (
 func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, refused int, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var bans []*jails.Ban
+	var bans []*book.Ban
 	for _, p := range part {
 		if b, ok := w.book.Get(p, now); ok {
 			bans = append(bans, b)
@@ -245,7 +246,7 @@ func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, r
 }
 
 // leftOf are bans with the time they have.
-func leftOf(bans []*jails.Ban, now time.Time) iter.Seq[ports.Ban] {
+func leftOf(bans []*book.Ban, now time.Time) iter.Seq[ports.Ban] {
 	return func(yield func(ports.Ban) bool) {
 		for _, b := range bans {
 			if left, live := b.Left(now); live && !yield(ports.Ban{Prefix: b.Prefix, Ports: b.Ports, For: left}) {
@@ -258,10 +259,10 @@ func leftOf(bans []*jails.Ban, now time.Time) iter.Seq[ports.Ban] {
 // retry enforces what the kernel refused before, and writes what the ledger refused.
 func (w *Warden) retry(ctx context.Context, now time.Time) {
 	w.mu.Lock()
-	if w.book.Len() >= jails.MaxBans {
+	if w.book.Len() >= book.MaxBans {
 		w.book.Expire(now)
 	}
-	if w.book.Len() < jails.MaxBans {
+	if w.book.Len() < book.MaxBans {
 		w.problem("book", nil)
 	}
 	if w.changed {

@@ -14,6 +14,7 @@ import (
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -61,9 +62,9 @@ type Warden struct {
 
 	mu        sync.Mutex // guards all below
 	judge     *jails.Judge
-	book      *jails.Book
+	book      *book.Book
 	counts    jails.Counts
-	unwritten []jails.Ban                // for the ledger
+	unwritten []book.Ban                 // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
 	told      reminders                  // of protected addresses
 	alarmed   reminders
@@ -175,7 +176,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	w.tell(Decision{What: Banned, Ban: b})
 }
 
-func forWords(b jails.Ban) string {
+func forWords(b book.Ban) string {
 	if b.Until.IsZero() {
 		return "forever"
 	}
@@ -187,7 +188,7 @@ var errFull error = hint.New("let out whom you can: jailctl unban; or shorten ba
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
-func (w *Warden) enter(b jails.Ban, now time.Time) error {
+func (w *Warden) enter(b book.Ban, now time.Time) error {
 	for !w.book.Put(b.WithoutLines()) {
 		w.problem("book", errFull)
 		if !w.makeRoom(now) {
@@ -218,7 +219,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 	return true
 }
 
-func (w *Warden) enforce(b jails.Ban, now time.Time) error {
+func (w *Warden) enforce(b book.Ban, now time.Time) error {
 	left, live := b.Left(now)
 	if !live { // a log read after the fact: its ban is over
 		return nil
@@ -242,11 +243,11 @@ func (w *Warden) allHeld() {
 }
 
 // write queues a ban for the ledger. mu is held.
-func (w *Warden) write(b jails.Ban) {
+func (w *Warden) write(b book.Ban) {
 	if len(w.unwritten) >= maxUnwritten {
 		b.Lines = nil
 	}
-	if len(w.unwritten) < jails.MaxBans {
+	if len(w.unwritten) < book.MaxBans {
 		w.unwritten = append(w.unwritten, b)
 	}
 	w.wake()
@@ -264,7 +265,7 @@ func (w *Warden) wake() {
 }
 
 // alert tells that a protected address did what would have banned it.
-func (w *Warden) alert(b jails.Ban, why string, now time.Time) {
+func (w *Warden) alert(b book.Ban, why string, now time.Time) {
 	if w.told.due(b.Prefix, now) {
 		w.tell(Decision{What: NotBanned, Ban: b, Why: why})
 	}

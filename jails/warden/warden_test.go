@@ -13,6 +13,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -125,19 +126,19 @@ func TestUnwrittenKeepsItsOrder(t *testing.T) {
 func TestUnwrittenIsBounded(t *testing.T) {
 	w := New(judgeOf(), newKernel(), new(ledger), nil)
 	b := ban("192.0.2.1/32", time.Hour)
-	b.Lines = []jails.Line{lineOf("x")}
+	b.Lines = []book.Line{lineOf("x")}
 	for range maxUnwritten + 1 {
 		w.write(b)
 	}
 	if w.unwritten[maxUnwritten-1].Lines == nil || w.unwritten[maxUnwritten].Lines != nil {
 		t.Errorf("got lines beyond the first %d bans, or none before", maxUnwritten)
 	}
-	w.unwritten = make([]jails.Ban, jails.MaxBans-1, jails.MaxBans)
+	w.unwritten = make([]book.Ban, book.MaxBans-1, book.MaxBans)
 	for range 10 {
 		w.write(b)
 	}
-	if n := len(w.unwritten); n != jails.MaxBans {
-		t.Errorf("got %d waiting, want %d", n, jails.MaxBans)
+	if n := len(w.unwritten); n != book.MaxBans {
+		t.Errorf("got %d waiting, want %d", n, book.MaxBans)
 	}
 }
 
@@ -230,7 +231,7 @@ func TestSetupFails(t *testing.T) {
 func TestReconcile(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.attack(nine, 2)
-		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(jails.Forever)}, time.Now())
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(book.Forever)}, time.Now())
 		pass(10 * time.Second)
 		s.kernel.flush()
 		s.kernel.put("198.51.100.7/32", time.Minute)
@@ -367,7 +368,7 @@ func TestObserveEnforcesNothing(t *testing.T) {
 func TestBookFull(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.mu.Lock()
-		fillBook(s.book, jails.MaxBans-1, time.Now().Add(24*time.Hour)) // ordered by hand: these make no room
+		fillBook(s.book, book.MaxBans-1, time.Now().Add(24*time.Hour)) // ordered by hand: these make no room
 		s.mu.Unlock()
 		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
 		s.attack(nine, 2)
@@ -460,8 +461,8 @@ func TestPatterns(t *testing.T) {
 }
 
 func TestForWords(t *testing.T) {
-	for want, d := range map[string]time.Duration{"forever": jails.Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
-		if got := forWords(jails.Ban{Since: start, Until: jails.EndOf(start, d)}); got != want {
+	for want, d := range map[string]time.Duration{"forever": book.Forever, "1h": time.Hour, "1h30m": 90 * time.Minute, "1s": time.Second - time.Nanosecond} {
+		if got := forWords(book.Ban{Since: start, Until: book.EndOf(start, d)}); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
@@ -474,7 +475,7 @@ func TestForWords(t *testing.T) {
 func TestFlushIsRepaired(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.attack(nine, 2)
-		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(jails.Forever)}, time.Now())
+		s.Order(Order{Prefix: prefix("192.0.2.0/24"), For: new(book.Forever)}, time.Now())
 		pass(10 * time.Second)
 		s.kernel.flush()
 		pass(1100 * time.Millisecond)
@@ -707,7 +708,7 @@ func TestUnansweredInSilence(t *testing.T) {
 func TestWeakestMakesRoom(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.stop()
-		fillBook(s.book, jails.MaxBans-2, time.Now().Add(24*time.Hour))
+		fillBook(s.book, book.MaxBans-2, time.Now().Add(24*time.Hour))
 		s.attack("203.0.113.7", 2)
 		pass(time.Minute)
 		s.attack("203.0.113.8", 2)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -41,11 +41,11 @@ func (u *upkeep) follow() {
 // Allow lets somebody in, whatever he does: in the ledger, in the judge, and out of all bans.
 func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer, error) {
 	now := time.Now()
-	a := jails.Allowed{Prefix: q.Prefix, Host: q.Host, Since: now.UTC(), Note: q.Note, By: by}
+	a := book.Allowed{Prefix: q.Prefix, Host: q.Host, Since: now.UTC(), Note: q.Note, By: by}
 	if q.ForSeconds > 0 {
-		a.Until = jails.EndOf(now, time.Duration(q.ForSeconds)*time.Second)
+		a.Until = book.EndOf(now, time.Duration(q.ForSeconds)*time.Second)
 	}
-	list := slices.DeleteFunc(b.guard.Allowed(now), func(o jails.Allowed) bool { return o.What() == a.What() })
+	list := slices.DeleteFunc(b.guard.Allowed(now), func(o book.Allowed) bool { return o.What() == a.What() })
 	if len(list) >= maxAllowed {
 		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "take some back with jailctl disallow, or name a network", "%d are allowed already", len(list))
 	}
@@ -65,7 +65,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 const maxAllowed = 1000
 
 // letIn lifts the bans of whom an operator allows, and takes them out of wider bans.
-func (b *backend) letIn(a jails.Allowed, by string, now time.Time) (answer control.AllowAnswer, failed error) {
+func (b *backend) letIn(a book.Allowed, by string, now time.Time) (answer control.AllowAnswer, failed error) {
 	for _, p := range b.prefixesOf(a) {
 		b.warden.Pardon([]netip.Prefix{p}, 0, now)
 		inside := b.warden.Inside(p, now)
@@ -84,7 +84,7 @@ func (b *backend) letIn(a jails.Allowed, by string, now time.Time) (answer contr
 }
 
 // prefixesOf are the addresses of whom an operator allows, as far as they are known.
-func (b *backend) prefixesOf(a jails.Allowed) []netip.Prefix {
+func (b *backend) prefixesOf(a book.Allowed) []netip.Prefix {
 	if a.Host == "" {
 		return []netip.Prefix{a.Prefix}
 	}
@@ -96,7 +96,7 @@ func (b *backend) prefixesOf(a jails.Allowed) []netip.Prefix {
 }
 
 // covers says what still drops packets of whom an operator allows.
-func (b *backend) covers(a jails.Allowed, now time.Time) (list []control.Cover) {
+func (b *backend) covers(a book.Allowed, now time.Time) (list []control.Cover) {
 	for _, p := range b.prefixesOf(a) {
 		list = append(list, b.coversOf(p, now)...)
 	}
@@ -123,8 +123,8 @@ const mostCovers = 20
 // Disallow takes back what allow did.
 func (b *backend) Disallow(q control.DisallowRequest, by string) (control.DisallowAnswer, error) {
 	now := time.Now()
-	var gone *jails.Allowed
-	list := slices.DeleteFunc(b.guard.Allowed(now), func(o jails.Allowed) bool {
+	var gone *book.Allowed
+	list := slices.DeleteFunc(b.guard.Allowed(now), func(o book.Allowed) bool {
 		if o.What() == q.What {
 			gone = &o
 			return true
@@ -161,7 +161,7 @@ func (b *backend) Allowed() (list []control.Allowed) {
 	return list
 }
 
-func (b *backend) allowed(a jails.Allowed) control.Allowed {
+func (b *backend) allowed(a book.Allowed) control.Allowed {
 	c := control.Allowed{What: a.What(), Since: a.Since, Until: control.Moment(a.Until), Note: a.Note, By: a.By}
 	if a.Host != "" {
 		c.Addrs = b.guard.Addrs(a.Host)

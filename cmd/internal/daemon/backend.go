@@ -15,7 +15,7 @@ import (
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/store"
@@ -135,7 +135,7 @@ func (b *backend) Bans() []control.Ban {
 	return list
 }
 
-func (b *backend) ban(ban jails.Ban, now time.Time) control.Ban {
+func (b *backend) ban(ban book.Ban, now time.Time) control.Ban {
 	left, _ := ban.Left(now)
 	return control.Ban{
 		Prefix: ban.Prefix, Jail: ban.Jail, Country: b.places.Place(ban.Prefix.Addr()).Country, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
@@ -236,7 +236,7 @@ func (b *backend) On(_ control.None, by string) (control.OffAnswer, error) {
 	return control.OffAnswer{Was: was, Observes: b.off.observes}, err
 }
 
-func offOf(off jails.Off) *control.Off {
+func offOf(off book.Off) *control.Off {
 	if off.Since.IsZero() {
 		return nil
 	}

@@ -25,6 +25,7 @@ import (
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/store"
@@ -190,7 +191,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 		d.log.Error("it is not known whether pbxjail is switched off: it is taken for on", "err", err, "hint", hint.Of(err))
 	}
 	if !off.Holds(d.since) {
-		off = jails.Off{} // its time is over, too
+		off = book.Off{} // its time is over, too
 	}
 	if d.off.observes || !off.Since.IsZero() {
 		d.off.set(off, clearBefore(d.enforcer, d.log), time.Time{})

@@ -15,6 +15,7 @@ import (
 	"pbxjail/configs/hint"
 	"pbxjail/jails"
 	"pbxjail/jails/astdb"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -42,7 +43,7 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	}
 	n := len(homes)
 	// A judge of its own, without jails, finds out who logged in without guessing.
-	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
 	old.ProtectLogins = main.ProtectLogins
 	for _, name := range existing(d.upkeep.files.patterns()) {
 		if err := hearOldLog(ctx, name, old, now); err != nil {

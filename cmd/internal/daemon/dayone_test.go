@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -44,7 +45,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+		judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
 		err := hearOldLog(context.Background(), path, judge, now)
 		var got []string
 		for _, h := range judge.Homes() {
@@ -54,7 +55,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
 		}
 	}
-	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1, true)
+	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
 	if err := hearOldLog(context.Background(), filepath.Join(t.TempDir(), "none"), judge, now); err == nil {
 		t.Error("no file: got no error")
 	}
@@ -77,7 +78,7 @@ func TestYoungUntil(t *testing.T) {
 // register again.
 func TestFirstHomesHold(t *testing.T) {
 	now := time.Now()
-	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), jails.NewBook(nil, nil), 1000, false)
+	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
 	judge.LearnHomes([]jails.Home{
 		{Addr: netip.MustParseAddr("203.0.113.50"), Account: "101", Service: parsers.PJSIP, First: now, Last: now, Times: 1},
 		{Addr: netip.MustParseAddr("127.0.0.1"), Account: "101", Service: parsers.PJSIP, First: now, Last: now, Times: 1},

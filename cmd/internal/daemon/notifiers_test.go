@@ -8,7 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/warden"
 )
 
@@ -32,7 +32,7 @@ func TestSlowNotifierHoldsUpNobody(t *testing.T) {
 		go func() { ended <- n.Run(ctx) }()
 		const more = 20
 		for range maxDecisions + more {
-			n.tell(warden.Decision{What: warden.Banned, Ban: jails.Ban{Prefix: netip.MustParsePrefix("203.0.113.9/32"), Jail: "phones", Reason: "3 points"}})
+			n.tell(warden.Decision{What: warden.Banned, Ban: book.Ban{Prefix: netip.MustParsePrefix("203.0.113.9/32"), Jail: "phones", Reason: "3 points"}})
 			synctest.Wait()
 		}
 		if got := strings.Count(text.String(), "msg=ban prefix=203.0.113.9/32 jail=phones"); got != maxDecisions+more {
@@ -57,7 +57,7 @@ func TestEachDecisionIsALine(t *testing.T) {
 		warden.WouldBan: `level=INFO msg="would ban"`, warden.NotBanned: `level=WARN msg="not banned: the address is protected"`, warden.Alarm: "level=WARN msg=alarm ",
 	} {
 		text := &journal{}
-		logger{slog.New(slog.NewTextHandler(text, nil))}.notify(warden.Decision{What: what, Ban: jails.Ban{Prefix: p}})
+		logger{slog.New(slog.NewTextHandler(text, nil))}.notify(warden.Decision{What: what, Ban: book.Ban{Prefix: p}})
 		if got := text.String(); !strings.Contains(got, want) || !strings.Contains(got, "prefix=203.0.113.9/32") {
 			t.Errorf("%d: got %q, want %q", what, got, want)
 		}

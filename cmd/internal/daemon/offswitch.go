@@ -15,7 +15,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/warden"
 )
 
@@ -29,13 +29,13 @@ type offSwitch struct {
 	senders  *senders // nil: the kernel is not to remember them
 	warden   *warden.Warden
 	ledger   interface {
-		SaveOff(off jails.Off, by string, at time.Time) error
+		SaveOff(off book.Off, by string, at time.Time) error
 	}
 	observes bool // nothing is ever dropped in this run
 
 	turning sync.Mutex // orders off and on; taken before mu
 	mu      sync.Mutex // guards all below
-	off     jails.Off
+	off     book.Off
 	told    time.Time
 	problem error // what could not be removed or brought back
 }
@@ -44,14 +44,14 @@ type offSwitch struct {
 const offToldEvery = time.Hour
 
 // state is whether it is off.
-func (o *offSwitch) state() jails.Off {
+func (o *offSwitch) state() book.Off {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.off
 }
 
 // set notes a state, and what is wrong with it; nil: nothing.
-func (o *offSwitch) set(off jails.Off, problem error, now time.Time) {
+func (o *offSwitch) set(off book.Off, problem error, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.off, o.problem, o.told = off, problem, now
@@ -62,7 +62,7 @@ func (o *offSwitch) set(off jails.Off, problem error, now time.Time) {
 func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	o.turning.Lock()
 	defer o.turning.Unlock()
-	off := jails.Off{Since: now.UTC(), Until: jails.EndOf(now, d), By: by}
+	off := book.Off{Since: now.UTC(), Until: book.EndOf(now, d), By: by}
 	if before := o.state(); !before.Since.IsZero() {
 		off.Since = before.Since
 	}
@@ -95,9 +95,9 @@ func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
 			return true, err
 		}
 	}
-	o.set(jails.Off{}, nil, now)
+	o.set(book.Off{}, nil, now)
 	o.log.Info("pbxjail is switched on", "by", by)
-	if err := o.ledger.SaveOff(jails.Off{}, by, now); err != nil {
+	if err := o.ledger.SaveOff(book.Off{}, by, now); err != nil {
 		return true, fmt.Errorf("it is on, and a restart would switch it off again: %w", err)
 	}
 	return true, nil
@@ -149,7 +149,7 @@ func (o *offSwitch) notice() string {
 }
 
 // untilText is the end of off as words.
-func untilText(off jails.Off) string {
+func untilText(off book.Off) string {
 	if off.Until.IsZero() {
 		return "until somebody switches it on"
 	}

@@ -9,6 +9,7 @@ import (
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // historyShown is how many past bans why tells of.
@@ -71,7 +72,7 @@ func (b *backend) countDropped(ban *control.Ban) {
 func ends(a jails.Account, now time.Time) string {
 	if b := a.Banned; b != nil {
 		by := "with: jailctl unban " + b.Prefix.String()
-		if left, _ := b.Left(now); left != jails.Forever {
+		if left, _ := b.Left(now); left != book.Forever {
 			return "in " + show.Duration(left.Round(time.Second)) + ", or " + by
 		}
 		return by

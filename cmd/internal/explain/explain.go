@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
 // Place is where an address is.
-func Place(p jails.Place) control.Place {
+func Place(p book.Place) control.Place {
 	return control.Place{Country: p.Country, ASN: p.ASN, Org: p.Org, Network: p.Network}
 }
 
 // Sum is how points add up; nil for nil.
-func Sum(s *jails.Reckoning) *control.Sum {
+func Sum(s *book.Reckoning) *control.Sum {
 	if s == nil {
 		return nil
 	}
@@ -28,7 +28,7 @@ func Sum(s *jails.Reckoning) *control.Sum {
 }
 
 // Lines are records that counted in a jail, with their text quoted.
-func Lines(jail string, lines []jails.Line) []control.WhyLine {
+func Lines(jail string, lines []book.Line) []control.WhyLine {
 	var out []control.WhyLine
 	for _, l := range lines {
 		line := control.WhyLine{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // admins remember from where this machine was administered, and when last. The zero value
@@ -61,7 +62,7 @@ func (a *admins) note(addr netip.Addr, why string, now time.Time) (fresh bool) {
 func (a *admins) protections(keep time.Duration, now time.Time) (list []jails.Protection) {
 	var addrs []netip.Addr
 	for addr, seen := range a.last {
-		if keep != jails.Forever && now.Sub(seen.at) > keep {
+		if keep != book.Forever && now.Sub(seen.at) > keep {
 			delete(a.last, addr)
 			continue
 		}

@@ -7,20 +7,21 @@ import (
 
 	"pbxjail/configs/prefix"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // SetAllowed replaces whom operators allow. Read takes it over.
-func (p *Protections) SetAllowed(list []jails.Allowed) {
+func (p *Protections) SetAllowed(list []book.Allowed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.allowed = slices.Clone(list)
 }
 
 // Allowed is whom operators allow at now, in the order of SetAllowed.
-func (p *Protections) Allowed(now time.Time) []jails.Allowed {
+func (p *Protections) Allowed(now time.Time) []book.Allowed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.allowed = slices.DeleteFunc(p.allowed, func(a jails.Allowed) bool { return a.Over(now) })
+	p.allowed = slices.DeleteFunc(p.allowed, func(a book.Allowed) bool { return a.Over(now) })
 	return slices.Clone(p.allowed)
 }
 
@@ -34,7 +35,7 @@ func (p *Protections) nowAllowed(now time.Time) (list []jails.Protection) {
 	return list
 }
 
-func allowedWhy(a jails.Allowed) string {
+func allowedWhy(a book.Allowed) string {
 	why := "allowed by an operator: " + a.What()
 	if a.Note != "" {
 		why += " (" + a.Note + ")"
@@ -74,7 +75,7 @@ func (p *Protections) List(keepAdmins time.Duration, now time.Time) (list []Prot
 				one.Until = a.Until
 			}
 		}
-		if seen, ok := p.admins.last[t.Prefix.Addr()]; ok && seen.why == t.Why && keepAdmins != jails.Forever {
+		if seen, ok := p.admins.last[t.Prefix.Addr()]; ok && seen.why == t.Why && keepAdmins != book.Forever {
 			one.Until = seen.at.Add(keepAdmins)
 		}
 		list = append(list, one)

@@ -24,6 +24,7 @@ import (
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/prefix"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 )
 
 // Protections know who must never be banned. All methods may be called from any
@@ -36,7 +37,7 @@ type Protections struct {
 	mu      sync.Mutex // guards all below
 	files   asteriskFiles
 	admins  admins
-	allowed []jails.Allowed
+	allowed []book.Allowed
 	state   State
 }
 

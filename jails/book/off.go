@@ -1,4 +1,4 @@
-package jails
+package book
 
 import "time"
 

@@ -1,12 +1,10 @@
-package jails
+package book
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
 	"pbxjail/configs"
-	"pbxjail/parsers"
 )
 
 // Book holds the bans that are live and the strikes of those that are over.
@@ -223,40 +221,4 @@ func (b *Book) NextStrike(p netip.Prefix, g configs.Growth, now time.Time) int {
 		return max(s.Count, 1)
 	}
 	return s.Count + 1
-}
-
-// Length is how long a jail makes a ban that is known by its strike, its evidence and
-// what its packets prove; Forever is for ever.
-func (j *Jail) Length(b Ban) time.Duration {
-	d := j.BanLength(b.Strike, b.Evidence)
-	if b.Most > 0 && (d == Forever || d > b.Most) {
-		return b.Most
-	}
-	return d
-}
-
-// BanLength is how long a jail bans on this strike and evidence; Forever is for ever.
-func (j *Jail) BanLength(strike int, e parsers.Evidence) time.Duration {
-	d := j.Bantime
-	if j.Growth.Factor > 1 && strike > 1 && d != Forever {
-		grown := float64(d) * math.Pow(j.Growth.Factor, float64(strike-1))
-		limit := float64(math.MaxInt64)
-		if j.Growth.Max != Forever {
-			limit = float64(max(j.Growth.Max, d))
-		}
-		d = time.Duration(min(grown, limit, float64(max(100*365*24*time.Hour, d))))
-	}
-	most := Forever
-	switch e {
-	case parsers.Claimed:
-		most = j.Evidence.Max.Claimed
-	case parsers.Seen:
-		most = j.Evidence.Max.Seen
-	case parsers.Proven:
-		most = j.Evidence.Max.Proven
-	}
-	if most != Forever && (d == Forever || d > most) {
-		d = most
-	}
-	return d
 }

@@ -1,4 +1,4 @@
-package jails
+package book
 
 import (
 	"net/netip"
@@ -21,7 +21,7 @@ type Ban struct {
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
 	found    uint32           // by the comparison of this number
 	loaded   bool             // from the ledger, at start
-	kept     bool             // it closes no more than what was attacked, whatever its strike
+	Narrow   bool             // it closes no more than what was attacked, whatever its strike
 	Observed bool             // decided while nothing was dropped: it is what would be, and is never enforced
 	Evidence parsers.Evidence // how the address was learned; NoEvidence for a manual ban
 	By       string           // "log", or who did it by hand, such as "uid 0 (root)"
@@ -107,4 +107,15 @@ type Strike struct {
 	Count    int
 	Last     time.Time // end of the last ban
 	Observed bool      // it was not enforced
+}
+
+// Join makes a ban hold what another one of the same prefix does, in whose place it comes.
+func (b *Ban) Join(held Ban) {
+	if held.Prefix != b.Prefix {
+		return
+	}
+	b.Ports = b.Ports.And(held.Ports)
+	if !b.Until.IsZero() && (held.Until.IsZero() || held.Until.After(b.Until)) {
+		b.Until = held.Until
+	}
 }

@@ -1,4 +1,4 @@
-package jails
+package book
 
 import "net/netip"
 
@@ -8,11 +8,4 @@ type Place struct {
 	ASN     uint32       // of the network that announces it, 0 when nobody knows
 	Org     string       // whose network that is, as the file has it; may be ""
 	Network netip.Prefix // what the file says it of; invalid when it does not
-}
-
-// Places finds the place of an address. Its method may be called from any
-// goroutine, takes no lock that a writer holds for long, and asks nobody: it
-// stands between a line and its ban.
-type Places interface {
-	Place(a netip.Addr) Place
 }

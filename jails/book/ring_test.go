@@ -1,4 +1,4 @@
-package jails
+package book
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ func lineOf(text string) Line { return Line{Text: parsers.TextOf([]byte(text))} 
 
 // Slots are used again; a number finds its own line, or none.
 func TestRingOverFlood(t *testing.T) {
-	var ring ring
+	var ring Ring
 	r := rand.New(rand.NewPCG(1, 1))
 	type put struct {
 		text  string
 		notes []string
 	}
 	written := []put{{}} // numbers begin with 1
-	for i := range 3 * ringSlots {
+	for i := range 3 * RingLines {
 		// Texts and factors of other lengths, so that what a slot held before could show.
 		l := lineOf(fmt.Sprintf("%d:%s", i, strings.Repeat("x", r.IntN(40))))
 		p := put{text: l.Text.Quoted()}
@@ -30,15 +30,15 @@ func TestRingOverFlood(t *testing.T) {
 			p.notes = append(p.notes, fmt.Sprint(i, k))
 		}
 		written = append(written, p)
-		if got, want := ring.put(l), lineID(len(written)-1); got != want {
+		if got, want := ring.Put(l), uint32(len(written)-1); got != want {
 			t.Fatalf("got number %d, want %d", got, want)
 		}
 		if i%97 > 0 {
 			continue
 		}
 		for id, want := range written {
-			got, ok := ring.get(uint32(id))
-			if kept := id > 0 && id > len(written)-1-ringSlots; ok != kept {
+			got, ok := ring.Get(uint32(id))
+			if kept := id > 0 && id > len(written)-1-RingLines; ok != kept {
 				t.Fatalf("line %d of %d: got %t, want %t", id, len(written)-1, ok, kept)
 			}
 			var notes []string
@@ -54,13 +54,13 @@ func TestRingOverFlood(t *testing.T) {
 
 // What is got is a copy: the slot is written again.
 func TestRingCopies(t *testing.T) {
-	var r ring
+	var r Ring
 	text := []byte("abc")
-	id := r.put(Line{Text: parsers.TextOf(text), Factors: []Factor{{Note: "a"}}})
+	id := r.Put(Line{Text: parsers.TextOf(text), Factors: []Factor{{Note: "a"}}})
 	text[0] = 'x'
-	got, _ := r.get(uint32(id))
+	got, _ := r.Get(id)
 	got.Text.Raw()[1], got.Factors[0].Note = 'x', "x"
-	again, _ := r.get(uint32(id))
+	again, _ := r.Get(id)
 	if again.Text.Quoted() != "abc" || again.Factors[0].Note != "a" {
 		t.Errorf("got %q %v, want what was put", again.Text.Quoted(), again.Factors)
 	}
@@ -68,10 +68,10 @@ func TestRingCopies(t *testing.T) {
 
 // The number of a line can be more than 32 bits hold.
 func TestRingWraps(t *testing.T) {
-	r := ring{slots: make([]slot, ringSlots), next: 1<<32 - 2}
+	r := Ring{slots: make([]slot, RingLines), next: 1<<32 - 2}
 	for _, text := range []string{"a", "b", "c", "d"} {
-		id := uint32(r.put(lineOf(text)))
-		if got, ok := r.get(id); id != 0 && (!ok || got.Text.Quoted() != text) {
+		id := r.Put(lineOf(text))
+		if got, ok := r.Get(id); id != 0 && (!ok || got.Text.Quoted() != text) {
 			t.Errorf("got %q, %t for line %d, want %q", got.Text.Quoted(), ok, id, text)
 		}
 	}
