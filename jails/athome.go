@@ -10,18 +10,22 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
+	"pbxjail/jails/tally"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
 // atHome is what the judge knows of those who log in. Owned by one Judge; bounded.
 type atHome struct {
 	table   homeTable
-	tries   recent[homeKey, tries] // failures of accounts where they are not at home
-	guessed map[homeKey]*Guessed   // alarms that nobody has seen yet
+	tries   recent.Map[homeKey, tries] // failures of accounts where they are not at home
+	guessed map[homeKey]*Guessed       // alarms that nobody has seen yet
 	told    alarmsToTell
-	reports recent[netip.Addr, *report]
-	calls   recent[call, bool]        // in which an account at home failed
-	noticed recent[netip.Addr, int64] // when a notice last named who failed, unix ms
+	reports recent.Map[netip.Addr, *report]
+	calls   recent.Map[call, bool]        // in which an account at home failed
+	noticed recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
 	breaker breaker
 }
 
@@ -35,22 +39,10 @@ const maxCalls = 4096
 
 func newAtHome() atHome {
 	return atHome{
-		table: newHomeTable(), tries: recent[homeKey, tries]{max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{},
-		reports: recent[netip.Addr, *report]{max: maxReports}, breaker: newBreaker(),
-		calls: recent[call, bool]{max: maxCalls}, noticed: recent[netip.Addr, int64]{max: maxCalls},
+		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{},
+		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(),
+		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
 	}
-}
-
-// authenticated reports whether an event is a log-in with a password. The manager lets
-// nobody in without one, and says otherwise: asterisk:main/manager.c report_auth_success.
-func authenticated(e *parsers.Event) bool {
-	return e.Result == parsers.Signal && e.Kind == parsers.Success && (e.Password || e.Service == parsers.AMI)
-}
-
-// fails reports whether an event says that an account was refused: with a wrong password,
-// or because Asterisk does not know it, or does not let it in from there.
-func fails(e *parsers.Event) bool {
-	return e.Pattern == nil && (e.Kind == parsers.BadPassword || e.Kind == parsers.UnknownAccount || e.Kind == parsers.ACL)
 }
 
 // live reports whether a log-in protects still.
@@ -60,24 +52,24 @@ func (j *Judge) live(last, now time.Time) bool {
 
 // loginOf is what one log-in with a password says; ok is false for any other event.
 func loginOf(e *parsers.Event) (h Home, ok bool) {
-	if !authenticated(e) || !e.Addr.IsValid() || familyOf[e.Service] == noFamily {
+	if !e.Authenticated() || !e.Addr.IsValid() || witness.FamilyOf(e.Service) == witness.NoFamily {
 		return h, false
 	}
 	at := e.Time.UTC()
 	return Home{
-		Addr: homeOf(e.Addr), Latest: e.Addr, Account: string(accountName(e.Account.Raw())), Service: e.Service, Witness: e.Channel, First: at, Last: at, Times: 1,
+		Addr: customer.Home(e.Addr), Latest: e.Addr, Account: string(accountName(e.Account.Raw())), Service: e.Service, Witness: e.Channel, First: at, Last: at, Times: 1,
 	}, true
 }
 
 // welcome takes a log-in for its account at its address, unless its password may be
 // guessed: then decide is told.
 func (j *Judge) welcome(e *parsers.Event, now time.Time, decide func(Verdict)) {
-	f := familyOf[e.Service]
-	if f == noFamily {
+	f := witness.FamilyOf(e.Service)
+	if f == witness.NoFamily {
 		return
 	}
 	account := accountName(e.Account.Raw())
-	a := homeOf(e.Addr)
+	a := customer.Home(e.Addr)
 	row := j.home.table.find(a, f, account)
 	if row != nil && !j.live(row.Last, now) {
 		j.home.table.remove(row)
@@ -120,8 +112,8 @@ func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 	}
 	id := j.accountID(account)
 	for _, jail := range j.jails {
-		if t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
-			t.forgive(id)
+		if t := j.table.Find(tally.KeyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {
+			t.Forgive(id)
 		}
 		j.forgiveCustomer(jail, a, id, now)
 	}
@@ -129,21 +121,21 @@ func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 
 // residents are the accounts at home at an address at a time.
 func (j *Judge) residents(a netip.Addr, now time.Time) []*homeRow {
-	return j.home.table.accounts(homeOf(a), func(r *homeRow) bool { return j.live(r.Last, now) })
+	return j.home.table.accounts(customer.Home(a), func(r *homeRow) bool { return j.live(r.Last, now) })
 }
 
 // logsIn reports whether any account is at home at an address.
 func (j *Judge) logsIn(a netip.Addr, now time.Time) bool {
-	return slices.ContainsFunc(j.home.table.at[homeOf(a)], func(r *homeRow) bool { return j.live(r.Last, now) })
+	return slices.ContainsFunc(j.home.table.at[customer.Home(a)], func(r *homeRow) bool { return j.live(r.Last, now) })
 }
 
 // resident finds the account of an offence, if it is at home at its address.
 func (j *Judge) resident(e *parsers.Event, now time.Time) *homeRow {
-	f := familyOf[e.Service]
-	if f == noFamily || !e.Addr.IsValid() || !fails(e) {
+	f := witness.FamilyOf(e.Service)
+	if f == witness.NoFamily || !e.Addr.IsValid() || !e.Refused() {
 		return nil
 	}
-	a := homeOf(e.Addr)
+	a := customer.Home(e.Addr)
 	if len(j.home.table.at[a]) == 0 {
 		return nil
 	}
@@ -166,7 +158,7 @@ func (j *Judge) resident(e *parsers.Event, now time.Time) *homeRow {
 func (j *Judge) excuse(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) bool {
 	if row := j.resident(e, now); row != nil {
 		if e.Channel == parsers.ChannelNotice {
-			j.home.noticed.put(row.Addr, now.UnixMilli())
+			j.home.noticed.Put(row.Addr, now.UnixMilli())
 		}
 		j.reportFailure(s, e, row, now, decide)
 		if j.provable(e, now) {
@@ -176,7 +168,7 @@ func (j *Judge) excuse(s *Source, e *parsers.Event, now time.Time, decide func(V
 		}
 		return true
 	}
-	if !fails(e) {
+	if !e.Refused() {
 		return false
 	}
 	if j.namedElsewhere(e, now) {
@@ -190,13 +182,13 @@ func (j *Judge) excuse(s *Source, e *parsers.Event, now time.Time, decide func(V
 // names who the caller says he is, and that may be another name.
 func (j *Judge) linkCall(e *parsers.Event, now time.Time) {
 	if e.Channel == parsers.ChannelSecurity && !e.Session.Empty() && j.resident(e, now) != nil {
-		j.home.calls.put(j.callOf(e), true)
+		j.home.calls.Put(j.callOf(e), true)
 	}
 }
 
 func (j *Judge) callOf(e *parsers.Event) call {
 	id := e.Session.Raw()
-	return call{homeOf(e.Addr), maphash.Bytes(j.seed, id[:min(len(id), maxAccountName)])}
+	return call{customer.Home(e.Addr), maphash.Bytes(j.seed, id[:min(len(id), maxAccountName)])}
 }
 
 // namedElsewhere reports whether another record says better whose failure this is. A notice
@@ -207,15 +199,15 @@ func (j *Judge) namedElsewhere(e *parsers.Event, now time.Time) bool {
 	if e.Service != parsers.PJSIP || !e.Addr.IsValid() || !j.logsIn(e.Addr, now) {
 		return false
 	}
-	a := homeOf(e.Addr)
+	a := customer.Home(e.Addr)
 	switch e.Channel {
 	case parsers.ChannelNotice:
-		j.home.noticed.put(a, now.UnixMilli())
-		linked, _ := j.home.calls.get(j.callOf(e))
+		j.home.noticed.Put(a, now.UnixMilli())
+		linked, _ := j.home.calls.Get(j.callOf(e))
 		return linked && !e.Session.Empty()
 	case parsers.ChannelSecurity:
-		last, ok := j.home.noticed.get(a)
-		return ok && len(accountName(e.Account.Raw())) == 0 && near(last, now.UnixMilli(), time.Hour.Milliseconds())
+		last, ok := j.home.noticed.Get(a)
+		return ok && len(accountName(e.Account.Raw())) == 0 && tally.Near(last, now.UnixMilli(), time.Hour.Milliseconds())
 	}
 	return false
 }
@@ -223,7 +215,7 @@ func (j *Judge) namedElsewhere(e *parsers.Event, now time.Time) bool {
 // provable reports whether a failure is more than a packet that anybody can forge, where
 // that can be known: then the wire saw our challenge answered.
 func (j *Judge) provable(e *parsers.Event, now time.Time) bool {
-	return e.Evidence == parsers.Proven || !j.gate.reads(e.Addr, e.Service, now)
+	return e.Evidence == parsers.Proven || !j.gate.Reads(e.Addr, e.Service, now)
 }
 
 // loggedIn says for people who logged in from an address, or from one of a network, when
@@ -242,7 +234,7 @@ func (j *Judge) loggedIn(p netip.Prefix, now time.Time) (why string, ok bool) {
 		}
 		return fmt.Sprintf("%s logged in with a password %s before", namesOf(rows), agoWords(last, now)), true
 	}
-	if p.Addr().Is6() && p.Bits() == DefaultCustomer { // the one that is asked often: by floods
+	if p.Addr().Is6() && p.Bits() == customer.DefaultBits { // the one that is asked often: by floods
 		rows := j.residents(p.Addr(), now)
 		if len(rows) == 0 {
 			return "", false
@@ -306,11 +298,11 @@ func (j *Judge) Homes() (list []Home) {
 // that protect nobody any more are left out, and those whose password may be guessed.
 func (j *Judge) LoadHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
-		h.Addr, h.Account = homeOf(h.Addr), string(accountName([]byte(h.Account)))
-		if familyOf[h.Service] == noFamily || !parsers.Bannable(h.Addr) || !j.live(h.Last, now) {
+		h.Addr, h.Account = customer.Home(h.Addr), string(accountName([]byte(h.Account)))
+		if witness.FamilyOf(h.Service) == witness.NoFamily || !parsers.Bannable(h.Addr) || !j.live(h.Last, now) {
 			continue
 		}
-		if j.home.guessed[homeKey{h.Addr, familyOf[h.Service], h.Account}] != nil {
+		if j.home.guessed[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}] != nil {
 			continue
 		}
 		if !h.Latest.IsValid() {
@@ -325,7 +317,7 @@ func (j *Judge) LoadHomes(homes []Home, now time.Time) {
 func (j *Judge) LearnHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
 		j.LoadHomes([]Home{h}, now)
-		key := homeKey{homeOf(h.Addr), familyOf[h.Service], string(accountName([]byte(h.Account)))}
+		key := homeKey{customer.Home(h.Addr), witness.FamilyOf(h.Service), string(accountName([]byte(h.Account)))}
 		if j.home.table.rows[key] != nil {
 			j.home.table.changed[key] = true
 		}

@@ -3,7 +3,6 @@ package jails
 import (
 	"fmt"
 	"net/netip"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -66,36 +65,6 @@ func BenchmarkHear(b *testing.B) {
 			}
 		})
 	}
-}
-
-// BenchmarkAddress is what one address costs in one jail.
-func BenchmarkAddress(b *testing.B) {
-	const addresses = 200_000
-	for _, hits := range []int{1, 4, 16} {
-		b.Run(fmt.Sprint(hits, " hits"), func(b *testing.B) {
-			var w *table
-			var grown float64
-			for b.Loop() {
-				before := heapBytes()
-				w = newTable(addresses)
-				w.maxHeld *= hits
-				s := newSpan(10*time.Minute, 0, 20)
-				for i := range addresses * hits {
-					w.add(keyOf(numbered(i%addresses), 1), s, hit{at: 1, points: parsers.Point}, func() uint32 { return 1 })
-				}
-				grown = heapBytes() - before
-			}
-			b.ReportMetric(grown/addresses, "B/address")
-			runtime.KeepAlive(w)
-		})
-	}
-}
-
-func heapBytes() float64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc)
 }
 
 // BenchmarkBook is what is done once a minute, or once a ban, among many bans.

@@ -5,6 +5,7 @@ import (
 
 	"pbxjail/configs/ports"
 	"pbxjail/jails/book"
+	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
 
@@ -25,20 +26,20 @@ var portsOf = [parsers.Other + 1]ports.Set{
 }
 
 // closes are the ports that a ban of this tally closes at its first strike.
-func (j *Jail) closes(t *tally, r ruling) ports.Set {
+func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 	if !j.ClosesService() && j.fixed != ports.All {
 		return j.fixed
 	}
 	var attacked ports.Set
-	for i := range t.hits {
-		h := &t.hits[i]
-		if !r.counts(h) {
+	for i := range t.Hits {
+		h := &t.Hits[i]
+		if !r.Counts(h) {
 			continue
 		}
-		if h.witness.service == parsers.Other && h.witness.channel == parsers.ChannelNotice {
+		if h.Witness.Service == parsers.Other && h.Witness.Channel == parsers.ChannelNotice {
 			return ports.All // a pattern of the jail's own: nobody knows what it is about
 		}
-		if one := portsOf[h.witness.service]; attacked == ports.All {
+		if one := portsOf[h.Witness.Service]; attacked == ports.All {
 			attacked = one
 		} else {
 			attacked = attacked.And(one)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -49,7 +50,7 @@ func (d *doubts) take(choose func(h *held) bool) (taken []*held) {
 // doubt keeps a record until its packets come. In a flood the older half of them is
 // refuted early.
 func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Verdict)) {
-	d := &j.gate.doubts
+	d := &j.forgery.doubts
 	if len(d.list) == maxDoubts {
 		n := 0
 		for _, h := range d.take(func(*held) bool { n++; return n <= maxDoubts/2 }) {
@@ -63,7 +64,7 @@ func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Ver
 // over. news is the address that the wire has just reported; without it only the
 // oldest record is looked at.
 func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
-	d := &j.gate.doubts
+	d := &j.forgery.doubts
 	if len(d.list) == 0 {
 		return
 	}
@@ -74,9 +75,9 @@ func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
 	}
 	for _, h := range d.take(func(h *held) bool { return h.event.Addr == news || due && over(h) }) {
 		switch grade := j.grade(h.src, &h.event, h.at); {
-		case grade < retold:
+		case grade < witness.Retold:
 			j.believe(h.src, &h.event, grade, h.at, decide)
-		case grade == retold:
+		case grade == witness.Retold:
 		case over(h):
 			j.refute(h, now, decide)
 		default:

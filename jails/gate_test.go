@@ -11,6 +11,8 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/jailstest"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -123,8 +125,8 @@ func TestRecordNeedsPackets(t *testing.T) {
 				text = strings.Replace(text, "match: [", "match: [{regex: '^<ADDR>$'}, ", 1)
 			}
 			judge := judgeOf(jailOf(t, "x", text))
-			var heard Heard
-			var wire Wire
+			var heard witness.Heard
+			var wire witness.Wire
 			if c.heard != nil {
 				heard = *c.heard
 			}
@@ -171,8 +173,9 @@ func TestWitnessesAgree(t *testing.T) {
 		{blind, blind, parsers.CannotTell},
 	} {
 		for _, service := range []parsers.Service{parsers.PJSIP, parsers.AMI} {
-			g := &gate{heard: test.heard, wire: test.wire}
-			if got := g.ask(addr(a), service, time.Now()); got != test.want {
+			g := witness.NewGate()
+			g.Set(test.heard, test.wire)
+			if got := g.Ask(addr(a), service, time.Now()); got != test.want {
 				t.Errorf("%+v and %+v, %s: got %s, want %s", test.heard, test.wire, service, got, test.want)
 			}
 		}
@@ -195,8 +198,8 @@ func TestForgedIsTold(t *testing.T) {
 	if len(got) != 4 || got[0] != want || !strings.Contains(got[1], "more are like it") {
 		t.Errorf("got %q, want %q and three more", got, want)
 	}
-	if judge.Forged() < 390 || len(judge.gate.doubts.list) > 10 {
-		t.Errorf("got %d forged, %d waiting", judge.Forged(), len(judge.gate.doubts.list))
+	if judge.Forged() < 390 || len(judge.forgery.doubts.list) > 10 {
+		t.Errorf("got %d forged, %d waiting", judge.Forged(), len(judge.forgery.doubts.list))
 	}
 }
 
@@ -258,7 +261,7 @@ func TestNoWitnessReportsMoreThanThereWas(t *testing.T) {
 		got = append(got, hear(judge, failure("203.0.113.9"), start.Add(time.Second))...)
 	}
 	judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
-	if points := score(judge, 0, "203.0.113.9", start.Add(time.Minute)); len(got) > 0 || points > perAttempt*parsers.Point {
+	if points := score(judge, 0, "203.0.113.9", start.Add(time.Minute)); len(got) > 0 || points > witness.PerAttempt*parsers.Point {
 		t.Errorf("got %q, %s points, want no more than for one attempt", outcome(got), points)
 	}
 }
@@ -313,8 +316,8 @@ func TestLogInNeedsPackets(t *testing.T) {
 	} {
 		judge := judgeOf(jailOf(t, "x", guessing))
 		judge.ProtectLogins = time.Hour
-		var heard Heard
-		var wire Wire
+		var heard witness.Heard
+		var wire witness.Wire
 		if c.heard != nil {
 			heard = *c.heard
 		}
@@ -363,7 +366,7 @@ func TestNoPacketsNoBan(t *testing.T) {
 		attacks := func(a netip.Addr) bool { return a.Is4() && a.As4()[3] < 3 }
 		at := start
 		for range 3000 {
-			at = at.Add(time.Duration(leap(r, 2000)) * time.Millisecond)
+			at = at.Add(time.Duration(jailstest.Leap(r, 2000)) * time.Millisecond)
 			clear(judge.twins.alive)
 			src, e := judge.Source([]string{"/log", "/other"}[r.IntN(2)]), anything(r)
 			if e.Result == parsers.Ambiguous {
@@ -482,13 +485,13 @@ func TestWhatTheWireSawMustFit(t *testing.T) {
 		name   string
 		wire   []func() *parsers.Event
 		record parsers.Kind
-		want   grade
+		want   witness.Grade
 	}{
-		{"a provider's call", []func() *parsers.Event{call}, parsers.BadPassword, absent},
-		{"a call", []func() *parsers.Event{call}, parsers.GuestCall, seen},
-		{"a challenge, and the log-in after it", []func() *parsers.Event{challenge, login}, parsers.BadPassword, absent},
-		{"a challenge", []func() *parsers.Event{challenge}, parsers.UnknownAccount, seen},
-		{"a log-in", []func() *parsers.Event{login}, parsers.Malformed, absent},
+		{"a provider's call", []func() *parsers.Event{call}, parsers.BadPassword, witness.Absent},
+		{"a call", []func() *parsers.Event{call}, parsers.GuestCall, witness.Seen},
+		{"a challenge, and the log-in after it", []func() *parsers.Event{challenge, login}, parsers.BadPassword, witness.Absent},
+		{"a challenge", []func() *parsers.Event{challenge}, parsers.UnknownAccount, witness.Seen},
+		{"a log-in", []func() *parsers.Event{login}, parsers.Malformed, witness.Absent},
 	} {
 		judge := judgeOf(jailOf(t, "x", guessing))
 		judge.ProtectLogins = time.Millisecond
@@ -498,7 +501,7 @@ func TestWhatTheWireSawMustFit(t *testing.T) {
 		}
 		record := with(failure("192.0.2.200"), func(e *parsers.Event) { e.Kind = c.record })
 		if got := judge.grade(judge.Source("/log"), record, start.Add(time.Second)); got != c.want {
-			t.Errorf("%s, and a record of %s: got %q, want %q", c.name, c.record, gradeWords[got], gradeWords[c.want])
+			t.Errorf("%s, and a record of %s: got %q, want %q", c.name, c.record, got, c.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gaissmai/bart"
 
+	"pbxjail/jails/customer"
 	"pbxjail/parsers"
 )
 
@@ -60,7 +61,7 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 		return "no packet from elsewhere has this address", true
 	}
 	i := g.first(p)
-	if v4 := scoredIn(p); i < 0 && v4 != p {
+	if v4 := customer.ScoredIn(p); i < 0 && v4 != p {
 		return g.Protects(v4)
 	}
 	if i < 0 {

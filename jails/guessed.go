@@ -9,6 +9,8 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -31,29 +33,10 @@ func (g Guessed) String() string {
 
 // tries are failures of an account at an address where it is not at home.
 type tries struct {
-	tellings
+	witness.Tellings
 	last   int64  // unix ms
 	digest uint64 // of the last one on the wire
 }
-
-// tellings count what several witnesses tell of the same: as much as one of them tells.
-type tellings struct {
-	by [claims]witness
-	n  [claims]uint16
-}
-
-// add counts what a witness tells. One more than it knows is not counted.
-func (t *tellings) add(w witness) {
-	for i := range t.n {
-		if t.n[i] == 0 || t.by[i] == w {
-			t.by[i], t.n[i] = w, min(t.n[i]+1, mostAttempts)
-			return
-		}
-	}
-}
-
-// count is what the witness tells that tells most.
-func (t *tellings) count() int { return int(slices.Max(t.n[:])) }
 
 const (
 	maxTries = 16_384
@@ -76,12 +59,12 @@ type AlarmChange struct {
 
 // try counts a failure of an account that is not at home there.
 func (j *Judge) try(s *Source, e *parsers.Event, now time.Time) {
-	f, account := familyOf[e.Service], accountName(e.Account.Raw())
-	if f == noFamily || len(account) == 0 || !e.Addr.IsValid() {
+	f, account := witness.FamilyOf(e.Service), accountName(e.Account.Raw())
+	if f == witness.NoFamily || len(account) == 0 || !e.Addr.IsValid() {
 		return
 	}
-	key := homeKey{homeOf(e.Addr), f, string(account)}
-	t, _ := j.home.tries.get(key)
+	key := homeKey{customer.Home(e.Addr), f, string(account)}
+	t, _ := j.home.tries.Get(key)
 	if now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		t = tries{}
 	}
@@ -92,8 +75,8 @@ func (j *Judge) try(s *Source, e *parsers.Event, now time.Time) {
 	if e.Digest != 0 {
 		t.digest = e.Digest
 	}
-	t.add(witness{s.id, e.Channel, e.Service})
-	j.home.tries.put(key, t)
+	t.Add(witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service})
+	j.home.tries.Put(key, t)
 }
 
 // mayBeGuessed reports whether a log-in of an account that is not at home there says
@@ -102,14 +85,14 @@ func (j *Judge) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, decid
 	if j.home.guessed[key] != nil {
 		return true
 	}
-	t, _ := j.home.tries.get(key)
-	if t.count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
+	t, _ := j.home.tries.Get(key)
+	if t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		return false
 	}
 	if len(j.home.guessed) >= maxGuessed {
 		j.dropOldestGuessed()
 	}
-	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.count(), At: now.UTC()}
+	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.Count(), At: now.UTC()}
 	j.home.guessed[key] = &g
 	j.home.told[key] = AlarmChange{Guessed: g}
 	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
@@ -132,7 +115,7 @@ func (j *Judge) dropOldestGuessed() {
 func (j *Judge) endGuessed(key homeKey) {
 	j.home.told[key] = AlarmChange{Guessed: *j.home.guessed[key], Seen: true}
 	delete(j.home.guessed, key)
-	j.home.tries.put(key, tries{})
+	j.home.tries.Put(key, tries{})
 }
 
 // Guessed lists the alarms that nobody has seen yet, oldest first.
@@ -150,7 +133,7 @@ func (j *Judge) Guessed() (list []Guessed) {
 func (j *Judge) LoadGuessed(list []Guessed) {
 	for _, g := range list {
 		if len(j.home.guessed) < maxGuessed && g.Addr.IsValid() {
-			j.home.guessed[homeKey{homeOf(g.Addr), familyOf[g.Service], g.Account}] = new(g)
+			j.home.guessed[homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account}] = new(g)
 		}
 	}
 }
@@ -160,7 +143,7 @@ func (j *Judge) LoadGuessed(list []Guessed) {
 func (j *Judge) Ack(match func(Guessed) bool) (list []Guessed) {
 	for _, g := range j.Guessed() {
 		if match(g) {
-			j.endGuessed(homeKey{homeOf(g.Addr), familyOf[g.Service], g.Account})
+			j.endGuessed(homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account})
 			list = append(list, g)
 		}
 	}
@@ -179,7 +162,7 @@ func (j *Judge) UnsavedAlarms() (list []AlarmChange) {
 // AlarmsSaved notes that the ledger knows changes of alarms.
 func (j *Judge) AlarmsSaved(list []AlarmChange) {
 	for _, c := range list {
-		key := homeKey{homeOf(c.Addr), familyOf[c.Service], c.Account}
+		key := homeKey{customer.Home(c.Addr), witness.FamilyOf(c.Service), c.Account}
 		if j.home.told[key] == c {
 			delete(j.home.told, key)
 		}

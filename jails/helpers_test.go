@@ -8,6 +8,7 @@ import (
 
 	"pbxjail/jails/book"
 	"pbxjail/jails/jailstest"
+	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
 
@@ -60,11 +61,11 @@ func score(j *Judge, jail int, a string, at time.Time) parsers.Points {
 	if t == nil {
 		return 0
 	}
-	return t.strongest(at.UnixMilli(), j.jails[jail].span.find, j.jails[jail].least, false).score
+	return t.Strongest(at.UnixMilli(), j.jails[jail].span.Find, j.jails[jail].least, false).Score
 }
 
-func tallyOf(j *Judge, jail int, a string, at time.Time) *tally {
-	return j.table.find(keyOf(addr(a), j.jails[jail].memory.id), j.jails[jail].span, at.UnixMilli())
+func tallyOf(j *Judge, jail int, a string, at time.Time) *tally.Tally {
+	return j.table.Find(tally.KeyOf(addr(a), j.jails[jail].memory.id), j.jails[jail].span, at.UnixMilli())
 }
 
 func word(v Verdict) string {

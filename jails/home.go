@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -38,14 +39,14 @@ type homeTable struct {
 
 type homeKey struct {
 	addr    netip.Addr
-	family  family
+	family  witness.Family
 	account string
 }
 
 // homeRow is a Home in the table. Its failures are for the breaker, and are not kept.
 type homeRow struct {
 	Home
-	family  family
+	family  witness.Family
 	regular bool
 	place   *list.Element
 	saved   time.Time // the last log-in that the ledger knows
@@ -74,19 +75,6 @@ func newHomeTable() homeTable {
 	}
 }
 
-// homeOf is the address under which a customer is known.
-func homeOf(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if !a.Is6() {
-		return a
-	}
-	p, _ := a.Prefix(DefaultCustomer)
-	if manyCustomers(p) {
-		return a
-	}
-	return p.Addr()
-}
-
 // accountName is the name of an account without what callers write around it: sip:, a
 // domain, parameters. It is empty for those who have none, and aliases raw.
 func accountName(raw []byte) []byte {
@@ -107,13 +95,13 @@ func accountName(raw []byte) []byte {
 }
 
 // find returns the row of an account at an address, or nil.
-func (t *homeTable) find(a netip.Addr, f family, account []byte) *homeRow {
+func (t *homeTable) find(a netip.Addr, f witness.Family, account []byte) *homeRow {
 	return t.rows[homeKey{a, f, string(account)}]
 }
 
 // put notes a log-in, or what the ledger remembers of some.
 func (t *homeTable) put(h Home) *homeRow {
-	key := homeKey{h.Addr, familyOf[h.Service], h.Account}
+	key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
 	row := t.rows[key]
 	if row == nil {
 		if t.strangers.Len() >= maxHomeStrangers {
@@ -210,7 +198,7 @@ func (t *homeTable) unsaved(most int) (list []Home) {
 
 func (t *homeTable) savedAs(homes []Home) {
 	for _, h := range homes {
-		key := homeKey{h.Addr, familyOf[h.Service], h.Account}
+		key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
 		row := t.rows[key]
 		if row == nil || row.Home == h {
 			delete(t.changed, key)

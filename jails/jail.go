@@ -15,6 +15,8 @@ import (
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
 
@@ -26,8 +28,8 @@ type Jail struct {
 	compiled []*parsers.Pattern
 	least    parsers.Evidence
 	lines    int // that it can take to reach maxretry
-	span     span
-	wide     span                      // of networks
+	span     tally.Span
+	wide     tally.Span                // of networks
 	worth    [parsers.Proven + 1]int32 // by evidence, in thousandths
 	places   configs.PlaceRules
 	fixed    ports.Set // what its bans close, where that is not what was attacked
@@ -64,15 +66,15 @@ func (j *Jail) measure() {
 	light := slices.Min(j.worth[j.least:])
 	lines := func(limit configs.Points) int {
 		n := int64(j.lines) * int64(limit) / int64(j.Maxretry) * book.One / int64(min(light, book.One))
-		return int(min(n*MostAllowance, mostHits)) + 1
+		return int(min(n*MostAllowance, tally.MostHits)) + 1
 	}
 	slow := time.Duration(0)
 	most := j.Maxretry
 	if j.Slow.Maxretry > 0 {
 		slow, most = j.Slow.Findtime, max(most, j.Slow.Maxretry)
 	}
-	j.span = newSpan(j.Findtime, slow, lines(most))
-	j.wide = newSpan(j.Findtime, 0, lines(j.Widen.Maxretry))
+	j.span = tally.NewSpan(j.Findtime, slow, lines(most))
+	j.wide = tally.NewSpan(j.Findtime, 0, lines(j.Widen.Maxretry))
 }
 
 const (
@@ -166,7 +168,7 @@ func (j *Jail) follows(file string, anywhere bool) bool {
 // ignores reports whether the jail's own ignoreip holds any of p.
 func (j *Jail) ignores(p netip.Prefix) bool {
 	for _, i := range j.Ignoreip {
-		if i.Overlaps(p) || i.Overlaps(scoredIn(p)) {
+		if i.Overlaps(p) || i.Overlaps(customer.ScoredIn(p)) {
 			return true
 		}
 	}

@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
 	"pbxjail/jails/fraud"
 	"pbxjail/jails/rates"
+	"pbxjail/jails/recent"
+	"pbxjail/jails/tally"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -24,13 +28,14 @@ type Judge struct {
 	sources  map[string]*Source
 	next     uint16  // the number of the next source
 	onWire   *Source // the wire's; nil: made when it is asked for
-	gate     gate
+	gate     witness.Gate
+	forgery  forgery
 	home     atHome
-	proven   recent[addrKey, int64] // who answered a challenge: when, unix ms
+	proven   recent.Map[recent.Addr, int64] // who answered a challenge: when, unix ms
 	replay   bool
 	seed     maphash.Seed
-	table    *table // addresses
-	networks *table // of jails that widen
+	table    *tally.Table // addresses
+	networks *tally.Table // of jails that widen
 	twins    twins
 	trust    trust
 	pardons  []pardon
@@ -54,31 +59,15 @@ type Judge struct {
 	Young time.Time
 }
 
-// Source is one log as the jails see it. It holds until the jails change.
-type Source struct {
-	id       uint16
-	file     string
-	jails    []*Jail
-	patterns []*parsers.Pattern
-	text     bool    // its jails believe the text alone: heard: false
-	apart    *Source // of the jails that believe the text alone, where there are others too; else nil
-}
-
-// Patterns are the own patterns of the jails that read this log.
-func (s *Source) Patterns() []*parsers.Pattern { return s.patterns }
-
-// maxSources bounds the logs a Judge tells apart; the watcher follows fewer.
-const maxSources = 1024
-
 // NewJudge makes a Judge that remembers at most maxAddresses, over all jails: one
 // that is known in two jails counts twice. replay lets logs lie anywhere: a jail
 // then reads every log of the same last name.
 func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
 		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
-		table: newTable(maxAddresses), networks: newTable(max(maxAddresses/networksShare, 1)),
-		customers: customers{newTable(max(maxAddresses/networksShare, 1)), DefaultCustomer},
-		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: gate{sightings: newSightings()}, home: newAtHome(), proven: recent[addrKey, int64]{max: maxProven}, misdials: newMisdials(),
+		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
+		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
+		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), home: newAtHome(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
 	j.SetJails(list)
@@ -114,9 +103,9 @@ func (j *Judge) SetJails(list []*Jail) {
 		jail.memory = m
 	}
 	for _, gone := range known {
-		j.table.forgetJail(gone.id)
-		j.networks.forgetJail(gone.id)
-		j.customers.forgetJail(gone.id)
+		j.table.ForgetJail(gone.id)
+		j.networks.ForgetJail(gone.id)
+		j.customers.ForgetJail(gone.id)
 	}
 	j.jails = list
 	j.place()
@@ -135,65 +124,6 @@ func (j *Judge) place() {
 
 // SetGuard puts new protections in place of the old.
 func (j *Judge) SetGuard(g *Guard) { j.guard = g }
-
-// Source returns what the jails make of a log.
-func (j *Judge) Source(file string) *Source {
-	if s := j.sources[file]; s != nil {
-		return s
-	}
-	if len(j.sources) >= maxSources {
-		clear(j.sources)
-	}
-	s := j.source(file, j.next)
-	if j.next++; j.next == wireID {
-		j.next++
-	}
-	if log := unrotated(file); j.replay && log != file { // parts of one log are one witness
-		s.id = j.Source(log).id
-	}
-	j.sources[file] = s
-	return s
-}
-
-func (j *Judge) source(file string, id uint16) *Source {
-	s := &Source{id: id, file: file}
-	for _, jail := range j.jails {
-		if jail.follows(file, false) || j.replay && jail.follows(file, true) {
-			s.jails = append(s.jails, jail)
-		}
-	}
-	if j.replay && len(s.jails) == 0 { // a log under a name of its own: every jail reads it
-		s.jails = j.jails
-	}
-	for _, jail := range s.jails {
-		for _, p := range jail.compiled { // one that two jails share is one event, for both
-			if !slices.ContainsFunc(s.patterns, func(o *parsers.Pattern) bool { return o.String() == p.String() }) {
-				s.patterns = append(s.patterns, p)
-			}
-		}
-	}
-	s.part()
-	return s
-}
-
-// part puts the jails that believe the text alone apart from the others.
-func (s *Source) part() {
-	var near, far []*Jail
-	for _, jail := range s.jails {
-		if jail.Heard {
-			near = append(near, jail)
-		} else {
-			far = append(far, jail)
-		}
-	}
-	switch {
-	case len(far) == 0:
-	case len(near) == 0:
-		s.text = true
-	default:
-		s.jails, s.apart = near, &Source{id: s.id, file: s.file, jails: far, text: true}
-	}
-}
 
 // Verdict is what came of an event: a ban, or the reason why there is none where
 // there would have been one.
@@ -215,22 +145,22 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	e.Addr = e.Addr.Unmap()
 	news := netip.Addr{}
 	if e.Channel == parsers.ChannelWire {
-		j.gate.sightings.note(e, now)
+		j.gate.Note(e, now)
 		j.prove(e, now)
 		news = e.Addr
 	}
 	j.resolve(now, news, decide)
 	if s.apart != nil && e.Result == parsers.Offence && j.resident(e, now) == nil {
-		j.charge(s.apart, e, ungated, now, decide)
+		j.charge(s.apart, e, witness.Ungated, now, decide)
 	}
-	g := ungated
+	g := witness.Ungated
 	if e.Result == parsers.Offence || e.Kind == parsers.Success || e.Kind == parsers.Challenge {
 		g = j.grade(s, e, now)
 	}
 	switch {
-	case g < retold:
+	case g < witness.Retold:
 		j.believe(s, e, g, now, decide)
-	case g == retold:
+	case g == witness.Retold:
 		j.tick(now, decide)
 	case e.Kind == parsers.Challenge: // if it was sent, the wire knows of it
 		j.tick(now, decide)
@@ -243,18 +173,18 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 // believe weighs an event that its packets do not contradict. What the security
 // channel tells, and an alarm that it could not tell, says which notices are to be
 // believed; the wire says it better.
-func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
+func (j *Judge) believe(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
 	told := j.testify(e, now)
 	j.linkCall(e, now)
 	j.learn(e, now, decide)
-	if g != seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
+	if g != witness.Seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
 		j.listen(s, e, now)
 	}
 	j.tick(now, decide)
 	j.twins.settle(now, told, func(h held) { j.chargeHeld(h, decide) })
 	switch {
 	case e.Result != parsers.Offence:
-	case g == seen:
+	case g == witness.Seen:
 		j.charge(s, e, g, now, decide)
 	case j.twins.expects(e, now) && !j.twins.has(e, j.call(e), now):
 		j.twins.wait(s, e, j.call(e), now)
@@ -267,15 +197,15 @@ func (j *Judge) believe(s *Source, e *parsers.Event, g grade, now time.Time, dec
 // by now.
 func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
 	switch g := j.grade(h.src, &h.event, h.at); {
-	case g < retold:
+	case g < witness.Retold:
 		j.charge(h.src, &h.event, g, h.at, decide)
-	case g == absent:
+	case g == witness.Absent:
 		j.refute(&h, h.at, decide)
 	}
 }
 
 // charge adds an offence up in each jail that reads its log.
-func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, decide func(Verdict)) {
+func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
 	if before, _ := j.pardoned(e.Addr, now); before {
 		return
 	}
@@ -304,38 +234,38 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g grade, now time.Time, deci
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
 		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
-		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: gradeWords[g]}, hit{
-			at: now.UnixMilli(), points: points, account: account, evidence: e.Evidence, once: e.Once,
-			witness: witness{source: s.id, channel: e.Channel, service: e.Service}, grade: g,
+		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: g.String()}, tally.Hit{
+			At: now.UnixMilli(), Points: points, Account: account, Evidence: e.Evidence, Once: e.Once,
+			Witness: witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service}, Grade: g,
 		}, decide)
 	}
 }
 
 // count adds one hit to the tally of its address, to that of its customer, and to that of
 // its network, and decides.
-func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h hit, decide func(Verdict)) {
-	key := keyOf(a, jail.memory.id)
+func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h tally.Hit, decide func(Verdict)) {
+	key := tally.KeyOf(a, jail.memory.id)
 	before := parsers.Points(0)
 	if jail.Widen.Members > 0 {
-		if t := j.table.find(key, jail.span, h.at); t != nil {
-			before = t.strongest(h.at, jail.span.find, jail.least, false).score
+		if t := j.table.Find(key, jail.span, h.At); t != nil {
+			before = t.Strongest(h.At, jail.span.Find, jail.least, false).Score
 		}
 	}
 	id := uint32(0)
-	t, counts := j.table.add(key, jail.span, h, func() uint32 { id = jail.memory.lines.Put(line); return id })
+	t, counts := j.table.Add(key, jail.span, h, func() uint32 { id = jail.memory.lines.Put(line); return id })
 	if !counts {
 		return
 	}
 	gained := parsers.Points(0)
 	if jail.Widen.Members > 0 {
-		gained = t.strongest(h.at, jail.span.find, jail.least, false).score - before
+		gained = t.Strongest(h.At, jail.span.Find, jail.least, false).Score - before
 	}
-	h.line = id
+	h.Line = id
 	if j.weighCustomer(jail, a, t, h, line.Time, decide) {
-		j.table.drop(key)
-	} else if r, ok := jail.ruling(t, h.at, j.loginsSeen(a, h), j.leniency(a, h.witness.service, line.Time)); ok {
+		j.table.Drop(key)
+	} else if r, ok := jail.ruling(t, h.At, j.loginsSeen(a, h), j.leniency(a, h.Witness.Service, line.Time)); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
-		j.table.drop(key)
+		j.table.Drop(key)
 		if fresh {
 			decide(v)
 		}
@@ -347,9 +277,9 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h hit, decide fu
 
 // loginsSeen is when a log-in of an address would last have been seen, unix ms: by
 // security events, or on the wire.
-func (j *Judge) loginsSeen(a netip.Addr, h hit) int64 {
-	if j.gate.complete(a, h.witness.service, time.UnixMilli(h.at)) {
-		return max(h.at, j.twins.heard)
+func (j *Judge) loginsSeen(a netip.Addr, h tally.Hit) int64 {
+	if j.gate.Complete(a, h.Witness.Service, time.UnixMilli(h.At)) {
+		return max(h.At, j.twins.heard)
 	}
 	return j.twins.heard
 }
@@ -357,7 +287,7 @@ func (j *Judge) loginsSeen(a netip.Addr, h hit) int64 {
 // Evicted is how many tallies that still counted made room for others, and what
 // was known of how attempts are together.
 func (j *Judge) Evicted() uint64 {
-	return j.table.evicted + j.networks.evicted + j.customers.evicted + j.company.evicted()
+	return j.table.Evicted + j.networks.Evicted + j.customers.Evicted + j.company.evicted()
 }
 
 // Book holds the bans that are live. The warden that owns the judge enters them.
@@ -368,8 +298,8 @@ func (j *Judge) Observed() *book.Book { return j.observed }
 
 // Forget drops what the addresses of a prefix did: they were let out.
 func (j *Judge) Forget(p netip.Prefix) {
-	j.table.forget(p)
-	j.networks.forget(p)
+	j.table.Forget(p)
+	j.networks.Forget(p)
 	j.forgetCustomer(p)
 	j.company.forget(p)
 }

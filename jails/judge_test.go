@@ -74,7 +74,7 @@ func TestOnlyOffencesCount(t *testing.T) {
 	if got := hearIn(judge, "/another/log", failure("203.0.113.9"), start); got != nil {
 		t.Errorf("a log that the jail does not read: got %s", words(got))
 	}
-	if n := len(judge.table.index); n != 0 {
+	if n := judge.table.Size(); n != 0 {
 		t.Errorf("got %d addresses remembered, want none", n)
 	}
 	if got := hear(judge, failure("203.0.113.9"), start); got == nil {

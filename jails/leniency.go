@@ -24,7 +24,7 @@ func (j *Judge) leniency(a netip.Addr, s parsers.Service, now time.Time) lenienc
 		return leniency{}
 	}
 	l := leniency{allowance: min(max(j.Allowance, 1), MostAllowance)}
-	if j.gate.reads(a, s, now) {
+	if j.gate.Reads(a, s, now) {
 		l.least = parsers.Proven
 	}
 	return l

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
@@ -29,24 +30,24 @@ func TestLoggedIn(t *testing.T) {
 }
 
 func TestRecentEach(t *testing.T) {
-	r := recent[int, int]{max: 4}
+	r := recent.Map[int, int]{Max: 4}
 	for i := range 7 {
-		r.put(i%5, i)
+		r.Put(i%5, i)
 	}
 	got := map[int]int{}
-	for k, v := range r.each {
+	for k, v := range r.Each {
 		if _, twice := got[k]; twice {
 			t.Errorf("got %d twice", k)
 		}
 		got[k] = v
-		if want, _ := r.get(k); v != want {
+		if want, _ := r.Get(k); v != want {
 			t.Errorf("%d: got %d, want %d", k, v, want)
 		}
 	}
 	if got[1] != 6 || got[0] != 5 {
 		t.Errorf("got %v, want the latest of each", got)
 	}
-	for range r.each {
+	for range r.Each {
 		break
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/jails/book"
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
@@ -13,7 +14,7 @@ import (
 // a call has an account, so it is no guest's: it never leads to a ban. Many of them
 // are told, because a stolen password looks the same. Owned by one Judge; bounded.
 type misdials struct {
-	callers recent[addrKey, misdialled]
+	callers recent.Map[recent.Addr, misdialled]
 }
 
 type misdialled struct {
@@ -28,18 +29,18 @@ const (
 	maxMisdials    = 1024
 )
 
-func newMisdials() misdials { return misdials{recent[addrKey, misdialled]{max: maxMisdials}} }
+func newMisdials() misdials { return misdials{recent.Map[recent.Addr, misdialled]{Max: maxMisdials}} }
 
 // hear counts one misdial at now and calls decide with an alarm when there are many,
 // once within misdialsWithin.
 func (m *misdials) hear(e *parsers.Event, now time.Time, decide func(Verdict)) {
-	key := addrKey(e.Addr.As16())
-	c, known := m.callers.get(key)
+	key := recent.Addr(e.Addr.As16())
+	c, known := m.callers.Get(key)
 	if age := now.Sub(c.since); !known || age > misdialsWithin || age < -misdialsWithin {
 		c = misdialled{since: now}
 	}
 	c.calls++
-	m.callers.put(key, c)
+	m.callers.Put(key, c)
 	if c.calls != misdialsTold {
 		return
 	}

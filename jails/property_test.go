@@ -9,6 +9,7 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/jails/book"
+	"pbxjail/jails/jailstest"
 	"pbxjail/parsers"
 )
 
@@ -95,7 +96,7 @@ func TestDecisionsHold(t *testing.T) {
 		judge.SetSenses(everything())
 		at := start
 		for range 1500 {
-			at = at.Add(time.Duration(leap(r, 20_000)) * time.Millisecond)
+			at = at.Add(time.Duration(jailstest.Leap(r, 20_000)) * time.Millisecond)
 			src := judge.Source([]string{"/log", "/log", "/other"}[r.IntN(3)])
 			judge.Hear(src, anything(r), at, func(v Verdict) {
 				if v.Alarm {

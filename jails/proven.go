@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
@@ -16,12 +17,12 @@ const (
 // prove notes that the wire saw an address answer a challenge.
 func (j *Judge) prove(e *parsers.Event, now time.Time) {
 	if e.Addr.IsValid() && e.Evidence == parsers.Proven {
-		j.proven.put(addrKey(e.Addr.As16()), now.UnixMilli())
+		j.proven.Put(recent.Addr(e.Addr.As16()), now.UnixMilli())
 	}
 }
 
 // proved reports whether an address answered a challenge of late.
 func (j *Judge) proved(a netip.Addr, now time.Time) bool {
-	at, ok := j.proven.get(addrKey(a.As16()))
+	at, ok := j.proven.Get(recent.Addr(a.As16()))
 	return ok && now.Sub(time.UnixMilli(at)).Abs() < provenFor
 }

@@ -127,7 +127,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		case packets:
 			traces--
 			if traces == 0 {
-				r.Judge.gate.ended = first.due()
+				r.Judge.gate.End(first.due())
 			}
 		}
 		heap.Pop(&open)

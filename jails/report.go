@@ -8,12 +8,13 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
 // report counts the failures of accounts at home at an address since they were last told.
 type report struct {
-	tellings
+	witness.Tellings
 	since    time.Time
 	told     time.Time // zero: never
 	kind     parsers.Kind
@@ -34,17 +35,17 @@ const (
 // reportFailure tells the admin of an account at home that is refused: soon, and then
 // once an hour for all accounts of its address.
 func (j *Judge) reportFailure(s *Source, e *parsers.Event, row *homeRow, now time.Time, decide func(Verdict)) {
-	r, ok := j.home.reports.get(row.Addr)
+	r, ok := j.home.reports.Get(row.Addr)
 	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.told).Abs() > reportEvery {
 		r = &report{since: now}
 	}
-	j.home.reports.put(row.Addr, r)
-	r.add(witness{s.id, e.Channel, e.Service})
-	r.kind, r.phones = e.Kind, familyOf[e.Service] != webFamily
+	j.home.reports.Put(row.Addr, r)
+	r.Add(witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service})
+	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service) != witness.WebFamily
 	if name := show.Escaped(row.Account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
 		r.accounts = append(r.accounts, name)
 	}
-	n := r.count()
+	n := r.Count()
 	if r.told.IsZero() && n < reportFirst || !r.told.IsZero() && now.Sub(r.told).Abs() < reportEvery {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/jails/book"
 	"pbxjail/jails/fraud"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
@@ -43,8 +44,8 @@ func (j *Judge) SetSenses(s Senses) {
 	case s.Numbers == nil:
 		c.seen, c.claimed = nil, nil
 	case c.seen == nil:
-		c.seen = fraud.New(s.Numbers, s.Fraud, max(j.table.max/companyShare, 1))
-		c.claimed = fraud.New(s.Numbers, s.Fraud, max(j.table.max/companyShare/4, 1))
+		c.seen = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/companyShare, 1))
+		c.claimed = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/companyShare/4, 1))
 	default:
 		c.seen.Change(s.Numbers, s.Fraud)
 		c.claimed.Change(s.Numbers, s.Fraud)
@@ -115,7 +116,7 @@ func (j *Judge) tick(now time.Time, decide func(Verdict)) {
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,
 			Points: parsers.Point, Addr: a, Rule: RuleUnanswered, Time: now, Line: unansweredText,
 		}
-		if g := j.gradeSilence(a, now); g != absent {
+		if g := j.gradeSilence(a, now); g != witness.Absent {
 			j.charge(j.Source(j.company.log), &e, g, now, decide)
 		}
 	})

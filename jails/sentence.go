@@ -8,12 +8,15 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/tally"
+	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
 
 // ruling is a window in which enough was done.
 type ruling struct {
-	belief
+	tally.Belief
 	limit  parsers.Points
 	within time.Duration
 	leniency
@@ -23,17 +26,17 @@ type ruling struct {
 // ban: the short one first. Without one it returns how the short one stands. The
 // long one counts only where log-ins were seen of late, in security events or on the
 // wire: without them an office that mistypes now and then looks like a slow attacker.
-func (j *Jail) ruling(t *tally, at, heard int64, l leniency) (ruling, bool) {
+func (j *Jail) ruling(t *tally.Tally, at, heard int64, l leniency) (ruling, bool) {
 	least := max(j.least, l.least)
 	r := ruling{limit: l.limit(parsers.Points(j.Maxretry)), within: j.Findtime, leniency: l}
-	if t.sum < int64(r.limit) {
+	if t.Sum < int64(r.limit) {
 		return r, false
 	}
-	if r.belief = t.strongest(at, j.span.find, least, false); r.score >= r.limit {
+	if r.Belief = t.Strongest(at, j.span.Find, least, false); r.Score >= r.limit {
 		return r, true
 	}
-	if long := l.limit(parsers.Points(j.Slow.Maxretry)); j.span.slow > 0 && t.sum >= int64(long) && at-heard < j.span.slow {
-		if b := t.strongest(at, j.span.slow, least, true); b.score >= long {
+	if long := l.limit(parsers.Points(j.Slow.Maxretry)); j.span.Slow > 0 && t.Sum >= int64(long) && at-heard < j.span.Slow {
+		if b := t.Strongest(at, j.span.Slow, least, true); b.Score >= long {
 			return ruling{b, long, j.Slow.Findtime, l}, true
 		}
 	}
@@ -41,26 +44,26 @@ func (j *Jail) ruling(t *tally, at, heard int64, l leniency) (ruling, bool) {
 }
 
 // reckon adds up again what a ruling counts, and finds the lines it was told in.
-func (j *Jail) reckon(t *tally, r ruling) (book.Reckoning, []book.Line) {
-	sum := book.Reckoning{Score: r.score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
-	var counted []*hit
-	for i := range t.hits {
-		h := &t.hits[i]
-		if r.counts(h) {
+func (j *Jail) reckon(t *tally.Tally, r ruling) (book.Reckoning, []book.Line) {
+	sum := book.Reckoning{Score: r.Score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
+	var counted []*tally.Hit
+	for i := range t.Hits {
+		h := &t.Hits[i]
+		if r.Counts(h) {
 			counted = append(counted, h)
-		} else if r.holds(h) {
+		} else if r.Holds(h) {
 			sum.Retold++
 		}
 	}
 	var lines []book.Line
 	for i, h := range counted {
-		line, ok := j.memory.lines.Get(h.line)
+		line, ok := j.memory.lines.Get(h.Line)
 		if !ok || i < len(counted)-book.MaxLines {
-			sum.Rest += h.points
+			sum.Rest += h.Points
 			sum.Earlier++
 			continue
 		}
-		line.Counts = h.points
+		line.Counts = h.Points
 		lines = append(lines, line)
 		sum.Witness, sum.Packets = listed(sum.Witness, line.Witness), listed(sum.Packets, line.Packets)
 	}
@@ -80,7 +83,7 @@ func listed(list, word string) string {
 
 // sentence makes the ban of a prefix whose tally is full. It reports false when the
 // ban is there already: lines written before it fell still come in.
-func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now time.Time) (Verdict, bool) {
+func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, now time.Time) (Verdict, bool) {
 	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
 	bans := j.book
 	if jail.Observe {
@@ -116,7 +119,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 		sum.Place = j.where(p.Addr())
 	} else {
 		sum.Members = len(members(t, r))
-		if c, ok := j.customers.of(p.Addr()); ok && c == p {
+		if c, ok := customer.Of(p.Addr(), j.customers.bits); ok && c == p {
 			sum.Customer = p.Bits()
 		}
 	}
@@ -129,7 +132,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally, r ruling, now tim
 }
 
 // uncertain says why a ban must be short; "" when it need not.
-func (j *Judge) uncertain(t *tally, r ruling, b book.Ban, now time.Time) string {
+func (j *Judge) uncertain(t *tally.Tally, r ruling, b book.Ban, now time.Time) string {
 	if doubt := j.doubtful(t, r, b.Prefix, now); doubt != "" {
 		return doubt
 	}
@@ -148,18 +151,18 @@ const shortBan = 15 * time.Minute
 // doubtful says why the packets do not prove that a ban is right; "" when they do, or
 // when it stands without them. An address that sent packets, and never answered a
 // challenge, may be the victim of somebody who forges it.
-func (j *Judge) doubtful(t *tally, r ruling, p netip.Prefix, now time.Time) string {
+func (j *Judge) doubtful(t *tally.Tally, r ruling, p netip.Prefix, now time.Time) string {
 	proved := p.IsSingleIP() && j.proved(p.Addr(), now)
 	solid, blind := parsers.Points(0), false
-	for i := range t.hits {
-		h := &t.hits[i]
-		if !r.counts(h) {
+	for i := range t.Hits {
+		h := &t.Hits[i]
+		if !r.Counts(h) {
 			continue
 		}
-		if h.grade == ungated || h.grade != unsure && (proved || h.evidence == parsers.Proven) {
-			solid += h.points
+		if h.Grade == witness.Ungated || h.Grade != witness.Unsure && (proved || h.Evidence == parsers.Proven) {
+			solid += h.Points
 		}
-		blind = blind || h.grade == unsure
+		blind = blind || h.Grade == witness.Unsure
 	}
 	switch {
 	case solid >= r.limit:
@@ -171,9 +174,9 @@ func (j *Judge) doubtful(t *tally, r ruling, p netip.Prefix, now time.Time) stri
 }
 
 // known is the best evidence on which the ban would fall too.
-func (j *Jail) known(t *tally, r ruling, at int64) parsers.Evidence {
+func (j *Jail) known(t *tally.Tally, r ruling, at int64) parsers.Evidence {
 	for e := parsers.Proven; e > j.least; e-- {
-		if t.strongest(at, r.within.Milliseconds(), e, r.fresh).score >= r.limit {
+		if t.Strongest(at, r.within.Milliseconds(), e, r.Fresh).Score >= r.limit {
 			return e
 		}
 	}

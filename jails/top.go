@@ -23,7 +23,7 @@ type JailState struct {
 func (j *Judge) States(banned map[string]int) []JailState {
 	list := make([]JailState, 0, len(j.jails))
 	for _, jail := range j.jails {
-		list = append(list, JailState{jail.Jail, j.table.tracked[jail.memory.id], banned[jail.Name], jail.memory.events})
+		list = append(list, JailState{jail.Jail, j.table.Of(jail.memory.id), banned[jail.Name], jail.memory.events})
 	}
 	return list
 }

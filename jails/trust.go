@@ -4,19 +4,20 @@ import (
 	"hash/maphash"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
 // trust is what the log itself says for an address: that a challenge which was answered
 // had been sent to it. Owned by one Judge.
 type trust struct {
-	nonces recent[uint64, addrKey] // whom each challenge was sent to, by its hash
+	nonces recent.Map[uint64, recent.Addr] // whom each challenge was sent to, by its hash
 }
 
 const maxNonces = 65_536
 
 func newTrust() trust {
-	return trust{nonces: recent[uint64, addrKey]{max: maxNonces}}
+	return trust{nonces: recent.Map[uint64, recent.Addr]{Max: maxNonces}}
 }
 
 // learn takes what a signal says for its address.
@@ -24,8 +25,8 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	switch {
 	case e.Result != parsers.Signal || !e.Addr.IsValid():
 	case e.Kind == parsers.Challenge && !e.Challenge.Empty():
-		j.trust.nonces.put(j.nonce(e), addrKey(e.Addr.As16()))
-	case authenticated(e):
+		j.trust.nonces.Put(j.nonce(e), recent.Addr(e.Addr.As16()))
+	case e.Authenticated():
 		j.welcome(e, now, decide)
 	}
 }
@@ -39,7 +40,7 @@ func (j *Judge) answered(e *parsers.Event) {
 	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence >= parsers.Seen {
 		return
 	}
-	if to, ok := j.trust.nonces.get(j.nonce(e)); ok && to == addrKey(e.Addr.As16()) {
+	if to, ok := j.trust.nonces.Get(j.nonce(e)); ok && to == recent.Addr(e.Addr.As16()) {
 		e.Evidence = parsers.Seen
 	}
 }

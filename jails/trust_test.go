@@ -194,22 +194,6 @@ func TestATwinMayComeFirstOrLast(t *testing.T) {
 	}
 }
 
-func TestRecentForgets(t *testing.T) {
-	r := recent[int, int]{max: 100}
-	for i := range 10_000 {
-		r.put(i, i)
-	}
-	if n := len(r.young) + len(r.old); n > 200 {
-		t.Errorf("got %d keys, want at most 200", n)
-	}
-	if _, ok := r.get(9_999); !ok {
-		t.Error("the latest key is forgotten")
-	}
-	if _, ok := r.get(0); ok {
-		t.Error("the oldest key is remembered")
-	}
-}
-
 func shippedJails(t testing.TB) (list []*Jail) {
 	t.Helper()
 	specs, bad := configs.LoadJails("testdata/none")

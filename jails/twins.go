@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/recent"
+	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
 
@@ -14,13 +16,13 @@ import (
 // waits for its twin, and one that never comes is not believed. Owned by one Judge;
 // every table is bounded.
 type twins struct {
-	alive   map[voice]int64       // when a security event of its kind was last told, unix ms
-	told    recent[teller, int64] // when of whom, the latest
-	calls   recent[uint64, int64] // when of which Call-ID, where the event lost its address
-	waiting []held                // notices whose twin is not there yet, oldest first
-	vouched []int64               // when Asterisk said that it could not issue an event; each vouches for one notice
-	suspect uint64                // notices that no event told of
-	heard   int64                 // when anything was told by security events, unix ms
+	alive   map[voice]int64           // when a security event of its kind was last told, unix ms
+	told    recent.Map[teller, int64] // when of whom, the latest
+	calls   recent.Map[uint64, int64] // when of which Call-ID, where the event lost its address
+	waiting []held                    // notices whose twin is not there yet, oldest first
+	vouched []int64                   // when Asterisk said that it could not issue an event; each vouches for one notice
+	suspect uint64                    // notices that no event told of
+	heard   int64                     // when anything was told by security events, unix ms
 }
 
 // voice is what a service tells of: chan_sip tells of unknown extensions from 13
@@ -34,11 +36,11 @@ func voiceOf(e *parsers.Event) voice { return voice{e.Service, e.Kind == parsers
 
 // teller is whom a service's security event was about.
 type teller struct {
-	addr    addrKey
+	addr    recent.Addr
 	service parsers.Service
 }
 
-func tellerOf(e *parsers.Event) teller { return teller{addrKey(e.Addr.As16()), e.Service} }
+func tellerOf(e *parsers.Event) teller { return teller{recent.Addr(e.Addr.As16()), e.Service} }
 
 // held is a notice that waits.
 type held struct {
@@ -59,7 +61,7 @@ const (
 )
 
 func newTwins() twins {
-	return twins{alive: map[voice]int64{}, told: recent[teller, int64]{max: maxTold}, calls: recent[uint64, int64]{max: maxTold}}
+	return twins{alive: map[voice]int64{}, told: recent.Map[teller, int64]{Max: maxTold}, calls: recent.Map[uint64, int64]{Max: maxTold}}
 }
 
 // expects reports whether the notice must have a twin by now.
@@ -77,13 +79,13 @@ func (t *twins) tell(e *parsers.Event, at time.Time) {
 	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
 		return
 	}
-	t.told.put(tellerOf(e), at.UnixMilli())
+	t.told.Put(tellerOf(e), at.UnixMilli())
 }
 
 // tellCall notes a security event of which only the Call-ID can be read.
 func (t *twins) tellCall(call uint64, at time.Time) {
 	if call != 0 {
-		t.calls.put(call, at.UnixMilli())
+		t.calls.Put(call, at.UnixMilli())
 	}
 }
 
@@ -91,9 +93,9 @@ func (t *twins) tellCall(call uint64, at time.Time) {
 // Call-ID, at the same time.
 func (t *twins) has(e *parsers.Event, call uint64, at time.Time) bool {
 	within := func(last int64, ok bool) bool {
-		return ok && near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
+		return ok && tally.Near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
 	}
-	return within(t.told.get(tellerOf(e))) || call != 0 && within(t.calls.get(call))
+	return within(t.told.Get(tellerOf(e))) || call != 0 && within(t.calls.Get(call))
 }
 
 // vouch notes that an event could not be issued: a byte that is not UTF-8 makes it
@@ -112,7 +114,7 @@ func (t *twins) vouchedFor(e *parsers.Event, at time.Time) bool {
 		return false
 	}
 	for i, v := range t.vouched {
-		if near(v, at.UnixMilli(), twinWithin.Milliseconds()+1) {
+		if tally.Near(v, at.UnixMilli(), twinWithin.Milliseconds()+1) {
 			t.vouched = append(t.vouched[:i], t.vouched[i+1:]...)
 			return true
 		}

@@ -8,6 +8,7 @@ import (
 
 	"pbxjail/configs"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
 	"pbxjail/parsers"
 )
 
@@ -24,7 +25,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	c := &j.about
 	c.place, c.factors, c.fraud = book.Place{}, c.factors[:0], c.fraud[:0]
 	if s := j.senses.Places; s != nil {
-		c.place = s.Place(scoredAs(e.Addr))
+		c.place = s.Place(customer.Scored(e.Addr))
 	}
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
@@ -32,7 +33,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		}
 	}
 	if s := j.senses.Feeds; s != nil {
-		s.Listed(scoredAs(e.Addr), func(feed string, by int32) bool {
+		s.Listed(customer.Scored(e.Addr), func(feed string, by int32) bool {
 			c.add("feed", "feed "+feed, by)
 			return len(c.factors) < maxFactors
 		})
@@ -119,5 +120,5 @@ func (j *Judge) where(a netip.Addr) book.Place {
 	if j.senses.Places == nil {
 		return book.Place{}
 	}
-	return j.senses.Places.Place(scoredAs(a))
+	return j.senses.Places.Place(customer.Scored(a))
 }

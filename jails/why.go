@@ -8,6 +8,8 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
 
@@ -46,26 +48,26 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	out.Protected, _ = j.guard.Protects(p)
 	out.LoggedIn, _ = j.loggedIn(p, now)
 	for _, g := range j.Guessed() {
-		if homeOf(g.Addr) == homeOf(a) {
+		if customer.Home(g.Addr) == customer.Home(a) {
 			out.Guessed = append(out.Guessed, g)
 		}
 	}
 	out.Strike, _ = j.book.History(p)
 	if f := j.senses.Feeds; f != nil {
-		f.Listed(scoredAs(a), func(feed string, by int32) bool {
+		f.Listed(customer.Scored(a), func(feed string, by int32) bool {
 			out.Feeds = append(out.Feeds, book.Factor{Name: feed, By: by}.String())
 			return len(out.Feeds) < maxFactors
 		})
 	}
 	for _, jail := range j.jails {
-		t := j.table.find(keyOf(a, jail.memory.id), jail.span, now.UnixMilli())
-		customer := j.customerStanding(jail, a, t, now)
-		if t == nil && customer.Members > 0 {
-			t = &tally{} // others of the same customer did it
+		t := j.table.Find(tally.KeyOf(a, jail.memory.id), jail.span, now.UnixMilli())
+		others := j.customerStanding(jail, a, t, now)
+		if t == nil && others.Members > 0 {
+			t = &tally.Tally{} // others of the same customer did it
 		}
 		if t != nil {
 			s := j.standing(jail, t, p, now)
-			s.Customer = customer
+			s.Customer = others
 			out.Jails = append(out.Jails, s)
 		}
 	}
@@ -74,18 +76,18 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 
 // customerStanding adds up what a jail holds against the customer who has an address; the
 // zero Reckoning where that is what own, the tally of the address, says too.
-func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally, now time.Time) book.Reckoning {
-	p, ok := j.customers.of(a)
+func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally.Tally, now time.Time) book.Reckoning {
+	p, ok := customer.Of(a, j.customers.bits)
 	if !ok {
 		return book.Reckoning{}
 	}
 	at := now.UnixMilli()
-	t := j.customers.find(keyOf(p.Addr(), jail.memory.id), jail.span, at)
+	t := j.customers.Find(tally.KeyOf(p.Addr(), jail.memory.id), jail.span, at)
 	if t == nil {
 		return book.Reckoning{}
 	}
-	l := j.leniency(a, t.last().service, now)
-	r := ruling{t.strongest(at, jail.span.find, max(jail.least, l.least), false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
+	l := j.leniency(a, t.Last().Service, now)
+	r := ruling{t.Strongest(at, jail.span.Find, max(jail.least, l.least), false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
 	n := len(members(t, r))
 	if own != nil && n <= 1 {
 		return book.Reckoning{}
@@ -96,25 +98,25 @@ func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally, now time.
 }
 
 // standing adds up what a jail holds against an address.
-func (j *Judge) standing(jail *Jail, t *tally, p netip.Prefix, now time.Time) Standing {
+func (j *Judge) standing(jail *Jail, t *tally.Tally, p netip.Prefix, now time.Time) Standing {
 	at := now.UnixMilli()
-	l := j.leniency(p.Addr(), t.last().service, now)
+	l := j.leniency(p.Addr(), t.Last().Service, now)
 	least := max(jail.least, l.least)
-	short := ruling{t.strongest(at, jail.span.find, least, false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
+	short := ruling{t.Strongest(at, jail.span.Find, least, false), l.limit(parsers.Points(jail.Maxretry)), jail.Findtime, l}
 	s := Standing{Jail: jail.Jail}
 	s.Sum, _ = jail.reckon(t, short)
-	if jail.span.slow > 0 {
-		long := ruling{t.strongest(at, jail.span.slow, least, true), l.limit(parsers.Points(jail.Slow.Maxretry)), jail.Slow.Findtime, l}
+	if jail.span.Slow > 0 {
+		long := ruling{t.Strongest(at, jail.span.Slow, least, true), l.limit(parsers.Points(jail.Slow.Maxretry)), jail.Slow.Findtime, l}
 		s.Slow, _ = jail.reckon(t, long)
 	}
-	for i := max(0, len(t.hits)-book.MaxLines); i < len(t.hits); i++ {
-		h := &t.hits[i]
-		line, ok := jail.memory.lines.Get(h.line)
+	for i := max(0, len(t.Hits)-book.MaxLines); i < len(t.Hits); i++ {
+		h := &t.Hits[i]
+		line, ok := jail.memory.lines.Get(h.Line)
 		if !ok {
 			continue
 		}
-		if short.counts(h) {
-			line.Counts = h.points
+		if short.Counts(h) {
+			line.Counts = h.Points
 		}
 		s.Lines = append(s.Lines, line)
 	}

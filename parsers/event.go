@@ -111,6 +111,18 @@ func (e *Event) Guest() bool {
 // Misdialled reports whether an endpoint of ours called a number that does not exist.
 func (e *Event) Misdialled() bool { return e.Kind == UnknownExtension && !isGuestName(e.Account.b) }
 
+// Authenticated reports whether an event is a log-in with a password. The manager lets
+// nobody in without one, and says otherwise: asterisk:main/manager.c report_auth_success.
+func (e *Event) Authenticated() bool {
+	return e.Result == Signal && e.Kind == Success && (e.Password || e.Service == AMI)
+}
+
+// Refused reports whether an account was refused: with a wrong password, or because
+// Asterisk does not know it, or does not let it in from there.
+func (e *Event) Refused() bool {
+	return e.Pattern == nil && (e.Kind == BadPassword || e.Kind == UnknownAccount || e.Kind == ACL)
+}
+
 // isGuestName knows the endpoints that stand for callers without an account: none,
 // or those that Asterisk takes for strangers.
 // asterisk:res/res_pjsip_endpoint_identifier_anonymous.c, anonymous_identify.

@@ -4,7 +4,9 @@
 package jailstest
 
 import (
+	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -62,4 +64,21 @@ func Failure(a string) *parsers.Event {
 func With(e *parsers.Event, change func(*parsers.Event)) *parsers.Event {
 	change(e)
 	return e
+}
+
+// Leap is how many milliseconds pass until the next record: most come in order, and one in
+// twenty comes from as far away as far.
+func Leap(r *rand.Rand, far int64) int64 {
+	if r.IntN(20) > 0 {
+		return r.Int64N(2000)
+	}
+	return r.Int64N(2*far) - far
+}
+
+// HeapBytes is how many bytes of memory are in use.
+func HeapBytes() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

@@ -24,12 +24,12 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
-	"pbxjail/jails"
 	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/store"
 	"pbxjail/jails/warden"
+	"pbxjail/jails/witness"
 	"pbxjail/watcher"
 	"pbxjail/watcher/wire"
 )
@@ -254,11 +254,11 @@ func (d *Daemon) openWarden() {
 	u.lists.read(main)
 	judge := setup.Judge(main, u.files.list(), u.guard.Current().Guard(), u.knowledge(), false)
 	judge.Young = d.young()
-	var heard jails.Heard // nil, and no nil *senders: the judge asks whether there is one
+	var heard witness.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {
 		heard = d.senders
 	}
-	var wire jails.Wire
+	var wire witness.Wire
 	if d.wire != nil {
 		wire = d.wire
 	}

@@ -1,4 +1,4 @@
-package jails
+package customer
 
 import (
 	"net/netip"
@@ -14,9 +14,9 @@ var (
 	teredo     = netip.MustParsePrefix("2001::/32")      // RFC 4380 4: one /64 is all clients of one server
 )
 
-// manyCustomers reports whether any of p belongs to a network in which an address says
+// Many reports whether any of p belongs to a network in which an address says
 // nothing of its neighbours. Such a network is never banned by what its addresses do.
-func manyCustomers(p netip.Prefix) bool {
+func Many(p netip.Prefix) bool {
 	return p.Overlaps(nat64) || p.Overlaps(nat64Local) || p.Overlaps(teredo)
 }
 
@@ -63,19 +63,19 @@ func clearedFrom(b [16]byte, from int) [16]byte {
 	return b
 }
 
-// scoredAs is the address under which is added up what an address does: of NAT64 the
+// Scored is the address under which is added up what an address does: of NAT64 the
 // IPv4 address in it.
-func scoredAs(a netip.Addr) netip.Addr {
+func Scored(a netip.Addr) netip.Addr {
 	if v4, ok := ipv4In(a); ok {
 		return v4
 	}
 	return a
 }
 
-// scoredIn is the prefix that holds what the addresses of p are scored as.
-func scoredIn(p netip.Prefix) netip.Prefix {
+// ScoredIn is the prefix that holds what the addresses of p are scored as.
+func ScoredIn(p netip.Prefix) netip.Prefix {
 	if p.IsSingleIP() {
-		a := scoredAs(p.Addr())
+		a := Scored(p.Addr())
 		return netip.PrefixFrom(a, a.BitLen())
 	}
 	if p.Bits() >= nat64.Bits() && nat64.Contains(p.Addr()) {

@@ -1,4 +1,4 @@
-package jails
+package witness
 
 import (
 	"net/netip"
@@ -30,24 +30,3 @@ type Wire interface {
 	// follow from the absence of an event that there was no attempt.
 	Complete(a netip.Addr, s parsers.Service, at time.Time) bool
 }
-
-// wireName is the name of the wire where a log has that of its file.
-const wireName = "wire"
-
-// Wire returns the source of the events that a sensor on the wire reports: every
-// jail that counts a kind of event hears them, but those whose logs come from
-// elsewhere. It holds until the jails change.
-func (j *Judge) Wire() *Source {
-	if j.onWire == nil {
-		j.onWire = &Source{id: wireID, file: wireName}
-		for _, jail := range j.jails {
-			if jail.Heard {
-				j.onWire.jails = append(j.onWire.jails, jail)
-			}
-		}
-	}
-	return j.onWire
-}
-
-// wireID is the number of the wire among the sources; those of logs begin after it.
-const wireID = 0

@@ -1,26 +1,28 @@
-package jails
+package tally
 
 import (
 	"net/netip"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
 	"slices"
 )
 
-// table remembers what addresses did, for all jails together. Owned by one Judge.
+// Table remembers what addresses did, for all jails together. Owned by one Judge.
 // The attacker chooses the number of addresses, so it holds a fixed number of
 // tallies and of hits, and the quietest makes room. Tallies stand in two lists,
 // each from the latest to the quietest: who did it again is warm, and makes room
 // only when nobody is cold, so that a flood of addresses that come once does not
 // wash out those who go on.
-type table struct {
-	max     int // tallies
+type Table struct {
+	Max     int // tallies
 	maxHeld int
 	index   map[tallyKey]int32
-	tallies []tally // by index; the first two head the lists
+	tallies []Tally // by index; the first two head the lists
 	unused  []int32
 	warm    int // tallies in the warm list
 	held    int // hits there is memory for
 	tracked map[uint16]int
-	evicted uint64 // tallies that still counted
+	Evicted uint64 // tallies that still counted
 }
 
 const (
@@ -34,56 +36,54 @@ const (
 // the pointer netip.Addr carries for zones, so that the collector need not look
 // into a table of them.
 type tallyKey struct {
-	addr addrKey
+	addr recent.Addr
 	jail uint16
 }
 
-type addrKey [16]byte
+func KeyOf(a netip.Addr, jail uint16) tallyKey {
+	return tallyKey{recent.Addr(customer.Scored(a).As16()), jail}
+}
 
-func keyOf(a netip.Addr, jail uint16) tallyKey { return tallyKey{addrKey(scoredAs(a).As16()), jail} }
-
-func (k addrKey) address() netip.Addr { return netip.AddrFrom16(k).Unmap() }
-
-func newTable(max int) *table {
-	return &table{
-		max: max, maxHeld: hitsEach * max, index: map[tallyKey]int32{}, tracked: map[uint16]int{},
-		tallies: []tally{{prev: cold, next: cold}, {prev: warm, next: warm}},
+func NewTable(max int) *Table {
+	return &Table{
+		Max: max, maxHeld: hitsEach * max, index: map[tallyKey]int32{}, tracked: map[uint16]int{},
+		tallies: []Tally{{prev: cold, next: cold}, {prev: warm, next: warm}},
 	}
 }
 
-// add counts a hit within a span. It reports false for a repeat that proves
+// Add counts a hit within a span. It reports false for a repeat that proves
 // nothing new: the honest monitor that asks for an account we do not have asks for
 // the same one. line gives the number of the record that is kept with the hit.
-func (w *table) add(key tallyKey, s span, h hit, line func() uint32) (*tally, bool) {
-	t := w.tally(key, s, h.at)
+func (w *Table) Add(key tallyKey, s Span, h Hit, line func() uint32) (*Tally, bool) {
+	t := w.tally(key, s, h.At)
 	again, within := t.repeats(h, s)
-	if h.once && within {
+	if h.Once && within {
 		return t, false
 	}
-	h.again = h.again || h.once && again
-	h.line = line()
-	if t.seen(h.witness) {
+	h.Again = h.Again || h.Once && again
+	h.Line = line()
+	if t.seen(h.Witness) {
 		w.heat(t)
 	}
-	if extra := len(t.hits) - s.most + 1; extra > 0 {
-		t.keep(extra, len(t.hits))
+	if extra := len(t.Hits) - s.Most + 1; extra > 0 {
+		t.keep(extra, len(t.Hits))
 	}
-	i := len(t.hits)
-	for i > 0 && t.hits[i-1].at > h.at {
+	i := len(t.Hits)
+	for i > 0 && t.Hits[i-1].At > h.At {
 		i--
 	}
-	before := cap(t.hits)
-	t.hits = slices.Insert(t.hits, i, h)
-	t.sum += int64(h.points)
-	w.held += cap(t.hits) - before
-	for w.held > w.maxHeld && w.evict(t, h.at) {
+	before := cap(t.Hits)
+	t.Hits = slices.Insert(t.Hits, i, h)
+	t.Sum += int64(h.Points)
+	w.held += cap(t.Hits) - before
+	for w.held > w.maxHeld && w.evict(t, h.At) {
 	}
 	return t, true
 }
 
 // tally finds or makes the tally of a key, pruned to its span, and puts it first
 // in its list.
-func (w *table) tally(key tallyKey, s span, at int64) *tally {
+func (w *Table) tally(key tallyKey, s Span, at int64) *Tally {
 	if i, ok := w.index[key]; ok {
 		t := &w.tallies[i]
 		t.prune(s.life, at)
@@ -95,20 +95,20 @@ func (w *table) tally(key tallyKey, s span, at int64) *tally {
 	w.index[key] = i
 	w.tracked[key.jail]++
 	t := &w.tallies[i]
-	*t = tally{key: key, life: s.life}
+	*t = Tally{key: key, life: s.life}
 	w.link(i, cold)
 	return t
 }
 
-// find returns the tally of a key at a time, or nil.
-func (w *table) find(key tallyKey, s span, at int64) *tally {
+// Find returns the tally of a key at a time, or nil.
+func (w *Table) Find(key tallyKey, s Span, at int64) *Tally {
 	i, ok := w.index[key]
 	if !ok {
 		return nil
 	}
 	t := &w.tallies[i]
 	t.prune(s.life, at)
-	if len(t.hits) == 0 {
+	if len(t.Hits) == 0 {
 		return nil
 	}
 	return t
@@ -116,7 +116,7 @@ func (w *table) find(key tallyKey, s span, at int64) *tally {
 
 // heat moves a tally to the warm list, of which no more than half are. The
 // quietest of them is cold again.
-func (w *table) heat(t *tally) {
+func (w *Table) heat(t *Tally) {
 	if t.warm {
 		return
 	}
@@ -124,7 +124,7 @@ func (w *table) heat(t *tally) {
 	w.unlink(i)
 	t.warm = true
 	w.link(i, warm)
-	if w.warm++; w.warm <= max(1, w.max/2) {
+	if w.warm++; w.warm <= max(1, w.Max/2) {
 		return
 	}
 	last := w.tallies[warm].prev
@@ -135,8 +135,8 @@ func (w *table) heat(t *tally) {
 }
 
 // slot is a tally that nobody has.
-func (w *table) slot(at int64) int32 {
-	if len(w.index) >= w.max {
+func (w *Table) slot(at int64) int32 {
+	if len(w.index) >= w.Max {
 		w.evict(nil, at)
 	}
 	if n := len(w.unused); n > 0 {
@@ -144,13 +144,13 @@ func (w *table) slot(at int64) int32 {
 		w.unused = w.unused[:n-1]
 		return i
 	}
-	w.tallies = append(w.tallies, tally{})
+	w.tallies = append(w.tallies, Tally{})
 	return int32(len(w.tallies) - 1)
 }
 
 // evict makes room by the quietest but one that is spared. It reports false when
 // there is no other. Only one whose hits still count is a loss.
-func (w *table) evict(spared *tally, at int64) bool {
+func (w *Table) evict(spared *Tally, at int64) bool {
 	for _, list := range []int32{cold, warm} {
 		i := w.tallies[list].prev
 		if i != list && &w.tallies[i] == spared {
@@ -160,8 +160,8 @@ func (w *table) evict(spared *tally, at int64) bool {
 			continue
 		}
 		t := &w.tallies[i]
-		if t.prune(t.life, at); len(t.hits) > 0 {
-			w.evicted++
+		if t.prune(t.life, at); len(t.Hits) > 0 {
+			w.Evicted++
 		}
 		w.remove(i)
 		return true
@@ -169,62 +169,68 @@ func (w *table) evict(spared *tally, at int64) bool {
 	return false
 }
 
-// forget drops the tallies of all addresses of a prefix, in every jail.
-func (w *table) forget(p netip.Prefix) {
-	p = scoredIn(p)
+// Forget drops the tallies of all addresses of a prefix, in every jail.
+func (w *Table) Forget(p netip.Prefix) {
+	p = customer.ScoredIn(p)
 	if p.IsSingleIP() {
 		for jail := range w.tracked {
-			w.drop(keyOf(p.Addr(), jail))
+			w.Drop(KeyOf(p.Addr(), jail))
 		}
 		return
 	}
 	for key := range w.index {
-		if p.Contains(key.addr.address()) {
-			w.drop(key)
+		if p.Contains(key.addr.Netip()) {
+			w.Drop(key)
 		}
 	}
 }
 
-// forgetJail drops the tallies of a jail that is gone.
-func (w *table) forgetJail(id uint16) {
+// ForgetJail drops the tallies of a jail that is gone.
+func (w *Table) ForgetJail(id uint16) {
 	for key := range w.index {
 		if key.jail == id {
-			w.drop(key)
+			w.Drop(key)
 		}
 	}
 }
 
-// drop forgets a key: it was decided on, or let out.
-func (w *table) drop(key tallyKey) {
+// Drop forgets a key: it was decided on, or let out.
+func (w *Table) Drop(key tallyKey) {
 	if i, ok := w.index[key]; ok {
 		w.remove(i)
 	}
 }
 
-func (w *table) remove(i int32) {
+func (w *Table) remove(i int32) {
 	t := &w.tallies[i]
 	w.unlink(i)
 	if t.warm {
 		w.warm--
 	}
-	w.held -= cap(t.hits)
+	w.held -= cap(t.Hits)
 	delete(w.index, t.key)
 	if w.tracked[t.key.jail]--; w.tracked[t.key.jail] == 0 {
 		delete(w.tracked, t.key.jail)
 	}
-	*t = tally{}
+	*t = Tally{}
 	w.unused = append(w.unused, i)
 }
 
-func (w *table) link(i, list int32) {
+func (w *Table) link(i, list int32) {
 	head, t := &w.tallies[list], &w.tallies[i]
 	t.prev, t.next = list, head.next
 	w.tallies[head.next].prev = i
 	head.next = i
 }
 
-func (w *table) unlink(i int32) {
+func (w *Table) unlink(i int32) {
 	t := &w.tallies[i]
 	w.tallies[t.prev].next = t.next
 	w.tallies[t.next].prev = t.prev
 }
+
+// Size is how many tallies there are, of addresses or of networks, in all jails.
+func (w *Table) Size() int { return len(w.index) }
+
+// Of is how many tallies a jail has.
+func (w *Table) Of(jail uint16) int { return w.tracked[jail] }

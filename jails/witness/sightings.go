@@ -1,42 +1,24 @@
-package jails
+package witness
 
 import (
 	"net/netip"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
-
-// family is a group of services that the wire cannot tell apart, or that one attempt
-// can reach through each other's ports: a SIP packet does not say which of the two
-// SIP modules answers, a call without an account reaches the dialplan, and AMI is
-// spoken over HTTP too.
-type family uint8
-
-const (
-	noFamily family = iota // no packets to a guarded port belong to it
-	sipFamily
-	iaxFamily
-	webFamily
-	families
-)
-
-var familyOf = [parsers.Other + 1]family{
-	parsers.PJSIP: sipFamily, parsers.SIP: sipFamily, parsers.Dialplan: sipFamily,
-	parsers.IAX2: iaxFamily, parsers.AMI: webFamily, parsers.HTTP: webFamily,
-}
 
 // sightings remember which attempts the wire saw, for the records that report the
 // same. Owned by one Judge; bounded.
 type sightings struct {
-	seen  recent[sightingKey, sighting]
+	seen  recent.Map[sightingKey, sighting]
 	since int64 // unix ms: what was seen since then is not forgotten
 	turn  int64 // unix ms: when the table last made room
 }
 
 type sightingKey struct {
-	addr   addrKey
-	family family
+	addr   recent.Addr
+	family Family
 }
 
 // sighting is what the wire saw of an address in the last 64 seconds of its
@@ -55,8 +37,8 @@ const (
 	maxSightings = 8192
 	// claims is how many witnesses are told apart: two that share a slot report less.
 	claims = 8
-	// perAttempt is how many records one witness writes of one attempt at most.
-	perAttempt   = 2
+	// PerAttempt is how many records one witness writes of one attempt at most.
+	PerAttempt   = 2
 	mostAttempts = 1 << 14
 	// recordWithin is how far a record may be from what it reports, in seconds: its
 	// date has no fraction.
@@ -64,21 +46,21 @@ const (
 )
 
 func newSightings() sightings {
-	return sightings{seen: recent[sightingKey, sighting]{max: maxSightings}}
+	return sightings{seen: recent.Map[sightingKey, sighting]{Max: maxSightings}}
 }
 
 // note remembers an event of the wire. A login takes back the challenge before it:
 // that was no attempt of its own.
 func (s *sightings) note(e *parsers.Event, at time.Time) {
-	f := familyOf[e.Service]
-	if f == noFamily || !e.Addr.IsValid() || e.Kind == parsers.Unanswered { // its challenge was noted
+	f := FamilyOf(e.Service)
+	if f == NoFamily || !e.Addr.IsValid() || e.Kind == parsers.Unanswered { // its challenge was noted
 		return
 	}
-	if len(s.seen.young) >= s.seen.max {
+	if s.seen.Full() {
 		s.since, s.turn = s.turn, at.UnixMilli()
 	}
-	key := sightingKey{addrKey(e.Addr.As16()), f}
-	x, _ := s.seen.get(key)
+	key := sightingKey{recent.Addr(e.Addr.As16()), f}
+	x, _ := s.seen.Get(key)
 	bit := x.move(at.Unix())
 	switch {
 	case bit == 0:
@@ -99,7 +81,7 @@ func (s *sightings) note(e *parsers.Event, at time.Time) {
 		x.refused |= bit
 		x.count = min(x.count+1, mostAttempts)
 	}
-	s.seen.put(key, x)
+	s.seen.Put(key, x)
 }
 
 // move makes room for a second and returns its bit; 0 when it is too long ago.
@@ -135,32 +117,32 @@ func (s *sightings) remembers(at time.Time) bool {
 }
 
 // login reports whether the wire saw an address log in around a time.
-func (s *sightings) login(a netip.Addr, f family, at time.Time) bool {
-	x, ok := s.seen.get(sightingKey{addrKey(a.As16()), f})
+func (s *sightings) login(a netip.Addr, f Family, at time.Time) bool {
+	x, ok := s.seen.Get(sightingKey{recent.Addr(a.As16()), f})
 	return ok && x.logins&x.near(at) != 0
 }
 
 // attempt says what the wire saw of an attempt that a record of a witness reports:
 // it is seen, or absent. No witness reports more attempts than there were: what it
 // writes beyond that is retold.
-func (s *sightings) attempt(e *parsers.Event, by witness, at time.Time) grade {
-	key := sightingKey{addrKey(e.Addr.As16()), familyOf[e.Service]}
-	x, ok := s.seen.get(key)
+func (s *sightings) attempt(e *parsers.Event, by Witness, at time.Time) Grade {
+	key := sightingKey{recent.Addr(e.Addr.As16()), FamilyOf(e.Service)}
+	x, ok := s.seen.Get(key)
 	if !ok {
-		return absent
+		return Absent
 	}
 	tries := x.refused | x.open
 	if e.Kind == parsers.GuestCall || e.Kind == parsers.UnknownExtension {
 		tries |= x.calls
 	}
 	if tries&x.near(at) == 0 {
-		return absent
+		return Absent
 	}
-	slot := &x.claimed[(int(by.source)*int(parsers.ChannelWire)+int(by.channel))%claims]
-	if int(*slot) >= perAttempt*int(x.count) {
-		return retold
+	slot := &x.claimed[(int(by.Source)*int(parsers.ChannelWire)+int(by.Channel))%claims]
+	if int(*slot) >= PerAttempt*int(x.count) {
+		return Retold
 	}
 	*slot++
-	s.seen.put(key, x)
-	return seen
+	s.seen.Put(key, x)
+	return Seen
 }

@@ -1,0 +1,103 @@
+package jails
+
+import (
+	"slices"
+
+	"pbxjail/parsers"
+)
+
+// Source is one log as the jails see it. It holds until the jails change.
+type Source struct {
+	id       uint16
+	file     string
+	jails    []*Jail
+	patterns []*parsers.Pattern
+	text     bool    // its jails believe the text alone: heard: false
+	apart    *Source // of the jails that believe the text alone, where there are others too; else nil
+}
+
+// Patterns are the own patterns of the jails that read this log.
+func (s *Source) Patterns() []*parsers.Pattern { return s.patterns }
+
+// maxSources bounds the logs a Judge tells apart; the watcher follows fewer.
+const maxSources = 1024
+
+// Source returns what the jails make of a log.
+func (j *Judge) Source(file string) *Source {
+	if s := j.sources[file]; s != nil {
+		return s
+	}
+	if len(j.sources) >= maxSources {
+		clear(j.sources)
+	}
+	s := j.source(file, j.next)
+	if j.next++; j.next == wireID {
+		j.next++
+	}
+	if log := unrotated(file); j.replay && log != file { // parts of one log are one witness
+		s.id = j.Source(log).id
+	}
+	j.sources[file] = s
+	return s
+}
+
+func (j *Judge) source(file string, id uint16) *Source {
+	s := &Source{id: id, file: file}
+	for _, jail := range j.jails {
+		if jail.follows(file, false) || j.replay && jail.follows(file, true) {
+			s.jails = append(s.jails, jail)
+		}
+	}
+	if j.replay && len(s.jails) == 0 { // a log under a name of its own: every jail reads it
+		s.jails = j.jails
+	}
+	for _, jail := range s.jails {
+		for _, p := range jail.compiled { // one that two jails share is one event, for both
+			if !slices.ContainsFunc(s.patterns, func(o *parsers.Pattern) bool { return o.String() == p.String() }) {
+				s.patterns = append(s.patterns, p)
+			}
+		}
+	}
+	s.part()
+	return s
+}
+
+// part puts the jails that believe the text alone apart from the others.
+func (s *Source) part() {
+	var near, far []*Jail
+	for _, jail := range s.jails {
+		if jail.Heard {
+			near = append(near, jail)
+		} else {
+			far = append(far, jail)
+		}
+	}
+	switch {
+	case len(far) == 0:
+	case len(near) == 0:
+		s.text = true
+	default:
+		s.jails, s.apart = near, &Source{id: s.id, file: s.file, jails: far, text: true}
+	}
+}
+
+// wireName is the name of the wire where a log has that of its file.
+const wireName = "wire"
+
+// Wire returns the source of the events that a sensor on the wire reports: every
+// jail that counts a kind of event hears them, but those whose logs come from
+// elsewhere. It holds until the jails change.
+func (j *Judge) Wire() *Source {
+	if j.onWire == nil {
+		j.onWire = &Source{id: wireID, file: wireName}
+		for _, jail := range j.jails {
+			if jail.Heard {
+				j.onWire.jails = append(j.onWire.jails, jail)
+			}
+		}
+	}
+	return j.onWire
+}
+
+// wireID is the number of the wire among the sources; those of logs begin after it.
+const wireID = 0

@@ -1,0 +1,250 @@
+package tally
+
+import (
+	"time"
+
+	"pbxjail/jails/witness"
+	"pbxjail/parsers"
+)
+
+// Tally is what one address, or one network, did in one jail.
+type Tally struct {
+	key        tallyKey
+	warm       bool
+	prev, next int32
+	life       int64 // milliseconds a hit is kept
+	Hits       []Hit // by time; no two are life or more apart
+	Sum        int64 // of the points of all hits: no score is more
+}
+
+// Hit is one event that counted. 32 bytes: it is what memory is spent on.
+type Hit struct {
+	At       int64 // unix milliseconds
+	Points   parsers.Points
+	Account  uint32 // hash of the account
+	Member   uint32 // hash of the address, in the tally of a network
+	Line     uint32 // of the record in the jail's ring: the last bits of its number
+	Witness  witness.Witness
+	Evidence parsers.Evidence
+	Once     bool
+	Again    bool // a repeat that is counted since the first is over: nothing new in the long window
+	Grade    witness.Grade
+}
+
+// Span is how long a jail's hits count, and how many of one address. Times are
+// milliseconds.
+type Span struct {
+	Find int64 // findtime
+	Slow int64 // findtime of the long window; 0: there is none
+	life int64 // the longer of the two
+	Most int
+}
+
+// witnesses is how many there are of one attempt where every log that Asterisk
+// offers is followed: a jail that needs n lines holds so many times n hits.
+const (
+	witnesses = 8
+	MostHits  = 4096
+	// maxWitnesses is how many of one address are told apart, over all services.
+	maxWitnesses = 64
+)
+
+func NewSpan(findtime, slow time.Duration, lines int) Span {
+	s := Span{Find: findtime.Milliseconds(), Slow: slow.Milliseconds(), Most: min(witnesses*lines, MostHits)}
+	s.life = max(s.Find, s.Slow)
+	return s
+}
+
+func (t *Tally) list() int32 {
+	if t.warm {
+		return warm
+	}
+	return cold
+}
+
+// repeats reports whether the same was told by the same witness ever, and within
+// one findtime.
+func (t *Tally) repeats(h Hit, s Span) (ever, within bool) {
+	if !h.Once {
+		return false, false
+	}
+	for i := range t.Hits {
+		if o := &t.Hits[i]; o.Once && o.Account == h.Account && o.Witness == h.Witness {
+			ever = true
+			within = within || Near(o.At, h.At, s.Find)
+		}
+	}
+	return ever, within
+}
+
+// Near reports whether two times are less than so much apart.
+func Near(a, b, apart int64) bool { return a-b < apart && b-a < apart }
+
+func (t *Tally) seen(w witness.Witness) bool {
+	for i := range t.Hits {
+		if t.Hits[i].Witness == w {
+			return true
+		}
+	}
+	return false
+}
+
+// IsAgain reports whether the hit of a record is there again.
+func (t *Tally) IsAgain(line uint32) bool {
+	for i := len(t.Hits) - 1; i >= 0; i-- {
+		if t.Hits[i].Line == line {
+			return t.Hits[i].Again
+		}
+	}
+	return false
+}
+
+// Last is the witness of the latest hit.
+func (t *Tally) Last() witness.Witness {
+	if len(t.Hits) == 0 {
+		return witness.Witness{}
+	}
+	return t.Hits[len(t.Hits)-1].Witness
+}
+
+// Forgive forgets what an account did.
+func (t *Tally) Forgive(account uint32) {
+	kept := t.Hits[:0]
+	for _, h := range t.Hits {
+		if h.Account == account {
+			t.Sum -= int64(h.Points)
+		} else {
+			kept = append(kept, h)
+		}
+	}
+	t.Hits = kept
+}
+
+// prune forgets what is a life or more from a time. Clocks go back at times: hits
+// that are later by less still count, those beyond are of a clock that was wrong.
+// So all that is left lies within one life.
+func (t *Tally) prune(life, at int64) {
+	t.life = life
+	first, end := 0, len(t.Hits)
+	for end > 0 && t.Hits[end-1].At >= at+life {
+		end--
+	}
+	for first < end && t.Hits[first].At <= at-life {
+		first++
+	}
+	if end-first < len(t.Hits) {
+		t.keep(first, end)
+	}
+}
+
+// keep forgets all hits but those from first to before end.
+func (t *Tally) keep(first, end int) {
+	for i := range t.Hits {
+		if i < first || i >= end {
+			t.Sum -= int64(t.Hits[i].Points)
+		}
+	}
+	t.Hits = append(t.Hits[:0], t.Hits[first:end]...)
+}
+
+// view is a choice of a tally's hits: those of a window, with enough evidence.
+type view struct {
+	after, until int64 // a hit at until is in it, one at after is not
+	least        parsers.Evidence
+	Fresh        bool // without those that are there again
+}
+
+func (v view) Holds(h *Hit) bool {
+	return h.At > v.after && h.At <= v.until && h.Evidence >= v.least && !(v.Fresh && h.Again)
+}
+
+// Belief is what is believed of the hits in a view: for each family of services the
+// wire, or for each of its services the log that tells most. The zero value believes
+// nobody.
+type Belief struct {
+	view
+	best   [parsers.Other + 1]told
+	byWire [witness.Families]bool
+	Score  parsers.Points
+}
+
+// told is what one witness tells.
+type told struct {
+	witness witness.Witness
+	points  parsers.Points
+	ok      bool
+}
+
+// Counts reports whether a hit is one of those that make the score.
+func (b *Belief) Counts(h *Hit) bool {
+	if !b.Holds(h) {
+		return false
+	}
+	wire := b.byWire[witness.FamilyOf(h.Witness.Service)]
+	if h.Witness.Channel == parsers.ChannelWire {
+		return wire
+	}
+	best := &b.best[h.Witness.Service]
+	return !wire && best.ok && best.witness == h.Witness
+}
+
+// believe weighs the witnesses of a view.
+func (t *Tally) believe(v view) Belief {
+	var sums [maxWitnesses]told
+	n := 0
+next:
+	for i := range t.Hits {
+		h := &t.Hits[i]
+		if !v.Holds(h) {
+			continue
+		}
+		for k := range n {
+			if sums[k].witness == h.Witness {
+				sums[k].points += h.Points
+				continue next
+			}
+		}
+		if n < len(sums) {
+			sums[n] = told{h.Witness, h.Points, true}
+			n++
+		}
+	}
+	b := Belief{view: v}
+	var logs, wire [witness.Families]parsers.Points
+	for _, s := range sums[:n] {
+		f := witness.FamilyOf(s.witness.Service)
+		if s.witness.Channel == parsers.ChannelWire {
+			wire[f] += s.points
+			b.byWire[f] = true
+		} else if best := &b.best[s.witness.Service]; !best.ok || s.points > best.points {
+			logs[f] += s.points - best.points
+			*best = s
+		}
+	}
+	for f := range logs {
+		b.byWire[f] = b.byWire[f] && wire[f] >= logs[f]
+		if b.byWire[f] {
+			b.Score += wire[f]
+		} else {
+			b.Score += logs[f]
+		}
+	}
+	return b
+}
+
+// Strongest is the belief about that window, of so many milliseconds, in which
+// most was done, among those that hold a time. There is one such window while
+// clocks go forward; records that come late are looked at from each later one.
+func (t *Tally) Strongest(at, length int64, least parsers.Evidence, fresh bool) Belief {
+	best := t.believe(view{at - length, at, least, fresh})
+	for i := len(t.Hits) - 1; i >= 0 && t.Hits[i].At > at; i-- {
+		end := t.Hits[i].At
+		if end >= at+length || i+1 < len(t.Hits) && t.Hits[i+1].At == end {
+			continue
+		}
+		if b := t.believe(view{end - length, end, least, fresh}); b.Score > best.Score {
+			best = b
+		}
+	}
+	return best
+}
