@@ -96,7 +96,7 @@ func LoadAgents(dir string) (*Agents, error) {
 	for _, path := range files {
 		data, err := read(path)
 		if err == nil {
-			err = addAgents(byName, path, data)
+			err = hideForeign(path, addAgents(byName, path, data))
 		}
 		if one, ok := errors.AsType[Problems](err); ok {
 			bad = append(bad, one...)
@@ -111,6 +111,16 @@ func LoadAgents(dir string) (*Agents, error) {
 		return nil, bad
 	}
 	return newAgents(byName), nil
+}
+
+// CheckAgents reads one file of user agents, and says what is wrong with it: a Problem or
+// Problems.
+func CheckAgents(path string) error {
+	data, err := read(path)
+	if err != nil {
+		return err
+	}
+	return hideForeign(path, addAgents(map[string]Agent{}, path, data))
 }
 
 // ShippedAgents is the list that comes with the program.

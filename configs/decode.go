@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -27,13 +28,14 @@ const maxProblems = 100
 type decoder struct {
 	file     string
 	lines    map[string]int  // by path, such as "match[0].regex"; "" is the file
+	given    map[string]int  // lines of the values that were set, by path; a list is one value
 	faulty   map[string]bool // paths that were complained about: once is enough
 	problems Problems
 	warnings Problems
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, lines: map[string]int{"": 1}, faulty: map[string]bool{}}
+	return &decoder{file: file, lines: map[string]int{"": 1}, given: map[string]int{}, faulty: map[string]bool{}}
 }
 
 // fault notes what is wrong with the value at path, once.
@@ -42,6 +44,18 @@ func (d *decoder) fault(path, fix, format string, args ...any) {
 		d.faulty[path] = true
 		d.faultAt(d.line(path), path, fix, fmt.Sprintf(format, args...))
 	}
+}
+
+// faultOf is a fault of several values together. It is about the first path, and stands
+// where the first of them is written that this file has.
+func (d *decoder) faultOf(paths []string, fix, format string, args ...any) {
+	for _, path := range paths {
+		if line, ok := d.given[path]; ok && !d.faulty[paths[0]] {
+			d.faulty[paths[0]] = true
+			d.faultAt(line, paths[0], fix, fmt.Sprintf(format, args...))
+		}
+	}
+	d.fault(paths[0], fix, format, args...)
 }
 
 func (d *decoder) faultAt(line int, path, fix, what string) {
@@ -78,22 +92,38 @@ func (d *decoder) line(path string) int {
 // whether there was a document with keys: if so the values are worth comparing with
 // each other, however many were faulty.
 func (d *decoder) document(data []byte, into any) (readable bool) {
+	node, sound := d.parse(data)
+	return d.fill(node, into) && sound
+}
+
+// parse reads data as one document of YAML; the node is nil where there is none. It
+// reports whether all of data was understood.
+func (d *decoder) parse(data []byte) (node *yaml.Node, sound bool) {
 	if p := checkText(d.file, data); p != nil {
 		d.problems = append(d.problems, *p)
-		return false
+		return nil, false
 	}
 	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	err := dec.Decode(&doc)
 	if err == nil {
-		d.value(doc.Content[0], reflect.ValueOf(into).Elem(), "")
+		node = doc.Content[0]
 		if err = dec.Decode(&second); err == nil {
 			d.faultAt(second.Line, "", "keep one document and remove the line ---", "a second document begins")
 		}
 	}
 	if err != nil && err != io.EOF { // EOF at once: nothing but comments
 		d.syntax(err)
-		return false
+		return node, false
+	}
+	return node, true
+}
+
+// fill decodes node into the struct that into points to, as document has it. The nil
+// node mentions nothing.
+func (d *decoder) fill(node *yaml.Node, into any) (readable bool) {
+	if node != nil {
+		d.value(node, reflect.ValueOf(into).Elem(), "")
 	}
 	if d.faulty[""] {
 		return false
@@ -157,6 +187,7 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 		d.fault(path, hint.Of(err), "%s", err)
 		return
 	}
+	d.given[path] = n.Line
 	if p, ok := v.Interface().(netip.Prefix); ok {
 		d.checkPrefix(path, n.Value, p)
 	}
@@ -179,6 +210,8 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		d.fault(path, "write it in brackets, [a, b], or one to a line, each after a dash", "a list is wanted")
 		return
 	}
+	d.given[path] = n.Line
+	v.SetZero() // a list is taken whole: it does not add to the one below it
 	for i, item := range n.Content {
 		elem := reflect.New(v.Type().Elem()).Elem()
 		if elem.Kind() == reflect.Struct && !isLeaf(elem) {
@@ -197,13 +230,16 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if line := v.FieldByName("Line"); line.IsValid() {
 		line.SetInt(int64(n.Line))
 	}
+	if all, ok := v.Addr().Interface().(*Defaults); ok {
+		all.node = n
+	}
 	known := keysOf(v.Type())
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field, ok := find(known, key.Value)
 		if !ok || key.Kind != yaml.ScalarNode {
-			d.faultAt(key.Line, path, suggest(known, key.Value), "unknown key "+quote(key.Value))
+			d.faultAt(key.Line, path, cmp.Or(elsewhere(v.Type(), key.Value), suggest(known, key.Value)), "unknown key "+quote(key.Value))
 			continue
 		}
 		if first := seen[key.Value]; first != 0 {
@@ -211,6 +247,11 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 			continue
 		}
 		seen[key.Value] = key.Line
+		if value.Value == "0" && field.Tag.Get("zero") == "off" {
+			v.FieldByIndex(field.Index).SetZero()
+			d.given[strings.TrimPrefix(path+"."+field.name, ".")] = value.Line
+			continue
+		}
 		d.value(value, v.FieldByIndex(field.Index), strings.TrimPrefix(path+"."+field.name, "."))
 	}
 }

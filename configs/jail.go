@@ -14,11 +14,13 @@ type Jail struct {
 	File     string   // where it was read; "shipped/NAME.yaml" for an embedded one
 	Warnings Problems // what was read otherwise than written
 
-	Enabled  bool           `yaml:"enabled" default:"true" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
+	from map[string]Origin // where each setting comes from, by path; built in where none is named
+
+	Enabled  bool           `yaml:"enabled" default:"true" own:"write it in the file of each jail" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
 	Observe  bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban nobody."`
 	Heard    bool           `yaml:"heard" default:"true" doc:"Believe a line only when its address has sent packets to this host. false: these logs come from another host, or everybody comes through a proxy; then the text alone is believed, and the sensor on the wire does not count here."`
-	Logs     []string       `yaml:"logs" fail2ban:"logpath" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" check:"path" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
-	Match    []Match        `yaml:"match" fail2ban:"filter failregex" doc:"What counts. At least one, each either an event or a regex."`
+	Logs     []string       `yaml:"logs" fail2ban:"logpath" own:"write logs beside defaults, at the beginning of a line: it holds for all jails" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" check:"path" doc:"Files to follow: whole paths, or patterns with * ? [ ]. They need not exist yet. At least one."`
+	Match    []Match        `yaml:"match" fail2ban:"filter failregex" own:"write it in the file of the jail" doc:"What counts. At least one, each either an event or a regex."`
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`
 	Bantime  time.Duration  `yaml:"bantime" default:"10m" doc:"How long a ban lasts; forever is allowed."`
@@ -30,8 +32,8 @@ type Jail struct {
 	Places   PlaceRules     `yaml:"geoip" doc:"What a country or a network is worth in this jail. A key that is left out is taken from geoip in the main file."`
 	Fraud    bool           `yaml:"fraud" default:"true" doc:"Let the rules of fraud in the main file raise points here."`
 	Widen    Widen          `yaml:"widen" doc:"Ban the network when many of its addresses take part. Never over a protected address inside it."`
-	Ignoreip []netip.Prefix `yaml:"ignoreip" optional:"[198.51.100.0/24]" doc:"Addresses and networks this jail never bans, beside those of the main file."`
-	Samples  []Sample       `yaml:"samples" doc:"Lines that prove the jail right; jailctl check runs them."`
+	Ignoreip []netip.Prefix `yaml:"ignoreip" optional:"[198.51.100.0/24]" own:"write ignoreip beside defaults, at the beginning of a line: it holds for all jails" doc:"Addresses and networks this jail never bans, beside those of the main file."`
+	Samples  []Sample       `yaml:"samples" own:"write it in the file of the jail" doc:"Lines that prove the jail right; jailctl check runs them."`
 }
 
 // Match is one thing that counts: an event or a regex, never both.
@@ -54,7 +56,7 @@ type Growth struct {
 
 // Slow is the second, long window. The zero Maxretry switches it off.
 type Slow struct {
-	Maxretry Points        `yaml:"maxretry" optional:"20" doc:"Points within this longer findtime that lead to a ban. Left out: there is no second window."`
+	Maxretry Points        `yaml:"maxretry" optional:"20" zero:"off" doc:"Points within this longer findtime that lead to a ban. 0, or left out: there is no second window."`
 	Findtime time.Duration `yaml:"findtime" default:"3d" doc:"How long a line counts here."`
 }
 
@@ -102,24 +104,26 @@ func JailName(path string) string {
 	return strings.TrimSuffix(base, filepath.Ext(base))
 }
 
-// LoadJail reads one jail file. An error is a Problem or Problems.
-func LoadJail(path string) (*Jail, error) {
-	data, err := read(path)
-	if err != nil {
-		return nil, err
-	}
-	return ParseJail(path, data)
-}
-
-// ParseJail reads the text of the jail file called file. An error is Problems,
-// with every fault of the file.
+// ParseJail reads the text of the jail file called file, which must say all: nothing of a
+// main file or of a shipped jail stands below it. An error is Problems, with every fault
+// of the file.
 func ParseJail(file string, data []byte) (*Jail, error) {
-	j := &Jail{Name: JailName(file), File: file}
-	setDefaults(reflect.ValueOf(j).Elem())
-	d := newDecoder(file)
+	j, d := newJail(JailName(file), file), newDecoder(file)
 	if d.document(data, j) {
 		j.validate(d)
 	}
+	j.note(d, FromFile)
+	return j.result(d)
+}
+
+func newJail(name, file string) *Jail {
+	j := &Jail{Name: name, File: file, from: map[string]Origin{}}
+	setDefaults(reflect.ValueOf(j).Elem())
+	return j
+}
+
+// result is the jail as d has read it last, or what is wrong with it.
+func (j *Jail) result(d *decoder) (*Jail, error) {
 	j.Warnings = d.warnings
 	if err := d.result(); err != nil {
 		return nil, err

@@ -9,9 +9,10 @@ import (
 // key is a struct field that files can set. Its tags say everything about it
 // once, for the decoder and for Reference: yaml (its name), doc, fail2ban (what
 // it is called there), one of default, example (must be given) and optional (an
-// example; may be left out), check (what a value must be, see decoder.check), and in
-// the main file reload (when a change takes effect). A new key is one field here, and
-// what is done with it.
+// example; may be left out), check (what a value must be, see decoder.check), zero (off:
+// 0 may be written and switches it off), in the main file reload (when a change takes
+// effect), and in a jail file own (defaults in the main file cannot have it, and what to
+// do). A new key is one field here, and what is done with it.
 type key struct {
 	reflect.StructField
 	name string
@@ -20,6 +21,9 @@ type key struct {
 func keysOf(t reflect.Type) []key {
 	var keys []key
 	for _, f := range reflect.VisibleFields(t) {
+		if _, own := f.Tag.Lookup("own"); own && t == reflect.TypeFor[Defaults]() {
+			continue
+		}
 		if name, ok := f.Tag.Lookup("yaml"); ok {
 			keys = append(keys, key{f, name})
 		}
@@ -47,6 +51,15 @@ func setDefaults(v reflect.Value) {
 			setDefaults(field)
 		}
 	}
+}
+
+// elsewhere is the hint for a key of a jail that defaults cannot have; "" for all others.
+func elsewhere(in reflect.Type, name string) string {
+	if in != reflect.TypeFor[Defaults]() {
+		return ""
+	}
+	k, _ := find(keysOf(reflect.TypeFor[Jail]()), name)
+	return k.Tag.Get("own")
 }
 
 // suggest is the hint for a key that does not exist.

@@ -45,6 +45,7 @@ func parseMain(file string, data []byte) (*Main, error) {
 	if err := v.UnmarshalExact(m, strictly); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}
+	m.Defaults, m.logsLine = checked.Defaults, d.given["logs"]
 	m.Feeds = checked.Feeds // viper knows neither the lines of list items nor their defaults
 	m.File, m.Warnings = file, d.warnings
 	return m, nil
@@ -57,6 +58,9 @@ func strictly(c *mapstructure.DecoderConfig) {
 	c.IgnoreUntaggedFields = true
 	c.DecodeHook = func(_, to reflect.Type, data any) (any, error) {
 		v := reflect.New(to).Elem()
+		if to == reflect.TypeFor[Defaults]() {
+			return Defaults{}, nil // what was checked is taken: it knows what was written
+		}
 		if !isLeaf(v) {
 			return data, nil
 		}

@@ -14,7 +14,11 @@ type Main struct {
 	File     string   // where it was read; "" for the built-in defaults
 	Warnings Problems // what was read otherwise than written
 
+	logsLine int // where logs stands in the file
+
 	Jails           string         `yaml:"jails" default:"/etc/pbxjail.d" check:"path" reload:"at once" doc:"Folder of jail files, one file one jail. A shipped jail holds where the folder has no file of its name."`
+	Logs            []string       `yaml:"logs" fail2ban:"logpath" optional:"[/srv/asterisk/log/full, /srv/asterisk/log/security]" check:"path" reload:"at once" doc:"Asterisk's logs, for all jails: in place of those that the shipped jails name, and for jail files that name none. A jail that reads what the dialplan writes (sipsec) reads its own log beside them."`
+	Defaults        Defaults       `yaml:"defaults" fail2ban:"DEFAULT" optional:"{maxretry: 10, bantime: 4h}" reload:"at once" doc:"Settings for all jails, as a jail file has them. What counts last: built-in defaults, the shipped jail, defaults, the jail's own file. Not here: enabled, logs, match, ignoreip, samples."`
 	Ignoreip        []netip.Prefix `yaml:"ignoreip" optional:"[127.0.0.0/8, 198.51.100.0/24]" reload:"at once" doc:"Addresses and networks that no jail ever bans. Our own addresses never are, without being named."`
 	IgnoreHosts     []string       `yaml:"ignore_hosts" optional:"[trunk.example.net]" reload:"at once" doc:"Host names whose addresses no jail ever bans. They are looked up in the background; the last good answer is kept."`
 	ProtectAdmins   time.Duration  `yaml:"protect_admins" default:"24h" reload:"at once" doc:"How long the address of an admin is protected after it was last seen: an SSH session on this machine (utmp or logind), or a call of jailctl by root over SSH. forever is allowed."`

@@ -57,7 +57,11 @@ func LoadNumbers(path string) (*Numbers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ParseNumbers(path, data)
+	n, err := ParseNumbers(path, data)
+	if err != nil {
+		return nil, hideForeign(path, err)
+	}
+	return n, nil
 }
 
 // ParseNumbers reads the text of the file of numbers called file. An error is

@@ -37,6 +37,7 @@ func describe(b *strings.Builder, t reflect.Type, indent, dash string) {
 		fmt.Fprintf(b, "%s\n", strings.TrimRight(lead+line(k), " "))
 		switch field := reflect.New(k.Type).Elem(); {
 		case isLeaf(field):
+		case k.Type == reflect.TypeFor[Defaults](): // its keys are those of a jail file
 		case k.Type.Kind() == reflect.Struct:
 			describe(b, k.Type, indent+"  ", "")
 		case k.Type.Elem().Kind() == reflect.Struct && !isLeaf(reflect.New(k.Type.Elem()).Elem()):

@@ -73,7 +73,7 @@ func TestReferenceIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Logs, want.Match, want.Samples = got.Logs, got.Match, got.Samples
+	want.Logs, want.Match, want.Samples, want.from = got.Logs, got.Match, got.Samples, got.from
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -28,6 +28,7 @@ const maxSocket = 107
 // validate notes every fault that a single value does not show by itself.
 func (m *Main) validate(d *decoder) {
 	m.PacketRules.validate(d, "packet_rules")
+	validateLogs(d, m.Logs)
 	m.Heard.validate(d)
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
@@ -73,17 +74,20 @@ func (j *Jail) validateSources(d *decoder) {
 	if j.Enabled && len(j.Logs) == 0 {
 		d.fault("logs", "name the log to follow, such as logs: [/var/log/asterisk/security]", "none are named")
 	}
-	for i, log := range j.Logs {
-		path := fmt.Sprintf("logs[%d]", i)
-		if _, err := filepath.Match(log, ""); err != nil {
-			d.fault(path, `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
-		}
-	}
+	validateLogs(d, j.Logs)
 	if j.Enabled && len(j.Match) == 0 {
 		d.fault("match", "say what counts, such as match: [{event: bad-password}]", "nothing is to be matched")
 	}
 	for i, m := range j.Match {
 		m.validate(d, fmt.Sprintf("match[%d]", i))
+	}
+}
+
+func validateLogs(d *decoder, logs []string) {
+	for i, log := range logs {
+		if _, err := filepath.Match(log, ""); err != nil {
+			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
+		}
 	}
 }
 
@@ -100,7 +104,7 @@ func (m Match) validate(d *decoder, path string) {
 
 func (g Growth) validate(d *decoder, j *Jail) {
 	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
-		d.fault("bantime_growth.max", "raise max, or shorten bantime", "%s is shorter than bantime, %s", show.Duration(g.Max), show.Duration(j.Bantime))
+		d.faultOf([]string{"bantime_growth.max", "bantime"}, "raise max, or shorten bantime", "%s is shorter than bantime, %s", show.Duration(g.Max), show.Duration(j.Bantime))
 	}
 }
 
@@ -108,9 +112,9 @@ func (s Slow) validate(d *decoder, j *Jail) {
 	switch {
 	case s.Maxretry == 0:
 	case s.Findtime == Forever || s.Findtime <= j.Findtime:
-		d.fault("slow.findtime", "write a longer time such as 3d, or remove slow", "%s is not longer than findtime, %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
+		d.faultOf([]string{"slow.findtime", "findtime"}, "write a longer time such as 3d, or slow: {maxretry: 0} for no second window", "%s is not longer than findtime, %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
 	case s.Maxretry < j.Maxretry:
-		d.fault("slow.maxretry", "write more points than maxretry: they are gathered over a longer time", "fewer points than maxretry")
+		d.faultOf([]string{"slow.maxretry", "maxretry"}, "write more points than maxretry: they are gathered over a longer time", "fewer points than maxretry")
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,7 +25,13 @@ func (a *app) checkVerb() *cobra.Command {
 		Short: "whether the main file and the jail files are right; needs no daemon",
 		Long: `check reads jail files, compiles their patterns and runs their samples. Without
 FILE it checks the main file, every jail that the daemon would load, the lists of user agents
-and numbers, the feeds that are files, and whether the packet rules would cut your own.`,
+and numbers, the feeds that are files, and whether the packet rules would cut your own.
+
+FILE is a main file, a jail file, or a list of user agents or numbers: check knows them by
+their keys. A main file is checked as with --config. A jail file is read over the shipped
+jail of its name, and over defaults and logs of the main file.
+
+jailctl jails shows what each setting is in the end, and where it comes from.`,
 		RunE: func(_ *cobra.Command, files []string) error {
 			if reference {
 				_, err := fmt.Fprint(a.stdout, configs.Reference())
@@ -32,90 +40,211 @@ and numbers, the feeds that are files, and whether the packet rules would cut yo
 			return a.check(config, asterisk, files)
 		},
 	}
-	c.Flags().StringVar(&config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
+	configFlag(c, &config)
 	c.Flags().StringVar(&asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the main file's")
 	c.Flags().BoolVar(&reference, "reference", false, "print every setting, with its default and what it does")
 	return c
 }
 
+// checkup is what check prints.
+type checkup struct {
+	Files    []checkedFile `json:"files"` // those that are right
+	Problems []remark      `json:"problems"`
+	Warnings []remark      `json:"warnings"`
+
+	noStart bool // the daemon would not start
+}
+
+// checkedFile is a file that is right.
+type checkedFile struct {
+	File    string `json:"file"`
+	Kind    string `json:"kind"`    // main file, jail, user agents, numbers
+	Samples int    `json:"samples"` // of a jail
+}
+
+// remark is what is wrong, or read otherwise than written.
+type remark struct {
+	File string `json:"file"` // "": it is about no file alone
+	Line int    `json:"line"` // 0: the file as a whole
+	What string `json:"what"`
+	Hint string `json:"hint"`
+
+	text string // all of it but the hint, in one line
+}
+
 func (a *app) check(config, asterisk string, files []string) error {
-	var list []*configs.Jail
-	bad := map[string]error{}
-	if len(files) == 0 {
-		path := config
-		if path == "" {
-			path = configs.DefaultMain
+	jailFiles, lists, mains, err := sortFiles(files)
+	if err != nil {
+		return err
+	}
+	if len(mains) > 0 {
+		if config != "" || len(mains) > 1 {
+			return usage("check one after the other", "two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
 		}
-		main, err := configs.LoadMain(path, config != "")
-		if err != nil {
-			a.problem(err)
-			return control.Refuse(0, "mend the main file; the daemon would not start with it", "1 problem")
-		}
-		a.warn(main.Warnings)
-		list, bad = configs.LoadJails(main.Jails)
+		config = mains[0]
+	}
+	c := &checkup{Files: []checkedFile{}, Problems: []remark{}, Warnings: []remark{}}
+	if main := c.mainFile(config); main != nil {
 		if asterisk != "" {
 			main.Asterisk = asterisk
 		}
-		maps.Copy(bad, a.checkPlan(main))
-	}
-	for _, f := range files {
-		if info, err := os.Stat(f); err == nil && info.IsDir() {
-			return usage("name the files in it, or: jailctl check --config F", "%s is a folder", f)
+		if len(files) == 0 || len(mains) > 0 {
+			c.all(a, main)
 		}
-		j, err := configs.LoadJail(f)
-		if err != nil {
-			bad[f] = err
-			continue
+		for _, f := range jailFiles {
+			jail, err := main.LoadJail(f)
+			c.jail(jail, err)
 		}
-		list = append(list, j)
 	}
-	return a.report(list, bad)
+	for _, f := range lists {
+		c.list(f)
+	}
+	return a.report(c)
 }
 
-func (a *app) report(list []*configs.Jail, bad map[string]error) error {
-	problems := 0
-	for _, name := range slices.Sorted(maps.Keys(bad)) {
-		problems += a.problem(bad[name])
-	}
-	for _, spec := range list {
-		a.warn(spec.Warnings)
-		j, err := jails.Compile(spec)
-		if err != nil {
-			problems += a.problem(err)
-			continue
+// sortFiles finds out what kind each file is. One that cannot be read is taken for a jail,
+// which says why it cannot.
+func sortFiles(files []string) (jailFiles, lists, mains []string, err error) {
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.IsDir() {
+			return nil, nil, nil, usage("name the files in it, or: jailctl check --config F", "%s is a folder", f)
 		}
-		if wrong := j.CheckSamples(); len(wrong) > 0 {
-			problems += a.problem(wrong)
-			continue
+		switch kind, _ := configs.KindOf(f); kind {
+		case configs.KindMain:
+			mains = append(mains, f)
+		case configs.KindAgents, configs.KindNumbers:
+			lists = append(lists, f)
+		default:
+			jailFiles = append(jailFiles, f)
 		}
-		a.say("%s: right, %s", spec.File, show.Count(len(spec.Samples), "sample"))
 	}
-	if problems > 0 {
-		return control.Refuse(0, "the daemon refuses these files, and keeps what it had of them", "%s", show.Count(problems, "problem"))
+	return jailFiles, lists, mains, nil
+}
+
+// mainFile reads the main file; nil: it is refused.
+func (c *checkup) mainFile(config string) *configs.Main {
+	main, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
+	if err != nil {
+		c.noStart = true
+		c.refuse(err)
+		return nil
+	}
+	c.warn(main.Warnings)
+	if main.File != "" {
+		c.Files = append(c.Files, checkedFile{File: main.File, Kind: configs.KindMain})
+	}
+	return main
+}
+
+// all checks what the daemon would load with a main file.
+func (c *checkup) all(a *app, main *configs.Main) {
+	for _, err := range atStart(main) {
+		c.noStart = true
+		c.refuse(err)
+	}
+	c.places(main)
+	list, bad := main.LoadJails()
+	maps.Copy(bad, a.checkPlan(main))
+	for _, about := range slices.Sorted(maps.Keys(bad)) {
+		c.refuse(bad[about])
+	}
+	for _, jail := range list {
+		c.jail(jail, nil)
+	}
+}
+
+// jail compiles a jail and runs its samples.
+func (c *checkup) jail(spec *configs.Jail, err error) {
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.warn(spec.Warnings)
+	j, err := jails.Compile(spec)
+	if err != nil {
+		c.refuse(err)
+	} else if wrong := j.CheckSamples(); len(wrong) > 0 {
+		c.refuse(wrong)
+	} else {
+		c.Files = append(c.Files, checkedFile{spec.File, configs.KindJail, len(spec.Samples)})
+	}
+}
+
+// list checks a list of user agents or of numbers.
+func (c *checkup) list(file string) {
+	kind, err := configs.KindOf(file)
+	switch kind {
+	case configs.KindAgents:
+		err = configs.CheckAgents(file)
+	case configs.KindNumbers:
+		_, err = configs.LoadNumbers(file)
+	}
+	if err != nil {
+		c.refuse(err)
+		return
+	}
+	c.Files = append(c.Files, checkedFile{File: file, Kind: kind})
+}
+
+// refuse notes what the daemon would refuse.
+func (c *checkup) refuse(err error) { c.Problems = append(c.Problems, remarks(err)...) }
+
+func (c *checkup) warn(list configs.Problems) {
+	if len(list) > 0 {
+		c.Warnings = append(c.Warnings, remarks(list)...)
+	}
+}
+
+// remarks are an error, or each of the faults of a file.
+func remarks(err error) (list []remark) {
+	problems, ok := errors.AsType[configs.Problems](err)
+	if one, is := errors.AsType[configs.Problem](err); !ok && is && one.Error() == err.Error() {
+		problems = configs.Problems{one}
+	}
+	for _, p := range problems {
+		list = append(list, remark{p.File, p.Line, p.What, p.Hint(), p.Error()})
+	}
+	if len(problems) == 0 {
+		list = []remark{{What: err.Error(), Hint: hint.Of(err), text: err.Error()}}
+	}
+	return list
+}
+
+func (a *app) report(c *checkup) error {
+	if a.json {
+		if err := a.emit(c); err != nil {
+			return err
+		}
+	} else {
+		a.complainAbout("warning: ", c.Warnings)
+		a.complainAbout("", c.Problems)
+		for _, f := range c.Files {
+			if f.Kind == configs.KindJail {
+				a.say("%s: right, %s", f.File, show.Count(f.Samples, "sample"))
+			} else {
+				a.say("%s: right, %s", f.File, f.Kind)
+			}
+		}
+	}
+	if n := len(c.Problems); n > 0 {
+		do := "the daemon refuses these files, and keeps what it had of them"
+		if c.noStart {
+			do = "correct the main file; the daemon would not start with it"
+		}
+		return control.Refuse(0, do, "%s", show.Count(n, "problem"))
 	}
 	return nil
 }
 
-// problem prints each fault of a file with what to do, and counts them.
-func (a *app) problem(err error) int {
-	list, ok := err.(configs.Problems)
-	if !ok {
-		a.complain("%v", err)
-		if do := hint.Of(err); do != "" {
-			a.complain("  %s", do)
-		}
-		return 1
-	}
-	for _, p := range list {
-		a.complain("%s", p.Error())
-		a.complain("  %s", p.Hint())
-	}
-	return len(list)
-}
+// problem prints what is wrong with files, each fault with what to do.
+func (a *app) problem(err error) { a.complainAbout("", remarks(err)) }
 
-func (a *app) warn(list configs.Problems) {
-	for _, p := range list {
-		a.complain("warning: %s", p.Error())
-		a.complain("  %s", p.Hint())
+// complainAbout prints remarks, each with what to do.
+func (a *app) complainAbout(lead string, list []remark) {
+	for _, r := range list {
+		a.complain("%s%s", lead, r.text)
+		if r.Hint != "" {
+			a.complain("  %s", r.Hint)
+		}
 	}
 }

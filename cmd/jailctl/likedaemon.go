@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,6 +68,32 @@ func (a *app) checkPlan(main *configs.Main) map[string]error {
 		}
 	}
 	return bad
+}
+
+// atStart are the reasons why the daemon would not start with this main file on this
+// machine, as far as they can be seen without starting it.
+func atStart(main *configs.Main) (list []error) {
+	if info, err := os.Stat(main.Database); err == nil && !info.Mode().IsRegular() {
+		list = append(list, hint.Errorf("name a file that pbxjail may make, such as /var/lib/pbxjail/pbxjail.db", "database: %s is not a file", main.Database))
+	}
+	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
+		list = append(list, hint.Errorf("move it away, or name another path", "socket: %s is there and is not a socket", main.Socket))
+	}
+	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
+		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
+			list = append(list, hint.Errorf("name a path in a folder", "%s: %s is not a folder", key, filepath.Dir(path)))
+		}
+	}
+	return list
+}
+
+// places warns of tables of places that are not there: the daemon starts without them.
+func (c *checkup) places(main *configs.Main) {
+	for _, file := range main.GeoIP.Files {
+		if _, err := os.Stat(file); err != nil {
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "put the table there with jailctl geoip update; until then other tables are asked"}})
+		}
+	}
 }
 
 // checkFeedOf tests a feed as far as it is on this machine: its name as the name of a set,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -95,6 +94,5 @@ func (a *app) knowsJail(ctx context.Context, name string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	slices.Sort(names)
-	return control.Refuse(0, "there are: "+strings.Join(names, ", "), "there is no jail %q", name)
+	return noJail(name, names)
 }

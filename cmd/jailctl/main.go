@@ -14,8 +14,9 @@
 //     stdout is one;
 //   - --json prints the API's own types, and nothing but ASCII.
 //
-// Exit status: 0 done; 1 what was asked did not happen; 2 wrong usage. Lifting a
-// ban that is not there is done: afterwards the address is not banned.
+// Exit status: 0 done; 1 what was asked did not happen; 2 wrong usage; 3 there is no
+// jail of the name. Lifting a ban that is not there is done: afterwards the address is
+// not banned. So is a list of bans that is empty.
 package main
 
 import (
@@ -33,6 +34,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitNoJail = 3
 )
 
 func main() {
@@ -58,6 +60,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
+	}
+	if _, ok := errors.AsType[*noJailError](err); ok {
+		return exitNoJail
 	}
 	return exitFailed
 }

@@ -150,21 +150,14 @@ func foundLogs(main *configs.Main) logs.Found {
 // jailsOf reads the main file (the default one where it exists, when config is "") and
 // the jails of its folder, or of the one named.
 func jailsOf(config, folder, asterisk string) (*configs.Main, []*jails.Jail, error) {
-	path := config
-	if path == "" {
-		path = configs.DefaultMain
-	}
-	main, err := configs.LoadMain(path, config != "")
+	main, err := mainOf(config, folder)
 	if err != nil {
 		return nil, nil, err
-	}
-	if folder != "" {
-		main.Jails = folder
 	}
 	if asterisk != "" {
 		main.Asterisk = asterisk
 	}
-	specs, bad := configs.LoadJails(main.Jails)
+	specs, bad := main.LoadJails()
 	var errs []error
 	for _, err := range bad {
 		errs = append(errs, err)

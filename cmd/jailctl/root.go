@@ -45,7 +45,8 @@ const about = `jailctl asks the pbxjail daemon what it does, and tells it what t
 Exit status:
   0  done; also for unban of an address that was not banned
   1  what was asked did not happen; stderr says why
-  2  wrong usage: an unknown verb or flag, or an argument that cannot be meant`
+  2  wrong usage: an unknown verb or flag, or an argument that cannot be meant
+  3  there is no jail of this name`
 
 // newRoot makes the command line: one verb, one file.
 func newRoot(a *app) *cobra.Command {
@@ -72,7 +73,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
-		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(),
+		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(),
 	)
 	root.AddCommand(manVerbs()...)
 	return root

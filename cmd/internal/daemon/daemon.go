@@ -153,7 +153,7 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
 	d.upkeep.found.look(main, d.since)
-	d.upkeep.files.load(main.Jails) // the enforcer has to know the ports that they name
+	d.upkeep.files.load(main) // the enforcer has to know the ports that they name
 	var others sync.WaitGroup
 	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
 	if err = d.openStore(main.Database); err == nil {

@@ -26,13 +26,13 @@ type jailFiles struct {
 
 func newJailFiles(log *slog.Logger) *jailFiles { return &jailFiles{log: log} }
 
-// load reads the jail files. A file that is refused leaves the jail of its name as it
-// was; at the start the shipped one. A folder that cannot be read leaves all of them: which of the shipped jails are
-// switched off is not known then.
-func (f *jailFiles) load(dir string) {
+// load reads the jail files as the main file says. A file that is refused leaves the jail
+// of its name as it was; at the start the shipped one. A folder that cannot be read leaves
+// all of them: which of the shipped jails are switched off is not known then.
+func (f *jailFiles) load(main *configs.Main) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	specs, bad := configs.LoadJails(dir)
+	specs, bad := main.LoadJails()
 	if err := bad[""]; err != nil && f.jails != nil {
 		f.bad = bad
 		logProblems(f.log, "jail files are not read: all jails stay as they were", "", err)
@@ -55,7 +55,7 @@ func (f *jailFiles) load(dir string) {
 		kept := "there is no such jail now"
 		if old := f.jails[name]; old != nil {
 			fresh[name], kept = old, "the jail stays as it was"
-		} else if shipped := configs.ShippedJail(name); shipped != nil && f.jails == nil {
+		} else if shipped := main.ShippedJail(name); shipped != nil && f.jails == nil {
 			f.addLogs(shipped)
 			if j, wrong := jails.Compile(shipped); wrong == nil { // nothing else could stand in its place
 				fresh[name], kept = j, "the shipped jail of its name holds"

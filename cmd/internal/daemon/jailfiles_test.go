@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"pbxjail/configs"
 	"pbxjail/jails"
 )
 
@@ -33,7 +34,7 @@ func TestBadFileAtStart(t *testing.T) {
 	write("door.yaml", "maxretries: 1\n")
 	var text journal
 	f := newJailFiles(slog.New(slog.NewTextHandler(&text, nil)))
-	f.load(dir)
+	f.load(&configs.Main{Jails: dir})
 	if find(f, "guessing") == nil || find(f, "scanning") != nil || find(f, "door") != nil {
 		t.Errorf("got %v, want guessing, and neither scanning nor door", f.list())
 	}
@@ -41,7 +42,7 @@ func TestBadFileAtStart(t *testing.T) {
 		t.Errorf("it is not said: %s", got)
 	}
 	write("scanning.yaml", "enabld: false\n")
-	f.load(dir)
+	f.load(&configs.Main{Jails: dir})
 	if find(f, "scanning") != nil {
 		t.Error("got a jail that was switched off, by a bad file")
 	}

@@ -220,7 +220,7 @@ func (u *upkeep) reloadJails(by string) error {
 	defer u.changing.Unlock()
 	main := u.settings()
 	u.found.look(main, time.Now())
-	u.files.load(main.Jails)
+	u.files.load(main)
 	u.lists.read(main)
 	u.guard.Read(main, time.Now())
 	list := u.files.list()
