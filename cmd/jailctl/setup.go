@@ -15,6 +15,7 @@ import (
 	"pbxjail/cmd/internal/program"
 	"pbxjail/cmd/internal/survey"
 	"pbxjail/configs"
+	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
@@ -88,6 +89,9 @@ func (a *app) planSetup(ctx context.Context, config string) (*setupPlan, error) 
 	}
 	p.Trunks = len(a.protections(main).Current().Trusts)
 	p.Logs = logsThatAreThere(list)
+	hostname, _ := os.Hostname()
+	written, _ := asterisk.Logs(main.Asterisk, hostname) // its problems are the daemon's to say
+	p.loggerSteps(written)
 	p.steps(path)
 	p.advise()
 	return p, nil

@@ -49,7 +49,7 @@ type gui struct {
 
 // Several of them may be there: Issabel and FreePBX share files, so the order counts.
 var guis = [...]gui{
-	{"VitalPBX", "usr/share/vitalpbx", "/etc/asterisk/vitalpbx/logger__99-custom.conf"},
+	{"VitalPBX", "usr/share/vitalpbx", ""}, // which file it leaves to the admin is not known
 	{"Issabel", "etc/issabel.conf", "/etc/asterisk/logger_logfiles_custom.conf"},
 	{"FreePBX", "etc/freepbx.conf", "/etc/asterisk/logger_logfiles_custom.conf"},
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"pbxjail/cmd/internal/program"
+	"pbxjail/cmd/internal/survey"
+	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
+)
+
+const (
+	securityLine = "security => security"
+	backupSuffix = ".before-pbxjail" // it does not end in .conf, so that no include takes it
+)
+
+// writesSecurity reports whether Asterisk writes security events to a file.
+func writesSecurity(l asterisk.Logging) bool {
+	for _, c := range l.Channels {
+		if c.Path != "" && c.Has(asterisk.LevelSecurity) {
+			return true
+		}
+	}
+	return false
+}
+
+// loggerSteps make Asterisk write security events. Without a place to write the line that is
+// known to be right, it is advice only.
+func (p *setupPlan) loggerSteps(l asterisk.Logging) {
+	if p.Found.Asterisk == "" || !l.Known || writesSecurity(l) {
+		return
+	}
+	file, line := securityPlace(l, p.Found)
+	if file == "" {
+		p.Advice = append(p.Advice, fmt.Sprintf("Asterisk writes no security events: add %q to [logfiles] of %s, then run: asterisk -rx 'logger reload'", securityLine, l.File))
+		return
+	}
+	p.Steps = append(p.Steps, setupStep{fmt.Sprintf("add %q to %s; the file as it was is kept as %s", securityLine, file, file+backupSuffix),
+		func(context.Context) error { return insertLine(file, line, securityLine) }})
+	if p.Found.Running {
+		p.Steps = append(p.Steps, setupStep{"asterisk -rx 'logger reload'", func(ctx context.Context) error {
+			_, err := program.Run(ctx, "asterisk", "-rx", "logger reload")
+			return err
+		}})
+	}
+}
+
+// securityPlace is where the line goes: in front of a line of [logfiles], or, where a web
+// interface generates that file, at the end of the one that it leaves to the admin (line 0).
+func securityPlace(l asterisk.Logging, f survey.Found) (file string, line int) {
+	if !f.Generated {
+		return l.Logfiles.File, l.Logfiles.Line
+	}
+	if _, err := os.Stat(f.Custom); err != nil {
+		return "", 0 // nobody includes a file that is not there
+	}
+	return f.Custom, 0
+}
+
+// insertLine writes text in front of a line, counted from 1, or at the end for 0. The file
+// is written in place, so that its owner, mode and links stay; a copy is made first.
+func insertLine(path string, at int, text string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := keepCopy(path, old); err != nil {
+		return err
+	}
+	lines := bytes.SplitAfter(old, []byte("\n"))
+	var b bytes.Buffer
+	for i, line := range lines {
+		if i+1 == at {
+			b.WriteString(text + "\n")
+		}
+		b.Write(line)
+	}
+	if at == 0 {
+		if b.Len() > 0 && !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
+			b.WriteByte('\n')
+		}
+		b.WriteString(text + "\n")
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		return hint.Errorf("copy "+path+backupSuffix+" back", "write %s: %w", path, err)
+	}
+	return nil
+}
+
+// keepCopy writes the copy with the mode of the file. An older copy stays: it is the file
+// before pbxjail.
+func keepCopy(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+backupSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
