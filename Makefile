@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture cover reference packages install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture words catalogue cover reference packages install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -103,6 +103,14 @@ torture: setup-test
 TREE ?= .
 picture:
 	@$(GO) run ./cmd/internal/house/picture $(TREE)
+
+# Where the text uses words that readers with English as a second language have to look up.
+words:
+	@$(GO) run ./cmd/internal/house/words
+
+# The messages of Asterisk that pbxjail reads, from the rules themselves.
+catalogue:
+	UPDATE_CATALOGUE=1 $(GO) test -count=1 -run Catalogue ./parsers
 
 # How much of each package its own tests run, without root.
 cover:

@@ -82,8 +82,8 @@ func key(l rule) string {
 	return l.id + " | " + text.String()
 }
 
-// raisedBy says which services write an event: catalogue, section 2. Those that
-// nobody raises yet are read as PJSIP would.
+// raisedBy says which services write an event. An event that no service raises yet is
+// read as PJSIP would write it.
 func raisedBy(name string) []string {
 	switch name {
 	case "RequestNotAllowed", "RequestBadFormat":

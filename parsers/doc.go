@@ -17,8 +17,8 @@
 // jails ban nobody for it.
 //
 // It never resolves a name, opens a file, or takes an address from a field the
-// sender controls, except as Claimed evidence. Rows cited as S1, J5, C10, I3, A2,
-// L1, W1, U1, D1 are those of the message catalogue: a message each, with the
+// sender controls, except as Claimed evidence. Ids such as J5, C10, I3 and A2 are
+// rows of catalogue.md, which is generated from the rules: a message each, with the
 // source that writes it. Lines refer to asterisk/asterisk at f0c1c1a7b7.
 //
 // Who gets a newline into a field closes it and writes records of his own. So each

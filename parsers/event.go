@@ -38,7 +38,7 @@ const (
 	kinds
 )
 
-// Evidence says how far an address can be trusted; design.md 3. Ordered: a
+// Evidence says how far an address can be trusted; decisions.md, 1. Ordered: a
 // larger value is a better one. The zero value is no evidence at all.
 type Evidence uint8
 
@@ -81,7 +81,7 @@ type Event struct {
 	Addr      netip.Addr // unmapped; the zero Addr when there is none
 	Port      uint16     // 0 when the record has none
 	Times     uint16     // how many attempts the record stands for; 0 and 1 are one
-	Rule      string     // the row of the catalogue and its name, such as "J1 pjsip no matching endpoint"
+	Rule      string     // the row of catalogue.md: its id and name, such as "J1 pjsip no matching endpoint"
 	Channel   Channel    // who wrote the record: one attempt is written by several
 	Account   Text       // as the caller wrote it
 	Number    Text       // as the caller dialled it

@@ -111,7 +111,7 @@ func TestLongRecords(t *testing.T) {
 }
 
 // writeEvent is a security event; account, session and tail texts are the
-// sender's where the catalogue's section 2 says so.
+// sender's where the event says so.
 func writeEvent(spec *event, service string, six bool, account, session, tail []byte) written {
 	w := written{level: "SECURITY", file: "res_security_log.c", fn: "security_event_stasis_cb", addr: trueAddrs[0]}
 	local, family := "10.0.0.1", "4"

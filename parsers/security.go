@@ -34,7 +34,7 @@ var (
 	sessionTV = element{key: "SessionTV"}
 )
 
-// events is the catalogue's section 2. The order of the optional ones is that of
+// events are listed in catalogue.md. The order of the optional ones is that of
 // asterisk:main/security_events.c.
 var events = []event{
 	{name: "InvalidAccountID", result: Offence, kind: UnknownAccount, points: twice, account: true, optional: []element{module, sessionTV}},
