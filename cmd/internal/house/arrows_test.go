@@ -72,6 +72,7 @@ var arrows = map[string]arrow{
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 
 	"actions/packets":          {nil, "a rule is plain data, and printed for jailctl without the firewall"},
+	"cmd/internal/house/words": {[]string{"cmd/internal/house/words/count"}, "it prints what is counted"},
 	"cmd/internal/packetrules": {[]string{"actions/packets", "configs"}, "what the main file says of packets, the same for the daemon and for print"},
 }
 
