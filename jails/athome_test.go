@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -24,7 +25,7 @@ func entered(a, account string) *parsers.Event {
 // homely is a judge with one jail of five in ten minutes, as the daemon sets it up.
 func homely(t testing.TB) *Judge {
 	j := judgeOf(jailOf(t, "x", "maxretry: 5\nbantime: 1h\nslow: {maxretry: 15, findtime: 3d}\nmatch: [{event: bad-password}, {event: unknown-account}]"))
-	j.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
+	j.Home.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
 	return j
 }
 
@@ -75,7 +76,7 @@ func TestACorrectedPasswordIsNoAlarm(t *testing.T) {
 	hear(j, entered(office, "101"), start)
 	_, _, end := failures(j, office, "101", 100, time.Minute, start.Add(time.Minute))
 	hear(j, entered(office, "101"), end)
-	if got := j.Guessed(); len(got) != 0 {
+	if got := j.Home.Guessed(); len(got) != 0 {
 		t.Errorf("got %v, want no alarm", got)
 	}
 	if banned, _, _ := failures(j, office, "101", 100, time.Second, end); banned != 0 {
@@ -121,7 +122,7 @@ func TestAFloodBringsNoForgedPacketsIntoAnOffice(t *testing.T) {
 		if banned != want {
 			t.Errorf("%v packets: got banned %t, want %t", evidence, banned, want)
 		}
-		if j.provable(wired(parsers.BadPassword, office, evidence, "101"), start) != want {
+		if j.Home.Provable(wired(parsers.BadPassword, office, evidence, "101"), start) != want {
 			t.Errorf("%v packets of an account at home: want them to count for the breaker %t", evidence, want)
 		}
 	}
@@ -144,10 +145,10 @@ func TestAGuessedPassword(t *testing.T) {
 	if banned, _, _ := failures(j, thief, "202", 10, time.Second, end.Add(time.Hour)); banned != 5 {
 		t.Errorf("got a ban after %d, want 5: nobody is at home there", banned)
 	}
-	if seen := j.Ack(func(g Guessed) bool { return g.Account == "201" }); len(seen) != 1 || len(j.Guessed()) != 0 {
+	if seen := j.Home.Ack(func(g home.Guessed) bool { return g.Account == "201" }); len(seen) != 1 || len(j.Home.Guessed()) != 0 {
 		t.Errorf("got %v seen", seen)
 	}
-	if got := hear(j, entered(thief, "201"), end.Add(2*time.Hour)); len(got) != 0 || !j.logsIn(addr(thief), end.Add(2*time.Hour)) {
+	if got := hear(j, entered(thief, "201"), end.Add(2*time.Hour)); len(got) != 0 || !j.Home.LogsIn(addr(thief), end.Add(2*time.Hour)) {
 		t.Errorf("got %+v, want it at home after that", got)
 	}
 }
@@ -183,15 +184,12 @@ func TestHomesKeepTheirPlace(t *testing.T) {
 	}
 	at := start.Add(time.Hour)
 	for i := range 500 {
-		if a := fmt.Sprintf("198.51.%d.%d", i/250, i%250+1); !j.logsIn(addr(a), at) {
+		if a := fmt.Sprintf("198.51.%d.%d", i/250, i%250+1); !j.Home.LogsIn(addr(a), at) {
 			t.Fatalf("%s is not at home any more", a)
 		}
 	}
-	if n := len(j.home.table.rows); n > maxHomeStrangers+500+mostHomesEach {
+	if n := len(j.Home.Homes()); n > home.MaxStrangers+500+home.MostEach {
 		t.Errorf("got %d rows, want strangers and one account bounded", n)
-	}
-	if s, r := j.home.table.strangers.Len(), j.home.table.regulars.Len(); s+r != len(j.home.table.rows) {
-		t.Errorf("got %d strangers and %d regulars of %d rows", s, r, len(j.home.table.rows))
 	}
 }
 
@@ -204,7 +202,7 @@ func TestAHomeIsALine(t *testing.T) {
 		"2001:db8:1:2::5": true, "2001:db8:1:2:ffff::9": true, "2001:db8:1:3::5": false,
 		"64:ff9b::cb00:7101": true, "64:ff9b::cb00:7102": false,
 	} {
-		if got := j.logsIn(addr(a), start); got != want {
+		if got := j.Home.LogsIn(addr(a), start); got != want {
 			t.Errorf("%s: got at home %t, want %t", a, got, want)
 		}
 	}
@@ -214,37 +212,23 @@ func TestHomesOutliveTheJudge(t *testing.T) {
 	j := homely(t)
 	hear(j, entered(office, "101"), start)
 	hear(j, entered(office, "101"), start.Add(11*time.Minute))
-	changed := j.UnsavedHomes(10)
-	j.HomesSaved(changed)
+	changed := j.Home.UnsavedHomes(10)
+	j.Home.HomesSaved(changed)
 	if len(changed) != 1 || !changed[0].Last.Equal(start.Add(11*time.Minute)) || changed[0].Times != 2 {
 		t.Fatalf("got %+v to write", changed)
 	}
-	if again := j.UnsavedHomes(10); len(again) != 0 {
+	if again := j.Home.UnsavedHomes(10); len(again) != 0 {
 		t.Errorf("got %+v to write again", again)
 	}
 	next := homely(t)
-	next.LoadHomes(changed, start.Add(time.Hour))
+	next.Home.LoadHomes(changed, start.Add(time.Hour))
 	if banned, _, _ := failures(next, office, "101", 100, 20*time.Second, start.Add(time.Hour)); banned != 0 {
 		t.Errorf("got a ban after %d failures, want none", banned)
 	}
 	late := homely(t)
-	late.LoadHomes(changed, start.Add(31*24*time.Hour))
-	if len(late.Homes()) != 0 {
-		t.Errorf("got %v, want what is a month old forgotten", late.Homes())
-	}
-}
-
-func TestAccountName(t *testing.T) {
-	for raw, want := range map[string]string{
-		"101": "101", "sip:101@pbx.example": "101", `"A B" <sip:101@10.0.0.1:5060>`: "101", "101@pbx": "101", "": "",
-		"anonymous@anonymous.invalid": "", strings.Repeat("x", 100): strings.Repeat("x", maxAccountName), "<unknown>": "unknown account",
-	} {
-		if want == "unknown account" {
-			want = ""
-		}
-		if got := string(accountName([]byte(raw))); got != want {
-			t.Errorf("%q: got %q, want %q", raw, got, want)
-		}
+	late.Home.LoadHomes(changed, start.Add(31*24*time.Hour))
+	if len(late.Home.Homes()) != 0 {
+		t.Errorf("got %v, want what is a month old forgotten", late.Home.Homes())
 	}
 }
 
@@ -310,7 +294,7 @@ func TestTheSameDigestIsOneGuess(t *testing.T) {
 			hearWire(j, e, start.Add(time.Duration(i)*20*time.Minute))
 		}
 		hearWire(j, wired(parsers.Success, office, parsers.Proven, "201"), start.Add(8*time.Hour))
-		if got := len(j.Guessed()); got != c.want {
+		if got := len(j.Home.Guessed()); got != c.want {
 			t.Errorf("got %d alarms, want %d", got, c.want)
 		}
 	}
@@ -337,11 +321,11 @@ func TestAThiefHopsInHisHome(t *testing.T) {
 func TestAnAlarmOutlivesOldHomes(t *testing.T) {
 	j := homely(t)
 	hear(j, entered(office, "101"), start)
-	old := j.Homes()
+	old := j.Home.Homes()
 	next := homely(t)
-	next.LoadGuessed([]Guessed{{Account: "101", Addr: addr(office), Service: parsers.PJSIP, Guesses: 6, At: start}})
-	next.LoadHomes(old, start)
-	if got := next.Homes(); len(got) != 0 {
+	next.Home.LoadGuessed([]home.Guessed{{Account: "101", Addr: addr(office), Service: parsers.PJSIP, Guesses: 6, At: start}})
+	next.Home.LoadHomes(old, start)
+	if got := next.Home.Homes(); len(got) != 0 {
 		t.Errorf("got %v at home, want none", got)
 	}
 }

@@ -38,14 +38,14 @@ func TestBreaker(t *testing.T) {
 		}
 	}
 	play(300, func(a, account string) *parsers.Event { return of(failure(a), account) })
-	if since, why := j.Broken(); since.IsZero() || why != "12 of 12 addresses where accounts log in fail at once: nobody is banned for a wrong password until that ends" {
+	if since, why := j.Home.Broken(); since.IsZero() || why != "12 of 12 addresses where accounts log in fail at once: nobody is banned for a wrong password until that ends" {
 		t.Fatalf("got %v %q, want it to hold", since, why)
 	}
 	if banned, _, _ := failures(j, "203.0.113.7", "new", 50, time.Second, at); banned != 0 {
 		t.Errorf("got a ban after %d failures while it holds", banned)
 	}
 	play(15, entered)
-	if since, _ := j.Broken(); !since.IsZero() {
+	if since, _ := j.Home.Broken(); !since.IsZero() {
 		t.Error("it still holds, and all is well")
 	}
 	if banned, _, _ := failures(j, "203.0.113.8", "new", 50, time.Second, at); banned != 5 {
@@ -87,7 +87,7 @@ func TestBreakerIsNotTripped(t *testing.T) {
 					continue
 				}
 				hear(j, e, at.Add(time.Duration(i)*time.Second))
-				since, _ := j.Broken()
+				since, _ := j.Home.Broken()
 				tripped = tripped || !since.IsZero()
 			}
 			at = at.Add(time.Minute)
@@ -112,7 +112,7 @@ func TestAnOldPasswordTripsNothing(t *testing.T) {
 				hear(j, of(failure(fmt.Sprint("198.51.100.", i+1)), fmt.Sprint(100+i)), at)
 			}
 		}
-		if since, why := j.Broken(); !since.IsZero() {
+		if since, why := j.Home.Broken(); !since.IsZero() {
 			t.Fatalf("after %d minutes: %s", minute, why)
 		}
 	}

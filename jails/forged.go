@@ -34,7 +34,7 @@ func (j *Judge) SetWitnesses(heard witness.Heard, wire witness.Wire) { j.gate.Se
 
 // grade asks the witnesses about a record of a log at a time.
 func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) witness.Grade {
-	return j.gate.Grade(witness.Record{Event: e, Log: s.id, Text: s.text}, at, func() bool { return j.logsIn(e.Addr, at) })
+	return j.gate.Grade(witness.Record{Event: e, Log: s.id, Text: s.text}, at, func() bool { return j.Home.LogsIn(e.Addr, at) })
 }
 
 // refute takes a record for forged: its address is neither charged nor protected.

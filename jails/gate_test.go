@@ -315,7 +315,7 @@ func TestLogInNeedsPackets(t *testing.T) {
 		{"the wire saw another thing", nil, &packets{heard: from(victim)}, wired(parsers.BadPassword, victim, parsers.Proven, "1001"), login, false},
 	} {
 		judge := judgeOf(jailOf(t, "x", guessing))
-		judge.ProtectLogins = time.Hour
+		judge.Home.ProtectLogins = time.Hour
 		var heard witness.Heard
 		var wire witness.Wire
 		if c.heard != nil {
@@ -332,7 +332,7 @@ func TestLogInNeedsPackets(t *testing.T) {
 			hear(judge, c.record, start)
 		}
 		judge.Tick(start.Add(time.Minute), func(Verdict) {})
-		if got := judge.logsIn(addr(victim), start.Add(time.Minute)); got != c.want {
+		if got := judge.Home.LogsIn(addr(victim), start.Add(time.Minute)); got != c.want {
 			t.Errorf("%s: got protected %t, want %t", c.name, got, c.want)
 		}
 	}
@@ -354,7 +354,7 @@ func TestNoPacketsNoBan(t *testing.T) {
 		for _, jail := range judge.jails {
 			jail.Widen.Members = 0
 		}
-		judge.ProtectLogins = book.Forever
+		judge.Home.ProtectLogins = book.Forever
 		judge.SetSenses(everything())
 		wire := seed%2 == 0
 		if wire {
@@ -394,7 +394,7 @@ func TestNoPacketsNoBan(t *testing.T) {
 				}
 			})
 		}
-		for _, h := range judge.Homes() {
+		for _, h := range judge.Home.Homes() {
 			if a := h.Latest; w.heard[a.String()] != parsers.Yes {
 				t.Fatalf("seed %d: %s is protected by a log-in, and sent nothing", seed, a)
 			}
@@ -494,7 +494,7 @@ func TestWhatTheWireSawMustFit(t *testing.T) {
 		{"a log-in", []func() *parsers.Event{login}, parsers.Malformed, witness.Absent},
 	} {
 		judge := judgeOf(jailOf(t, "x", guessing))
-		judge.ProtectLogins = time.Millisecond
+		judge.Home.ProtectLogins = time.Millisecond
 		judge.SetWitnesses(nil, packets{heard: from("192.0.2.200")})
 		for _, e := range c.wire {
 			hearWire(judge, e(), start)

@@ -9,6 +9,7 @@ import (
 	"pbxjail/jails/book"
 	"pbxjail/jails/customer"
 	"pbxjail/jails/fraud"
+	"pbxjail/jails/home"
 	"pbxjail/jails/rates"
 	"pbxjail/jails/recent"
 	"pbxjail/jails/tally"
@@ -30,7 +31,6 @@ type Judge struct {
 	onWire   *Source // the wire's; nil: made when it is asked for
 	gate     witness.Gate
 	forgery  forgery
-	home     atHome
 	proven   recent.Map[recent.Addr, int64] // who answered a challenge: when, unix ms
 	replay   bool
 	seed     maphash.Seed
@@ -38,7 +38,6 @@ type Judge struct {
 	networks *tally.Table // of jails that widen
 	twins    twins
 	trust    trust
-	pardons  []pardon
 	misdials misdials
 	senses   Senses
 	company  company
@@ -48,9 +47,8 @@ type Judge struct {
 
 	customers customers // of IPv6
 
-	// ProtectLogins is how long a log-in with a password makes its account at home at its
-	// address; Forever is for as long as it is remembered. Set before use.
-	ProtectLogins time.Duration
+	// Home is who is at home where. What is there is set before use, as what stands here is.
+	Home *home.Homes
 	// Allowance is how many times maxretry an address may do, where accounts are at home,
 	// before it is banned for others; 0 and 1: no more than any. Set before use.
 	Allowance int
@@ -67,9 +65,10 @@ func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, rep
 		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
-		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), home: newAtHome(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(),
+		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(),
 		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
 	}
+	j.Home = home.New(&j.gate)
 	j.SetJails(list)
 	return j
 }
@@ -150,7 +149,7 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		news = e.Addr
 	}
 	j.resolve(now, news, decide)
-	if s.apart != nil && e.Result == parsers.Offence && j.resident(e, now) == nil {
+	if s.apart != nil && e.Result == parsers.Offence && !j.Home.Knows(e, now) {
 		j.charge(s.apart, e, witness.Ungated, now, decide)
 	}
 	g := witness.Ungated
@@ -175,7 +174,7 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 // believed; the wire says it better.
 func (j *Judge) believe(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
 	told := j.testify(e, now)
-	j.linkCall(e, now)
+	j.Home.LinkCall(e, now)
 	j.learn(e, now, decide)
 	if g != witness.Seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
 		j.listen(s, e, now)
@@ -206,7 +205,7 @@ func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
 
 // charge adds an offence up in each jail that reads its log.
 func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
-	if before, _ := j.pardoned(e.Addr, now); before {
+	if before, _ := j.Home.Pardoned(e.Addr, now); before {
 		return
 	}
 	j.answered(e)
@@ -214,10 +213,10 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 		j.misdials.hear(e, now, decide)
 		return
 	}
-	if j.excuse(s, e, now, decide) {
+	if j.Home.Excuse(s.id, e, now, func(a home.Alarm) { decide(verdictOf(a, now)) }) {
 		return
 	}
-	account := j.accountID(accountName(e.Account.Raw()))
+	account := j.accountID(home.AccountName(e.Account.Raw()))
 	if e.Once {
 		account = j.accountID(e.Account.Raw())
 	}

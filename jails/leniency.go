@@ -20,7 +20,7 @@ const MostAllowance = 5
 // leniency of an address at a time. Where the wire sees whether our challenges are
 // answered, what anybody can forge counts nothing against those who log in.
 func (j *Judge) leniency(a netip.Addr, s parsers.Service, now time.Time) leniency {
-	if !j.logsIn(a, now) {
+	if !j.Home.LogsIn(a, now) {
 		return leniency{}
 	}
 	l := leniency{allowance: min(max(j.Allowance, 1), MostAllowance)}

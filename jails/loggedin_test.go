@@ -6,25 +6,26 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/jails/home"
 	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
 func TestLoggedIn(t *testing.T) {
 	j := shippedJudge(t)
-	j.ProtectLogins = time.Hour
+	j.Home.ProtectLogins = time.Hour
 	heard(t, j, seven, login("192.0.2.9"), said("SuccessfulAuth", "SIP", victim, `,UsingPassword="1"`),
 		said("SuccessfulAuth", "SIP", "192.0.2.10", `,UsingPassword="0"`))
 	heard(t, j, seven.Add(time.Minute), said("SuccessfulAuth", "PJSIP", "192.0.2.9", `,UsingPassword="1"`))
-	want := []Login{
-		{netip.MustParseAddr("192.0.2.9"), parsers.PJSIP, seven.Add(time.Minute)},
-		{netip.MustParseAddr(victim), parsers.SIP, seven.Add(time.Second)},
+	want := []home.Login{
+		{Addr: netip.MustParseAddr("192.0.2.9"), Service: parsers.PJSIP, At: seven.Add(time.Minute)},
+		{Addr: netip.MustParseAddr(victim), Service: parsers.SIP, At: seven.Add(time.Second)},
 	}
-	slices.SortFunc(want, func(x, y Login) int { return x.Addr.Compare(y.Addr) })
-	if got := j.LoggedIn(seven.Add(30 * time.Minute)); !slices.Equal(got, want) {
+	slices.SortFunc(want, func(x, y home.Login) int { return x.Addr.Compare(y.Addr) })
+	if got := j.Home.LoggedIn(seven.Add(30 * time.Minute)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := j.LoggedIn(seven.Add(3 * time.Hour)); len(got) != 0 {
+	if got := j.Home.LoggedIn(seven.Add(3 * time.Hour)); len(got) != 0 {
 		t.Errorf("hours later: got %v, want none", got)
 	}
 }

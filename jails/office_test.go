@@ -61,7 +61,7 @@ func (p *play) logs(from, to time.Time) (security, messages string) {
 // shippedHome is a judge of the shipped jails, as replay and the daemon set it up.
 func shippedHome(t testing.TB) *Judge {
 	j := NewJudge(shippedJails(t), NewGuard([]netip.Addr{addr("192.0.2.10")}, nil), book.NewBook(nil, nil), 10_000, true)
-	j.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
+	j.Home.ProtectLogins, j.Allowance = 30*24*time.Hour, 3
 	return j
 }
 
@@ -108,8 +108,8 @@ func TestOffice(t *testing.T) {
 		before := shippedHome(t)
 		verdicts := p.replayed(t, before, p.from, restart)
 		after := shippedHome(t)
-		after.LoadHomes(before.Homes(), restart)
-		after.LoadGuessed(before.Guessed())
+		after.Home.LoadHomes(before.Home.Homes(), restart)
+		after.Home.LoadGuessed(before.Home.Guessed())
 		verdicts = append(verdicts, p.replayed(t, after, restart, end)...)
 
 		attacker := time.Time{}

@@ -92,7 +92,7 @@ func TestDecisionsHold(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		guard := NewGuard([]netip.Addr{addr("203.0.113.3"), addr("2001:db8::4")}, []netip.Prefix{prefix("203.0.113.8/31")})
 		judge := NewJudge([]*Jail{randomJail(t, r, "a"), randomJail(t, r, "b")}, guard, book.NewBook(nil, nil), 50, false)
-		judge.ProtectLogins = time.Minute
+		judge.Home.ProtectLogins = time.Minute
 		judge.SetSenses(everything())
 		at := start
 		for range 1500 {

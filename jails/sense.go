@@ -8,6 +8,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/jails/book"
 	"pbxjail/jails/fraud"
+	"pbxjail/jails/home"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -108,9 +109,7 @@ func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
 
 // tick charges challenges that stayed open, and looks whether many still fail at once.
 func (j *Judge) tick(now time.Time, decide func(Verdict)) {
-	if j.home.breaker.holds() {
-		j.weighBreaker(j.home.breaker.last, now, decide)
-	}
+	j.Home.Tick(now, func(a home.Alarm) { decide(verdictOf(a, now)) })
 	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
 		e := parsers.Event{
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,

@@ -101,7 +101,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	b.Until, b.Ports = book.EndOf(now, jail.Length(b)), jail.Closed(b)
 	why := j.Protects(p, jail)
 	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // else it had its allowance
-		why, _ = j.loggedIn(p, now)
+		why, _ = j.Home.Protects(p, now)
 	}
 	// Another jail may hold longer; that it heard of it later does not count, or
 	// two jails would renew each other's bans for ever.

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"pbxjail/jails/home"
 	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
@@ -27,7 +28,9 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	case e.Kind == parsers.Challenge && !e.Challenge.Empty():
 		j.trust.nonces.Put(j.nonce(e), recent.Addr(e.Addr.As16()))
 	case e.Authenticated():
-		j.welcome(e, now, decide)
+		if j.Home.Welcome(e, now, func(a home.Alarm) { decide(verdictOf(a, now)) }) {
+			j.forgive(e.Addr, home.AccountName(e.Account.Raw()), now)
+		}
 	}
 }
 

@@ -139,7 +139,7 @@ func TestASpoiltEventIsAWitness(t *testing.T) {
 // A login in a caller's text protects nobody.
 func TestAForgedLoginProtectsNobody(t *testing.T) {
 	j := shippedJudge(t)
-	j.ProtectLogins = time.Hour
+	j.Home.ProtectLogins = time.Hour
 	forged := "[2026-11-22 07:00:00] NOTICE[4080] chan_sip.c: Supervised transfer attempted to replace non-existent call id (x\n" +
 		strings.Replace(login(victim), "[4077]", "[1]", 1) + "\n[2026-11-22 07:00:00] NOTICE[1] a: b)!"
 	heard(t, j, seven, forged)

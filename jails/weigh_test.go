@@ -111,7 +111,7 @@ func TestSlow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			judge := judgeOf(jailOf(t, "x", text))
-			judge.ProtectLogins = 10 * time.Minute
+			judge.Home.ProtectLogins = 10 * time.Minute
 			if !c.deaf {
 				hear(judge, challenge("198.51.100.1", "x"), start)
 			}
@@ -173,7 +173,7 @@ func TestWiden(t *testing.T) {
 // One who has logged in protects the network he is in, and claims widen nothing.
 func TestWidenSpares(t *testing.T) {
 	judge := judgeOf(jailOf(t, "x", "widen: {members: 2, maxretry: 2}\nevidence: {ban: claimed, factor: {claimed: 1}}"))
-	judge.ProtectLogins = time.Hour
+	judge.Home.ProtectLogins = time.Hour
 	hear(judge, with(failure("203.0.113.200"), func(e *parsers.Event) { e.Result, e.Kind, e.Password = parsers.Signal, parsers.Success, true }), start)
 	var got []Verdict
 	for i := range 2 {

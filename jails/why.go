@@ -9,6 +9,7 @@ import (
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
 	"pbxjail/jails/customer"
+	"pbxjail/jails/home"
 	"pbxjail/jails/tally"
 	"pbxjail/parsers"
 )
@@ -16,10 +17,10 @@ import (
 // Account is all that the judge knows of one address.
 type Account struct {
 	Banned    *book.Ban
-	Protected string    // why no jail bans it; "" when one may
-	LoggedIn  string    // who is at home there, and when that logged in last
-	Guessed   []Guessed // alarms about it that nobody has seen yet
-	Consulted []string  // the protections that were asked
+	Protected string         // why no jail bans it; "" when one may
+	LoggedIn  string         // who is at home there, and when that logged in last
+	Guessed   []home.Guessed // alarms about it that nobody has seen yet
+	Consulted []string       // the protections that were asked
 	Place     book.Place
 	Feeds     []string    // that list it and have a factor, with that
 	Strike    book.Strike // its last ban that is over; Count 0: none
@@ -46,8 +47,8 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 		out.Banned = new(*b)
 	}
 	out.Protected, _ = j.guard.Protects(p)
-	out.LoggedIn, _ = j.loggedIn(p, now)
-	for _, g := range j.Guessed() {
+	out.LoggedIn, _ = j.Home.Protects(p, now)
+	for _, g := range j.Home.Guessed() {
 		if customer.Home(g.Addr) == customer.Home(a) {
 			out.Guessed = append(out.Guessed, g)
 		}
@@ -127,10 +128,10 @@ func (j *Judge) standing(jail *Jail, t *tally.Tally, p netip.Prefix, now time.Ti
 // consulted names the protections that stand between any address and a ban.
 func (j *Judge) consulted() []string {
 	list := j.guard.consulted()
-	if j.ProtectLogins == book.Forever {
+	if j.Home.ProtectLogins == book.Forever {
 		return append(list, "accounts at home there")
 	}
-	return append(list, "accounts that logged in there within "+show.Duration(j.ProtectLogins))
+	return append(list, "accounts that logged in there within "+show.Duration(j.Home.ProtectLogins))
 }
 
 // consulted names what a guard knows, by the reasons it gives.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -24,7 +24,7 @@ const (
 )
 
 // SaveHomes writes homes in place of what was known of them, all or none.
-func (s *Store) SaveHomes(homes []jails.Home) error {
+func (s *Store) SaveHomes(homes []home.Home) error {
 	return s.write("write log-ins to", func(tx *sql.Tx) error {
 		put, err := tx.Prepare(putHome)
 		if err != nil {
@@ -43,9 +43,9 @@ func (s *Store) SaveHomes(homes []jails.Home) error {
 
 // Homes returns who logged in from where, those first that did last, at most limit, and
 // the alarms that nobody has seen yet, oldest first. A row that cannot be read is left out.
-func (s *Store) Homes(limit int) (homes []jails.Home, alarms []jails.Guessed, err error) {
+func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err error) {
 	err = s.query("read log-ins of", func(row *sql.Rows) error {
-		var h jails.Home
+		var h home.Home
 		var addr, latest, service, witness string
 		var account []byte
 		var first, last int64
@@ -64,7 +64,7 @@ func (s *Store) Homes(limit int) (homes []jails.Home, alarms []jails.Guessed, er
 		return nil, nil, err
 	}
 	err = s.query("read alarms of", func(row *sql.Rows) error {
-		var g jails.Guessed
+		var g home.Guessed
 		var addr, service string
 		var account []byte
 		var at int64
@@ -98,7 +98,7 @@ func channelOf(word string) parsers.Channel {
 }
 
 // SaveAlarms writes alarms that are new, and removes those that were seen.
-func (s *Store) SaveAlarms(changed []jails.AlarmChange) error {
+func (s *Store) SaveAlarms(changed []home.AlarmChange) error {
 	return s.write("write alarms to", func(tx *sql.Tx) error {
 		for _, c := range changed {
 			addr, account, service := c.Addr.String(), []byte(c.Account), c.Service.String()

@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
-func home(a, account string, last time.Time) jails.Home {
+func homeOf(a, account string, last time.Time) home.Home {
 	addr := netip.MustParseAddr(a)
-	return jails.Home{
+	return home.Home{
 		Addr: addr, Latest: addr, Account: account, Service: parsers.PJSIP, Witness: parsers.ChannelWire, First: last.Add(-time.Hour), Last: last, Times: 7,
 	}
 }
@@ -22,17 +22,17 @@ func TestHomesAreKept(t *testing.T) {
 	path := newPath(t)
 	s := openStore(t, path)
 	at := time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
-	want := []jails.Home{home("203.0.113.50", "10\xff1", at), home("2001:db8::", "101", at.Add(-time.Minute))}
-	if err := s.SaveHomes(append([]jails.Home{home("203.0.113.50", "10\xff1", at.Add(-time.Hour))}, want...)); err != nil {
+	want := []home.Home{homeOf("203.0.113.50", "10\xff1", at), homeOf("2001:db8::", "101", at.Add(-time.Minute))}
+	if err := s.SaveHomes(append([]home.Home{homeOf("203.0.113.50", "10\xff1", at.Add(-time.Hour))}, want...)); err != nil {
 		t.Fatal(err)
 	}
-	alarm := jails.Guessed{Account: "201", Addr: netip.MustParseAddr("203.0.113.91"), Service: parsers.SIP, Guesses: 6, At: at}
+	alarm := home.Guessed{Account: "201", Addr: netip.MustParseAddr("203.0.113.91"), Service: parsers.SIP, Guesses: 6, At: at}
 	other := alarm
 	other.Account = "202"
-	if err := s.SaveAlarms([]jails.AlarmChange{{Guessed: alarm}, {Guessed: other}}); err != nil {
+	if err := s.SaveAlarms([]home.AlarmChange{{Guessed: alarm}, {Guessed: other}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveAlarms([]jails.AlarmChange{{Guessed: other, Seen: true}}); err != nil {
+	if err := s.SaveAlarms([]home.AlarmChange{{Guessed: other, Seen: true}}); err != nil {
 		t.Fatal(err)
 	}
 	born, err := s.Born()
@@ -46,7 +46,7 @@ func TestHomesAreKept(t *testing.T) {
 	}
 	defer again.Close()
 	homes, alarms, err := again.Homes(10)
-	if err != nil || !reflect.DeepEqual(homes, want) || !reflect.DeepEqual(alarms, []jails.Guessed{alarm}) {
+	if err != nil || !reflect.DeepEqual(homes, want) || !reflect.DeepEqual(alarms, []home.Guessed{alarm}) {
 		t.Errorf("got %+v\n%+v\n%v", homes, alarms, err)
 	}
 	if one, _, _ := again.Homes(1); !reflect.DeepEqual(one, want[:1]) {
@@ -63,11 +63,11 @@ func TestHomesAreBounded(t *testing.T) {
 	at := time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
 	for i := range 40 {
 		last := at.Add(time.Duration(i) * time.Minute)
-		h := home("203.0.113.50", fmt.Sprint(i), last)
-		if err := s.SaveHomes([]jails.Home{h}); err != nil {
+		h := homeOf("203.0.113.50", fmt.Sprint(i), last)
+		if err := s.SaveHomes([]home.Home{h}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveAlarms([]jails.AlarmChange{{Guessed: jails.Guessed{Account: h.Account, Addr: h.Addr, Service: h.Service, At: last}}}); err != nil {
+		if err := s.SaveAlarms([]home.AlarmChange{{Guessed: home.Guessed{Account: h.Account, Addr: h.Addr, Service: h.Service, At: last}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

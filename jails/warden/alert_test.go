@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -72,7 +73,7 @@ func TestAlarmIsTold(t *testing.T) {
 		if got := s.journal.count("alarm prefix=203.0.113.9/32"); got != 1 {
 			t.Errorf("got %d alarms, want one", got)
 		}
-		seen, err := s.Ack(func(g jails.Guessed) bool { return g.Account == "1001" })
+		seen, err := s.Ack(func(g home.Guessed) bool { return g.Account == "1001" })
 		if len(seen) != 1 || err != nil || len(s.Guessed()) != 0 {
 			t.Errorf("got %v seen, %v, and %v left", seen, err, s.Guessed())
 		}

@@ -14,7 +14,7 @@ func (w *Warden) whyNot(p netip.Prefix, now time.Time) string {
 	if why := w.judge.Protects(p, nil); why != "" {
 		return why
 	}
-	return w.judge.AtHome(p, now)
+	return w.judge.Home.AtHome(p, now)
 }
 
 // Inside lists the live bans of a prefix and of what is in it, in any order.
@@ -44,7 +44,7 @@ func (w *Warden) Pardon(prefixes []netip.Prefix, grace time.Duration, now time.T
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range prefixes {
-		w.judge.Pardon(p, grace, now)
+		w.judge.Home.Pardon(p, grace, now)
 	}
 }
 

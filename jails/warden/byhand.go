@@ -188,7 +188,7 @@ func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 func (w *Warden) Tune(protectLogins time.Duration, allowance int, stubborn uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.judge.ProtectLogins, w.judge.Allowance, w.Stubborn = protectLogins, allowance, stubborn
+	w.judge.Home.ProtectLogins, w.judge.Allowance, w.Stubborn = protectLogins, allowance, stubborn
 }
 
 // SetCustomer takes over how long the prefix of one IPv6 customer is, in bits: see

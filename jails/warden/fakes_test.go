@@ -16,6 +16,7 @@ import (
 	"pbxjail/configs/ports"
 	"pbxjail/jails"
 	"pbxjail/jails/book"
+	"pbxjail/jails/home"
 )
 
 // kernel is an Enforcer with a memory: whole seconds, ipset's limit, and members
@@ -210,8 +211,8 @@ type ledger struct {
 	lifted  []string // by row
 	records int
 	strikes []book.Strike
-	homes   map[homeKey]jails.Home
-	alarms  map[homeKey]jails.Guessed
+	homes   map[homeKey]home.Home
+	alarms  map[homeKey]home.Guessed
 	read    func() // called once, after the bans are read; may be nil
 	fail    error
 	gate    chan struct{} // when not nil, Record waits for it to be closed

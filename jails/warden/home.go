@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 )
 
 const (
@@ -22,23 +22,23 @@ func (w *Warden) restoreHomes(now time.Time) {
 		w.log.Error("it is not known who logged in before", "err", err)
 	}
 	w.mu.Lock()
-	w.judge.LoadGuessed(alarms)
+	w.judge.Home.LoadGuessed(alarms)
 	w.mu.Unlock()
 	for len(homes) > 0 {
 		part := homes[:min(homesPart, len(homes))]
 		homes = homes[len(part):]
 		w.mu.Lock()
-		w.judge.LoadHomes(part, now)
+		w.judge.Home.LoadHomes(part, now)
 		w.mu.Unlock()
 	}
 }
 
 // Learn takes over log-ins that were before this start, as Asterisk or its old logs tell
 // them. They go into the ledger too.
-func (w *Warden) Learn(homes []jails.Home, now time.Time) {
+func (w *Warden) Learn(homes []home.Home, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.judge.LearnHomes(homes, now)
+	w.judge.Home.LearnHomes(homes, now)
 }
 
 // saveHomes writes what has changed of homes.
@@ -47,7 +47,7 @@ func (w *Warden) saveHomes() error {
 	defer w.ledgerMu.Unlock()
 	for {
 		w.mu.Lock()
-		homes := w.judge.UnsavedHomes(homesPart)
+		homes := w.judge.Home.UnsavedHomes(homesPart)
 		w.mu.Unlock()
 		if len(homes) == 0 {
 			return nil
@@ -58,7 +58,7 @@ func (w *Warden) saveHomes() error {
 			return err
 		}
 		w.mu.Lock()
-		w.judge.HomesSaved(homes)
+		w.judge.Home.HomesSaved(homes)
 		w.mu.Unlock()
 	}
 }
@@ -66,7 +66,7 @@ func (w *Warden) saveHomes() error {
 // saveAlarms writes alarms that began or ended. ledgerMu is held.
 func (w *Warden) saveAlarms() error {
 	w.mu.Lock()
-	changed := w.judge.UnsavedAlarms()
+	changed := w.judge.Home.UnsavedAlarms()
 	w.mu.Unlock()
 	if len(changed) == 0 {
 		return nil
@@ -78,23 +78,23 @@ func (w *Warden) saveAlarms() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.judge.AlarmsSaved(changed)
+	w.judge.Home.AlarmsSaved(changed)
 	return nil
 }
 
 // Guessed lists the alarms about passwords that nobody has seen yet, oldest first.
-func (w *Warden) Guessed() []jails.Guessed {
+func (w *Warden) Guessed() []home.Guessed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.Guessed()
+	return w.judge.Home.Guessed()
 }
 
 // Ack ends the alarms that match: somebody has seen them. They are out of the ledger
 // before it returns; the error says when they are not, and they are back with the next
 // start.
-func (w *Warden) Ack(match func(jails.Guessed) bool) ([]jails.Guessed, error) {
+func (w *Warden) Ack(match func(home.Guessed) bool) ([]home.Guessed, error) {
 	w.mu.Lock()
-	seen := w.judge.Ack(match)
+	seen := w.judge.Home.Ack(match)
 	w.mu.Unlock()
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
@@ -109,5 +109,5 @@ func (w *Warden) Ack(match func(jails.Guessed) bool) ([]jails.Guessed, error) {
 func (w *Warden) Broken() (since time.Time, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.Broken()
+	return w.judge.Home.Broken()
 }

@@ -5,11 +5,11 @@ import (
 	"net/netip"
 	"slices"
 
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 )
 
 // Homes implements Ledger.
-func (l *ledger) Homes(int) ([]jails.Home, []jails.Guessed, error) {
+func (l *ledger) Homes(int) ([]home.Home, []home.Guessed, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Collect(maps.Values(l.homes)), slices.Collect(maps.Values(l.alarms)), nil
@@ -22,7 +22,7 @@ type homeKey struct {
 }
 
 // SaveHomes implements Ledger.
-func (l *ledger) SaveHomes(homes []jails.Home) error {
+func (l *ledger) SaveHomes(homes []home.Home) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
@@ -30,7 +30,7 @@ func (l *ledger) SaveHomes(homes []jails.Home) error {
 	}
 	for _, h := range homes {
 		if l.homes == nil {
-			l.homes = map[homeKey]jails.Home{}
+			l.homes = map[homeKey]home.Home{}
 		}
 		l.homes[homeKey{h.Addr, h.Account}] = h
 	}
@@ -38,7 +38,7 @@ func (l *ledger) SaveHomes(homes []jails.Home) error {
 }
 
 // SaveAlarms implements Ledger.
-func (l *ledger) SaveAlarms(changed []jails.AlarmChange) error {
+func (l *ledger) SaveAlarms(changed []home.AlarmChange) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
@@ -46,7 +46,7 @@ func (l *ledger) SaveAlarms(changed []jails.AlarmChange) error {
 	}
 	for _, c := range changed {
 		if l.alarms == nil {
-			l.alarms = map[homeKey]jails.Guessed{}
+			l.alarms = map[homeKey]home.Guessed{}
 		}
 		key := homeKey{c.Addr, c.Account}
 		if l.alarms[key] = c.Guessed; c.Seen {

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"time"
 
-	"pbxjail/jails"
 	"pbxjail/jails/book"
+	"pbxjail/jails/home"
 )
 
 // Ledger is the record of bans on disk. The warden writes it and reads it once at
@@ -21,11 +21,11 @@ type Ledger interface {
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
 	// Homes returns who logged in from where, those first that did last, at most limit,
 	// and the alarms that nobody has seen yet.
-	Homes(limit int) ([]jails.Home, []jails.Guessed, error)
+	Homes(limit int) ([]home.Home, []home.Guessed, error)
 	// SaveHomes writes homes in place of what was known of them, all or none.
-	SaveHomes(homes []jails.Home) error
+	SaveHomes(homes []home.Home) error
 	// SaveAlarms writes alarms that are new, and removes those that were seen.
-	SaveAlarms(changed []jails.AlarmChange) error
+	SaveAlarms(changed []home.AlarmChange) error
 	// Strikes returns the history of those whose last ban ended since a time and is
 	// over at now, newest first, at most limit rows.
 	Strikes(since, now time.Time, limit int) ([]book.Strike, error)

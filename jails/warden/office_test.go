@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -163,7 +163,7 @@ func TestHomesOutliveAWarden(t *testing.T) {
 		if _, err := s.Order(Order{Prefix: prefix(office + "/32"), By: "root"}, time.Now()); err == nil {
 			t.Error("got a ban by hand of an address at home, without force")
 		}
-		s.Ack(func(jails.Guessed) bool { return true })
+		s.Ack(func(home.Guessed) bool { return true })
 		s.stop()
 		s.begin()
 		if got := s.Guessed(); len(got) != 0 {

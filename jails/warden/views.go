@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/home"
 	"pbxjail/jails/rates"
 )
 
@@ -17,10 +18,10 @@ func (w *Warden) Why(a netip.Addr, now time.Time) jails.Account {
 
 // LoggedIn lists the addresses that a login protects at now, in order. Who logged in
 // before the daemon started is not known.
-func (w *Warden) LoggedIn(now time.Time) []jails.Login {
+func (w *Warden) LoggedIn(now time.Time) []home.Login {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.LoggedIn(now)
+	return w.judge.Home.LoggedIn(now)
 }
 
 // Top lists who does most at now, as Judge.Top does.
@@ -42,5 +43,5 @@ func (w *Warden) Holds(a netip.Addr, now time.Time) bool {
 func (w *Warden) AtHome(p netip.Prefix, now time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.AtHome(p, now)
+	return w.judge.Home.AtHome(p, now)
 }

@@ -9,7 +9,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 )
 
 // Alarms lists the alarms about passwords that nobody has seen yet.
@@ -17,7 +17,7 @@ func (b *backend) Alarms() []control.Alarm { return alarmsOf(b.warden.Guessed())
 
 // Ack ends alarms: somebody has seen them.
 func (b *backend) Ack(q control.AckRequest, by string) (control.AckAnswer, error) {
-	seen, err := b.warden.Ack(func(g jails.Guessed) bool {
+	seen, err := b.warden.Ack(func(g home.Guessed) bool {
 		return q == control.AckRequest{} || q.Account != "" && g.Account == q.Account || q.Addr.IsValid() && g.Addr == q.Addr
 	})
 	for _, g := range seen {
@@ -26,7 +26,7 @@ func (b *backend) Ack(q control.AckRequest, by string) (control.AckAnswer, error
 	return control.AckAnswer{Acked: alarmsOf(seen)}, err
 }
 
-func alarmsOf(list []jails.Guessed) (alarms []control.Alarm) {
+func alarmsOf(list []home.Guessed) (alarms []control.Alarm) {
 	for _, g := range list {
 		alarms = append(alarms, control.Alarm{
 			Account: show.Escaped(g.Account), Addr: g.Addr, Service: g.Service.String(), Failures: g.Guesses, At: g.At.UTC(), What: g.String(),

@@ -16,6 +16,7 @@ import (
 	"pbxjail/jails"
 	"pbxjail/jails/astdb"
 	"pbxjail/jails/book"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -44,13 +45,13 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	n := len(homes)
 	// A judge of its own, without jails, finds out who logged in without guessing.
 	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
-	old.ProtectLogins = main.ProtectLogins
+	old.Home.ProtectLogins = main.ProtectLogins
 	for _, name := range existing(d.upkeep.files.patterns()) {
 		if err := hearOldLog(ctx, name, old, now); err != nil {
 			d.log.Debug("log-ins of an old log are not read", "file", name, "err", err)
 		}
 	}
-	homes = append(homes, old.Homes()...)
+	homes = append(homes, old.Home.Homes()...)
 	d.warden.Learn(homes, now)
 	d.log.Info("first start with this ledger: who logs in is learned from Asterisk and its logs", "short", main.DayOne, "registered", n, "log-ins", len(homes)-n)
 }
@@ -81,7 +82,7 @@ func youngUntil(born, now time.Time) time.Time {
 }
 
 // registered are those who are registered with Asterisk.
-func registered(ctx context.Context, path string, now time.Time) (homes []jails.Home, err error) {
+func registered(ctx context.Context, path string, now time.Time) (homes []home.Home, err error) {
 	contacts, err := astdb.Read(ctx, path)
 	for _, c := range contacts {
 		service, ok := parsers.ParseService(c.Service)
@@ -92,7 +93,7 @@ func registered(ctx context.Context, path string, now time.Time) (homes []jails.
 		if !c.Expires.IsZero() && c.Expires.Before(now) {
 			last = c.Expires
 		}
-		homes = append(homes, jails.Home{Addr: c.Addr, Account: c.Account, Service: service, First: last.UTC(), Last: last.UTC(), Times: 1})
+		homes = append(homes, home.Home{Addr: c.Addr, Account: c.Account, Service: service, First: last.UTC(), Last: last.UTC(), Times: 1})
 	}
 	return homes, err
 }

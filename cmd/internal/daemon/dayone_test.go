@@ -12,6 +12,7 @@ import (
 
 	"pbxjail/jails"
 	"pbxjail/jails/book"
+	"pbxjail/jails/home"
 	"pbxjail/parsers"
 )
 
@@ -48,7 +49,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 		judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
 		err := hearOldLog(context.Background(), path, judge, now)
 		var got []string
-		for _, h := range judge.Homes() {
+		for _, h := range judge.Home.Homes() {
 			got = append(got, h.Account+" "+h.Addr.String())
 		}
 		if err != nil || strings.Join(got, ", ") != c.want {
@@ -79,14 +80,14 @@ func TestYoungUntil(t *testing.T) {
 func TestFirstHomesHold(t *testing.T) {
 	now := time.Now()
 	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1000, false)
-	judge.LearnHomes([]jails.Home{
+	judge.Home.LearnHomes([]home.Home{
 		{Addr: netip.MustParseAddr("203.0.113.50"), Account: "101", Service: parsers.PJSIP, First: now, Last: now, Times: 1},
 		{Addr: netip.MustParseAddr("127.0.0.1"), Account: "101", Service: parsers.PJSIP, First: now, Last: now, Times: 1},
 	}, now)
-	if got := judge.UnsavedHomes(10); len(got) != 1 || got[0].Latest != got[0].Addr {
+	if got := judge.Home.UnsavedHomes(10); len(got) != 1 || got[0].Latest != got[0].Addr {
 		t.Errorf("got %+v for the ledger, want the one", got)
 	}
-	if got := judge.LoggedIn(now); len(got) != 1 {
+	if got := judge.Home.LoggedIn(now); len(got) != 1 {
 		t.Errorf("got %v at home, want one", got)
 	}
 }

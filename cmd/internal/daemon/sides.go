@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"pbxjail/cmd/internal/guard"
-	"pbxjail/jails"
+	"pbxjail/jails/home"
 )
 
 // sides are the addresses that a capture must tell apart: our own, and those that are no
@@ -16,7 +16,7 @@ type sides struct {
 }
 
 // set takes who is protected, and who logged in.
-func (s *sides) set(g guard.State, logins []jails.Login) {
+func (s *sides) set(g guard.State, logins []home.Login) {
 	ours, friends := map[netip.Addr]bool{}, map[netip.Addr]bool{}
 	for _, a := range g.Own {
 		ours[a] = true

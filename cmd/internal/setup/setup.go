@@ -29,7 +29,7 @@ func Senses(main *configs.Main, k Knowledge) jails.Senses {
 // Judge judges as the main file says. replay lets logs lie anywhere, as jails.NewJudge has it.
 func Judge(main *configs.Main, list []*jails.Jail, guard *jails.Guard, k Knowledge, replay bool) *jails.Judge {
 	j := jails.NewJudge(list, guard, book.NewBook(nil, nil), main.MaxAddresses, replay)
-	j.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
+	j.Home.ProtectLogins, j.Allowance = main.ProtectLogins, main.LoginAllowance
 	j.SetCustomer(main.IPv6)
 	j.SetSenses(Senses(main, k))
 	return j

@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"net/netip"
@@ -10,7 +10,7 @@ import (
 // read, and its grace ends.
 func TestPardon(t *testing.T) {
 	at := time.Date(2026, 3, 2, 10, 0, 0, 500e6, time.UTC)
-	j := &Judge{}
+	j := New(nil)
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("198.51.100.9")
 	j.Pardon(netip.MustParsePrefix("203.0.113.0/24"), 10*time.Minute, at)
 	for _, c := range []struct {
@@ -25,7 +25,7 @@ func TestPardon(t *testing.T) {
 		{other, at.Add(-time.Hour), false, false},
 		{other, at.Add(time.Minute), false, false},
 	} {
-		if before, grace := j.pardoned(c.addr, c.at); before != c.before || grace != c.grace {
+		if before, grace := j.Pardoned(c.addr, c.at); before != c.before || grace != c.grace {
 			t.Errorf("%s at %s: got before %t, grace %t, want %t, %t", c.addr, c.at, before, grace, c.before, c.grace)
 		}
 	}

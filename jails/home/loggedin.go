@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"cmp"
@@ -18,16 +18,16 @@ type Login struct {
 
 // LoggedIn lists the addresses where an account is at home at now, in order; of each line
 // of IPv6 the last address.
-func (j *Judge) LoggedIn(now time.Time) []Login {
+func (hs *Homes) LoggedIn(now time.Time) []Login {
 	var list []Login
-	for _, rows := range j.home.table.at {
+	for _, rows := range hs.table.at {
 		last := rows[0]
 		for _, r := range rows {
 			if r.Last.After(last.Last) {
 				last = r
 			}
 		}
-		if j.live(last.Last, now) {
+		if hs.live(last.Last, now) {
 			list = append(list, Login{Addr: last.Latest, Service: last.Service, At: last.Last.Truncate(time.Millisecond)})
 		}
 	}

@@ -1,9 +1,8 @@
-package jails
+package home
 
 import (
 	"fmt"
 	"net/netip"
-	"pbxjail/jails/book"
 	"time"
 )
 
@@ -68,10 +67,10 @@ func (b *breaker) fine(a netip.Addr, now time.Time) {
 	}
 }
 
-// weighBreaker looks whether the breaker must begin or end to hold. decide is told of
-// both; a is an address that takes part.
-func (j *Judge) weighBreaker(a netip.Addr, now time.Time, decide func(Verdict)) {
-	b := &j.home.breaker
+// weighBreaker looks whether the breaker must begin or end to hold. alarm is called
+// for both; a is an address that takes part.
+func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
+	b := &hs.breaker
 	if gone := now.Sub(b.weighed); gone < breakerEvery && gone > -time.Hour { // a clock may go back
 		return
 	}
@@ -94,7 +93,14 @@ func (j *Judge) weighBreaker(a netip.Addr, now time.Time, decide func(Verdict)) 
 	default:
 		return
 	}
-	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(a, a.BitLen()), Jail: "breaker", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
+	alarm(Alarm{"breaker", a, reason})
+}
+
+// Tick looks whether the breaker still holds.
+func (hs *Homes) Tick(now time.Time, alarm func(Alarm)) {
+	if hs.breaker.holds() {
+		hs.weighBreaker(hs.breaker.last, now, alarm)
+	}
 }
 
 func (b *breaker) reason() string {
@@ -136,8 +142,8 @@ func (b *breaker) count(now time.Time) (failing, working int) {
 
 // Broken says since when failures lead to no ban because many at home fail at once, and
 // why; the zero time when they do.
-func (j *Judge) Broken() (since time.Time, why string) {
-	b := &j.home.breaker
+func (hs *Homes) Broken() (since time.Time, why string) {
+	b := &hs.breaker
 	if !b.holds() {
 		return time.Time{}, ""
 	}

@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"bytes"
@@ -55,10 +55,10 @@ type homeRow struct {
 }
 
 const (
-	maxHomeStrangers = 16_384
-	maxHomeRegulars  = 32_768
-	mostHomesEach    = 64
-	comesBack        = 30 * time.Second
+	MaxStrangers    = 16_384
+	maxHomeRegulars = 32_768
+	MostEach        = 64
+	comesBack       = 30 * time.Second
 	// homeIdle is how long a regular must not have logged in before it makes room for
 	// another account.
 	homeIdle = 24 * time.Hour
@@ -75,9 +75,9 @@ func newHomeTable() homeTable {
 	}
 }
 
-// accountName is the name of an account without what callers write around it: sip:, a
+// AccountName is the name of an account without what callers write around it: sip:, a
 // domain, parameters. It is empty for those who have none, and aliases raw.
-func accountName(raw []byte) []byte {
+func AccountName(raw []byte) []byte {
 	if i := bytes.LastIndexByte(raw, '<'); i >= 0 && bytes.HasSuffix(raw, []byte(">")) {
 		raw = raw[i+1 : len(raw)-1]
 	}
@@ -104,7 +104,7 @@ func (t *homeTable) put(h Home) *homeRow {
 	key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
 	row := t.rows[key]
 	if row == nil {
-		if t.strangers.Len() >= maxHomeStrangers {
+		if t.strangers.Len() >= MaxStrangers {
 			t.remove(t.strangers.Back().Value.(*homeRow))
 		}
 		row = &homeRow{Home: h, family: key.family}
@@ -142,7 +142,7 @@ func (t *homeTable) listOf(row *homeRow) *list.List {
 // promote makes a row one that no stranger pushes out. Where there is no room it stays a
 // stranger.
 func (t *homeTable) promote(row *homeRow) {
-	if t.of[row.Account] >= mostHomesEach {
+	if t.of[row.Account] >= MostEach {
 		t.removeOldest(row.Account)
 	}
 	if t.regulars.Len() >= maxHomeRegulars {

@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"cmp"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
-	"pbxjail/jails/book"
 	"pbxjail/jails/customer"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
@@ -58,13 +57,13 @@ type AlarmChange struct {
 }
 
 // try counts a failure of an account that is not at home there.
-func (j *Judge) try(s *Source, e *parsers.Event, now time.Time) {
-	f, account := witness.FamilyOf(e.Service), accountName(e.Account.Raw())
+func (hs *Homes) try(log uint16, e *parsers.Event, now time.Time) {
+	f, account := witness.FamilyOf(e.Service), AccountName(e.Account.Raw())
 	if f == witness.NoFamily || len(account) == 0 || !e.Addr.IsValid() {
 		return
 	}
 	key := homeKey{customer.Home(e.Addr), f, string(account)}
-	t, _ := j.home.tries.Get(key)
+	t, _ := hs.tries.Get(key)
 	if now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		t = tries{}
 	}
@@ -75,52 +74,51 @@ func (j *Judge) try(s *Source, e *parsers.Event, now time.Time) {
 	if e.Digest != 0 {
 		t.digest = e.Digest
 	}
-	t.Add(witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service})
-	j.home.tries.Put(key, t)
+	t.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
+	hs.tries.Put(key, t)
 }
 
 // mayBeGuessed reports whether a log-in of an account that is not at home there says
 // nothing for it, because its password may be guessed.
-func (j *Judge) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, decide func(Verdict)) bool {
-	if j.home.guessed[key] != nil {
+func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alarm func(Alarm)) bool {
+	if hs.guessed[key] != nil {
 		return true
 	}
-	t, _ := j.home.tries.Get(key)
+	t, _ := hs.tries.Get(key)
 	if t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		return false
 	}
-	if len(j.home.guessed) >= maxGuessed {
-		j.dropOldestGuessed()
+	if len(hs.guessed) >= maxGuessed {
+		hs.dropOldestGuessed()
 	}
 	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.Count(), At: now.UTC()}
-	j.home.guessed[key] = &g
-	j.home.told[key] = AlarmChange{Guessed: g}
-	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
+	hs.guessed[key] = &g
+	hs.told[key] = AlarmChange{Guessed: g}
 	reason := g.String() + "; when that was you, or after a new password: jailctl ack " + g.Addr.String()
-	decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "guessed", Since: now.UTC(), Reason: reason}, Alarm: true, Rare: true})
+	alarm(Alarm{"guessed", e.Addr, reason})
 	return true
 }
 
-func (j *Judge) dropOldestGuessed() {
+func (hs *Homes) dropOldestGuessed() {
 	var oldest homeKey
 	var at time.Time
-	for key, g := range j.home.guessed {
+	for key, g := range hs.guessed {
 		if at.IsZero() || g.At.Before(at) {
 			oldest, at = key, g.At
 		}
 	}
-	j.endGuessed(oldest)
+	hs.endGuessed(oldest)
 }
 
-func (j *Judge) endGuessed(key homeKey) {
-	j.home.told[key] = AlarmChange{Guessed: *j.home.guessed[key], Seen: true}
-	delete(j.home.guessed, key)
-	j.home.tries.Put(key, tries{})
+func (hs *Homes) endGuessed(key homeKey) {
+	hs.told[key] = AlarmChange{Guessed: *hs.guessed[key], Seen: true}
+	delete(hs.guessed, key)
+	hs.tries.Put(key, tries{})
 }
 
 // Guessed lists the alarms that nobody has seen yet, oldest first.
-func (j *Judge) Guessed() (list []Guessed) {
-	for _, g := range j.home.guessed {
+func (hs *Homes) Guessed() (list []Guessed) {
+	for _, g := range hs.guessed {
 		list = append(list, *g)
 	}
 	slices.SortFunc(list, func(x, y Guessed) int {
@@ -130,20 +128,20 @@ func (j *Judge) Guessed() (list []Guessed) {
 }
 
 // LoadGuessed takes over the alarms that a ledger keeps.
-func (j *Judge) LoadGuessed(list []Guessed) {
+func (hs *Homes) LoadGuessed(list []Guessed) {
 	for _, g := range list {
-		if len(j.home.guessed) < maxGuessed && g.Addr.IsValid() {
-			j.home.guessed[homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account}] = new(g)
+		if len(hs.guessed) < maxGuessed && g.Addr.IsValid() {
+			hs.guessed[homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account}] = new(g)
 		}
 	}
 }
 
 // Ack ends the alarms that match, and returns them: somebody has seen them. From its next
 // log-in an account is at home there, unless it fails again before.
-func (j *Judge) Ack(match func(Guessed) bool) (list []Guessed) {
-	for _, g := range j.Guessed() {
+func (hs *Homes) Ack(match func(Guessed) bool) (list []Guessed) {
+	for _, g := range hs.Guessed() {
 		if match(g) {
-			j.endGuessed(homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account})
+			hs.endGuessed(homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account})
 			list = append(list, g)
 		}
 	}
@@ -152,19 +150,19 @@ func (j *Judge) Ack(match func(Guessed) bool) (list []Guessed) {
 
 // UnsavedAlarms returns the alarms that began or ended, and the ledger does not know it.
 // AlarmsSaved says that it does.
-func (j *Judge) UnsavedAlarms() (list []AlarmChange) {
-	for _, c := range j.home.told {
+func (hs *Homes) UnsavedAlarms() (list []AlarmChange) {
+	for _, c := range hs.told {
 		list = append(list, c)
 	}
 	return list
 }
 
 // AlarmsSaved notes that the ledger knows changes of alarms.
-func (j *Judge) AlarmsSaved(list []AlarmChange) {
+func (hs *Homes) AlarmsSaved(list []AlarmChange) {
 	for _, c := range list {
 		key := homeKey{customer.Home(c.Addr), witness.FamilyOf(c.Service), c.Account}
-		if j.home.told[key] == c {
-			delete(j.home.told, key)
+		if hs.told[key] == c {
+			delete(hs.told, key)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
-	"pbxjail/jails/book"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -34,13 +33,13 @@ const (
 
 // reportFailure tells the admin of an account at home that is refused: soon, and then
 // once an hour for all accounts of its address.
-func (j *Judge) reportFailure(s *Source, e *parsers.Event, row *homeRow, now time.Time, decide func(Verdict)) {
-	r, ok := j.home.reports.Get(row.Addr)
+func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now time.Time, alarm func(Alarm)) {
+	r, ok := hs.reports.Get(row.Addr)
 	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.told).Abs() > reportEvery {
 		r = &report{since: now}
 	}
-	j.home.reports.Put(row.Addr, r)
-	r.Add(witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service})
+	hs.reports.Put(row.Addr, r)
+	r.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
 	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service) != witness.WebFamily
 	if name := show.Escaped(row.Account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
 		r.accounts = append(r.accounts, name)
@@ -51,7 +50,7 @@ func (j *Judge) reportFailure(s *Source, e *parsers.Event, row *homeRow, now tim
 	}
 	text := r.text(e.Addr, n, now)
 	*r = report{since: now, told: now}
-	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "home", Since: now.UTC(), Reason: text}, Alarm: true, Rare: true})
+	alarm(Alarm{"home", e.Addr, text})
 }
 
 // text says what fails, where, how often, and why nobody is banned.

@@ -1,4 +1,4 @@
-package jails
+package home
 
 import (
 	"net/netip"
@@ -23,20 +23,20 @@ const (
 
 // Pardon notes that a prefix is let out at now. It is not banned again by what it did
 // before, and within the grace every account that ever logged in there is at home there.
-func (j *Judge) Pardon(p netip.Prefix, grace time.Duration, now time.Time) {
+func (hs *Homes) Pardon(p netip.Prefix, grace time.Duration, now time.Time) {
 	keep := func(d pardon) bool { return d.prefix != p && now.Sub(d.from) < pardonKept+grace }
-	j.pardons = slices.DeleteFunc(j.pardons, func(d pardon) bool { return !keep(d) })
-	if len(j.pardons) >= maxPardons {
-		j.pardons = slices.Delete(j.pardons, 0, len(j.pardons)-maxPardons+1)
+	hs.pardons = slices.DeleteFunc(hs.pardons, func(d pardon) bool { return !keep(d) })
+	if len(hs.pardons) >= maxPardons {
+		hs.pardons = slices.Delete(hs.pardons, 0, len(hs.pardons)-maxPardons+1)
 	}
 	// A log's date says a whole second.
-	j.pardons = append(j.pardons, pardon{p, now.Truncate(time.Second), now.Add(grace)})
+	hs.pardons = append(hs.pardons, pardon{p, now.Truncate(time.Second), now.Add(grace)})
 }
 
-// pardoned reports whether what an address did at a time does not count, because it was
+// Pardoned reports whether what an address did at a time does not count, because it was
 // let out since, and whether its grace runs.
-func (j *Judge) pardoned(a netip.Addr, at time.Time) (before, grace bool) {
-	for _, d := range j.pardons {
+func (hs *Homes) Pardoned(a netip.Addr, at time.Time) (before, grace bool) {
+	for _, d := range hs.pardons {
 		if d.prefix.Contains(a) {
 			before = before || at.Before(d.from)
 			grace = grace || !at.Before(d.from) && at.Before(d.until)

@@ -1,0 +1,334 @@
+package home
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"pbxjail/configs/show"
+	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
+	"pbxjail/jails/witness"
+	"pbxjail/parsers"
+)
+
+// Homes is who is at home where. Owned by one Judge; bounded.
+type Homes struct {
+	// ProtectLogins is how long a log-in with a password makes its account at home at its
+	// address; book.Forever is for as long as it is remembered. Set before use.
+	ProtectLogins time.Duration
+
+	wire    wireReader
+	seed    maphash.Seed
+	pardons []pardon
+	table   homeTable
+	tries   recent.Map[homeKey, tries] // failures of accounts where they are not at home
+	guessed map[homeKey]*Guessed       // alarms that nobody has seen yet
+	told    alarmsToTell
+	reports recent.Map[netip.Addr, *report]
+	calls   recent.Map[call, bool]        // in which an account at home failed
+	noticed recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
+	breaker breaker
+}
+
+// call is one of an address, by the hash of its Call-ID.
+type call struct {
+	addr netip.Addr
+	id   uint64
+}
+
+const maxCalls = 4096
+
+// wireReader knows of whom the wire reads what he sends, so that it sees whether our challenges
+// are answered there.
+type wireReader interface {
+	Reads(a netip.Addr, s parsers.Service, at time.Time) bool
+}
+
+// Alarm is what the admin must know, for the judge to tell. Kind is home, guessed or
+// breaker; Reason is one line for people, with all foreign text escaped.
+type Alarm struct {
+	Kind   string
+	Addr   netip.Addr
+	Reason string
+}
+
+// New asks wire which failures nobody can forge.
+func New(wire wireReader) *Homes {
+	return &Homes{
+		wire: wire, seed: maphash.MakeSeed(),
+		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{},
+		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(),
+		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
+	}
+}
+
+// live reports whether a log-in protects still.
+func (hs *Homes) live(last, now time.Time) bool {
+	return hs.ProtectLogins == book.Forever || now.Sub(last) <= hs.ProtectLogins
+}
+
+// loginOf is what one log-in with a password says; ok is false for any other event.
+func loginOf(e *parsers.Event) (h Home, ok bool) {
+	if !e.Authenticated() || !e.Addr.IsValid() || witness.FamilyOf(e.Service) == witness.NoFamily {
+		return h, false
+	}
+	at := e.Time.UTC()
+	return Home{
+		Addr: customer.Home(e.Addr), Latest: e.Addr, Account: string(AccountName(e.Account.Raw())), Service: e.Service, Witness: e.Channel, First: at, Last: at, Times: 1,
+	}, true
+}
+
+// Welcome takes a log-in for its account at its address, and reports whether it does. It
+// does not where the password may be guessed: then alarm is called.
+func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
+	f := witness.FamilyOf(e.Service)
+	if f == witness.NoFamily {
+		return false
+	}
+	account := AccountName(e.Account.Raw())
+	a := customer.Home(e.Addr)
+	row := hs.table.find(a, f, account)
+	if row != nil && !hs.live(row.Last, now) {
+		hs.table.remove(row)
+		row = nil
+	}
+	if row == nil && hs.mayBeGuessed(e, homeKey{a, f, string(account)}, now, alarm) {
+		return false
+	}
+	h, _ := loginOf(e)
+	h.First, h.Last = now.UTC(), now.UTC()
+	if row != nil && now.Sub(row.Last) < retoldWithin {
+		h.Times = 0 // the same log-in, as another tells it
+	}
+	row = hs.table.put(h)
+	if now.Sub(row.saved) >= homeSaved {
+		hs.table.changed[homeKey{a, f, row.Account}] = true
+	}
+	row.failing, row.failed = 0, 0
+	hs.breaker.fine(a, now)
+	hs.weighBreaker(e.Addr, now, alarm)
+	return true
+}
+
+// retoldWithin is how far apart two witnesses may tell of one log-in.
+const retoldWithin = 2 * time.Second
+
+// residents are the accounts at home at an address at a time.
+func (hs *Homes) residents(a netip.Addr, now time.Time) []*homeRow {
+	return hs.table.accounts(customer.Home(a), func(r *homeRow) bool { return hs.live(r.Last, now) })
+}
+
+// LogsIn reports whether any account is at home at an address.
+func (hs *Homes) LogsIn(a netip.Addr, now time.Time) bool {
+	return slices.ContainsFunc(hs.table.at[customer.Home(a)], func(r *homeRow) bool { return hs.live(r.Last, now) })
+}
+
+// Knows reports whether an offence is of an account that is at home at its address.
+func (hs *Homes) Knows(e *parsers.Event, now time.Time) bool { return hs.resident(e, now) != nil }
+
+// resident finds the account of an offence, if it is at home at its address.
+func (hs *Homes) resident(e *parsers.Event, now time.Time) *homeRow {
+	f := witness.FamilyOf(e.Service)
+	if f == witness.NoFamily || !e.Addr.IsValid() || !e.Refused() {
+		return nil
+	}
+	a := customer.Home(e.Addr)
+	if len(hs.table.at[a]) == 0 {
+		return nil
+	}
+	account := AccountName(e.Account.Raw())
+	if len(account) == 0 {
+		return nil
+	}
+	row := hs.table.find(a, f, account)
+	if row == nil || hs.live(row.Last, now) {
+		return row
+	}
+	if _, grace := hs.Pardoned(e.Addr, now); grace {
+		return row
+	}
+	return nil
+}
+
+// Excuse reports whether an offence leads to no ban because its account is at home at its
+// address: it is reported instead. While the breaker holds, no failure leads to one.
+func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
+	if row := hs.resident(e, now); row != nil {
+		if e.Channel == parsers.ChannelNotice {
+			hs.noticed.Put(row.Addr, now.UnixMilli())
+		}
+		hs.reportFailure(log, e, row, now, alarm)
+		if hs.Provable(e, now) {
+			row.fail(now)
+			hs.breaker.fails(row)
+			hs.weighBreaker(e.Addr, now, alarm)
+		}
+		return true
+	}
+	if !e.Refused() {
+		return false
+	}
+	if hs.namedElsewhere(e, now) {
+		return true
+	}
+	hs.try(log, e, now)
+	return hs.breaker.holds()
+}
+
+// LinkCall notes the call of an account at home that a security event reports: its notice
+// names who the caller says he is, and that may be another name.
+func (hs *Homes) LinkCall(e *parsers.Event, now time.Time) {
+	if e.Channel == parsers.ChannelSecurity && !e.Session.Empty() && hs.resident(e, now) != nil {
+		hs.calls.Put(hs.callOf(e), true)
+	}
+}
+
+func (hs *Homes) callOf(e *parsers.Event) call {
+	id := e.Session.Raw()
+	return call{customer.Home(e.Addr), maphash.Bytes(hs.seed, id[:min(len(id), maxAccountName)])}
+}
+
+// namedElsewhere reports whether another record says better whose failure this is. A notice
+// of PJSIP has the name that the caller writes, the security event of its call that of the
+// account. Where Asterisk does not know the account, it is the notice alone that has a
+// name: it is counted by that.
+func (hs *Homes) namedElsewhere(e *parsers.Event, now time.Time) bool {
+	if e.Service != parsers.PJSIP || !e.Addr.IsValid() || !hs.LogsIn(e.Addr, now) {
+		return false
+	}
+	a := customer.Home(e.Addr)
+	switch e.Channel {
+	case parsers.ChannelNotice:
+		hs.noticed.Put(a, now.UnixMilli())
+		linked, _ := hs.calls.Get(hs.callOf(e))
+		return linked && !e.Session.Empty()
+	case parsers.ChannelSecurity:
+		last, ok := hs.noticed.Get(a)
+		return ok && len(AccountName(e.Account.Raw())) == 0 && (time.Duration(now.UnixMilli()-last)*time.Millisecond).Abs() < time.Hour
+	}
+	return false
+}
+
+// Provable reports whether a failure is more than a packet that anybody can forge, where
+// that can be known: then the wire saw our challenge answered.
+func (hs *Homes) Provable(e *parsers.Event, now time.Time) bool {
+	return e.Evidence == parsers.Proven || !hs.wire.Reads(e.Addr, e.Service, now)
+}
+
+// Protects says for people who logged in from an address, or from one of a network, when
+// that protects it still.
+func (hs *Homes) Protects(p netip.Prefix, now time.Time) (why string, ok bool) {
+	if p.IsSingleIP() {
+		rows := hs.residents(p.Addr(), now)
+		if len(rows) == 0 {
+			return "", false
+		}
+		last := rows[0].Last
+		for _, r := range rows {
+			if r.Last.After(last) {
+				last = r.Last
+			}
+		}
+		return fmt.Sprintf("%s logged in with a password %s before", namesOf(rows), agoWords(last, now)), true
+	}
+	if p.Addr().Is6() && p.Bits() == customer.DefaultBits { // the one that is asked often: by floods
+		rows := hs.residents(p.Addr(), now)
+		if len(rows) == 0 {
+			return "", false
+		}
+	}
+	for a, rows := range hs.table.at {
+		for _, r := range rows {
+			if (p.Contains(a) || p.Contains(r.Latest)) && hs.live(r.Last, now) {
+				return fmt.Sprintf("%s logged in with a password %s before", r.Latest, agoWords(r.Last, now)), true
+			}
+		}
+	}
+	return "", false
+}
+
+// AtHome says who is at home at an address, or at one of a network; "" is nobody.
+func (hs *Homes) AtHome(p netip.Prefix, now time.Time) string {
+	why, _ := hs.Protects(p, now)
+	return why
+}
+
+func agoWords(last, now time.Time) string {
+	return show.Duration(max(now.Sub(last), time.Second).Round(time.Second))
+}
+
+// mostAccountsNamed bounds the accounts that one text names.
+const mostAccountsNamed = 3
+
+// namesOf names accounts for people, escaped.
+func namesOf(rows []*homeRow) string {
+	var names []string
+	for _, r := range rows {
+		if name := show.Escaped(r.Account); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return listOf("account", names)
+}
+
+// listOf is one or several names, of which it counts those that are too many.
+func listOf(word string, names []string) string {
+	more := len(names) - mostAccountsNamed
+	switch {
+	case len(names) == 1:
+		return word + " " + names[0]
+	case more > 0:
+		return fmt.Sprintf("%ss %s and %d more", word, strings.Join(names[:mostAccountsNamed], ", "), more)
+	}
+	return word + "s " + strings.Join(names, ", ")
+}
+
+// Homes lists who is at home where, in no order: what a ledger keeps.
+func (hs *Homes) Homes() (list []Home) {
+	for _, row := range hs.table.rows {
+		list = append(list, row.Home)
+	}
+	return list
+}
+
+// LoadHomes takes over what a ledger, or Asterisk itself, knows of log-ins before. Those
+// that protect nobody any more are left out, and those whose password may be guessed.
+func (hs *Homes) LoadHomes(homes []Home, now time.Time) {
+	for _, h := range homes {
+		h.Addr, h.Account = customer.Home(h.Addr), string(AccountName([]byte(h.Account)))
+		if witness.FamilyOf(h.Service) == witness.NoFamily || !parsers.Bannable(h.Addr) || !hs.live(h.Last, now) {
+			continue
+		}
+		if hs.guessed[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}] != nil {
+			continue
+		}
+		if !h.Latest.IsValid() {
+			h.Latest = h.Addr
+		}
+		row := hs.table.put(h)
+		row.saved = h.Last
+	}
+}
+
+// LearnHomes is LoadHomes for what no ledger knows yet.
+func (hs *Homes) LearnHomes(homes []Home, now time.Time) {
+	for _, h := range homes {
+		hs.LoadHomes([]Home{h}, now)
+		key := homeKey{customer.Home(h.Addr), witness.FamilyOf(h.Service), string(AccountName([]byte(h.Account)))}
+		if hs.table.rows[key] != nil {
+			hs.table.changed[key] = true
+		}
+	}
+}
+
+// UnsavedHomes returns at most so many homes that the ledger does not know as they are
+// now. HomesSaved says that it does.
+func (hs *Homes) UnsavedHomes(most int) []Home { return hs.table.unsaved(most) }
+
+// HomesSaved notes that the ledger knows homes. One that has changed since stays unsaved.
+func (hs *Homes) HomesSaved(homes []Home) { hs.table.savedAs(homes) }

@@ -1,0 +1,8 @@
+// Package home knows which accounts are at home where: who logged in from which address
+// with a password. A failure of an account at home leads to no ban there, a log-in after
+// many failures is an alarm, and when many fail at once, something of ours is broken.
+//
+// The judge asks it about each offence and reports each log-in to it; the warden keeps in
+// the ledger what it learned. Homes is pure, bounded, and not safe for concurrent use. It
+// must never decide on a ban, and never make a home of what is not a log-in with a password.
+package home
