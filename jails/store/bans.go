@@ -44,7 +44,7 @@ const (
 
 // Record writes new or changed bans, all or none. A ban is known by Prefix, Jail
 // and Since: the same three again change it, and keep its lines when the change
-// has none. A prefix has one ban at a time, as in jails.Book: a new one ends the
+// has none. A prefix has one ban at a time, as in book.Book: a new one ends the
 // older, whichever jail's it was; one that began later stays. A ban that was
 // lifted stays lifted.
 func (s *Store) Record(bans []book.Ban) error {

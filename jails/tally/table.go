@@ -40,10 +40,12 @@ type tallyKey struct {
 	jail uint16
 }
 
+// KeyOf is the key of an address, or of the first of a network, in a jail.
 func KeyOf(a netip.Addr, jail uint16) tallyKey {
 	return tallyKey{recent.Addr(customer.Scored(a).As16()), jail}
 }
 
+// NewTable makes a Table of at most so many tallies, and four times as many hits.
 func NewTable(max int) *Table {
 	return &Table{
 		Max: max, maxHeld: hitsEach * max, index: map[tallyKey]int32{}, tracked: map[uint16]int{},

@@ -49,6 +49,8 @@ const (
 	maxWitnesses = 64
 )
 
+// NewSpan is the span of a jail with these findtimes; slow is 0 where there is no long
+// window. lines is how many lines of an address can make maxretry.
 func NewSpan(findtime, slow time.Duration, lines int) Span {
 	s := Span{Find: findtime.Milliseconds(), Slow: slow.Milliseconds(), Most: min(witnesses*lines, MostHits)}
 	s.life = max(s.Find, s.Slow)
@@ -154,6 +156,7 @@ type view struct {
 	Fresh        bool // without those that are there again
 }
 
+// Holds reports whether a hit is in the view.
 func (v view) Holds(h *Hit) bool {
 	return h.At > v.after && h.At <= v.until && h.Evidence >= v.least && !(v.Fresh && h.Again)
 }

@@ -18,6 +18,7 @@ type Gate struct {
 	suspects  []netip.Addr
 }
 
+// NewGate makes a Gate without witnesses; Set gives it some.
 func NewGate() Gate { return Gate{sightings: newSightings()} }
 
 // Set puts witnesses in place of the old; each may be nil.

@@ -246,7 +246,7 @@ func (s *senders) note(err error) {
 	}
 }
 
-// Heard implements jails.Heard. Who is in a set has sent a packet; who is not has sent
+// Heard implements witness.Heard. Who is in a set has sent a packet; who is not has sent
 // none only where the set misses nobody: not full, not made since, and not so long ago
 // that it would be forgotten.
 func (s *senders) Heard(a netip.Addr, service parsers.Service, at time.Time) parsers.Answer {
@@ -281,7 +281,7 @@ func judgeHearing(h actions.Hearing, at, now time.Time) parsers.Answer {
 	return parsers.No
 }
 
-// Suspects implements jails.Heard.
+// Suspects implements witness.Heard.
 func (s *senders) Suspects(list []netip.Addr, service parsers.Service, at time.Time) []netip.Addr {
 	within := s.clock().Sub(at) + recently
 	gate := s.opened()

@@ -265,21 +265,21 @@ func (w *wireSource) failing() bool {
 	return w.problem != nil
 }
 
-// Heard implements jails.Heard.
+// Heard implements witness.Heard.
 func (w *wireSource) Heard(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sensor.Heard(a, s, at)
 }
 
-// Suspects implements jails.Heard.
+// Suspects implements witness.Heard.
 func (w *wireSource) Suspects(list []netip.Addr, s parsers.Service, at time.Time) []netip.Addr {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sensor.Suspects(list, s, at)
 }
 
-// Complete implements jails.Wire.
+// Complete implements witness.Wire.
 func (w *wireSource) Complete(a netip.Addr, s parsers.Service, at time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

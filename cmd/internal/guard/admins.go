@@ -58,7 +58,7 @@ func (a *admins) note(addr netip.Addr, why string, now time.Time) (fresh bool) {
 }
 
 // protections are those seen within keep, in order, and forgets the others. 0 is nobody;
-// jails.Forever is all.
+// book.Forever is all.
 func (a *admins) protections(keep time.Duration, now time.Time) (list []jails.Protection) {
 	var addrs []netip.Addr
 	for addr, seen := range a.last {

@@ -58,7 +58,7 @@ type Protected struct {
 }
 
 // List is who is protected at now, in the order in which they are asked. keepAdmins is how
-// long an admin is; jails.Forever has no end.
+// long an admin is; book.Forever has no end.
 func (p *Protections) List(keepAdmins time.Duration, now time.Time) (list []Protected) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
