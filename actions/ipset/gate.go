@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,12 +39,8 @@ type Gate struct {
 	options kernel.Options
 	sets    *kernel.Sets
 	view    *kernel.NftView
-	ears    kernel.Ears
-
-	slow   sync.Mutex // guards all below: Guard, Check, Teardown and Close
-	ports  []kernel.Port
-	sides  [2]*gateSide
-	closed bool
+	frame   kernel.GateFrame
+	sides   [2]*gateSide // the lock of frame guards them
 }
 
 // gateSide is one address family.
@@ -113,22 +108,14 @@ func (g *Gate) Name() string { return "ipset" }
 // removes all that a Gate made. degraded says what cannot be heard. Those of a run before
 // are still remembered.
 func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err error) {
-	if err := kernel.CheckPorts(ports); err != nil {
-		return nil, err
-	}
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if g.closed {
-		return nil, kernel.ErrClosed
-	}
-	g.ports = slices.Clone(ports)
-	names, _ := kernel.Services(ports)
-	g.ears.Keep(names)
-	_, degraded, err = g.setup(now)
+	err = g.frame.Guard(ports, func() (err error) {
+		_, degraded, err = g.setup(now)
+		return err
+	})
 	return degraded, err
 }
 
-// setup makes what is missing of both families. slow is held.
+// setup makes what is missing of both families. the lock of frame is held.
 func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 	var errs []error
 	for _, s := range g.sides {
@@ -141,9 +128,9 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 			continue
 		}
 		s.next = now.Add(gateRetry)
-		names, _ := kernel.Services(g.ports)
+		names, _ := kernel.Services(g.frame.Ports())
 		for _, name := range names {
-			g.ears.Deafen(name, s.v6, s.down.Error())
+			g.frame.Ears.Deafen(name, s.v6, s.down.Error())
 		}
 		degraded = append(degraded, s.label+": senders are not remembered: "+s.down.Error())
 		errs = append(errs, s.down)
@@ -165,7 +152,7 @@ func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 			return err
 		}
 	}
-	if len(g.ports) == 0 {
+	if len(g.frame.Ports()) == 0 {
 		return g.clearSide(s)
 	}
 	before, failed := s.chain.Look(g.view)
@@ -243,7 +230,7 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 	if _, err := g.sets.Put(one.set, []kernel.Member{sentinel}); err != nil && !errors.Is(err, kernel.ErrFull) {
 		return explainSet("mark", one.set, err)
 	}
-	g.ears.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
+	g.frame.Ears.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
 	g.sample(one, s.v6, now)
 	return nil
 }
@@ -251,28 +238,24 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 // Check looks whether all is as it was made, without starting a program, and makes what is
 // missing, with one. made says what that was; nothing, when all was well.
 func (g *Gate) Check(now time.Time) (made []string, err error) {
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if g.closed {
-		return nil, kernel.ErrClosed
-	}
-	if len(g.ports) == 0 {
-		return nil, nil
-	}
-	for _, s := range g.sides {
-		if s.down != nil && now.Before(s.next) {
-			continue
+	err = g.frame.Check(func() (err error) {
+		if slices.ContainsFunc(g.sides[:], func(s *gateSide) bool { return g.needs(s, now) }) {
+			made, _, err = g.setup(now)
 		}
-		if s.down == nil && g.intact(s, now) {
-			continue
-		}
-		made, _, err = g.setup(now)
-		return made, err
-	}
-	return nil, nil
+		return err
+	})
+	return made, err
 }
 
-// intact reports whether a side is as it was made, and samples its sets. slow is held.
+// needs reports whether something of a side is missing that can be made now.
+func (g *Gate) needs(s *gateSide, now time.Time) bool {
+	if s.down != nil {
+		return !now.Before(s.next)
+	}
+	return !g.intact(s, now)
+}
+
+// intact reports whether a side is as it was made, and samples its sets. the lock of frame is held.
 func (g *Gate) intact(s *gateSide, now time.Time) bool {
 	mark, err := s.chain.Look(g.view)
 	if err != nil || s.good == nil || mark != *s.good || !s.sure && kernel.Tracking() {
@@ -290,7 +273,7 @@ func (g *Gate) intact(s *gateSide, now time.Time) bool {
 // sample learns whether a set has room.
 func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
 	if have, err := g.sets.Header(one.set); err == nil {
-		g.ears.Sampled(one.service, v6, have.Members > gateFull, now)
+		g.frame.Ears.Sampled(one.service, v6, have.Members > gateFull, now)
 	}
 }
 
@@ -298,7 +281,7 @@ func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
 // age but that of the oldest that may be there.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
-	h := g.ears.Hearing(service, a.Is6())
+	h := g.frame.Ears.Hearing(service, a.Is6())
 	if h.Blind != "" {
 		return h
 	}
@@ -311,9 +294,9 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 		h.Heard, h.Age = true, kernel.Memory
 		return h
 	}
-	if g.ears.Stale(service, a.Is6(), now) {
+	if g.frame.Ears.Stale(service, a.Is6(), now) {
 		g.sample(gatePlan{service: service, set: set}, a.Is6(), now)
-		h = g.ears.Hearing(service, a.Is6())
+		h = g.frame.Ears.Hearing(service, a.Is6())
 	}
 	return h
 }
@@ -347,15 +330,11 @@ func (g *Gate) Teardown() error {
 
 // Close gives up the sockets; the kernel goes on remembering.
 func (g *Gate) Close() error {
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if !g.closed {
-		g.closed = true
-		g.ears.Keep(nil)
+	return g.frame.Close(func() error {
 		g.sets.Close()
 		g.view.Close()
-	}
-	return nil
+		return nil
+	})
 }
 
 // clearSide removes what there is of a side.

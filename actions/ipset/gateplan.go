@@ -31,7 +31,7 @@ func (g *Gate) set(service string, v6 bool) string {
 
 // plan is what a side should have.
 func (g *Gate) plan(s *gateSide) (list []gatePlan) {
-	names, of := kernel.Services(g.ports)
+	names, of := kernel.Services(g.frame.Ports())
 	for _, name := range names {
 		one := gatePlan{service: name, set: g.set(name, s.v6)}
 		add := []string{"-j", "SET", "--add-set", one.set, "src", "--exist", "--timeout", strconv.Itoa(int(kernel.Memory / time.Second))}

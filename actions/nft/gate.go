@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -28,15 +27,13 @@ type Gate struct {
 	table   *nftables.Table
 	view    *kernel.NftView // of Guard and Check
 	asker   *kernel.NftView // of Heard and Recent
-	ears    kernel.Ears
+	frame   kernel.GateFrame
 
-	slow   sync.Mutex // guards all below: Guard, Check, Teardown and Close
-	conn   *nftables.Conn
-	ports  []kernel.Port
-	sure   bool   // the rules of TCP ask whether there was a handshake
-	gen    uint32 // the generation at the last good look
-	good   bool
-	closed bool
+	// The lock of frame guards these.
+	conn *nftables.Conn
+	sure bool   // the rules of TCP ask whether there was a handshake
+	gen  uint32 // the generation at the last good look
+	good bool
 
 	counting sync.Mutex        // guards missed
 	missed   map[string]uint64 // packets whose senders found no room, by set
@@ -65,27 +62,20 @@ func (g *Gate) Name() string { return "nftables" }
 // Guard makes the kernel remember who sends packets to these ports, and nobody else; none
 // removes all that a Gate made. Those of a run before are still remembered.
 func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err error) {
-	if err := kernel.CheckPorts(ports); err != nil {
-		return nil, err
-	}
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if g.closed {
-		return nil, kernel.ErrClosed
-	}
-	g.ports = slices.Clone(ports)
-	names, _ := kernel.Services(ports)
-	g.ears.Keep(names)
-	if len(ports) == 0 {
-		return nil, g.clear()
-	}
-	if _, err := g.setup(now); err != nil {
-		return []string{"senders are not remembered: " + err.Error()}, err
-	}
-	return nil, nil
+	err = g.frame.Guard(ports, func() error {
+		if len(ports) == 0 {
+			return g.clear()
+		}
+		_, err := g.setup(now)
+		if err != nil {
+			degraded = []string{"senders are not remembered: " + err.Error()}
+		}
+		return err
+	})
+	return degraded, err
 }
 
-// clear removes the table. slow is held.
+// clear removes the table. the lock of frame is held.
 func (g *Gate) clear() error {
 	g.good = false
 	tables, err := g.conn.ListTablesOfFamily(nftables.TableFamilyINet)
@@ -108,7 +98,7 @@ func (g *Gate) flush() error {
 	return explainNft(err)
 }
 
-// setup makes what is missing. slow is held.
+// setup makes what is missing. the lock of frame is held.
 func (g *Gate) setup(now time.Time) (made []string, err error) {
 	defer func() {
 		if err != nil {
@@ -145,7 +135,7 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 				return made, err
 			}
 		}
-		g.ears.Open(one.Service, one.v6, one.Proto == "tcp" && !g.sure, fresh[one.set], now)
+		g.frame.Ears.Open(one.Service, one.v6, one.Proto == "tcp" && !g.sure, fresh[one.set], now)
 	}
 	if len(made) == 0 {
 		g.gen, g.good = gen, true
@@ -155,10 +145,10 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 
 // deafen says of all services why they cannot be heard.
 func (g *Gate) deafen(err error) {
-	names, _ := kernel.Services(g.ports)
+	names, _ := kernel.Services(g.frame.Ports())
 	for _, name := range names {
-		g.ears.Deafen(name, false, err.Error())
-		g.ears.Deafen(name, true, err.Error())
+		g.frame.Ears.Deafen(name, false, err.Error())
+		g.frame.Ears.Deafen(name, true, err.Error())
 	}
 }
 
@@ -210,7 +200,7 @@ func (g *Gate) whole(plan []gatePlan, have map[string]*nftables.Set, rules []str
 	return slices.Equal(rules, want) && len(have) == len(needed)
 }
 
-// make replaces chain and rules in one step, and keeps sets that are there. slow is held.
+// make replaces chain and rules in one step, and keeps sets that are there. the lock of frame is held.
 func (g *Gate) make(plan []gatePlan, have map[string]*nftables.Set) error {
 	g.conn.AddTable(g.table)
 	c := g.conn.AddChain(g.chain())
@@ -260,22 +250,18 @@ func (g *Gate) mark(one gatePlan, empty bool) error {
 // Check looks whether all is as it was made, and makes what is missing. made says what
 // that was; nothing, when all was well.
 func (g *Gate) Check(now time.Time) (made []string, err error) {
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if g.closed {
-		return nil, kernel.ErrClosed
-	}
-	if len(g.ports) == 0 {
-		return nil, nil
-	}
-	if g.intact() {
-		g.sample(now)
-		return nil, nil
-	}
-	return g.setup(now)
+	err = g.frame.Check(func() (err error) {
+		if g.intact() {
+			g.sample(now)
+			return nil
+		}
+		made, err = g.setup(now)
+		return err
+	})
+	return made, err
 }
 
-// intact reports whether all is as it was made. slow is held.
+// intact reports whether all is as it was made. the lock of frame is held.
 func (g *Gate) intact() bool {
 	if !g.sure && kernel.Tracking() {
 		return false
@@ -296,7 +282,7 @@ func (g *Gate) intact() bool {
 }
 
 // sample learns whether senders found no room since the last sample: a rule counts before
-// and after it remembers. slow is held.
+// and after it remembers. the lock of frame is held.
 func (g *Gate) sample(now time.Time) {
 	found, err := g.conn.GetRules(g.table, g.chain())
 	if err != nil {
@@ -320,7 +306,7 @@ func (g *Gate) sample(now time.Time) {
 	g.counting.Lock()
 	defer g.counting.Unlock()
 	for _, one := range g.plan() {
-		g.ears.Sampled(one.Service, one.v6, missed[one.set] > g.missed[one.set], now)
+		g.frame.Ears.Sampled(one.Service, one.v6, missed[one.set] > g.missed[one.set], now)
 	}
 	g.missed = missed
 }
@@ -328,7 +314,7 @@ func (g *Gate) sample(now time.Time) {
 // Heard looks an address up, in some microseconds.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
-	h := g.ears.Hearing(service, a.Is6())
+	h := g.frame.Ears.Hearing(service, a.Is6())
 	if h.Blind != "" {
 		return h
 	}
@@ -341,10 +327,8 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 		h.Age = max(kernel.Memory-time.Duration(m.Seconds-1)*time.Second, 0) // they are rounded up
 		return h
 	}
-	if g.ears.Stale(service, a.Is6(), now) && g.slow.TryLock() {
-		g.sample(now)
-		g.slow.Unlock()
-		h = g.ears.Hearing(service, a.Is6())
+	if g.frame.Ears.Stale(service, a.Is6(), now) && g.frame.IfIdle(func() { g.sample(now) }) {
+		h = g.frame.Ears.Hearing(service, a.Is6())
 	}
 	return h
 }
@@ -372,14 +356,9 @@ func (g *Gate) Teardown() error {
 
 // Close gives up the sockets; the kernel goes on remembering.
 func (g *Gate) Close() error {
-	g.slow.Lock()
-	defer g.slow.Unlock()
-	if g.closed {
-		return nil
-	}
-	g.closed = true
-	g.ears.Keep(nil)
-	g.view.Close()
-	g.asker.Close()
-	return errors.Join(g.conn.CloseLasting())
+	return g.frame.Close(func() error {
+		g.view.Close()
+		g.asker.Close()
+		return g.conn.CloseLasting()
+	})
 }

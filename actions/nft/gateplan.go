@@ -30,7 +30,7 @@ func setName(service string, v6 bool) string {
 
 // plan is what there should be, in order. slow is held.
 func (g *Gate) plan() (list []gatePlan) {
-	names, of := kernel.Services(g.ports)
+	names, of := kernel.Services(g.frame.Ports())
 	for _, name := range names {
 		for _, p := range of[name] {
 			for _, v6 := range []bool{false, true} {

@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"slices"
+	"sync"
+)
+
+// GateFrame is what every kind of Gate has: the ports it guards, what is known of its
+// sets, and the lock of all that may start a program or wait for the kernel. The zero value
+// guards nothing. Its methods may be called from any goroutine.
+type GateFrame struct {
+	Ears Ears
+
+	slow   sync.Mutex // guards ports and closed, and is held by what the methods call
+	ports  []Port
+	closed bool
+}
+
+// Guard takes these ports in place of those before, and has setup make what they need;
+// none: remove it.
+func (f *GateFrame) Guard(ports []Port, setup func() error) error {
+	if err := CheckPorts(ports); err != nil {
+		return err
+	}
+	f.slow.Lock()
+	defer f.slow.Unlock()
+	if f.closed {
+		return ErrClosed
+	}
+	f.ports = slices.Clone(ports)
+	names, _ := Services(ports)
+	f.Ears.Keep(names)
+	return setup()
+}
+
+// Check calls look where there is anything to look at.
+func (f *GateFrame) Check(look func() error) error {
+	f.slow.Lock()
+	defer f.slow.Unlock()
+	if f.closed {
+		return ErrClosed
+	}
+	if len(f.ports) == 0 {
+		return nil
+	}
+	return look()
+}
+
+// Ports are those that are guarded. Only what Guard, Check and IfIdle call may ask.
+func (f *GateFrame) Ports() []Port { return f.ports }
+
+// IfIdle calls do unless another method has the lock, and reports whether it did.
+func (f *GateFrame) IfIdle(do func()) bool {
+	if !f.slow.TryLock() {
+		return false
+	}
+	defer f.slow.Unlock()
+	do()
+	return true
+}
+
+// Close calls release, once.
+func (f *GateFrame) Close(release func() error) error {
+	f.slow.Lock()
+	defer f.slow.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	f.Ears.Keep(nil)
+	return release()
+}
