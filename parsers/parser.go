@@ -42,6 +42,7 @@ type Parser struct {
 	arrived   time.Time // of the block at hand
 	held      []heldEvent
 	counts    Counts
+	records   Records
 	lastTime  time.Time // that of the last event with a date
 	msgBuf    []byte    // a message without its padding
 	textBuf   []byte    // what own patterns see
@@ -138,6 +139,8 @@ func (p *Parser) send(e *Event, emit func(*Event)) {
 	e.Row = p.counts.Lines
 	if !e.Time.IsZero() {
 		p.lastTime = e.Time
+	} else if len(p.record.when()) > 0 {
+		p.records.Undated++
 	}
 	if p.waits && p.hold(e) {
 		return

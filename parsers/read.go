@@ -12,6 +12,9 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	text := env.text
 	others := env.kind != plainLine && env.tag == otherTag // another program's, which no record goes on in
 	doubted := !others && p.doubted(line, arrived)
+	if others {
+		p.records.Others++
+	}
 	p.users.see(text, cut)
 	if skippable(text) && len(p.patterns) == 0 {
 		p.skip(text, doubted, arrived)
@@ -27,6 +30,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	head := p.headOf(text, env, r)
 	if head {
 		p.counts.Heads++
+		p.records.count(r.level)
 		p.headed = true
 		begins = p.take(r, line, text, cut, doubted, arrived, emit)
 	} else {
