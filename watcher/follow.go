@@ -65,6 +65,9 @@ func (l *loop) check(f *follower, now time.Time) error {
 		l.leave(f, now)
 		l.complain(f, problemOf(err))
 		err = nil
+	case slices.Contains(l.own, identityOf(info)):
+		l.leave(f, now)
+		l.complain(f, problemOwn(f.path))
 	case info.Mode().IsRegular():
 		err = l.checkFile(f, info, now)
 	case info.Mode()&fs.ModeNamedPipe != 0:

@@ -18,6 +18,7 @@ type loop struct {
 	buf     []byte
 	wake    *waker
 	quiet   time.Duration
+	own     []identity // what this program writes to
 
 	patterns  []*pattern
 	followers map[string]*follower
@@ -47,6 +48,11 @@ func newLoop(w *Watcher, deliver func(Block) error) *loop {
 	}
 	if !w.deaf {
 		l.wake = newWaker(w.opts.Notify)
+	}
+	for _, out := range []*os.File{os.Stdout, os.Stderr} {
+		if info, err := out.Stat(); err == nil {
+			l.own = append(l.own, identityOf(info))
+		}
 	}
 	return l
 }

@@ -46,8 +46,17 @@ func problemKind(path string, mode fs.FileMode) error {
 	return hint.Errorf("name a regular file or a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
 }
 
+// ErrSame is in the problem of a path whose file is followed under another name.
+var ErrSame = errors.New("the same file")
+
+// problemOwn is of a path that leads to where this program writes its own log: it would
+// read what it says about what it reads, for ever.
+func problemOwn(path string) error {
+	return hint.Errorf("let Asterisk write a file (logger.conf), or name the file where the container's output is kept", "%s: leads to what pbxjail itself writes", path)
+}
+
 func problemSame(path, other string) error {
-	return hint.Errorf("it is read once, as "+other+": name it once", "%s: the same file as %s", path, other)
+	return hint.Errorf("it is read once, as "+other+": name it once", "%s: %w as %s", path, ErrSame, other)
 }
 
 func problemTooMany(pattern string) error {
