@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -104,11 +104,13 @@ func (a *app) diagnose(s control.Status) diagnosis {
 		enforcing(s),
 	}
 	list = append(list, told(s)...)
-	list = append(list, a.reads(s.Files)...)
+	list = append(list, a.reads(s)...)
 	if len(s.GeoIP.Files) == 0 {
 		list = append(list, wrong("geoip", places(s.GeoIP), "give it a file: jailctl geoip update --from FILE|URL"))
 	} else {
-		list = append(list, well("geoip", "%s", places(s.GeoIP)))
+		one := well("geoip", "%s", places(s.GeoIP))
+		one.Hint = aged(s.GeoIP)
+		list = append(list, one)
 	}
 	list = append(list, a.sees(s.Wire)...)
 	return diagnosis{append(list, judges(s)...)}
@@ -130,16 +132,17 @@ func enforcing(s control.Status) finding {
 func told(s control.Status) (list []finding) {
 	for _, p := range s.Problems {
 		if !slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Problem == p.What }) {
-			list = append(list, wrong("daemon", p.What, p.Hint))
+			list = append(list, wrong(cmp.Or(p.About, "daemon"), p.What, p.Hint))
 		}
 	}
 	return list
 }
 
-// reads tells of the logs that are there, and when each last had a line.
-func (a *app) reads(files []control.File) (list []finding) {
+// reads tells of the logs that are there, and when each last had a line. What the daemon
+// says is wrong with one stands there already.
+func (a *app) reads(s control.Status) (list []finding) {
 	there := 0
-	for _, f := range files {
+	for _, f := range s.Files {
 		if f.Problem == control.NotThere {
 			continue
 		}
@@ -150,36 +153,18 @@ func (a *app) reads(files []control.File) (list []finding) {
 		}
 		last := "no line yet"
 		if f.LastLine != nil {
-			last = fmt.Sprintf("last line %s, %s", a.ago(*f.LastLine), show.Count(int(f.Lines), "line"))
+			last = fmt.Sprintf("last line %s, %s, %s", a.ago(*f.LastLine), show.Count(int(f.Lines), "line"), show.Count(int(f.Records), "record"))
 		}
-		list = append(list, well("log "+f.Path, "%s", last))
+		about := "log " + f.Path
+		if !slices.ContainsFunc(s.Problems, func(p control.Problem) bool { return p.About == about }) {
+			list = append(list, well(about, "%s", cmp.Or(f.Finding, last)))
+		}
 	}
 	if there == 0 {
 		return append(list, wrong("logs", "none is there: nothing can be seen",
 			"write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'"))
 	}
-	return append(list, security(files)...)
-}
-
-// security tells whether one of the logs of security events is there, if any is
-// wanted. That full holds them too cannot be seen from here.
-func security(files []control.File) []finding {
-	var missing []string
-	for _, f := range files {
-		name := filepath.Base(f.Path)
-		if !strings.HasPrefix(name, "security") && name != "fail2ban" {
-			continue
-		}
-		if f.Problem != control.NotThere {
-			return nil
-		}
-		missing = append(missing, f.Path)
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return []finding{wrong("security events", "their log is not there: "+missing[0],
-		"write to logger.conf: security => security, then: asterisk -rx 'logger reload'")}
+	return list
 }
 
 // judges tells which jails run, and which files were refused.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestGoldenDoctor(t *testing.T) {
 		bad   string // the error
 	}{
 		"doctor-well.txt":   {func(a *app) error { return a.tell(a.diagnose(wellStatus())) }, ""},
-		"doctor.txt":        {func(a *app) error { return a.tell(a.diagnose(refused)) }, "4 problems"},
+		"doctor.txt":        {func(a *app) error { return a.tell(a.diagnose(refused)) }, "3 problems"},
 		"doctor-blind.txt":  {func(a *app) error { return a.tell(a.diagnose(blind)) }, "4 problems"},
 		"doctor-broken.txt": {func(a *app) error { return a.tell(a.diagnose(broken)) }, "2 problems"},
 		"doctor.json":       {func(a *app) error { a.json = true; return a.tell(a.diagnose(broken)) }, "2 problems"},
@@ -69,32 +70,30 @@ func TestGoldenDoctor(t *testing.T) {
 	}
 }
 
-// TestSecurityLogIsMissed: one name of it is enough, and who wants none misses none.
-func TestSecurityLogIsMissed(t *testing.T) {
-	for files, missed := range map[string]bool{
-		"":                               false,
-		"messages":                       false,
-		"-messages":                      false,
-		"security":                       false,
-		"security -security.log":         false,
-		"-security security_log":         false,
-		"-security fail2ban":             false,
-		"-security":                      true,
-		"-security messages full":        true,
-		"-security.log -fail2ban full":   true,
-		"-security -security_log -x/any": true,
-	} {
-		var list []control.File
-		for _, name := range strings.Fields(files) {
-			file := control.File{Path: "/var/log/asterisk/" + strings.TrimPrefix(name, "-")}
-			if strings.HasPrefix(name, "-") {
-				file.Problem = control.NotThere
-			}
-			list = append(list, file)
+// TestOldTable: the table that comes with pbxjail is no problem, whatever its age.
+func TestOldTable(t *testing.T) {
+	s := wellStatus()
+	s.GeoIP.Files = []control.GeoIPFile{{Embedded: true, Says: "country", AgeDays: 400}}
+	d := (&app{now: func() time.Time { return t0 }}).diagnose(s)
+	i := slices.IndexFunc(d.Findings, func(f finding) bool { return f.About == "geoip" })
+	if f := d.Findings[i]; !f.OK || !strings.Contains(f.Hint, "geoip update") {
+		t.Errorf("got %+v, want that it is well, and how to get a newer one", f)
+	}
+}
+
+// TestLogOfFindings: what is wrong with a log is said once, and nothing else of it.
+func TestLogOfFindings(t *testing.T) {
+	s := wellStatus()
+	s.Problems = []control.Problem{{About: "log " + s.Files[0].Path, What: "blind", Hint: "do"}}
+	d := (&app{now: func() time.Time { return t0 }}).diagnose(s)
+	var about []finding
+	for _, f := range d.Findings {
+		if f.About == "log "+s.Files[0].Path {
+			about = append(about, f)
 		}
-		if got := len(security(list)) > 0; got != missed {
-			t.Errorf("%q: got missed %v, want %v", files, got, missed)
-		}
+	}
+	if len(about) != 1 || about[0].OK || about[0].Hint != "do" {
+		t.Errorf("got %+v, want the problem alone", about)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -108,6 +109,17 @@ func fileName(f control.GeoIPFile) string {
 }
 
 const embeddedName = "embedded"
+
+// aged says what to do where the table that comes with the program is old. It is no
+// problem: every install begins with it.
+func aged(g control.GeoIP) string {
+	for _, f := range g.Files {
+		if f.Embedded && f.AgeDays > int(geoip.MaxAge/(24*time.Hour)) {
+			return "the table that comes with pbxjail is old; a newer one: jailctl geoip update --from FILE|URL"
+		}
+	}
+	return ""
+}
 
 // places is one line about the files.
 func places(g control.GeoIP) string {

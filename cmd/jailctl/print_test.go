@@ -139,7 +139,7 @@ func sampleStatus() control.Status {
 			{What: "no ip6tables here"},
 		},
 		Files: []control.File{
-			{Path: "/var/log/asterisk/full", Offset: 4096, Size: 4196, LastLine: control.Moment(t0.Add(-2 * time.Second)), Lines: 123456},
+			{Path: "/var/log/asterisk/full", Offset: 4096, Size: 4196, LastLine: control.Moment(t0.Add(-2 * time.Second)), Lines: 123456, Records: 120000, Matched: 345, Doubtful: 6, LastRecord: control.Moment(t0.Add(-2 * time.Second))},
 			{Path: "/var/log/asterisk/security", Problem: "not there yet"},
 		},
 		Jails: []control.Jail{

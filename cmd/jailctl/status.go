@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,9 +67,12 @@ func (a *app) printStatus(s control.Status) error {
 		if f.LastLine != nil {
 			last = a.ago(*f.LastLine)
 		}
-		files.row(f.Path, number(f.Lines), number(max(0, f.Size-f.Offset)), last, state(f.Problem, "followed"))
+		files.row(f.Path, number(f.Lines), number(max(0, f.Size-f.Offset)), last, state(cmp.Or(f.Problem, f.Finding), "followed"))
 	}
 	if err := files.end(); err != nil {
+		return err
+	}
+	if err := a.printRead(s.Files); err != nil {
 		return err
 	}
 
@@ -79,6 +83,26 @@ func (a *app) printStatus(s control.Status) error {
 			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
 	}
 	return jails.end()
+}
+
+// printRead says what was understood of the logs that have lines.
+func (a *app) printRead(files []control.File) error {
+	if !slices.ContainsFunc(files, func(f control.File) bool { return f.Lines > 0 }) {
+		return nil
+	}
+	a.say("")
+	t := newTable(a.stdout, "LOG", "RECORDS", "MATCHED", "DOUBTFUL", "LAST RECORD")
+	for _, f := range files {
+		if f.Lines == 0 {
+			continue
+		}
+		last := "never"
+		if f.LastRecord != nil {
+			last = a.ago(*f.LastRecord)
+		}
+		t.row(f.Path, number(f.Records), number(f.Matched), number(f.Doubtful), last)
+	}
+	return t.end()
 }
 
 // mostCountries is how many are named; the others are summed up.

@@ -14,7 +14,11 @@ type Problem struct {
 	Fix  string // what to do; Hint returns it
 
 	cause error
+	aged  bool // the embedded table is old, and nothing else is wrong
 }
+
+// OldShipped reports whether this is the age of the table that comes with the program.
+func (p *Problem) OldShipped() bool { return p.aged }
 
 func (p *Problem) Error() string {
 	if p.File == "" {
@@ -67,6 +71,7 @@ func (t Table) Old(now time.Time) *Problem {
 		return nil
 	}
 	return &Problem{
+		aged: t.Path == "",
 		What: fmt.Sprintf("geoip: %s is %d days old, from %s: networks have moved since", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
 		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
 	}

@@ -61,8 +61,9 @@ type Country struct {
 
 // Problem is something the operator should know, and what to do about it.
 type Problem struct {
-	What string `json:"what"`
-	Hint string `json:"hint"`
+	About string `json:"about,omitempty"` // "log PATH", or a level that is not written; "" is the daemon
+	What  string `json:"what"`
+	Hint  string `json:"hint"`
 }
 
 // File is a log that is followed, or waited for.
@@ -73,6 +74,13 @@ type File struct {
 	LastLine *time.Time `json:"last_line"` // when its last line arrived; null: none yet
 	Lines    uint64     `json:"lines"`
 	Problem  string     `json:"problem"` // "" is none, NotThere a log that is waited for
+
+	Records    uint64     `json:"records"`      // lines that begin a record of Asterisk's
+	Matched    uint64     `json:"matched"`      // events
+	Doubtful   uint64     `json:"doubtful"`     // those of them that charge nobody
+	Unread     uint64     `json:"unread_lines"` // lines since the last record
+	LastRecord *time.Time `json:"last_record"`  // when it was read; null: none yet
+	Finding    string     `json:"finding"`      // "" or what is wrong with it: not understood, silent, missing; Problems say why
 }
 
 // NotThere is the Problem of a log that does not exist.

@@ -49,6 +49,7 @@ type backend struct {
 	ports    *portGroups
 	logs     *watcher.Watcher
 	reading  *reading
+	found    *foundLogs
 	wire     *wireSource // nil: it is switched off
 }
 

@@ -352,7 +352,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, reading: d.reading, wire: d.wire,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, reading: d.reading, found: u.found, wire: d.wire,
 	}
 }
 

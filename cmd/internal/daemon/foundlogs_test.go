@@ -35,3 +35,24 @@ func TestLogsAreFound(t *testing.T) {
 	s.write("own/other", failures("203.0.113.10", 5))
 	s.banned("203.0.113.10")
 }
+
+// TestBlindnessIsTold: a log of which nothing is understood is no log that is well.
+func TestBlindnessIsTold(t *testing.T) {
+	s := newSite(t)
+	s.write("asterisk/asterisk.conf", "[directories]\nastlogdir => "+s.path("logs")+"\n")
+	s.write("asterisk/logger.conf", "[logfiles]\nsecurity => notice,security\nfull => notice\n")
+	s.run(s.open(), nil)
+	for range 30 {
+		s.append("pbx1 | [2026-11-26 12:00:00] NOTICE[7] x.c: y\n")
+	}
+	s.eventually("the finding", func() bool { return s.problem("none of the last 30 lines is understood") })
+	st := s.status()
+	if f := st.Files[0]; f.Lines != 30 || f.Records != 0 || f.Unread != 30 || f.Finding != "not understood" || f.LastRecord != nil {
+		t.Errorf("got %+v", f)
+	}
+	s.append(failures("203.0.113.9", 2))
+	s.eventually("its end", func() bool { return !s.problem("is understood") })
+	if f := s.status().Files[0]; f.Lines != 32 || f.Records != 2 || f.Matched != 2 || f.Unread != 0 || f.Finding != "" || f.LastRecord == nil {
+		t.Errorf("got %+v", f)
+	}
+}

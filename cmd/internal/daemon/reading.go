@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pbxjail/cmd/internal/logs"
 	"pbxjail/parsers"
 	"pbxjail/watcher"
 )
@@ -32,20 +33,21 @@ type reading struct {
 
 	threads parsers.Threads // of Asterisk, as its logs show them
 
-	mu      sync.Mutex
-	counted map[string]uint64         // lines of each log; guarded by mu
-	read    map[string]parsers.Counts // what was understood of them; guarded by mu
+	mu       sync.Mutex
+	accounts logs.Accounts // what was read of each log; guarded by mu
 }
 
 // log is one log that is read.
 type log struct {
 	parser *parsers.Parser
 	old    bool // its last block was written before we began to follow it
+
+	attempts uint64 // in the block at hand, that have a security event beside them
 }
 
 // newReading starts nothing. Blocks that are dealt with are noted in places.
 func newReading(warden hearer, places *positions) *reading {
-	return &reading{warden: warden, places: places, logs: map[string]*log{}, counted: map[string]uint64{}, read: map[string]parsers.Counts{}}
+	return &reading{warden: warden, places: places, logs: map[string]*log{}}
 }
 
 // renew makes the next block of each log take the patterns of the jails again.
@@ -77,12 +79,20 @@ func (r *reading) deliver(b watcher.Block) error {
 	if b.Old { // no clock says how much text one record can be
 		arrived = time.Time{}
 	}
-	lines := l.parser.Block(b.Data, b.Cut, arrived, r.heard(b.File, b.Old, b.Arrived))
+	l.attempts = 0
+	hear := r.heard(b.File, b.Old, b.Arrived)
+	lines := l.parser.Block(b.Data, b.Cut, arrived, func(e *parsers.Event) {
+		if hasTwin(e) {
+			l.attempts++
+		}
+		hear(e)
+	})
 	r.warden.Lines(lines)
 	r.places.passed(b.File, b.Next)
 	r.mu.Lock()
-	r.counted[b.File] += uint64(lines)
-	r.read[b.File] = l.parser.Counts()
+	r.accounts.Take(b.File, logs.Block{
+		Data: b.Data, Lines: lines, Old: b.Old, Arrived: b.Arrived, Counts: l.parser.Counts(), Records: l.parser.Records(), Attempts: l.attempts,
+	})
 	r.mu.Unlock()
 	return nil
 }
@@ -118,19 +128,29 @@ func (r *reading) settle(now time.Time) {
 	}
 }
 
-// understood says what was read of a log, and how much of it was understood.
-func (r *reading) understood(log string) parsers.Counts {
+// hasTwin knows the attempts of which Asterisk writes a security event as well:
+// asterisk:main/security_events.c, and who reports to it.
+func hasTwin(e *parsers.Event) bool {
+	switch e.Service {
+	case parsers.PJSIP, parsers.SIP, parsers.AMI:
+		return e.Kind == parsers.BadPassword || e.Kind == parsers.UnknownAccount
+	}
+	return false
+}
+
+// account is what was read of a log.
+func (r *reading) account(file string) logs.Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.read[log]
+	return r.accounts.Of(file)
+}
+
+// findings are what is wrong with the logs that are followed.
+func (r *reading) findings(found logs.Found, list []logs.Log, now time.Time) []logs.Finding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return found.Findings(list, &r.accounts, now)
 }
 
 // hear takes an event that follows from packets. It may be called from any goroutine.
 func (r *reading) hear(e *parsers.Event, now time.Time) { r.warden.HearWire(e, now) }
-
-// lines is how many lines of a log were read.
-func (r *reading) lines(log string) uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.counted[log]
-}

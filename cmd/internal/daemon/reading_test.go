@@ -69,8 +69,8 @@ func TestReading(t *testing.T) {
 	if want := []string{"203.0.113.9 in /log/a", "203.0.113.9 in /log/a", "203.0.113.9 in /log/b"}; !slices.Equal(h.events, want) {
 		t.Errorf("got %v, want %v", h.events, want)
 	}
-	if h.lines != 3 || r.lines("/log/a") != 2 || r.lines("/log/b") != 1 || r.lines("/log/c") != 0 {
-		t.Errorf("got %d lines, %d and %d", h.lines, r.lines("/log/a"), r.lines("/log/b"))
+	if h.lines != 3 || r.account("/log/a").Lines != 2 || r.account("/log/b").Lines != 1 || r.account("/log/c").Lines != 0 {
+		t.Errorf("got %d lines, %d and %d", h.lines, r.account("/log/a").Lines, r.account("/log/b").Lines)
 	}
 	if !h.times[0].Equal(now) || !h.times[2].Before(now) {
 		t.Errorf("got times %v, want the arrival for a live line, and its own for an old one", h.times)

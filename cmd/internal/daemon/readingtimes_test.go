@@ -100,7 +100,7 @@ func TestReadingSettles(t *testing.T) {
 		if len(l.heard) != c.want {
 			t.Errorf("%s: got %q, want %d events", c.name, l.heard, c.want)
 		}
-		if got := r.understood("/log"); got.Lines != 1 || got.Heads != 1 {
+		if got := r.account("/log"); got.Lines != 1 || got.Records != 1 {
 			t.Errorf("%s: got %+v, want a line that is understood", c.name, got)
 		}
 	}

@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"errors"
-	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
+	"pbxjail/jails/geoip"
 	"pbxjail/jails/warden"
 )
 
@@ -39,7 +39,7 @@ func (b *backend) Status() control.Status {
 		s.Wire = b.wire.status()
 		s.Wire.Forged = report.Forged
 	}
-	b.logStatus(&s)
+	b.logStatus(&s, now)
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)
 	b.placesStatus(&s, now)
@@ -67,19 +67,6 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 func (b *backend) flushedByFreePBX() bool {
 	byName := strings.Contains(b.main.chain, "f2b") || strings.Contains(b.main.chain, "fail2ban")
 	return b.main.hook == "filter" && !byName && b.drops() && !strings.HasPrefix(b.enforcer.Name(), "nftables")
-}
-
-// logStatus adds the logs that are followed.
-func (b *backend) logStatus(s *control.Status) {
-	for _, f := range b.logs.Files() {
-		file := control.File{Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: b.reading.lines(f.File)}
-		if errors.Is(f.Problem, fs.ErrNotExist) {
-			file.Problem = control.NotThere
-		} else if f.Problem != nil {
-			file.Problem = f.Problem.Error()
-		}
-		s.Files = append(s.Files, file)
-	}
 }
 
 // jailStatus adds the jails that run, those that are refused, and the lists.
@@ -131,6 +118,9 @@ func (b *backend) placesStatus(s *control.Status, now time.Time) {
 		})
 	}
 	for _, err := range b.places.Problems(now) {
+		if old, ok := errors.AsType[*geoip.Problem](err); ok && old.OldShipped() {
+			continue // it comes with the program: a fresh install would begin with a problem
+		}
 		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}
 }

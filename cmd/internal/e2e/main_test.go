@@ -26,11 +26,13 @@ var programs string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// run builds the programs. BIN names a folder of others, to see what another release does
+// in a script: BIN=DIR go test ./cmd/internal/e2e -run TestScripts/logs_found
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "pbxjail-e2e")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		if err = os.Chmod(dir, 0o755); err == nil { // a test runs them as an ordinary user
+		if err = os.Chmod(dir, 0o755); err == nil && os.Getenv("BIN") == "" { // a test runs them as an ordinary user
 			err = build(dir)
 		}
 	}
@@ -38,7 +40,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	programs = dir
+	programs = cmp.Or(os.Getenv("BIN"), dir)
 	go func() {
 		runtime.LockOSThread()
 		for job := range starts {

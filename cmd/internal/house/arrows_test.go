@@ -62,7 +62,7 @@ var arrows = map[string]arrow{
 	"cmd/internal/setup":   {[]string{"configs", "jails", "jails/book"}, "the judge as the main file says, the same for the daemon and for replay"},
 	"cmd/internal/program": {nil, "programs of this machine for an admin's verbs: the way to a ban starts none"},
 	"cmd/internal/survey":  {[]string{"cmd/internal/program"}, "which PBX this is, and what runs beside it: it changes nothing"},
-	"cmd/internal/logs":    {[]string{"configs", "configs/asterisk"}, "which logs there are and what is wrong with them, the same for the daemon and for replay: it reads none"},
+	"cmd/internal/logs":    {[]string{"configs", "configs/asterisk", "parsers"}, "which logs there are and what is wrong with them, the same for the daemon and for replay: it reads none"},
 	"cmd/internal/names":   {nil, "a resolver of names in the background: it must not know what they are for"},
 	"cmd/internal/daemon":  {[]string{"watcher", "watcher/wire", "parsers", "parsers/sensor", "jails", "jails/witness", "jails/book", "jails/home", "jails/warden", "jails/store", "jails/astdb", "jails/rates", "jails/geoip", "jails/feeds", "actions", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/guard", "cmd/internal/host", "cmd/internal/logs", "cmd/internal/setup", "cmd/internal/notify"}, "the one place that knows everybody"},
 	"cmd/internal/probe":   {[]string{"actions"}, "the probe proves in namespaces of its own that a rule drops packets"},
