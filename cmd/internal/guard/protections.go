@@ -46,14 +46,15 @@ type Host struct {
 	Addresses   func() ([]netip.Addr, error)
 	Gateways    func() []netip.Addr
 	NameServers func() []netip.Addr
-	Sessions    func() []netip.Addr // from where admins are logged in
-	Started     netip.Addr          // the SSH session that started us; zero: none
+	Resolvers   func() []netip.AddrPort // name servers too, those on this machine with them
+	Sessions    func() []netip.Addr     // from where admins are logged in
+	Started     netip.Addr              // the SSH session that started us; zero: none
 }
 
 // New reads nothing. changed is called when a name has other addresses than before; it
 // may be nil.
 func New(log *slog.Logger, h Host, changed func()) *Protections {
-	return &Protections{log: log, names: names.New(nil, changed), host: h}
+	return &Protections{log: log, names: names.New(names.SIP(h.Resolvers), changed), host: h}
 }
 
 // Fixed are Protections that have read s already, for tests.
@@ -254,6 +255,7 @@ func ThisHost(connection string) Host {
 	return Host{
 		Addresses: host.Addresses, Gateways: host.Gateways, Started: started,
 		NameServers: func() []netip.Addr { return host.NameServers(host.ResolvConf) },
+		Resolvers:   func() []netip.AddrPort { return host.Resolvers(host.ResolvConf) },
 		Sessions:    func() []netip.Addr { return host.LoggedIn(host.Utmp, host.Sessions) },
 	}
 }

@@ -44,7 +44,19 @@ const maxServers = 8
 
 // NameServers are those that a file in the form of resolv.conf(5) names, without those on
 // this machine. A file that cannot be read names none.
-func NameServers(path string) (list []netip.Addr) {
+func NameServers(path string) []netip.Addr {
+	return slices.DeleteFunc(nameServers(path), netip.Addr.IsLoopback)
+}
+
+// Resolvers are those that NameServers names and those on this machine, with their port.
+func Resolvers(path string) (list []netip.AddrPort) {
+	for _, a := range nameServers(path) {
+		list = append(list, netip.AddrPortFrom(a, 53))
+	}
+	return list
+}
+
+func nameServers(path string) (list []netip.Addr) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
@@ -56,7 +68,7 @@ func NameServers(path string) (list []netip.Addr) {
 			continue
 		}
 		a, err := netip.ParseAddr(word[1])
-		if a = prefix.Addr(a); err == nil && !a.IsLoopback() && !a.IsUnspecified() && !slices.Contains(list, a) {
+		if a = prefix.Addr(a); err == nil && !a.IsUnspecified() && !slices.Contains(list, a) {
 			list = append(list, a)
 		}
 	}

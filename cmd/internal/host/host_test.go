@@ -30,6 +30,9 @@ func TestNameServers(t *testing.T) {
 	if got, want := NameServers(path), addrs("192.0.2.53", "2001:db8::53"); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	if got := Resolvers(path); len(got) < 3 || !slices.ContainsFunc(got, func(a netip.AddrPort) bool { return a.String() == "127.0.0.53:53" }) {
+		t.Errorf("got %v, want that on this machine too", got)
+	}
 	if got := NameServers(path + ".gone"); got != nil {
 		t.Errorf("got %v of no file", got)
 	}

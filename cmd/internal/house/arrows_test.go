@@ -89,6 +89,7 @@ var leaves = map[string]string{
 // thirdParty says who alone may import a library, and why.
 var thirdParty = map[string]arrow{
 	"golang.org/x/net/bpf":           {[]string{"watcher/wire"}, "only the capture gives the kernel a filter"},
+	"golang.org/x/net/dns":           {[]string{"cmd/internal/names"}, "the resolver of the system knows no NAPTR records"},
 	"github.com/spf13/viper":         {[]string{"configs"}, "one reader of the main file"},
 	"github.com/coreos/go-iptables":  {[]string{"actions/xtables"}, "only enforcers touch the firewall"},
 	"github.com/google/nftables":     {[]string{"actions/nft", "cmd/internal/probe"}, "only enforcers touch the firewall; the probe has one of its own"},

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,11 +63,11 @@ type entry struct {
 }
 
 // New makes a resolver that does nothing until Run. lookup must end when its
-// context does; nil is that of the system, with the hosts of SRV records. changed, unless nil, is called from Run
-// each time the addresses of a name are others than before.
+// context does; nil is SIP(nil). changed, unless nil, is called from Run each time the
+// addresses of a name are others than before.
 func New(lookup func(ctx context.Context, host string) ([]netip.Addr, error), changed func()) *Resolver {
 	if lookup == nil {
-		lookup = (&sipLookup{dns: net.DefaultResolver}).lookup
+		lookup = SIP(nil)
 	}
 	if changed == nil {
 		changed = func() {}

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// records is a name server. A name that it does not know is not found; down fails for SRV.
+// records is a name server. A name that it does not know is not found; down fails for SRV and NAPTR.
 type records struct {
 	hosts map[string][]netip.Addr
 	srv   map[string][]*net.SRV
+	naptr map[string][]naptr
 	down  bool
 }
 
@@ -36,6 +37,13 @@ func (r *records) LookupSRV(_ context.Context, service, proto, name string) (str
 	return "", nil, notFound(name)
 }
 
+func (r *records) LookupNAPTR(_ context.Context, name string) ([]naptr, error) {
+	if r.down {
+		return nil, &net.DNSError{Err: "timeout", Name: name, IsTimeout: true}
+	}
+	return r.naptr[name], nil
+}
+
 // TestSIPLookup: a provider calls from any host that its domain names.
 func TestSIPLookup(t *testing.T) {
 	r := &records{
@@ -47,7 +55,9 @@ func TestSIPLookup(t *testing.T) {
 			"_sips._tcp.example.net":  {{Target: "B.example.net."}},
 			"_sip._tcp.example.net":   {{Target: "."}},
 			"_sip._udp.only.srv.test": {{Target: "b.example.net."}},
+			"_sip._udp.b.example.net": {{Target: "b.example.net."}},
 		},
+		naptr: map[string][]naptr{"example.net": {{"s", "SIP+D2U", "_sip._udp.b.example.net"}, {"", "SIP+D2T", "a.example.net"}}},
 	}
 	l := &sipLookup{dns: r}
 	ask := func(host string) []netip.Addr {
@@ -69,7 +79,7 @@ func TestSIPLookup(t *testing.T) {
 	if got := ask("example.net"); !slices.Equal(got, all) {
 		t.Errorf("got %v while SRV is not answered, want %v as before", got, all)
 	}
-	r.down, r.srv = false, nil
+	r.down, r.srv, r.naptr = false, nil, nil
 	if got, want := ask("example.net"), addrs("192.0.2.1"); !slices.Equal(got, want) {
 		t.Errorf("got %v after the records are gone, want %v", got, want)
 	}
