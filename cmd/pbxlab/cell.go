@@ -11,7 +11,7 @@ import (
 // cell is one setting of what pbxjail can see: which logs Asterisk writes, and
 // whether pbxjail reads packets too.
 type cell struct {
-	logs string // "all", "messages" or "none"
+	logs string // "all", "security+messages", "messages" or "none"
 	wire bool
 }
 
@@ -23,6 +23,9 @@ var cells = []cell{
 // shipped is the logger.conf that Asterisk ships, reduced to its messages log.
 const shipped = "[general]\n[logfiles]\nmessages => notice,warning,error\n"
 
+// both is a logger.conf as the README asks for it: notices and security events.
+const both = shipped + "security => security\n"
+
 // files are the logs that exist in this setting.
 func (c cell) files() []string {
 	switch c.logs {
@@ -30,6 +33,8 @@ func (c cell) files() []string {
 		return nil
 	case "messages":
 		return []string{"messages"}
+	case "security+messages":
+		return []string{"messages", "security"}
 	}
 	return realLogs
 }
@@ -41,6 +46,8 @@ func (c cell) asterisk() map[string]string {
 		return map[string]string{"logger.conf": "[general]\n[logfiles]\n"}
 	case "messages":
 		return map[string]string{"logger.conf": shipped}
+	case "security+messages":
+		return map[string]string{"logger.conf": both}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -51,7 +52,22 @@ func (o *e2eOptions) flags(c *cobra.Command) {
 // actTime is how long one act may take.
 const actTime = 2 * time.Minute
 
-func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
+func e2e(ctx context.Context, out io.Writer, o e2eOptions) error {
+	r := &report{out: out}
+	return o.each(ctx, r, attackPrograms, func(version, root string) error {
+		for _, guests := range o.callers {
+			if err := acts(ctx, r, o, root, version, guests); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// each finds the programs, installs what is missing of those that are needed besides (the
+// Debian package by program), builds each Asterisk, and has it played.
+func (o *e2eOptions) each(ctx context.Context, r *report, besides map[string]string, play func(version, root string) error) (err error) {
+	out := r.out
 	for _, program := range []*string{&o.pbxjail, &o.jailctl} {
 		if *program, err = found(*program); err != nil {
 			return err
@@ -63,13 +79,10 @@ func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
 		}
 		o.dir = filepath.Join(o.dir, "pbxlab")
 	}
-	r := &report{out: out}
 	say := func(what string) { fmt.Fprintf(out, "  %s\n", what) }
 	r.title("what it needs")
 	need := map[string]string{"debootstrap": "debootstrap", "iptables": "iptables", "ipset": "ipset"}
-	for program, pkg := range attackPrograms {
-		need[program] = pkg
-	}
+	maps.Copy(need, besides)
 	if err := lab.Tools(ctx, say, need); err != nil {
 		return err
 	}
@@ -79,10 +92,8 @@ func e2e(ctx context.Context, out io.Writer, o e2eOptions) (err error) {
 			return err
 		}
 		say(fmt.Sprintf("Asterisk %s is in %s", version, root))
-		for _, guests := range o.callers {
-			if err := acts(ctx, r, o, root, version, guests); err != nil {
-				return fmt.Errorf("asterisk %s: %w", version, err)
-			}
+		if err := play(version, root); err != nil {
+			return fmt.Errorf("asterisk %s: %w", version, err)
 		}
 	}
 	if r.wrong > 0 {

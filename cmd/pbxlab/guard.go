@@ -53,6 +53,14 @@ func (g *guard) prepare(logs []string) error {
 	return errors.Join(err, g.net.PBX.Mount(g.logs(), asteriskLogs))
 }
 
+// putJails writes jail files, by name.
+func (g *guard) putJails(files map[string]string) (err error) {
+	for name, text := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(g.path("jails"), name), []byte(text), 0o644))
+	}
+	return err
+}
+
 // configure writes the main file, with more than the paths.
 func (g *guard) configure(more string) error {
 	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
@@ -62,9 +70,9 @@ func (g *guard) configure(more string) error {
 // noWire switches the witnesses of packets off, where logs are played about addresses that send none of it.
 const noWire = "wire: {enabled: false}\nheard: {enabled: false}\n"
 
-// start starts pbxjail inside the PBX's namespace.
+// start starts pbxjail inside the PBX's namespace, for the first time or again.
 func (g *guard) start() error {
-	said, err := os.Create(g.path("pbxjail.log"))
+	said, err := os.OpenFile(g.path("pbxjail.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -32,6 +33,10 @@ type scene struct {
 	version string
 	guests  bool // callers without an account reach the dialplan
 	cell    cell // what pbxjail can see
+	// files replace files of the bench's Asterisk, and jails are beside the shipped ones, or
+	// in their place; both by name, nil is none.
+	files, jails map[string]string
+
 	dir     string
 	net     *lab.Net
 	guard   *guard
@@ -56,12 +61,20 @@ func (s *scene) open(ctx context.Context, o e2eOptions, root string) (err error)
 		}
 		return err
 	})
-	if err := errors.Join(s.guard.prepare(s.cell.files()), s.cell.configure(s.guard)); err != nil {
+	if err := errors.Join(s.guard.prepare(s.cell.files()), s.guard.putJails(s.jails), s.cell.configure(s.guard)); err != nil {
 		return err
 	}
-	if s.pbx, err = s.net.StartAsterisk(ctx, root, s.version, s.dir, s.guard.logs(), s.guests, s.cell.asterisk()); err != nil {
+	files := map[string]string{}
+	maps.Copy(files, s.cell.asterisk())
+	maps.Copy(files, s.files)
+	if s.pbx, err = s.net.StartAsterisk(ctx, root, s.version, s.dir, s.guard.logs(), s.guests, files); err != nil {
 		return err
 	}
+	return s.startGuard(ctx)
+}
+
+// startGuard starts pbxjail, and returns when it follows the logs.
+func (s *scene) startGuard(ctx context.Context) error {
 	if err := s.guard.start(); err != nil {
 		return err
 	}

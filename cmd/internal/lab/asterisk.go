@@ -105,6 +105,15 @@ func (a *Asterisk) CLI(command string) (string, error) {
 	return string(out), err
 }
 
+// Configure replaces files of Asterisk's configuration, by name, while it runs. It reads
+// them when it is told to (CLI).
+func (a *Asterisk) Configure(files map[string]string) (err error) {
+	for name, text := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(a.path("etc"), name), []byte(text), 0o644))
+	}
+	return err
+}
+
 // booted returns when everything is loaded.
 func (a *Asterisk) booted(ctx context.Context) error {
 	const patience = 30 * time.Second
