@@ -17,6 +17,15 @@ func (w *Warden) whyNot(p netip.Prefix, now time.Time) string {
 	return w.judge.Home.AtHome(p, now)
 }
 
+// isOurs reports whether an address of this machine is in a prefix.
+func (w *Warden) isOurs(p netip.Prefix) bool {
+	if w.Ours == nil {
+		return false
+	}
+	_, ours := w.Ours(p)
+	return ours
+}
+
 // Inside lists the live bans of a prefix and of what is in it, in any order.
 func (w *Warden) Inside(p netip.Prefix, now time.Time) []netip.Prefix {
 	return w.those(now, func(b netip.Prefix) bool { return b.Bits() >= p.Bits() && p.Contains(b.Addr()) })

@@ -49,6 +49,10 @@ type Warden struct {
 	// Repaired is told when others had removed something of ours, and it is back: what
 	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
 	Repaired func()
+	// Ours finds an address of this machine in a prefix, as it is at the moment: protections
+	// may be older. It is asked before each ban of a jail, under mu, and must not wait; nil
+	// knows none. Set before use.
+	Ours func(netip.Prefix) (netip.Addr, bool)
 	// Degraded is what the enforcer's Setup could not have. Set before use; each further
 	// Setup says it anew, under mu.
 	Degraded []string
@@ -140,6 +144,9 @@ func (w *Warden) Patterns(file string) []*parsers.Pattern {
 // carryOut enforces a verdict. mu is held.
 func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	b := v.Ban
+	if v.Protected == "" && !v.Alarm && w.isOurs(b.Prefix) {
+		v.Protected = "our own address"
+	}
 	switch {
 	case v.Protected != "":
 		w.alert(b, v.Protected, now)

@@ -2,10 +2,23 @@ package daemon
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"pbxjail/cmd/internal/host"
 )
+
+// ours finds own addresses at the moment of a ban: what followAddresses reads may be half a
+// second old, and a line about a new address may come sooner.
+func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
+	own, err := host.NewOwn()
+	if err != nil {
+		d.log.Warn("a new own address may be banned until it is seen", "err", err, "every", guardEvery)
+		return nil
+	}
+	d.own = own
+	return own.In
+}
 
 // addressPause is how far apart two looks at our own addresses are at least: a router
 // that learns its routes from others changes them all the time.

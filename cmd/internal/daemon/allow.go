@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -51,7 +50,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	}
 	failed := b.store.Allow(a)
 	b.guard.SetAllowed(append(list, a))
-	answer, err := b.letIn(a, by, now)
+	answer, err := letIn(b.warden, b.prefixesOf(a), by, now)
 	b.follow()
 	answer.Allowed = b.allowed(a)
 	answer.Covered = b.covers(a, now)
@@ -64,36 +63,8 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 // maxAllowed bounds whom operators allow: each event is compared with all of them.
 const maxAllowed = 1000
 
-// letIn lifts the bans of whom an operator allows, and takes them out of wider bans.
-func (b *backend) letIn(a book.Allowed, by string, now time.Time) (answer control.AllowAnswer, failed error) {
-	for _, p := range b.prefixesOf(a) {
-		b.warden.Pardon([]netip.Prefix{p}, 0, now)
-		inside := b.warden.Inside(p, now)
-		if _, err := b.warden.Unban(inside, by, now); err != nil {
-			failed = errors.Join(failed, err)
-		}
-		answer.Lifted = append(answer.Lifted, inside...)
-		carved, err := b.warden.Carve(p, by, now)
-		if err != nil {
-			failed = errors.Join(failed, err)
-		}
-		answer.Carved = append(answer.Carved, carved...)
-	}
-	slices.SortFunc(answer.Lifted, netip.Prefix.Compare)
-	return answer, failed
-}
-
 // prefixesOf are the addresses of whom an operator allows, as far as they are known.
-func (b *backend) prefixesOf(a book.Allowed) []netip.Prefix {
-	if a.Host == "" {
-		return []netip.Prefix{a.Prefix}
-	}
-	var list []netip.Prefix
-	for _, addr := range b.guard.Addrs(a.Host) {
-		list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
-	}
-	return list
-}
+func (b *backend) prefixesOf(a book.Allowed) []netip.Prefix { return prefixesOf(b.guard, a) }
 
 // covers says what still drops packets of whom an operator allows.
 func (b *backend) covers(a book.Allowed, now time.Time) (list []control.Cover) {

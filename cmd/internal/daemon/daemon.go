@@ -20,6 +20,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/cmd/internal/host"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
@@ -71,6 +72,7 @@ type Daemon struct {
 	watcher   *watcher.Watcher
 	reading   *reading
 	positions *positions
+	own       *host.Own // nil: the kernel does not tell of own addresses
 }
 
 // New reads the configuration and sets everything up; nothing runs before Run. On
@@ -110,6 +112,9 @@ func (d *Daemon) Close() error {
 	var errs []error
 	if d.server != nil {
 		errs = append(errs, d.server.Close())
+	}
+	if d.own != nil {
+		errs = append(errs, d.own.Close())
 	}
 	if d.senders != nil {
 		errs = append(errs, d.senders.Close())
@@ -271,6 +276,7 @@ func (d *Daemon) openWarden() {
 	d.notifiers.add("log", logger{d.log})
 	d.warden.Decided = d.notifiers.tell
 	d.warden.Repaired = func() { u.stale.Store(true) }
+	d.warden.Ours = d.ours()
 	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
 	d.warden.Degraded = d.degraded
 	d.warden.Stubborn = uint64(main.Stubborn)

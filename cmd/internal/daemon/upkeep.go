@@ -46,7 +46,8 @@ type upkeep struct {
 	logs  *watcher.Watcher   // follows the logs of the jails
 	ports *portGroups        // what bans close
 
-	changing sync.Mutex // orders changes; taken before mu
+	changing sync.Mutex            // orders changes; taken before mu
+	letNames map[netip.Prefix]bool // addresses of allowed names that were let in; guarded by changing
 	mu       sync.Mutex
 	main     *configs.Main // guarded by mu; what it points to never changes
 
@@ -179,6 +180,7 @@ func (u *upkeep) renewGuard() (changed bool) {
 		g := u.guard.Current()
 		u.log.Info("protected addresses changed", "own", fmt.Sprint(g.Own), "others", len(g.Ignoreip)+len(g.Trusts))
 		u.judge.Change(u.files.list(), g.Guard(), u.senses())
+		u.letInNames(time.Now())
 	}
 	u.sides.set(u.guard.Current(), u.judge.LoggedIn(time.Now()))
 	u.spareFromFeeds()

@@ -32,3 +32,33 @@ func TestWatch(t *testing.T) {
 		t.Errorf("got %v, %v, told %d times: want the new address told", err, ctx.Err(), told)
 	}
 }
+
+// TestOwn: an address is ours at the moment the kernel has it, and no longer.
+func TestOwn(t *testing.T) {
+	kerneltest.InNamespace(t)
+	own, err := NewOwn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	for i, net := range []string{"192.0.2.0/24", "2001:db8::/64"} {
+		p := netip.MustParsePrefix(net)
+		addr := p.Addr().Next()
+		for range 20 {
+			if got, ok := own.In(p); ok {
+				t.Fatalf("got %v, want none yet", got)
+			}
+			kerneltest.Tool(t, "ip", "addr", "add", addr.String(), "dev", "lo")
+			if got, ok := own.In(p); !ok || got != addr {
+				t.Fatalf("got %v, %v, want %v", got, ok, addr)
+			}
+			kerneltest.Tool(t, "ip", "addr", "del", addr.String()+[]string{"/32", "/128"}[i], "dev", "lo")
+		}
+	}
+	if err := own.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, ok := own.In(netip.MustParsePrefix("192.0.2.0/24")); ok {
+		t.Errorf("got %v after Close, want none", got)
+	}
+}
