@@ -14,8 +14,13 @@ const (
 	homesPart = 2000
 )
 
-// restoreHomes takes over who logs in from where. A ledger that cannot say so costs no
-// ban: it is a problem for status.
+// RestoreHomes takes over from the ledger who logs in from where, at its first call. Call it
+// before the first event: the failures of who is at home lead to a ban until then. Restore
+// calls it too. A ledger that cannot say so costs no ban: it is a problem for status.
+func (w *Warden) RestoreHomes(now time.Time) {
+	w.homesOnce.Do(func() { w.restoreHomes(now) })
+}
+
 func (w *Warden) restoreHomes(now time.Time) {
 	homes, alarms, err := w.ledger.Homes(maxHomes)
 	if err != nil {

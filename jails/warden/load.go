@@ -26,7 +26,7 @@ var ErrLedger = errors.New("the ledger cannot be read")
 func (w *Warden) Restore(ctx context.Context, now time.Time) error {
 	w.look.Lock()
 	defer w.look.Unlock()
-	w.restoreHomes(now) // first, and it is quick: nobody at home may be banned meanwhile
+	w.RestoreHomes(now) // nobody at home may be banned meanwhile
 	older, err := w.loadBans(ctx, now)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)

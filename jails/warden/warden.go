@@ -64,6 +64,8 @@ type Warden struct {
 	peace    peace
 	ledgerMu sync.Mutex // orders Record and Lift; taken before mu
 
+	homesOnce sync.Once // the ledger is asked who logs in from where
+
 	mu        sync.Mutex // guards all below
 	judge     *jails.Judge
 	book      *book.Book

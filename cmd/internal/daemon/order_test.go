@@ -194,10 +194,10 @@ func TestOrder(t *testing.T) {
 			stops = append(stops, m[2])
 		}
 	}
-	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "feeds", "places", "watcher", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
+	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "homes", "feeds", "places", "watcher", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
 		t.Errorf("got starts %v,\nwant %v", starts, want)
 	}
-	if want := []string{"watcher", "restore", "housekeeping", "names", "addresses", "folders", "feeds", "places", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
+	if want := []string{"watcher", "restore", "homes", "housekeeping", "names", "addresses", "folders", "feeds", "places", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
 		t.Errorf("got stops %v,\nwant %v", stops, want)
 	}
 	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {

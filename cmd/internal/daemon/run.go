@@ -30,11 +30,13 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("names", d.upkeep.guard.Run)
 	parts.start("addresses", d.followAddresses)
 	parts.start("folders", d.watchFolders)
+	parts.start("homes", d.homes)
 	parts.start("feeds", d.feeds.Run)
 	parts.start("places", d.places.Run)
 	if d.senders != nil {
 		parts.start("senders", d.senders.Run)
 	}
+	d.awaitProtections(ctx, parts.ended("homes"))
 	if d.wire != nil {
 		parts.start("wire", d.wire.Run)
 	}
@@ -54,7 +56,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.notify("STOPPING=1")
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	parts.stop(limit, "wire", "watcher", "restore") // no event comes any more
+	parts.stop(limit, "wire", "watcher", "restore", "homes") // no event comes any more
 	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "places", "senders", "firewall")
 	parts.stop(limit, "warden")                // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now
@@ -134,9 +136,6 @@ func (d *Daemon) announce() {
 func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
-	if homes, alarms, err := d.store.Homes(1); err == nil && len(homes)+len(alarms) == 0 && !d.young().IsZero() {
-		d.firstDay(ctx, time.Now())
-	}
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(ctx, time.Now())

@@ -83,6 +83,9 @@ func (p *Protections) Answered(ctx context.Context) {
 	<-ended
 }
 
+// Pending reports whether a name was not looked up yet.
+func (p *Protections) Pending() bool { return len(p.names.Pending()) > 0 }
+
 // Unanswered are the names that have no address, in order.
 func (p *Protections) Unanswered() []string { return p.names.Unanswered() }
 
