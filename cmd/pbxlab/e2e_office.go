@@ -18,7 +18,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// officeOptions is what a day of offices is told.
+// officeOptions is are the settings of a day of offices.
 type officeOptions struct {
 	e2eOptions
 	length  time.Duration
@@ -29,7 +29,7 @@ type officeOptions struct {
 }
 
 // mostOffices is fewer than fail at once when it is the PBX that is broken: then pbxjail
-// bans nobody for wrong passwords, attackers neither.
+// bans no address for wrong passwords, attackers neither.
 const mostOffices = 4
 
 func e2eOfficeVerb() *cobra.Command {

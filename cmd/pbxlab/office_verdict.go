@@ -66,7 +66,7 @@ type telling struct {
 // tellings finds in the daemon's log what it reports about addresses of a network.
 var tellings = regexp.MustCompile(`(?m)^time=(\S+) level=\S+ msg="?(alarm|not banned)[^\n]* prefix=(\S+) jail=(\S+)[^\n]* reason="?([^\n]*)$`)
 
-func (d *officeDay) told(of netip.Prefix) (list []telling) {
+func (d *officeDay) reports(of netip.Prefix) (list []telling) {
 	text, _ := os.ReadFile(d.guard.path("pbxjail.log"))
 	for _, m := range tellings.FindAllStringSubmatch(string(text), -1) {
 		p, err := netip.ParsePrefix(m[3])
@@ -93,19 +93,19 @@ func (d *officeDay) judge() {
 				is = d.mark(fmt.Sprintf("%s was not answered %d times", h.account, h.unanswered))
 			}
 		}
-		told := d.told(o.net)
+		reports := d.reports(o.net)
 		if is == "" {
-			is = d.office(o, told, refused)
+			is = d.office(o, reports, refused)
 		}
-		fmt.Fprintf(t, "  %s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", o, len(o.phones), o.stale(), taken, refused, unanswered, len(told), is)
+		fmt.Fprintf(t, "  %s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", o, len(o.phones), o.stale(), taken, refused, unanswered, len(reports), is)
 	}
 	t.Flush()
 	if text := d.banned["?"]; text != "" {
 		d.fault("the kernel's sets could not be read: %s", text)
 	}
 	for _, o := range d.all {
-		for _, told := range d.told(o.net) {
-			fmt.Fprintf(d.out, "  %6s  reported: %s\n", told.at.Sub(d.begin).Round(time.Second), strings.TrimSuffix(told.reason, `"`))
+		for _, reports := range d.reports(o.net) {
+			fmt.Fprintf(d.out, "  %6s  reported: %s\n", reports.at.Sub(d.begin).Round(time.Second), strings.TrimSuffix(reports.reason, `"`))
 		}
 	}
 	fmt.Fprintln(d.out)
@@ -126,19 +126,19 @@ func (d *officeDay) judge() {
 }
 
 // office judges one office.
-func (d *officeDay) office(o *office, told []telling, refused int) string {
+func (d *officeDay) office(o *office, reports []telling, refused int) string {
 	if text := d.banned[o.String()]; text != "" {
 		return d.mark(text)
 	}
-	if refused > 0 && len(told) == 0 {
+	if refused > 0 && len(reports) == 0 {
 		return d.mark("nothing is reported")
 	}
-	for i, x := range told {
+	for i, x := range reports {
 		if !strings.Contains(x.reason, "an old password") {
 			return d.mark("the cause is not named: " + x.reason)
 		}
-		if i > 0 && x.at.Sub(told[i-1].at) < time.Hour/faster {
-			return d.mark(fmt.Sprintf("reported again after %s", x.at.Sub(told[i-1].at)))
+		if i > 0 && x.at.Sub(reports[i-1].at) < time.Hour/faster {
+			return d.mark(fmt.Sprintf("reported again after %s", x.at.Sub(reports[i-1].at)))
 		}
 	}
 	return "not banned"

@@ -12,7 +12,7 @@ import (
 	"pbxjail/jails/warden"
 )
 
-// letIn lifts the bans of whom an operator allows, and takes them out of wider bans.
+// letIn lifts the bans of addresses that an operator allows, and takes them out of wider bans.
 func letIn(w *warden.Warden, allowed []netip.Prefix, by string, now time.Time) (answer control.AllowAnswer, failed error) {
 	for _, p := range allowed {
 		w.Pardon([]netip.Prefix{p}, 0, now)
@@ -31,7 +31,7 @@ func letIn(w *warden.Warden, allowed []netip.Prefix, by string, now time.Time) (
 	return answer, failed
 }
 
-// prefixesOf are the addresses of whom an operator allows, as far as they are known.
+// prefixesOf are the addresses that an operator allows, as far as they are known.
 func prefixesOf(g *guard.Protections, a book.Allowed) []netip.Prefix {
 	if a.Host == "" {
 		return []netip.Prefix{a.Prefix}
@@ -44,7 +44,7 @@ func prefixesOf(g *guard.Protections, a book.Allowed) []netip.Prefix {
 }
 
 // letInNames lets the addresses in that allowed names have now and did not have before:
-// nobody knew them when the names were allowed. changing is held.
+// they were not known when the names were allowed. changing is held.
 func (u *upkeep) letInNames(now time.Time) {
 	known := map[netip.Prefix]bool{}
 	for _, a := range u.guard.Allowed(now) {

@@ -50,7 +50,7 @@ func (o *Own) Close() error {
 func (o *Own) In(p netip.Prefix) (netip.Addr, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.told() || o.old {
+	if o.changed() || o.old {
 		if list, err := Addresses(); err == nil {
 			o.list, o.old = list, false
 		}
@@ -63,8 +63,8 @@ func (o *Own) In(p netip.Prefix) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// told empties the socket, and reports whether the kernel told of a change, or may have.
-func (o *Own) told() (changed bool) {
+// changed empties the socket, and reports whether there was a change, or may have been.
+func (o *Own) changed() (changed bool) {
 	for {
 		_, _, err := unix.Recvfrom(o.fd, o.buf, 0)
 		switch {

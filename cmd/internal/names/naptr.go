@@ -34,7 +34,7 @@ const (
 // are asked for those without it.
 type system struct {
 	*net.Resolver
-	servers func() []netip.AddrPort // nil: nobody is asked for NAPTR
+	servers func() []netip.AddrPort // nil: none is asked for NAPTR
 }
 
 // LookupNAPTR asks the name servers in turn. No record is no error.
