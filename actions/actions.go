@@ -1,9 +1,9 @@
 // Package actions puts bans into the kernel. The daemon builds an Enforcer with
 // Open and the warden drives it. Each kind of enforcer has a folder of its own; a new one
 // is a folder and a line in kinds. It must never see log text: a prefix and a duration are
-// all that crosses into it, and the one program it starts (iptables, through go-iptables,
-// at set-up and for repairs, never for a ban where ipset or nftables is there) gets a fixed
-// argument list. It never decides: which addresses to spare is settled before.
+// all that crosses into it, and the programs it starts (iptables, through go-iptables, at
+// set-up and for repairs, and iptables-restore for a ban where neither ipset nor nftables is
+// there) get a fixed argument list. It never decides: which addresses to spare is settled before.
 package actions
 
 import (

@@ -1,12 +1,15 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kerneltest"
 	"pbxjail/configs/ports"
@@ -130,13 +133,76 @@ func BenchmarkSetupAgain(b *testing.B) {
 	}
 }
 
-func BenchmarkBanPlain(b *testing.B) {
-	e := benchEnforcer(b, "iptables")
-	i := 0
-	for b.Loop() {
-		if err := e.Ban(nth(i%1000), "", time.Hour); err != nil {
+// plainFull is plain rules of a variant with so many bans.
+func plainFull(b *testing.B, variant string, n int) Enforcer {
+	b.Helper()
+	kerneltest.InNamespace(b)
+	kerneltest.WithTools(b, variant)
+	saved := b.TempDir() + "/saved"
+	var text strings.Builder
+	text.WriteString("*raw\n:pbxjail - [0:0]\n")
+	for p := range many(n) {
+		fmt.Fprintf(&text, "-A pbxjail -s %s -m comment --comment pbxjail-until-%d -j DROP\n", p.Prefix, time.Now().Add(time.Hour).Unix())
+	}
+	text.WriteString("COMMIT\n")
+	if err := os.WriteFile(saved, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	kerneltest.Tool(b, "iptables-restore", saved)
+	e := mustOpen(b, "iptables", Options{})
+	mustSetup(b, e)
+	mustSetup(b, e)
+	return e
+}
+
+// processor is the time that this process and the programs that it started have worked.
+func processor(b *testing.B) time.Duration {
+	var all time.Duration
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var use unix.Rusage
+		if err := unix.Getrusage(who, &use); err != nil {
 			b.Fatal(err)
 		}
-		i++
+		all += time.Duration(use.Utime.Nano() + use.Stime.Nano())
+	}
+	return all
+}
+
+// measured repeats do, and reports the time of the processor too.
+func measured(b *testing.B, do func() error) {
+	begin := processor(b)
+	for b.Loop() {
+		if err := do(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((processor(b)-begin).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}
+
+// BenchmarkPlain2000 is what a ban costs beside 2,000 others, and a second and a minute at rest.
+func BenchmarkPlain2000(b *testing.B) {
+	for _, variant := range []string{"nft", "legacy"} {
+		b.Run(variant+"/ban", func(b *testing.B) {
+			e := plainFull(b, variant, 2000)
+			i := 2000
+			measured(b, func() error {
+				i++
+				return e.Ban(nth(i), "", time.Hour)
+			})
+		})
+		b.Run(variant+"/second", func(b *testing.B) {
+			e := plainFull(b, variant, 2000)
+			measured(b, func() error {
+				_, _, err := e.Check()
+				return errors.Join(err, e.(Expirer).Expire(time.Now()))
+			})
+		})
+		b.Run(variant+"/minute", func(b *testing.B) {
+			e := plainFull(b, variant, 2000)
+			measured(b, func() error {
+				_, _, err := e.Setup()
+				return errors.Join(err, e.Each(func(ports.Held) {}))
+			})
+		})
 	}
 }

@@ -127,10 +127,10 @@ func TestEnforcers(t *testing.T) {
 						testEnforcer(t, open)
 					}
 					testOwnership(t, open, hook)
-					testReconciling(t, open, iptablesHarms(kind, hook))
+					testReconciling(t, open, iptablesHarms(kind, variant, hook))
 					testPackets(t, open)
 					testPorts(t, open)
-					testPortsRepair(t, open, iptablesHarms(kind, hook))
+					testPortsRepair(t, open, iptablesHarms(kind, variant, hook))
 					if kind == "ipset" {
 						testLists(t, open)
 					}

@@ -32,7 +32,7 @@ func kinds() []kind {
 	return []kind{
 		{"ipset", opens(ipset.Open), is[*ipset.Enforcer], opensGate(ipset.OpenGate), nft.Clear, ""},
 		{"nftables", opens(nft.Open), is[*nft.Enforcer], opensGate(nft.OpenGate), ipset.Clear, "nftables is used"},
-		{"iptables", opens(xtables.Open), is[*xtables.Enforcer], nil, nft.Clear, fmt.Sprintf("plain iptables rules are used, at most %d bans and some 10 ms each", xtables.Max)},
+		{"iptables", opens(xtables.Open), is[*xtables.Enforcer], nil, nft.Clear, fmt.Sprintf("plain iptables rules are used, at most %d bans, and each packet is compared with all of them", xtables.Max)},
 	}
 }
 

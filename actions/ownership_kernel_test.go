@@ -272,8 +272,8 @@ func TestLockHeld(t *testing.T) {
 	wantIntact(t, e, true, 0)
 }
 
-// withoutSetMatch takes the set match away from iptables, as where its package lacks it.
-func withoutSetMatch(t *testing.T) {
+// withoutMatch takes a match away from iptables, as where its package lacks it.
+func withoutMatch(t *testing.T, match string) {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/*/xtables/lib*.so")
 	if len(found) == 0 {
@@ -281,7 +281,7 @@ func withoutSetMatch(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, lib := range found {
-		if filepath.Base(lib) == "libxt_set.so" {
+		if filepath.Base(lib) == "libxt_"+match+".so" {
 			continue
 		}
 		if err := os.Symlink(lib, filepath.Join(dir, filepath.Base(lib))); err != nil {
@@ -296,7 +296,7 @@ func TestIPSetAbsent(t *testing.T) {
 		t.Run(variant, func(t *testing.T) {
 			kerneltest.InNamespace(t)
 			kerneltest.WithTools(t, variant)
-			withoutSetMatch(t)
+			withoutMatch(t, "set")
 			e, notes, err := Open("auto", Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -401,6 +401,36 @@ func TestPlainRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantBans(t, next, "192.0.2.2/32")
+}
+
+// TestPlainWithoutTime: where there is no time match a ban stands all the same, and Expire
+// ends it.
+func TestPlainWithoutTime(t *testing.T) {
+	for _, variant := range []string{"nft", "legacy"} {
+		t.Run(variant, func(t *testing.T) {
+			kerneltest.InNamespace(t)
+			kerneltest.WithTools(t, variant)
+			with := mustOpen(t, "iptables", Options{})
+			mustSetup(t, with)
+			mustBan(t, with, "192.0.2.1/32", time.Hour)
+			if rules := kerneltest.Tool(t, "iptables", "-t", "raw", "-S", "pbxjail"); !strings.Contains(rules, "--datestop") {
+				t.Errorf("got rules\n%s\nwant one that ends by itself", rules)
+			}
+			if err := with.Teardown(); err != nil {
+				t.Fatal(err)
+			}
+			withoutMatch(t, "time")
+			e := mustOpen(t, "iptables", Options{})
+			mustSetup(t, e)
+			mustBan(t, e, "192.0.2.1/32", time.Hour)
+			mustBan(t, e, "2001:db8::1/128", 2*time.Hour)
+			wantBans(t, e, "192.0.2.1/32", "2001:db8::1/128")
+			if err := e.(Expirer).Expire(time.Now().Add(time.Hour + time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			wantBans(t, e, "2001:db8::1/128")
+		})
+	}
 }
 
 // withoutRaw makes one family's iptables answer as where the kernel has no table raw.

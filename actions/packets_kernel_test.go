@@ -71,6 +71,21 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			answered(t, conn, "after")
 		})
 	}
+	t.Run("packets after the end, without a daemon", func(t *testing.T) {
+		a := kerneltest.NewAttacker(t)
+		e := open(t, Options{})
+		mustSetup(t, e)
+		answered(t, a.V4, "before")
+		begin := time.Now()
+		mustBan(t, e, kerneltest.Attacker4+"/32", 2*time.Second)
+		if err := e.Close(); err != nil { // as when it is killed: nothing of the kernel changes
+			t.Fatal(err)
+		}
+		answered(t, a.V4, "over")
+		if took := time.Since(begin); took < 1900*time.Millisecond { // jiffies end a little early
+			t.Errorf("the ban of 2 s ended after %s", took)
+		}
+	})
 	t.Run("packets after teardown", func(t *testing.T) {
 		a := kerneltest.NewAttacker(t)
 		e := open(t, Options{})

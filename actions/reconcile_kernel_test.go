@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -90,6 +92,7 @@ func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 		t.Run("harm: "+name, func(t *testing.T) {
 			e := ready(t)
 			mustBan(t, e, "192.0.2.1/32", time.Hour)
+			wantIntact(t, e, true, 1) // the look of this second
 			harm(t)
 			intact, members, err := e.Check()
 			if err != nil || intact && members == 1 {
@@ -305,7 +308,7 @@ func TestVariant(t *testing.T) {
 }
 
 // iptablesHarms remove something of ours from tables of iptables and from ipsets.
-func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
+func iptablesHarms(kind, variant, hook string) map[string]func(*testing.T) {
 	table, parent := "raw", "PREROUTING"
 	if hook == "filter" {
 		table, parent = "filter", "INPUT"
@@ -323,10 +326,25 @@ func iptablesHarms(kind, hook string) map[string]func(*testing.T) {
 	run("flush of IPv6", "ip6tables -t TABLE -F")
 	run("jump", "iptables -t TABLE -D PARENT -j pbxjail")
 	run("our chain emptied", "iptables -t TABLE -F pbxjail")
+	run("accepted before", "iptables -t TABLE -I pbxjail -p udp -j ACCEPT")
+	harms["table restored by another"] = func(t *testing.T) { // as by netfilter-persistent: without --noflush
+		saved := filepath.Join(t.TempDir(), "saved")
+		text := strings.NewReplacer("TABLE", table, "PARENT", parent).Replace("*TABLE\n-A PARENT -p udp --dport 9 -j ACCEPT\nCOMMIT\n")
+		if err := os.WriteFile(saved, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kerneltest.Tool(t, "iptables-restore", saved)
+		kerneltest.Tool(t, "ip6tables-restore", saved)
+	}
+	if variant == "nft" {
+		run("ruleset flushed", "nft flush ruleset")
+	}
+	if kind == "iptables" {
+		run("a ban made another rule", "iptables -t TABLE -R pbxjail 1 -s 203.0.113.9 -j ACCEPT")
+	}
 	if kind == "ipset" {
 		run("ipset flush", "ipset flush")
 		run("rule removed", "ip6tables -t TABLE -D pbxjail -m set --match-set pbxjail-6 src -j DROP")
-		run("accepted before", "iptables -t TABLE -I pbxjail -p udp -j ACCEPT")
 		flush := harms["flush and delete chains"]
 		harms["ipset destroy"] = func(t *testing.T) {
 			flush(t)

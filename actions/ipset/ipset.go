@@ -232,7 +232,7 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 	if e.closed {
 		return false, 0, kernel.ErrClosed
 	}
-	if intact, _, err = e.sides.Intact(true); err != nil {
+	if intact, err = e.sides.Intact(); err != nil {
 		return false, 0, err
 	}
 	for _, s := range e.sides.Up() {

@@ -84,7 +84,7 @@ func (e *Enforcer) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
 
 func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 	e.mu.Lock()
-	list, failed := e.orders(bans)
+	list, failed := e.sides.Orders(e.groups, bans)
 	for _, s := range e.sides.List {
 		if len(list[s]) == 0 {
 			continue
@@ -102,32 +102,6 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 		e.sides.Flows.End(list[s])
 	}
 	return errors.Join(failed...)
-}
-
-// orders sorts bans by side, as the kernel is asked for them. What cannot be had is in
-// failed. mu is held.
-func (e *Enforcer) orders(bans iter.Seq[ports.Ban]) (list map[*xtables.Side][]kernel.Ordered, failed []error) {
-	list = map[*xtables.Side][]kernel.Ordered{}
-	unenforced := 0
-	for b := range bans {
-		o, err := e.groups.Order(b)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		side, err := e.sides.Of(o.Prefix)
-		if err != nil {
-			if unenforced++; unenforced == 1 {
-				failed = append(failed, fmt.Errorf("ban %s: %w", o.Prefix, err))
-			}
-			continue
-		}
-		list[side] = append(list[side], o)
-	}
-	if unenforced > 1 {
-		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
-	}
-	return list, failed
 }
 
 // close makes bans stand in their groups, and then in no others: nothing slips through

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/fnv"
 	"math/bits"
 	"os"
@@ -116,16 +117,18 @@ type legacyRule struct {
 	plain  bool   // without any condition
 }
 
-// rules calls yield for each entry. Lengths that cannot be end the walk.
+// rules calls yield for each entry. Lengths that cannot be end the walk. The bytes of an
+// entry are good until the next one.
 func (t *LegacyTable) rules(yield func(legacyRule) bool) {
-	l := t.layout
+	l, room := t.layout, []byte(nil)
 	for at := 0; at+l.head <= len(t.entries); {
 		e := t.entries[at:]
 		target, next := int(binary.NativeEndian.Uint16(e[l.offsets:])), int(binary.NativeEndian.Uint16(e[l.offsets+2:]))
 		if next < l.head || next > len(e) || target < l.head || target+36 > next {
 			return
 		}
-		e = bytes.Clone(e[:next])
+		room = append(room[:0], e[:next]...)
+		e = room
 		clear(e[l.offsets+4 : l.head]) // comefrom and counters
 		r := legacyRule{at: uint32(at), bytes: e, target: unix.ByteSliceToString(e[target+2 : target+31]), jump: int32(binary.NativeEndian.Uint32(e[target+32:]))}
 		r.plain = target == l.head && len(bytes.Trim(e[:l.offsets-4], "\x00")) == 0
@@ -141,29 +144,37 @@ func (t *LegacyTable) rules(yield func(legacyRule) bool) {
 
 // Look marks our chain and the jump that leads to it. What others do elsewhere in
 // the table changes nothing.
-func (t *LegacyTable) Look(hook int, name string) (m Mark) {
+func (t *LegacyTable) Look(hook int, name string) Mark { return t.LookAll(hook, name)[0] }
+
+// LookAll is Look for several chains, in one walk. A chain that is not there has no rules.
+func (t *LegacyTable) LookAll(hook int, names ...string) []Mark {
 	begin, end := t.hooks[hook], t.underflows[hook]
-	own, parent := fnv.New64a(), fnv.New64a()
-	chain, first, jumps, position := "", int32(-1), map[int32]int{}, 0
+	marks, own, first := make([]Mark, len(names)), make([]hash.Hash64, len(names)), make([]int32, len(names))
+	for i := range names {
+		own[i], first[i] = fnv.New64a(), -1
+	}
+	jumps, position, at := map[int32]int{}, 0, -1
 	for r := range t.rules {
 		switch {
 		case r.target == "ERROR":
-			if chain = r.chain; chain == name {
-				first = int32(r.at) + int32(len(r.bytes))
+			if at = slices.Index(names, r.chain); at >= 0 {
+				first[at] = int32(r.at) + int32(len(r.bytes))
 			}
 		case r.at >= begin && r.at < end:
 			if position++; r.plain && r.target == "" && r.jump >= 0 {
 				jumps[r.jump] = jumps[r.jump]*1000 + position
 			}
-		case chain == name:
-			m.Rules++
-			own.Write(r.bytes)
+		case at >= 0:
+			marks[at].Rules++
+			own[at].Write(r.bytes)
 		}
 	}
-	m.Rules = max(m.Rules-1, 0) // the way back at the end of a chain
-	fmt.Fprint(parent, jumps[first])
-	m.Parent, m.Own = parent.Sum64(), own.Sum64()
-	return m
+	for i := range marks {
+		parent := fnv.New64a()
+		fmt.Fprint(parent, jumps[first[i]])
+		marks[i] = Mark{Parent: parent.Sum64(), Own: own[i].Sum64(), Rules: max(marks[i].Rules-1, 0)} // less the way back at the end of a chain
+	}
+	return marks
 }
 
 // LegacyInUse reports whether iptables-legacy keeps any rule.

@@ -36,6 +36,9 @@ type look struct {
 	parent     string
 	generation uint32
 	mark       Mark
+	// twice: two looks saw the same. The kernel counts a new generation a moment before its
+	// rules are there, so that one look alone may have seen the rules before.
+	twice bool
 }
 
 // Attributes of linux/netfilter/nf_tables.h.
@@ -49,6 +52,7 @@ const (
 	nftaRuleTable    = 1
 	nftaRuleChain    = 2
 	nftaRuleHandle   = 3
+	nftaRuleExprs    = 4
 	nftaSetTable     = 1
 	nftaSetName      = 2
 	nftaElemsTable   = 1
@@ -60,6 +64,7 @@ const (
 	nftaElemExpires  = 5
 	nftaElemExpr     = 7
 	nftaDataValue    = 1
+	nftaExprName     = 1
 	nftaExprData     = 2
 	nftaCounterBytes = 1
 	nftaCounterPkts  = 2
@@ -126,18 +131,42 @@ func (v *NftView) Generation() (n uint32, err error) {
 	return n, nil
 }
 
-// handles are the handles of a chain's rules, in order. A rule that is put back has a new one.
-func (v *NftView) handles(family uint8, table, chain string) (handles []uint64, err error) {
+// handles are the handles of a chain's rules, in order. A rule that is put back has a new
+// one. One that is replaced keeps it: with content each handle is mixed with what the rule
+// says, save what it has counted.
+func (v *NftView) handles(family uint8, table, chain string, content bool) (handles []uint64, err error) {
 	ask := Attr(nil, nftaRuleTable, nl.ZeroTerminated(table)...)
 	ask = Attr(ask, nftaRuleChain, nl.ZeroTerminated(chain)...)
 	err = v.dump(unix.NFT_MSG_GETRULE, family, ask, func() { handles = nil }, func(_ uint8, msg []byte) {
+		var handle, says uint64
 		for kind, value := range Attrs(msg) {
-			if kind == nftaRuleHandle {
-				handles = append(handles, Number(value))
+			switch kind {
+			case nftaRuleHandle:
+				handle = Number(value)
+			case nftaRuleExprs:
+				if content {
+					says = contentOf(value)
+				}
 			}
 		}
+		handles = append(handles, handle^says)
 	})
 	return handles, err
+}
+
+// contentOf is a hash of the expressions of a rule that do not count.
+func contentOf(exprs []byte) uint64 {
+	h := fnv.New64a()
+	for _, expr := range Attrs(exprs) {
+		counts := false
+		for kind, value := range Attrs(expr) {
+			counts = counts || kind == nftaExprName && unix.ByteSliceToString(value) == "counter"
+		}
+		if !counts {
+			h.Write(expr)
+		}
+	}
+	return h.Sum64()
 }
 
 // Look marks our chain and the one that jumps to it. While nobody changes a rule anywhere
@@ -151,24 +180,25 @@ func (v *NftView) Look(family uint8, table, parent, name string) (Mark, error) {
 	v.mu.Lock()
 	last, ok := v.known[chain]
 	v.mu.Unlock()
-	if ok && last.generation == n && last.parent == parent {
+	same := ok && last.generation == n && last.parent == parent
+	if same && last.twice {
 		return last.mark, nil
 	}
 	m, err := v.lookAt(family, table, parent, name)
 	if err == nil { // what changes meanwhile has another generation, and is looked at again
 		v.mu.Lock()
-		v.known[chain] = look{parent: parent, generation: n, mark: m}
+		v.known[chain] = look{parent: parent, generation: n, mark: m, twice: same && last.mark == m}
 		v.mu.Unlock()
 	}
 	return m, err
 }
 
 func (v *NftView) lookAt(family uint8, table, parent, name string) (m Mark, err error) {
-	before, err := v.handles(family, table, parent)
+	before, err := v.handles(family, table, parent, false) // others count with all kinds of rules
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", parent, table, err)
 	}
-	own, err := v.handles(family, table, name)
+	own, err := v.handles(family, table, name, true)
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", name, table, err)
 	}

@@ -56,7 +56,7 @@ func InNamespace(t testing.TB) netns.NsHandle {
 func WithTools(t testing.TB, variant string) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ipset", "nft", "conntrack"} {
+	for _, tool := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore", "ipset", "nft", "conntrack"} {
 		source := tool
 		if family, ok := strings.CutPrefix(tool, "ip6tables"); ok {
 			source = "ip6tables-" + variant + family

@@ -1,6 +1,6 @@
 // Package xtables is iptables: the chains that package ipset hangs its sets into, bans as
-// plain rules where there are no sets, and packet rules. Package actions opens it. The one
-// program it starts gets a fixed argument list. It decides nothing, and must never see log
+// plain rules where there are no sets, and packet rules. Package actions opens it. The
+// programs it starts get a fixed argument list. It decides nothing, and must never see log
 // text.
 package xtables
 
@@ -29,7 +29,8 @@ const errNoTable = kernel.Missing("a table is missing")
 // The enforcer that owns it serialises the calls.
 type Chain struct {
 	ipt                 *iptables.IPTables
-	nft                 bool // the rules are in nftables: iptables-nft
+	path                string // of the program
+	nft                 bool   // the rules are in nftables: iptables-nft
 	family              uint8
 	name, table, parent string
 }
@@ -45,7 +46,7 @@ func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Chain{ipt: ipt, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	c := &Chain{ipt: ipt, path: path, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
 	if proto == iptables.ProtocolIPv6 {
 		c.family = unix.AF_INET6
 	}
@@ -129,14 +130,30 @@ func (c *Chain) Rules() ([]Rule, error) {
 
 // Look marks the chain and the jump to it, without starting a program.
 func (c *Chain) Look(view *kernel.NftView) (kernel.Mark, error) {
-	if c.nft {
-		return view.Look(c.family, c.table, c.parent, c.name)
-	}
-	t, err := kernel.ReadLegacy(c.family, c.table)
+	marks, err := c.lookAll(view, c.name)
 	if err != nil {
 		return kernel.Mark{}, err
 	}
-	return t.Look(hookOf(c.parent), c.name), nil
+	return marks[0], nil
+}
+
+// lookAll is Look for several chains of our table.
+func (c *Chain) lookAll(view *kernel.NftView, names ...string) (marks []kernel.Mark, err error) {
+	if !c.nft {
+		t, err := kernel.ReadLegacy(c.family, c.table)
+		if err != nil {
+			return nil, err
+		}
+		return t.LookAll(hookOf(c.parent), names...), nil
+	}
+	for _, name := range names {
+		m, err := view.Look(c.family, c.table, c.parent, name)
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, m)
+	}
+	return marks, nil
 }
 
 // Ensure makes the chain if it is missing, and returns the rules in it.

@@ -33,13 +33,21 @@ func TestReadRule(t *testing.T) {
 
 func TestParseRule(t *testing.T) {
 	const good = "-A pbxjail -s 192.0.2.0/24 -m comment --comment pbxjail-until-17 -c 1 2 -j DROP"
-	want := plainRule{netip.MustParsePrefix("192.0.2.0/24"), 17, 1, 2}
+	want := plainRule{prefix: netip.MustParsePrefix("192.0.2.0/24"), until: 17, packets: 1, bytes: 2}
 	for _, line := range []string{good, strings.Replace(good, "pbxjail-until-17", `"pbxjail-until-17"`, 1)} {
 		if got, ok := parseRule(readRule(line), drop); !ok || got != want {
 			t.Errorf("%s: got %v %v, want %v", line, got, ok, want)
 		}
 	}
+	const ends = "-A pbxjail -s 192.0.2.0/24 -m comment --comment pbxjail-until-17 -m time --datestop 1970-01-01T00:00:16 -c 1 2 -j DROP"
+	want.timed = true
+	if got, ok := parseRule(readRule(ends), drop); !ok || got != want {
+		t.Errorf("%s: got %v %v, want %v", ends, got, ok, want)
+	}
 	for name, line := range map[string]string{
+		"another end":       strings.Replace(ends, "00:16", "00:17", 1),
+		"never in time":     strings.Replace(ends, "until-17", "until-0", 1),
+		"kernel time zone":  strings.Replace(ends, "00:16", "00:16 --kerneltz", 1),
 		"accepts":           strings.Replace(good, "DROP", "ACCEPT", 1),
 		"a condition more":  strings.Replace(good, "-m", "-p udp -m", 1),
 		"everybody":         strings.Replace(good, "192.0.2.0/24", "0.0.0.0/0", 1),
@@ -82,16 +90,16 @@ func FuzzParseRule(f *testing.F) {
 
 // FuzzRuleOfABan: the rule of a ban says which ban it is.
 func FuzzRuleOfABan(f *testing.F) {
-	f.Add([]byte{192, 0, 2, 1}, 32, int64(0))
-	f.Add([]byte{198, 51, 100, 0}, 24, int64(4000000000))
-	f.Add(make([]byte, 16), 64, int64(1<<63-1))
-	f.Fuzz(func(t *testing.T, raw []byte, bits int, until int64) {
+	f.Add([]byte{192, 0, 2, 1}, 32, int64(0), false)
+	f.Add([]byte{198, 51, 100, 0}, 24, int64(1800000000), true)
+	f.Add(make([]byte, 16), 64, int64(1<<63-1), false)
+	f.Fuzz(func(t *testing.T, raw []byte, bits int, until int64, timed bool) {
 		addr, _ := netip.AddrFromSlice(raw)
 		p, err := kernel.Canonical(netip.PrefixFrom(addr, bits))
 		if err != nil || until < 0 {
 			return
 		}
-		rule := plainRule{prefix: p, until: until}
+		rule := plainRule{prefix: p, until: until, timed: timed && until > 0 && until <= latest}
 		back, ok := parseRule(readRule("-A pbxjail "+strings.Join(rule.spec(drop), " ")+" -c 0 0"), drop)
 		if !ok || back != rule {
 			t.Errorf("got rule %v back, want %v", back, rule)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"pbxjail/actions/kernel"
-	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 )
 
@@ -22,7 +21,30 @@ const untilMark = "pbxjail-until-"
 type plainRule struct {
 	prefix         netip.Prefix
 	until          int64 // Unix time; 0 is for ever
+	timed          bool  // the kernel ends it by itself, with the time match
 	packets, bytes uint64
+}
+
+// latest is the last second that the time match knows: iptables-extensions(8) time.
+const latest = int64(math.MaxInt32)
+
+// end is when the rule is over, in Unix time.
+func (r plainRule) end() int64 {
+	if r.until == 0 {
+		return never
+	}
+	return r.until
+}
+
+// over reports whether a ban is over. Its rule may still be there.
+func (r plainRule) over(now time.Time) bool { return r.end() <= now.Unix() }
+
+// stop is the condition that ends a rule: the last second, in UTC, in which it holds.
+func (r plainRule) stop() []string {
+	if !r.timed || r.until == 0 || r.until > latest {
+		return nil
+	}
+	return []string{"-m", "time", "--datestop", time.Unix(r.until-1, 0).UTC().Format("2006-01-02T15:04:05")}
 }
 
 func (r plainRule) held(group string, now time.Time) ports.Held {
@@ -54,77 +76,32 @@ func (e *Enforcer) leads(s *Side) (specs [][]string) {
 }
 
 // lead makes our chain lead to those of the groups: a rule that is missing goes in at the
-// end, before those go that lead elsewhere.
-func (e *Enforcer) lead(s *Side, r *Report) error {
+// end, before those go that lead elsewhere. It returns the rules that are there then.
+func (e *Enforcer) lead(s *Side, rules []Rule, r *Report) (all []Rule, err error) {
 	c := s.Chain
-	rules, _, err := c.rules(c.name)
-	if err != nil {
-		return err
-	}
 	for _, spec := range e.leads(s) {
 		if slices.ContainsFunc(rules, func(x Rule) bool { return slices.Equal(x.Args[min(2, len(x.Args)):], spec) }) {
 			continue
 		}
 		if err := c.ipt.Append(c.table, c.name, spec...); err != nil {
-			return c.explain("add rule to chain "+c.name, err)
+			return nil, c.explain("add rule to chain "+c.name, err)
 		}
 		r.Add("a rule of chain %s", c.name)
+		rules = append(rules, Rule{Args: slices.Concat([]string{"-A", c.name}, spec)})
 	}
-	return nil
-}
-
-// tidy removes what is over, what is not a ban, and of two rules for one prefix
-// the second: Ban puts the new one first. It returns the rest.
-func (e *Enforcer) tidy(s *Side, group string, now time.Time) (map[netip.Prefix]plainRule, error) {
-	c, verdict := e.chain(s, group), e.sides.Verdict(s)
-	rules, exists, err := c.rules(c.name)
-	if err == nil && !exists {
-		err = hint.Errorf("reload or restart pbxjail, which makes it again", "chain %s is gone from table %s", c.name, c.table)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var leads [][]string
-	if group == "" {
-		leads = e.leads(s)
-	}
-	live, ends := make(map[netip.Prefix]plainRule), int64(math.MaxInt64)
-	var gone []int
-	for i, rule := range rules {
-		if at := slices.IndexFunc(leads, func(spec []string) bool { return slices.Equal(spec, rule.Args[min(2, len(rule.Args)):]) }); at >= 0 {
-			leads = slices.Delete(leads, at, at+1) // a second one goes
-			continue
-		}
-		r, ok := parseRule(rule, verdict)
-		_, twice := live[r.prefix]
-		if !ok || twice || r.until != 0 && r.until <= now.Unix() {
-			gone = append(gone, i+1)
-		} else {
-			if live[r.prefix] = r; r.until != 0 {
-				ends = min(ends, r.until)
-			}
-		}
-	}
-	delete(e.ends, s.Label+group) // until all is done
-	e.held[s.Label+group] = len(live)
-	for _, id := range slices.Backward(gone) {
-		if err := c.deleteAt(id); err != nil {
-			return nil, err
-		}
-	}
-	e.ends[s.Label+group] = ends
-	return live, nil
+	return rules, nil
 }
 
 // spec is the rule as iptables takes it, save the chain.
 func (r plainRule) spec(verdict []string) []string {
-	return slices.Concat([]string{"-s", r.prefix.String(), "-m", "comment", "--comment", untilMark + strconv.FormatInt(r.until, 10)}, verdict)
+	return slices.Concat([]string{"-s", r.prefix.String(), "-m", "comment", "--comment", untilMark + strconv.FormatInt(r.until, 10)}, r.stop(), verdict)
 }
 
 // parseRule makes a ban of a rule. Only rules as spec makes them are bans; one
 // with a further condition is not ours to count as one.
 func parseRule(x Rule, verdict []string) (r plainRule, ok bool) {
-	if len(x.Args) != 8+len(verdict) {
+	const plain, timed = 8, 12 // words before the verdict
+	if n := len(x.Args) - len(verdict); n != plain && n != timed {
 		return r, false
 	}
 	p, err := netip.ParsePrefix(x.Args[3])
@@ -132,7 +109,7 @@ func parseRule(x Rule, verdict []string) (r plainRule, ok bool) {
 		return r, false
 	}
 	until, marked := strings.CutPrefix(strings.Trim(x.Args[7], `"`), untilMark)
-	r = plainRule{prefix: p, packets: x.Packets, bytes: x.Bytes}
+	r = plainRule{prefix: p, packets: x.Packets, bytes: x.Bytes, timed: len(x.Args) == timed+len(verdict)}
 	if r.until, err = strconv.ParseInt(until, 10, 64); err != nil || !marked || r.until < 0 {
 		return r, false
 	}

@@ -3,6 +3,7 @@ package xtables
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"sync"
@@ -11,16 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/ports"
 )
 
 // Side is one address family of an enforcer. Not having IPv6 is a pity, not having IPv4 is a failure.
 type Side struct {
 	Label  string // "IPv4"
 	proto  iptables.Protocol
-	Family uint8        // unix.AF_INET
-	Chain  *Chain       // nil: there is no iptables for it yet
-	down   error        // why it is not enforced; nil: it is. Guarded by sides.mu
-	good   *kernel.Mark // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
+	Family uint8  // unix.AF_INET
+	Chain  *Chain // nil: there is no iptables for it yet
+	down   error  // why it is not enforced; nil: it is. Guarded by sides.mu
+	// timeless: the kernel has no time match. Guarded by the mutex of the plain Enforcer.
+	timeless bool
+	good     *kernel.Mark // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
 }
 
 // V6 reports whether it is the side of IPv6.
@@ -133,23 +137,54 @@ func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error
 	return nil
 }
 
-// Intact reports whether the sides look as they did when all was well. Rules in our
-// chain count where they are not bans.
-func (s *Sides) Intact(ownToo bool) (ok bool, rules int, err error) {
+// Intact reports whether the sides, and the rules of their chains, look as they did when all
+// was well.
+func (s *Sides) Intact() (ok bool, err error) {
 	up := s.Up()
 	ok = slices.Contains(up, s.List[0]) // without IPv4 the last Setup failed
 	for _, side := range up {
 		now, err := side.Chain.Look(s.view)
 		if err != nil {
-			return false, 0, err
+			return false, err
 		}
-		s.mu.Lock()
-		good := side.good
-		s.mu.Unlock()
-		rules += now.Rules
-		ok = ok && good != nil && now.Parent == good.Parent && (!ownToo || now.Own == good.Own)
+		ok = s.asLeft(side, now, true) && ok
 	}
-	return ok, rules, nil
+	return ok, nil
+}
+
+// asLeft reports whether a look at the chain of a side found what a Setup left that had
+// nothing to do. Without own the rules of our chain do not count.
+func (s *Sides) asLeft(side *Side, now kernel.Mark, own bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	good := side.good
+	return good != nil && now.Parent == good.Parent && (!own || now.Own == good.Own)
+}
+
+// Orders sorts bans by side, as the kernel is asked for them. What cannot be had is in
+// failed.
+func (s *Sides) Orders(groups kernel.Groups, bans iter.Seq[ports.Ban]) (list map[*Side][]kernel.Ordered, failed []error) {
+	list = map[*Side][]kernel.Ordered{}
+	unenforced := 0
+	for b := range bans {
+		o, err := groups.Order(b)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		side, err := s.Of(o.Prefix)
+		if err != nil {
+			if unenforced++; unenforced == 1 {
+				failed = append(failed, fmt.Errorf("ban %s: %w", o.Prefix, err))
+			}
+			continue
+		}
+		list[side] = append(list[side], o)
+	}
+	if unenforced > 1 {
+		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
+	}
+	return list, failed
 }
 
 func (s *Sides) setDown(side *Side, why error) {
