@@ -100,7 +100,7 @@ func Order(p netip.Prefix, d time.Duration) (Member, error) {
 
 // Full is what Ban answers when there is no room for another member.
 func Full(where string) error {
-	return hint.Errorf("allow more members in the configuration, or ban prefixes in place of single addresses", "%s is full", where)
+	return hint.Errorf("shorten the bantime of the jails, or ban whole networks with widen in a jail, in place of single addresses", "%s is full", where)
 }
 
 // More names the first of a list.

@@ -85,8 +85,15 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 	}
 	for _, set := range slices.Sorted(maps.Keys(lists)) {
 		for part := range slices.Chunk(lists[set], nftBatch) {
-			if err := e.put(part); err != nil {
-				failed = append(failed, fmt.Errorf("ban %s: %w", more(part), err))
+			fit, full := e.fitting(part)
+			if full != nil && !slices.ContainsFunc(failed, func(err error) bool { return err.Error() == full.Error() }) {
+				failed = append(failed, full)
+			}
+			if len(fit) == 0 {
+				continue
+			}
+			if err := e.put(fit); err != nil {
+				failed = append(failed, fmt.Errorf("ban %s: %w", more(fit), err))
 				break
 			}
 		}
@@ -199,8 +206,12 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 		if err := e.conn.SetDeleteElements(e.sets[name], elements([]kernel.Member{{Prefix: p}}, false)); err != nil {
 			return err
 		}
-		if err := e.flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+		err := e.flush()
+		if err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("unban %s: %w", p, err)
+		}
+		if err == nil {
+			e.count[name] = max(e.count[name]-1, 0)
 		}
 	}
 	return nil
@@ -219,7 +230,14 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 		if !ok {
 			continue
 		}
-		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, at.bits, func(m kernel.Member) { yield(m.Held(at.group)) })
+		e.mu.Lock()
+		before, found := e.count[name], 0
+		e.mu.Unlock()
+		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, at.bits, func(m kernel.Member) {
+			found++
+			yield(m.Held(at.group))
+		})
+		e.counted(name, before, found)
 		if err != nil {
 			return fmt.Errorf("list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
 		}

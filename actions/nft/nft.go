@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -23,16 +24,19 @@ type Enforcer struct {
 	options kernel.Options
 	table   *nftables.Table
 	view    *kernel.NftView
+	finder  *kernel.NftView // for single members, which must not wait for a list
 	flows   *kernel.Flows
 
 	// Taken in this order.
 	slow   sync.Mutex       // Setup, Split, Replace, Teardown and Check
 	lists  map[string]*list // by name. Guarded by slow
+	rest   time.Time        // no count before. Guarded by slow
 	mu     sync.Mutex       // guards all below
 	groups kernel.Groups
 	conn   *nftables.Conn           // collects what Flush sends in one transaction
 	sets   map[string]*nftables.Set // that are there, by name
 	used   map[string]bool          // sets of bans that may hold a member
+	count  map[string]int           // see room.go
 	// current is the set that holds a list for one family, by both: see listKey.
 	current map[string]string
 	gen     uint32 // the generation after the last good look, and our changes since
@@ -42,9 +46,6 @@ type Enforcer struct {
 }
 
 const (
-	// nftElem is how many members a set of single addresses takes, nftWide one of
-	// prefixes: the kernel makes room for all of them at once.
-	nftElem, nftWide = 262144, 16384
 	// nftBatch is how many members one message holds: their list has 16 bits for its
 	// length, and a transaction must fit into a socket's buffer.
 	nftBatch = 500
@@ -65,9 +66,11 @@ func Open(o kernel.Options) (*Enforcer, error) {
 		view.Close()
 		return nil, err
 	}
-	e := &Enforcer{options: o, groups: groups, view: view, table: &nftables.Table{Name: o.Chain, Family: nftables.TableFamilyINet}, lists: map[string]*list{}, used: map[string]bool{}, sets: map[string]*nftables.Set{}, current: map[string]string{}}
-	if e.flows, err = kernel.OpenFlows(o); err == nil {
-		e.conn, err = nftables.New(nftables.AsLasting())
+	e := &Enforcer{options: o, groups: groups, view: view, table: &nftables.Table{Name: o.Chain, Family: nftables.TableFamilyINet}, lists: map[string]*list{}, used: map[string]bool{}, count: map[string]int{}, sets: map[string]*nftables.Set{}, current: map[string]string{}}
+	if e.finder, err = kernel.OpenNftView(); err == nil {
+		if e.flows, err = kernel.OpenFlows(o); err == nil {
+			e.conn, err = nftables.New(nftables.AsLasting())
+		}
 	}
 	if err != nil {
 		view.Close()
@@ -137,6 +140,7 @@ func (e *Enforcer) Teardown() error {
 	}
 	clear(e.lists)
 	clear(e.sets)
+	clear(e.count)
 	clear(e.current)
 	return e.removeTable()
 }
@@ -157,6 +161,7 @@ func (e *Enforcer) Close() error {
 	if !e.end {
 		e.end = true
 		e.view.Close()
+		e.finder.Close()
 		e.flows.Close()
 		return e.conn.CloseLasting()
 	}

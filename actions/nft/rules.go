@@ -24,12 +24,9 @@ func (e *Enforcer) chain() *nftables.Chain {
 // addSet makes a set of bans. mu is held.
 func (e *Enforcer) addSet(name string) error {
 	at, _ := banSet(name)
-	s := &nftables.Set{Table: e.table, Name: name, HasTimeout: true, Counter: true, KeyType: nftables.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian, Size: min(nftElem, e.options.MaxElem)}
+	s := &nftables.Set{Table: e.table, Name: name, HasTimeout: true, Counter: true, KeyType: nftables.TypeIPAddr, KeyByteOrder: binaryutil.BigEndian}
 	if at.family == 6 {
 		s.KeyType = nftables.TypeIP6Addr
-	}
-	if at.bits < at.single() {
-		s.Size = min(nftWide, e.options.MaxElem)
 	}
 	e.sets[name] = s
 	return e.conn.AddSet(s, nil)

@@ -35,6 +35,10 @@ const (
 	tellWithin   = 10 * time.Minute // as many in this time are told, without a pause
 	firstPause   = 10 * time.Second
 	longestPause = 10 * time.Minute
+	// restAfterList is how many times as long as a list of all members takes no comparison
+	// follows by the clock: half a million take nftables many seconds. What others remove is
+	// seen without it.
+	restAfterList = 20
 )
 
 // lull waits until others are done with the firewall.
@@ -79,9 +83,11 @@ type peace struct {
 	by      string      // the program that changed the firewall last
 	repairs []time.Time // within tellWithin
 	pause   time.Duration
-	rest    time.Time // no repair before
-	idle    time.Time // no closer look before
-	lacks   int       // members too few after a comparison that found nothing missing
+	rest    time.Time     // no repair before
+	idle    time.Time     // no closer look before
+	lacks   int           // members too few after a comparison that found nothing missing
+	listed  time.Duration // how long the last list of all members took
+	compare time.Time     // no comparison of all bans by the clock before
 }
 
 // check repairs what others did to our rules, and what of our members is gone. It
@@ -196,7 +202,7 @@ func (w *Warden) calm(now time.Time) {
 	if n := len(p.repairs); n == 0 || now.Sub(p.repairs[n-1]) < max(tellWithin, p.pause+fightWithin) {
 		return
 	}
-	*p = peace{by: p.by, lacks: p.lacks}
+	*p = peace{by: p.by, lacks: p.lacks, listed: p.listed, compare: p.compare}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("firewall", nil)
@@ -236,7 +242,7 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	w.mu.Lock()
 	broken := w.broken
 	w.mu.Unlock()
-	if broken {
+	if broken || now.Before(w.peace.compare) {
 		return
 	}
 	err := w.settle(ctx, now, w.expel)
@@ -244,6 +250,7 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 		w.unsettled(err)
 		return
 	}
+	w.peace.compare = now.Add(restAfterList * w.peace.listed)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("enforcer", nil)

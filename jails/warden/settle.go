@@ -47,7 +47,9 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m found, 
 			w.freed = nil
 		}
 	}()
+	begin := time.Now()
 	err := w.enforcer.Each(list.add)
+	w.peace.listed = time.Since(begin)
 	if err != nil {
 		return fmt.Errorf("list the bans of the kernel: %w", err)
 	}
