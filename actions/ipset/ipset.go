@@ -48,9 +48,10 @@ type Enforcer struct {
 	closed   bool
 }
 
-// missing marks an error with errMissing, unless plain rules would meet it too.
+// missing marks an error with errMissing, unless plain rules would meet it too. They do not
+// meet EPERM where netlink alone is refused.
 func missing(err error) error {
-	if err == nil || errors.Is(err, unix.EPERM) || strings.Contains(err.Error(), xtables.LockText) {
+	if err == nil || strings.Contains(err.Error(), xtables.LockText) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errMissing, err)

@@ -18,6 +18,7 @@ import (
 // own sockets. Before conntrack, in raw, it has nothing to end.
 type Flows struct {
 	handle  *netlink.Handle // nil: conntrack is left alone
+	refused error           // why, where it should not be
 	sockets *sockets        // nil: sockets are left alone
 
 	mu    sync.Mutex
@@ -41,6 +42,8 @@ func OpenFlows(o Options) (f *Flows, err error) {
 	}
 	if f.handle, err = netlink.NewHandle(unix.NETLINK_NETFILTER); err == nil {
 		err = f.handle.SetSocketTimeout(LockWait * time.Second)
+	} else if Refused(err) != err { // the bans are enforced all the same
+		f.handle, f.refused, err = nil, Refused(err), nil
 	}
 	if err != nil {
 		f.Close()
@@ -59,16 +62,19 @@ func (f *Flows) Close() {
 }
 
 // Degraded says what cannot be ended, as Setup tells it. It is left alone until the next.
-func (f *Flows) Degraded() []string {
+func (f *Flows) Degraded() (list []string) {
+	if f.refused != nil {
+		list = append(list, "flows of the banned that are under way go on where another rule accepts them: "+f.refused.Error())
+	}
 	if f.sockets == nil {
-		return nil
+		return list
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sockets.unable = f.sockets.try(); f.sockets.unable == nil {
-		return nil
+		return list
 	}
-	return []string{"TCP connections of the banned stay open until they time out: " + f.sockets.unable.Error()}
+	return append(list, "TCP connections of the banned stay open until they time out: "+f.sockets.unable.Error())
 }
 
 // ends reports whether there is anything to end connections in. mu is held.

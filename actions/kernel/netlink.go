@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -14,6 +15,20 @@ import (
 // iptables command for the xtables lock. go-iptables by itself waits for ever.
 const LockWait = 5
 
+// errRefused marks a host on which the kernel lets us have no netlink to its packet filter,
+// as in OpenVZ and in some containers: iptables-legacy needs none.
+const errRefused = Missing("the kernel refuses netlink here, as in OpenVZ and some containers")
+
+// Refused marks an error of opening or asking that means so, and leaves the others as they are.
+func Refused(err error) error {
+	for _, why := range []error{unix.EPERM, unix.EACCES, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.ENOENT, unix.ENOSYS} {
+		if errors.Is(err, why) {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+	}
+	return err
+}
+
 // OpenNetfilter opens a socket to the kernel's packet filter that waits for
 // answers no longer than for a lock, and hears of what the groups tell.
 func OpenNetfilter(groups ...uint) (*nl.NetlinkSocket, error) {
@@ -23,7 +38,7 @@ func OpenNetfilter(groups ...uint) (*nl.NetlinkSocket, error) {
 func openNetlink(protocol int, groups ...uint) (*nl.NetlinkSocket, error) {
 	s, err := nl.Subscribe(protocol, groups...)
 	if err != nil {
-		return nil, err
+		return nil, Refused(err)
 	}
 	wait := unix.NsecToTimeval(int64(LockWait * time.Second))
 	if err := errors.Join(s.SetSendTimeout(&wait), s.SetReceiveTimeout(&wait)); err != nil {

@@ -79,8 +79,12 @@ func OpenNftView() (*NftView, error) {
 	return &NftView{socket: s, known: map[NftChain]look{}, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
 }
 
-// Close gives up the socket.
-func (v *NftView) Close() { v.socket.Close() }
+// Close gives up the socket. A nil view has none.
+func (v *NftView) Close() {
+	if v != nil {
+		v.socket.Close()
+	}
+}
 
 // ask calls part with the attributes of each message that answers.
 func (v *NftView) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {

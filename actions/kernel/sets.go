@@ -46,7 +46,7 @@ type Sets struct {
 func OpenSets() (*Sets, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("open netlink socket: %w", Refused(err))
 	}
 	s := &Sets{Handle: h}
 	if s.changer, err = OpenNetfilter(); err == nil {

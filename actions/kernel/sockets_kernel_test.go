@@ -68,7 +68,7 @@ func TestSocketsAreTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	restore := withoutRight(t, unix.CAP_NET_ADMIN)
+	restore := kerneltest.WithoutRight(t, unix.CAP_NET_ADMIN)
 	f.End([]Ordered{{Member: Member{Prefix: netip.MustParsePrefix(kerneltest.Attacker4 + "/32")}}})
 	later := time.Now().Add(time.Hour) // no walk rests so long
 	if err := f.Settle(later); !errors.Is(err, unix.EPERM) {
@@ -80,24 +80,4 @@ func TestSocketsAreTriedAgain(t *testing.T) {
 		t.Errorf("got %v waiting, error %v", f.ended, err)
 	}
 	s.WantOpen(t, "bystander v4", "bystander v6", "bystander mapped", "attacker v6")
-}
-
-// withoutRight takes a capability from the test's thread until it is restored.
-func withoutRight(t *testing.T, right uint) (restore func()) {
-	t.Helper()
-	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var had [2]unix.CapUserData
-	if err := unix.Capget(&head, &had[0]); err != nil {
-		t.Fatal(err)
-	}
-	set := func(rights [2]unix.CapUserData) {
-		t.Helper()
-		if err := unix.Capset(&head, &rights[0]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	fewer := had
-	fewer[right/32].Effective &^= 1 << (right % 32)
-	set(fewer)
-	return func() { set(had) }
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Need skips where there is no root or no program; with PBXJAIL_KERNEL=1 that fails.
@@ -98,4 +99,24 @@ func Eventually(t testing.TB, what string, done func() bool) {
 			t.Fatalf("never happened: %s", what)
 		}
 	}
+}
+
+// WithoutRight takes a capability from the test's thread until it is restored.
+func WithoutRight(t testing.TB, right uint) (restore func()) {
+	t.Helper()
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var had [2]unix.CapUserData
+	if err := unix.Capget(&head, &had[0]); err != nil {
+		t.Fatal(err)
+	}
+	set := func(rights [2]unix.CapUserData) {
+		t.Helper()
+		if err := unix.Capset(&head, &rights[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fewer := had
+	fewer[right/32].Effective &^= 1 << (right % 32)
+	set(fewer)
+	return func() { set(had) }
 }

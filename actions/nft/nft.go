@@ -74,7 +74,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 	}
 	if err != nil {
 		view.Close()
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("open netlink socket: %w", kernel.Refused(err))
 	}
 	return e, nil
 }
@@ -119,7 +119,7 @@ func explainNft(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return hint.Add("run as root, or with CAP_NET_ADMIN", err)
+		return hint.Errorf("run as root, or with CAP_NET_ADMIN", "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
 		return hint.Add("somebody removed our table: reload or restart pbxjail, which makes it again", err)
 	case errors.Is(err, unix.ENFILE):

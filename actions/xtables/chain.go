@@ -22,6 +22,10 @@ import (
 // errNoProgram marks the want of the program, where nftables may still do.
 const errNoProgram = kernel.Missing("iptables is missing")
 
+// errNoUse marks a program that does not even tell its version, as iptables-nft where the
+// kernel has no nftables for us.
+const errNoUse = kernel.Missing("iptables cannot be used")
+
 // errNoTable marks a kernel without the table, where nftables may still do.
 const errNoTable = kernel.Missing("a table is missing")
 
@@ -44,7 +48,7 @@ func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	}
 	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(kernel.LockWait), iptables.Path(path))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s: %w", errNoUse, path, err)
 	}
 	c := &Chain{ipt: ipt, path: path, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
 	if proto == iptables.ProtocolIPv6 {

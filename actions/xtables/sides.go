@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kernel"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 )
 
@@ -58,7 +59,7 @@ var errNotSetUp = errors.New("not set up yet")
 type Sides struct {
 	Options kernel.Options
 	List    [2]*Side
-	view    *kernel.NftView
+	view    *kernel.NftView // nil: the kernel refuses netlink, and iptables is the legacy one
 	Flows   *kernel.Flows
 	mu      sync.Mutex
 }
@@ -74,8 +75,9 @@ func NewSides(o kernel.Options) (*Sides, error) {
 	if s.List[0].Chain, err = newChain(iptables.ProtocolIPv4, o); err != nil {
 		return nil, err
 	}
-	if s.view, err = kernel.OpenNftView(); err != nil {
-		return nil, err
+	s.view, err = kernel.OpenNftView()
+	if _, refused := errors.AsType[kernel.Missing](err); err != nil && (!refused || s.List[0].Chain.nft) { // iptables-legacy needs none
+		return nil, hint.Add("install iptables-legacy, which needs no netlink: apt-get install iptables", err)
 	}
 	if s.Flows, err = kernel.OpenFlows(o); err != nil {
 		s.view.Close()

@@ -14,7 +14,7 @@ import (
 // iptablesFor picks the iptables whose rules this host lives by: iptables-nft and
 // iptables-legacy do not see each other's, and who mixes them is at a loss why a
 // packet is dropped. It is the plain "iptables", unless only the other one has
-// rules. nft says which of the two it is.
+// rules, or it is iptables-nft where the kernel has no nftables for us. nft says which of the two it is.
 func iptablesFor(proto iptables.Protocol) (path string, nft bool, err error) {
 	name := "iptables"
 	if proto == iptables.ProtocolIPv6 {
@@ -29,11 +29,23 @@ func iptablesFor(proto iptables.Protocol) (path string, nft bool, err error) {
 		rival = name + "-legacy"
 	}
 	if other, err := exec.LookPath(rival); err == nil && isNft(other) != nft {
-		if inUse := iptablesInUse(); !inUse[nft] && inUse[!nft] {
+		if inUse := iptablesInUse(); !inUse[nft] && inUse[!nft] || nft && !nftWorks() {
 			return other, !nft, nil
 		}
 	}
 	return path, nft, nil
+}
+
+// nftWorks reports whether the kernel has nftables and lets us at it. Without it iptables-nft
+// can do nothing, and iptables-legacy may.
+func nftWorks() bool {
+	v, err := kernel.OpenNftView()
+	if err != nil {
+		return false
+	}
+	defer v.Close()
+	_, err = v.Generation()
+	return err == nil
 }
 
 // isNft follows links: Debian's lead over /etc/alternatives to xtables-nft-multi.

@@ -234,7 +234,7 @@ func (d *Daemon) openOff() {
 
 const (
 	degradedHint      = "the rest is enforced; mend this, it is tried again every minute"
-	otherEnforcerHint = "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again"
+	otherEnforcerHint = "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
 )
 
 // enforcing reports whether packets are to be dropped at all.
