@@ -69,7 +69,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("see "+c.CommandPath()+" --help", "%w", err)
 	})
-	root.SetHelpCommand(helpVerb())
+	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
 		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
@@ -88,21 +88,6 @@ func noVerb(c *cobra.Command, args []string) error {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return usage(hint, "unknown verb %q", args[0])
-}
-
-// helpVerb is cobra's, but for an unknown verb, which is wrong usage here too.
-func helpVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [VERB]",
-		Short: "what a verb does, and its flags",
-		RunE: func(c *cobra.Command, args []string) error {
-			verb, _, err := c.Root().Find(args)
-			if err != nil || verb == c.Root() && len(args) > 0 {
-				return noVerb(c.Root(), args)
-			}
-			return verb.Help()
-		},
-	}
 }
 
 // takes refuses any other number of arguments than those named.
