@@ -77,20 +77,21 @@ func (p *Parser) nextProven(n int) int {
 }
 
 // beginsRecord says whether a line behind the one at hand provably begins a record: one
-// that a rule reads, of a thread that is known to write such. Only of those are wrong
-// guesses counted. Others that could be meant are strangers, and the rest familiar.
+// of a thread that is known to write such, where its wrong guesses are counted too. Others
+// that could be meant are strangers, and the rest familiar.
 func (p *Parser) beginsRecord(line []byte, env *envelope) fit {
 	r := &p.near.next
-	if len(line) >= maxRecord || skippable(line) || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) || !isRead(r) {
+	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
 		return familiar
 	}
-	if !p.threads.isProven(threadKey(r)) {
-		return stranger
+	fit := familiar
+	if isSteady(r) || isRead(r) || p.isOwn(r) {
+		fit = p.threads.peek(threadKey(r))
 	}
-	if p.isEvent(r) {
-		return proven
+	if fit == proven && !isSteady(r) && !p.isOwn(r) && !p.isEvent(r) {
+		return familiar
 	}
-	return familiar
+	return fit
 }
 
 // isRead reports whether rules read records of this file.

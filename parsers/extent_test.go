@@ -45,7 +45,10 @@ func TestDoubtEnds(t *testing.T) {
 		{"forged: its end comes later", lines(provenThread, "VERBOSE[5005] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=1\") in new stack", victimThread, "\") in new stack"), []string{first}},
 		{"one whose end a later one has, and a known thread before", lines(provenThread, verboseDoor, otherThread, provenThread, verboseDoor), []string{first, honest}},
 		{"forged: a guessed thread before", lines(provenThread, verboseDoor, victimThread, strings.Replace(provenThread, "5008", "5010", 1), verboseDoor), []string{first}},
-		{"forged: a known thread in a line that no rule reads", lines(provenThread, verboseDoor, victimThread, "NOTICE[5008] chan_sip.c: x", verboseDoor), []string{first}},
+		{"a known thread in a line that no rule reads", lines(provenThread, verboseDoor, otherThread, "NOTICE[5008] chan_sip.c: x", verboseDoor), []string{first, honest}},
+		{"forged: a guessed thread in such a line", lines(provenThread, verboseDoor, victimThread, "NOTICE[5010] chan_sip.c: x", verboseDoor), []string{first}},
+		{"forged: a thread of another file", lines(provenThread, verboseDoor, victimThread, "NOTICE[5008] chan_iax2.c: x", verboseDoor), []string{first}},
+		{"forged: a thread that is a call's own", lines("VERBOSE[5005][C-00000001] chan_sip.c: No field 'x' present to copy", provenThread, verboseDoor, victimThread, "VERBOSE[5005][C-00000001] chan_sip.c: x", verboseDoor), []string{first}},
 		{"a verbose line of ours", lines(provenThread, "VERBOSE[5003] manager.c: Manager 'x' logged on from 10.0.0.1", otherThread), []string{first, honest}},
 		{"forged: one with a channel's name", lines(provenThread, "VERBOSE[5003] manager.c: Manager 'x' from 10.0.0.1, hanging up channel: Local/' logged on from", victimThread), []string{first}},
 		{"forged: any other", lines(provenThread, "VERBOSE[5003] app_verbose.c: Manager 'x' logged on from 10.0.0.1", victimThread), []string{first}},
@@ -107,7 +110,7 @@ func TestGuessesAhead(t *testing.T) {
 		}
 		return all
 	}
-	log := lines(provenThread, verboseDoor) + lines(guesses(5008-maxGuesses, 2*maxGuesses)...) + lines(verboseDoor)
+	log := lines(provenThread, verboseDoor) + lines(guesses(5008-maxGuesses, maxGuesses+4)...) + lines(verboseDoor)
 	if got := charged(log); slices.Contains(got, "192.0.2.50") {
 		t.Errorf("got %v charged, and the right thread came after %d wrong guesses", got, maxGuesses)
 	}

@@ -23,6 +23,7 @@ type record struct {
 	level level
 	name  []byte // the level's, as it stands there
 	lwp   []byte // thread id
+	call  []byte // "[C-00000001" of a record that belongs to a call; nil: none
 	file  []byte // "chan_sip.c", "res_pjsip/pjsip_distributor.c", "Ext. s"
 	fn    []byte // function, where the form shows it
 	msg   []byte
@@ -119,13 +120,13 @@ func parseLevel(b []byte, r *record, long bool) bool {
 	if end < 0 || !allDigits(b[:end]) {
 		return false
 	}
-	r.lwp, b = b[:end], b[end+1:]
+	r.lwp, r.call, b = b[:end], nil, b[end+1:]
 	if bytes.HasPrefix(b, callOpen) {
 		end = bytes.IndexByte(b[:min(len(b), 32)], ']')
 		if end < 0 {
 			return false
 		}
-		b = b[end+1:]
+		r.call, b = b[:end], b[end+1:]
 	}
 	switch {
 	case len(b) > 1 && b[0] == ':' && b[1] == ' ':

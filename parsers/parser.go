@@ -46,6 +46,7 @@ type Parser struct {
 	lastTime  time.Time // that of the last event with a date
 	msgBuf    []byte    // a message without its padding
 	textBuf   []byte    // what own patterns see
+	seeBuf    []byte    // what they would see of another line
 }
 
 // New makes a Parser with jail files' own patterns beside the built-in rules.

@@ -183,6 +183,20 @@ func ownText(out, level []byte, r *record) []byte {
 	return append(append(out, ' '), r.msg...)
 }
 
+// isOwn reports whether one of the jail files' patterns may be for a record.
+func (p *Parser) isOwn(r *record) bool {
+	if len(p.patterns) == 0 {
+		return false
+	}
+	p.seeBuf = ownText(p.seeBuf[:0], bytes.TrimSuffix(r.name, blank), r)
+	for _, own := range p.patterns {
+		if bytes.HasPrefix(p.seeBuf, own.prefix) || r.level == levelOther && bytes.HasPrefix(own.prefix, otherLevel) {
+			return true
+		}
+	}
+	return false
+}
+
 // own tries the jail files' patterns. It reports whether one of them leaves nothing
 // of the line to a caller.
 func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) (fixed bool) {

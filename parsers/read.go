@@ -57,16 +57,22 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 
 // skip passes over a line that holds nothing for us. What it tells may hold a newline.
 func (p *Parser) skip(text []byte, doubted bool, arrived time.Time) {
-	if doubted {
-		p.doubt.pass(p.passed)
+	n, r, begins := dumpReach, &p.record, inDoubt
+	head := len(text) > 0 && p.headOf(text, &p.env, r)
+	if head {
+		begins = p.place(r, doubted, isSteady(r))
 	}
-	if len(text) == 0 || doubted && p.doubt.exact {
+	if doubted && begins != begun {
+		if p.doubt.pass(p.passed); p.doubt.exact {
+			return // it is a packet's
+		}
+	}
+	if len(text) == 0 {
 		return
 	}
 	p.counts.Heads++
 	p.headed = true
-	n, r := dumpReach, &p.record
-	if verboseRecord(text, p.env.kind, r) {
+	if head {
 		p.tail = tailUnknown
 		n, _, _ = p.reach(r, text, false)
 	}
@@ -78,7 +84,7 @@ func (p *Parser) take(r *record, line, text []byte, cut, doubted bool, arrived t
 	e := &p.event
 	*e = Event{}
 	known := p.builtin(r, e)
-	begins := p.place(r, doubted, known || len(p.patterns) > 0)
+	begins := p.place(r, doubted, known || isSteady(r) || isRead(r) && !doubted || p.isOwn(r))
 	if known && string(r.file) == "manager.c" && p.users.exists(r, e, begins == begun, p.counts.Lines) {
 		p.tail = 0
 	}
@@ -138,7 +144,7 @@ func (p *Parser) place(r *record, doubted, look bool) place {
 	}
 	if !doubted {
 		p.sure()
-		if p.threads.prove(key, ownThreads(r.file)) {
+		if look && p.threads.prove(key, ownThreads(r.file)) {
 			p.doubt.fresh = key
 		}
 		p.near.learnDate(r)
@@ -150,7 +156,7 @@ func (p *Parser) place(r *record, doubted, look bool) place {
 	if !look || p.near.foreign(r) || p.doubt.strict && key == p.doubt.fresh {
 		return inDoubt
 	}
-	switch p.threads.fits(key, key != 0) {
+	switch p.threads.fits(key) {
 	case proven:
 		p.sure()
 		return begun

@@ -89,22 +89,6 @@ func isStartup(msg []byte) bool {
 	return false
 }
 
-// verboseRecord takes level, file and message off a line that is skippable, and
-// reports whether it is a VERBOSE one.
-func verboseRecord(line []byte, kind envelopeKind, r *record) bool {
-	_, rest, ok := bytes.Cut(line, []byte("] VERBOSE["))
-	if !ok {
-		return false
-	}
-	_, rest, ok = bytes.Cut(rest, blank)
-	if !ok {
-		return false
-	}
-	r.file, r.msg, ok = bytes.Cut(rest, colonBlank)
-	r.level, r.kind, r.whole, r.lwp = levelVerbose, kind, false, nil
-	return ok
-}
-
 // isCallDetail knows the further lines of the record of an IAX2 call that was
 // accepted: what was asked for and what was chosen, in Asterisk's own words.
 // asterisk:channels/chan_iax2.c, "Accepting AUTHENTICATED call from"

@@ -13,32 +13,58 @@ import (
 // concurrent use; the zero value knows no thread.
 type Threads struct {
 	mu         sync.Mutex
-	young, old map[uint64]struct{} // the latest are young; two generations bound both
-	files      map[uint32]struct{} // those that a known thread writes for
+	writers    map[uint32]*recent  // the threads of a file, or of files that share theirs
+	young, old map[uint32]struct{} // those that were learned: the latest are young, and two generations bound both
 	sessions   [fewSessions]uint64 // the latest threads of sessions, which are many and short
 	session    uint32              // how many there were
 	highest    uint32              // the highest number that is proven
-	spent      uint32              // wrong guesses that are not yet made good
-	wrong      [2 * maxGuesses]uint64
-	wrongs     uint32 // how many there were
-	news       uint64 // how often a thread became known
-	right      uint32 // right ones since the last was
+	wrong      []uint32            // the numbers that were guessed wrong, the oldest first
+	news       uint64              // how often a thread became known
+	right      uint32              // right guesses since a wrong one was last made good
 }
 
 const (
-	// maxThreads is how many pairs of thread and file a generation holds.
+	// maxThreads is how many learned threads a generation holds.
 	maxThreads = 4096
+	// maxWriters bounds the files that are remembered.
+	maxWriters = 512
+	// fewWriters is how many threads of a file count, the latest: a file of Asterisk has
+	// fewer at work, and each more that is known makes a guess easier. The threads of a pool
+	// come and go. asterisk:res/res_pjsip/config_system.c, threadpool_max_size 50
+	fewWriters = 64
 	// fewSessions is how many threads of sessions count: whoever makes many of them must
 	// not come to know more numbers by it.
 	fewSessions = 8
 	// fewThreads is the number below which a thread's number is no secret: in a
 	// container they begin at 1.
 	fewThreads = 1024
-	// maxGuesses is how many wrong guesses are allowed before no guess is believed.
-	maxGuesses = 32
-	// goodFor is how many known threads make one wrong guess good again.
-	goodFor = 8
+	// maxGuesses is how many wrong numbers are allowed before no guess is believed. A busy
+	// log that begins in doubt has as many honest ones, until they are known.
+	maxGuesses = 48
+	// goodFor is how many records of known threads make one wrong guess good again.
+	goodFor = 32
 )
+
+// recent is the latest threads of one file, the last one used first.
+type recent struct{ lwps []uint32 }
+
+// use reports whether the thread is known, and makes it the last one used.
+func (r *recent) use(lwp uint32) bool {
+	at := slices.Index(r.lwps, lwp)
+	if at > 0 {
+		copy(r.lwps[1:at+1], r.lwps[:at])
+		r.lwps[0] = lwp
+	}
+	return at >= 0
+}
+
+func (r *recent) add(lwp uint32) {
+	if len(r.lwps) < fewWriters {
+		r.lwps = append(r.lwps, 0)
+	}
+	copy(r.lwps[1:], r.lwps)
+	r.lwps[0] = lwp
+}
 
 // fit says how the thread of a record fits what is known.
 type fit uint8
@@ -57,20 +83,33 @@ func (t *Threads) prove(key uint64, ofSession bool) (news bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.highest = max(t.highest, uint32(key))
+	lwp, file := uint32(key), uint32(key>>32)
+	t.highest = max(t.highest, lwp)
 	if ofSession {
 		return t.proveSession(key)
 	}
-	if _, ok := t.young[key]; ok {
+	w := t.writers[file]
+	switch {
+	case w == nil && len(t.writers) >= maxWriters:
+		return false
+	case w == nil:
+		w = t.writer(file)
+	case w.use(lwp):
 		return false
 	}
-	_, known := t.old[key]
-	if t.young == nil || len(t.young) >= maxThreads {
-		t.old, t.young = t.young, make(map[uint64]struct{}, 64)
+	w.add(lwp)
+	t.isTrue(lwp)
+	return true
+}
+
+// writer makes room for the threads of a file.
+func (t *Threads) writer(file uint32) *recent {
+	if t.writers == nil {
+		t.writers = map[uint32]*recent{}
 	}
-	t.young[key] = struct{}{}
-	t.noteFile(key)
-	return !known
+	w := new(recent)
+	t.writers[file] = w
+	return w
 }
 
 // proveSession is prove for a thread that lives as long as a connection of its own.
@@ -80,42 +119,58 @@ func (t *Threads) proveSession(key uint64) (news bool) {
 	}
 	t.sessions[t.session%fewSessions] = key
 	t.session++
-	t.noteFile(key)
+	if file := uint32(key >> 32); t.writers[file] == nil && len(t.writers) < maxWriters {
+		t.writer(file)
+	}
+	t.isTrue(uint32(key))
 	return true
 }
 
-func (t *Threads) noteFile(key uint64) {
+// isTrue notes that a thread became known: it was no wrong guess.
+func (t *Threads) isTrue(lwp uint32) {
 	t.news++
-	if t.files == nil {
-		t.files = map[uint32]struct{}{}
-	}
-	if len(t.files) < maxThreads {
-		t.files[uint32(key>>32)] = struct{}{}
+	if at := slices.Index(t.wrong, lwp); at >= 0 {
+		t.wrong = slices.Delete(t.wrong, at, at+1)
 	}
 }
 
-// fits looks up the thread of a record that may be a caller's text. guess says that
-// a stranger here is a wrong guess, where threads are known that write for its file.
-func (t *Threads) fits(key uint64, guess bool) fit {
+// fits looks up the thread of a record that may be a caller's text. A stranger here is
+// a wrong guess, where threads are known that write for its file.
+func (t *Threads) fits(key uint64) fit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.knows(key) && !t.knows(uint64(uint32(key))) {
-		_, file := t.files[uint32(key>>32)]
-		_, any := t.files[anyFile]
-		if guess && (file || any) && !slices.Contains(t.wrong[:], key) { // again is no other guess
-			t.spent = min(t.spent+1, maxGuesses)
-			t.wrong[t.wrongs%uint32(len(t.wrong))] = key
-			t.wrongs++
+	if !t.knows(key) {
+		if t.isGuess(key) {
+			t.wrong = append(t.wrong, uint32(key))
 		}
 		return stranger
 	}
 	if t.right++; t.right >= goodFor {
-		t.right, t.spent = 0, max(t.spent, 1)-1
+		t.right = 0
+		if len(t.wrong) > 0 {
+			t.wrong = slices.Delete(t.wrong, 0, 1)
+		}
 	}
-	if t.highest < fewThreads || t.spent >= maxGuesses {
+	if t.highest < fewThreads || len(t.wrong) >= maxGuesses {
 		return familiar
 	}
 	return proven
+}
+
+// isGuess reports whether a thread that does not fit is one more wrong guess. The same
+// number again is none, for whatever file, and a true one of another file is none: a
+// caller does not come to know that he was near.
+func (t *Threads) isGuess(key uint64) bool {
+	lwp, file := uint32(key), uint32(key>>32)
+	if lwp == 0 || t.writers[file] == nil && len(t.young) == 0 || len(t.wrong) >= maxGuesses || slices.Contains(t.wrong, lwp) {
+		return false
+	}
+	for _, w := range t.writers {
+		if slices.Contains(w.lwps, lwp) {
+			return false
+		}
+	}
+	return true
 }
 
 // guessesLeft is how many wrong guesses are allowed yet, 0 where numbers are no secret;
@@ -126,30 +181,60 @@ func (t *Threads) guessesLeft() (left int, news uint64) {
 	if t.highest < fewThreads {
 		return 0, t.news
 	}
-	return maxGuesses - int(t.spent), t.news
+	return maxGuesses - len(t.wrong), t.news
 }
 
-// isProven is fits without taking the thread for a guess: it only looks ahead.
-func (t *Threads) isProven(key uint64) bool {
+// peek is fits for a record that is ahead: nothing is noted. It calls familiar what
+// would be no guess.
+func (t *Threads) peek(key uint64) fit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return key != 0 && t.highest >= fewThreads && t.spent < maxGuesses && (t.knows(key) || t.knows(uint64(uint32(key))))
+	switch {
+	case t.knows(key):
+		if t.highest >= fewThreads && len(t.wrong) < maxGuesses {
+			return proven
+		}
+	case t.isGuess(key):
+		return stranger
+	}
+	return familiar
 }
 
 func (t *Threads) knows(key uint64) bool {
-	if _, ok := t.young[key]; ok {
+	if key == 0 {
+		return false
+	}
+	lwp := uint32(key)
+	if w := t.writers[uint32(key>>32)]; w != nil && w.use(lwp) {
 		return true
 	}
-	_, ok := t.old[key]
-	return ok || key != 0 && slices.Contains(t.sessions[:], key)
+	if _, ok := t.young[lwp]; ok {
+		return true
+	}
+	if _, ok := t.old[lwp]; ok {
+		return true
+	}
+	return slices.Contains(t.sessions[:], key)
 }
 
 // Learn notes a thread that is known in another way, such as /proc/PID/task: it may
 // write for any file.
-func (t *Threads) Learn(lwp uint32) { t.prove(anyFile<<32|uint64(lwp), false) }
-
-// anyFile stands for the file of a thread that was learned.
-const anyFile = 0
+func (t *Threads) Learn(lwp uint32) {
+	if lwp == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.highest = max(t.highest, lwp)
+	if _, ok := t.young[lwp]; ok {
+		return
+	}
+	if t.young == nil || len(t.young) >= maxThreads {
+		t.old, t.young = t.young, make(map[uint32]struct{}, 64)
+	}
+	t.young[lwp] = struct{}{}
+	t.isTrue(lwp)
+}
 
 // threadKey is the thread of a record and the file it wrote for: 0 where the record
 // names none, or a number that was dialled. The low half is the thread.
@@ -167,9 +252,29 @@ func threadKey(r *record) uint64 {
 	if lwp == 0 || lwp > 1<<31 {
 		return 0
 	}
+	file := r.file
+	if bytes.HasPrefix(file, pjsipFiles) { // one pool of threads writes for all of them
+		file = pjsipFiles
+	}
 	h := uint32(2166136261) // FNV-1a
-	for _, c := range r.file {
+	for _, c := range file {
 		h = (h ^ uint32(c)) * 16777619
 	}
 	return uint64(h)<<32 | lwp
+}
+
+// pjsipFiles is what the names of all source files of res_pjsip begin with.
+var pjsipFiles = []byte("res_pjsip")
+
+// isSteady reports whether the thread of a record serves its file for long, so that it
+// is one of few. A thread that is at work for a call may be the call's own.
+func isSteady(r *record) bool {
+	if len(r.call) > 0 {
+		return false
+	}
+	switch string(r.file) {
+	case "chan_sip.c", "chan_iax2.c", "res_security_log.c":
+		return true
+	}
+	return bytes.HasPrefix(r.file, pjsipFiles)
 }

@@ -25,29 +25,29 @@ func TestThreads(t *testing.T) {
 		{"none", keyFor(0, "a.c"), stranger},
 		{"no number", threadKey(&record{lwp: []byte("12345678901")}), stranger},
 	} {
-		if got := threads.fits(c.key, false); got != c.want {
+		if got := threads.fits(c.key); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}
 	for i := range maxGuesses {
-		threads.fits(keyFor(6000+i, "a.c"), true)
+		threads.fits(keyFor(6000+i, "a.c"))
 	}
-	if got := threads.fits(keyFor(5001, "a.c"), true); got != familiar {
+	if got := threads.fits(keyFor(5001, "a.c")); got != familiar {
 		t.Errorf("after %d wrong guesses: got %d, want it to count as a guess", maxGuesses, got)
 	}
 	for range goodFor {
-		threads.fits(keyFor(5001, "a.c"), true)
+		threads.fits(keyFor(5001, "a.c"))
 	}
-	if got := threads.fits(keyFor(5001, "a.c"), true); got != proven {
+	if got := threads.fits(keyFor(5001, "a.c")); got != proven {
 		t.Errorf("after %d right ones: got %d, want it believed again", goodFor, got)
 	}
 	var few Threads
 	few.prove(keyFor(70, "a.c"), false)
-	if got := few.fits(keyFor(70, "a.c"), true); got != familiar {
+	if got := few.fits(keyFor(70, "a.c")); got != familiar {
 		t.Errorf("in a container: got %d, want a number that can be guessed", got)
 	}
 	few.Learn(4000)
-	if got := few.fits(keyFor(4000, "x.c"), true); got != proven {
+	if got := few.fits(keyFor(4000, "x.c")); got != proven {
 		t.Errorf("learned: got %d, want it to write for any file", got)
 	}
 }
@@ -58,10 +58,20 @@ func TestThreadsAreBounded(t *testing.T) {
 	for i := range 5 * maxThreads {
 		threads.prove(keyFor(2000+i, fmt.Sprint("f", i, ".c")), i%2 == 0)
 	}
-	if n := len(threads.young) + len(threads.old); n > 2*maxThreads {
-		t.Errorf("got %d pairs, want at most %d", n, 2*maxThreads)
+	if n := len(threads.writers); n > maxWriters {
+		t.Errorf("got %d files, want at most %d", n, maxWriters)
 	}
-	if n := len(threads.files); n > maxThreads {
-		t.Errorf("got %d files, want at most %d", n, maxThreads)
+	for i := range 5 * fewWriters {
+		threads.prove(keyFor(2000+i, "f1.c"), false)
+		threads.Learn(uint32(i + 1))
+	}
+	if n := len(threads.writers[uint32(keyFor(1, "f1.c")>>32)].lwps); n > fewWriters {
+		t.Errorf("got %d threads of a file, want at most %d", n, fewWriters)
+	}
+	for i := range 5 * maxThreads {
+		threads.Learn(uint32(2000 + i))
+	}
+	if n := len(threads.young) + len(threads.old); n > 2*maxThreads {
+		t.Errorf("got %d threads learned, want at most %d", n, 2*maxThreads)
 	}
 }
