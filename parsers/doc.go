@@ -25,7 +25,11 @@
 // record whose text may hold one puts what follows in doubt (doubt), for as long as
 // that text can be. In doubt a record is believed when its thread is known (Threads):
 // a caller cannot see its number, may guess a few times, and in a container, where
-// numbers are small, it is no proof. It is believed too when it names the one address
+// numbers are small, it is no proof. Threads become known from records that nothing can
+// go on in, of whatever level: one such record at the beginning of a busy log is enough,
+// as the next record of its thread ends the doubt before it, and makes more known. What a
+// caller writes never does, for his own record stands before it and covers it; so many
+// records with a number that he made up prove as little as one. It is believed too when it names the one address
 // that sent all records it could be the text of. An address behind a caller's text is
 // believed when the next line provably begins a record, or when no line that could be
 // the record's end names another (gate.go). [json] escapes newlines, and needs none of

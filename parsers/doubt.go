@@ -169,6 +169,9 @@ const tailUnknown = -1
 // fileReach is how long a record can be of which only the source file is known.
 // Those that write no text of a caller are named; all others may.
 func fileReach(r *record) int {
+	if r.level == levelOther {
+		return dumpReach
+	}
 	switch string(r.file) {
 	case "loader.c", "config.c", "config_options.c", "res_sorcery_config.c", "res_musiconhold.c", "asterisk.c", "indications.c", "iax2/provision.c",
 		"res_http_media_cache.c", "taskprocessor.c", "threadpool.c", "astobj2.c", "sorcery.c", "res_timing_timerfd.c", "res_timing_dahdi.c",

@@ -41,9 +41,9 @@ func (p *Parser) within(n int) (text []byte, closed bool) {
 // seenAhead is what nextProven has looked at, so that each line is looked at once. All
 // are numbers of bytes up to the end of the text, which stays where it is.
 type seenAhead struct {
-	from, to  int // the lines from here up to there
-	found     int // the first of them that begins a record; 0: none
-	strangers int // among them
+	from, to  int          // the lines from here up to there
+	found     int          // the first of them that begins a record; 0: none
+	strangers [classes]int // among them
 	threads   uint64
 }
 
@@ -52,21 +52,21 @@ type seenAhead struct {
 func (p *Parser) nextProven(n int) int {
 	left, threads := p.threads.guessesLeft()
 	rest, s := p.near.rest, &p.near.ahead
-	if left == 0 {
+	if left == [classes]int{} {
 		return -1
 	}
 	here := len(rest)
-	if s.threads != threads || here > s.from || here < s.to || s.found > here || s.strangers >= left {
+	if s.threads != threads || here > s.from || here < s.to || s.found > here || s.found == 0 && s.beyond(&left) {
 		*s = seenAhead{from: here, to: here, threads: threads}
 	}
-	for s.found == 0 && s.strangers < left && s.to > max(here-n, 0) {
+	for s.found == 0 && s.to > max(here-n, 0) {
 		line, _, _ := bytes.Cut(rest[here-s.to:], newline)
-		switch p.beginsRecord(trimLine(line), &envelope{}) {
-		case proven:
+		switch fit, of := p.beginsRecord(trimLine(line), &envelope{}); {
+		case fit == proven && s.strangers[of] < left[of]:
 			s.found = s.to
 			continue
-		case stranger:
-			s.strangers++
+		case fit == stranger:
+			s.strangers[of]++
 		}
 		s.to = max(s.to-len(line)-len(newline), 0)
 	}
@@ -76,22 +76,29 @@ func (p *Parser) nextProven(n int) int {
 	return -1
 }
 
+// beyond reports whether there are more strangers than wrong guesses are allowed.
+func (s *seenAhead) beyond(left *[classes]int) bool {
+	return s.strangers[ofFile] >= left[ofFile] && s.strangers[ofFile] > 0 || s.strangers[ofCall] >= left[ofCall] && s.strangers[ofCall] > 0
+}
+
 // beginsRecord says whether a line behind the one at hand provably begins a record: one
 // of a thread that is known to write such, where its wrong guesses are counted too. Others
 // that could be meant are strangers, and the rest familiar.
-func (p *Parser) beginsRecord(line []byte, env *envelope) fit {
+func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	r := &p.near.next
 	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
-		return familiar
+		return familiar, ofFile
 	}
-	fit := familiar
-	if isSteady(r) || isRead(r) || p.isOwn(r) {
-		fit = p.threads.peek(threadKey(r))
+	steady := isSteady(r) || p.isOwn(r)
+	if !steady && !isRead(r) {
+		return familiar, ofFile
 	}
-	if fit == proven && !isSteady(r) && !p.isOwn(r) && !p.isEvent(r) {
-		return familiar
+	key := threadKey(r)
+	how := p.threads.peek(key)
+	if how == proven && !steady && !p.isEvent(r) {
+		how = familiar
 	}
-	return fit
+	return how, keyClass(key)
 }
 
 // isRead reports whether rules read records of this file.

@@ -30,6 +30,7 @@ const (
 	otherThread  = "NOTICE[5009] chan_sip.c: Registration from 'x' failed for '198.51.100.7:5060' - Wrong password"
 	victimThread = "NOTICE[1] chan_sip.c: Registration from 'x' failed for '192.0.2.50:5060' - Wrong password"
 	verboseDoor  = "VERBOSE[5005][C-00000001] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=1\") in new stack"
+	forgedDoor   = "VERBOSE[7][C-00000001] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=1\") in new stack" // its head is a caller's
 	sipEvent     = `SECURITY[5007] res_security_log.c: SecurityEvent="InvalidPassword",EventTV="2024-03-05T06:07:08.123+0000",Severity="Error",Service="SIP",EventVersion="2",AccountID="%s",SessionID="0x7f",LocalAddress="IPV4/UDP/10.0.0.1/5060",RemoteAddress="IPV4/UDP/203.0.113.5/5071",Challenge="1",ReceivedChallenge="1",ReceivedHash="2"`
 )
 
@@ -44,11 +45,13 @@ func TestDoubtEnds(t *testing.T) {
 		{"a verbose line that ends as it must", lines(provenThread, verboseDoor, otherThread), []string{first, honest}},
 		{"forged: its end comes later", lines(provenThread, "VERBOSE[5005] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=1\") in new stack", victimThread, "\") in new stack"), []string{first}},
 		{"one whose end a later one has, and a known thread before", lines(provenThread, verboseDoor, otherThread, provenThread, verboseDoor), []string{first, honest}},
-		{"forged: a guessed thread before", lines(provenThread, verboseDoor, victimThread, strings.Replace(provenThread, "5008", "5010", 1), verboseDoor), []string{first}},
+		{"forged: a guessed thread before", lines(provenThread, verboseDoor, victimThread, strings.Replace(provenThread, "5008", "5010", 1), forgedDoor), []string{first}},
 		{"a known thread in a line that no rule reads", lines(provenThread, verboseDoor, otherThread, "NOTICE[5008] chan_sip.c: x", verboseDoor), []string{first, honest}},
-		{"forged: a guessed thread in such a line", lines(provenThread, verboseDoor, victimThread, "NOTICE[5010] chan_sip.c: x", verboseDoor), []string{first}},
-		{"forged: a thread of another file", lines(provenThread, verboseDoor, victimThread, "NOTICE[5008] chan_iax2.c: x", verboseDoor), []string{first}},
-		{"forged: a thread that is a call's own", lines("VERBOSE[5005][C-00000001] chan_sip.c: No field 'x' present to copy", provenThread, verboseDoor, victimThread, "VERBOSE[5005][C-00000001] chan_sip.c: x", verboseDoor), []string{first}},
+		{"forged: a guessed thread in such a line", lines(provenThread, verboseDoor, victimThread, "NOTICE[5010] chan_sip.c: x", forgedDoor), []string{first}},
+		{"forged: a thread of another file", lines(provenThread, verboseDoor, victimThread, "NOTICE[5008] chan_iax2.c: x", forgedDoor), []string{first}},
+		{"a call's own thread", lines(provenThread, verboseDoor, otherThread, verboseDoor), []string{first, honest}},
+		{"a call's own thread in any of its records", lines(provenThread, verboseDoor, otherThread, "VERBOSE[5005][C-00000001] app_x.c: x", forgedDoor), []string{first, honest}},
+		{"forged: a thread of a call where there is none", lines("VERBOSE[5005][C-00000001] chan_sip.c: No field 'x' present to copy", provenThread, verboseDoor, victimThread, "VERBOSE[5005] chan_sip.c: x", forgedDoor), []string{first}},
 		{"a verbose line of ours", lines(provenThread, "VERBOSE[5003] manager.c: Manager 'x' logged on from 10.0.0.1", otherThread), []string{first, honest}},
 		{"forged: one with a channel's name", lines(provenThread, "VERBOSE[5003] manager.c: Manager 'x' from 10.0.0.1, hanging up channel: Local/' logged on from", victimThread), []string{first}},
 		{"forged: any other", lines(provenThread, "VERBOSE[5003] app_verbose.c: Manager 'x' logged on from 10.0.0.1", victimThread), []string{first}},
@@ -110,7 +113,7 @@ func TestGuessesAhead(t *testing.T) {
 		}
 		return all
 	}
-	log := lines(provenThread, verboseDoor) + lines(guesses(5008-maxGuesses, maxGuesses+4)...) + lines(verboseDoor)
+	log := lines(provenThread, verboseDoor) + lines(guesses(5008-maxGuesses-1, maxGuesses+5)...) + lines(forgedDoor)
 	if got := charged(log); slices.Contains(got, "192.0.2.50") {
 		t.Errorf("got %v charged, and the right thread came after %d wrong guesses", got, maxGuesses)
 	}

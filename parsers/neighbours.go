@@ -169,8 +169,11 @@ func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	if !p.headOf(line, env, next) || next.kind != r.kind || p.near.foreign(next) {
 		return false
 	}
-	left, _ := p.threads.guessesLeft()
-	return extenIsFull(r, line, next) || left > 0 && p.beginsRecord(line, env) == proven
+	if extenIsFull(r, line, next) {
+		return true
+	}
+	how, _ := p.beginsRecord(line, env)
+	return how == proven
 }
 
 // extenIsFull reports whether the number that a dialplan's Log() prints in its head

@@ -4,7 +4,9 @@ import "bytes"
 
 // saying is what a message of Asterisk that no rule reads may hold of a caller: at
 // most so many bytes that could be newlines and lines of his own, and behind them
-// what Asterisk writes last, where that is known.
+// what Asterisk writes last, where that is known. A caller may make his first line look
+// like another message that begins in the same way, so there is an end only where all
+// messages that begin so have it.
 type saying struct {
 	reach int
 	end   string
@@ -17,11 +19,14 @@ var own = saying{}
 // buffer which the text comes from; what is not known may be as long as a record.
 func sayingOf(r *record) (s saying, known bool) {
 	begins := func(text string) bool { return bytes.HasPrefix(r.msg, []byte(text)) }
+	if r.level == levelOther {
+		return sayingOfDebug(r)
+	}
 	switch string(r.file) {
 	case "pbx.c":
 		switch {
 		case begins("Executing ["): // asterisk:main/pbx.c, pbx_extension_helper
-			return saying{dumpReach, "in new stack"}, true
+			return saying{dumpReach, "\") in new stack"}, true
 		case begins("Spawn extension ("): // a number, and a channel's name: each fits its field
 			return saying{4 * extenReach, "'"}, true
 		}
@@ -45,17 +50,28 @@ func sayingOf(r *record) (s saying, known bool) {
 			(begins("Manager '") || begins("HTTP Manager '")) && !bytes.Contains(r.msg, []byte(", hanging up ")))
 	case "res_http_websocket.c":
 		return own, string(r.msg) == "Web socket closed abruptly" || r.level == levelVerbose && begins("WebSocket connection from '")
-	case "res_pjsip_registrar.c", "res_pjsip/pjsip_options.c": // a URI fits PJSIP_MAX_URL_SIZE, 256
-		return saying{reach: 4 * extenReach}, r.level == levelVerbose && (begins("Added contact '") || begins("Removed contact '") || begins("Refreshed contact '") || begins("Contact "))
-	case "res_pjsip/pjsip_configuration.c":
-		return own, r.level == levelVerbose && begins("Endpoint ") && bytes.Contains(r.msg, []byte(" is now "))
+	case "app_dial.c", "app_queue.c":
+		return sayingOfChannels(r)
+	case "file.c":
+		if begins("<") { // a dialplan may play what was dialled
+			return saying{dumpReach, "')"}, true
+		}
+		return own, r.level == levelVerbose && isStartup(r.msg)
+	case "res_musiconhold.c":
+		if begins("Started music on hold, ") || begins("Stopped music on hold ") {
+			return saying{reach: 2 * extenReach}, true
+		}
+	case "res_pjsip_registrar.c", "res_pjsip/pjsip_options.c":
+		return sayingOfContact(r)
+	case "res_pjsip/pjsip_configuration.c": // an endpoint is one of pjsip.conf
+		return own, begins("Endpoint ") && (bytes.HasSuffix(r.msg, []byte(" is now Reachable")) || bytes.HasSuffix(r.msg, []byte(" is now Unreachable")))
 	case "res_pjsip.c":
 		return own, begins("Local IPv") || begins("Could not create dialog with endpoint ")
 	case "res_pjsip_header_funcs.c":
 		return own, string(r.msg) == "This function requires a PJSIP channel."
 	case "db.c":
 		return own, string(r.msg) == "Couldn't execute statement: database is locked"
-	case "translate.c", "file.c", "netsock2.c", "res_srtp.c", "res_resolver_unbound.c", "res_pjsip/pjsip_resolver.c", "res_security_log.c", "http.c", "res_rtp_asterisk.c":
+	case "translate.c", "netsock2.c", "res_srtp.c", "res_resolver_unbound.c", "res_pjsip/pjsip_resolver.c", "res_security_log.c", "http.c", "res_rtp_asterisk.c":
 		return own, r.level == levelVerbose && isStartup(r.msg)
 	}
 	return own, false
@@ -69,10 +85,51 @@ func sayingOfSIP(r *record) (s saying, known bool) {
 		return own, true
 	case bytes.HasPrefix(r.msg, []byte("username mismatch, have <")):
 		return saying{dumpReach, ">"}, true
+	case bytes.HasPrefix(r.msg, []byte("Retransmission timeout reached on transmission ")): // a Call-ID as it came, in a line of its packet
+		return own, true
+	case bytes.HasPrefix(r.msg, []byte("Peer '")) && bytes.Contains(r.msg, []byte("' is now ")): // autocreatepeer takes any name
+		return saying{reach: 4 * extenReach}, true
 	case bytes.HasPrefix(r.msg, []byte("Timeout on ")):
 		return saying{dumpReach, " invite transaction."}, true
 	}
 	return own, false
+}
+
+// sayingOfContact knows what is told of the contact of an account: the URI fits
+// PJSIP_MAX_URL_SIZE, 256. pjsip escapes it but for a host in brackets.
+func sayingOfContact(r *record) (s saying, known bool) {
+	if r.level != levelVerbose {
+		return own, false
+	}
+	switch begins := func(text string) bool { return bytes.HasPrefix(r.msg, []byte(text)) }; {
+	case begins("Added contact '"), begins("Refreshed contact '"):
+		return saying{4 * extenReach, " seconds"}, true
+	case begins("Removed contact '"), begins("Contact "): // they end in one of several ways
+		return saying{reach: 4 * extenReach}, true
+	}
+	return own, false
+}
+
+// sayingOfChannels knows messages that begin with a channel's name, and say of it what
+// happens to it and to another channel: each name fits AST_CHANNEL_NAME, 80, and holds a
+// number that was dialled where the channel is one of Local.
+func sayingOfChannels(r *record) (s saying, known bool) {
+	if r.level != levelVerbose {
+		return own, false
+	}
+	for _, begins := range []string{"PJSIP/", "SIP/", "Local/", "IAX2/", "DAHDI/"} {
+		if bytes.HasPrefix(r.msg, []byte(begins)) {
+			return saying{reach: 2 * extenReach}, true
+		}
+	}
+	return own, bytes.HasPrefix(r.msg, []byte("Nobody picked up in "))
+}
+
+// sayingOfDebug knows DEBUG messages, which tell of anything: few are without text of a
+// caller's.
+func sayingOfDebug(r *record) (s saying, known bool) {
+	// asterisk:res/res_pjsip/pjsip_distributor.c, the name of a method is a token
+	return own, string(r.file) == "res_pjsip/pjsip_distributor.c" && bytes.HasPrefix(r.msg, []byte("Calculated serializer "))
 }
 
 // isStartup knows what modules say of themselves, when they start and when a call
@@ -80,7 +137,7 @@ func sayingOfSIP(r *record) (s saying, known bool) {
 func isStartup(msg []byte) bool {
 	for _, begins := range []string{
 		"Registered translator '", "Registered file format ", "Using SIP ", "Using IAX2 ", "libsrtp", "Starting unbound resolver", "'UDP+IPv", "'TCP+IPv", "'TLS+IPv",
-		"Security Logging Enabled", "Bound HTTP", "RTP Allocating from port range",
+		"Got  RTP packet from ", "Sent RTP packet to ", "Security Logging Enabled", "Bound HTTP", "RTP Allocating from port range",
 	} {
 		if bytes.HasPrefix(msg, []byte(begins)) {
 			return true
@@ -89,10 +146,15 @@ func isStartup(msg []byte) bool {
 	return false
 }
 
-// isCallDetail knows the further lines of the record of an IAX2 call that was
-// accepted: what was asked for and what was chosen, in Asterisk's own words.
-// asterisk:channels/chan_iax2.c, "Accepting AUTHENTICATED call from"
+// isCallDetail knows the further lines of two records, in Asterisk's own words: of an
+// IAX2 call that was accepted, what was asked for and what was chosen; and of chan_sip's
+// retransmission, how long it waited.
+// asterisk:channels/chan_iax2.c, "Accepting AUTHENTICATED call from"; 1.8-20:channels/chan_sip.c, retrans_pkt
 func isCallDetail(line []byte) bool {
+	if waited, ok := bytes.CutPrefix(line, []byte("Packet timed out after ")); ok {
+		waited, ok = bytes.CutSuffix(waited, []byte("ms with no response"))
+		return ok && allDigits(waited)
+	}
 	text, ok := bytes.CutPrefix(bytes.TrimLeft(line, " "), []byte("> "))
 	if !ok {
 		return false

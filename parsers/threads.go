@@ -18,9 +18,24 @@ type Threads struct {
 	sessions   [fewSessions]uint64 // the latest threads of sessions, which are many and short
 	session    uint32              // how many there were
 	highest    uint32              // the highest number that is proven
-	wrong      []uint32            // the numbers that were guessed wrong, the oldest first
-	news       uint64              // how often a thread became known
-	right      uint32              // right guesses since a wrong one was last made good
+	guessed    [classes]guesses
+	news       uint64 // how often a thread became known
+}
+
+// class says whose the threads are: wrong guesses are counted for each by itself, as
+// each call has a thread of its own, which is a stranger at first.
+type class uint8
+
+const (
+	ofFile class = iota
+	ofCall
+	classes
+)
+
+// guesses are what was wrong lately.
+type guesses struct {
+	wrong []uint32 // the numbers that are not known, the oldest first
+	right uint32   // records of known threads since a wrong one was last made good
 }
 
 const (
@@ -45,7 +60,7 @@ const (
 	goodFor = 32
 )
 
-// recent is the latest threads of one file, the last one used first.
+// recent is the latest threads of one file or of calls, the last one used first.
 type recent struct{ lwps []uint32 }
 
 // use reports whether the thread is known, and makes it the last one used.
@@ -129,8 +144,10 @@ func (t *Threads) proveSession(key uint64) (news bool) {
 // isTrue notes that a thread became known: it was no wrong guess.
 func (t *Threads) isTrue(lwp uint32) {
 	t.news++
-	if at := slices.Index(t.wrong, lwp); at >= 0 {
-		t.wrong = slices.Delete(t.wrong, at, at+1)
+	for i := range t.guessed {
+		if wrong := t.guessed[i].wrong; slices.Contains(wrong, lwp) {
+			t.guessed[i].wrong = slices.DeleteFunc(wrong, func(n uint32) bool { return n == lwp })
+		}
 	}
 }
 
@@ -139,19 +156,20 @@ func (t *Threads) isTrue(lwp uint32) {
 func (t *Threads) fits(key uint64) fit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	g := &t.guessed[keyClass(key)]
 	if !t.knows(key) {
 		if t.isGuess(key) {
-			t.wrong = append(t.wrong, uint32(key))
+			g.wrong = append(g.wrong, uint32(key))
 		}
 		return stranger
 	}
-	if t.right++; t.right >= goodFor {
-		t.right = 0
-		if len(t.wrong) > 0 {
-			t.wrong = slices.Delete(t.wrong, 0, 1)
+	if g.right++; g.right >= goodFor {
+		g.right = 0
+		if len(g.wrong) > 0 {
+			g.wrong = slices.Delete(g.wrong, 0, 1)
 		}
 	}
-	if t.highest < fewThreads || len(t.wrong) >= maxGuesses {
+	if t.highest < fewThreads || len(g.wrong) >= maxGuesses {
 		return familiar
 	}
 	return proven
@@ -161,8 +179,8 @@ func (t *Threads) fits(key uint64) fit {
 // number again is none, for whatever file, and a true one of another file is none: a
 // caller does not come to know that he was near.
 func (t *Threads) isGuess(key uint64) bool {
-	lwp, file := uint32(key), uint32(key>>32)
-	if lwp == 0 || t.writers[file] == nil && len(t.young) == 0 || len(t.wrong) >= maxGuesses || slices.Contains(t.wrong, lwp) {
+	lwp, file, wrong := uint32(key), uint32(key>>32), t.guessed[keyClass(key)].wrong
+	if lwp == 0 || t.writers[file] == nil && len(t.young) == 0 || len(wrong) >= maxGuesses || slices.Contains(wrong, lwp) {
 		return false
 	}
 	for _, w := range t.writers {
@@ -175,13 +193,16 @@ func (t *Threads) isGuess(key uint64) bool {
 
 // guessesLeft is how many wrong guesses are allowed yet, 0 where numbers are no secret;
 // and how often a thread has become known.
-func (t *Threads) guessesLeft() (left int, news uint64) {
+func (t *Threads) guessesLeft() (left [classes]int, news uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.highest < fewThreads {
-		return 0, t.news
+		return left, t.news
 	}
-	return maxGuesses - len(t.wrong), t.news
+	for i := range left {
+		left[i] = maxGuesses - len(t.guessed[i].wrong)
+	}
+	return left, t.news
 }
 
 // peek is fits for a record that is ahead: nothing is noted. It calls familiar what
@@ -191,7 +212,7 @@ func (t *Threads) peek(key uint64) fit {
 	defer t.mu.Unlock()
 	switch {
 	case t.knows(key):
-		if t.highest >= fewThreads && len(t.wrong) < maxGuesses {
+		if t.highest >= fewThreads && len(t.guessed[keyClass(key)].wrong) < maxGuesses {
 			return proven
 		}
 	case t.isGuess(key):
@@ -253,7 +274,10 @@ func threadKey(r *record) uint64 {
 		return 0
 	}
 	file := r.file
-	if bytes.HasPrefix(file, pjsipFiles) { // one pool of threads writes for all of them
+	switch {
+	case isCallRecord(r):
+		return uint64(callFiles)<<32 | lwp
+	case bytes.HasPrefix(file, pjsipFiles): // one pool of threads writes for all of them
 		file = pjsipFiles
 	}
 	h := uint32(2166136261) // FNV-1a
@@ -263,14 +287,29 @@ func threadKey(r *record) uint64 {
 	return uint64(h)<<32 | lwp
 }
 
+// callFiles stands for the files that threads of calls write for.
+const callFiles = 1
+
+func keyClass(key uint64) class {
+	if key>>32 == callFiles {
+		return ofCall
+	}
+	return ofFile
+}
+
+// isCallRecord reports whether a record belongs to a call, and its thread may be the
+// call's own: such a thread writes for many files, and each of its records begins where
+// a record begins.
+func isCallRecord(r *record) bool { return len(r.call) > 0 && !isRead(r) && !ownThreads(r.file) }
+
 // pjsipFiles is what the names of all source files of res_pjsip begin with.
 var pjsipFiles = []byte("res_pjsip")
 
 // isSteady reports whether the thread of a record serves its file for long, so that it
-// is one of few. A thread that is at work for a call may be the call's own.
+// is one of few, or a call, so that it is one of the latest.
 func isSteady(r *record) bool {
 	if len(r.call) > 0 {
-		return false
+		return isCallRecord(r)
 	}
 	switch string(r.file) {
 	case "chan_sip.c", "chan_iax2.c", "res_security_log.c":
