@@ -110,7 +110,7 @@ func forgeInto(log []byte, r *rand.Rand, every, lwp int) (string, int) {
 }
 
 // TestBusy: a busy log is read though it is in doubt at its beginning, and though callers
-// write into it; what they write charges nobody.
+// write into it; no record of theirs charges an address.
 func TestBusy(t *testing.T) {
 	victim := netip.MustParseAddr("192.0.2.50")
 	log := genFull(30000)

@@ -28,7 +28,7 @@
 // numbers are small, it is no proof. Threads become known from records that nothing can
 // go on in, of whatever level: one such record at the beginning of a busy log is enough,
 // as the next record of its thread ends the doubt before it, and makes more known. What a
-// caller writes never does, for his own record stands before it and covers it; so many
+// caller writes never does, for his own record comes before it and covers it; so many
 // records with a number that he made up prove as little as one. It is believed too when it names the one address
 // that sent all records it could be the text of. An address behind a caller's text is
 // believed when the next line provably begins a record, or when no line that could be

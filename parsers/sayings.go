@@ -95,7 +95,7 @@ func sayingOfSIP(r *record) (s saying, known bool) {
 	return own, false
 }
 
-// sayingOfContact knows what is told of the contact of an account: the URI fits
+// sayingOfContact knows the messages about the contact of an account: the URI fits
 // PJSIP_MAX_URL_SIZE, 256. pjsip escapes it but for a host in brackets.
 func sayingOfContact(r *record) (s saying, known bool) {
 	if r.level != levelVerbose {
@@ -125,7 +125,7 @@ func sayingOfChannels(r *record) (s saying, known bool) {
 	return own, bytes.HasPrefix(r.msg, []byte("Nobody picked up in "))
 }
 
-// sayingOfDebug knows DEBUG messages, which tell of anything: few are without text of a
+// sayingOfDebug knows DEBUG messages, which may be about anything: few are without text of a
 // caller's.
 func sayingOfDebug(r *record) (s saying, known bool) {
 	// asterisk:res/res_pjsip/pjsip_distributor.c, the name of a method is a token

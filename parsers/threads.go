@@ -287,7 +287,7 @@ func threadKey(r *record) uint64 {
 	return uint64(h)<<32 | lwp
 }
 
-// callFiles stands for the files that threads of calls write for.
+// callFiles is for the files that threads of calls write for.
 const callFiles = 1
 
 func keyClass(key uint64) class {
