@@ -31,11 +31,14 @@ func (s *Store) Read(now time.Time, part func([]book.Ban)) error {
 	bans, next := make([]book.Ban, 0, readPart), newBanRow(make(names))
 	err := s.query("read bans of", func(row *sql.Rows) error {
 		ban, err := next.read(row)
+		if err != nil {
+			return err
+		}
 		if bans = append(bans, ban); len(bans) == readPart {
 			part(bans)
 			bans = make([]book.Ban, 0, readPart)
 		}
-		return err
+		return nil
 	}, `SELECT `+banColumns+` FROM bans NOT INDEXED WHERE until > ? AND ended_by IS NULL ORDER BY id`, nanos(now))
 	if err == nil && len(bans) > 0 {
 		part(bans)
@@ -66,7 +69,9 @@ func (s *Store) History(p netip.Prefix, limit int) ([]book.Ban, error) {
 			ban.Sum = new(book.Reckoning)
 			err = json.Unmarshal([]byte(sum.String), ban.Sum)
 		}
-		bans, ids = append(bans, ban), append(ids, next.id)
+		if err == nil {
+			bans, ids = append(bans, ban), append(ids, next.id)
+		}
 		return err
 	}, `SELECT `+banColumns+`, sum FROM bans WHERE prefix IN (`+places+`) ORDER BY id DESC LIMIT ?`, append(args, limit)...)
 	for i := 0; i < len(bans) && err == nil; i++ {
@@ -90,7 +95,9 @@ func (s *Store) Strikes(since, now time.Time, limit int) ([]book.Strike, error) 
 			return err
 		}
 		p, err := netip.ParsePrefix(prefix)
-		strikes = append(strikes, book.Strike{Prefix: p, Count: count, Last: timeOf(last)})
+		if err == nil {
+			strikes = append(strikes, book.Strike{Prefix: p, Count: count, Last: timeOf(last)})
+		}
 		return err
 	}, `SELECT prefix, strike, last FROM
 		(SELECT prefix, strike, ended_by, until AS last, max(id) FROM bans WHERE strike > 0 AND NOT observed GROUP BY prefix)
@@ -139,9 +146,12 @@ func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
+		if err != nil {
+			return err
+		}
 		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
 		lines = append(lines, line)
-		return err
+		return nil
 	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }

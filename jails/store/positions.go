@@ -21,9 +21,11 @@ type Position struct {
 func (s *Store) Positions() (positions []Position, err error) {
 	err = s.query("read positions of", func(row *sql.Rows) error {
 		var p Position
-		err := row.Scan(&p.File, &p.Place)
+		if err := row.Scan(&p.File, &p.Place); err != nil {
+			return err
+		}
 		positions = append(positions, p)
-		return err
+		return nil
 	}, `SELECT file, place FROM positions ORDER BY file`)
 	return positions, err
 }

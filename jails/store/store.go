@@ -30,6 +30,7 @@ type Store struct {
 	path   string
 	lock   *os.File
 	limits limits
+	left   leftOut
 }
 
 // limits bound the file whatever an attacker makes us record: at most about
@@ -85,8 +86,10 @@ func Open(path string, now time.Time) (*Store, Notes, error) {
 
 // open connects, checks and migrates. On error nothing stays open.
 func (s *Store) open() (notes Notes, err error) {
-	if err := createFile(s.path); err != nil {
-		return Notes{}, err
+	if s.path != memory {
+		if err := createFile(s.path); err != nil {
+			return Notes{}, err
+		}
 	}
 	// One connection, held exclusively. Writers exclude each other in SQLite
 	// anyway, and reads are rare and short. Exclusive, because then there is no
@@ -97,6 +100,9 @@ func (s *Store) open() (notes Notes, err error) {
 	// millisecond for each transaction.
 	dsn := url.URL{Scheme: "file", Path: s.path, RawQuery: "_pragma=locking_mode(exclusive)" +
 		"&_pragma=journal_size_limit(8388608)&_busy_timeout=2000&_foreign_keys=on&_synchronous=full&_txlock=immediate&_error_rc=1"}
+	if s.path == memory {
+		dsn.Path, dsn.Opaque = "", memory
+	}
 	connector, err := sqlite.NewConnector(dsn.String())
 	if err != nil {
 		return Notes{}, err
@@ -127,7 +133,10 @@ func createFile(path string) error {
 // Close folds the -wal into the ledger and lets go of it.
 func (s *Store) Close() error {
 	err := s.db.Close()
-	return s.explain("close", errors.Join(err, s.lock.Close()))
+	if s.lock != nil { // a ledger in memory has none
+		err = errors.Join(err, s.lock.Close())
+	}
+	return s.explain("close", err)
 }
 
 // write runs do in one transaction: all of it is on disk, or none.
@@ -144,17 +153,22 @@ func (s *Store) write(doing string, do func(tx *sql.Tx) error) error {
 	return s.explain(doing, tx.Commit())
 }
 
-// query calls each with every row of an answer.
+// query calls each with every row of an answer. A row that each cannot read is passed
+// over: Unreadable tells of it.
 func (s *Store) query(doing string, each func(row *sql.Rows) error, text string, args ...any) error {
 	rows, err := s.db.Query(text, args...)
 	if err != nil {
 		return s.explain(doing, err)
 	}
 	defer rows.Close()
+	bad, first := 0, error(nil)
 	for rows.Next() {
 		if err := each(rows); err != nil {
-			return s.explain(doing, err)
+			if bad++; first == nil {
+				first = fmt.Errorf("%s it: %w", doing, err)
+			}
 		}
 	}
+	s.left.set(doing, bad, first)
 	return s.explain(doing, rows.Err())
 }

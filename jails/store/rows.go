@@ -1,0 +1,47 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"pbxjail/configs/hint"
+)
+
+// leftOut remembers rows that could not be read, by what was being done. The zero value
+// has none. Its methods may be called from any goroutine.
+type leftOut struct {
+	mu    sync.Mutex
+	rows  map[string]int // at the last time; guarded by mu
+	first map[string]error
+}
+
+func (l *leftOut) set(doing string, rows int, first error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rows == nil {
+		l.rows, l.first = map[string]int{}, map[string]error{}
+	}
+	l.rows[doing], l.first[doing] = rows, first
+}
+
+// Unreadable says how many rows of the ledger cannot be read, and why; nil: all can. They
+// are passed over, since all others are good without them.
+func (s *Store) Unreadable() error {
+	s.left.mu.Lock()
+	defer s.left.mu.Unlock()
+	rows := 0
+	var why error
+	for _, doing := range slices.Sorted(maps.Keys(s.left.rows)) {
+		if n := s.left.rows[doing]; n > 0 {
+			rows += n
+			why = s.left.first[doing]
+		}
+	}
+	if rows == 0 {
+		return nil
+	}
+	return hint.Add("what these rows said is lost, and bans of theirs end by the kernel's clock; to begin an empty ledger stop pbxjail and move the file away",
+		fmt.Errorf("%d rows of ledger %s cannot be read and are passed over: %w", rows, s.path, why))
+}
