@@ -172,19 +172,6 @@ func (d *Daemon) openSlow() (err error) {
 	return d.openPorts()
 }
 
-func (d *Daemon) openStore(path string) (err error) {
-	var notes store.Notes
-	if d.store, notes, err = store.Open(path, d.since); err != nil {
-		return err
-	}
-	if notes.Aside != "" {
-		d.troubles.note("the ledger was damaged and is at "+notes.Aside+" now; bans were taken from the kernel",
-			"strikes and history start anew; keep the file if you need them, otherwise remove it")
-		d.log.Error("ledger was damaged: a new one is in its place", "aside", notes.Aside, "err", notes.Cause)
-	}
-	return nil
-}
-
 // openEnforcer sets the firewall up. Where nothing is to be dropped, it takes out what a run
 // before left there.
 func (d *Daemon) openEnforcer(main *configs.Main) error {
@@ -221,8 +208,8 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 func (d *Daemon) openPorts() error {
 	d.upkeep.ports.enforcer = d.enforcer
 	live, err := d.store.Ports(d.since)
-	if err != nil {
-		return err
+	if err != nil { // restore finds out what that means
+		d.log.Error("it is not known what the bans of the ledger close", "err", err, "hint", hint.Of(err))
 	}
 	return d.upkeep.ports.need(ports.All, live)
 }
@@ -366,6 +353,9 @@ func (d *Daemon) fill(b *backend) {
 func (d *Daemon) problems() []control.Problem {
 	list := append(d.troubles.list(), d.upkeep.ports.problems()...)
 	list = append(list, d.off.problems()...)
+	if err := d.store.Unreadable(); err != nil {
+		list = append(list, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+	}
 	if d.senders != nil {
 		list = append(list, d.senders.problems()...)
 	}

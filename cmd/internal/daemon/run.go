@@ -149,6 +149,9 @@ func (d *Daemon) restore(ctx context.Context) error {
 	if err != nil {
 		d.log.Error("not every ban could be restored", "err", err, "hint", hint.Of(err))
 	}
+	if err := d.store.Unreadable(); err != nil {
+		d.log.Error("the ledger is damaged", "err", err, "hint", hint.Of(err))
+	}
 	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
 	return nil
 }

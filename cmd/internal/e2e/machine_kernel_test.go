@@ -169,6 +169,62 @@ func TestFullDisk(t *testing.T) {
 	p.wantAnswers(true, "203.0.113.11")
 }
 
+// TestStartWithoutDisk: a daemon whose state folder cannot be written starts and bans all
+// the same, knows the bans of before, and says what it cannot keep.
+func TestStartWithoutDisk(t *testing.T) {
+	const before, meanwhile = "203.0.113.9", "203.0.113.10"
+	for name, c := range map[string]struct {
+		spoil, mend func(p *pbx, disk string)
+		hint        string
+	}{
+		"read-only": {
+			func(p *pbx, disk string) {
+				p.must(unix.Mount("", disk, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+			},
+			func(p *pbx, disk string) { p.must(unix.Mount("", disk, "tmpfs", unix.MS_REMOUNT, "")) },
+			"read-write",
+		},
+		"full, and the ledger lost": {
+			func(p *pbx, disk string) {
+				p.must(os.Remove(disk + "/pbxjail.db"))
+				fill(p.T, disk+"/ballast")
+			},
+			func(p *pbx, disk string) { p.must(os.Remove(disk + "/ballast")) },
+			"make room",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPBX(t)
+			disk := p.path("state")
+			p.must(unix.Mount("pbxjail-e2e", disk, "tmpfs", 0, "size=4m"))
+			t.Cleanup(func() { p.must(unix.Unmount(disk, unix.MNT_DETACH)) })
+			p.start()
+			p.attack(before, 3)
+			p.banned(before)
+			p.stop()
+			c.spoil(p, disk)
+
+			p.start()
+			p.wantAnswers(false, before)
+			p.attack(meanwhile, 3)
+			p.banned(meanwhile)
+			p.wantAnswers(false, before, meanwhile)
+			problem := p.status().Problems[0]
+			wantMatch(t, problem.What, `^the ledger cannot be written: a copy is in `+p.path("spare-pbxjail.db"))
+			wantMatch(t, problem.Hint, c.hint+`.*; then restart pbxjail$`)
+			p.logged(`level=ERROR msg="the ledger cannot be written`)
+			p.stop()
+
+			c.mend(p, disk)
+			p.start()
+			p.wantAnswers(false, before, meanwhile) // the kernel knows them
+			if problems := p.status().Problems; len(problems) > 0 {
+				t.Errorf("got %+v of a disk that is well again", problems)
+			}
+		})
+	}
+}
+
 // fill writes a file until the disk is full to the last byte.
 func fill(t *testing.T, path string) {
 	t.Helper()
