@@ -214,29 +214,44 @@ func testPorts(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			t.Errorf("got %s, want %s", after, before)
 		}
 	})
-	t.Run("hook filter rejects", func(t *testing.T) {
-		s := newStreet(t, false)
-		e, _, err := Open(kindName(open(t, Options{})), Options{Hook: "filter", Reject: true, Groups: somePorts()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer e.Close()
-		mustSetup(t, e)
-		s.ban(e, "sip")
-		for _, door := range []string{"udp 5060", "tcp 5060"} {
-			kerneltest.Eventually(t, door+" is refused", func() bool {
-				return errors.Is(s.knock(door, time.Second), syscall.ECONNREFUSED)
-			})
-		}
-		s.wantOpen("banned for SIP", "tcp 22", "tcp 443", "udp 4569")
-		if err := e.Unban(s.from); err != nil {
-			t.Fatal(err)
-		}
-		s.wantOpen("after the unban", everyPort...)
-		if made, _, err := e.Setup(); err != nil || len(made) > 0 {
-			t.Errorf("got %q made by a second Setup, error %v", made, err)
-		}
-	})
+	for _, v6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hook filter rejects, v6 %t", v6), func(t *testing.T) {
+			s := newStreet(t, v6)
+			e, _, err := Open(kindName(open(t, Options{})), Options{Hook: "filter", Reject: true, Groups: somePorts()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			mustSetup(t, e)
+			refused := func(doors ...string) {
+				t.Helper()
+				for _, door := range doors {
+					// A refusal that comes while connect still runs does not end it: the packet that
+					// the kernel sends again after a second does.
+					kerneltest.Eventually(t, door+" is refused", func() bool {
+						return errors.Is(s.knock(door, 4*time.Second), syscall.ECONNREFUSED)
+					})
+				}
+			}
+			s.ban(e, "sip")
+			refused("udp 5060", "tcp 5060", "udp 10500")
+			s.wantOpen("banned for SIP", "tcp 22", "tcp 443", "udp 4569")
+			s.ban(e, ports.All)
+			if v6 { // on the same network the ban also drops neighbour discovery, so that no answer arrives
+				s.wantOpen("banned for all")
+			} else {
+				refused(everyPort...)
+			}
+			wantBans(t, e, s.from.String())
+			if err := e.Unban(s.from); err != nil {
+				t.Fatal(err)
+			}
+			s.wantOpen("after the unban", everyPort...)
+			if made, _, err := e.Setup(); err != nil || len(made) > 0 {
+				t.Errorf("got %q made by a second Setup, error %v", made, err)
+			}
+		})
+	}
 }
 
 // kindName is how Open calls the kind of an enforcer.

@@ -88,3 +88,23 @@ func BenchmarkBook(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkGuard measures the work under the lock of the warden when protections change: it makes
+// a guard of 10,000 protections and compares 100,000 bans with it.
+func BenchmarkGuard(b *testing.B) {
+	nth := func(first byte, i int) netip.Addr {
+		return netip.AddrFrom4([4]byte{first, byte(i >> 16), byte(i >> 8), byte(i)})
+	}
+	protections := make([]Protection, 10_000)
+	for i := range protections {
+		protections[i] = Protection{Prefix: netip.PrefixFrom(nth(20, i), 32), Why: "a trunk"}
+	}
+	for b.Loop() {
+		g := NewGuard(nil, nil, protections...)
+		for i := range 100_000 {
+			if why, ok := g.Protects(netip.PrefixFrom(nth(30, i), 32)); ok {
+				b.Fatal(why)
+			}
+		}
+	}
+}

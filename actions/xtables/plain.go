@@ -16,7 +16,7 @@ import (
 const Max = 4096
 
 // Enforcer holds each ban in a rule of its own, where the kernel has no ipset. A change
-// starts iptables-restore once, some 5 ms however many bans there are: what stands in the
+// starts iptables-restore once, some 5 ms however many bans there are: what is in the
 // chains is remembered, and listed again where others changed them.
 //
 // The time match of the kernel ends bans by itself, also when the daemon is dead. Expire
@@ -123,7 +123,7 @@ func (e *Enforcer) checkSide(s *Side, now time.Time) (intact bool, members int, 
 	return intact, members, nil
 }
 
-// Split makes the groups of ports that bans may close. What stands in a group that is no
+// Split makes the groups of ports that bans may close. What is in a group that is no
 // more is let out of it.
 func (e *Enforcer) Split(list []kernel.Port) error {
 	groups, err := kernel.NewGroups(list)
