@@ -52,6 +52,9 @@ func (f *fake) calls() []control.Handler {
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return f.Rules() }),
 		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return f.status.Alarms, nil }),
 		control.Handle(control.CallAck, f.Ack),
+		control.Handle(control.CallAllow, func(q control.AllowRequest, by string) (control.AllowAnswer, error) {
+			return control.AllowAnswer{Allowed: control.Allowed{What: q.Prefix.String(), Note: q.Note, By: by}}, nil
+		}),
 		control.Handle(control.CallBan, f.Ban),
 		control.Handle(control.CallUnban, f.Unban),
 		control.Handle(control.CallReload, f.Reload),

@@ -57,7 +57,7 @@ func securityPlace(l asterisk.Logging, f survey.Found) (file string, line int) {
 		return l.Logfiles.File, l.Logfiles.Line
 	}
 	if _, err := os.Stat(f.Custom); err != nil {
-		return "", 0 // nobody includes a file that is not there
+		return "", 0 // no file includes it then
 	}
 	return f.Custom, 0
 }

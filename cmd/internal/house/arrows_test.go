@@ -39,6 +39,7 @@ var arrows = map[string]arrow{
 	"actions/xtables":      {[]string{"actions/kernel", "actions/packets"}, "chains, and what stands in them as plain rules: bans and packet rules"},
 	"actions/kerneltest":   {nil, "namespaces and hosts for tests of enforcers; nothing that is shipped imports it"},
 	"configs":              {nil, "configs are a leaf: plain data that anybody may read"},
+	"configs/fail2ban":     {nil, "another program's configuration: it is read, and nothing of it is run"},
 	"configs/asterisk":     {nil, "what Asterisk's files say is plain data too; nobody but the daemon acts on it"},
 	"jails":                {[]string{"parsers", "configs", "jails/book", "jails/customer", "jails/home", "jails/recent", "jails/tally", "jails/witness", "jails/rates", "jails/fraud"}, "jails decide: now in, verdict out; no lock, no log, no kernel, no disk"},
 	"jails/feeds":          {[]string{"configs"}, "a feed is read and asked; what it is worth is decided in jails"},
@@ -69,7 +70,7 @@ var arrows = map[string]arrow{
 	"cmd/internal/lab":     {nil, "the bench must be able to judge the program from outside"},
 	"cmd/internal/notify":  {nil, "it carries lines and events to slow readers: it must not know what they mean"},
 	"cmd/pbxjail":          {[]string{"cmd/internal/daemon", "cmd/internal/control", "cmd/internal/notify", "configs"}, "main is flags and signals"},
-	"cmd/jailctl":          {[]string{"parsers", "parsers/sensor", "watcher/wire", "jails", "jails/book", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/guard", "cmd/internal/host", "cmd/internal/logs", "cmd/internal/setup", "cmd/internal/program", "cmd/internal/survey", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; replay reads traces with the leaf that captures, and captures nothing; doctor --probe has namespaces of its own"},
+	"cmd/jailctl":          {[]string{"parsers", "parsers/sensor", "watcher/wire", "jails", "jails/book", "jails/geoip", "jails/feeds", "jails/fraud", "actions/packets", "configs", "configs/asterisk", "configs/fail2ban", "cmd/internal/packetrules", "cmd/internal/control", "cmd/internal/explain", "cmd/internal/guard", "cmd/internal/host", "cmd/internal/logs", "cmd/internal/setup", "cmd/internal/program", "cmd/internal/survey", "cmd/internal/probe"}, "jailctl talks to the socket: it neither follows a log nor touches the firewall; replay reads traces with the leaf that captures, and captures nothing; doctor --probe has namespaces of its own"},
 	"cmd/pbxlab":           {[]string{"cmd/internal/lab", "cmd/internal/control"}, "the bench runs the programs as a user would"},
 
 	"actions/packets":          {nil, "a rule is plain data, and printed for jailctl without the firewall"},

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/fail2ban"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/prefix"
+	"pbxjail/configs/show"
+	"pbxjail/parsers"
+)
+
+func (a *app) importVerb() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "import",
+		Short: "take over what another guard of this machine is set up to do",
+		RunE:  noVerb,
+		Args:  cobra.ArbitraryArgs,
+	}
+	c.AddCommand(a.importFail2banVerb())
+	return c
+}
+
+func (a *app) importFail2banVerb() *cobra.Command {
+	var apply bool
+	var config string
+	c := &cobra.Command{
+		Use:   "fail2ban [DIR]",
+		Short: "make jail files of fail2ban's jails; it shows them, --apply writes them",
+		Long: `import fail2ban reads the jails and filters in DIR, /etc/fail2ban if not given, and shows
+what pbxjail makes of each enabled jail: a jail file, or which jail of pbxjail does its
+work already. What cannot be taken is named with the reason. It changes nothing.
+
+With --apply it writes the jail files into the folder of jails; a file that is there stays.
+It allows what fail2ban ignores (ignoreip) and bans what fail2ban bans now, each for as
+long as fail2ban would; both go through the daemon. Then it reloads the daemon.
+
+fail2ban itself is not touched. When you trust the result: systemctl disable --now fail2ban`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := "/etc/fail2ban"
+			if len(args) > 0 {
+				dir = args[0]
+			}
+			plan, err := planImport(dir)
+			if err != nil {
+				return err
+			}
+			if err := a.printImport(plan); err != nil || !apply {
+				return err
+			}
+			main, err := configs.LoadMain(orDefault(config), config != "")
+			if err != nil {
+				return err
+			}
+			return a.applyImport(c.Context(), plan, main.Jails)
+		},
+	}
+	c.Flags().BoolVar(&apply, "apply", false, "write the jail files, and take over what is ignored and banned")
+	configFlag(c, &config)
+	return c
+}
+
+func orDefault(config string) string {
+	if config == "" {
+		return configs.DefaultMain
+	}
+	return config
+}
+
+// importPlan is what import found.
+type importPlan struct {
+	Jails  []fail2ban.Taken `json:"jails"`
+	Ignore []string         `json:"ignoreip"`
+}
+
+func planImport(dir string) (*importPlan, error) {
+	list, bad, err := fail2ban.Load(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = hint.Add("name the folder in which its jail.conf is", err)
+		}
+		return nil, err
+	}
+	p := &importPlan{}
+	for _, j := range list {
+		var f fail2ban.Filter
+		var failed error
+		f, failed = fail2ban.LoadFilter(dir, j)
+		t := fail2ban.Take(j, f, failed, func(regex string) error { _, err := parsers.NewPattern(regex); return err })
+		if t.Text != "" {
+			if _, err := configs.ParseJail(t.Name+".yaml", []byte(t.Text)); err != nil {
+				t.Text, t.Carried = "", 0
+				t.Notes = append(t.Notes, "not taken: "+err.Error())
+			}
+		}
+		p.Jails = append(p.Jails, t)
+		for _, word := range j.Ignoreip {
+			if !slices.Contains(p.Ignore, word) {
+				p.Ignore = append(p.Ignore, word)
+			}
+		}
+	}
+	for name, err := range bad {
+		p.Jails = append(p.Jails, fail2ban.Taken{Name: name, Notes: []string{"not taken: " + err.Error()}})
+	}
+	return p, nil
+}
+
+func (a *app) printImport(p *importPlan) error {
+	if a.json {
+		return a.emit(p)
+	}
+	for _, t := range p.Jails {
+		switch {
+		case t.Covered != "":
+			a.say("jail %s: nothing to write; its work is done by %s", t.Name, t.Covered)
+		case t.Text != "":
+			a.say("jail %s: %d of %s carried over", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
+			for line := range strings.Lines(t.Text) {
+				a.say("    %s", strings.TrimSuffix(line, "\n"))
+			}
+		default:
+			a.say("jail %s: nothing carried over", t.Name)
+		}
+		for _, note := range t.Notes {
+			a.say("  note: %s", note)
+		}
+	}
+	if len(p.Ignore) > 0 {
+		a.say("ignoreip: %s", strings.Join(p.Ignore, " "))
+	}
+	return nil
+}
+
+// applyImport writes, allows, bans and reloads, in this order: what is ignored is protected
+// before the new jails read a line.
+func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error {
+	var failed error
+	client := a.client()
+	for _, word := range p.Ignore {
+		failed = errors.Join(failed, a.allowImported(ctx, client, word))
+	}
+	for _, t := range p.Jails {
+		if t.Text == "" {
+			continue
+		}
+		path := filepath.Join(dir, t.Name+".yaml")
+		switch err := writeNew(path, t.Text); {
+		case errors.Is(err, fs.ErrExist):
+			a.say("kept: %s is there already", path)
+		case err != nil:
+			return err
+		default:
+			a.say("written: %s", path)
+		}
+	}
+	if _, err := client.Reload(ctx); err != nil {
+		return errors.Join(failed, fmt.Errorf("reload: %w", err))
+	}
+	return errors.Join(failed, a.takeBans(ctx, client, p))
+}
+
+// allowImported allows an address, a network or a name of ignoreip; our own side never
+// needs it.
+func (a *app) allowImported(ctx context.Context, client *control.Client, word string) error {
+	if known, err := prefix.Parse(word); err == nil && known.Addr().IsLoopback() {
+		return nil
+	}
+	p, host, err := a.whom(word)
+	if err == nil {
+		_, err = control.Ask(ctx, client, control.CallAllow, control.AllowRequest{Prefix: p, Host: host, Note: "ignoreip of fail2ban"})
+	}
+	if err != nil {
+		return fmt.Errorf("allow %q: %w", word, err)
+	}
+	a.say("allowed: %s", word)
+	return nil
+}
+
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}

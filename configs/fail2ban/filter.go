@@ -1,0 +1,182 @@
+package fail2ban
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"pbxjail/configs/hint"
+)
+
+// Filter is what a filter says, put together for one jail.
+type Filter struct {
+	Name     string
+	Patterns []Pattern
+	Ignore   []string // ignoreregex, which pbxjail has not
+}
+
+// Pattern is one failregex. Regex is ours, or empty with the reason in Why.
+type Pattern struct {
+	Theirs string
+	Regex  string
+	Why    string
+}
+
+// LoadFilter reads filter.d/NAME.conf and .local below dir, with the options of a jail.
+func LoadFilter(dir string, j Jail) (Filter, error) {
+	if j.Filter != filepath.Base(j.Filter) {
+		return Filter{}, hint.Errorf("give the name of a file in filter.d without its end", "filter %q is not a name", j.Filter)
+	}
+	f := newFile()
+	f.section("DEFAULT")
+	for _, end := range []string{".conf", ".local"} {
+		f.read = 0
+		if err := f.load(filepath.Join(dir, "filter.d", j.Filter+end)); err != nil {
+			return Filter{}, err
+		}
+	}
+	if f.sections["Definition"] == nil {
+		return Filter{}, hint.Errorf("look for the file in filter.d", "filter %s: it is not there, or has no [Definition]", j.Filter)
+	}
+	var failed error
+	value := func(name string) (string, bool) {
+		if text, given := j.Options[name]; given {
+			return text, true
+		}
+		for _, section := range []string{"Definition", "Init"} {
+			text, found, err := f.value(section, name)
+			failed = errors.Join(failed, err)
+			if found {
+				return text, true
+			}
+		}
+		if section, key, foreign := strings.Cut(name, "/"); foreign {
+			if text, found := f.inSection(section, key); found {
+				f.spent = 0
+				text, err := f.interpolate(section, text, 0)
+				failed = errors.Join(failed, err)
+				return text, true
+			}
+		}
+		return "", false
+	}
+	whole := func(name string) string {
+		text, _ := value(name)
+		text, err := tags(text, value)
+		failed = errors.Join(failed, err)
+		return text
+	}
+	prefix := strings.TrimSpace(whole("prefregex"))
+	out := Filter{Name: j.Filter}
+	for line := range strings.SplitSeq(whole("failregex"), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			p := Pattern{Theirs: line}
+			p.Regex, p.Why = translate(prefix, line)
+			out.Patterns = append(out.Patterns, p)
+		}
+	}
+	for line := range strings.SplitSeq(whole("ignoreregex"), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			out.Ignore = append(out.Ignore, line)
+		}
+	}
+	if failed != nil {
+		return out, fmt.Errorf("filter %s: %w", j.Filter, failed)
+	}
+	if len(out.Patterns) == 0 {
+		return out, hint.Errorf("look at its failregex", "filter %s has no failregex", j.Filter)
+	}
+	return out, nil
+}
+
+// date is what fail2ban cuts out of a line before it looks at the rest: the date at
+// the beginning, in the forms of syslog, ISO 8601, ctime(3), and in brackets.
+const date = `(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?|\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*|\[[^\]]{8,40}\])`
+
+// ambit is how common.conf of fail2ban writes the brackets that a date may have left.
+const ambit = `(?:\[\])?`
+
+var (
+	content  = regexp.MustCompile(`<F-CONTENT>.*</F-CONTENT>`)
+	plainTag = regexp.MustCompile(`</?F-(?:MLFID|ID|ALT_USER\d*|CONTENT|RHOST|PORT)>`)
+	ourTag   = regexp.MustCompile(`^</?(?:HOST|ADDR|F-USER)>$`)
+	anyTag   = regexp.MustCompile(`</?[A-Z][A-Z0-9_-]*>`)
+	either   = regexp.MustCompile(`\(\?:(?:\(\?:IPv6:\)\?|IPv6:)<(?:F-)?IP6>\|<(?:F-)?IP4>\)`)
+	hosts    = regexp.MustCompile(`<(?:HOST|ADDR|IP4|IP6|DNS|CIDR|F-IP4|F-IP6|F-DNS)>|\(\?P<host>\\S\+\)`)
+	named3   = regexp.MustCompile(`\(\?P<(?:host|ip4|ip6|dns)>`)
+)
+
+// untranslatable are constructs of Python's re without a counterpart in RE2, or of fail2ban
+// without one in pbxjail.
+var untranslatable = []struct{ mark, why string }{
+	{"(?(", "it has a condition, (?(name)...), which RE2 has not"},
+	{"(?=", "it looks ahead, (?=...), which RE2 has not"},
+	{"(?!", "it looks ahead, (?!...), which RE2 has not"},
+	{"(?<=", "it looks behind, (?<=...), which RE2 has not"},
+	{"(?<!", "it looks behind, (?<!...), which RE2 has not"},
+	{"(?P=", "it refers to a group before, which RE2 has not"},
+	{"<SKIPLINES>", "it goes over several lines; pbxjail reads one record at a time"},
+	{"<F-NOFAIL>", "it only helps patterns for several lines, and is no failure itself"},
+	{"<F-MLFFORGET>", "it only helps patterns for several lines"},
+	{"<F-MLFGAINED>", "it tells of a success, not of a failure"},
+}
+
+// translate makes our pattern of a failregex and the prefregex before it. why says what
+// prevents it.
+func translate(prefix, line string) (regex, why string) {
+	if prefix != "" {
+		if !content.MatchString(prefix) {
+			return "", "its prefregex has no <F-CONTENT>"
+		}
+		inner := strings.TrimSuffix(strings.TrimPrefix(line, "^"), "$")
+		if !strings.HasPrefix(line, "^") {
+			inner = ".*" + inner
+		}
+		if !strings.HasSuffix(line, "$") {
+			inner += ".*"
+		}
+		line = content.ReplaceAllLiteralString(prefix, "(?:"+inner+")")
+	}
+	for _, u := range untranslatable {
+		if strings.Contains(line, u.mark) {
+			return "", u.why
+		}
+	}
+	line = either.ReplaceAllLiteralString(line, "(?:IPv6:)?<ADDR>")
+	switch n := len(hosts.FindAllString(line, -1)); {
+	case n == 0:
+		return "", "it names no address, <HOST>"
+	case n > 1:
+		return "", "it names more than one address"
+	case !strings.HasPrefix(line, "^"):
+		return "", "it has no ^ at its beginning: an attacker could put the whole of it into a field of its own"
+	}
+	line = hosts.ReplaceAllLiteralString(line, "<ADDR>")
+	line = plainTag.ReplaceAllLiteralString(line, "")
+	for _, t := range anyTag.FindAllString(line, -1) {
+		if !ourTag.MatchString(t) {
+			return "", "it uses " + t + ", which pbxjail has not"
+		}
+	}
+	if named3.MatchString(line) {
+		return "", "it names its groups host, ip4, ip6 or dns by hand"
+	}
+	line = "^" + dated(strings.TrimPrefix(line, "^"))
+	if _, err := syntax.Parse(strings.NewReplacer("<ADDR>", "a", "<F-USER>", "(", "</F-USER>", ")").Replace(line), syntax.Perl); err != nil {
+		return "", "it does not compile in RE2: " + err.Error()
+	}
+	return line, ""
+}
+
+// dated puts the date back: where its empty brackets stand, or else at the beginning.
+func dated(body string) string {
+	for _, brackets := range []string{ambit, `\[\]`} {
+		if before, after, found := strings.Cut(body, brackets); found {
+			return before + date + strings.ReplaceAll(after, `\[\]`, `\[[^\]]*\]`)
+		}
+	}
+	return date + `?\s*` + body
+}

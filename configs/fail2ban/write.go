@@ -1,0 +1,136 @@
+package fail2ban
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pbxjail/configs/show"
+)
+
+// Taken is a jail as pbxjail would have it.
+type Taken struct {
+	Jail     Jail     `json:"-"`
+	Name     string   `json:"jail"`
+	Covered  string   `json:"covered_by"` // what of pbxjail does its work; "": Text does
+	Patterns int      `json:"patterns"`   // how many the filter has
+	Carried  int      `json:"carried"`    // and how many of them are in Text
+	Text     string   `json:"text"`       // the jail file; "": none
+	Notes    []string `json:"notes"`      // what is not taken, and why
+}
+
+// covered are filters whose work jails of pbxjail do, and do better than a pattern could.
+var covered = map[string]string{
+	"asterisk":          "the shipped jails guessing, scanning, toll-fraud and manager",
+	"asterisk-security": "the shipped jails guessing, scanning, toll-fraud and manager",
+	"recidive":          "bantime_growth, which makes each further ban longer, and all_ports_from",
+}
+
+// Take makes a jail file of a jail and its filter. failed is why the filter could not be
+// read, or nil. good reports whether pbxjail takes a pattern, and why not.
+func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
+	t := Taken{Jail: j, Name: j.Name, Covered: covered[j.Filter], Patterns: len(f.Patterns), Notes: j.Notes}
+	note := func(format string, args ...any) { t.Notes = append(t.Notes, fmt.Sprintf(format, args...)) }
+	switch {
+	case t.Covered != "":
+		return t
+	case failed != nil:
+		note("not taken: %v", failed)
+		return t
+	case len(j.Logs) == 0 && j.Journal:
+		note("not taken: it reads the journal, and pbxjail reads files; name the file in logpath, or let rsyslog write one")
+		return t
+	case len(j.Logs) == 0:
+		note("not taken: it has no logpath")
+		return t
+	}
+	var regexes []string
+	for _, p := range f.Patterns {
+		why := p.Why
+		if why == "" {
+			if err := good(p.Regex); err != nil {
+				why = err.Error()
+			}
+		}
+		if why != "" {
+			note("failregex not taken: %s: %s", why, p.Theirs)
+			continue
+		}
+		regexes = append(regexes, p.Regex)
+	}
+	if t.Carried = len(regexes); t.Carried == 0 {
+		return t
+	}
+	t.Text = t.file(regexes, f.Ignore, note)
+	return t
+}
+
+// file writes the jail file.
+func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string {
+	var b strings.Builder
+	j := t.Jail
+	fmt.Fprintf(&b, "# Made by jailctl import from the jail %s of fail2ban, filter %s.\n", j.Name, j.Filter)
+	if len(ignore) > 0 {
+		b.WriteString("\n# The filter has an ignoreregex, which pbxjail has not: the jail observes until you have looked.\nobserve: true\n")
+		note("its ignoreregex is not taken, so the jail only observes: look at jailctl list, then remove observe")
+	}
+	b.WriteString("\nlogs:\n")
+	for _, log := range j.Logs {
+		fmt.Fprintf(&b, "  - %s\n", quoted(log))
+	}
+	b.WriteString("\nmatch:\n")
+	for _, regex := range regexes {
+		fmt.Fprintf(&b, "  - regex: %s\n", quoted(regex))
+	}
+	b.WriteString("\n")
+	if n := strings.TrimSpace(j.Maxretry); n != "" {
+		fmt.Fprintf(&b, "maxretry: %s\n", n)
+	}
+	for _, length := range []struct{ key, text string }{{"findtime", j.Findtime}, {"bantime", j.Bantime}} {
+		if length.text == "" {
+			continue
+		}
+		text, err := ourDuration(length.text)
+		if err != nil || length.key == "findtime" && text == "forever" {
+			note("%s %q is not taken: pbxjail's default holds", length.key, length.text)
+			continue
+		}
+		fmt.Fprintf(&b, "%s: %s\n", length.key, text)
+	}
+	if g := j.Growth; g.On {
+		factor, most := g.Factor, "4w"
+		if factor == "" || factor == "1" {
+			factor = "2" // fail2ban doubles by its formula
+		}
+		if text, err := ourDuration(g.Maxtime); err == nil {
+			most = text
+		}
+		fmt.Fprintf(&b, "bantime_growth: {factor: %s, max: %s}\n", factor, most)
+	}
+	switch list, all, unknown := Ports(j.Ports); {
+	case unknown != "":
+		note("port %q is not known here: its bans close every port", unknown)
+		b.WriteString("ports: all\n")
+	case all:
+		b.WriteString("ports: all\n")
+	default:
+		fmt.Fprintf(&b, "ports: [%s]\n", strings.Join(list, ", "))
+	}
+	return b.String()
+}
+
+// quoted is a string of YAML in which nothing but the quote means something.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func ourDuration(text string) (string, error) {
+	d, forever, err := Duration(text)
+	switch {
+	case err != nil:
+		return "", err
+	case forever:
+		return "forever", nil
+	case d < time.Second:
+		return "", fmt.Errorf("%q is no length", text)
+	}
+	return show.Duration(d.Truncate(time.Second)), nil
+}
