@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 )
 
@@ -115,6 +116,10 @@ func (f *Feeds) orders() (list []order) {
 	return list
 }
 
+// errTogether refuses a feed with which all that ban would shut too much out. Those that
+// stand before it in the main file hold.
+var errTogether error = hint.New("set use: factor for it, or take one of those before it out", "with the feeds before it, it would ban more than a quarter of all addresses")
+
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stands. When there is
 // nothing to do, all are empty.
@@ -127,10 +132,20 @@ func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []n
 	}
 	bans := map[string]bool{}
 	lists = map[string]banning{}
+	var together []netip.Prefix
 	for _, s := range f.feeds {
-		if bans[s.Name] = s.Bans(); bans[s.Name] && s.list != nil && f.guarded {
-			lists[s.Name] = banning{s.list, s.Closes()}
+		bans[s.Name], s.excess = s.Bans(), nil
+		if !s.Bans() || s.list == nil || !f.guarded {
+			continue
 		}
+		more := apart(slices.Concat(together, s.list.Prefixes))
+		if wide(more, 2) {
+			bans[s.Name], s.excess = false, errTogether
+			f.opts.Log.Error("feed does not ban", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
+			continue
+		}
+		together = more
+		lists[s.Name] = banning{s.list, s.Closes()}
 	}
 	others = slices.AppendSeq(f.left, maps.Keys(f.kernel.held))
 	others = slices.DeleteFunc(others, func(name string) bool { return bans[name] })

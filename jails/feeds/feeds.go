@@ -72,6 +72,7 @@ type feed struct {
 	busy    bool      // it is being fetched
 	fails   int       // in a row
 	err     error     // of the last look; nil: it was good
+	excess  error     // it is not enforced, since all feeds ban too much; nil: it may be
 	saveErr error     // the copy on disk is not written; nil: it is
 }
 

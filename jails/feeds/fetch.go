@@ -94,8 +94,8 @@ func inside(host string) bool {
 	if err != nil {
 		return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 	}
-	a = a.Unmap()
-	return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast()
+	a = a.Unmap().WithZone("")
+	return never.Contains(a)
 }
 
 // ask looks at the source of a feed. An error that comes with the tag of a file is

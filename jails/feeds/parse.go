@@ -19,9 +19,10 @@ const (
 	maxLine  = 4096
 	maxNotes = 10 // of each kind
 
-	// A quarter of the addresses in use: whoever lists more lists the internet.
-	maxShare4 = 1 << 62
-	maxShare6 = 1 << 59 // 2000::/3 is all that is in use
+	// An eighth of the addresses in use: a list of more lists the internet. All that ban
+	// may list twice as much together.
+	maxShare4 = 1 << 61
+	maxShare6 = 1 << 58 // 2000::/3 is all that is in use
 )
 
 // List is what was read in a feed.
@@ -155,22 +156,34 @@ func (r *reader) note(count *int, line int, what string) {
 	}
 }
 
-// finish sorts the prefixes and leaves out those inside others.
-func (r *reader) finish() error {
-	slices.SortFunc(r.Prefixes, netip.Prefix.Compare)
-	kept := r.Prefixes[:0]
-	for _, p := range r.Prefixes {
+// apart sorts prefixes, in their own memory, and leaves out those inside others.
+func apart(prefixes []netip.Prefix) []netip.Prefix {
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
+	kept := prefixes[:0]
+	for _, p := range prefixes {
 		if n := len(kept); n == 0 || !kept[n-1].Overlaps(p) {
 			kept = append(kept, p)
 		}
 	}
-	r.Prefixes = slices.Clip(kept)
-	six := slices.IndexFunc(kept, func(p netip.Prefix) bool { return p.Addr().Is6() })
+	return kept
+}
+
+// wide reports whether sorted prefixes that lie apart are more than so many times what one
+// list may hold.
+func wide(prefixes []netip.Prefix, times uint64) bool {
+	six := slices.IndexFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
 	if six < 0 {
-		six = len(kept)
+		six = len(prefixes)
 	}
-	if share(kept[:six]) > maxShare4 || share(kept[six:]) > maxShare6 {
-		return hint.Errorf("look at the list: it would shut the internet out", "it covers more than a quarter of all addresses")
+	return share(prefixes[:six]) > maxShare4*times || share(prefixes[six:]) > maxShare6*times
+}
+
+// finish puts the prefixes in order, and refuses a list that says nothing or too much.
+func (r *reader) finish() error {
+	kept := apart(r.Prefixes)
+	r.Prefixes = slices.Clip(kept)
+	if wide(kept, 1) {
+		return hint.Errorf("look at the list: it would shut the internet out", "it covers more than an eighth of all addresses")
 	}
 	if len(kept) == 0 {
 		return hint.Errorf("look at the list; to do without it, set enabled: false", "it holds no address")

@@ -28,6 +28,10 @@ func TestRedirectInside(t *testing.T) {
 		{"https://lists.example.net/a", "https://169.254.169.254/latest", true},
 		{"https://lists.example.net/a", "https://[::1]/b", true},
 		{"https://lists.example.net/a", "https://[fd00::1]/b", true},
+		{"https://lists.example.net/a", "https://0.0.0.0/b", true},
+		{"https://lists.example.net/a", "https://100.64.0.1/b", true},        // of the provider
+		{"https://lists.example.net/a", "https://[64:ff9b::7f00:1]/b", true}, // 127.0.0.1 behind a NAT64
+		{"https://lists.example.net/a", "https://[fe80::1%25eth0]/b", true},
 		{"https://lists.example.net/a", "https://[::ffff:127.0.0.1]/b", true},
 		{"http://10.0.0.1/a", "http://10.0.0.2/b", false}, // a mirror of the operator's
 	} {

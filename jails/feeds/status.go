@@ -56,7 +56,7 @@ func (f *Feeds) problem(s *feed) error {
 	if s.saveErr != nil {
 		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "its copy is not written: %w", s.saveErr)
 	}
-	for _, err := range []error{held, s.err, saved} {
+	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {
 			return err
 		}
