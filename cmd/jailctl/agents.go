@@ -36,7 +36,7 @@ func (a *app) printAgents(list []control.Agent) error {
 		a.say("no user agent was seen yet")
 		return nil
 	}
-	t := newTable(a.stdout, "REQUESTS", "LOGGED IN", "ADDRESSES", "LAST", "ACCOUNTS", "AGENT")
+	t := a.newTable("REQUESTS", "LOGGED IN", "ADDRESSES", "LAST", "ACCOUNTS", "AGENT")
 	for _, one := range list {
 		t.row(number(one.Requests), number(one.LoggedIn), number(one.Addresses), a.ago(one.Last), dash(strings.Join(one.Accounts, " ")), dash(one.Name))
 	}

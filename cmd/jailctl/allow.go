@@ -69,7 +69,7 @@ func (a *app) printAllow(done control.AllowAnswer) {
 	one := done.Allowed
 	until := "until disallow"
 	if one.Until != nil {
-		until = "until " + show.Stamp(*one.Until)
+		until = "until " + a.stamp(*one.Until)
 	}
 	a.say("allowed %s, %s", one.What, until)
 	if len(one.Addrs) == 0 && a.isName(one.What) {
@@ -113,11 +113,11 @@ func (a *app) allowedVerb() *cobra.Command {
 				a.say("jailctl allow has let nobody in")
 				return nil
 			}
-			t := newTable(a.stdout, "WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")
+			t := a.newTable("WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")
 			for _, one := range list {
 				until, addrs := "disallow", "-"
 				if one.Until != nil {
-					until = show.Stamp(*one.Until)
+					until = a.stamp(*one.Until)
 				}
 				if a.isName(one.What) {
 					addrs = joinAddrs(one.Addrs)
@@ -207,11 +207,11 @@ what such accounts do wrong leads to no ban. With ADDR only what concerns it.`,
 				a.say("%s is not protected", show.Address(q.Prefix))
 				return nil
 			}
-			t := newTable(a.stdout, "ADDRESS", "UNTIL", "WHY")
+			t := a.newTable("ADDRESS", "UNTIL", "WHY")
 			for _, p := range list {
 				until := "-"
 				if p.Until != nil {
-					until = show.Stamp(*p.Until)
+					until = a.stamp(*p.Until)
 				}
 				t.row(show.Address(p.Prefix), until, p.Why)
 			}

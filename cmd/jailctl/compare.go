@@ -86,17 +86,17 @@ func (a *app) printChange(c change) {
 	}
 	switch {
 	case c.After == nil:
-		a.say("- %s  %s", show.Address(c.Prefix), fallenText(c.Before))
+		a.say("- %s  %s", show.Address(c.Prefix), a.fallenText(c.Before))
 	case c.Before == nil:
-		a.say("+ %s  %s", show.Address(c.Prefix), fallenText(c.After))
+		a.say("+ %s  %s", show.Address(c.Prefix), a.fallenText(c.After))
 	default:
-		a.say("~ %s  %s", show.Address(c.Prefix), fallenText(c.Before))
-		a.say("  %*s  %s", len(show.Address(c.Prefix)), "", fallenText(c.After))
+		a.say("~ %s  %s", show.Address(c.Prefix), a.fallenText(c.Before))
+		a.say("  %*s  %s", len(show.Address(c.Prefix)), "", a.fallenText(c.After))
 	}
 }
 
-func fallenText(f *fallen) string {
-	return show.Stamp(f.Time) + "  by " + f.Jail + " for " + length(f) + ": " + f.Reason
+func (a *app) fallenText(f *fallen) string {
+	return a.stamp(f.Time) + "  by " + f.Jail + " for " + length(f) + ": " + f.Reason
 }
 
 func length(f *fallen) string {

@@ -35,7 +35,7 @@ func (a *app) printProbe(r probe.Report) error {
 			a.say("note: %s", n)
 		}
 		a.say("")
-		t := newTable(a.stdout, "CHECK", "FAMILY", "RESULT")
+		t := a.newTable("CHECK", "FAMILY", "RESULT")
 		for _, c := range r.Checks {
 			result := c.Result
 			if c.Why != "" {

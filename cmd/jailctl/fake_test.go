@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func (f *fake) calls() []control.Handler {
 			return control.VersionAnswer{Version: f.version}, nil
 		}),
 		control.Handle(control.CallStatus, func(control.None, string) (control.Status, error) { return f.status, nil }),
-		control.Handle(control.CallBans, func(control.None, string) ([]control.Ban, error) { return f.Bans(), nil }),
+		control.HandleEach(control.CallBans, f.eachBan),
 		control.Handle(control.CallWhy, func(q control.WhyRequest, _ string) (control.Why, error) { return f.Why(q.Addr), nil }),
 		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return f.Top(q.N), nil }),
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return f.feeds, nil }),
@@ -75,6 +76,23 @@ func (f *fake) Ack(q control.AckRequest, _ string) (a control.AckAnswer, err err
 	}
 	f.status.Alarms = left
 	return a, nil
+}
+
+// eachBan filters as the daemon does, and knows no order but that of since.
+func (f *fake) eachBan(q control.BansRequest, send func(*control.Ban) error) error {
+	list := f.Bans()
+	slices.SortFunc(list, func(x, y control.Ban) int {
+		return cmp.Or(x.Since.Compare(y.Since), x.Prefix.Compare(y.Prefix))
+	})
+	for _, b := range list {
+		if !q.Fits(&b, time.Now()) {
+			continue
+		}
+		if err := send(&b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *fake) Bans() (out []control.Ban) {

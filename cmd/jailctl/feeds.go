@@ -47,7 +47,7 @@ func (a *app) printFeeds(list []control.Feed) error {
 			a.say("   hint: %s", f.Hint)
 		}
 	}
-	t := newTable(a.stdout, "FEED", "USE", "ENTRIES", "REFUSED", "CONFIRMED", "IN KERNEL", "PROTECTED", "STATE", "SOURCE")
+	t := a.newTable("FEED", "USE", "ENTRIES", "REFUSED", "CONFIRMED", "IN KERNEL", "PROTECTED", "STATE", "SOURCE")
 	for _, f := range list {
 		confirmed := "never"
 		if f.Checked != nil {

@@ -94,7 +94,7 @@ func (a *app) printGeoIPStatus(s geoipStatus) error {
 		a.say("problem: %s", p.What)
 		a.say("   hint: %s", p.Hint)
 	}
-	t := newTable(a.stdout, "FILE", "SAYS", "BUILT", "AGE", "TYPE")
+	t := a.newTable("FILE", "SAYS", "BUILT", "AGE", "TYPE")
 	for _, f := range s.Files {
 		t.row(fileName(f), f.Says, show.Date(f.Built), show.Count(f.AgeDays, "day"), f.Type)
 	}
@@ -184,7 +184,7 @@ func (a *app) lookup(t *geoip.Tables, addrs []netip.Addr) error {
 	if a.json {
 		return a.emit(list)
 	}
-	out := newTable(a.stdout, "ADDRESS", "COUNTRY", "ASN", "ORG", "NETWORK", "FROM")
+	out := a.newTable("ADDRESS", "COUNTRY", "ASN", "ORG", "NETWORK", "FROM")
 	for _, f := range list {
 		network, asn := "", ""
 		if f.Network.IsValid() {

@@ -17,6 +17,14 @@ func bantime(seconds int64) string {
 	return show.Duration(time.Duration(seconds) * time.Second)
 }
 
+// stamp writes a moment: in local time, or in UTC where that is asked for.
+func (a *app) stamp(t time.Time) string {
+	if a.utc {
+		return show.Stamp(t)
+	}
+	return show.StampIn(t, time.Local)
+}
+
 // ago writes when something was.
 func (a *app) ago(t time.Time) string { return show.Ago(t, a.now()) }
 

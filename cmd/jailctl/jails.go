@@ -12,6 +12,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 )
 
 func (a *app) jailsVerb() *cobra.Command {
@@ -69,7 +70,7 @@ func mainOf(config, folder string) (*configs.Main, error) {
 	return main, err
 }
 
-// everyJail are all jails. In the place of a file that is refused stands what the daemon
+// everyJail are all jails. In the place of a file that is refused is what the daemon
 // starts with: the shipped jail, if there is one of its name.
 func (a *app) everyJail(main *configs.Main) ([]*configs.Jail, error) {
 	list, bad := main.EveryJail()
@@ -79,7 +80,7 @@ func (a *app) everyJail(main *configs.Main) ([]*configs.Jail, error) {
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		a.problem(bad[name])
 		if shipped := main.ShippedJail(name); shipped != nil {
-			a.complain("note: the shipped jail %s holds in its place", name)
+			a.complain("note: the shipped jail %s is used in its place", name)
 			list = append(list, shipped)
 		}
 	}
@@ -107,7 +108,7 @@ func (a *app) printJail(list []*configs.Jail, name string, effective bool) error
 		}
 	}
 	for line := range strings.Lines(text) {
-		a.say("%s", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintln(a.stdout, show.Terminal(strings.TrimSuffix(line, "\n"))) // a file is not broken into lines
 	}
 	return nil
 }
@@ -163,7 +164,7 @@ func (a *app) printJails(list []*configs.Jail, effective bool) error {
 		return a.emit(all)
 	}
 	if effective {
-		t := newTable(a.stdout, "JAIL", "SETTING", "FROM", "VALUE")
+		t := a.newTable("JAIL", "SETTING", "FROM", "VALUE")
 		for _, j := range list {
 			for _, s := range j.Settings() {
 				t.row(j.Name, s.Key, s.From.String(), s.Value)
@@ -171,7 +172,7 @@ func (a *app) printJails(list []*configs.Jail, effective bool) error {
 		}
 		return t.end()
 	}
-	t := newTable(a.stdout, "JAIL", "STATE", "MAXRETRY", "FINDTIME", "BANTIME", "FROM", "CHANGED")
+	t := a.newTable("JAIL", "STATE", "MAXRETRY", "FINDTIME", "BANTIME", "FROM", "CHANGED")
 	for _, j := range list {
 		s, state := map[string]string{}, "on"
 		from, changed := j.File, []string{}

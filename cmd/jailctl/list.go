@@ -1,81 +1,177 @@
 package main
 
 import (
-	"cmp"
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
 	"pbxjail/configs/show"
 )
 
 func (a *app) listVerb() *cobra.Command {
-	var jail string
+	var q control.BansRequest
+	var since string
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "the live bans, newest last",
-		Args:  takes(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			bans, err := a.client().Bans(c.Context())
-			if err != nil {
-				return err
+		Long: `list prints the live bans, newest last. All conditions apply together:
+--jail guessing --country NL --since 1h are the bans of the last hour by this jail there.
+
+Exit status 0: also when no address is banned. 3: there is no such jail.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if key, _ := q.By(); !slices.Contains(control.BanOrders, key) {
+				return usage("sort by one of "+strings.Join(control.BanOrders, ", ")+"; with - in front the other way round", "--sort: bans are not sorted by %q", key)
 			}
-			if c.Flags().Changed("jail") {
-				bans = slices.DeleteFunc(bans, func(b control.Ban) bool { return b.Jail != jail })
-				if len(bans) == 0 {
-					if err := a.knowsJail(c.Context(), jail); err != nil {
-						return err
-					}
+			if c.Flags().Changed("since") {
+				if q.Since, err = configs.ParseDuration(since); err != nil || q.Since == configs.Forever {
+					return usage("write a time such as 10m, 2h or 1d", "--since: %q is no time", since)
 				}
 			}
-			slices.SortFunc(bans, func(x, y control.Ban) int {
-				return cmp.Or(x.Since.Compare(y.Since), x.Prefix.Compare(y.Prefix))
-			})
 			if a.json {
-				return a.emit(bans)
+				return a.listJSON(c, q)
 			}
-			alarms, err := a.client().Alarms(c.Context())
-			if err != nil {
-				return err
-			}
-			a.printAlarms(alarms)
-			return a.printBans(bans)
+			return a.list(c, q)
 		},
 	}
-	c.Flags().StringVar(&jail, "jail", "", "only the bans of this jail")
+	c.Flags().StringVar(&q.Jail, "jail", "", "only the bans of this jail")
+	c.Flags().StringVar(&q.Country, "country", "", "only those in this country, such as NL")
+	c.Flags().StringVar(&since, "since", "", "only those that began within this time, such as 2h")
+	c.Flags().StringVar(&q.Grep, "grep", "", "only those with this text in address, jail, country or reason")
+	c.Flags().StringVar(&q.Sort, "sort", control.BanOrders[0], "by "+strings.Join(control.BanOrders, ", ")+"; -packets: most packets first")
 	return c
 }
 
-func (a *app) printBans(bans []control.Ban) error {
-	if len(bans) == 0 {
-		a.say("nobody is banned")
+// eachBan asks for bans. When there are none, it finds out whether the jail exists.
+func (a *app) eachBan(c *cobra.Command, q control.BansRequest, each func(*control.Ban) error) error {
+	n := 0
+	err := a.client().EachBan(c.Context(), q, func(b *control.Ban) error {
+		n++
+		return each(b)
+	})
+	if err == nil && n == 0 && c.Flags().Changed("jail") {
+		return a.knowsJail(c.Context(), q.Jail)
+	}
+	return err
+}
+
+// listJSON prints the array of bans, one after another.
+func (a *app) listJSON(c *cobra.Command, q control.BansRequest) error {
+	out, before := bufio.NewWriter(a.stdout), "[\n  "
+	err := a.eachBan(c, q, func(b *control.Ban) error {
+		var buf bytes.Buffer
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("  ", "  ")
+		if err := enc.Encode(b); err != nil {
+			return fmt.Errorf("print json: %w", err)
+		}
+		out.WriteString(before)
+		before = ",\n  "
+		_, err := out.Write(bytes.TrimSuffix(asciiJSON(buf.Bytes()), []byte("\n")))
+		return err
+	})
+	switch {
+	case err != nil:
+		out.Flush() // what has come; that the list has no end says that it is not whole
+		return err
+	case before == "[\n  ":
+		out.WriteString("[]\n")
+	default:
+		out.WriteString("\n]\n")
+	}
+	return out.Flush()
+}
+
+// list prints bans as they come. The text above the first ones depends on those of the
+// first table that is printed.
+func (a *app) list(c *cobra.Command, q control.BansRequest) error {
+	alarms, err := a.client().Alarms(c.Context())
+	if err != nil {
+		return err
+	}
+	p := banPrinter{app: a, begin: func() { a.printAlarms(alarms) }}
+	if err := a.eachBan(c, q, p.ban); err != nil {
+		return err
+	}
+	if p.first == nil && p.table == nil {
+		p.begin()
+		if q == (control.BansRequest{Sort: q.Sort, Jail: q.Jail}) {
+			a.say("nobody is banned")
+		} else {
+			a.say("there is no such ban")
+		}
 		return nil
 	}
-	seemed, mixed := 0, func(control.Ban) string { return "" }
-	for _, b := range bans {
+	return p.end()
+}
+
+// banPrinter prints bans, and says of the observed ones that nothing is dropped.
+type banPrinter struct {
+	app   *app
+	begin func() // prints what comes before
+	first []control.Ban
+	table *table
+	mixed bool // some are observed and some are not, or it is not known
+}
+
+func (p *banPrinter) ban(b *control.Ban) error {
+	if p.table != nil {
+		p.row(b)
+		return p.table.err
+	}
+	if p.first = append(p.first, *b); len(p.first) == rowsAtOnce {
+		p.start(true)
+	}
+	return nil
+}
+
+// start prints the first bans. more: others will come.
+func (p *banPrinter) start(more bool) {
+	a, seemed := p.app, 0
+	for _, b := range p.first {
 		if b.Observed {
 			seemed++
 		}
 	}
+	p.begin()
 	switch {
-	case seemed == len(bans):
+	case seemed == len(p.first) && !more:
 		a.say("observed: these would be banned, and nothing is dropped")
-	case seemed > 0:
+	case seemed > 0 && !more:
 		a.say("observed: %d of these would be banned, and are never enforced", seemed)
-		mixed = func(b control.Ban) string {
-			if b.Observed {
-				return " (observed)"
-			}
-			return ""
-		}
+		p.mixed = true
+	case more:
+		p.mixed = true
 	}
-	t := newTable(a.stdout, "ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "PORTS", "REASON")
-	for _, b := range bans {
-		t.row(show.Address(b.Prefix), b.Jail, b.Country, a.ago(b.Since), left(b)+mixed(b), number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
+	p.table = a.newTable("ADDRESS", "JAIL", "COUNTRY", "SINCE", "LEFT", "STRIKES", "PACKETS", "BYTES", "PORTS", "REASON")
+	for i := range p.first {
+		p.row(&p.first[i])
 	}
-	return t.end()
+	p.first = nil
+}
+
+func (p *banPrinter) row(b *control.Ban) {
+	mark := ""
+	if p.mixed && b.Observed {
+		mark = " (observed)"
+	}
+	p.table.row(show.Address(b.Prefix), b.Jail, b.Country, p.app.ago(b.Since), left(*b)+mark, number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
+}
+
+func (p *banPrinter) end() error {
+	if p.table == nil {
+		p.start(false)
+	}
+	return p.table.end()
 }
 
 // notJails stand in the place of a jail: bans by hand, and those that the kernel alone knew.

@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs/show"
 )
 
 func (a *app) offVerb() *cobra.Command {
@@ -37,7 +36,7 @@ Where the daemon does not run, pbxjail --flush does it.`,
 			}
 			until := "until: jailctl on"
 			if done.Off != nil && done.Off.Until != nil {
-				until = "until " + show.Stamp(*done.Off.Until) + ", or: jailctl on"
+				until = "until " + a.stamp(*done.Off.Until) + ", or: jailctl on"
 			}
 			a.say("pbxjail is off, %s; nothing of it is in the kernel", until)
 			return nil

@@ -97,7 +97,7 @@ func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) 
 	}
 	p := parsing{
 		app: a, own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, patterns...),
-		table: newTable(a.stdout, "LINE", "RESULT", "ADDRESS", "KIND", "EVIDENCE", "POINTS", "RULE", "DOUBT"),
+		table: a.newTable("LINE", "RESULT", "ADDRESS", "KIND", "EVIDENCE", "POINTS", "RULE", "DOUBT"),
 	}
 	p.parser.LookAhead()
 	for blocks := parsers.NewBlocks(text); ; {

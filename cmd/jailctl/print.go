@@ -4,17 +4,28 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf16"
 
 	"pbxjail/configs/show"
 )
 
-// say prints one line for people on stdout.
+// say prints one line for people on stdout. One that is wider than the answer may be goes on
+// in the next lines, further in.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.stdout, show.Terminal(fmt.Sprintf(format, args...)))
+	text := show.Terminal(fmt.Sprintf(format, args...))
+	if a.columns == 0 || len(text) <= a.columns {
+		fmt.Fprintln(a.stdout, text)
+		return
+	}
+	first := len(text) - len(strings.TrimLeft(text, " "))
+	more := strings.Repeat(" ", min(first+4, a.columns/2))
+	rest := text
+	for lead := ""; rest != ""; lead = more {
+		var part string
+		part, rest = breakAt(rest, a.columns-len(lead))
+		fmt.Fprintln(a.stdout, lead+part)
+	}
 }
 
 // complain prints one line for people on stderr.
@@ -37,6 +48,9 @@ func (a *app) emit(v any) error {
 }
 
 func asciiJSON(text []byte) []byte {
+	if !bytes.ContainsFunc(text, func(r rune) bool { return r >= 0x7f }) {
+		return text
+	}
 	out := make([]byte, 0, len(text))
 	for _, r := range string(text) {
 		if r < 0x7f {
@@ -49,25 +63,3 @@ func asciiJSON(text []byte) []byte {
 	}
 	return out
 }
-
-// table aligns rows. An empty cell is a dash.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer, head ...string) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(head...)
-	return t
-}
-
-func (t *table) row(cells ...string) {
-	clean := make([]string, len(cells))
-	for i, c := range cells {
-		if c == "" {
-			c = "-"
-		}
-		clean[i] = show.Terminal(c)
-	}
-	fmt.Fprintln(t.w, strings.Join(clean, "\t"))
-}
-
-func (t *table) end() error { return t.w.Flush() }

@@ -176,7 +176,13 @@ func TestGolden(t *testing.T) {
 	for name, print := range map[string]func(*app) error{
 		"status.txt": func(a *app) error { return a.printStatus(sampleStatus()) },
 		"list.txt": func(a *app) error {
-			return a.printBans([]control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)})
+			p := banPrinter{app: a, begin: func() {}}
+			for _, b := range []control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)} {
+				if err := p.ban(&b); err != nil {
+					return err
+				}
+			}
+			return p.end()
 		},
 		"why.txt": func(a *app) error { return a.printWhy(sampleWhy()) },
 		"why-nobody.txt": func(a *app) error {
@@ -189,7 +195,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := print(&app{stdout: &out, now: func() time.Time { return t0 }}); err != nil {
+			if err := print(&app{stdout: &out, utc: true, now: func() time.Time { return t0 }}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name, out.Bytes())

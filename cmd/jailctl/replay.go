@@ -187,7 +187,7 @@ func (a *app) printVerdict(v jails.Verdict, f replayFlags) {
 	case a.json:
 		a.printFallen(v, f.explain)
 	default:
-		a.say("%s", verdictLine(v, banned))
+		a.say("%s", a.verdictLine(v, banned))
 		if f.explain {
 			a.printLines(explain.Lines(b.Jail, b.Lines), explain.Sum(b.Sum))
 			a.say("")
@@ -216,12 +216,12 @@ func fallenOf(v jails.Verdict) *fallen {
 	}
 }
 
-func verdictLine(v jails.Verdict, banned bool) string {
+func (a *app) verdictLine(v jails.Verdict, banned bool) string {
 	b := v.Ban
 	what := "ban"
 	switch {
 	case v.Alarm:
-		return fmt.Sprintf("%s  alarm %s: %s", show.Stamp(b.Since), show.Address(b.Prefix), b.Reason)
+		return fmt.Sprintf("%s  alarm %s: %s", a.stamp(b.Since), show.Address(b.Prefix), b.Reason)
 	case v.Protected != "":
 		what = "protected (" + v.Protected + ")"
 	case !banned:
@@ -235,5 +235,5 @@ func verdictLine(v jails.Verdict, banned bool) string {
 	if n := len(b.Lines); n > 0 {
 		rule = "; last: " + b.Lines[n-1].Rule
 	}
-	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", show.Stamp(b.Since), what, show.Address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
+	return fmt.Sprintf("%s  %s %s by %s %s, strike %d, %s: %s%s", a.stamp(b.Since), what, show.Address(b.Prefix), b.Jail, length, b.Strike, b.Evidence, b.Reason, rule)
 }

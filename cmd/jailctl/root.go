@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +22,10 @@ type app struct {
 	now    func() time.Time
 	socket string
 	json   bool
+	utc    bool   // times are printed in UTC
 	notice string // what answers of the daemon begin with; it is printed once
+
+	columns int // how wide a line for people may be; 0: as wide as it is
 }
 
 // client asks the daemon. What its answers begin with is printed first: beside JSON on
@@ -66,6 +72,9 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVar(&a.socket, "socket", control.DefaultPath, "the daemon's control socket")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
+	root.PersistentFlags().BoolVar(&a.utc, "utc", false, "print times in UTC, not in local time")
+	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("let lines be as long as they are; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
+	root.PersistentPreRun = func(*cobra.Command, []string) { a.columns = columns(*wide, os.Getenv("COLUMNS")) }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("see "+c.CommandPath()+" --help", "%w", err)
 	})
@@ -77,6 +86,23 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.AddCommand(manVerbs()...)
 	return root
+}
+
+const (
+	usualColumns = 100
+	leastColumns = 80
+)
+
+// columns is how wide a line may be, by the flag --wide and what the environment says; 0: as
+// wide as it is.
+func columns(wide bool, env string) int {
+	if n, err := strconv.Atoi(env); !wide && err == nil && n >= leastColumns {
+		return n
+	}
+	if wide {
+		return 0
+	}
+	return usualColumns
 }
 
 func noVerb(c *cobra.Command, args []string) error {

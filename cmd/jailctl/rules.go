@@ -147,7 +147,7 @@ func (a *app) showRules(rules control.Rules) error {
 		rows[i].packets += r.Packets
 		rows[i].bytes += r.Bytes
 	}
-	t := newTable(a.stdout, "RULE", "PROTO", "PORTS", "PACKETS", "BYTES")
+	t := a.newTable("RULE", "PROTO", "PORTS", "PACKETS", "BYTES")
 	for _, r := range rows {
 		t.row(r.about, r.proto, r.ports, number(r.packets), number(r.bytes))
 	}

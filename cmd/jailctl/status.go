@@ -61,7 +61,7 @@ func (a *app) printStatus(s control.Status) error {
 	}
 
 	a.say("")
-	files := newTable(a.stdout, "FILE", "LINES", "BEHIND", "LAST LINE", "STATE")
+	files := a.newTable("FILE", "LINES", "BEHIND", "LAST LINE", "STATE")
 	for _, f := range s.Files {
 		last := "never"
 		if f.LastLine != nil {
@@ -77,7 +77,7 @@ func (a *app) printStatus(s control.Status) error {
 	}
 
 	a.say("")
-	jails := newTable(a.stdout, "JAIL", "EVENTS", "TRACKED", "BANNED", "MAXRETRY", "FINDTIME", "BANTIME", "STATE", "LOGS")
+	jails := a.newTable("JAIL", "EVENTS", "TRACKED", "BANNED", "MAXRETRY", "FINDTIME", "BANTIME", "STATE", "LOGS")
 	for _, j := range s.Jails {
 		jails.row(j.Name, number(j.Events), number(j.Tracked), number(j.Banned), points(j.Maxretry),
 			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
@@ -91,7 +91,7 @@ func (a *app) printRead(files []control.File) error {
 		return nil
 	}
 	a.say("")
-	t := newTable(a.stdout, "LOG", "RECORDS", "MATCHED", "DOUBTFUL", "LAST RECORD")
+	t := a.newTable("LOG", "RECORDS", "MATCHED", "DOUBTFUL", "LAST RECORD")
 	for _, f := range files {
 		if f.Lines == 0 {
 			continue

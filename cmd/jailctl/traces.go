@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs/show"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
@@ -204,7 +203,7 @@ func (t *traces) report(a *app, logs jails.Span) {
 	}
 	if !from.IsZero() && !logs.From.IsZero() && (from.After(logs.To.Add(lateRecord)) || to.Add(lateRecord).Before(logs.From)) {
 		a.complain("note: the logs are of %s to %s and the packets of %s to %s, so neither says anything of the other; dates in logs are local time: set TZ to that of the PBX",
-			show.Stamp(logs.From), show.Stamp(logs.To), show.Stamp(from), show.Stamp(to))
+			a.stamp(logs.From), a.stamp(logs.To), a.stamp(from), a.stamp(to))
 	}
 	c := t.assembler.Counts()
 	if c.Cut > 0 {

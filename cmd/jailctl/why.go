@@ -47,7 +47,7 @@ func (a *app) printWhy(w control.Why) error {
 			a.say("  prefix:   %s", b.Prefix)
 		}
 		a.say("  reason:   %s", b.Reason)
-		a.say("  since:    %s (%s), strike %d, by %s", show.Stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
+		a.say("  since:    %s (%s), strike %d, by %s", a.stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
 		a.say("  evidence: %s", b.Evidence)
 		a.say("  closes:   %s", closesText(b.Ports))
 		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
@@ -120,7 +120,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return nil
 	}
 	a.say("")
-	t := newTable(a.stdout, "SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN")
+	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN")
 	for _, j := range jails {
 		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
 		if c := j.Customer; c != nil {
@@ -148,13 +148,13 @@ func (a *app) printEvidence(w control.Why) error {
 		return nil
 	}
 	a.say("")
-	t := newTable(a.stdout, "BANNED BEFORE", "UNTIL", "JAIL", "STRIKE", "BY", "REASON")
+	t := a.newTable("BANNED BEFORE", "UNTIL", "JAIL", "STRIKE", "BY", "REASON")
 	for _, b := range w.History {
 		until := "for ever"
 		if b.Until != nil {
-			until = show.Stamp(*b.Until)
+			until = a.stamp(*b.Until)
 		}
-		t.row(show.Stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
+		t.row(a.stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
 	}
 	return t.end()
 }
@@ -171,13 +171,13 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 	if asked {
 		head = slices.Insert(head, beside, "PACKETS")
 	}
-	t := newTable(a.stdout, head...)
+	t := a.newTable(head...)
 	for _, l := range lines {
 		var factors []string
 		for _, f := range l.Factors {
 			factors = append(factors, f.Text)
 		}
-		cells := []string{show.Stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text}
+		cells := []string{a.stamp(l.Time), l.Jail, l.Evidence, points(l.Base), strings.Join(factors, ", "), points(l.Points), points(l.Counts), l.Rule, l.File, l.Text}
 		if asked {
 			cells = slices.Insert(cells, beside, l.Packets)
 		}

@@ -82,6 +82,7 @@ func TestValues(t *testing.T) {
 		{Ago(now, now), "just now"},
 		{Ago(now.Add(time.Hour), now), "just now"},
 		{Stamp(now), "2026-01-01 23:04:05 UTC"},
+		{StampIn(now, time.FixedZone("CET", 3600)), "2026-01-02 00:04:05 CET"},
 		{Date(now), "2026-01-01"},
 		{Count(0, "day"), "0 days"},
 		{Count(1, "day"), "1 day"},

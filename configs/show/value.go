@@ -77,7 +77,12 @@ func Ago(t, now time.Time) string {
 }
 
 // Stamp prints a moment to the second, in UTC.
-func Stamp(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
+func Stamp(t time.Time) string { return StampIn(t, time.UTC) }
+
+// StampIn prints a moment to the second in a zone, with the zone's name at that moment.
+func StampIn(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format(time.DateTime + " MST")
+}
 
 // Date prints a day, in UTC.
 func Date(t time.Time) string { return t.UTC().Format(time.DateOnly) }

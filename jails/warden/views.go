@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/home"
 	"pbxjail/jails/rates"
 )
@@ -44,4 +45,34 @@ func (w *Warden) AtHome(p netip.Prefix, now time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Home.AtHome(p, now)
+}
+
+// EachBan calls yield for each live ban at now, in any order. n is how many there are at
+// most. yield must be quick, must keep nothing of the ban, and must not call the warden.
+func (w *Warden) EachBan(now time.Time, yield func(ban *book.Ban, n int)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for b := range w.book.Each {
+		if _, live := b.Left(now); live {
+			yield(b, w.book.Len())
+		}
+	}
+}
+
+// BansOf calls yield for those of some prefixes that are banned at now, in their order, and
+// says whether each is decided and not in the kernel. Like EachBan it keeps all others waiting: a
+// caller asks for few at a time.
+func (w *Warden) BansOf(list []netip.Prefix, now time.Time, yield func(ban *book.Ban, pending bool)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range list {
+		b := w.book.Find(p)
+		if b == nil {
+			continue
+		}
+		if _, live := b.Left(now); live {
+			_, pending := w.pending[p]
+			yield(b, pending)
+		}
+	}
 }

@@ -32,7 +32,14 @@ func (j *jailer) calls() []Handler {
 	return []Handler{
 		Handle(CallVersion, func(None, string) (VersionAnswer, error) { return VersionAnswer{"1.2.3"}, nil }),
 		Handle(CallStatus, func(None, string) (Status, error) { return j.Status(), nil }),
-		Handle(CallBans, func(None, string) ([]Ban, error) { return j.Bans(), nil }),
+		HandleEach(CallBans, func(q BansRequest, send func(*Ban) error) error {
+			for _, b := range j.Bans() {
+				if err := send(&b); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
 		Handle(CallWhy, func(q WhyRequest, _ string) (Why, error) { return j.Why(q.Addr), nil }),
 		Handle(CallTop, func(q TopRequest, _ string) (Top, error) { return j.Top(q.N), nil }),
 		Handle(CallFeeds, func(None, string) ([]Feed, error) { return j.Feeds(), nil }),

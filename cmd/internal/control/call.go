@@ -21,7 +21,7 @@ type None struct{}
 var (
 	CallVersion   = Call[None, VersionAnswer]{"GET", "version"}
 	CallStatus    = Call[None, Status]{"GET", "status"}
-	CallBans      = Call[None, []Ban]{"GET", "bans"} // in no order; the server streams it
+	CallBans      = Call[BansRequest, []Ban]{"GET", "bans"} // HandleEach and AskEach hold one ban at a time
 	CallWhy       = Call[WhyRequest, Why]{"GET", "why"}
 	CallTop       = Call[TopRequest, Top]{"GET", "top"}
 	CallFeeds     = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
@@ -117,10 +117,6 @@ func try[Q, A any](do func(q Q, by string) (A, error), q Q, by string) (a A, err
 // answer writes what v points to, or the error. That a write fails means that the
 // caller is gone.
 func answer(w http.ResponseWriter, v any, err error) {
-	if bans, ok := v.(*[]Ban); ok && err == nil {
-		streamBans(w, *bans)
-		return
-	}
 	var body []byte
 	if err == nil {
 		noNil(reflect.ValueOf(v).Elem())

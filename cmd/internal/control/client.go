@@ -60,9 +60,19 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return Ask(ctx, c, CallStatus, None{})
 }
 
-// Bans returns the live bans in no order.
+// Bans returns the live bans, oldest first.
 func (c *Client) Bans(ctx context.Context) ([]Ban, error) {
-	return Ask(ctx, c, CallBans, None{})
+	list := []Ban{}
+	err := c.EachBan(ctx, BansRequest{}, func(b *Ban) error {
+		list = append(list, *b)
+		return nil
+	})
+	return list, err
+}
+
+// EachBan calls each with one live ban after another.
+func (c *Client) EachBan(ctx context.Context, q BansRequest, each func(*Ban) error) error {
+	return AskEach(ctx, c, CallBans, q, each)
 }
 
 // Why returns all that is known of an address.

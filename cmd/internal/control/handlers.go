@@ -63,19 +63,3 @@ func refuse(w http.ResponseWriter, err error) {
 	w.WriteHeader(statusOf(err))
 	json.NewEncoder(w).Encode(errorAnswer{err.Error(), hint.Of(err)})
 }
-
-// streamBans writes one ban after another, so that a list of any length takes no
-// more room than it has. A list that was cut short lacks its bracket.
-func streamBans(w http.ResponseWriter, bans []Ban) {
-	enc := json.NewEncoder(w)
-	io.WriteString(w, "[")
-	for i, b := range bans {
-		if i > 0 {
-			io.WriteString(w, ",")
-		}
-		if enc.Encode(b) != nil {
-			return // the caller is gone
-		}
-	}
-	io.WriteString(w, "]\n")
-}

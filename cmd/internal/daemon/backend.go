@@ -63,7 +63,7 @@ func (b *backend) handlers() []control.Handler {
 			return control.VersionAnswer{Version: control.Release()}, nil
 		}),
 		control.Handle(control.CallStatus, func(control.None, string) (control.Status, error) { return b.Status(), nil }),
-		control.Handle(control.CallBans, func(control.None, string) ([]control.Ban, error) { return b.Bans(), nil }),
+		control.HandleEach(control.CallBans, b.eachBan),
 		control.Handle(control.CallWhy, func(q control.WhyRequest, _ string) (control.Why, error) { return b.Why(q.Addr), nil }),
 		control.Handle(control.CallTop, func(q control.TopRequest, _ string) (control.Top, error) { return b.Top(q.N), nil }),
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return b.Feeds(), nil }),
@@ -115,33 +115,17 @@ func (b *backend) note(by, what string) {
 	}
 }
 
-// Bans lists the live bans with what the kernel counted.
-func (b *backend) Bans() []control.Ban {
-	now := time.Now()
-	type count struct{ packets, bytes uint64 }
-	dropped := map[netip.Prefix]count{}
-	err := b.enforcer.Each(func(h ports.Held) {
-		c := dropped[h.Prefix]
-		dropped[h.Prefix] = count{c.packets + h.Packets, c.bytes + h.Bytes}
-	})
-	if err != nil {
-		b.log.Error("counters of the kernel cannot be read", "err", err)
-	}
-	var list []control.Ban
-	for _, ban := range b.warden.Bans(now) {
-		c := b.ban(ban, now)
-		c.Packets, c.Bytes = dropped[ban.Prefix].packets, dropped[ban.Prefix].bytes
-		list = append(list, c)
-	}
-	return list
+func (b *backend) ban(ban book.Ban, now time.Time) control.Ban {
+	return b.shown(&ban, b.warden.Pending(ban.Prefix), now)
 }
 
-func (b *backend) ban(ban book.Ban, now time.Time) control.Ban {
+// shown is a ban in the API's words.
+func (b *backend) shown(ban *book.Ban, pending bool, now time.Time) control.Ban {
 	left, _ := ban.Left(now)
 	return control.Ban{
 		Prefix: ban.Prefix, Jail: ban.Jail, Country: b.places.Place(ban.Prefix.Addr()).Country, Since: ban.Since.UTC(), Until: control.Moment(ban.Until),
 		LeftSeconds: int64(max(left, 0).Round(time.Second) / time.Second), Strike: ban.Strike, Evidence: ban.Evidence.String(),
-		By: ban.By, Reason: ban.Reason, Ports: ban.Ports.String(), Pending: b.warden.Pending(ban.Prefix), Observed: ban.Observed,
+		By: ban.By, Reason: ban.Reason, Ports: ban.Ports.String(), Pending: pending, Observed: ban.Observed,
 	}
 }
 

@@ -88,6 +88,7 @@ func prepare(e *testscript.Env) error {
 	})
 	e.Setenv("SOCKET", filepath.Join(dir, "s"))
 	e.Setenv("TZ", "UTC")
+	e.Setenv("COLUMNS", "1000") // what a script looks for stands in one line
 	e.Setenv("PATH", programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
 
 	jails, main := filepath.Join(e.WorkDir, "jails"), filepath.Join(e.WorkDir, "pbxjail.yaml")
@@ -154,7 +155,7 @@ func command(ctx context.Context, ts *testscript.TestScript, name string, args .
 	}
 	cmd := exec.CommandContext(ctx, program(name), args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TZ=UTC", "HOME=/none", "SSH_CONNECTION="+ts.Getenv("SSH_CONNECTION"))
+	cmd.Env = append(os.Environ(), "TZ="+ts.Getenv("TZ"), "COLUMNS="+ts.Getenv("COLUMNS"), "HOME=/none", "SSH_CONNECTION="+ts.Getenv("SSH_CONNECTION"))
 	return cmd
 }
 

@@ -1,0 +1,164 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// BansRequest says which live bans are wanted, and in which order. The zero value is all
+// of them, oldest first.
+type BansRequest struct {
+	Sort    string        // one of BanOrders, with - in front the other way round; "" is since
+	Jail    string        // "" is every jail
+	Country string        // ISO 3166 code; "" is every country
+	Since   time.Duration // that began within this time; 0: whenever
+	Grep    string        // that have this text in address, jail, country or reason, in capitals or not
+}
+
+// BanOrders are what bans can be sorted by. Equal ones are sorted by address.
+var BanOrders = []string{"since", "address", "jail", "country", "left", "strikes", "packets"}
+
+// By is what to sort by, and whether the last comes first.
+func (q BansRequest) By() (key string, backwards bool) {
+	key, backwards = strings.CutPrefix(q.Sort, "-")
+	if key == "" {
+		key = BanOrders[0]
+	}
+	return key, backwards
+}
+
+// Fits reports whether a ban is wanted at now.
+func (q BansRequest) Fits(b *Ban, now time.Time) bool {
+	switch {
+	case q.Jail != "" && b.Jail != q.Jail,
+		q.Country != "" && !strings.EqualFold(b.Country, q.Country),
+		q.Since > 0 && now.Sub(b.Since) > q.Since:
+		return false
+	case q.Grep == "":
+		return true
+	}
+	text := strings.ToLower(strings.Join([]string{b.Prefix.String(), b.Jail, b.Country, b.Reason}, " "))
+	return strings.Contains(text, strings.ToLower(q.Grep))
+}
+
+func (q BansRequest) values() url.Values {
+	v := url.Values{}
+	for key, text := range map[string]string{"sort": q.Sort, "jail": q.Jail, "country": q.Country, "grep": q.Grep} {
+		if text != "" {
+			v.Set(key, text)
+		}
+	}
+	if q.Since > 0 {
+		v.Set("since", q.Since.String())
+	}
+	return v
+}
+
+func (q *BansRequest) read(v url.Values) (err error) {
+	*q = BansRequest{Sort: v.Get("sort"), Jail: v.Get("jail"), Country: v.Get("country"), Grep: v.Get("grep")}
+	if key, _ := q.By(); !slices.Contains(BanOrders, key) {
+		return Refuse(http.StatusBadRequest, "sort by one of "+strings.Join(BanOrders, ", "), "bans are not sorted by %q", key)
+	}
+	if text := v.Get("since"); text != "" {
+		if q.Since, err = time.ParseDuration(text); err != nil || q.Since <= 0 {
+			return Refuse(http.StatusBadRequest, sameRelease, "since %q is no time", text)
+		}
+	}
+	return nil
+}
+
+// HandleEach answers a call whose answer is a list of any length: do sends one item after
+// another, and the list takes no more memory than an item. It may be called from any
+// goroutine. Before the first send it may refuse, as in Handle; after that the list ends
+// without its bracket.
+func HandleEach[Q, A any](c Call[Q, []A], do func(q Q, send func(*A) error) error) Handler {
+	return Handler{c.method + " /v" + Major + "/" + c.verb, func(*Server) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			var q Q
+			if in, ok := any(&q).(inAddress); ok {
+				if err := in.read(r.URL.Query()); err != nil {
+					refuse(w, err)
+					return
+				}
+			}
+			out := bufio.NewWriterSize(&patientWriter{w, http.NewResponseController(w)}, 64<<10)
+			enc, before := json.NewEncoder(out), "["
+			err := do(q, func(a *A) error {
+				if _, err := out.WriteString(before); err != nil {
+					return err
+				}
+				before = ","
+				return enc.Encode(a)
+			})
+			switch {
+			case err != nil && before == "[":
+				refuse(w, err)
+				return
+			case err == nil && before == "[":
+				out.WriteString("[]\n")
+			case err == nil:
+				out.WriteString("]\n")
+			}
+			out.Flush()
+		}
+	}}
+}
+
+// patientWriter gives the caller time for each write, and not for all of them together.
+type patientWriter struct {
+	w    io.Writer
+	conn *http.ResponseController
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	if err := p.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
+}
+
+// AskEach asks for a list, and calls each with one item after another: the list is never in
+// memory as a whole. It ends with the error of each, if that has one.
+func AskEach[Q, A any](ctx context.Context, c *Client, what Call[Q, []A], q Q, each func(*A) error) error {
+	verb := what.verb
+	if in, ok := any(&q).(inAddress); ok {
+		verb += "?" + in.values().Encode()
+	}
+	line := c.http.Transport.(*http.Transport).Clone()
+	line.ResponseHeaderTimeout = patience
+	resp, err := c.send(ctx, &http.Client{Transport: line}, what.method, verb, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	cut := func(err error) error {
+		return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+	}
+	list := json.NewDecoder(bufio.NewReaderSize(resp.Body, 64<<10))
+	if _, err := list.Token(); err != nil {
+		return cut(err)
+	}
+	for list.More() {
+		a := new(A)
+		if err := list.Decode(a); err != nil {
+			return cut(err)
+		}
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+	if _, err := list.Token(); errors.Is(err, io.EOF) {
+		return cut(io.ErrUnexpectedEOF) // without its bracket
+	} else if err != nil {
+		return cut(err)
+	}
+	return nil
+}
