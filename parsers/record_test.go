@@ -94,7 +94,7 @@ func fileOf(l rule) string {
 			}
 		}
 	}
-	panic("no file leads to " + key(l))
+	panic("no file leads to " + key(l) + ": add its source file to the list above")
 }
 
 // The next three are what a SIP parser lets through: pjproject:pjsip/src/pjsip/sip_parser.c.
