@@ -43,24 +43,25 @@ func (s *Sets) send(command int, name string, list []Member) (done int, err erro
 	req.AddRawData(batchMessage(name, list))
 	s.changer.Lock()
 	defer s.changer.Unlock()
-	if err := s.changer.Send(req); err != nil {
+	// A ban waits for this: the library's way takes twice as long.
+	fd, buf := s.changer.GetFd(), s.outcome[:]
+	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return 0, err
 	}
 	for {
-		msgs, _, err := s.changer.Receive()
+		n, _, err := unix.Recvfrom(fd, buf, 0)
 		if err != nil {
 			return 0, err
 		}
-		for _, m := range msgs {
-			if m.Header.Seq != req.Seq || m.Header.Type != unix.NLMSG_ERROR || len(m.Data) < 4 { // of one before, which timed out
-				continue
-			}
-			code := -int32(binary.NativeEndian.Uint32(m.Data))
-			if code == 0 {
-				return len(list), nil
-			}
-			return min(refusedLine(m.Data[4:]), len(list)), setError(code)
+		if n < unix.SizeofNlMsghdr+4 || binary.NativeEndian.Uint32(buf[8:]) != req.Seq || binary.NativeEndian.Uint16(buf[4:]) != unix.NLMSG_ERROR { // of one before, which timed out
+			continue
 		}
+		body := buf[unix.SizeofNlMsghdr:n]
+		code := -int32(binary.NativeEndian.Uint32(body))
+		if code == 0 {
+			return len(list), nil
+		}
+		return min(refusedLine(body[4:]), len(list)), setError(code)
 	}
 }
 

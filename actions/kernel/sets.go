@@ -34,6 +34,7 @@ const ErrFull = nl.IPSetError(nl.IPSET_ERR_TYPE_SPECIFIC)
 type Sets struct {
 	*netlink.Handle
 	changer *nl.NetlinkSocket
+	outcome [4096]byte // of a change: the beginning of its message comes back; guarded by changer
 	lister  *nl.NetlinkSocket
 	seqs    map[int]*nl.SocketHandle // lister, as requests want it
 

@@ -1,8 +1,10 @@
 package warden
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"pbxjail/jails/book"
 )
@@ -22,13 +24,16 @@ const (
 // Decision is what the warden decided about a prefix, for all who are told of it.
 type Decision struct {
 	What What
-	Ban  book.Ban // without its lines; of LetOut the prefix alone
-	By   string   // who let it out by hand
-	Why  string   // the protection
+	Ban  book.Ban  // without its lines; of LetOut the prefix alone
+	By   string    // who let it out by hand
+	Why  string    // the protection
+	At   time.Time // when it was carried out; zero: now
 }
 
-// Log writes the decision as a line of a log.
+// Log writes the decision as a line of a log, with the time of the decision: the line may
+// have waited for its reader.
 func (d Decision) Log(log *slog.Logger) {
+	log = slog.New(stamped{log.Handler(), d.At})
 	b := d.Ban
 	switch d.What {
 	case Banned, BannedByHand:
@@ -58,9 +63,22 @@ func (d Decision) Log(log *slog.Logger) {
 	}
 }
 
+// stamped gives each record this time, unless it is zero.
+type stamped struct {
+	slog.Handler
+	at time.Time
+}
+
+func (s stamped) Handle(ctx context.Context, r slog.Record) error {
+	if !s.at.IsZero() {
+		r.Time = s.at
+	}
+	return s.Handler.Handle(ctx, r)
+}
+
 // tell passes a decision on. mu is held.
 func (w *Warden) tell(d Decision) {
-	d.Ban = d.Ban.WithoutLines()
+	d.Ban, d.At = d.Ban.WithoutLines(), time.Now()
 	if w.Decided == nil {
 		d.Log(w.log)
 		return

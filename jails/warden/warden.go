@@ -205,8 +205,9 @@ func (w *Warden) enter(b book.Ban, now time.Time) error {
 		}
 	}
 	w.counts.Bans++
-	w.write(b)
-	return w.enforce(b, now)
+	err := w.enforce(b, now)
+	w.write(b) // after it: it wakes others up
+	return err
 }
 
 // makeRoom ends the weakest ban, so that a new attacker finds a place in a full book.
