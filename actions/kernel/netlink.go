@@ -12,7 +12,7 @@ import (
 )
 
 // LockWait is how many seconds a call waits: for an answer of the kernel, and an
-// iptables command for the xtables lock. go-iptables by itself waits for ever.
+// iptables command for the xtables lock. go-iptables by itself waits without a limit.
 const LockWait = 5
 
 // errRefused marks a host on which the kernel lets us have no netlink to its packet filter,
@@ -89,7 +89,7 @@ func Nested(b []byte, kind uint16, inside func(b []byte) []byte) []byte {
 }
 
 // exchange sends a request and gives the body of its one answer, in buf: the library takes
-// 64 KiB anew for each. An answer without a body is nil. The caller locks the socket.
+// 64 KiB for each. An answer without a body is nil. The caller locks the socket.
 func exchange(fd int, req *nl.NetlinkRequest, buf []byte) (body []byte, err error) {
 	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err

@@ -173,7 +173,7 @@ func contentOf(exprs []byte) uint64 {
 	return h.Sum64()
 }
 
-// Look marks our chain and the one that jumps to it. While nobody changes a rule anywhere
+// Look marks our chain and the one that jumps to it. While no rule changes anywhere
 // that is one short question.
 func (v *NftView) Look(family uint8, table, parent, name string) (Mark, error) {
 	chain := NftChain{Family: family, Table: table, Name: name}

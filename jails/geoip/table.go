@@ -22,7 +22,7 @@ const MaxSize = 256 << 20
 type Table struct {
 	Path  string    // "" is the embedded one
 	Type  string    // as the file calls itself
-	Built time.Time // by whoever made it, UTC
+	Built time.Time // by its maker, UTC
 	Size  int64     // in bytes, and in memory
 	Says  string    // what it has: country, asn, and of which protocol when not of both
 }
@@ -184,7 +184,7 @@ func read(path string) (*table, error) {
 	return open(path, data)
 }
 
-// readAll reads a file that nobody writes meanwhile.
+// readAll reads a file that does not change meanwhile.
 func readAll(f *os.File) ([]byte, error) {
 	before, err := f.Stat()
 	if err != nil {

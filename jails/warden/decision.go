@@ -21,7 +21,7 @@ const (
 	Alarm                    // something that the operator should look at
 )
 
-// Decision is what the warden decided about a prefix, for all who are told of it.
+// Decision is what the warden decided about a prefix, for all who want to know of it.
 type Decision struct {
 	What What
 	Ban  book.Ban  // without its lines; of LetOut the prefix alone

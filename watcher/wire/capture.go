@@ -45,12 +45,18 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 				return fmt.Errorf("wait for packets: %w", err)
 			}
 		}
-		n := l.empty(take)
+		n, rang := l.empty(take)
 		now := time.Now()
 		if err := l.publish(now); err != nil {
 			return err
 		}
-		if pace.next(n, now); pace.turns {
+		switch {
+		case pace.turns || n >= crowd:
+			pace.next(n, now)
+		case rang > 0:
+			pace.next(2*rang, now) // questions and answers; packets that can wait say nothing
+		}
+		if pace.turns {
 			rest.Reset(turnEvery)
 			select {
 			case <-rest.C:
@@ -71,13 +77,14 @@ func (l *Live) arm(due time.Time) bool {
 }
 
 // empty takes all packets that are there when it begins, and lets go who waits for that.
-func (l *Live) empty(take func(*raw)) (n int) {
+func (l *Live) empty(take func(*raw)) (n, rang int) {
 	l.mu.Lock()
 	waiting := l.waiting
 	l.waiting = nil
 	l.mu.Unlock()
 	for n < inFrames+outFrames {
-		m := l.rings.drain(take)
+		m, woke := l.rings.drain(take)
+		rang += woke
 		if n += m; m < maxDrain {
 			break
 		}
@@ -85,10 +92,10 @@ func (l *Live) empty(take func(*raw)) (n int) {
 	for _, w := range waiting {
 		close(w)
 	}
-	return n
+	return n, rang
 }
 
-// Sync waits until all packets that came before it was called are delivered: whoever
+// Sync waits until all packets that came before it was called are delivered: who
 // asks what the wire has seen, because of a record in a log, calls it first. It
 // returns at once when Run does not run, and when ctx ends. The caller must not hold
 // a lock that deliver takes.
@@ -128,6 +135,7 @@ const (
 	minScore  = 32               // and end
 	farCosts  = 4                // one that is not close takes away so much
 	many      = 64               // packets at once: turns begin now
+	crowd     = inFrames / 4     // the same of packets that do not wake us up
 )
 
 // next notes that n packets were read at now.
@@ -173,6 +181,9 @@ func (l *Live) take(p *raw, deliver func(*Packet)) {
 	remote := src
 	if way == Out || l.opts.Own != nil && l.opts.Own(src) {
 		remote = dst
+	}
+	if way == Out {
+		l.familiar.sent(remote, p.at)
 	}
 	if remote == src && l.shut.holds(src, p.at) {
 		l.counts.Banned++
@@ -221,6 +232,7 @@ func (l *Live) look(now time.Time) {
 		l.lost(now)
 		l.looked = now
 		l.shut.review(now)
+		l.familiar.review(now)
 	}
 	if now.Sub(l.named) >= cardsEvery || now.Before(l.named) {
 		clear(l.cards)
@@ -258,16 +270,24 @@ func (l *Live) publish(now time.Time) error {
 		l.leftOut = time.Time{}
 	}
 	list, due := l.shut.due(now)
+	friends := l.familiar.due(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error
-	if due {
-		err = l.refilter(list)
-		if err != nil && len(list) > 0 { // no room for it: they are dropped in user space
-			err = l.refilter(nil)
+	if due || friends {
+		now := l.filtered
+		if due {
+			now.shut = list
+		}
+		if friends {
+			now.familiar = l.familiar.addrs()
+		}
+		err = l.refilter(now)
+		if err != nil && len(now.shut)+len(now.familiar) > 0 { // no room for it: they are dropped in user space, and wake us up
+			err = l.refilter(lists{})
 		}
 	}
-	l.counts.Counts, l.counts.Shut = l.assembler.Counts(), len(l.filtered)
+	l.counts.Counts, l.counts.Shut = l.assembler.Counts(), len(l.filtered.shut)
 	l.stats = l.counts
 	return err
 }

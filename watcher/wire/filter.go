@@ -26,12 +26,20 @@ const wholePacket = 0x40000
 // packets for other hosts; packets of a VLAN, which come once more from the VLAN's
 // own device; and what loopback receives, which it also sends. way is Out for what
 // this host sends, and In for the rest.
-func filter(way Way, ports []Port, shut []netip.Addr) []bpf.Instruction {
+//
+// What we send to a familiar address belongs to In: it does not wake us up.
+func filter(way Way, ports []Port, l lists) []bpf.Instruction {
 	var f program
-	f.device(way)
+	f.device(way, len(l.familiar) > 0)
 	f.transport(ports)
-	f.addresses(shut)
+	f.addresses(way, l)
 	return f.link()
+}
+
+// lists are the addresses that a filter treats in another way.
+type lists struct {
+	shut     []netip.Addr // what they send is left out
+	familiar []netip.Addr // what is sent to them can wait
 }
 
 // program is a filter under construction. Conditional jumps of classic BPF reach 255
@@ -75,17 +83,23 @@ func (f *program) link() []bpf.Instruction {
 }
 
 // device looks at what the kernel knows beside the bytes.
-func (f *program) device(way Way) {
+func (f *program) device(way Way, familiar bool) {
 	const loopback = 1 // the index of lo in every network namespace
 	f.add(bpf.LoadExtension{Num: bpf.ExtType})
 	if way == Out {
 		f.when(bpf.JumpNotEqual, unix.PACKET_OUTGOING, "no")
 	} else {
-		f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "no")
+		if familiar {
+			f.add(bpf.StoreScratch{Src: bpf.RegA, N: kindAt})
+			f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "vlan")
+		} else {
+			f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "no")
+		}
 		f.when(bpf.JumpEqual, unix.PACKET_OTHERHOST, "no")
 		f.add(bpf.LoadExtension{Num: bpf.ExtInterfaceIndex})
 		f.when(bpf.JumpEqual, loopback, "no")
 	}
+	f.label("vlan")
 	f.add(bpf.LoadExtension{Num: bpf.ExtVLANTagPresent})
 	f.when(bpf.JumpEqual, 0, "protocol")
 	f.add(bpf.LoadExtension{Num: bpf.ExtVLANTag}, bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: 0xfff})
@@ -96,6 +110,9 @@ func (f *program) device(way Way) {
 	f.when(bpf.JumpNotEqual, unix.ETH_P_IPV6, "no")
 	f.label("ip")
 }
+
+// kindAt is where In keeps whether a packet is sent or received, in scratch memory.
+const kindAt = 3
 
 // transport looks for the ports. Scratch memory 0 and 1 hold source and destination.
 func (f *program) transport(ports []Port) {
@@ -155,62 +172,100 @@ func (f *program) either(ports []Port, tcp bool) {
 // Bounds of the addresses in the filter: with them it stays below 1,300 instructions,
 // since the memory for it is small by default (net.core.optmem_max).
 const (
-	maxShut4 = 256
-	maxShut6 = 64
+	maxShut4     = 192
+	maxShut6     = 32
+	maxFamiliar4 = 96
+	maxFamiliar6 = 16
 )
 
-// addresses drops what the shut addresses send, and passes the rest.
-func (f *program) addresses(shut []netip.Addr) {
+// addresses drops what the shut addresses send, tells apart what is sent to the familiar
+// ones, and passes the rest.
+func (f *program) addresses(way Way, l lists) {
 	f.label("wanted")
+	source, destination := end{12, 8}, end{16, 24}
+	shut := atMost(l.shut, maxShut4, maxShut6)
+	switch {
+	case way == Out:
+		f.match("familiar", l.familiar, destination, 0, wholePacket)
+	case len(l.familiar) == 0:
+		f.match("shut", shut, source, 0, wholePacket)
+	default:
+		f.add(bpf.LoadScratch{Dst: bpf.RegA, N: kindAt})
+		f.when(bpf.JumpEqual, unix.PACKET_OUTGOING, "sent")
+		f.match("shut", shut, source, 0, wholePacket)
+		f.label("sent")
+		f.match("familiar", l.familiar, destination, wholePacket, 0)
+	}
+}
+
+// atMost takes the first addresses of each family.
+func atMost(list []netip.Addr, most4, most6 int) (some []netip.Addr) {
+	for _, a := range list {
+		left := &most4
+		if a.Is6() {
+			left = &most6
+		}
+		if *left > 0 {
+			*left--
+			some = append(some, a)
+		}
+	}
+	return some
+}
+
+// end says where an address is in the headers of IPv4 and IPv6.
+type end struct{ four, six uint32 }
+
+// match ends the program by whether the address at one end is in a list.
+func (f *program) match(name string, list []netip.Addr, at end, found, other uint32) {
 	var four []uint32
 	var six [][4]uint32
-	for _, a := range shut {
-		switch b := a.As16(); {
-		case a.Is4() && len(four) < maxShut4:
+	for _, a := range list {
+		if b := a.As16(); a.Is4() {
 			four = append(four, binary.BigEndian.Uint32(b[12:]))
-		case a.Is6() && len(six) < maxShut6:
+		} else {
 			six = append(six, [4]uint32{binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[12:])})
 		}
 	}
 	if len(four)+len(six) > 0 {
-		f.version("shut6")
+		f.version(name)
 		slices.Sort(four)
-		f.add(bpf.LoadAbsolute{Off: 12, Size: 4})
-		f.search(four)
-		f.label("shut6")
+		f.add(bpf.LoadAbsolute{Off: at.four, Size: 4})
+		f.search(four, found, other)
+		f.label(name)
 		for _, words := range six {
-			f.list = append(f.list, sameSource(words)...)
+			f.list = append(f.list, same(words, at.six, found)...)
 		}
 	}
-	f.add(bpf.RetConstant{Val: wholePacket})
+	f.add(bpf.RetConstant{Val: other})
 }
 
 // leaf is how many addresses are compared one after the other.
 const leaf = 4
 
 // search looks for the accumulator in a sorted list by halves, and ends the program.
-func (f *program) search(list []uint32) {
+func (f *program) search(list []uint32, found, other uint32) {
 	if len(list) <= leaf {
 		for i, a := range list {
 			f.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: a, SkipTrue: uint8(len(list) - i)})
 		}
-		f.add(bpf.RetConstant{Val: wholePacket}, bpf.RetConstant{Val: 0})
+		f.add(bpf.RetConstant{Val: other}, bpf.RetConstant{Val: found})
 		return
 	}
 	half := len(list) / 2
 	lower := program{}
-	lower.search(list[:half])
+	lower.search(list[:half], found, other)
 	f.add(bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: list[half], SkipFalse: 1}, bpf.Jump{Skip: uint32(len(lower.list))})
 	f.add(lower.list...)
-	f.search(list[half:])
+	f.search(list[half:], found, other)
 }
 
-// sameSource ends the program for packets of one IPv6 source.
-func sameSource(words [4]uint32) (list []bpf.Instruction) {
+// same ends the program for packets with one IPv6 address at an offset.
+func same(words [4]uint32, at, found uint32) (list []bpf.Instruction) {
 	const size = 9
 	for i, w := range words {
 		rest := uint8(size - 2*i - 2)
-		list = append(list, bpf.LoadAbsolute{Off: uint32(8 + 4*i), Size: 4}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: w, SkipFalse: rest})
+		list = append(list, bpf.LoadAbsolute{Off: at + uint32(4*i), Size: 4}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: w, SkipFalse: rest})
 	}
-	return append(list, bpf.RetConstant{Val: 0})
+	return append(list, bpf.RetConstant{Val: found})
 }

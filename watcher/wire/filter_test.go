@@ -82,7 +82,7 @@ func TestFilter(t *testing.T) {
 		{"too short", four, udp[:21], false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in, out := passes(t, filter(In, ports, nil), c.o, c.packet), passes(t, filter(Out, ports, nil), c.o, c.packet)
+			in, out := passes(t, filter(In, ports, lists{}), c.o, c.packet), passes(t, filter(Out, ports, lists{}), c.o, c.packet)
 			if sent := c.o.kind == unix.PACKET_OUTGOING; in != (c.want && !sent) || out != (c.want && sent) {
 				t.Errorf("got in %t, out %t, want %t", in, out, c.want)
 			}
@@ -101,7 +101,7 @@ func TestFilterShutsAddresses(t *testing.T) {
 			for i := range min(n, maxShut6) {
 				shut = append(shut, netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i)}))
 			}
-			program := filter(In, guarded, shut)
+			program := filter(In, guarded, lists{shut: shut})
 			if most := 1300; len(program) > most {
 				t.Errorf("got %d steps, want at most %d", len(program), most)
 			}
@@ -120,6 +120,51 @@ func TestFilterShutsAddresses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFilterFamiliar: what we send to a familiar address is In's, and what we send to
+// others is Out's; each is exactly one's.
+func TestFilterFamiliar(t *testing.T) {
+	four, six := outside{card: 2, protocol: unix.ETH_P_IP}, outside{card: 2, protocol: unix.ETH_P_IPV6}
+	var l lists
+	for i := range maxShut4 {
+		l.shut = append(l.shut, netip.AddrFrom4([4]byte{203, 0, byte(i >> 4), byte(i*37 + 1)}))
+	}
+	for i := range maxShut6 {
+		l.shut = append(l.shut, netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i)}))
+	}
+	for i := range maxFamiliar4 {
+		l.familiar = append(l.familiar, netip.AddrFrom4([4]byte{198, 51, 100, byte(2 * i)}))
+	}
+	for i := range maxFamiliar6 {
+		l.familiar = append(l.familiar, netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 1, 15: byte(2 * i)}))
+	}
+	in, out := filter(In, guarded, l), filter(Out, guarded, l)
+	if most := 1300; len(in) > most || len(out) > most {
+		t.Errorf("got %d and %d steps, want at most %d", len(in), len(out), most)
+	}
+	check := func(name string, o outside, packet []byte, wantIn, wantOut bool) {
+		t.Helper()
+		if i, u := passes(t, in, o, packet), passes(t, out, o, packet); i != wantIn || u != wantOut {
+			t.Errorf("%s: got in %t, out %t, want %t, %t", name, i, u, wantIn, wantOut)
+		}
+	}
+	for _, a := range slices.Concat(l.familiar, l.shut) {
+		for _, a := range []netip.Addr{a, a.Next()} {
+			o, us := four, pbx
+			if a.Is6() {
+				o, us = six, pbx6
+			}
+			them := netip.AddrPortFrom(a, 5060)
+			familiar, shut := slices.Contains(l.familiar, a), slices.Contains(l.shut, a)
+			check("from "+a.String(), o, udpPacket(them, us, "x"), !shut, false)
+			o.kind = unix.PACKET_OUTGOING
+			check("to "+a.String(), o, udpPacket(us, them, "x"), familiar, !familiar)
+			o.card = 1
+			check("to "+a.String()+" over loopback", o, udpPacket(us, them, "x"), familiar, !familiar)
+			check("another port to "+a.String(), o, udpPacket(netip.AddrPortFrom(us.Addr(), 9), netip.AddrPortFrom(a, 9), "x"), false, false)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type LiveOptions struct {
 
 	Own    func(netip.Addr) bool // whether an address is this host's
 	Banned func(netip.Addr) bool // whether the packets of a source are dropped by us; nil: of none
-	Known  func(netip.Addr) bool // whether a source is no stranger: not left out when too much comes; nil: none is known
+	Known  func(netip.Addr) bool // whether an address is no stranger: not left out when too much comes, and what we answer it is read later, within 100 ms; nil: none is known
 
 	Limit int // packets in a second; of more than these a share of the strangers is left out. 0: 8,000
 
@@ -51,8 +51,8 @@ type Live struct {
 
 	mu       sync.Mutex // guards what follows
 	ports    []Port
-	filtered []netip.Addr // the shut addresses in the kernel's filter
-	rings    *rings       // nil: Run does not run
+	filtered lists  // the addresses in the kernel's filters
+	rings    *rings // nil: Run does not run
 	stats    LiveStats
 	waiting  []chan struct{} // who waits in Sync
 
@@ -66,6 +66,7 @@ type session struct {
 	assembler Assembler
 	admit     admit
 	shut      shut
+	familiar  familiar
 	cards     map[int]bool // whether the card of a number is captured
 	counts    LiveStats
 	read      uint64    // packets received when it was decided how soon to read again
@@ -82,6 +83,7 @@ func NewLive(opts LiveOptions) *Live {
 	l := &Live{opts: opts, wake: make(chan struct{}, 1)}
 	l.admit = admit{limit: opts.Limit, known: opts.Known}
 	l.shut.banned = opts.Banned
+	l.familiar.known = opts.Known
 	l.assembler.Own = opts.Own
 	l.assembler.Guarded = func(port uint16) bool { return l.guarded.Load().has(port) }
 	l.usePorts(opts.Ports)
@@ -110,13 +112,14 @@ func (l *Live) SetPorts(ports []Port) error {
 	return l.refilter(l.filtered)
 }
 
-// refilter gives the kernel a new filter. mu is held.
-func (l *Live) refilter(shut []netip.Addr) error {
-	l.filtered = shut
+// refilter gives the kernel new filters. mu is held.
+func (l *Live) refilter(now lists) error {
+	before := l.filtered
+	l.filtered = now
 	if l.rings == nil {
 		return nil
 	}
-	return l.rings.refilter(l.ports, shut)
+	return l.rings.refilter(l.ports, before, now)
 }
 
 // Stats returns the counters as of the last packets.
@@ -162,8 +165,9 @@ func (l *Live) open() error {
 		return err
 	}
 	now := time.Now()
-	l.rings, l.filtered, l.cards = r, nil, map[int]bool{}
+	l.rings, l.filtered, l.cards = r, lists{}, map[int]bool{}
 	l.shut.list = nil
+	l.familiar = familiar{known: l.opts.Known}
 	l.looked, l.counts.Complete = now, now
 	l.stats = l.counts
 	return nil
@@ -175,7 +179,7 @@ func (l *Live) shutDown() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.rings
-	l.rings, l.filtered = nil, nil
+	l.rings, l.filtered = nil, lists{}
 	for _, w := range l.waiting {
 		close(w)
 	}

@@ -428,6 +428,50 @@ func TestLiveNamedCards(t *testing.T) {
 	}
 }
 
+// TestLiveFamiliar: each packet of a known address is read once, while they become
+// familiar and while they become strangers again.
+func TestLiveFamiliar(t *testing.T) {
+	w := newWorld(t)
+	go echoes(w.listenUDP(kerneltest.PBX4))
+	var known atomic.Bool
+	known.Store(true)
+	l := w.listen(LiveOptions{Known: func(a netip.Addr) bool { return known.Load() && a.String() == kerneltest.Attacker4 }})
+	c := w.dial("udp", kerneltest.PBX4)
+	n := 0
+	talk := func() {
+		write(t, c, fmt.Sprintf("packet %d.", n))
+		n++
+		_, err := c.Read(make([]byte, 100))
+		must(t, err)
+	}
+	talkUntil := func(what string, familiar int) {
+		kerneltest.Eventually(t, what, func() bool {
+			talk()
+			l.live.mu.Lock()
+			defer l.live.mu.Unlock()
+			return len(l.live.filtered.familiar) == familiar
+		})
+	}
+	talkUntil("they are familiar", 1)
+	for range 300 {
+		talk()
+	}
+	known.Store(false)
+	talkUntil("they are strangers", 0)
+	kerneltest.Eventually(t, "the last answer is read", func() bool {
+		l.live.Sync(t.Context())
+		return l.count(true, fmt.Sprintf("PACKET %d.", n-1)) > 0
+	})
+	for i := range n {
+		if in, out := l.count(false, fmt.Sprintf("packet %d.", i)), l.count(true, fmt.Sprintf("PACKET %d.", i)); in != 1 || out < 1 || out > 2 {
+			t.Errorf("packet %d of %d: got it %d times, and its answer %d times, want once", i, n, in, out)
+		}
+	}
+	if s := l.live.Stats(); s.Dropped != 0 {
+		t.Errorf("got %+v, want no packet dropped", s)
+	}
+}
+
 // TestLiveBannedDoNotReachUserSpace: the first packet of a banned source does, and
 // puts it into the kernel's filter; once it is let out it is heard again.
 func TestLiveBannedDoNotReachUserSpace(t *testing.T) {

@@ -2,7 +2,7 @@ package wire
 
 import (
 	"errors"
-	"net/netip"
+	"slices"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -12,7 +12,8 @@ import (
 // second wakes its reader up. To wake up costs more than ten packets, and it is our
 // answer that says what a request was worth: the request is read with it. What is not
 // answered is read when the reader looks, some times a second, or when somebody asks
-// (Live.Sync).
+// (Live.Sync). So is what we send to familiar addresses: most of what a PBX sends goes to
+// its own phones, and decides nothing.
 type rings struct {
 	in, out *ring
 	bell    *bell // of out
@@ -35,7 +36,7 @@ func openRings(ports []Port) (r *rings, err error) {
 		way    Way
 		frames int
 	}{{&r.in, In, inFrames}, {&r.out, Out, outFrames}} {
-		program, err := bpf.Assemble(filter(one.way, ports, nil))
+		program, err := bpf.Assemble(filter(one.way, ports, lists{}))
 		if err == nil {
 			*one.to, err = openRing(program, one.frames)
 		}
@@ -61,17 +62,37 @@ func (r *rings) close() (err error) {
 	return err
 }
 
-// refilter gives the kernel new filters.
-func (r *rings) refilter(ports []Port, shut []netip.Addr) error {
-	in, err := bpf.Assemble(filter(In, ports, shut))
-	if err != nil {
-		return err
+// refilter gives the kernel new filters in place of those with the lists of before. For a
+// moment both sockets may have what is sent to an address whose place changes, and at no
+// time neither: a packet twice is a retransmission.
+func (r *rings) refilter(ports []Port, before, now lists) error {
+	both := lists{now.shut, now.familiar}
+	for _, a := range before.familiar {
+		if !slices.Contains(both.familiar, a) {
+			both.familiar = append(slices.Clip(both.familiar), a)
+		}
 	}
-	out, err := bpf.Assemble(filter(Out, ports, nil))
-	if err != nil {
-		return err
+	steps := []step{{r.in, In, both}, {r.out, Out, now}, {r.in, In, now}}
+	if len(both.familiar) == len(now.familiar) {
+		steps = steps[:2]
 	}
-	return errors.Join(r.in.attach(in), r.out.attach(out))
+	for _, s := range steps {
+		program, err := bpf.Assemble(filter(s.way, ports, s.lists))
+		if err == nil {
+			err = s.ring.attach(program)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step is one filter of a refilter.
+type step struct {
+	ring *ring
+	way  Way
+	lists
 }
 
 // lost is how many packets found no room since the last call.
@@ -82,8 +103,8 @@ func (r *rings) lost() (uint32, error) {
 }
 
 // drain calls take for the packets that are there, in the order of their times, and
-// returns how many.
-func (r *rings) drain(take func(*raw)) (n int) {
+// returns how many, and how many of them woke its reader up.
+func (r *rings) drain(take func(*raw)) (n, rang int) {
 	var p raw
 	for ; n < maxDrain; n++ {
 		from, h := r.in, r.in.frame()
@@ -91,13 +112,16 @@ func (r *rings) drain(take func(*raw)) (n int) {
 			from, h = r.out, sent
 		}
 		if h == nil {
-			return n
+			return n, rang
+		}
+		if from == r.out {
+			rang++
 		}
 		p = from.packet(h)
 		take(&p)
 		from.release(h)
 	}
-	return n
+	return n, rang
 }
 
 func before(a, b *unix.Tpacket2Hdr) bool {

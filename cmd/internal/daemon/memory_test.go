@@ -2,7 +2,7 @@ package daemon
 
 import "testing"
 
-// TestUnwritable: only what nobody can have written to is given back.
+// TestUnwritable: only what cannot be written to is given back.
 func TestUnwritable(t *testing.T) {
 	for _, c := range []struct {
 		line        string

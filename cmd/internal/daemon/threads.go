@@ -47,7 +47,7 @@ func (f *threadFinder) look(processes []string, learn func(lwp uint32)) {
 }
 
 // innermost is the number that a thread has in its own namespace, which is what it
-// writes into the log: the last of NSpid (proc_pid_status(5)). Where that is not told
+// writes into the log: the last of NSpid (proc_pid_status(5)). Where that is not there
 // it is the number that we see.
 func innermost(status, tid string) uint32 {
 	text, err := os.ReadFile(status)

@@ -1,5 +1,5 @@
-// Package notify takes what happened to those who are told of it, beside the path where
-// it happened: to the log, and to whoever listens on the control socket. The daemon and
+// Package notify takes what happened to those who want to know of it, beside the path where
+// it happened: to the log, and to all who listen on the control socket. The daemon and
 // its main call it.
 //
 // It must never make the caller wait: a reader that is slow, or gone, costs lines and
