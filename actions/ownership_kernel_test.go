@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"pbxjail/actions/ipset"
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/kerneltest"
 	"pbxjail/actions/nft"
@@ -94,7 +93,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 				both(t, "-A", "pbxjail", "-p", "tcp", "-j", "DROP")
 			},
 			"rule twice": func() {
-				if _, ok := e.(*ipset.Enforcer); ok {
+				if keepsSets(e) {
 					kerneltest.Tool(t, "iptables", "-t", table, "-A", "pbxjail", "-m", "set", "--match-set", "pbxjail-4", "src", "-j", "DROP")
 				}
 			},
@@ -128,7 +127,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := e.(*ipset.Enforcer); ok && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), "", time.Hour), kernel.ErrClosed) {
+		if keepsSets(e) && !errors.Is(e.Ban(netip.MustParsePrefix("192.0.2.9/32"), "", time.Hour), kernel.ErrClosed) {
 			t.Error("a closed enforcer took a ban")
 		}
 		next := open(t, Options{})
@@ -138,7 +137,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 	t.Run("a ban gone behind our back", func(t *testing.T) {
 		e, _, _ := whole(t)
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if _, ok := e.(*ipset.Enforcer); ok {
+		if keepsSets(e) {
 			kerneltest.Tool(t, "ipset", "flush", "pbxjail-4")
 		} else {
 			both(t, "-F", "pbxjail")
