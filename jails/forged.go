@@ -34,6 +34,9 @@ func (j *Judge) SetWitnesses(heard witness.Heard, wire witness.Wire) { j.gate.Se
 
 // grade asks the witnesses about a record of a log at a time.
 func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) witness.Grade {
+	if !j.gate.Watched() && e.Channel != parsers.ChannelWire {
+		return witness.Ungated // most machines have no witness: no call, then
+	}
 	return j.gate.Grade(witness.Record{Event: e, Log: s.id, Text: s.text}, at, func() bool { return j.Home.LogsIn(e.Addr, at) })
 }
 

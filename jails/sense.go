@@ -109,7 +109,9 @@ func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
 
 // tick charges challenges that stayed open, and looks whether many still fail at once.
 func (j *Judge) tick(now time.Time, decide func(Verdict)) {
-	j.Home.Tick(now, func(a home.Alarm) { decide(verdictOf(a, now)) })
+	if j.Home.Failing() {
+		j.Home.Tick(now, func(a home.Alarm) { decide(verdictOf(a, now)) })
+	}
 	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
 		e := parsers.Event{
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,

@@ -96,11 +96,12 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 	alarm(Alarm{"breaker", a, reason})
 }
 
-// Tick looks whether the breaker still holds.
+// Failing reports whether many who log in fail at once: Tick is called while it does.
+func (hs *Homes) Failing() bool { return hs.breaker.holds() }
+
+// Tick looks whether they still do.
 func (hs *Homes) Tick(now time.Time, alarm func(Alarm)) {
-	if hs.breaker.holds() {
-		hs.weighBreaker(hs.breaker.last, now, alarm)
-	}
+	hs.weighBreaker(hs.breaker.last, now, alarm)
 }
 
 func (b *breaker) reason() string {

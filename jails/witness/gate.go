@@ -30,8 +30,8 @@ func (g *Gate) End(at time.Time) { g.ended = at }
 // Note remembers an event of the wire.
 func (g *Gate) Note(e *parsers.Event, at time.Time) { g.sightings.note(e, at) }
 
-// watched reports whether there is any witness of packets.
-func (g *Gate) watched() bool { return g.heard != nil || g.wire != nil }
+// Watched reports whether there is any witness of packets.
+func (g *Gate) Watched() bool { return g.heard != nil || g.wire != nil }
 
 // Record is what a log reports, and which log that is.
 type Record struct {
@@ -48,7 +48,7 @@ func (g *Gate) Grade(r Record, at time.Time, atHome func() bool) Grade {
 	switch {
 	case r.Channel == parsers.ChannelWire:
 		return Seen
-	case r.Text || !g.watched() || r.Pattern != nil || f == NoFamily || !r.Addr.IsValid():
+	case r.Text || !g.Watched() || r.Pattern != nil || f == NoFamily || !r.Addr.IsValid():
 		return Ungated
 	case g.Complete(r.Addr, r.Service, at):
 		answer := g.sighted(r, f, at)
@@ -79,7 +79,7 @@ func (g *Gate) sighted(r Record, f Family, at time.Time) Grade {
 
 // GradeAddr asks whether an address was heard on a service; on none: ungated.
 func (g *Gate) GradeAddr(a netip.Addr, s parsers.Service, at time.Time) Grade {
-	if !g.watched() {
+	if !g.Watched() {
 		return Ungated
 	}
 	return graded(g.Ask(a, s, at))
