@@ -105,9 +105,9 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	if row != nil && now.Sub(row.Last) < retoldWithin {
 		h.Times = 0 // the same log-in, as another tells it
 	}
-	row = hs.table.put(h)
+	row = hs.table.putIn(row, h)
 	if now.Sub(row.saved) >= homeSaved {
-		hs.table.changed[homeKey{a, f, row.Account}] = true
+		hs.table.change(row)
 	}
 	row.failing, row.failed = 0, 0
 	hs.breaker.fine(a, now)
@@ -320,8 +320,8 @@ func (hs *Homes) LearnHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
 		hs.LoadHomes([]Home{h}, now)
 		key := homeKey{customer.Home(h.Addr), witness.FamilyOf(h.Service), string(AccountName([]byte(h.Account)))}
-		if hs.table.rows[key] != nil {
-			hs.table.changed[key] = true
+		if row := hs.table.rows[key]; row != nil {
+			hs.table.change(row)
 		}
 	}
 }

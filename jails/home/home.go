@@ -31,10 +31,11 @@ type Home struct {
 type homeTable struct {
 	rows      map[homeKey]*homeRow
 	at        map[netip.Addr][]*homeRow
-	of        map[string]int   // regulars of an account
-	strangers *list.List       // of *homeRow, the latest first
-	regulars  *list.List       // logged in again after comesBack
-	changed   map[homeKey]bool // the ledger does not know it as it is now
+	of        map[string][]*homeRow // regulars of an account, at most MostEach
+	strangers *list.List            // of *homeRow, the latest first
+	regulars  *list.List            // logged in again after comesBack
+	changed   map[*homeRow]bool     // the ledger does not know it as it is now
+	logins    uint64                // how many were noted
 }
 
 type homeKey struct {
@@ -48,7 +49,9 @@ type homeRow struct {
 	Home
 	family  witness.Family
 	regular bool
+	changed bool // it is in the table's list of these
 	place   *list.Element
+	used    uint64    // the number of its last log-in among all
 	saved   time.Time // the last log-in that the ledger knows
 	failing int64     // unix ms: the first failure since the last log-in; 0: there is none
 	failed  int64     // unix ms: the last one
@@ -70,8 +73,8 @@ const (
 
 func newHomeTable() homeTable {
 	return homeTable{
-		rows: map[homeKey]*homeRow{}, at: map[netip.Addr][]*homeRow{}, of: map[string]int{},
-		strangers: list.New(), regulars: list.New(), changed: map[homeKey]bool{},
+		rows: map[homeKey]*homeRow{}, at: map[netip.Addr][]*homeRow{}, of: map[string][]*homeRow{},
+		strangers: list.New(), regulars: list.New(), changed: map[*homeRow]bool{},
 	}
 }
 
@@ -101,9 +104,14 @@ func (t *homeTable) find(a netip.Addr, f witness.Family, account []byte) *homeRo
 
 // put notes a log-in, or what the ledger remembers of some.
 func (t *homeTable) put(h Home) *homeRow {
-	key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
-	row := t.rows[key]
+	return t.putIn(t.rows[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}], h)
+}
+
+// putIn is put where the row of the home is known; nil: it has none.
+func (t *homeTable) putIn(row *homeRow, h Home) *homeRow {
+	t.logins++
 	if row == nil {
+		key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
 		if t.strangers.Len() >= MaxStrangers {
 			t.remove(t.strangers.Back().Value.(*homeRow))
 		}
@@ -115,6 +123,7 @@ func (t *homeTable) put(h Home) *homeRow {
 		row.merge(h)
 		t.listOf(row).MoveToFront(row.place)
 	}
+	row.used = t.logins
 	if !row.regular && row.Last.Sub(row.First) >= comesBack {
 		t.promote(row)
 	}
@@ -142,7 +151,7 @@ func (t *homeTable) listOf(row *homeRow) *list.List {
 // promote makes a row one that no stranger pushes out. Where there is no room it stays a
 // stranger.
 func (t *homeTable) promote(row *homeRow) {
-	if t.of[row.Account] >= MostEach {
+	if len(t.of[row.Account]) >= MostEach {
 		t.removeOldest(row.Account)
 	}
 	if t.regulars.Len() >= maxHomeRegulars {
@@ -154,58 +163,74 @@ func (t *homeTable) promote(row *homeRow) {
 	}
 	t.strangers.Remove(row.place)
 	row.regular, row.place = true, t.regulars.PushFront(row)
-	t.of[row.Account]++
+	t.of[row.Account] = append(t.of[row.Account], row)
 }
 
 // removeOldest makes room for an account by the home where it logged in the longest ago.
 func (t *homeTable) removeOldest(account string) {
-	for e := t.regulars.Back(); e != nil; e = e.Prev() {
-		if row := e.Value.(*homeRow); row.Account == account {
-			t.remove(row)
-			return
-		}
+	t.remove(slices.MinFunc(t.of[account], func(x, y *homeRow) int { return cmp.Compare(x.used, y.used) }))
+}
+
+// change notes that the ledger does not know a row as it is now.
+func (t *homeTable) change(row *homeRow) {
+	if !row.changed {
+		row.changed = true
+		t.changed[row] = true
+	}
+}
+
+// isSaved notes that it does.
+func (t *homeTable) isSaved(row *homeRow) {
+	if row.changed {
+		row.changed = false
+		delete(t.changed, row)
 	}
 }
 
 func (t *homeTable) remove(row *homeRow) {
 	t.listOf(row).Remove(row.place)
 	if row.regular {
-		if t.of[row.Account]--; t.of[row.Account] == 0 {
-			delete(t.of, row.Account)
-		}
+		takeOut(t.of, row.Account, row)
 	}
-	key := homeKey{row.Addr, row.family, row.Account}
-	delete(t.rows, key)
-	delete(t.changed, key)
-	rows := slices.DeleteFunc(t.at[row.Addr], func(o *homeRow) bool { return o == row })
+	delete(t.rows, homeKey{row.Addr, row.family, row.Account})
+	t.isSaved(row)
+	takeOut(t.at, row.Addr, row)
+}
+
+// takeOut takes a row out of the list of a key, and the key away where none is left.
+func takeOut[K comparable](lists map[K][]*homeRow, key K, row *homeRow) {
+	rows := lists[key]
+	if at := slices.Index(rows, row); at >= 0 {
+		rows = slices.Delete(rows, at, at+1)
+	}
 	if len(rows) == 0 {
-		delete(t.at, row.Addr)
+		delete(lists, key)
 	} else {
-		t.at[row.Addr] = rows
+		lists[key] = rows
 	}
 }
 
 // unsaved returns homes that are not in the ledger as they are now, at most so many.
 func (t *homeTable) unsaved(most int) (list []Home) {
-	for key := range t.changed {
+	for row := range t.changed {
 		if len(list) == most {
 			break
 		}
-		list = append(list, t.rows[key].Home)
+		list = append(list, row.Home)
 	}
 	return list
 }
 
 func (t *homeTable) savedAs(homes []Home) {
 	for _, h := range homes {
-		key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
-		row := t.rows[key]
-		if row == nil || row.Home == h {
-			delete(t.changed, key)
+		row := t.rows[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}]
+		if row == nil {
+			continue
 		}
-		if row != nil {
-			row.saved = h.Last
+		if row.Home == h {
+			t.isSaved(row)
 		}
+		row.saved = h.Last
 	}
 }
 

@@ -38,8 +38,8 @@ func TestListsHoldTheTable(t *testing.T) {
 		t.Errorf("got %d strangers and %d regulars of %d rows, want %d regulars", s, r, len(table.rows), 2*MostEach)
 	}
 	for account, n := range table.of {
-		if n > MostEach {
-			t.Errorf("account %s is at home at %d addresses, want at most %d", account, n, MostEach)
+		if len(n) > MostEach {
+			t.Errorf("account %s is at home at %d addresses, want at most %d", account, len(n), MostEach)
 		}
 	}
 }
