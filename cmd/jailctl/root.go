@@ -85,6 +85,7 @@ func newRoot(a *app) *cobra.Command {
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)
 	root.AddCommand(manVerbs()...)
+	a.complete(root)
 	return root
 }
 
