@@ -116,7 +116,8 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 where the service manager wants none, or what is not understood
 	d, err := daemon.New(daemon.Options{
 		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(lines, level, file.LogFormat), Lost: lines.Lost, Watchdog: watchdog,
-		Notify: func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
+		MaxAddresses: addressesIn(debug.SetMemoryLimit(-1)),            // of the cgroup, or GOMEMLIMIT
+		Notify:       func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
 	})
 	if err != nil {
 		return err

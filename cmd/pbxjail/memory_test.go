@@ -17,6 +17,14 @@ func TestMemoryLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for dir, limit := range map[string]string{"memory/machine": "50000000", "memory/machine/pbx": "9223372036854771712", "memory": "9223372036854771712"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, dir, "memory.limit_in_bytes"), []byte(limit+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for own, want := range map[string]int64{
 		"0::/system.slice/pbxjail.service\n": 32000000,
 		"0::/small/in\n":                     800000,
@@ -24,10 +32,22 @@ func TestMemoryLimit(t *testing.T) {
 		"0::/nowhere\n":                      0,
 		"0::/../../etc\n":                    0,
 		"5:memory:/old\n":                    0,
+		"5:cpu,memory:/machine/pbx\n0::/\n":  40000000,
+		"5:memory:/machine\n0::/small\n":     800000,
+		"5:cpu:/machine\n":                   0,
 		"":                                   0,
 	} {
 		if got := memoryLimit(own, root); got != want {
 			t.Errorf("%q: got %d, want %d", own, got, want)
+		}
+	}
+}
+
+// Few addresses in little memory, and never fewer than the main file may say.
+func TestAddressesIn(t *testing.T) {
+	for limit, want := range map[int64]int{0: 1000, 10 << 20: 1000, 32 << 20: 24576, 1 << 30: 2056192} {
+		if got := addressesIn(limit); got != want {
+			t.Errorf("%d bytes: got %d, want %d", limit, got, want)
 		}
 	}
 }

@@ -48,6 +48,9 @@ type Options struct {
 	// Watchdog is how often the service manager wants to hear of us; 0: never. It hears
 	// twice as often, as long as events can be judged.
 	Watchdog time.Duration
+	// MaxAddresses is how many addresses fit into the memory of this run, whatever the main
+	// file says; 0: as many as that says.
+	MaxAddresses int
 }
 
 // Daemon is everything that runs. New makes it, Run runs it, Close gives it up.
@@ -244,7 +247,7 @@ func (d *Daemon) openWarden() {
 	u.guard.Read(main, d.since)
 	u.guard.LogAll()
 	u.lists.read(main)
-	judge := setup.Judge(main, u.files.list(), u.guard.Current().Guard(), u.knowledge(), false)
+	judge := setup.Judge(d.fitting(main), u.files.list(), u.guard.Current().Guard(), u.knowledge(), false)
 	judge.Young = d.young()
 	var heard witness.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {
