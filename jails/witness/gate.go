@@ -55,7 +55,7 @@ func (g *Gate) Grade(r Record, at time.Time, atHome func() bool) Grade {
 		switch {
 		case answer != Absent || g.wire.Heard(r.Addr, r.Service, at) != parsers.Yes:
 		case r.Kind == parsers.Success && !r.Authenticated():
-			return sent // it gains nothing
+			return Sent // it gains nothing
 		case atHome():
 			return Retold // the wire may leave out what such an address does besides; it counts for nobody
 		}
@@ -89,7 +89,7 @@ func (g *Gate) GradeAddr(a netip.Addr, s parsers.Service, at time.Time) Grade {
 func graded(a parsers.Answer) Grade {
 	switch a {
 	case parsers.Yes:
-		return sent
+		return Sent
 	case parsers.No:
 		return Absent
 	}

@@ -6,7 +6,7 @@ type Grade uint8
 const (
 	Ungated Grade = iota // they are not asked: there are none, or no guarded port belongs to the record
 	Unsure               // they cannot tell
-	sent                 // the address sent packets
+	Sent                 // the address sent packets
 	Seen                 // the wire saw what the record reports
 	Retold               // the wire saw it, and the same log has reported it already
 	Absent               // nothing came from the address, or not what the record reports
