@@ -25,6 +25,7 @@ type Homes struct {
 	wire    wireReader
 	seed    maphash.Seed
 	pardons []pardon
+	moments moments
 	table   homeTable
 	tries   recent.Map[homeKey, tries] // failures of accounts where they are not at home
 	guessed map[homeKey]*Guessed       // alarms that nobody has seen yet
@@ -61,7 +62,7 @@ type Alarm struct {
 func New(wire wireReader) *Homes {
 	return &Homes{
 		wire: wire, seed: maphash.MakeSeed(),
-		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{},
+		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{}, moments: moments{},
 		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(),
 		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
 	}

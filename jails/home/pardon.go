@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"pbxjail/jails/book"
 )
 
 // pardon is that somebody let a prefix out by hand.
@@ -18,19 +20,24 @@ const (
 	maxPardons = 256
 	// pardonKept is how long what was done before may still come in: a log that is read
 	// after the fact.
-	pardonKept = 24 * time.Hour
+	pardonKept = book.MomentKept
 )
 
 // Pardon notes that a prefix is let out at now. It is not banned again by what it did
 // before, and within the grace every account that ever logged in there is at home there.
 func (hs *Homes) Pardon(p netip.Prefix, grace time.Duration, now time.Time) {
-	keep := func(d pardon) bool { return d.prefix != p && now.Sub(d.from) < pardonKept+grace }
-	hs.pardons = slices.DeleteFunc(hs.pardons, func(d pardon) bool { return !keep(d) })
+	d := pardon{p, now.Truncate(time.Second), now.Add(grace)} // a log's date says a whole second
+	hs.pardon(d, now)
+	hs.moments.add(book.Moment{Kind: book.LetOut, Prefix: p, At: d.from.UTC(), Until: d.until.UTC()})
+}
+
+func (hs *Homes) pardon(d pardon, now time.Time) {
+	over := func(o pardon) bool { return o.prefix == d.prefix || now.Sub(o.until) >= pardonKept }
+	hs.pardons = slices.DeleteFunc(hs.pardons, over)
 	if len(hs.pardons) >= maxPardons {
 		hs.pardons = slices.Delete(hs.pardons, 0, len(hs.pardons)-maxPardons+1)
 	}
-	// A log's date says a whole second.
-	hs.pardons = append(hs.pardons, pardon{p, now.Truncate(time.Second), now.Add(grace)})
+	hs.pardons = append(hs.pardons, d)
 }
 
 // Pardoned reports whether what an address did at a time does not count, because it was

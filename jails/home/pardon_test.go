@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"pbxjail/jails/book"
 )
 
 // TestPardon: who is let out is not banned again by what it did before, whenever that is
@@ -34,5 +36,37 @@ func TestPardon(t *testing.T) {
 	}
 	if len(j.pardons) != maxPardons {
 		t.Errorf("got %d pardons, want no more than %d", len(j.pardons), maxPardons)
+	}
+}
+
+// TestMomentsOutliveARestart: who was let out stays let out, and a phone with an old password
+// is not reported again at once.
+func TestMomentsOutliveARestart(t *testing.T) {
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	before := New(nil)
+	one := netip.MustParseAddr("203.0.113.9")
+	before.Pardon(netip.MustParsePrefix("203.0.113.0/24"), 10*time.Minute, at)
+	list := before.UnsavedMoments()
+	if len(list) != 1 {
+		t.Fatalf("got %v, want the pardon", list)
+	}
+	before.MomentsSaved(list)
+	if got := before.UnsavedMoments(); len(got) != 0 {
+		t.Errorf("got %v unsaved after the ledger has them", got)
+	}
+	list = append(list, book.Moment{Kind: book.LetOut, Prefix: netip.MustParsePrefix("198.51.100.0/24"), At: at.Add(time.Hour), Until: at.Add(2 * time.Hour)})
+	after := New(nil)
+	after.LoadMoments(list, at.Add(time.Minute))
+	if old, grace := after.Pardoned(one, at.Add(5*time.Minute)); old || !grace {
+		t.Errorf("got %v, %v, want the grace", old, grace)
+	}
+	if old, _ := after.Pardoned(one, at.Add(-time.Minute)); !old {
+		t.Error("got what was done before counted again")
+	}
+	if old, _ := after.Pardoned(netip.MustParseAddr("198.51.100.9"), at); old {
+		t.Error("got a pardon from the future")
+	}
+	if got := after.UnsavedMoments(); len(got) != 0 {
+		t.Errorf("got %v unsaved, want none: the ledger has them", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pbxjail/configs/show"
+	"pbxjail/jails/book"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -50,6 +51,7 @@ func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now t
 	}
 	text := r.text(e.Addr, n, now)
 	*r = report{since: now, told: now}
+	hs.moments.add(book.Moment{Kind: book.Reported, Prefix: netip.PrefixFrom(row.Addr, row.Addr.BitLen()), At: now.UTC(), Until: now.Add(reportEvery).UTC()})
 	alarm(Alarm{"home", e.Addr, text})
 }
 

@@ -22,7 +22,7 @@ const applicationID = 0x7062786a
 // the witnesses of packets say of it. homes are the accounts that log in from an address,
 // alarms those whose password may be guessed; a mark says when something was. observed is
 // 1 for a ban that was decided while nothing was dropped. off has a row while pbxjail is
-// switched off.
+// switched off. moments are what happened to a prefix and matters for a while.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -113,6 +113,15 @@ CREATE TABLE off (
 	until INTEGER NOT NULL,
 	who   TEXT NOT NULL
 );
+`, `
+CREATE TABLE moments (
+	kind   TEXT NOT NULL,
+	prefix TEXT NOT NULL,
+	at     INTEGER NOT NULL,
+	until  INTEGER NOT NULL,
+	why    TEXT NOT NULL,
+	PRIMARY KEY (kind, prefix)
+) WITHOUT ROWID;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -42,10 +42,11 @@ type limits struct {
 	positions int64 // files whose position is kept
 	homes     int64 // accounts and addresses that logged in
 	alarms    int64 // about passwords that may be guessed
+	moments   int64 // what happened to a prefix
 }
 
 func defaultLimits() limits {
-	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024}
+	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024, moments: 8192}
 }
 
 // Notes tell what Open found. The zero value: a sound ledger that was there.

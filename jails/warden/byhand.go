@@ -77,6 +77,9 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 		}
 	}
 	w.mu.Unlock()
+	if err := w.saveMoments(now); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("note in the ledger who was let out, which is tried again: %w", err))
+	}
 	if err := w.ledger.Lift(slices.Collect(maps.Keys(free)), by, now); err != nil {
 		failed = errors.Join(failed, fmt.Errorf("note it in the ledger, which is tried again: %w", err))
 		w.mu.Lock()

@@ -211,6 +211,7 @@ type ledger struct {
 	lifted  []string // by row
 	records int
 	strikes []book.Strike
+	moments []book.Moment
 	homes   map[homeKey]home.Home
 	alarms  map[homeKey]home.Guessed
 	read    func() // called once, after the bans are read; may be nil
@@ -307,6 +308,30 @@ func (l *ledger) Strikes(time.Time, time.Time, int) ([]book.Strike, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.strikes, l.fail
+}
+
+func (l *ledger) SaveMoments(list []book.Moment, _ time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return l.fail
+	}
+	for _, m := range list {
+		l.moments = slices.DeleteFunc(l.moments, func(o book.Moment) bool { return o.Kind == m.Kind && o.Prefix == m.Prefix })
+		l.moments = append(l.moments, m)
+	}
+	return nil
+}
+
+func (l *ledger) Moments(now time.Time) (list []book.Moment, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.moments {
+		if m.Until.Add(book.MomentKept).After(now) {
+			list = append(list, m)
+		}
+	}
+	return list, l.fail
 }
 
 func (l *ledger) failing(err error) {

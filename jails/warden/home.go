@@ -26,8 +26,13 @@ func (w *Warden) restoreHomes(now time.Time) {
 	if err != nil {
 		w.log.Error("it is not known who logged in before", "err", err)
 	}
+	moments, err := w.ledger.Moments(now)
+	if err != nil {
+		w.log.Error("it is not known who was let out before", "err", err)
+	}
 	w.mu.Lock()
 	w.judge.Home.LoadGuessed(alarms)
+	w.judge.Home.LoadMoments(moments, now)
 	w.mu.Unlock()
 	for len(homes) > 0 {
 		part := homes[:min(homesPart, len(homes))]
@@ -68,8 +73,11 @@ func (w *Warden) saveHomes() error {
 	}
 }
 
-// saveAlarms writes alarms that began or ended. ledgerMu is held.
+// saveAlarms writes alarms that began or ended, and moments. ledgerMu is held.
 func (w *Warden) saveAlarms() error {
+	if err := w.saveMoments(time.Now()); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	changed := w.judge.Home.UnsavedAlarms()
 	w.mu.Unlock()
@@ -84,6 +92,26 @@ func (w *Warden) saveAlarms() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judge.Home.AlarmsSaved(changed)
+	return nil
+}
+
+// saveMoments writes who was let out, and whose old passwords were reported. ledgerMu is
+// held.
+func (w *Warden) saveMoments(now time.Time) error {
+	w.mu.Lock()
+	list := w.judge.Home.UnsavedMoments()
+	w.mu.Unlock()
+	if len(list) == 0 {
+		return nil
+	}
+	err := w.ledger.SaveMoments(list, now)
+	w.ledgerSays(err)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.Home.MomentsSaved(list)
 	return nil
 }
 

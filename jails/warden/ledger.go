@@ -26,6 +26,10 @@ type Ledger interface {
 	SaveHomes(homes []home.Home) error
 	// SaveAlarms writes alarms that are new, and removes those that were seen.
 	SaveAlarms(changed []home.AlarmChange) error
+	// SaveMoments writes moments in place of those of the same kind and prefix, all or none.
+	SaveMoments(list []book.Moment, now time.Time) error
+	// Moments returns those that still matter at now, the oldest first.
+	Moments(now time.Time) ([]book.Moment, error)
 	// Strikes returns the history of those whose last ban ended since a time and is
 	// over at now, newest first, at most limit rows.
 	Strikes(since, now time.Time, limit int) ([]book.Strike, error)

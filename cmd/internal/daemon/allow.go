@@ -21,13 +21,34 @@ func (d *Daemon) loadAllowed() {
 		d.log.Error("who is allowed cannot be read", "err", err)
 	}
 	d.upkeep.guard.SetAllowed(list)
+	admins, err := d.store.Moments(d.since)
+	if err != nil {
+		d.log.Error("admins of before cannot be read", "err", err)
+	}
+	d.upkeep.guard.LoadAdmins(admins, d.since)
+	d.upkeep.save = d.store.SaveMoments
 }
 
 // admin protects the address from where root called jailctl over SSH.
 func (u *upkeep) admin(from netip.Addr) {
 	if parsers.Bannable(from) && u.guard.Admin(from, time.Now()) {
 		u.follow()
+		u.saveAdmins(time.Now())
 	}
+}
+
+// saveAdmins writes into the ledger from where this machine is administered. What cannot be
+// written is tried again at the next look.
+func (u *upkeep) saveAdmins(now time.Time) {
+	list := u.guard.UnsavedAdmins(u.settings().ProtectAdmins)
+	if len(list) == 0 || u.save == nil {
+		return
+	}
+	if err := u.save(list, now); err != nil {
+		u.log.Debug("admins are not written", "err", err)
+		return
+	}
+	u.guard.AdminsSaved(list)
 }
 
 // follow takes over at once who is protected now.

@@ -14,6 +14,7 @@ import (
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/jails"
+	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/warden"
@@ -45,6 +46,8 @@ type upkeep struct {
 	read  *reading           // takes new patterns
 	logs  *watcher.Watcher   // follows the logs of the jails
 	ports *portGroups        // what bans close
+
+	save func([]book.Moment, time.Time) error // into the ledger; nil: there is none yet
 
 	changing sync.Mutex            // orders changes; taken before mu
 	letNames map[netip.Prefix]bool // addresses of allowed names that were let in; guarded by changing
@@ -147,6 +150,7 @@ func (u *upkeep) look() {
 	if u.renewGuard() {
 		u.rules.renew(u.settings())
 	}
+	u.saveAdmins(time.Now())
 	u.rules.repair()
 	u.lookAtLogs()
 	u.sight.look(u.settings())

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/configs/prefix"
 	"pbxjail/jails"
 	"pbxjail/jails/book"
 )
@@ -16,14 +17,17 @@ type admins struct {
 }
 
 type admin struct {
-	at  time.Time
-	why string
+	at    time.Time
+	why   string
+	saved time.Time // the at that the ledger knows
 }
 
 const (
 	maxAdmins = 256
 	sshWhy    = "an admin's SSH session"
 	callerWhy = "an admin called jailctl from there, over SSH"
+	// adminSaved is how old what the ledger knows of an admin may be.
+	adminSaved = 5 * time.Minute
 )
 
 // see notes the sessions that are open now.
@@ -53,7 +57,7 @@ func (a *admins) note(addr netip.Addr, why string, now time.Time) (fresh bool) {
 		}
 		delete(a.last, oldest)
 	}
-	a.last[addr] = admin{now, why}
+	a.last[addr] = admin{now, why, old.saved}
 	return !known
 }
 
@@ -73,6 +77,49 @@ func (a *admins) protections(keep time.Duration, now time.Time) (list []jails.Pr
 		list = append(list, protection(addr, a.last[addr].why))
 	}
 	return list
+}
+
+// LoadAdmins takes over the admins that a ledger knows.
+func (p *Protections) LoadAdmins(list []book.Moment, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range list {
+		if m.Kind == book.Admin && m.Prefix.IsSingleIP() && !m.At.After(now) {
+			p.admins.note(m.Prefix.Addr(), m.Why, m.At)
+		}
+	}
+}
+
+// UnsavedAdmins are the admins that the ledger does not know, or whom it knows too long ago.
+// keep is how long an admin is protected. AdminsSaved says that the ledger knows them.
+func (p *Protections) UnsavedAdmins(keep time.Duration) (list []book.Moment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for addr, seen := range p.admins.last {
+		if seen.at.Sub(seen.saved) < adminSaved {
+			continue
+		}
+		if keep == book.Forever {
+			keep = mostKept
+		}
+		list = append(list, book.Moment{Kind: book.Admin, Prefix: prefix.Of(addr), At: seen.at.UTC(), Until: seen.at.Add(keep).UTC(), Why: seen.why})
+	}
+	return list
+}
+
+// mostKept is how long the ledger keeps an admin where he is protected for ever.
+const mostKept = 10 * 365 * 24 * time.Hour
+
+// AdminsSaved notes that the ledger knows admins.
+func (p *Protections) AdminsSaved(list []book.Moment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range list {
+		if seen, known := p.admins.last[m.Prefix.Addr()]; known {
+			seen.saved = m.At
+			p.admins.last[m.Prefix.Addr()] = seen
+		}
+	}
 }
 
 // Admin notes that an admin called from an address, and reports whether that is news: Read
