@@ -63,7 +63,7 @@ func TestCopyTruncateUnread(t *testing.T) {
 	})
 }
 
-// TestTruncatedWithoutNewline: what nobody will ever end is not handed out, and
+// TestTruncatedWithoutNewline: a line that will never be ended is not handed out, and
 // is not glued to what follows.
 func TestTruncatedWithoutNewline(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {

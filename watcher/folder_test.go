@@ -19,18 +19,18 @@ func TestTurnsIntoFolder(t *testing.T) {
 		write(t, writer, "2\n")
 		r.want("1", "2")
 		want := []string{"full: " + path + ": is a folder, not a log"}
-		r.until("it is told", func() bool { return len(r.told()) > 0 })
+		r.until("it is reported", func() bool { return len(r.reported()) > 0 })
 		write(t, writer, "3\n")
 		r.want("1", "2", "3")
-		if got := r.told(); !slices.Equal(got, want) {
-			t.Errorf("told: got %q, want %q", got, want)
+		if got := r.reported(); !slices.Equal(got, want) {
+			t.Errorf("reported: got %q, want %q", got, want)
 		}
 		must(t, os.Remove(path))
 		must(t, os.Rename(path+".away", path))
 		write(t, writer, "4\n")
 		r.want("1", "2", "3", "4")
-		if got := r.told(); !slices.Equal(got, append(want, "full: <nil>")) {
-			t.Errorf("told: got %q, want its end", got)
+		if got := r.reported(); !slices.Equal(got, append(want, "full: <nil>")) {
+			t.Errorf("reported: got %q, want its end", got)
 		}
 	})
 }
@@ -41,18 +41,18 @@ func TestFolderFromTheStart(t *testing.T) {
 		path := filepath.Join(dir, "full")
 		must(t, os.Mkdir(path, 0o755))
 		r := watch(t, Options{Patterns: []string{path}}, mode)
-		r.until("it is told", func() bool { return len(r.told()) == 1 })
+		r.until("it is reported", func() bool { return len(r.reported()) == 1 })
 		must(t, os.Remove(path))
 		put(t, path, "1\n")
 		r.want("1")
 	})
 }
 
-// TestSocketIsNoLog: neither a file nor a pipe is told of, once.
+// TestSocketIsNoLog: what is neither a file nor a pipe is reported, once.
 func TestSocketIsNoLog(t *testing.T) {
 	r := watch(t, Options{Patterns: []string{"/dev/null"}}, modes["tick"])
-	r.until("it is told", func() bool { return len(r.told()) == 1 })
-	if got, want := r.told()[0], "null: /dev/null: neither a file nor a pipe (Dc---------)"; got != want {
-		t.Errorf("told: got %q, want %q", got, want)
+	r.until("it is reported", func() bool { return len(r.reported()) == 1 })
+	if got, want := r.reported()[0], "null: /dev/null: neither a file nor a pipe (Dc---------)"; got != want {
+		t.Errorf("reported: got %q, want %q", got, want)
 	}
 }

@@ -35,7 +35,7 @@ type follower struct {
 	queued, look bool // waits for a turn; stat is to be asked before
 }
 
-// position is where the newest inode stands, and the older ones.
+// position is how far the newest inode is read, and the older ones.
 func (f *follower) position() Position {
 	last := len(f.gens) - 1
 	p := f.gens[last].place(f.path)

@@ -42,13 +42,13 @@ func TestGlobMatchesNothingYet(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
 		folder := filepath.Join(dir, "log", "asterisk")
 		r := watch(t, Options{Patterns: []string{filepath.Join(folder, "*.log")}}, mode)
-		r.until("it is told", func() bool { return len(r.told()) == 1 })
+		r.until("it is reported", func() bool { return len(r.reported()) == 1 })
 		must(t, os.MkdirAll(folder, 0o755))
 		r.untilWatched(folder)
 		put(t, filepath.Join(folder, "full.log"), "1\n")
 		r.want("1")
-		if got := r.told(); len(got) != 2 || got[1] != "*.log: <nil>" {
-			t.Errorf("told: got %q, want a problem and its end", got)
+		if got := r.reported(); len(got) != 2 || got[1] != "*.log: <nil>" {
+			t.Errorf("reported: got %q, want a problem and its end", got)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestDatedFiles(t *testing.T) {
 	})
 }
 
-// TestGlobDrops: a file that a glob found and that is gone is not followed for ever.
+// TestGlobDrops: a file that a glob found and that is gone is dropped.
 func TestGlobDrops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.log")
 	put(t, path, "")
@@ -167,9 +167,9 @@ func TestGlobRenameLate(t *testing.T) {
 
 func TestBadPattern(t *testing.T) {
 	r := watch(t, Options{Patterns: []string{"/nowhere/[full"}}, modes["tick"])
-	r.until("it is told", func() bool { return len(r.told()) > 0 })
-	if got, want := r.told()[0], "[full: /nowhere/[full: syntax error in pattern"; got != want {
-		t.Errorf("told: got %q, want %q", got, want)
+	r.until("it is reported", func() bool { return len(r.reported()) > 0 })
+	if got, want := r.reported()[0], "[full: /nowhere/[full: syntax error in pattern"; got != want {
+		t.Errorf("reported: got %q, want %q", got, want)
 	}
 }
 
@@ -207,14 +207,14 @@ func TestTooManyFiles(t *testing.T) {
 	if r.state(byName).File == "" {
 		t.Error("the file called by name is not followed")
 	}
-	told := slices.DeleteFunc(r.told(), func(s string) bool { return strings.HasPrefix(s, "named") })
-	if want := fmt.Sprintf("*.log: %s/*.log: more than %d files", dir, MaxFiles); !slices.Equal(told, []string{want}) {
-		t.Errorf("told: got %q, want %q", told, want)
+	reported := slices.DeleteFunc(r.reported(), func(s string) bool { return strings.HasPrefix(s, "named") })
+	if want := fmt.Sprintf("*.log: %s/*.log: more than %d files", dir, MaxFiles); !slices.Equal(reported, []string{want}) {
+		t.Errorf("reported: got %q, want %q", reported, want)
 	}
 	must(t, os.Remove(filepath.Join(dir, "a000.log")))
 	must(t, os.Remove(filepath.Join(dir, "a001.log")))
 	r.until("all are followed", func() bool { return r.state(filepath.Join(dir, "a200.log")).File != "" })
-	r.until("the end is told", func() bool { return slices.Contains(r.told(), "*.log: <nil>") })
+	r.until("the end is reported", func() bool { return slices.Contains(r.reported(), "*.log: <nil>") })
 	put(t, filepath.Join(dir, "a200.log"), "1\n")
 	r.want("1")
 }

@@ -167,7 +167,7 @@ func (l *loop) lookAround() error {
 	return l.scan(time.Now())
 }
 
-// event serves whom it concerns, at once: this is the way of every line.
+// event serves the follower that it concerns, at once: this is the way of every line.
 func (l *loop) event(event fsnotify.Event) error {
 	clear(l.near)
 	now := time.Now()

@@ -14,8 +14,8 @@ func TestMissing(t *testing.T) {
 		path := filepath.Join(dir, "full")
 		r := watch(t, Options{Patterns: []string{path}}, mode)
 		want := "full: " + path + ": file does not exist"
-		if got := r.told(); !slices.Equal(got, []string{want}) {
-			t.Errorf("told: got %q, want %q once", got, want)
+		if got := r.reported(); !slices.Equal(got, []string{want}) {
+			t.Errorf("reported: got %q, want %q once", got, want)
 		}
 		if got := r.state(path).Problem; got == nil {
 			t.Error("state: got no problem")
@@ -24,8 +24,8 @@ func TestMissing(t *testing.T) {
 		r.want("1")
 		put(t, path, "2\n")
 		r.want("1", "2")
-		if got := r.told(); !slices.Equal(got, []string{want, "full: <nil>"}) {
-			t.Errorf("told: got %q, want the problem and its end", got)
+		if got := r.reported(); !slices.Equal(got, []string{want, "full: <nil>"}) {
+			t.Errorf("reported: got %q, want the problem and its end", got)
 		}
 	})
 }
@@ -66,8 +66,8 @@ func TestMissingFolderBehindFile(t *testing.T) {
 		put(t, folder, "not a folder\n")
 		path := filepath.Join(folder, "full")
 		r := watch(t, Options{Patterns: []string{path}}, mode)
-		if got, want := r.told(), "full: "+path+": file does not exist"; !slices.Equal(got, []string{want}) {
-			t.Errorf("told: got %q, want %q", got, want)
+		if got, want := r.reported(), "full: "+path+": file does not exist"; !slices.Equal(got, []string{want}) {
+			t.Errorf("reported: got %q, want %q", got, want)
 		}
 		must(t, os.Remove(folder))
 		must(t, os.Mkdir(folder, 0o755))
@@ -76,7 +76,7 @@ func TestMissingFolderBehindFile(t *testing.T) {
 	})
 }
 
-// TestVanished: a file that does not come back is told of, later than a rotation
+// TestVanished: a file that does not come back is reported, later than a rotation
 // would take.
 func TestVanished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -86,25 +86,25 @@ func TestVanished(t *testing.T) {
 		must(t, os.Remove(path))
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		if got := r.told(); len(got) != 0 {
-			t.Errorf("after 9 s: got %q, want nothing told", got)
+		if got := r.reported(); len(got) != 0 {
+			t.Errorf("after 9 s: got %q, want nothing reported", got)
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if got := r.told(); len(got) != 1 {
-			t.Errorf("after 11 s: got %q, want it told once", got)
+		if got := r.reported(); len(got) != 1 {
+			t.Errorf("after 11 s: got %q, want it reported once", got)
 		}
 		put(t, path, "1\n")
 		time.Sleep(time.Second)
 		synctest.Wait()
 		r.want("1")
-		if got := r.told(); len(got) != 2 || got[1] != "full: <nil>" {
-			t.Errorf("after it came back: got %q, want the end told", got)
+		if got := r.reported(); len(got) != 2 || got[1] != "full: <nil>" {
+			t.Errorf("after it came back: got %q, want the end reported", got)
 		}
 		must(t, os.Remove(path))
 		time.Sleep(9 * time.Second)
 		synctest.Wait()
-		if got := r.told(); len(got) != 2 {
+		if got := r.reported(); len(got) != 2 {
 			t.Errorf("9 s after it went again: got %q, want nothing more", got)
 		}
 		r.stop()

@@ -40,7 +40,7 @@ func TestSetPatterns(t *testing.T) {
 	})
 }
 
-// TestNameBecomesGlob: a file is dropped with the glob that stands for it now.
+// TestNameBecomesGlob: a file is dropped with the glob that matches it now.
 func TestNameBecomesGlob(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "full")
 	put(t, path, "")
@@ -55,7 +55,7 @@ func TestNameBecomesGlob(t *testing.T) {
 	r.until("it is dropped", func() bool { return len(r.Files()) == 0 })
 }
 
-// TestWatchesGo: folders nobody needs any more are not watched.
+// TestWatchesGo: folders that are not needed any more are not watched.
 func TestWatchesGo(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	r := watch(t, Options{Patterns: []string{filepath.Join(a, "full")}}, modes["events"])

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// asNobody runs f in a goroutine on a thread that reads files as an ordinary user. setfsuid(2)
+// asUnprivileged runs f in a goroutine on a thread that reads files as an ordinary user. setfsuid(2)
 // concerns one thread and takes its right to read everything; the thread ends with
 // the goroutine, because it is never unlocked.
-func asNobody(f func()) {
+func asUnprivileged(f func()) {
 	go func() {
 		if os.Getuid() == 0 {
 			runtime.LockOSThread()
@@ -31,11 +31,11 @@ func openFolder(t *testing.T, dir string) {
 	must(t, os.Chmod(dir, 0o755))
 }
 
-// watchAsNobody is watch for an ordinary user, by the tick and by events.
-func watchAsNobody(t *testing.T, path string) *watching {
+// watchUnprivileged is watch for an ordinary user, by the tick and by events.
+func watchUnprivileged(t *testing.T, path string) *watching {
 	r := &watching{t: t}
 	r.Watcher = New(Options{Patterns: []string{path}, Tick: time.Millisecond, Notify: r.notify})
-	r.run(r.take, asNobody)
+	r.run(r.take, asUnprivileged)
 	return r
 }
 
@@ -60,20 +60,20 @@ func TestPermission(t *testing.T) {
 			write(t, writer, "1\n")
 			must(t, tc.deny(path))
 
-			r := watchAsNobody(t, path)
+			r := watchUnprivileged(t, path)
 
-			told := func() []string { // of the folder there may be more
-				return slices.DeleteFunc(r.told(), func(s string) bool { return !strings.HasPrefix(s, "full: ") })
+			reported := func() []string { // of the folder there may be more
+				return slices.DeleteFunc(r.reported(), func(s string) bool { return !strings.HasPrefix(s, "full: ") })
 			}
-			r.until("it is told", func() bool { return len(told()) == 1 })
-			if got := told()[0]; !strings.HasSuffix(got, "permission denied") {
-				t.Errorf("told: got %q, want permission denied", got)
+			r.until("it is reported", func() bool { return len(reported()) == 1 })
+			if got := reported()[0]; !strings.HasSuffix(got, "permission denied") {
+				t.Errorf("reported: got %q, want permission denied", got)
 			}
 			write(t, writer, "2\n")
 			must(t, tc.allow(path))
 			r.want("1", "2")
-			if got := told(); len(got) != 2 || got[1] != "full: <nil>" {
-				t.Errorf("told: got %q, want one problem and its end", got)
+			if got := reported(); len(got) != 2 || got[1] != "full: <nil>" {
+				t.Errorf("reported: got %q, want one problem and its end", got)
 			}
 			r.mu.Lock()
 			if !r.blocks[0].Old {
@@ -84,8 +84,8 @@ func TestPermission(t *testing.T) {
 			must(t, os.Chmod(path, 0))
 			write(t, writer, "3\n")
 			r.want("1", "2", "3")
-			if got := told(); len(got) != 2 {
-				t.Errorf("told: got %q, want nothing more", got)
+			if got := reported(); len(got) != 2 {
+				t.Errorf("reported: got %q, want nothing more", got)
 			}
 		})
 	}
@@ -101,14 +101,14 @@ func TestUnreadableFolder(t *testing.T) {
 	must(t, os.Mkdir(folder, 0o755))
 	put(t, path, "")
 	must(t, os.Chmod(folder, 0o311))
-	r := watchAsNobody(t, path)
-	r.until("it is told", func() bool { return len(r.told()) == 1 })
-	if got, want := r.told()[0], "log: "+folder+": no events from the kernel: permission denied"; got != want {
-		t.Errorf("told: got %q, want %q", got, want)
+	r := watchUnprivileged(t, path)
+	r.until("it is reported", func() bool { return len(r.reported()) == 1 })
+	if got, want := r.reported()[0], "log: "+folder+": no events from the kernel: permission denied"; got != want {
+		t.Errorf("reported: got %q, want %q", got, want)
 	}
 	put(t, path, "1\n")
 	r.want("1")
 	must(t, os.Chmod(folder, 0o755))
-	r.until("the end is told", func() bool { return len(r.told()) == 2 })
+	r.until("the end is reported", func() bool { return len(r.reported()) == 2 })
 	r.untilWatched(folder)
 }

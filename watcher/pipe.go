@@ -59,7 +59,7 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: err}
 	}
 	// By descriptor: should the path name another pipe by now, opening that one
-	// could block for ever. Poll keeps it from starting the inotify tracker, which
+	// could block without end. Poll keeps it from starting the inotify tracker, which
 	// is one for the process, never ends, and ends the process when it cannot start.
 	t, err := tail.TailFile(fmt.Sprintf("/proc/self/fd/%d", keeper), tail.Config{
 		Pipe: true, Follow: true, CompleteLines: true, MustExist: true, Poll: true,

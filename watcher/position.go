@@ -60,7 +60,7 @@ func (g *generation) resume(p Position) error {
 	return g.seek(p.Offset)
 }
 
-// place is where g stands.
+// place is the position of g.
 func (g *generation) place(path string) Position {
 	if covered := min(g.offset, headSize); len(g.head) < 2 || int64(binary.BigEndian.Uint16(g.head)) < covered {
 		if head := fingerprint(g.file, covered); head != nil {
@@ -97,7 +97,7 @@ func (k *places) keep(p Position) {
 	}
 }
 
-// take forgets the place of an inode: somebody stands there now.
+// take forgets the place of an inode: another file has it now.
 func (k *places) take(id identity) {
 	delete(k.at, id)
 	k.order = slices.DeleteFunc(k.order, func(o identity) bool { return o == id })

@@ -50,7 +50,7 @@ func problemKind(path string, mode fs.FileMode) error {
 var ErrSame = errors.New("the same file")
 
 // problemOwn is of a path that leads to where this program writes its own log: it would
-// read what it says about what it reads, for ever.
+// read what it says about what it reads, without end.
 func problemOwn(path string) error {
 	return hint.Errorf("let Asterisk write a file (logger.conf), or name the file where the container's output is kept", "%s: leads to what pbxjail itself writes", path)
 }

@@ -28,7 +28,7 @@ type generation struct {
 	end   int64     // how far the file has been seen to reach
 	since time.Time // when it last grew, or was superseded: quiet counts from here
 	old   int64     // what lies before was not read as it was written
-	copy  bool      // a copy made before a truncation: nobody writes to it
+	copy  bool      // a copy made before a truncation: no program writes to it
 
 	drained bool // the last read reached the end
 }
@@ -141,7 +141,7 @@ func (l *loop) hand(f *follower, text []byte, cut, old bool, now time.Time) erro
 	return err
 }
 
-// handRest hands out a last line without a newline, once nobody will end it.
+// handRest hands out a last line without a newline, once it will not be ended.
 func (l *loop) handRest(f *follower, g *generation, now time.Time) error {
 	n, err := pread(g.file, l.buf[:MaxLine], g.offset)
 	if err != nil || n == 0 || bytes.IndexByte(l.buf[:n], '\n') >= 0 {

@@ -41,7 +41,7 @@ func TestRenameOrder(t *testing.T) {
 	r.want("1", "2", "3", "4")
 }
 
-// TestRenameLate: Asterisk writes to the renamed file until it is told to reopen.
+// TestRenameLate: Asterisk writes to the renamed file until an admin makes it reopen.
 func TestRenameLate(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
 		path := filepath.Join(dir, "full")
@@ -74,8 +74,8 @@ func TestRenameGap(t *testing.T) {
 		write(t, writer, "2\n")
 		put(t, path, "3\n")
 		r.want("1", "2", "3")
-		if told := r.told(); len(told) > 0 {
-			t.Errorf("a rotation is no problem: got %q", told)
+		if reported := r.reported(); len(reported) > 0 {
+			t.Errorf("a rotation is no problem: got %q", reported)
 		}
 	})
 }
@@ -96,8 +96,8 @@ func TestMovedAwayAndBack(t *testing.T) {
 	})
 }
 
-// TestOldInodeIsClosed: a rotated inode is kept while it may be written, not for
-// ever. The clock is the bubble's, so the tick alone must do.
+// TestOldInodeIsClosed: a rotated inode is kept while it may be written, not
+// without end. The clock is the bubble's, so the tick alone must do.
 func TestOldInodeIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "full")
@@ -191,7 +191,7 @@ func (r *watching) wantOld(old ...string) {
 	}
 }
 
-// TestEditorReplaces: a log that was written anew is not read again, where it is
+// TestEditorReplaces: a log that an editor has replaced is not read again, where it is
 // the same; otherwise it is, by its own clock.
 func TestEditorReplaces(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestRestartResume: whatever became of the file while nobody looked, each line
+// TestRestartResume: whatever became of the file in between, each line
 // is handed out once over both runs.
 func TestRestartResume(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -65,7 +65,7 @@ func TestSymlinkedFolder(t *testing.T) {
 	})
 }
 
-// TestSameFileTwice: two names of one file are read once, and told of.
+// TestSameFileTwice: two names of one file are read once, and reported.
 func TestSameFileTwice(t *testing.T) {
 	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
 		a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
@@ -74,8 +74,8 @@ func TestSameFileTwice(t *testing.T) {
 		r := watch(t, Options{Patterns: []string{a, b}}, mode)
 		put(t, a, "1\n")
 		r.want("1")
-		if got := r.told(); len(got) != 1 || got[0] != "b: "+b+": the same file as "+a {
-			t.Errorf("told: got %q, want that b is a", got)
+		if got := r.reported(); len(got) != 1 || got[0] != "b: "+b+": the same file as "+a {
+			t.Errorf("reported: got %q, want that b is a", got)
 		}
 		must(t, os.Remove(b))
 		put(t, b, "2\n")

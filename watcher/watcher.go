@@ -86,7 +86,7 @@ func New(opts Options) *Watcher {
 	}
 	return &Watcher{
 		opts: opts,
-		// Asterisk writes to the renamed file until it is told to reopen
+		// Asterisk writes to the renamed file until an admin makes it reopen
 		// (`logger reload`, asterisk:main/logger.c): a minute costs one descriptor.
 		quiet:    time.Minute,
 		changed:  make(chan struct{}, 1),

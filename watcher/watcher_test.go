@@ -202,7 +202,7 @@ func (r *watching) last(file string) Position {
 	return Position{}
 }
 
-func (r *watching) told() []string {
+func (r *watching) reported() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.problems)

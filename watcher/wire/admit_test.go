@@ -48,7 +48,7 @@ func TestAdmit(t *testing.T) {
 			t.Errorf("after the flood: got %d of 1500, want nearly all", strangers)
 		}
 	})
-	t.Run("a source passes wholly or not, and not the same ones for ever", func(t *testing.T) {
+	t.Run("a source passes wholly or not, and not always the same ones", func(t *testing.T) {
 		a := fresh()
 		flood(a, noon, time.Second, 4000)
 		_, _, first := flood(a, noon.Add(time.Second), time.Second, 4000)
@@ -65,7 +65,7 @@ func TestAdmit(t *testing.T) {
 			}
 		}
 		if hidden == 0 {
-			t.Error("who was hidden is hidden for ever")
+			t.Error("a hidden source is hidden without end")
 		}
 	})
 	t.Run("a clock that goes back", func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestPace(t *testing.T) {
 		t.Error("turns end, though each is worth it")
 	}
 	if run(p, time.Millisecond, few, maxScore); p.turns {
-		t.Error("turns for ever, though few packets come")
+		t.Error("turns without end, though few packets come")
 	}
 	if run(p, time.Second, many, 1); !p.turns {
 		t.Error("no turns, though many packets were waiting")

@@ -45,7 +45,7 @@ func newBell(r *ring) (*bell, error) {
 func (b *bell) close() error { return b.file.Close() }
 
 // control and wait call the kernel without telling the scheduler: neither can block,
-// and to be told would wake up another thread each time (runtime.entersyscall).
+// and a message would wake up another thread each time (runtime.entersyscall).
 func (b *bell) control(op int, events uint32) (err error) {
 	e := b.conn.Control(func(fd uintptr) {
 		event := unix.EpollEvent{Events: events, Fd: int32(b.socket)}

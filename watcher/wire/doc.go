@@ -3,7 +3,7 @@
 // the kernel sees on the guarded ports, and jailctl replay gives it traces.
 //
 // It does not know what the bytes mean: parsers do. It must never trust a length
-// that stands in a packet, never hold more memory than its bounds allow (the sender
+// that is in a packet, never hold more memory than its bounds allow (the sender
 // chooses how many fragments and connections there are), and never call a piece
 // complete when bytes are missing: it counts what it gives up and marks the place.
 package wire

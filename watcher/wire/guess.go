@@ -20,7 +20,7 @@ type Guess struct {
 
 const maxPairs = 8192
 
-// Saying is who asks whom in a piece. The zero value is Nothing.
+// Saying is which side asks in a piece. The zero value is Nothing.
 type Saying uint8
 
 const (

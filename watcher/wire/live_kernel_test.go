@@ -503,7 +503,7 @@ func TestLiveBannedDoNotReachUserSpace(t *testing.T) {
 	}
 }
 
-// TestLiveCountsWhatItMissed: a reader that stands still loses packets, and says so.
+// TestLiveCountsWhatItMissed: a reader that does not read loses packets, and says so.
 func TestLiveCountsWhatItMissed(t *testing.T) {
 	w := newWorld(t)
 	w.listenUDP(kerneltest.PBX4)
