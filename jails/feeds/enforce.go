@@ -121,7 +121,7 @@ func (f *Feeds) orders() (list []order) {
 var errTogether error = hint.New("set use: factor for it, or take one of those before it out", "with the feeds before it, it would ban more than a quarter of all addresses")
 
 // wanted are the lists to be held, and the names of others that may be there. What
-// is not read yet is neither: what a former run left of it stands. When there is
+// is not read yet is neither: what a former run left of it stays. When there is
 // nothing to do, all are empty.
 func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []netip.Prefix) {
 	f.mu.Lock()

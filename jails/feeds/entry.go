@@ -14,7 +14,7 @@ import (
 	"pbxjail/configs/show"
 )
 
-// The widest prefix that a feed may name. Whoever lists more than this has made a
+// The widest prefix that a feed may name. A list with more than this has made a
 // mistake, or wants to shut the internet out.
 const (
 	widest4 = 8

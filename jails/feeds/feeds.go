@@ -45,7 +45,7 @@ type Feeds struct {
 	feeds   []*feed        // guarded by mu, in the order of the main file
 	protect []netip.Prefix // guarded by mu; replaced, never written into
 	guarded bool           // guarded by mu: Protect was called
-	left    []string       // guarded by mu: lists that may be in the kernel, and nobody wants
+	left    []string       // guarded by mu: lists that may be in the kernel and are not wanted
 
 	kernel kernel
 }
@@ -131,7 +131,7 @@ func (f *Feeds) Protect(prefixes []netip.Prefix) {
 	f.nudge()
 }
 
-// Listed is jails.Feeds: it waits for nobody, and takes no lock.
+// Listed is jails.Feeds: it never waits, and takes no lock.
 func (f *Feeds) Listed(a netip.Addr, yield func(feed string, factor int32) bool) {
 	a = a.Unmap()
 	for _, w := range *f.weighing.Load() {
@@ -159,8 +159,8 @@ func (f *Feeds) nudge() {
 	}
 }
 
-// told logs an error of a feed when it is another one than before.
-func (f *Feeds) told(name string, before, now error) {
+// reported logs an error of a feed when it is another one than before.
+func (f *Feeds) reported(name string, before, now error) {
 	switch {
 	case now == nil && before != nil:
 		f.opts.Log.Info("feed is well again", "feed", name)

@@ -142,7 +142,7 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestTLS: a server that nobody vouches for is not believed, and an encrypted feed
+// TestTLS: a server without a valid certificate is not believed, and an encrypted feed
 // does not become an open one on the way.
 func TestTLS(t *testing.T) {
 	open := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "198.51.100.7") }))
@@ -257,7 +257,7 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// A copy that cannot be written is told, and the list holds all the same.
+// A copy that cannot be written is reported, and the list holds all the same.
 func TestNoDisk(t *testing.T) {
 	blocked := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // FuzzParse: whatever a feed holds, what is taken of it is masked, sorted, not too
-// wide, apart from each other, and nobody who is never banned.
+// wide, apart from each other, and no address that is never banned.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.*")
 	if err != nil || len(files) < 8 {
@@ -81,7 +81,7 @@ func checkPrefixes(t *testing.T, list []netip.Prefix) {
 		case tooWide(p):
 			t.Errorf("got %s, which is too wide", p)
 		case !parsers.Bannable(p.Addr()) || never.OverlapsPrefix(p):
-			t.Errorf("got %s, want nobody who is never banned", p)
+			t.Errorf("got %s, want no address that is never banned", p)
 		case i > 0 && (list[i-1].Compare(p) >= 0 || list[i-1].Overlaps(p)):
 			t.Errorf("got %s before %s, want them sorted and apart", list[i-1], p)
 		}
@@ -197,7 +197,7 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// Protection in other forms protects all the same, and nonsense protects nobody.
+// Protection in other forms protects all the same, and nonsense protects no address.
 func TestSubtractForms(t *testing.T) {
 	feed := []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), {}}
 	got, err := Subtract(feed, []netip.Prefix{netip.MustParsePrefix("::ffff:198.51.100.0/121"), netip.PrefixFrom(netip.MustParseAddr("198.51.100.200"), 26), {}})
@@ -205,6 +205,6 @@ func TestSubtractForms(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if got, err := Subtract(feed, []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}); err != nil || len(got) != 0 {
-		t.Errorf("got %v, %v, want nobody", got, err)
+		t.Errorf("got %v, %v, want no protection", got, err)
 	}
 }

@@ -70,7 +70,7 @@ func problem(f *Feeds, i int) string {
 	return ""
 }
 
-// server answers in place of the network, without any: time in a bubble stands
+// server answers in place of the network, without any: time in a bubble stops
 // still while the network is waited for.
 type server struct {
 	mu     sync.Mutex
@@ -110,7 +110,7 @@ func (s *server) waits() (list []time.Duration) {
 	return list
 }
 
-// lists is an enforcer that holds lists, and fails when it is told to.
+// lists is an enforcer that holds lists, and fails when a test says so.
 type lists struct {
 	mu    sync.Mutex
 	held  map[string][]netip.Prefix

@@ -37,7 +37,7 @@ type List struct {
 	Notes    []Note         // the first ten each of Masked, Dropped and Refused, by line
 }
 
-// Note is a line that was not taken as it stands. What is printable.
+// Note is a line that was not taken as it is. What is printable.
 type Note struct {
 	Line int // counted from 1
 	What string
@@ -119,7 +119,7 @@ func formatOf(data []byte, format string) (string, error) {
 	return "apiban", nil
 }
 
-// entry takes what stands in a line. An error ends the reading.
+// entry takes what is in a line. An error ends the reading.
 func (r *reader) entry(line int, text string) error {
 	list, written, err := parseEntry(text)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// What is odd is told by line, and never as it stands.
+// What is odd is reported by line, and never as it was written.
 func TestNotes(t *testing.T) {
 	list, err := parseFile(t, "plain.txt", "")
 	if err != nil {

@@ -114,7 +114,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !slices.Contains(f.feeds, s) {
-		return false // nobody wants it any more
+		return false // it is not wanted any more
 	}
 	s.busy = false
 	before, now := s.err, time.Now()
@@ -122,7 +122,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 		s.tag.file = got.tag.file // a file that is refused is read again when it changes
 		s.fails++
 		s.err, s.next = err, now.Add(s.wait(retry<<min(s.fails-1, 10)))
-		f.told(s.Name, before, err)
+		f.reported(s.Name, before, err)
 		return false
 	}
 	s.next = now.Add(s.wait(s.Interval))
@@ -130,7 +130,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 		return false // what was wrong with it still is
 	}
 	s.err, s.fails, s.checked = nil, 0, now
-	f.told(s.Name, before, nil)
+	f.reported(s.Name, before, nil)
 	if got.same {
 		return false
 	}

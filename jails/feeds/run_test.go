@@ -118,7 +118,7 @@ func TestBan(t *testing.T) {
 		factor := feedOf("b", "https://feeds.example/other")
 		f.Set([]configs.Feed{c, factor})
 		time.Sleep(time.Minute)
-		kernel.want(t) // nobody has said yet who is protected
+		kernel.want(t) // it is not known yet who is protected
 
 		f.Protect(prefixes("198.51.100.128/25", "203.0.113.1/32", "192.0.2.1/32"))
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestBan(t *testing.T) {
 	})
 }
 
-// TestEnforcerFails: a list that is not taken is told, and tried again.
+// TestEnforcerFails: a list that is not taken is reported, and tried again.
 func TestEnforcerFails(t *testing.T) {
 	net, kernel := &server{}, &lists{}
 	net.say(200, "", "198.51.100.0/24\n")
@@ -200,7 +200,7 @@ func TestEnforcerFails(t *testing.T) {
 	})
 }
 
-// TestLeftInTheKernel: what a former run left there goes when nobody wants it.
+// TestLeftInTheKernel: what a former run left there goes when it is not wanted.
 func TestLeftInTheKernel(t *testing.T) {
 	dir, kernel := t.TempDir(), &lists{}
 	net := &server{}

@@ -7,7 +7,7 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// Status is a feed as it stands.
+// Status is the state of a feed.
 type Status struct {
 	configs.Feed
 	Source  string    // for people: see the function Source

@@ -1,6 +1,6 @@
 package fraud
 
-// mark is one distinct thing, by its hash, and when it was last told.
+// mark is one distinct thing, by its hash, and when it was last reported.
 type mark struct{ hash, at uint32 }
 
 // Hashes of what does not exist end in a one, those of what does in a zero, so that
@@ -22,7 +22,7 @@ func marked(hash uint64, kind uint32) uint32 {
 // week.
 const longestMemory = 7 * 24 * 3600
 
-// later is the time of what was told at one time and now again. One beyond all
+// later is the time of what was reported at one time and now again. One beyond all
 // memory is of a clock that was wrong.
 func later(at, now uint32) uint32 {
 	if within(at, now, longestMemory) {
@@ -103,7 +103,7 @@ func (c *caller) dial(tail uint32, head uint16, at, limit uint32) (heads int) {
 	return heads
 }
 
-// mostAddresses is how many addresses of a crowd are told apart.
+// mostAddresses is how many addresses of a crowd are distinguished.
 const mostAddresses = 16
 
 // crowd is who tried one account, or dialled one number.
@@ -123,7 +123,7 @@ func (c *crowd) join(address, at, limit uint32) (n int) {
 	return n
 }
 
-// alarm reports whether the admin has to be told: once, until all is quiet again.
+// alarm reports whether the admin has to know: once, until all is quiet again.
 func (c *crowd) alarm(at, limit uint32) bool {
 	told := within(c.alarmed, at, limit)
 	c.alarmed = max(at, 1)

@@ -20,7 +20,7 @@ type Finding struct {
 	Rule   string // one of the Rule constants: no text of a log
 	Factor int32  // thousandths; 1000 changes nothing
 	Count  int    // what was counted: accounts, prefixes, addresses; of a call, the country code or range
-	Alarm  bool   // the admin is to be told once, whoever is banned
+	Alarm  bool   // the admin must know it once, whether or not an address is banned
 }
 
 // String is the reason, for the admin.

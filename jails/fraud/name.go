@@ -7,7 +7,7 @@ const maxName = 64
 
 // bareName is what logs that write an account differently agree on: chan_sip has
 // "sip:101@host" in one record of an attempt and "101" in the other. Names that
-// stand for nobody are empty. It aliases b.
+// stand for no account are empty. It aliases b.
 func bareName(b []byte) []byte {
 	if i := bytes.LastIndexByte(b, '<'); i >= 0 && bytes.IndexByte(b[i:], ':') > 0 { // "name" <sip:101@host>
 		b = b[i+1:]

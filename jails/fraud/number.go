@@ -93,7 +93,7 @@ func (n *Number) Tail() []byte {
 	return n.text[n.size-tailDigits : n.size]
 }
 
-// head is what stands before the tail.
+// head is what comes before the tail.
 func (n *Number) head() []byte { return n.text[:max(n.size, tailDigits)-tailDigits] }
 
 // Analyse takes a number as it was dialled apart. What cannot be dialled is the
@@ -202,7 +202,7 @@ func (p *Plan) code(b []byte, least int) int {
 		return 0
 	}
 	// North America has ten digits behind its code, none beginning with 0 or 1: so 001
-	// and 0011 are told from 00 and its code.
+	// and 0011 are distinguished from 00 and its code.
 	if b[0] == '1' && (len(b) != 11 || b[1] < '2') {
 		return 0
 	}

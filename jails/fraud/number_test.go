@@ -80,11 +80,11 @@ func TestAnalyse(t *testing.T) {
 		{"0301234567", "||", "301234567", false, 0, 0},
 		{"044151601474", "||", "151601474", false, 0, 0},
 		{"53981234567", "||", "981234567", false, 0, 0}, // a Brazilian mobile: no country of bare numbers this short
-		{"90048123456", "||", "048123456", false, 0, 0}, // behind an access digit nobody has so few
+		{"90048123456", "||", "048123456", false, 0, 0}, // behind an access digit no number has so few
 		{"101", "||", "", false, 0, 0},
 		{"00", "||", "", false, 0, 0},
 		{"0048", "||", "", false, 0, 0},
-		{"00210123456789", "||", "123456789", false, 0, 0}, // 210 is nobody's
+		{"00210123456789", "||", "123456789", false, 0, 0}, // 210 is not assigned
 		{"", "||", "", false, 0, 0},
 		{"s", "||", "", false, 0, 0},
 		{"admin", "||", "", false, 0, 0},
@@ -121,7 +121,7 @@ func TestHome(t *testing.T) {
 		{[]string{"1"}, "12125551234", false, true},
 		{[]string{"1"}, "+18765551234", true, false}, // the file names Jamaica apart
 		{[]string{"1876"}, "+18765551234", false, true},
-		// Nobody said where we are: only a prefix leads abroad.
+		// It is not known where we are: only a prefix leads abroad.
 		{nil, "+441516014742", false, false},
 		{nil, "441516014742", false, false},
 		{nil, "0441516014742", false, false},

@@ -4,7 +4,7 @@ import "time"
 
 // pulse finds a monitor: a provider, or a proxy, that asks whether we live. It asks for one
 // account, at one slow pace, and never answers a challenge. It learns nothing of any other
-// account, so whoever imitates one gains nothing. Times are unix milliseconds.
+// account, so an attacker that imitates one gains nothing. Times are unix milliseconds.
 type pulse struct {
 	account uint32 // that it asks for
 	last    int64  // when it asked last

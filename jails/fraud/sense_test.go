@@ -74,7 +74,7 @@ func TestRules(t *testing.T) {
 		{"six", names(missing, far[:6]...), "enumeration: 6 accounts"},
 		{"the sixth is known already", names(missing, append(far[:5:5], "ab", "cd", "ef")...), ""},
 		{"the same, written otherwise", names(missing, append(far[:5:5], "sip:ab@192.0.2.10", `"x" <sip:cd@192.0.2.10>`)...), ""},
-		{"nobody's name", names(missing, append(far[:5:5], "<unknown>", "anonymous", "")...), ""},
+		{"a name that is no account", names(missing, append(far[:5:5], "<unknown>", "anonymous", "")...), ""},
 		{"of several addresses", spread(missing, 40, "ab"), ""},
 		{"eleven wrong passwords", names(wrong, far[:11]...), ""},
 		{"twelve", names(wrong, far[:12]...), "password spraying: 12 accounts"},
@@ -83,7 +83,7 @@ func TestRules(t *testing.T) {
 		{"four in a row", names(guest, "101", "102", "103", "104"), "sequence: 4 in a row"},
 		{"downwards", names(missing, "104", "103", "102", "101"), "sequence: 4 in a row"},
 		{"in any order", names(missing, "1001", "0999", "0998", "1000"), "sequence: 4 in a row"},
-		{"told twice, one log behind the other", names(missing, "101", "102", "101", "103", "102", "103", "104", "101"), "sequence: 4 in a row"},
+		{"reported twice, one log behind the other", names(missing, "101", "102", "101", "103", "102", "103", "104", "101"), "sequence: 4 in a row"},
 		{"with a gap", names(missing, "101", "102", "103", "105"), ""},
 		{"numbers in a row", names(guest, "00441516014742", "00441516014743", "00441516014744", "00441516014745"), "sequence: 4 in a row international call of a guest: +44"},
 		{"names in a row", names(missing, "ghost1", "ghost2", "ghost3", "ghost4"), "sequence: 4 in a row"},
@@ -102,7 +102,7 @@ func TestRules(t *testing.T) {
 		{"one account from seven addresses", spread(wrong, 7, "1001"), ""},
 		{"eight", spread(wrong, 8, "1001"), "one account from 8 addresses"},
 		{"seventeen, and we remember sixteen", spread(wrong, 17, "1001"), "one account from 16 addresses"},
-		{"eight, and nobody's account", spread(wrong, 8, "<unknown>"), ""},
+		{"eight, and no account of ours", spread(wrong, 8, "<unknown>"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sense(t)
@@ -207,7 +207,7 @@ func TestDisabled(t *testing.T) {
 		t.Errorf("got %q, %d remembered, want nothing", got, s.Len())
 	}
 	if got := hear(sense(t), Attempt{Number: text("00447012345678"), Guest: true}, seven); got != nil {
-		t.Errorf("got %q for nobody", got)
+		t.Errorf("got %q for no account", got)
 	}
 }
 

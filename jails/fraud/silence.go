@@ -17,17 +17,17 @@ const (
 	// heardWithin is how long a login says that an address is not silent: a line that
 	// loses packets must not cost a phone its account.
 	heardWithin = 10 * time.Minute
-	// anewAfter is how long an address that names no account must pause before it
-	// counts anew: a monitor that asks every minute asks but once.
-	anewAfter = 10 * time.Minute
+	// restartAfter is how long an address that names no account must pause before it
+	// counts from 1 again: a monitor that asks every minute asks but once.
+	restartAfter = 10 * time.Minute
 	// openChallenges is how many of one address are remembered.
 	openChallenges = 12
 )
 
-// Silence remembers challenges that nobody answered. It starts nothing and reads no
+// Silence remembers challenges that were never answered. It starts nothing and reads no
 // clock. Not safe for concurrent use.
 //
-// Whoever forges the address of somebody else never sees the challenge, and so
+// An attacker that forges the address of another never sees the challenge, and so
 // leaves it open in the other's name: silence alone is no proof against an address.
 type Silence struct {
 	table table[addrKey, challenged]
@@ -68,7 +68,7 @@ func (s *Silence) Challenged(a netip.Addr, account, id parsers.Text, now time.Ti
 	if len(bareName(account.Raw())) == 0 {
 		last := c.unnamed
 		c.unnamed = at
-		if near(last, at, anewAfter) {
+		if near(last, at, restartAfter) {
 			return
 		}
 	}
@@ -93,7 +93,7 @@ func (s *Silence) Challenged(a netip.Addr, account, id parsers.Text, now time.Ti
 func (c *challenged) slot(hash uint32, at int64, named bool) int {
 	free := -1
 	for k := range c.ids {
-		if named && c.ids[k] == hash && near(c.sent[k], at, anewAfter) {
+		if named && c.ids[k] == hash && near(c.sent[k], at, restartAfter) {
 			return -1
 		}
 		if c.open&(1<<k) == 0 && (free < 0 || c.sent[k] < c.sent[free]) {

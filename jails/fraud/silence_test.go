@@ -38,9 +38,9 @@ func TestSilence(t *testing.T) {
 		{"a wrong password", []step{{0, "1001/a"}, {time.Second, "wrong"}}, 0},
 		{"an old nonce: two challenges and one answer", []step{{0, "1001/a"}, {1, "1001/b"}, {2, "login"}}, 0},
 		{"an answer too late", []step{{0, "1001/a"}, {33 * time.Second, "login"}}, 1},
-		{"told by two logs", []step{{0, "1001/a"}, {time.Second, "1001/a"}}, 1},
-		{"told by two logs, the second after it was due", []step{{0, "1001/a"}, {time.Minute, "1001/a"}}, 1},
-		{"told by two logs, the second after a wrong password", []step{{0, "1001/a"}, {1, "wrong"}, {2, "1001/a"}}, 0},
+		{"reported by two logs", []step{{0, "1001/a"}, {time.Second, "1001/a"}}, 1},
+		{"reported by two logs, the second after it was due", []step{{0, "1001/a"}, {time.Minute, "1001/a"}}, 1},
+		{"reported by two logs, the second after a wrong password", []step{{0, "1001/a"}, {1, "wrong"}, {2, "1001/a"}}, 0},
 		{"without anything that tells them apart", []step{{0, "1001/"}, {time.Second, "1001/"}}, 2},
 		{"after a login the line is bad", []step{{0, "login"}, {time.Minute, "1001/a"}, {9 * time.Minute, "1001/b"}}, 0},
 		{"the login is long ago", []step{{0, "login"}, {10 * time.Minute, "1001/a"}}, 1},
@@ -100,7 +100,7 @@ func TestDueAtItsTime(t *testing.T) {
 	}
 }
 
-// A clock that was far ahead holds nothing up, and blames nobody.
+// A clock that was far ahead holds nothing up, and blames no address.
 func TestSilenceSurvivesAWrongClock(t *testing.T) {
 	s := NewSilence(10)
 	s.Challenged(from(1), text("1001"), nobody, seven.Add(1000*time.Hour))
@@ -109,7 +109,7 @@ func TestSilenceSurvivesAWrongClock(t *testing.T) {
 		t.Errorf("got %v, want %v", got, from(2))
 	}
 	if got := due(s, seven.Add(2000*time.Hour)); got != nil {
-		t.Errorf("got %v, want nobody", got)
+		t.Errorf("got %v, want none", got)
 	}
 }
 
@@ -214,7 +214,7 @@ func recordedIn(t testing.TB, file string) (list []recorded) {
 	return list
 }
 
-// silentIn counts what stays unanswered, of each address. Each record is told so
+// silentIn counts what stays unanswered, of each address. Each record is reported so
 // many times, as by so many logs.
 func silentIn(list []recorded, logs int) map[netip.Addr]int {
 	counts := map[netip.Addr]int{}
@@ -269,7 +269,7 @@ func TestRecordedSilence(t *testing.T) {
 				}
 			}
 			if weak != c.weak || caught != c.caught || forged != c.forged {
-				t.Errorf("%s, told %d times: got %d of %d weak, %d forged, want %d of %d, %d", c.file, logs, caught, weak, forged, c.caught, c.weak, c.forged)
+				t.Errorf("%s, reported %d times: got %d of %d weak, %d forged, want %d of %d, %d", c.file, logs, caught, weak, forged, c.caught, c.weak, c.forged)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ type table[K comparable, V any] struct {
 	keep    uint32 // seconds after which a value says nothing any more: it is no loss
 	index   map[K]int32
 	rows    []row[K, V] // rows[0] heads the list, from the latest to the quietest
-	free    int32       // first of the rows that nobody has, by next; 0 is none
+	free    int32       // first of the free rows, by next; 0 is none
 	evicted uint64
 }
 

@@ -9,6 +9,6 @@
 //
 // A file that cannot be used never takes away what was known: the one before goes
 // on, and Problems tells. It must never ask anybody over the network but in Update,
-// which an operator calls, and never hold up Place: that stands between a line and
+// which an operator calls, and never hold up Place: it is called between a line and
 // its ban.
 package geoip

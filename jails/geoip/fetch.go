@@ -26,7 +26,7 @@ func isURL(from string) bool {
 	return strings.HasPrefix(from, "http://") || strings.HasPrefix(from, "https://")
 }
 
-// printable is a source without what may be a secret: a licence key stands in the
+// printable is a source without what may be a secret: a licence key is in the
 // query, a password before the host.
 func printable(from string) string {
 	if !isURL(from) {

@@ -13,7 +13,7 @@ import (
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 )
 
-var update = flag.Bool("update", false, "write the files of testdata anew")
+var update = flag.Bool("update", false, "write the files of testdata again")
 
 // built is when the files of testdata were made, as they say.
 var built = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	lookEvery = 30 * time.Second       // whatever the kernel told: it may lose an event, and knows none of NFS
-	settle    = 500 * time.Millisecond // without an event: whoever writes a file has done so
+	lookEvery = 30 * time.Second       // whatever the kernel said: it may lose an event, and knows none of NFS
+	settle    = 500 * time.Millisecond // without an event: a program that writes a file has done so
 )
 
 // Run follows the files until ctx ends. Events of the kernel are hints: they make a

@@ -61,7 +61,7 @@ func TestSwapUnderReaders(t *testing.T) {
 	readers.Wait()
 }
 
-// TestBrokenReplacement: the table before goes on, and status is told, until a good
+// TestBrokenReplacement: the table before goes on, and status reports it, until a good
 // one comes.
 func TestBrokenReplacement(t *testing.T) {
 	good, better := give(t, "maxmind-country"), give(t, "flat-country")
@@ -122,13 +122,13 @@ func TestBrokenReplacement(t *testing.T) {
 	}
 }
 
-// TestGoneFileOfAFolder: another of its kind takes its place, and nobody misses it.
+// TestGoneFileOfAFolder: another of its kind takes its place, and nothing is missing.
 func TestGoneFileOfAFolder(t *testing.T) {
 	dir := folder(t, "maxmind-country")
-	var told []error
+	var reported []error
 	tables := Open(Options{Stored: dir, Known: []string{}, Notify: func(_ string, err error) {
 		if err != nil {
-			told = append(told, err)
+			reported = append(reported, err)
 		}
 	}})
 	if err := os.Remove(filepath.Join(dir, "maxmind-country.mmdb")); err != nil {
@@ -141,7 +141,7 @@ func TestGoneFileOfAFolder(t *testing.T) {
 			t.Errorf("got %+v", p)
 		}
 	}
-	if problems := append(tables.Problems(built), told...); len(problems) > 0 || len(tables.entries) != 1 {
+	if problems := append(tables.Problems(built), reported...); len(problems) > 0 || len(tables.entries) != 1 {
 		t.Errorf("got problems %v and %d entries", problems, len(tables.entries))
 	}
 }
@@ -189,16 +189,16 @@ func TestRun(t *testing.T) {
 func TestNotify(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "country.mmdb")
 	put(t, path, give(t, "maxmind-country"))
-	var told []error
-	tables := Open(Options{Files: []string{path}, Stored: t.TempDir(), Known: []string{}, Notify: func(_ string, err error) { told = append(told, err) }})
+	var reported []error
+	tables := Open(Options{Files: []string{path}, Stored: t.TempDir(), Known: []string{}, Notify: func(_ string, err error) { reported = append(reported, err) }})
 	look := func() { tables.Look(); tables.Look() }
 	look()
 	put(t, path, nil)
 	look()
 	put(t, path, give(t, "flat-country"))
 	look()
-	if len(told) != 3 || told[0] != nil || told[1] == nil || told[2] != nil {
-		t.Errorf("got %v, want good, bad, good", told)
+	if len(reported) != 3 || reported[0] != nil || reported[1] == nil || reported[2] != nil {
+		t.Errorf("got %v, want good, bad, good", reported)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Problem is what is wrong with a file, told to the operator.
+// Problem is what is wrong with a file, for the operator.
 type Problem struct {
 	File string // "" is the embedded table
 	What string
@@ -43,7 +43,7 @@ func broken(file string, err error) *Problem {
 	p := &Problem{File: file, What: err.Error(), Fix: fixBroken, cause: err}
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
-		p.What = inner.Err.Error() // the path stands in front already
+		p.What = inner.Err.Error() // the path is in front already
 	}
 	switch {
 	case errors.Is(err, errSilent):

@@ -66,7 +66,7 @@ func askEnterprise(r *geoip2.Reader) ask {
 	}
 }
 
-// askCountry serves files of cities too. Where nobody knows in which country a
+// askCountry serves files of cities too. Where it is not known in which country a
 // network is, the one it is registered in is the best guess.
 func askCountry(r *geoip2.Reader) ask {
 	if _, err := r.Country(probe); refuses(err) {
@@ -203,7 +203,7 @@ var codes = func() string {
 }()
 
 // iso is the code of a country in capitals, a piece of codes: no file is kept alive
-// by it. It is "" for what can be no country; ZZ is nobody's.
+// by it. It is "" for what can be no country; ZZ is not assigned.
 func iso(text string) string {
 	if len(text) != 2 {
 		return ""

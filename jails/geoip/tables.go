@@ -23,7 +23,7 @@ type Options struct {
 	Stored string   // "" is Stored
 	Known  []string // nil is Known
 
-	// Notify is told when a file is read (nil) or cannot be. It is called while
+	// Notify is called when a file is read (nil) or cannot be. It is called while
 	// nothing else can be read, and must not call back. May be nil.
 	Notify func(path string, problem error)
 }
@@ -88,7 +88,7 @@ func (t *Tables) Place(a netip.Addr) book.Place {
 // Answer is a Place, and which file said it.
 type Answer struct {
 	book.Place
-	CountryFrom *Table // nil when nobody knows
+	CountryFrom *Table // nil when it is not known
 	ASNFrom     *Table
 }
 

@@ -247,7 +247,7 @@ func TestIso(t *testing.T) {
 	}
 }
 
-// TestBadFiles: each is told with a hint, and the others go on.
+// TestBadFiles: each is reported with a hint, and the others go on.
 func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	whole := give(t, "maxmind-country")

@@ -94,7 +94,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// TestFetchChanges: what was there before is told of, and is replaced by its kind.
+// TestFetchChanges: what was there before is reported, and is replaced by its kind.
 func TestFetchChanges(t *testing.T) {
 	to, from := t.TempDir(), folder(t, "maxmind-country", "maxmind-asn", "flat-country-ipv4", "maxmind-enterprise")
 	newer := filepath.Join(from, "newer.mmdb")

@@ -8,7 +8,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// A sample is counted in a slice of 5 s. After a minute the slice is used anew, and
+// A sample is counted in a slice of 5 s. After a minute the slice is used again, and
 // what it holds is folded into the minute that it was of.
 const (
 	width     = int64(5 * time.Second)

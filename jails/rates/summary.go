@@ -12,11 +12,11 @@ type summary[K comparable] struct {
 	counters []counter[K]
 	order    []int32 // the counters, least count first
 	ends     []int32 // of each group of counters with the same count: its last place in order
-	spare    []int32 // groups that nobody is in
+	spare    []int32 // empty groups
 	last     int32   // the counter that was raised last
 }
 
-// counter counts for one key. With a count of 0 it is nobody's.
+// counter counts for one key. With a count of 0 it is free.
 type counter[K comparable] struct {
 	key    K
 	points int64  // of the samples since the key took it over
