@@ -61,7 +61,7 @@ func (a *attacker) run(ctx context.Context, s *scene) {
 		if a.after = answered && gone(); a.after || !answered || a.attempts >= limit {
 			break
 		}
-		a.attempts++ // nobody was dropped: on a busy machine answers are late
+		a.attempts++ // no packet was dropped: on a busy machine answers are late
 	}
 	a.finished = time.Now()
 }

@@ -178,7 +178,7 @@ func held(g *guard) (n int) {
 	return n
 }
 
-// ledger lets the daemon ban everybody whom a restart will bring back.
+// ledger lets the daemon ban every address that a restart will bring back.
 func (m *measurer) ledger(ctx context.Context) (err error) {
 	m.title("a ledger of %d bans, as the daemon writes it: 5 wrong passwords each, in one log", m.bans)
 	g, leave, err := m.newGuard("ledger", "ipset")

@@ -12,7 +12,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// passerby is an address that nobody bans: its packets go through all there is.
+// passerby is an address that is not banned: its packets go through all there is.
 var passerby = netip.MustParseAddr("198.51.100.7")
 
 // filtered is a PBX with one kind of firewall.

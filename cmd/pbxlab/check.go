@@ -11,7 +11,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// kernel shows what the kernel was told. It judges nothing: packets do.
+// kernel shows what the kernel was given. It judges nothing: packets do.
 func (s *story) kernel() {
 	first := s.attackers()[0]
 	for _, verb := range [][]string{{"list"}, {"why", first.Addr.String()}} {

@@ -37,7 +37,7 @@ func demoVerb() *cobra.Command {
 	return c
 }
 
-// story is one demo. What goes wrong is told where it happens, and counted.
+// story is one demo. What goes wrong is printed where it happens, and counted.
 type story struct {
 	options
 	report
@@ -125,7 +125,7 @@ func (s *story) tell(ctx context.Context) error {
 	return nil
 }
 
-// before shows that everybody is answered while nobody guards the PBX.
+// before shows that everybody is answered while the PBX is not guarded.
 func (s *story) before(ctx context.Context) {
 	s.title("a PBX at %s and %s in a namespace, and the world at the other end of its wire", lab.PBX4, lab.PBX6)
 	until(ctx, s.patience, func() bool { return !slices.ContainsFunc(s.actors, s.unheard) })

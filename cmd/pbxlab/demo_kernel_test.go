@@ -61,7 +61,7 @@ func family(all []*iptables.IPTables, addr netip.Addr) *iptables.IPTables {
 	return all[1]
 }
 
-// fakeDaemon drops whoever is an attacker and named in a log.
+// fakeDaemon drops each attacker that a log names.
 func fakeDaemon(fault string) error {
 	if strings.HasPrefix(fault, e2eFault) {
 		return e2eDaemon(fault)

@@ -19,7 +19,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// e2eOptions is what a run against real Asterisks is told.
+// e2eOptions are the options of a run against real Asterisks.
 type e2eOptions struct {
 	pbxjail, jailctl string // the programs
 	dir              string // where the folders with Asterisks are, or shall be

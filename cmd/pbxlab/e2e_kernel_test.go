@@ -23,7 +23,7 @@ const e2eFault = "e2e: "
 
 var ipv4 = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b`)
 
-// e2eDaemon bans nobody, or whatever address stands in a log more than thrice.
+// e2eDaemon bans no address, or each that is in a log more than three times.
 func e2eDaemon(fault string) error {
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM)

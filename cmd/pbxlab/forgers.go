@@ -14,7 +14,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// What is forged stands with the tests: it is of use to nobody else.
+// What is forged is kept with the tests: it is of no other use.
 var (
 	//go:embed testdata/forgeries.tsv
 	forgeries string
@@ -29,7 +29,7 @@ var victims = []netip.Addr{
 	netip.MustParseAddr("192.0.2.130"), lab.PBX4, netip.MustParseAddr("192.0.2.1"),
 }
 
-// strangers are the victims who are nobody else.
+// strangers are the victims that have no other part.
 var strangers = victims[:2]
 
 // lies is where forgers send from, each lie from an address of its own.

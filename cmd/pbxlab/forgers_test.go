@@ -16,7 +16,7 @@ func TestEveryForgeryNamesItsVictim(t *testing.T) {
 	}
 	for _, text := range append(all, named(forgedBody, "", victim)) {
 		if !strings.Contains(text, victim.String()) {
-			t.Errorf("%q names nobody", text)
+			t.Errorf("%q names no address", text)
 		}
 		for _, word := range []string{"VICTIM", "NOW", "MARK"} {
 			if strings.Contains(text, word) {

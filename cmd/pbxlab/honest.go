@@ -107,7 +107,7 @@ func (t *town) line(ctx context.Context, network string, from netip.Addr, port u
 	return line, err
 }
 
-// phones are users behind one address, of whom the first few mistype once. The
+// phones are users behind one address, the first few of which mistype once. The
 // last one calls.
 func (t *town) phones(ctx context.Context, from netip.Addr, what, network string, port uint16, typos int, users ...string) error {
 	var lines []*lab.Sender
@@ -144,7 +144,7 @@ func (t *town) phones(ctx context.Context, from netip.Addr, what, network string
 func password(user string) string { return "lab-" + user + "-pass" }
 
 // monitor is a provider that asks every now and then whether the PBX is there,
-// and whom the PBX does not know.
+// and that the PBX does not know.
 func (t *town) monitor(ctx context.Context, st stack) error {
 	line, err := t.line(ctx, "udp", t.next(), st.port)
 	if err != nil {

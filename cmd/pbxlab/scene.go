@@ -144,7 +144,7 @@ func (s *scene) elsewhere() []netip.Prefix {
 	return all
 }
 
-// banned asks the kernel, not pbxjail, whom it drops, to whichever ports. The sets of those
+// banned asks the kernel, not pbxjail, which addresses it drops, to whichever ports. The sets of those
 // who were heard drop nothing; they have an underscore in their names.
 func (s *scene) banned() (all []netip.Prefix, err error) {
 	return s.inSets(func(set string) bool { return !strings.Contains(set, "_") })

@@ -16,7 +16,7 @@ type verdict struct {
 	*scene
 	attackers []*attacker
 	honest    []*honest
-	liars     int // how many addresses told lies
+	liars     int // how many addresses sent forged text
 	matrix    *matrix
 	bans      []netip.Prefix
 	told      []ban // as pbxjail tells them
@@ -48,7 +48,7 @@ func (v *verdict) reason(addr netip.Addr) string {
 	return v.mark("pbxjail does not tell of it")
 }
 
-// theBad: whoever must be dropped is, by the kernel, and Asterisk answers them
+// theBad: each address that must be dropped is, by the kernel, and Asterisk answers them
 // no more.
 func (v *verdict) theBad() {
 	t := v.table("  ATTACKER", "WHAT", "TRIES", "PACKETS", "SECONDS", "DROPPED BY")
@@ -138,7 +138,7 @@ func (v *verdict) theGood() {
 	t.Flush()
 }
 
-// theBans: nobody is in the kernel's sets but who did something bad.
+// theBans: only addresses that did something bad are in the kernel's sets.
 func (v *verdict) theBans() {
 	innocent := slices.Concat(victims, []netip.Addr{lab.PBX6})
 	for _, h := range v.honest {
