@@ -114,7 +114,9 @@ catalogue:
 
 # How much of each package its own tests run, without root.
 cover:
-	@$(GO) test -cover ./... | awk '/coverage:/ { for (i = 1; i <= NF; i++) if ($$i ~ /%/) print $$i, ($$1 == "ok" ? $$2 : $$1) } /FAIL/ { bad = 1; print } END { exit bad }' | sort -n
+	@$(GO) test -cover ./... | awk '/FAIL/ { bad = 1; print } \
+		$$1 != "coverage:" && /coverage:/ { for (i = 1; i <= NF; i++) if ($$i ~ /%/) print $$i, ($$1 == "ok" ? $$2 : $$1) | "sort -n" } \
+		END { close("sort -n"); exit bad }'
 
 reference: $(BIN)/jailctl
 	@$(BIN)/jailctl check --reference
