@@ -65,7 +65,7 @@ func TestObserve(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if got := count(); got != 1 {
-			t.Errorf("got %d bans, want the one for ever", got)
+			t.Errorf("got %d bans, want the one without end", got)
 		}
 	})
 }

@@ -10,9 +10,9 @@ import (
 	"pbxjail/actions/kerneltest"
 )
 
-// freePBX does what the firewall module of FreePBX does (16.0.57): it takes a rule
-// above its own for an attack, flushes all, and puts back only chains whose name tells
-// fail2ban; of a rule the conditions and the name of the target.
+// freePBX does what the firewall module of FreePBX does (16.0.57): it treats a rule above
+// its own as an attack, flushes all rules, and restores only chains whose name shows that
+// they are of fail2ban; of a rule it restores the conditions and the name of the target.
 type freePBX struct{ t *testing.T }
 
 func (f freePBX) run(command string) string {
@@ -138,7 +138,7 @@ func TestFreePBX(t *testing.T) {
 				if !test.refresh {
 					dropped("after a refresh")
 				}
-				// Somebody else's rule above theirs has the same end.
+				// A rule of another program above theirs has the same result.
 				f.run("iptables -I INPUT -p tcp --dport 2222 -j ACCEPT")
 				if !f.refresh() {
 					t.Error("got no refresh")

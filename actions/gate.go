@@ -19,37 +19,37 @@ type Hearing = kernel.Hearing
 // Memory is how long the kernel remembers who sent a packet.
 const Memory = kernel.Memory
 
-// Gate has the kernel remember who sent packets to the ports that are guarded. It stands
-// behind the bans and drops nothing, so that it may be used where nothing is enforced. All
-// methods may be called from any goroutine.
+// Gate makes the kernel remember which addresses sent packets to the guarded ports. Its
+// rules come after those of the bans and drop nothing, so it can be used where nothing is
+// enforced. All methods may be called from any goroutine.
 type Gate interface {
 	// Name says what it is: for people.
 	Name() string
-	// Guard makes the kernel remember who sends packets to these ports, and nobody else;
-	// none removes all that a Gate made. Over UDP each packet counts; over TCP those of a
-	// connection that is open, where connections are tracked: the Gate never has them
-	// tracked where they were not. What a run before remembered is kept. degraded says,
-	// for the operator, what cannot be remembered; err means nothing is.
+	// Guard makes the kernel remember the senders of packets to these ports and to no
+	// others. An empty list removes all that a Gate made. Over UDP each packet counts. Over
+	// TCP, where connections are tracked, only packets of open connections count; the Gate
+	// never turns tracking on. Senders remembered by an earlier run are kept. degraded
+	// lists, for the operator, what cannot be remembered; err means that nothing is.
 	Guard(ports []Port, now time.Time) (degraded []string, err error)
-	// Check looks, without starting a program, whether all is as Guard made it, and makes
-	// what is missing. made says what that was; nothing, when all was well.
+	// Check repairs what is missing of what Guard made. It starts no program if nothing is
+	// missing. made names what was missing.
 	Check(now time.Time) (made []string, err error)
-	// Heard looks one address up, in some microseconds. It does not wait for the methods
+	// Heard looks up one address, in a few microseconds. It does not wait for the methods
 	// above.
 	Heard(a netip.Addr, service string, now time.Time) Hearing
-	// Recent appends to list who sent a packet to a service at most within ago, until
-	// list is n long. It may list none where there are many.
+	// Recent appends to list the addresses that sent a packet to a service within the last
+	// ago, until list has n entries. It may list none if there are many.
 	Recent(list []netip.Addr, service string, within time.Duration, n int) []netip.Addr
 	// Teardown removes all that a Gate made.
 	Teardown() error
-	// Close gives up the sockets; the kernel goes on remembering. It is the last call.
+	// Close closes the sockets; the kernel continues to remember senders. It is the last call.
 	Close() error
 }
 
-// OpenGate makes the gate that goes with an enforcer, whose options o are, and has it
-// guard ports. Beside one that only observes it takes the first that works. Where the
-// kernel has no sets, as beside plain rules, the gate knows nothing and says why. What a
-// gate of another kind left is removed.
+// OpenGate makes the gate that goes with an enforcer, whose options o are, and has it guard
+// ports. With an enforcer that only observes it takes the first kind that works. Without
+// kernel sets, as with plain rules, the gate knows nothing and says why. What a gate of
+// another kind left is removed.
 func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degraded []string) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
 	why := "plain iptables rules keep no sets of senders"
@@ -72,10 +72,10 @@ func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degra
 		keep = g.Name()
 	}
 	if err := clearGates(o, keep); err != nil {
-		degraded = append(degraded, "what remembered senders before is still there: "+err.Error())
+		degraded = append(degraded, "the old set of senders could not be removed: "+err.Error())
 	}
 	if g == nil {
-		return &deaf{why}, []string{"senders are not remembered: " + why}
+		return &noGate{why}, []string{"senders are not remembered: " + why}
 	}
 	return g, degraded
 }
@@ -110,13 +110,15 @@ func enforces(e Enforcer) bool {
 	return slices.ContainsFunc(kinds(), func(k kind) bool { return k.is(e) })
 }
 
-// deaf is the Gate where the kernel cannot remember.
-type deaf struct{ why string }
+// noGate is the Gate for a kernel that cannot remember senders.
+type noGate struct{ why string }
 
-func (d *deaf) Name() string                                                            { return "none" }
-func (d *deaf) Guard([]Port, time.Time) (degraded []string, err error)                  { return nil, nil }
-func (d *deaf) Check(time.Time) (made []string, err error)                              { return nil, nil }
-func (d *deaf) Heard(netip.Addr, string, time.Time) Hearing                             { return Hearing{Blind: d.why} }
-func (d *deaf) Recent(list []netip.Addr, _ string, _ time.Duration, _ int) []netip.Addr { return list }
-func (d *deaf) Teardown() error                                                         { return nil }
-func (d *deaf) Close() error                                                            { return nil }
+func (d *noGate) Name() string                                           { return "none" }
+func (d *noGate) Guard([]Port, time.Time) (degraded []string, err error) { return nil, nil }
+func (d *noGate) Check(time.Time) (made []string, err error)             { return nil, nil }
+func (d *noGate) Heard(netip.Addr, string, time.Time) Hearing            { return Hearing{Blind: d.why} }
+func (d *noGate) Recent(list []netip.Addr, _ string, _ time.Duration, _ int) []netip.Addr {
+	return list
+}
+func (d *noGate) Teardown() error { return nil }
+func (d *noGate) Close() error    { return nil }

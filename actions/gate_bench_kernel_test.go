@@ -13,7 +13,7 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// lane is a PBX with one kind of firewall, and somebody who sends to it.
+// lane is a PBX with one kind of firewall, and a host that sends to it.
 type lane struct {
 	what    string
 	port    uint16 // where the packets go
@@ -78,7 +78,7 @@ func (l *lane) open(b *testing.B) {
 	}
 	pbx, wild := kerneltest.Cable(b)
 	to := netip.AddrPortFrom(netip.MustParseAddr(kerneltest.PBX4), l.port)
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(to)) // it is never read: the kernel throws away what finds no room
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(to)) // it is never read: the kernel drops packets when the buffer is full
 	must(err)
 	b.Cleanup(func() { conn.Close() })
 	l.firewall(b)
@@ -122,7 +122,7 @@ func (l *lane) firewall(b *testing.B) {
 	}
 }
 
-// heardAll says what is wrong with what the gate remembers of the first packets.
+// heardAll reports what the gate remembers wrongly of the first packets.
 func (l *lane) heardAll() string {
 	if l.heard == nil {
 		return ""

@@ -68,7 +68,7 @@ func heard(t *testing.T, g Gate, addr, service string) Hearing {
 	return h
 }
 
-// wantHeard checks who is heard where: others are not.
+// wantHeard checks which addresses are remembered for which service, and that no others are.
 func wantHeard(t *testing.T, g Gate, want ...string) {
 	t.Helper()
 	for _, addr := range []string{kerneltest.Attacker4, kerneltest.Attacker6, phone4, phone6} {
@@ -157,7 +157,7 @@ func TestGateHears(t *testing.T) {
 					if got := g.Heard(netip.MustParseAddr(f.attacker), "http", time.Now()); got.Blind == "" {
 						t.Errorf("got %+v of a service that is not watched", got)
 					}
-					// Who is banned is not remembered.
+					// A banned address is not remembered.
 					mustBan(t, e, f.phone+"/"+map[int]string{4: "32", 6: "128"}[f.family], time.Hour)
 					conn := w.dial("udp", f.phone, sipPort)
 					kerneltest.Eventually(t, "a packet dropped", func() bool {
@@ -186,8 +186,8 @@ func settledGate(t *testing.T, g Gate) {
 	}
 }
 
-// TestGateIsRepaired: what others remove comes back, and what came meanwhile is not taken
-// for silence. A restart loses nothing.
+// TestGateIsRepaired: what others remove is restored, and packets that came meanwhile are
+// not counted as absent. A restart loses nothing.
 func TestGateIsRepaired(t *testing.T) {
 	eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
 		foreign(t)
@@ -335,8 +335,8 @@ func TestGateForgets(t *testing.T) {
 	})
 }
 
-// TestGateIsBounded: the sets take so many senders and no more; then nobody's absence
-// means anything, and who is in stays.
+// TestGateIsBounded: the sets hold a fixed number of senders; when they are full, a missing
+// sender proves nothing, and the senders in them stay.
 func TestGateIsBounded(t *testing.T) {
 	eachGate(t, func(t *testing.T, w *wires, kind, hook string) {
 		_, g := openGate(t, kind, hook)

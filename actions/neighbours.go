@@ -18,7 +18,7 @@ import (
 // again and again.
 const FreePBX = "the FreePBX firewall"
 
-// neighbours tell other firewalls by their chains, whole or by how they begin.
+// neighbours are names of chains, or the start of names, that show another firewall.
 var neighbours = []struct{ chain, name string }{
 	{"fpbxfirewall", FreePBX},
 	{"ufw-", "ufw"},
@@ -31,10 +31,10 @@ var neighbours = []struct{ chain, name string }{
 }
 
 // Neighbours are other firewalls of this namespace, for people, each once. own is our
-// chain. What cannot be read is not told.
+// chain. Chains that cannot be read are left out.
 func Neighbours(own string) (names []string) {
 	chains := kernel.LegacyChains("filter")
-	if view, err := kernel.OpenNftView(); err == nil {
+	if view, err := kernel.OpenNftReader(); err == nil {
 		defer view.Close()
 		list, _ := view.Chains() // a kernel without nftables has none
 		for _, c := range list {
@@ -50,10 +50,10 @@ func Neighbours(own string) (names []string) {
 	return names
 }
 
-// Watch calls changed after each change of the rules in nftables, those of
-// iptables-nft among them, until ctx ends, with the name of the program that made it.
-// Changes by this process are not told, nor those of iptables-legacy, of which the
-// kernel tells nobody. Where each of our own bans would be told, nothing is.
+// Watch calls changed after each change of the rules in nftables, those of iptables-nft
+// among them, until ctx ends, with the name of the program that made it. Changes by this
+// process are not reported, nor those of iptables-legacy, for which the kernel sends no
+// event. Where the kernel would report each of our own bans, Watch reports nothing.
 func Watch(ctx context.Context, e Enforcer, changed func(by string)) error {
 	if _, own := kindOf(e).(*nft.Enforcer); own {
 		<-ctx.Done()

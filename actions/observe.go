@@ -15,8 +15,8 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// observe drops nothing: it remembers what would be banned, so that the rest of
-// the house works as if it were. Members do not outlive the process.
+// observe drops nothing: it remembers what would be banned, so that the rest of pbxjail
+// works as if it were banned. Members are lost when the process ends.
 type observe struct {
 	options Options
 	mu      sync.Mutex // guards all below
@@ -28,7 +28,7 @@ type observe struct {
 
 // observed is a ban that is only remembered.
 type observed struct {
-	end    time.Time // zero: for ever
+	end    time.Time // zero: without end
 	groups []string
 }
 
@@ -145,7 +145,7 @@ func (e *observe) Each(yield func(ports.Held)) error {
 	return nil
 }
 
-// expire forgets what is over; the caller holds mu.
+// expire removes bans that are over; the caller holds mu.
 func (e *observe) expire(now time.Time) {
 	for p, o := range e.until {
 		if !o.end.IsZero() && !o.end.After(now) {

@@ -20,10 +20,9 @@ type kind struct {
 	open func(Options) (Enforcer, error)
 	is   func(Enforcer) bool
 	gate func(Options) (Gate, error) // nil: it has none
-	// clear removes what enforcers left that keep their bans elsewhere: no ban of theirs
-	// would ever be lifted.
+	// clear removes what enforcers of other kinds left: their bans would never be lifted.
 	clear func(Options) error
-	// instead says, for the operator, what it means that auto has come to this kind.
+	// instead tells the operator what it means that auto chose this kind.
 	instead string
 }
 
@@ -36,7 +35,7 @@ func kinds() []kind {
 	}
 }
 
-// opens keeps a nil *ipset.Enforcer from becoming an Enforcer that is not nil.
+// opens returns a nil Enforcer where open returns a nil *ipset.Enforcer.
 func opens[E Enforcer](open func(Options) (E, error)) func(Options) (Enforcer, error) {
 	return func(o Options) (Enforcer, error) {
 		e, err := open(o)
@@ -64,14 +63,12 @@ func is[E Enforcer](e Enforcer) bool {
 }
 
 // Open makes the enforcer of a kind: "ipset", "nftables", "iptables" (plain rules),
-// "observe", or "auto" (also ""): ipset, nftables where iptables or the kernel cannot
-// do that, or plain rules where neither is to be had. notes says, for the operator,
-// what was chosen for want of better. auto has to try: it calls Setup. The caller
-// calls Setup in any case. The enforcer works in the network namespace of the calling
-// thread.
+// "observe", or "auto" (also ""): ipset; nftables where iptables or the kernel has no
+// ipset; plain rules where neither works. notes tells the operator which kind was chosen
+// and why a better one does not work. auto calls Setup to try a kind. The caller calls
+// Setup in any case. The enforcer works in the network namespace of the calling thread.
 //
-// Changing kinds leaves nothing of the one before that would go on dropping; its bans
-// come back from the ledger.
+// A change of kind removes what the old kind made; its bans come back from the ledger.
 func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !kernel.ChainName.MatchString(o.Chain) {
@@ -102,13 +99,13 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 		return nil, nil, err
 	}
 	if err := k.clear(o); err != nil {
-		notes = append(notes, "what another kind of enforcer left is still there: "+err.Error())
+		notes = append(notes, "rules or sets of another kind of enforcer could not be removed: "+err.Error())
 	}
 	return e, notes, nil
 }
 
-// openAuto tries the kinds in turn. It goes on to the next one only where this host lacks
-// what a kind needs. The last one is not tried: its Setup says what is wrong.
+// openAuto tries the kinds in turn. It tries the next one only if this host lacks what a
+// kind needs. The last one is not tried here: the caller's Setup reports what is wrong.
 func openAuto(o Options) (e Enforcer, k kind, notes []string, err error) {
 	var lacks []error // why the kinds before do not work
 	all := kinds()
@@ -145,8 +142,8 @@ func lacking(err error) bool {
 	return lacks
 }
 
-// try opens an enforcer and, unless it is the last, sets it up. One that does not work
-// leaves nothing; what it leaves all the same is in left.
+// try opens an enforcer and, unless it is the last, sets it up. One that does not work is
+// removed; left names what could not be removed.
 func (k kind) try(o Options, last bool) (e Enforcer, left []string, err error) {
 	if e, err = k.open(o); err != nil || last {
 		return e, nil, err
@@ -156,7 +153,7 @@ func (k kind) try(o Options, last bool) (e Enforcer, left []string, err error) {
 	}
 	if lacking(err) {
 		if failed := e.Teardown(); failed != nil {
-			left = append(left, "leftovers of the attempt: "+failed.Error())
+			left = append(left, "not removed after the attempt: "+failed.Error())
 		}
 	}
 	e.Close()

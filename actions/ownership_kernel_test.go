@@ -15,7 +15,7 @@ import (
 	"pbxjail/actions/nft"
 )
 
-// foreign are rules and a set of somebody else, in the tables and chains that we hook.
+// foreign are rules and a set of another program, in the tables and chains that we hook.
 func foreign(t testing.TB) {
 	t.Helper()
 	kerneltest.Tool(t, "ipset", "create", "office", "hash:net", "timeout", "0")
@@ -37,7 +37,7 @@ func foreign(t testing.TB) {
 	kerneltest.Tool(t, "iptables", "-t", "filter", "-A", "INPUT", "-m", "set", "--match-set", "office", "src", "-j", "ACCEPT")
 }
 
-// testOwnership is what the kernel enforcers owe to the rest of the firewall.
+// testOwnership checks that an enforcer changes nothing of the rest of the firewall.
 func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook string) {
 	table, parent := "raw", "PREROUTING"
 	if hook == "filter" {
@@ -256,7 +256,7 @@ func TestLockHeld(t *testing.T) {
 	settled(t, e)
 	wantIntact(t, e, true, 0)
 
-	// A repair that the lock prevents is still to be done.
+	// A repair that the lock prevents is done later.
 	kerneltest.Tool(t, "iptables", "-t", "raw", "-F", "PREROUTING")
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
@@ -379,7 +379,7 @@ func TestSetThatIsThere(t *testing.T) {
 	}
 }
 
-// TestPlainRestart: rules tell a new process when they end.
+// TestPlainRestart: a new process reads from the rules when they end.
 func TestPlainRestart(t *testing.T) {
 	kerneltest.InNamespace(t)
 	e := mustOpen(t, "iptables", Options{})
@@ -402,8 +402,7 @@ func TestPlainRestart(t *testing.T) {
 	wantBans(t, next, "192.0.2.2/32")
 }
 
-// TestPlainWithoutTime: where there is no time match a ban stands all the same, and Expire
-// ends it.
+// TestPlainWithoutTime: without the time match a ban still holds, and Expire ends it.
 func TestPlainWithoutTime(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
@@ -443,8 +442,8 @@ func withoutRaw(t *testing.T, ipt string) {
 	}
 }
 
-// TestNoRaw: without the table raw nothing is silent. auto takes nftables; who asked for
-// ipset is told what to do, or has IPv4 alone.
+// TestNoRaw: without the table raw every failure is reported. auto takes nftables; with
+// ipset configured, the hint says what to do, or IPv4 alone is enforced.
 func TestNoRaw(t *testing.T) {
 	kerneltest.InNamespace(t)
 	kerneltest.WithTools(t, "legacy")

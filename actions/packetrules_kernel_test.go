@@ -143,7 +143,7 @@ func (w *wires) send(conn net.Conn, text string) {
 	}
 }
 
-// passes sends a text that ends in a mark of its own, and waits until it is heard.
+// passes sends a text with a unique end, and waits until it arrives.
 func (w *wires) passes(conn net.Conn, text, mark string) {
 	w.t.Helper()
 	w.send(conn, text+mark)
@@ -347,8 +347,8 @@ func TestPacketRulesIAX(t *testing.T) {
 	}
 }
 
-// The chain stands behind the bans, is mended whatever was done to it, and goes
-// without taking anything else along.
+// The chain comes after the bans, is repaired after any change to it, and is removed
+// without removing anything else.
 func TestPacketRulesRepair(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		t.Run(variant, func(t *testing.T) {
@@ -371,7 +371,7 @@ func TestPacketRulesRepair(t *testing.T) {
 				if degraded, err := p.Repair(); err != nil || len(degraded) > 0 {
 					t.Fatal(degraded, err)
 				}
-				if strings.HasPrefix(damage, "-F") && !strings.HasSuffix(damage, "sip") { // his rule went too
+				if strings.HasPrefix(damage, "-F") && !strings.HasSuffix(damage, "sip") { // that rule went too
 					kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-s", "192.0.2.1", "-j", "ACCEPT")
 				}
 				if got := firewall(t); got != whole {
@@ -398,8 +398,8 @@ func TestPacketRulesRepair(t *testing.T) {
 	}
 }
 
-// What somebody pasted under our name stays when packet rules are off, and is taken
-// over when they are on.
+// Rules that the operator pasted under our name stay when packet rules are off, and are
+// taken over when they are on.
 func TestPacketRulesLeaveWhatWasPasted(t *testing.T) {
 	kerneltest.InNamespace(t)
 	kerneltest.Tool(t, "iptables", "-t", "raw", "-N", "pbxjail-sip")

@@ -102,7 +102,7 @@ func (s *street) knock(door string, patience time.Duration) error {
 	return err
 }
 
-// wantOpen checks which doors answer: all others must not.
+// wantOpen checks which ports answer: all others must not.
 func (s *street) wantOpen(when string, open ...string) {
 	s.t.Helper()
 	for _, door := range everyPort {

@@ -62,7 +62,7 @@ func settled(t *testing.T, e Enforcer) {
 	}
 }
 
-// testReconciling is what the warden counts on to keep the kernel as it should be.
+// testReconciling checks what the warden relies on when it repairs the kernel.
 // harms are commands that remove something of ours.
 func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harms map[string]func(t *testing.T)) {
 	ready := func(t *testing.T) Enforcer {
@@ -129,7 +129,7 @@ func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 	})
 }
 
-// testLists is what feeds count on.
+// testLists checks what feeds rely on.
 func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	prefixes := func(list ...string) (out []netip.Prefix) {
 		for _, p := range list {
@@ -248,7 +248,7 @@ func allOf(t testing.TB) string {
 	return firewall(t) + kerneltest.Tool(t, "nft", "-s", "list", "ruleset", "inet")
 }
 
-// TestWatch: a change by another program is told, with its name.
+// TestWatch: a change by another program is reported, with its name.
 func TestWatch(t *testing.T) {
 	ns := kerneltest.InNamespace(t)
 	kerneltest.WithTools(t, "nft")
@@ -259,7 +259,7 @@ func TestWatch(t *testing.T) {
 		err := netns.Set(ns)
 		done <- errors.Join(err, Watch(ctx, nil, func(by string) { changed <- by }))
 	}()
-	kerneltest.Eventually(t, "a change is told", func() bool {
+	kerneltest.Eventually(t, "a change is reported", func() bool {
 		kerneltest.Tool(t, "iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "-j", "ACCEPT")
 		select {
 		case by := <-changed:
@@ -472,7 +472,7 @@ func TestChangeOfKind(t *testing.T) {
 	}
 }
 
-// TestRefusedLine: the kernel tells at which member it stopped.
+// TestRefusedLine: the kernel reports at which member it stopped.
 func TestRefusedLine(t *testing.T) {
 	kerneltest.InNamespace(t)
 	s, err := kernel.OpenSets()

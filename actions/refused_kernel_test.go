@@ -41,8 +41,8 @@ func refuseNetlink(t *testing.T, with unix.Errno) {
 	}
 }
 
-// TestNetlinkRefused: on such hosts auto comes to plain rules of iptables-legacy, which are
-// all that works there, says why, and they drop packets.
+// TestNetlinkRefused: on such hosts auto uses plain rules of iptables-legacy, the only kind
+// that works there. It says why, and the rules drop packets.
 func TestNetlinkRefused(t *testing.T) {
 	for _, with := range []unix.Errno{unix.EPERM, unix.EPROTONOSUPPORT, unix.ENOENT} {
 		for _, hook := range []string{"raw", "filter"} {
@@ -61,7 +61,7 @@ func TestNetlinkRefused(t *testing.T) {
 					t.Errorf("got notes %q", notes)
 				}
 				degraded := mustSetup(t, e)
-				if said := strings.Contains(strings.Join(degraded, ""), "flows of the banned"); said != (hook == "filter") {
+				if said := strings.Contains(strings.Join(degraded, ""), "open flows of banned"); said != (hook == "filter") {
 					t.Errorf("got degraded %q", degraded)
 				}
 				settled(t, e)

@@ -8,7 +8,7 @@ import (
 )
 
 // TestTCPEnds: with the option a ban ends the connections of its source on our side at
-// once, and nobody else's; without it they stay.
+// once, and no others; without it they stay.
 func TestTCPEnds(t *testing.T) {
 	bystanders := []string{"bystander v4", "bystander v6", "bystander mapped"}
 	for _, kind := range []string{"ipset", "iptables", "nftables"} {
@@ -35,7 +35,7 @@ func TestTCPEnds(t *testing.T) {
 				for _, name := range bystanders {
 					kerneltest.WantTalk(t, name, s.Client[name], s.Server[name])
 				}
-				server, client := s.Dial(kerneltest.Bystander4, kerneltest.PBX4+":5061") // who listens still does
+				server, client := s.Dial(kerneltest.Bystander4, kerneltest.PBX4+":5061") // a listening socket still listens
 				kerneltest.WantTalk(t, "a new call", client, server)
 			})
 			t.Run(kind+"/"+hook+"/not asked for", func(t *testing.T) {

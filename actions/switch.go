@@ -18,8 +18,8 @@ import (
 )
 
 // Switch is an Enforcer that can be switched off and on while it is used. While it is off,
-// nothing of ours is in the kernel, and an enforcer that only observes keeps what is asked
-// of it. All methods may be called from any goroutine.
+// nothing of pbxjail is in the kernel, and an observing enforcer keeps the bans and lists.
+// All methods may be called from any goroutine.
 type Switch struct {
 	options Options
 	open    func() (e Enforcer, notes []string, err error)
@@ -33,8 +33,8 @@ type Switch struct {
 	on  bool
 }
 
-// NewSwitch is off, and touches nothing before On or Off. open makes the enforcer that
-// drops, as Open does; On sets it up.
+// NewSwitch returns a Switch that is off; it changes nothing before On or Off is called.
+// open makes the enforcer that drops, as Open does; On sets it up.
 func NewSwitch(o Options, open func() (e Enforcer, notes []string, err error)) *Switch {
 	o.Chain, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.MaxElem, 1<<20)
 	kept := newObserve(o)
@@ -42,14 +42,14 @@ func NewSwitch(o Options, open func() (e Enforcer, notes []string, err error)) *
 	return &Switch{options: o, open: open, lists: map[string]keptList{}, groups: o.Groups, now: kept}
 }
 
-// keptList is a list as it was asked for.
+// keptList is a list as the caller gave it.
 type keptList struct {
 	to       []ports.Range
 	prefixes []netip.Prefix
 }
 
-// On opens and sets up the enforcer that drops, and fills the lists. The bans are for the
-// caller to put back. made and degraded are those of its Setup. On an error it stays off.
+// On opens and sets up the enforcer that drops, and fills the lists. The caller adds the
+// bans again. made and degraded are those of its Setup. On an error it stays off.
 func (s *Switch) On() (notes, degraded []string, err error) {
 	s.turning.Lock()
 	defer s.turning.Unlock()
@@ -74,8 +74,8 @@ func (s *Switch) On() (notes, degraded []string, err error) {
 	return notes, degraded, nil
 }
 
-// Off takes all that is ours out of the kernel, whatever enforcer made it, that of a run
-// before included. An error names what may still drop packets; it is off all the same.
+// Off removes everything that pbxjail made in the kernel, by any enforcer and any earlier
+// run. An error names what may still drop packets; the Switch is off in any case.
 func (s *Switch) Off() error {
 	s.turning.Lock()
 	defer s.turning.Unlock()
@@ -161,9 +161,9 @@ func (s *Switch) BanAll(bans iter.Seq[ports.Ban]) error {
 	return s.now.BanAll(bans)
 }
 
-// Replace implements Enforcer. What is asked for while it is off comes with On.
+// Replace implements Enforcer. A list given while it is off is added by On.
 func (s *Switch) Replace(list string, to []ports.Range, prefixes []netip.Prefix) error {
-	s.turning.Lock() // and not mu: a long list holds up no ban
+	s.turning.Lock() // and not mu: a long list must not delay a ban
 	defer s.turning.Unlock()
 	err := s.Kind().Replace(list, to, prefixes)
 	if err == nil && prefixes != nil {
@@ -216,11 +216,11 @@ func (s *Switch) Close() error {
 }
 
 // clearHint is what to do where something of ours cannot be removed.
-const clearHint = "look with: iptables-save; nft list ruleset; ipset list; and remove what is of pbxjail"
+const clearHint = "list the rules with iptables-save, nft list ruleset and ipset list, and remove those of pbxjail by hand"
 
-// Clear removes all that is ours from the kernel, whatever enforcer made it, and nothing
-// else: chains and their jumps, packet rules, sets of bans, lists and senders. Of the
-// options Chain counts. It makes nothing. That nothing is there is no error.
+// Clear removes everything that pbxjail made in the kernel, by any enforcer, and nothing
+// else: chains and their jumps, packet rules, sets of bans, lists and senders. It uses only
+// the option Chain, and makes nothing. If there is nothing to remove, that is no error.
 func Clear(o Options) error {
 	o.Chain, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.MaxElem, 1<<20)
 	var errs []error
@@ -230,7 +230,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add(clearHint, fmt.Errorf("remove what is ours from the kernel: %w", err))
+		return hint.Add(clearHint, fmt.Errorf("remove the rules and sets of pbxjail from the kernel: %w", err))
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func switchOf(t *testing.T, kind string, o Options) *Switch {
 	return s
 }
 
-// Off takes away all that is ours, and nothing else, and On brings it back.
+// Off removes all that is ours and nothing else, and On restores it.
 func TestSwitch(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		for _, kind := range []string{"ipset", "nftables", "iptables"} {
@@ -28,7 +28,7 @@ func TestSwitch(t *testing.T) {
 					foreign(t)
 					kerneltest.Tool(t, "ipset", "create", "pbxjail-test-4", "hash:net", "timeout", "0") // of another chain
 					for _, ipt := range []string{"iptables", "ip6tables"} {
-						kerneltest.Tool(t, ipt, "-t", "mangle", "-N", "office") // the table stays where somebody used it
+						kerneltest.Tool(t, ipt, "-t", "mangle", "-N", "office") // the table stays if another program used it
 					}
 					clean := firewall(t)
 					testSwitch(t, kind, hook, clean)

@@ -14,7 +14,7 @@ import (
 
 // Clear removes what an enforcer of this package or of xtables left in the kernel, lists
 // included. All of o is filled in, and the hook is the one that is looked at. It makes
-// nothing, no table either.
+// nothing, not even a table.
 func Clear(o kernel.Options) error {
 	sets, err := kernel.OpenSets()
 	if err != nil {
@@ -60,7 +60,7 @@ func usedSets(o kernel.Options, sides *xtables.Sides) (used []string, err error)
 }
 
 // clearSets removes the sets that the chain used, and those that a rule uses no longer:
-// somebody removed our chain before us.
+// another program removed our chain first.
 func clearSets(sets *kernel.Sets, chain string, v6 bool, used []string) error {
 	names, err := sets.Names()
 	if err != nil {

@@ -20,39 +20,40 @@ import (
 const (
 	// gateBuckets is how large the table of a set is. A bucket takes 12 members, and a
 	// packet cannot make the table larger: that bounds a set. What is over makes room in
-	// its own bucket. gateFull is how many may live until somebody may find no room: one
-	// in a million then (12 or more where 2 are expected). gateElem is never reached:
-	// there the kernel would look for what is over with each packet, for 20 us.
+	// its own bucket. gateFull is the number of members above which a new sender may find
+	// no room: then one in a million does (12 or more in a bucket where 2 are expected).
+	// gateElem is never reached: above it the kernel would search for expired members with
+	// each packet, for 20 us.
 	gateBuckets = 8192
 	gateFull    = 2 * gateBuckets
 	gateElem    = 16 * gateBuckets
 	// gateSuffix ends the name of the chain of a Gate.
 	gateSuffix = "-heard"
-	// gateRetry is how long a side that could not be made is left alone.
+	// gateRetry is the time before a side that failed is tried again.
 	gateRetry = time.Minute
 )
 
-// Gate has the kernel remember who sent packets to the ports of a service: a pair of
-// sets a service, and one chain, which is asked behind the bans and drops nothing. All
-// methods may be called from any goroutine; Heard and Recent wait for no other.
+// Gate makes the kernel remember the senders of packets to the ports of a service. It has
+// two sets for each service, and one chain that comes after the bans and drops nothing. All
+// methods may be called from any goroutine; Heard and Recent do not wait for other methods.
 type Gate struct {
 	options kernel.Options
 	sets    *kernel.Sets
-	view    *kernel.NftView
+	view    *kernel.NftReader
 	frame   kernel.GateFrame
 	sides   [2]*gateSide // the lock of frame guards them
 }
 
 // gateSide is one address family.
 type gateSide struct {
-	label string
-	v6    bool
-	chain *xtables.Chain // nil: there is no iptables for it yet
-	other *xtables.Chain // that of the other hook
-	good  *kernel.Mark   // after a setup that had nothing to do; nil: there was none
-	down  error
-	next  time.Time // when a side that is down is tried again
-	sure  bool      // the rules of TCP ask whether there was a handshake
+	label   string
+	v6      bool
+	chain   *xtables.Chain     // nil: there is no iptables for it yet
+	other   *xtables.Chain     // that of the other hook
+	settled *kernel.ChainState // after a setup that had nothing to do; nil: there was none
+	down    error
+	next    time.Time // when a side that is down is tried again
+	sure    bool      // the rules of TCP ask whether there was a handshake
 }
 
 func (s *gateSide) family() uint8 {
@@ -67,13 +68,13 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
 	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
 	if len(o.Chain) > min(longest, maxStem) {
-		return nil, hint.Errorf(fmt.Sprintf("at most %d letters", min(longest, maxStem)), "chain name %q is too long for %s behind it", o.Chain, gateSuffix)
+		return nil, hint.Errorf(fmt.Sprintf("at most %d letters", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
 	}
 	err := g.openChain(g.sides[0])
 	if err != nil {
 		return nil, err
 	}
-	if g.view, err = kernel.OpenNftView(); err != nil {
+	if g.view, err = kernel.OpenNftReader(); err != nil {
 		return nil, err
 	}
 	if g.sets, err = kernel.OpenSets(); err != nil {
@@ -87,8 +88,9 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 // the service, and what is between.
 const maxStem = 31 - len("_") - 7 - len("-4")
 
-// openChain: connections are tracked before mangle, and who is banned in raw does not come
-// so far; addresses are translated after it, so that the ports are those of the packet.
+// openChain opens a chain in the table mangle. Connections are tracked before it, and
+// packets of addresses banned in raw do not reach it. Addresses are translated after it, so
+// that the ports are those of the packet.
 func (g *Gate) openChain(s *gateSide) (err error) {
 	name := g.options.Chain + gateSuffix
 	if s.chain, err = xtables.OpenChain(s.v6, name, "mangle", "PREROUTING"); err != nil {
@@ -101,12 +103,12 @@ func (g *Gate) openChain(s *gateSide) (err error) {
 	return err
 }
 
-// Name says what it is: for people.
+// Name describes the gate, as text for people.
 func (g *Gate) Name() string { return "ipset" }
 
-// Guard makes the kernel remember who sends packets to these ports, and nobody else; none
-// removes all that a Gate made. degraded says what cannot be heard. Those of a run before
-// are still remembered.
+// Guard makes the kernel remember the senders of packets to these ports and to no others.
+// An empty list removes all that a Gate made. degraded lists what cannot be remembered.
+// Senders of an earlier run are still remembered.
 func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err error) {
 	err = g.frame.Guard(ports, func() (err error) {
 		_, degraded, err = g.setup(now)
@@ -188,13 +190,13 @@ func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 		}
 	}
 	after, err := s.chain.Look(g.view)
-	if s.good = nil; failed == nil && err == nil && before == after {
-		s.good = &after
+	if s.settled = nil; failed == nil && err == nil && before == after {
+		s.settled = &after
 	}
 	return g.dropOthers(s, plan)
 }
 
-// hook has the chain asked behind the bans, and reports whether it was not.
+// hook adds the jump to the chain after that to the bans, and reports whether it was missing.
 func (g *Gate) hook(s *gateSide, r *xtables.Report) (made bool, err error) {
 	before := len(r.Made)
 	err = s.chain.HookBehind(g.options.Chain, r)
@@ -213,15 +215,15 @@ func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool
 	case err != nil:
 		return true, missing(explainSet("look at", set, err))
 	case have.Kind != "hash:ip" || have.Family != s.family() || !have.Timeout:
-		return true, hint.Errorf("remove it: ipset destroy "+set, "set %s is there, as %s, and is not ours", set, have.Kind)
+		return true, hint.Errorf("remove it: ipset destroy "+set, "set %s exists with type %s and was not made by pbxjail", set, have.Kind)
 	}
 	whole, err := g.sets.Test(set, kernel.Sentinel(s.v6))
 	return !whole, explainSet("look into", set, err)
 }
 
-// begin says since when a service is heard, and marks its set.
+// begin notes since when a service is watched, and marks its set.
 func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time) error {
-	if surer { // what stands in it may be forged
+	if surer { // what is in it may be forged
 		if err := g.sets.IpsetFlush(one.set); err != nil {
 			return explainSet("flush", one.set, err)
 		}
@@ -235,8 +237,8 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 	return nil
 }
 
-// Check looks whether all is as it was made, without starting a program, and makes what is
-// missing, with one. made says what that was; nothing, when all was well.
+// Check repairs what is missing of what Guard made. It starts a program only for a repair.
+// made names what was missing.
 func (g *Gate) Check(now time.Time) (made []string, err error) {
 	err = g.frame.Check(func() (err error) {
 		if slices.ContainsFunc(g.sides[:], func(s *gateSide) bool { return g.needs(s, now) }) {
@@ -258,7 +260,7 @@ func (g *Gate) needs(s *gateSide, now time.Time) bool {
 // intact reports whether a side is as it was made, and samples its sets. the lock of frame is held.
 func (g *Gate) intact(s *gateSide, now time.Time) bool {
 	mark, err := s.chain.Look(g.view)
-	if err != nil || s.good == nil || mark != *s.good || !s.sure && kernel.Tracking() {
+	if err != nil || s.settled == nil || mark != *s.settled || !s.sure && kernel.Tracking() {
 		return false
 	}
 	for _, one := range g.plan(s) {
@@ -270,15 +272,15 @@ func (g *Gate) intact(s *gateSide, now time.Time) bool {
 	return true
 }
 
-// sample learns whether a set has room.
+// sample finds out whether a set has room.
 func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
 	if have, err := g.sets.Header(one.set); err == nil {
 		g.frame.Ears.Sampled(one.service, v6, have.Members > gateFull, now)
 	}
 }
 
-// Heard looks an address up, in some microseconds. It gives no count of packets, and no
-// age but that of the oldest that may be there.
+// Heard looks up an address, in a few microseconds. It returns no count of packets, and as
+// age only the highest possible one.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
 	h := g.frame.Ears.Hearing(service, a.Is6())
@@ -301,11 +303,11 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 	return h
 }
 
-// recentMost is how large a set may be to be listed.
+// recentMost is the largest set that is listed.
 const recentMost = 1024
 
-// Recent appends to list who sent a packet to a service at most within ago, at most n. Of
-// a set that is large it lists nobody.
+// Recent appends to list at most n addresses that sent a packet to a service within the
+// last ago. It lists none of a set with more than recentMost members.
 func (g *Gate) Recent(list []netip.Addr, service string, within time.Duration, n int) []netip.Addr {
 	for _, v6 := range []bool{false, true} {
 		set := g.set(service, v6)
@@ -328,7 +330,7 @@ func (g *Gate) Teardown() error {
 	return err
 }
 
-// Close gives up the sockets; the kernel goes on remembering.
+// Close closes the sockets; the kernel continues to remember senders.
 func (g *Gate) Close() error {
 	return g.frame.Close(func() error {
 		g.sets.Close()
@@ -339,7 +341,7 @@ func (g *Gate) Close() error {
 
 // clearSide removes what there is of a side.
 func (g *Gate) clearSide(s *gateSide) error {
-	s.good = nil
+	s.settled = nil
 	if s.chain.There(g.view) {
 		if err := s.chain.Remove(); err != nil {
 			return err
@@ -348,7 +350,7 @@ func (g *Gate) clearSide(s *gateSide) error {
 	return g.dropOthers(s, nil)
 }
 
-// dropOthers removes the sets of services that are not watched any more.
+// dropOthers removes the sets of services that are no longer watched.
 func (g *Gate) dropOthers(s *gateSide, plan []gatePlan) error {
 	names, err := g.sets.Names()
 	if err != nil {

@@ -24,7 +24,7 @@ func suffix(v6 bool) string {
 	return "-4"
 }
 
-// set is the name of the set of a service. No list can be called so.
+// set is the name of the set of a service. No list can have this name.
 func (g *Gate) set(service string, v6 bool) string {
 	return g.options.Chain + "_" + service + suffix(v6)
 }
@@ -50,10 +50,11 @@ func (g *Gate) plan(s *gateSide) (list []gatePlan) {
 	return list
 }
 
-// handshake is the condition on packets of TCP. ASSURED is set by the packet that
-// completes the handshake (linux:net/netfilter/nf_conntrack_proto_tcp.c); ESTABLISHED
-// alone is also the reset of somebody in whose name another has called. Without tracking
-// what is no opening packet counts, so that at least who sent none is known.
+// handshake is the condition on packets of TCP. ASSURED is set by the packet that completes
+// the handshake (linux:net/netfilter/nf_conntrack_proto_tcp.c); ESTABLISHED alone is not
+// enough: an address whose name was forged as the sender may answer with a reset that
+// matches it. Without tracking, every packet counts that does not open a connection; then
+// it is at least known which addresses sent none.
 func handshake(sure bool) []string {
 	if sure {
 		return []string{"-m", "conntrack", "--ctstate", "ESTABLISHED", "--ctstatus", "ASSURED"}

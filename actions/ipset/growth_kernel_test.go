@@ -23,7 +23,7 @@ func many(n int) iter.Seq[ports.Ban] {
 	}
 }
 
-// TestGrowth: a set that fills takes more, with what it holds and what that dropped.
+// TestGrowth: a full set grows, and keeps its members and their counters.
 func TestGrowth(t *testing.T) {
 	kerneltest.InNamespace(t)
 	e, err := Open(kernel.Options{Chain: "pbxjail", Hook: "raw", MaxElem: 50_000})

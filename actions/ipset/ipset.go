@@ -1,5 +1,6 @@
-// Package ipset keeps bans in kernel sets, which rules of iptables look up. Package actions opens it. No ban starts a program: iptables runs at set-up and for
-// repairs only. It decides nothing, and must never see log text.
+// Package ipset keeps bans in kernel sets that rules of iptables look up. Package actions
+// opens it. No ban starts a program: iptables runs at set-up and for repairs only. It
+// decides nothing, and must never see log text.
 package ipset
 
 import (
@@ -20,16 +21,16 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// errMissing marks errors that mean "this kernel or this iptables has no ipset",
-// where plain rules may still do.
+// errMissing marks errors that mean "this kernel or this iptables has no ipset". Plain
+// rules may still work then.
 const errMissing = kernel.Missing("ipset cannot be used")
 
 // startElem is how many members a set of ours takes at first. One that fills grows.
 const startElem = 262144
 
-// Enforcer holds bans in kernel sets, which drop and expire without us: two for bans of
-// every port, which one rule per family looks up, then two for each group of ports, and
-// after them two for each list.
+// Enforcer holds bans in kernel sets. The kernel drops packets and ends bans without this
+// process. There are two sets (IPv4 and IPv6) for bans of every port, two for each group of
+// ports, and two for each list, with one rule per family for each.
 type Enforcer struct {
 	sides *xtables.Sides
 	sets  *kernel.Sets
@@ -48,8 +49,8 @@ type Enforcer struct {
 	closed   bool
 }
 
-// missing marks an error with errMissing, unless plain rules would meet it too. They do not
-// meet EPERM where netlink alone is refused.
+// missing marks an error with errMissing, unless plain rules would have the same error.
+// Where only netlink is refused, they have no EPERM.
 func missing(err error) error {
 	if err == nil || strings.Contains(err.Error(), xtables.LockText) {
 		return err
@@ -134,9 +135,9 @@ func lookUp(to [][]string, set string, verdict []string) (specs [][]string) {
 	return specs
 }
 
-// ensureSet makes a set of bans. One that is there is kept, or rebuilt with its members
-// if it is smaller than we begin with or lacks timeouts or counters. What a crash
-// left of a rebuild goes.
+// ensureSet makes a set of bans. An existing set is kept, or rebuilt with its members if it
+// is smaller than startElem or has no timeouts or counters. What a crash left of a rebuild
+// is removed.
 func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) error {
 	have, err := e.sets.Header(set)
 	e.mu.Lock() // a ban put into the old set meanwhile would go with it
@@ -151,19 +152,19 @@ func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) err
 	case err != nil:
 		return missing(explainSet("look at", set, err))
 	case have.Kind != "hash:net" || have.Family != s.Family:
-		return hint.Errorf("use another chain name, or remove it: ipset destroy "+set, "set %s is there, as %s of family %d, and is not ours", set, have.Kind, have.Family)
+		return hint.Errorf("use another chain name, or remove it with: ipset destroy "+set, "set %s exists with type %s and family %d, and was not made by pbxjail", set, have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
 		return destroy(e.sets, set+"t")
 	}
 	if !have.Timeout {
-		r.Note("set %s had no timeouts: its members stay until they are lifted", set)
+		r.Note("set %s had no timeouts: its bans stay until they are lifted by hand", set)
 	}
-	r.Add("set %s, which others had made otherwise", set)
+	r.Add("set %s, which another program had changed", set)
 	return explainSet("rebuild", set, e.rebuild(s, set, max(e.start, have.MaxElem)))
 }
 
 // grow doubles the room of a set that is full, up to the limit of the options; mu is
-// held. It reports false when there is no more to be had.
+// held. It reports false when the limit is reached.
 func (e *Enforcer) grow(s *xtables.Side, set string) (bool, error) {
 	have, err := e.sets.Header(set)
 	if err != nil {
@@ -176,9 +177,9 @@ func (e *Enforcer) grow(s *xtables.Side, set string) (bool, error) {
 	return true, explainSet("rebuild", set, e.rebuild(s, set, min(have.MaxElem*2, limit)))
 }
 
-// rebuild swaps a new set with the same members into the place of the old one;
-// there is no moment in which they pass. Dying on the way leaves a spare set,
-// which Setup takes away. mu is held.
+// rebuild swaps a new set with the same members into the place of the old one; at no time
+// do their packets pass. A crash meanwhile leaves a spare set, which Setup removes. mu is
+// held.
 func (e *Enforcer) rebuild(s *xtables.Side, set string, maxElem uint32) error {
 	var list []kernel.Member
 	if err := e.sets.Members(set, func(m kernel.Member) { list = append(list, m) }); err != nil {
@@ -219,12 +220,12 @@ func destroy(sets *kernel.Sets, name string) error {
 		}
 		<-tick.C
 	}
-	return hint.Errorf("a rule that is not ours uses it: iptables-save | grep "+name, "destroy set %s: it is in use", name)
+	return hint.Errorf("a rule that pbxjail did not make uses it; find it with: iptables-save | grep "+name, "destroy set %s: it is in use", name)
 }
 
 func (e *Enforcer) Check() (intact bool, members int, err error) {
 	whole := true
-	if e.slow.TryLock() { // else they are just being seen to
+	if e.slow.TryLock() { // else another call is changing it
 		whole = e.closed || e.listsWhole()
 		e.slow.Unlock()
 	}
@@ -293,7 +294,7 @@ func explainSet(doing, set string, err error) error {
 	case errors.Is(err, unix.EPERM):
 		return hint.Add("run as root, or with CAP_NET_ADMIN", wrapped)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, os.ErrNotExist):
-		return hint.Add("somebody removed it: reload or restart pbxjail, which makes it again", wrapped)
+		return hint.Add("another program removed it: reload or restart pbxjail to make it again", wrapped)
 	}
 	return wrapped
 }

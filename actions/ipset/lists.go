@@ -17,7 +17,7 @@ import (
 // list is a list as it should be.
 type list struct {
 	prefixes []netip.Prefix
-	known    bool       // false: of a run before, and we have not heard what is in it
+	known    bool       // false: of an earlier run, its contents are not known yet
 	to       [][]string // the conditions of its rules
 }
 
@@ -54,7 +54,7 @@ func (e *Enforcer) findLists(rules []xtables.Rule, s *xtables.Side) {
 	maps.Copy(e.lists, found)
 }
 
-// ensureList makes the set of a list, and fills it again when somebody emptied it;
+// ensureList makes the set of a list, and fills it again if another program emptied it;
 // slow is held.
 func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) error {
 	set := e.listSet(s, name)
@@ -78,8 +78,8 @@ func (e *Enforcer) holds(set, name string, members int) bool {
 	return filled && n == members || !filled && !e.lists[name].known
 }
 
-// listsWhole reports whether nobody emptied a list; slow is held. A set that is gone
-// has taken its rule along.
+// listsWhole reports whether all lists are full as we filled them; slow is held. A set
+// cannot be removed without its rule, so only the number of members is checked.
 func (e *Enforcer) listsWhole() bool {
 	for name := range e.lists {
 		for _, s := range e.sides.Up() {

@@ -15,7 +15,7 @@ import (
 )
 
 // set is the name of the set that holds the bans of a side in a group. No list and no set
-// of a Gate can be called so.
+// of a Gate can have this name.
 func (e *Enforcer) set(s *xtables.Side, group string) string {
 	if group == "" {
 		return e.sides.Options.Chain + s.Suffix()
@@ -32,8 +32,8 @@ func (e *Enforcer) places() []string {
 	return e.groups.Places()
 }
 
-// Split makes the groups of ports that bans may close. What stands in a group that is no
-// more is let out of it.
+// Split makes the groups of ports that bans may close. The bans of a group that is no
+// longer in the list are removed.
 func (e *Enforcer) Split(list []kernel.Port) error {
 	groups, err := kernel.NewGroups(list)
 	if err != nil {
@@ -104,8 +104,8 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 	return errors.Join(failed...)
 }
 
-// close makes bans stand in their groups, and then in no others: nothing slips through
-// where one is replaced. mu is held.
+// close adds bans to the sets of their groups, and then removes them from all others: no
+// packet passes while a ban is replaced. mu is held.
 func (e *Enforcer) close(s *xtables.Side, list []kernel.Ordered) error {
 	groups := e.groups.Places()
 	for _, group := range groups {

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// batchSize is how many members go in one message. Its list of members is one
-// attribute, whose length has 16 bits, and the kernel lets nobody else in while
-// it works through it: half a millisecond.
+// batchSize is how many members go in one message. Its list of members is one attribute,
+// whose length has 16 bits. While the kernel works through it, half a millisecond, no other
+// program can change the set.
 const batchSize = 500
 
-// Put adds members, or gives them a new timeout if they are there, many in one
-// message: IPSET_ATTR_ADT, as ipset(8) restore sends it. It reports how many are
-// in; on an error the rest is not.
+// Put adds members, or gives them a new timeout if they are there, many in one message:
+// IPSET_ATTR_ADT, as ipset(8) restore sends it. It reports how many were added; on an error
+// the rest was not.
 func (s *Sets) Put(name string, list []Member) (done int, err error) {
 	return s.sendAll(nl.IPSET_CMD_ADD, name, list)
 }
@@ -65,7 +65,7 @@ func (s *Sets) send(command int, name string, list []Member) (done int, err erro
 	}
 }
 
-// setError is what a number means; beyond the system's ones they are ipset's own.
+// setError is the error of a number; numbers above the system's are ipset's own.
 func setError(code int32) error {
 	if code >= nl.IPSET_ERR_PRIVATE {
 		return nl.IPSetError(code)
@@ -73,8 +73,8 @@ func setError(code int32) error {
 	return syscall.Errno(code)
 }
 
-// refusedLine is how many members were taken before the one that was not: their
-// lines count from 1, and 0 stands where the kernel did not come to any.
+// refusedLine is how many members were taken before the one that was not: their lines count
+// from 1; 0 means that the kernel reached none.
 func refusedLine(echo []byte) int {
 	if len(echo) < unix.SizeofNlMsghdr+nl.SizeofNfgenmsg {
 		return 0
@@ -87,8 +87,8 @@ func refusedLine(echo []byte) int {
 	return 0
 }
 
-// batchMessage is the body of an add or a delete of several members. Counters are
-// told only where there are any, so that a set without them takes it too.
+// batchMessage is the body of an add or a delete of several members. Counters are included
+// only where there are any, so that a set without counters accepts the message.
 func batchMessage(name string, list []Member) []byte {
 	b := []byte{unix.AF_UNSPEC, nl.NFNETLINK_V0, 0, 0}
 	b = Attr(b, nl.IPSET_ATTR_PROTOCOL, nl.IPSET_PROTOCOL)

@@ -13,9 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Flows ends the connections of who is banned: as conntrack knows them, since a rule of
-// another firewall that accepts ESTABLISHED would let them go on; and on option as our
-// own sockets. Before conntrack, in raw, it has nothing to end.
+// Flows ends the connections of banned addresses. It deletes their conntrack entries,
+// because a rule of another firewall that accepts ESTABLISHED would let them continue. As
+// an option it also ends our own TCP sockets. In the hook raw, which is before conntrack,
+// there are no conntrack entries to delete.
 type Flows struct {
 	handle  *netlink.Handle // nil: conntrack is left alone
 	refused error           // why, where it should not be
@@ -61,10 +62,11 @@ func (f *Flows) Close() {
 	}
 }
 
-// Degraded says what cannot be ended, as Setup tells it. It is left alone until the next.
+// Degraded lists what cannot be ended, for the result of Setup. It is not tried again
+// before the next Setup.
 func (f *Flows) Degraded() (list []string) {
 	if f.refused != nil {
-		list = append(list, "flows of the banned that are under way go on where another rule accepts them: "+f.refused.Error())
+		list = append(list, "open flows of banned addresses continue if another rule accepts them: "+f.refused.Error())
 	}
 	if f.sockets == nil {
 		return list
@@ -74,7 +76,7 @@ func (f *Flows) Degraded() (list []string) {
 	if f.sockets.unable = f.sockets.try(); f.sockets.unable == nil {
 		return list
 	}
-	return append(list, "TCP connections of the banned stay open until they time out: "+f.sockets.unable.Error())
+	return append(list, "TCP connections of banned addresses stay open until they time out: "+f.sockets.unable.Error())
 }
 
 // ends reports whether there is anything to end connections in. mu is held.
@@ -82,9 +84,9 @@ func (f *Flows) ends() bool {
 	return f.handle != nil || f.sockets != nil && f.sockets.unable == nil
 }
 
-// End ends the flows from and to those who are banned: now, or where the tables were
-// just walked through, with the next Check. What fails is told there.
-// Of a ban that does not close every port, only the flows of its ports end.
+// End ends the flows from and to banned addresses: now, or with the next Check if the
+// tables were read a moment ago. Check reports what fails. Of a ban that does not close
+// every port, only the flows of its ports end.
 func (f *Flows) End(list []Ordered) {
 	now := time.Now()
 	f.mu.Lock()
@@ -101,14 +103,14 @@ func (f *Flows) End(list []Ordered) {
 	_ = f.Settle(now) // it is kept, and tried again by Check
 }
 
-// Forget lets the flows of who is let through again be.
+// Forget stops ending the flows of addresses that are no longer banned.
 func (f *Flows) Forget(p netip.Prefix) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.ended, p)
 }
 
-// Settle ends what waits and is still banned. What fails is tried again.
+// Settle ends the flows that wait and whose source is still banned. What fails is tried again.
 func (f *Flows) Settle(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,7 +124,7 @@ func (f *Flows) Settle(now time.Time) error {
 	all, err := f.walk()
 	f.next = now.Add(flowsRest * time.Since(now))
 	if err != nil {
-		return fmt.Errorf("end the flows of %d banned: %w", len(f.ended), err)
+		return fmt.Errorf("end the flows of %d bans: %w", len(f.ended), err)
 	}
 	if all {
 		clear(f.ended)
@@ -152,7 +154,7 @@ func (f *Flows) walk() (all bool, err error) {
 	return all, errors.Join(errs...)
 }
 
-// of are the flows of some prefixes.
+// of are the bans whose flows end.
 type of map[netip.Prefix]ended
 
 // ended says which flows of a prefix end.
@@ -183,8 +185,8 @@ func (e ended) closes(proto uint8, ports []uint16) bool {
 	})
 }
 
-// MatchConntrackFlow implements netlink.CustomConntrackFilter. Who was called by us has our
-// port at the other end.
+// MatchConntrackFlow implements netlink.CustomConntrackFilter. In a flow that we opened,
+// our port is at the other end.
 func (o of) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
 	from, _ := netip.AddrFromSlice(flow.Forward.SrcIP)
 	to, _ := netip.AddrFromSlice(flow.Reverse.SrcIP)

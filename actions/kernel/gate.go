@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// GateFrame is what every kind of Gate has: the ports it guards, what is known of its
-// sets, and the lock of all that may start a program or wait for the kernel. The zero value
-// guards nothing. Its methods may be called from any goroutine.
+// GateFrame is what every kind of Gate has: the ports it guards, what is known of its sets,
+// and the lock for everything that may start a program or wait for the kernel. The zero
+// value guards nothing. Its methods may be called from any goroutine.
 type GateFrame struct {
 	Ears Ears
 
@@ -16,8 +16,8 @@ type GateFrame struct {
 	closed bool
 }
 
-// Guard takes these ports in place of those before, and has setup make what they need;
-// none: remove it.
+// Guard replaces the ports and calls setup to make what they need; without ports it removes
+// everything.
 func (f *GateFrame) Guard(ports []Port, setup func() error) error {
 	if err := CheckPorts(ports); err != nil {
 		return err
@@ -46,7 +46,8 @@ func (f *GateFrame) Check(look func() error) error {
 	return look()
 }
 
-// Ports are those that are guarded. Only what Guard, Check and IfIdle call may ask.
+// Ports are those that are guarded. Only functions that Guard, Check and IfIdle call may
+// call it.
 func (f *GateFrame) Ports() []Port { return f.ports }
 
 // IfIdle calls do unless another method has the lock, and reports whether it did.

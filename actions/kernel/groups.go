@@ -39,7 +39,7 @@ func NewGroups(list []Port) (g Groups, err error) {
 // Names are the groups, in order.
 func (g Groups) Names() []string { return g.names }
 
-// Places are the groups, and before them "", which stands for every port.
+// Places are the groups, and before them "", which means every port.
 func (g Groups) Places() []string { return append([]string{""}, g.names...) }
 
 // Ports are those of a group, in order; nil when there is no such group.
@@ -48,8 +48,8 @@ func (g Groups) Ports(name string) []Port { return g.of[name] }
 // Has reports whether there is such a group.
 func (g Groups) Has(name string) bool { return g.of[name] != nil }
 
-// Order is a ban as the kernel is to hold it. The error is that of a prefix, of a time, or
-// of ports that are no group.
+// Order is a ban as the kernel is to hold it. It is an error if the prefix or the time is
+// not valid or the ports are no group.
 func (g Groups) Order(b ports.Ban) (o Ordered, err error) {
 	if o.Member, err = Order(b.Prefix, b.For); err != nil {
 		return o, err
@@ -60,21 +60,21 @@ func (g Groups) Order(b ports.Ban) (o Ordered, err error) {
 	}
 	for _, name := range o.Groups {
 		if !g.Has(name) {
-			return o, fmt.Errorf("ban %s: the ports %s are not known here", o.Prefix, b.Ports)
+			return o, fmt.Errorf("ban %s: there is no group of the ports %s", o.Prefix, b.Ports)
 		}
 		o.Closed = append(o.Closed, g.of[name]...)
 	}
 	return o, nil
 }
 
-// Ordered is a ban, and the groups that it stands in: at least one, "" alone for every port.
+// Ordered is a ban, and the groups that it is in: at least one, "" alone for every port.
 type Ordered struct {
 	Member
 	Groups []string
 	Closed []Port // nil: every port
 }
 
-// In reports whether the ban stands in a group.
+// In reports whether the ban is in a group.
 func (o Ordered) In(group string) bool { return slices.Contains(o.Groups, group) }
 
 // PortsOf are ranges as rules want them: each of one protocol. The Service is "".
@@ -89,7 +89,7 @@ func PortsOf(list []ports.Range) (all []Port) {
 	return all
 }
 
-// Whole reports whether a range is every port of its protocol: nobody sends to port 0.
+// Whole reports whether a range is every port of its protocol: no packet is sent to port 0.
 func (p Port) Whole() bool { return p.From <= 1 && p.To == 65535 }
 
 // Held is a member as an enforcer reports it.

@@ -16,7 +16,7 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// Memory is how long the kernel remembers who sent us a packet: the timeout of the sets
+// Memory is how long the kernel remembers the sender of a packet: the timeout of the sets
 // of a Gate. Each packet starts it again.
 const Memory = 5 * time.Minute
 
@@ -24,7 +24,7 @@ const Memory = 5 * time.Minute
 type Port struct {
 	Service  string // the name of its sets: at most 7 letters of a-z and 0-9
 	Proto    string // "udp" or "tcp"
-	From, To uint16 // To is the last one
+	From, To uint16 // To is the last port
 }
 
 var serviceName = regexp.MustCompile(`^[a-z0-9]{1,7}$`)
@@ -73,22 +73,22 @@ type Hearing struct {
 	Blind string
 	// Heard reports whether a packet came, at most Memory ago.
 	Heard bool
-	// Doubt is set when what was heard proves little even over TCP: without connection
-	// tracking the kernel cannot know whether there was a handshake.
+	// Doubt is set when a packet proves little even over TCP: without connection tracking
+	// the kernel does not know whether there was a handshake.
 	Doubt bool
 	// Age is how long ago the last packet came, at most. Packets counts them; 0 when the
 	// kernel does not give the number.
 	Age     time.Duration
 	Packets uint64
-	// Since says from when on nothing was missed: who sent a packet after it, and at most
-	// Memory ago, is Heard.
+	// Since is the time from which on no packet was missed: an address that sent a packet
+	// after it, and at most Memory ago, is Heard.
 	Since time.Time
 	// Full is set when there was no more room for new senders.
 	Full bool
 }
 
-// Ears remember since when the sets of a Gate miss no sender. The zero value hears
-// nothing. Its methods may be called from any goroutine.
+// Ears remember since when the sets of a Gate include every sender. The zero value knows no
+// service. Its methods may be called from any goroutine.
 type Ears struct {
 	mu sync.Mutex // guards of
 	of map[ear]*state
@@ -117,8 +117,8 @@ func (e *Ears) at(service string, v6 bool) *state {
 	return s
 }
 
-// Open says that a service is heard. fresh: what came before now may be missing. Without
-// it all that came within Memory is there, as after a restart of ours.
+// Open notes that a service is watched. fresh means that earlier packets may be missing.
+// Without it the set has all senders within Memory, as after a restart of pbxjail.
 func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -131,23 +131,23 @@ func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
 	h.Blind, h.Doubt = "", doubt
 }
 
-// Deafen says why a service cannot be heard. When it can be again it is as if it always
-// could, unless Open calls it fresh: the kernel went on by itself.
+// Deafen notes why a service cannot be watched. After that, Open without fresh means that
+// nothing was missed: the kernel continued by itself.
 func (e *Ears) Deafen(service string, v6 bool, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.at(service, v6).hearing.Blind = why
 }
 
-// Keep forgets all services but these. Those that stay are heard since when they were.
+// Keep forgets all services but these. Those that stay keep their Since.
 func (e *Ears) Keep(services []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.DeleteFunc(e.of, func(one ear, _ *state) bool { return !slices.Contains(services, one.service) })
 }
 
-// Sampled says whether there is room for new senders. Where there is none, some may be
-// missing up to now.
+// Sampled notes whether there is room for new senders. If there is none, senders up to now
+// may be missing.
 func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -158,10 +158,10 @@ func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
 	}
 }
 
-// sampleEvery is how old a sample may be when somebody was not heard.
+// sampleEvery is how old a sample may be when a sender was not found.
 const sampleEvery = 100 * time.Millisecond
 
-// Stale reports whether it has to be known again whether there is room.
+// Stale reports whether a new sample is needed.
 func (e *Ears) Stale(service string, v6 bool, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -180,8 +180,8 @@ func (e *Ears) Hearing(service string, v6 bool) Hearing {
 	return Hearing{Blind: "the ports of " + service + " are not watched"}
 }
 
-// sentinel4 and sentinel6 stand in each set of a Gate, for ever. Nobody can send from
-// them, so that they are missing only when somebody emptied the set.
+// sentinel4 and sentinel6 are in each set of a Gate, without end. No packet can come from
+// them, so they are missing only when another program emptied the set.
 var (
 	sentinel4 = netip.MustParseAddr("255.255.255.255")
 	sentinel6 = netip.MustParseAddr("ff00::1")
@@ -195,9 +195,9 @@ func Sentinel(v6 bool) netip.Addr {
 	return sentinel4
 }
 
-// Tracking reports whether connections are tracked in this network namespace: some are,
-// at this moment (linux:net/netfilter/nf_conntrack_standalone.c nf_conntrack_count). To
-// use a rule that asks for them would switch it on, for calls too.
+// Tracking reports whether connections are tracked in this network namespace: some are, at
+// this moment (linux:net/netfilter/nf_conntrack_standalone.c nf_conntrack_count). A rule
+// that uses connection states would turn tracking on, for calls too.
 func Tracking() bool {
 	// Asked each second: the runtime's poller would cost more than to read it.
 	fd, err := unix.Open("/proc/sys/net/netfilter/nf_conntrack_count", unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -7,7 +7,7 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// TestEars: since when nobody was missed, over changes of ports, of rooms and of troubles.
+// TestEars: since when no sender was missed, with changes of ports, of room and with failures.
 func TestEars(t *testing.T) {
 	start := time.Date(2024, 3, 5, 6, 7, 8, 0, time.UTC)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }

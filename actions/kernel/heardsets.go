@@ -21,7 +21,7 @@ const (
 // CreateHeard makes an empty set of single addresses, which the kernel fills. A packet
 // cannot make a set larger, as netlink can: the table has its full size from the start, so
 // that no bucket is full while the set is not (12 members: linux:net/netfilter/ipset/
-// ip_set_hash_gen.h). The library makes no table of a given size.
+// ip_set_hash_gen.h). The library cannot make a table of a given size.
 func (s *Sets) CreateHeard(name string, family uint8, maxElem, hashSize uint32) error {
 	const net = nl.NLA_F_NET_BYTEORDER
 	word := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }

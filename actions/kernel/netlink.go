@@ -12,14 +12,14 @@ import (
 )
 
 // LockWait is how many seconds a call waits: for an answer of the kernel, and an
-// iptables command for the xtables lock. go-iptables by itself waits without a limit.
+// iptables command for the xtables lock. go-iptables alone waits without end.
 const LockWait = 5
 
-// errRefused marks a host on which the kernel lets us have no netlink to its packet filter,
-// as in OpenVZ and in some containers: iptables-legacy needs none.
-const errRefused = Missing("the kernel refuses netlink here, as in OpenVZ and some containers")
+// errRefused marks a host where the kernel refuses netlink to its packet filter, as in
+// OpenVZ and some containers. iptables-legacy needs no netlink.
+const errRefused = Missing("the kernel refuses netlink to its packet filter, as in OpenVZ and some containers")
 
-// Refused marks an error of opening or asking that means so, and leaves the others as they are.
+// Refused adds errRefused to an error that means it, and leaves other errors as they are.
 func Refused(err error) error {
 	for _, why := range []error{unix.EPERM, unix.EACCES, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.ENOENT, unix.ENOSYS} {
 		if errors.Is(err, why) {
@@ -29,8 +29,8 @@ func Refused(err error) error {
 	return err
 }
 
-// OpenNetfilter opens a socket to the kernel's packet filter that waits for
-// answers no longer than for a lock, and hears of what the groups tell.
+// OpenNetfilter opens a socket to the kernel's packet filter that waits at most LockWait
+// for an answer, and receives the events of the groups.
 func OpenNetfilter(groups ...uint) (*nl.NetlinkSocket, error) {
 	return openNetlink(unix.NETLINK_NETFILTER, groups...)
 }
@@ -48,7 +48,7 @@ func openNetlink(protocol int, groups ...uint) (*nl.NetlinkSocket, error) {
 	return s, nil
 }
 
-// Attrs walks netlink attributes. Lengths that cannot be end the walk.
+// Attrs walks netlink attributes. A length that is not possible ends the walk.
 func Attrs(b []byte) iter.Seq2[uint16, []byte] {
 	return func(yield func(uint16, []byte) bool) {
 		for len(b) >= unix.SizeofNlAttr {
@@ -88,8 +88,8 @@ func Nested(b []byte, kind uint16, inside func(b []byte) []byte) []byte {
 	return b
 }
 
-// exchange sends a request and gives the body of its one answer, in buf: the library takes
-// 64 KiB for each. An answer without a body is nil. The caller locks the socket.
+// exchange sends a request and gives the body of its one answer, in buf: the library
+// allocates 64 KiB for each. An answer without a body is nil. The caller locks the socket.
 func exchange(fd int, req *nl.NetlinkRequest, buf []byte) (body []byte, err error) {
 	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, err

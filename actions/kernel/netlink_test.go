@@ -38,8 +38,8 @@ func TestParseMembers(t *testing.T) {
 	}
 }
 
-// FuzzParseMembers: whatever comes over the socket, there is no panic and no
-// member that is not a prefix.
+// FuzzParseMembers: for any bytes from the socket there is no panic and no member that is
+// not a prefix.
 func FuzzParseMembers(f *testing.F) {
 	whole := nest(nl.IPSET_ATTR_ADT|nl.NLA_F_NESTED, aMember(), aMember())
 	for cut := range len(whole) {
@@ -56,8 +56,7 @@ func FuzzParseMembers(f *testing.F) {
 	})
 }
 
-// FuzzKernelBytes: whatever the kernel sends, there is no panic, and nothing comes of it
-// that cannot be.
+// FuzzKernelBytes: for any bytes from the kernel there is no panic and no impossible result.
 func FuzzKernelBytes(f *testing.F) {
 	message := batchMessage("pbxjail-4", []Member{{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Seconds: 60, Packets: 1, Bytes: 2}, {Prefix: netip.MustParsePrefix("2001:db8::/64"), Static: true}})
 	f.Add(slices.Concat(make([]byte, 16), message))

@@ -10,7 +10,7 @@ import (
 )
 
 // Members calls yield for each member of a set of prefixes of this length.
-func (v *NftView) Members(family uint8, table, set string, bits int, yield func(Member)) error {
+func (v *NftReader) Members(family uint8, table, set string, bits int, yield func(Member)) error {
 	ask := Attr(nil, nftaElemsTable, nl.ZeroTerminated(table)...)
 	ask = Attr(ask, nftaElemsSet, nl.ZeroTerminated(set)...)
 	v.mu.Lock()
@@ -27,7 +27,7 @@ func (v *NftView) Members(family uint8, table, set string, bits int, yield func(
 			}
 		}
 	})
-	if errors.Is(err, nl.ErrDumpInterrupted) || errors.Is(err, unix.ENOENT) { // as good as can be had, while others write; no such set
+	if errors.Is(err, nl.ErrDumpInterrupted) || errors.Is(err, unix.ENOENT) { // possibly incomplete, while others write; no such set
 		err = nil
 	}
 	return err
@@ -35,7 +35,7 @@ func (v *NftView) Members(family uint8, table, set string, bits int, yield func(
 
 // Element looks one address up in a set. found is false where it is not in it, or where
 // there is no such set.
-func (v *NftView) Element(family uint8, table, set string, a netip.Addr) (m Member, found bool, err error) {
+func (v *NftReader) Element(family uint8, table, set string, a netip.Addr) (m Member, found bool, err error) {
 	ask := Attr(nil, nftaElemsTable, nl.ZeroTerminated(table)...)
 	ask = Attr(ask, nftaElemsSet, nl.ZeroTerminated(set)...)
 	ask = Nested(ask, nftaElemsList, func(b []byte) []byte {
@@ -87,7 +87,7 @@ func parseElement(data []byte, bits int) (m Member) {
 			}
 		}
 	}
-	if timed && m.Seconds == 0 { // in its last moment, not for ever
+	if timed && m.Seconds == 0 { // in its last moment, not without end
 		m.Seconds = 1
 	}
 	return m

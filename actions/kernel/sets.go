@@ -23,14 +23,13 @@ const listHeader = 1 << 2
 // ErrFull is IPSET_ERR_HASH_FULL, the first error of the hash types.
 const ErrFull = nl.IPSetError(nl.IPSET_ERR_TYPE_SPECIFIC)
 
-// Sets speaks to the kernel's ipsets over netlink, without a process. Listing
-// has a socket of its own, so that a long list holds up no ban.
+// Sets speaks to the kernel's ipsets over netlink, without a process. Listing has its own
+// socket, so that a long list does not delay a ban.
 //
-// Sets are made and removed through the library's Handle. Members are put in by
-// us, many in one message, which the library cannot. Listing is ours too: the
-// library sends each attribute through a goroutine, 17 s for 100,000 members
-// where this takes 0.03 s, and has to list all of a set to learn what kind of set
-// it is.
+// Sets are made and removed through the library's Handle. This package adds members itself,
+// many in one message, which the library cannot do. It also lists them itself: the library
+// sends each attribute through a goroutine and takes 17 s for 100,000 members, where this
+// takes 0.03 s; and to learn the type of a set it lists all of it.
 type Sets struct {
 	*netlink.Handle
 	changer *nl.NetlinkSocket
@@ -63,7 +62,7 @@ func OpenSets() (*Sets, error) {
 	return s, nil
 }
 
-// Close gives up the sockets; sets stay.
+// Close closes the sockets; the sets stay.
 func (s *Sets) Close() {
 	s.Handle.Close()
 	for _, socket := range []*nl.NetlinkSocket{s.changer, s.lister, s.asker} {
@@ -83,7 +82,7 @@ func (s *Sets) Create(name string, family uint8, maxElem uint32, static bool) er
 	return s.IpsetCreate(name, "hash:net", o)
 }
 
-// SetHeader is what a set is, without its members.
+// SetHeader describes a set without its members.
 type SetHeader struct {
 	Kind              string // "hash:net"
 	Family            uint8
@@ -93,7 +92,7 @@ type SetHeader struct {
 	Timeout, Counters bool
 }
 
-// Header asks what a set is; os.ErrNotExist if there is none.
+// Header reads the header of a set; os.ErrNotExist if there is no such set.
 func (s *Sets) Header(name string) (h SetHeader, err error) {
 	s.asking.Lock()
 	defer s.asking.Unlock()

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sockets ends our own side of connections over TCP: dropped packets alone would leave
-// it open until it times out. Who owns the socket reads ECONNABORTED, and the peer is
-// sent a reset (ss(8) -K; linux:net/ipv4/tcp.c tcp_abort). The library ends sockets of
-// IPv4 alone, and whichever has the address now.
+// sockets ends our own side of connections over TCP: dropped packets alone would leave it
+// open until it times out. The owner of the socket reads ECONNABORTED, and the kernel sends
+// a reset to the peer (ss(8) -K; linux:net/ipv4/tcp.c tcp_abort). The library can only end
+// sockets of IPv4, and ends any socket that has the address now.
 type sockets struct {
 	socket *nl.NetlinkSocket
 	seqs   map[int]*nl.SocketHandle // socket, as requests want it
@@ -24,8 +24,8 @@ type sockets struct {
 const (
 	// socketsMost is how many sockets one walk ends at most; Check goes on with the rest.
 	socketsMost = 4096
-	// socketStates are those of a connection that somebody may still wait for, as bits of
-	// linux:include/net/tcp_states.h: neither LISTEN nor TIME_WAIT nor CLOSE.
+	// socketStates are the states of a connection that a program may still wait for, as bits of
+	// linux:include/net/tcp_states.h: not LISTEN, TIME_WAIT or CLOSE.
 	socketStates = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<8 | 1<<9 | 1<<11
 	// socketID is how long a struct inet_diag_sockid is.
 	socketID = 48
@@ -36,7 +36,7 @@ type tcpSocket struct {
 	family uint8
 	remote netip.Addr // IPv4 in IPv6 is IPv4
 	// id is the kernel's name of it: ports and addresses, and a number that no socket
-	// after it has. It is given back as it came.
+	// after it has. It is sent back unchanged.
 	id [socketID]byte
 }
 
@@ -51,7 +51,7 @@ func openSockets() (*sockets, error) {
 	return &sockets{most: socketsMost, socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: {Socket: s}}}, nil
 }
 
-// try learns whether this kernel can end sockets, and ends none: no socket has the
+// try tests whether this kernel can end sockets. It ends none, because no socket has the
 // port 0.
 func (s *sockets) try() error {
 	if err := s.ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, 0, tcpSocket{family: unix.AF_INET}, nil); err != nil {
@@ -89,7 +89,7 @@ func (s *sockets) end(banned of) (all bool, err error) {
 		if failed++; failed == 1 {
 			errs = append(errs, fmt.Errorf("end the connection of %s: %w", t.remote, err))
 		}
-		if errors.Is(err, unix.EAGAIN) { // it waited as long as it may: bans wait for us
+		if errors.Is(err, unix.EAGAIN) { // stop after LockWait: bans wait for this
 			break
 		}
 	}
@@ -99,8 +99,8 @@ func (s *sockets) end(banned of) (all bool, err error) {
 	return len(found) < s.most, errors.Join(errs...)
 }
 
-// destroy ends a connection. One that is over is no error (ENOENT), nor is another one
-// in its place (ESTALE), which stays, nor one that nobody owns any more, which old
+// destroy ends a connection. It is no error if the connection is over (ENOENT), if another
+// one has its place (ESTALE; it stays), or if no process owns it any more, which old
 // kernels cannot end (EOPNOTSUPP).
 func (s *sockets) destroy(t tcpSocket) error {
 	err := s.ask(nl.SOCK_DESTROY, unix.NLM_F_ACK, 0, t, nil)
@@ -121,8 +121,8 @@ func (s *sockets) ask(message, flags int, states uint32, t tcpSocket, part func(
 	return req.ExecuteIter(unix.NETLINK_INET_DIAG, nl.SOCK_DIAG_BY_FAMILY, func(msg []byte) bool { return part != nil && part(msg) })
 }
 
-// parseSocket reads a struct inet_diag_msg. What listens, or is connected to this very
-// host, is nobody's to end.
+// parseSocket reads a struct inet_diag_msg. It skips listening sockets and connections
+// within this host.
 func parseSocket(msg []byte) (t tcpSocket, ok bool) {
 	const head = 4 // family, state, timer, retransmissions; then the id: two ports, our address, theirs
 	if len(msg) < head+socketID {

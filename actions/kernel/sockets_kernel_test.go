@@ -37,7 +37,7 @@ func TestSockets(t *testing.T) {
 			t.Fatalf("family %d: got %v, error %v, want %d sockets", family, found, err, want)
 		}
 		for _, other := range found {
-			other.id[40]++ // as if the port had been taken anew
+			other.id[40]++ // as if the port had been taken again
 			if err := ends.destroy(other); err != nil {
 				t.Errorf("another in its place: %v", err)
 			}
@@ -59,8 +59,8 @@ func TestSockets(t *testing.T) {
 	}
 }
 
-// TestSocketsAreTriedAgain: what the kernel refuses is told by Check, and done when it
-// no longer does.
+// TestSocketsAreTriedAgain: Check reports what the kernel refuses, and does it once the
+// kernel allows it.
 func TestSocketsAreTriedAgain(t *testing.T) {
 	s := kerneltest.NewSessions(t)
 	f, err := OpenFlows(Options{Hook: "raw", EndTCP: true})

@@ -17,7 +17,7 @@ func socketMessage(family, state uint8, remote string) []byte {
 	return msg
 }
 
-// TestParseSocket: only connections with others are anybody's to end.
+// TestParseSocket: only connections with other hosts are ended.
 func TestParseSocket(t *testing.T) {
 	const established, listen, timeWait = 1, 10, 6
 	for _, test := range []struct {
@@ -48,8 +48,8 @@ func TestParseSocket(t *testing.T) {
 	}
 }
 
-// TestFlowsWait: who waits for a walk is forgotten when the ban is lifted or over, and
-// nobody waits where no connection can be ended.
+// TestFlowsWait: a ban that waits for a walk is forgotten when it is lifted or over, and
+// none waits where no connection can be ended.
 func TestFlowsWait(t *testing.T) {
 	member := func(p string, seconds uint32, closed ...Port) Ordered {
 		return Ordered{Member: Member{Prefix: netip.MustParsePrefix(p), Seconds: seconds}, Closed: closed}

@@ -24,7 +24,7 @@ const (
 )
 
 // Cable makes two namespaces with a cable between: the PBX, in which the test stays, and
-// the wild, where the attacker is.
+// the outside, where the attacker is.
 func Cable(t testing.TB) (pbx, wild netns.NsHandle) {
 	t.Helper()
 	pbx = InNamespace(t)

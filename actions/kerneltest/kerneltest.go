@@ -1,6 +1,6 @@
 // Package kerneltest gives tests a kernel: network namespaces of their own, the variants of
 // iptables, and hosts that attack a PBX over a cable. Tests of package actions and of its
-// folders call it. Nothing that is shipped may import it.
+// folders call it. Only tests may import it.
 package kerneltest
 
 import (
@@ -52,8 +52,7 @@ func InNamespace(t testing.TB) netns.NsHandle {
 }
 
 // WithTools makes `iptables` and its relatives the ones of a variant ("nft",
-// "legacy"). The legacy lock is our own, so that tests beside this one never
-// wait for it.
+// "legacy"). It uses its own legacy lock, so that other tests never wait for it.
 func WithTools(t testing.TB, variant string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -96,7 +95,7 @@ func Eventually(t testing.TB, what string, done func() bool) {
 	defer tick.Stop()
 	for deadline := time.Now().Add(20 * time.Second); !done(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
+			t.Fatalf("did not happen in time: %s", what)
 		}
 	}
 }

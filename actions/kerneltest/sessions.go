@@ -123,7 +123,7 @@ func (s *Sessions) WantOpen(t *testing.T, want ...string) {
 	}
 }
 
-// WantEnded checks that both ends of a session are told, and not by a timeout.
+// WantEnded checks that both ends of a session see its end, and not by a timeout.
 func (s *Sessions) WantEnded(t *testing.T, name string) {
 	t.Helper()
 	for side, conn := range map[error]*net.TCPConn{unix.ECONNABORTED: s.Server[name], unix.ECONNRESET: s.Client[name]} {

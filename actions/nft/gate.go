@@ -18,35 +18,35 @@ import (
 // gateElem is how many senders a set of a Gate holds.
 const gateElem = 32768
 
-// Gate has the kernel remember who sent packets to the ports of a service: a pair of
-// sets a service in a table of its own, whose one chain comes after the bans and drops
-// nothing. All methods may be called from any goroutine; Heard and Recent wait for no
-// other but those of their kind.
+// Gate makes the kernel remember the senders of packets to the ports of a service. It has a
+// table of its own with two sets for each service, and one chain that comes after the bans
+// and drops nothing. All methods may be called from any goroutine; Heard and Recent wait
+// only for each other.
 type Gate struct {
 	options kernel.Options
 	table   *nftables.Table
-	view    *kernel.NftView // of Guard and Check
-	asker   *kernel.NftView // of Heard and Recent
+	view    *kernel.NftReader // of Guard and Check
+	asker   *kernel.NftReader // of Heard and Recent
 	frame   kernel.GateFrame
 
 	// The lock of frame guards these.
-	conn *nftables.Conn
-	sure bool   // the rules of TCP ask whether there was a handshake
-	gen  uint32 // the generation at the last good look
-	good bool
+	conn     *nftables.Conn
+	sure     bool   // the rules of TCP ask whether there was a handshake
+	gen      uint32 // the generation at the last good look
+	verified bool
 
 	counting sync.Mutex        // guards missed
-	missed   map[string]uint64 // packets whose senders found no room, by set
+	missed   map[string]uint64 // packets whose senders did not fit, by set
 }
 
 // OpenGate opens the sockets; Guard makes what is needed. All of o is filled in.
 func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, table: &nftables.Table{Name: o.Chain + "-heard", Family: nftables.TableFamilyINet}, missed: map[string]uint64{}}
 	var err error
-	if g.view, err = kernel.OpenNftView(); err != nil {
+	if g.view, err = kernel.OpenNftReader(); err != nil {
 		return nil, err
 	}
-	if g.asker, err = kernel.OpenNftView(); err == nil {
+	if g.asker, err = kernel.OpenNftReader(); err == nil {
 		g.conn, err = nftables.New(nftables.AsLasting())
 	}
 	if err != nil {
@@ -56,11 +56,12 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	return g, nil
 }
 
-// Name says what it is: for people.
+// Name describes the gate, as text for people.
 func (g *Gate) Name() string { return "nftables" }
 
-// Guard makes the kernel remember who sends packets to these ports, and nobody else; none
-// removes all that a Gate made. Those of a run before are still remembered.
+// Guard makes the kernel remember the senders of packets to these ports and to no others.
+// An empty list removes all that a Gate made. Senders of an earlier run are still
+// remembered.
 func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err error) {
 	err = g.frame.Guard(ports, func() error {
 		if len(ports) == 0 {
@@ -77,7 +78,7 @@ func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err
 
 // clear removes the table. the lock of frame is held.
 func (g *Gate) clear() error {
-	g.good = false
+	g.verified = false
 	tables, err := g.conn.ListTablesOfFamily(nftables.TableFamilyINet)
 	if err != nil || !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == g.table.Name }) {
 		return nil // a kernel without nftables has none
@@ -114,7 +115,7 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g.good = false
+	g.verified = false
 	wasSure := g.sure || slices.ContainsFunc(rules, isSure)
 	g.sure = wasSure || kernel.Tracking()
 	plan := g.plan()
@@ -138,12 +139,12 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 		g.frame.Ears.Open(one.Service, one.v6, one.Proto == "tcp" && !g.sure, fresh[one.set], now)
 	}
 	if len(made) == 0 {
-		g.gen, g.good = gen, true
+		g.gen, g.verified = gen, true
 	}
 	return made, nil
 }
 
-// deafen says of all services why they cannot be heard.
+// deafen notes for all services why they cannot be watched.
 func (g *Gate) deafen(err error) {
 	names, _ := kernel.Services(g.frame.Ports())
 	for _, name := range names {
@@ -229,7 +230,7 @@ func (g *Gate) make(plan []gatePlan, have map[string]*nftables.Set) error {
 	return g.flush()
 }
 
-// marked reports whether nobody emptied a set since it was marked.
+// marked reports whether the mark is still in a set. If not, another program emptied the set.
 func (g *Gate) marked(set string, v6 bool) bool {
 	_, found, err := g.view.Element(uint8(g.table.Family), g.table.Name, set, kernel.Sentinel(v6))
 	return err == nil && found
@@ -247,8 +248,7 @@ func (g *Gate) mark(one gatePlan, empty bool) error {
 	return g.flush()
 }
 
-// Check looks whether all is as it was made, and makes what is missing. made says what
-// that was; nothing, when all was well.
+// Check repairs what is missing of what Guard made. made names what was missing.
 func (g *Gate) Check(now time.Time) (made []string, err error) {
 	err = g.frame.Check(func() (err error) {
 		if g.intact() {
@@ -271,18 +271,18 @@ func (g *Gate) intact() bool {
 		return false
 	}
 	plan := g.plan()
-	if !g.good || gen != g.gen {
+	if !g.verified || gen != g.gen {
 		have, rules, err := g.look()
 		if err != nil || !g.whole(plan, have, rules) {
 			return false
 		}
-		g.gen, g.good = gen, true
+		g.gen, g.verified = gen, true
 	}
 	return !slices.ContainsFunc(plan, func(one gatePlan) bool { return !g.marked(one.set, one.v6) })
 }
 
-// sample learns whether senders found no room since the last sample: a rule counts before
-// and after it remembers. the lock of frame is held.
+// sample finds out whether a set had no room for a sender since the last sample: a rule
+// counts packets before and after it adds the sender. the lock of frame is held.
 func (g *Gate) sample(now time.Time) {
 	found, err := g.conn.GetRules(g.table, g.chain())
 	if err != nil {
@@ -311,7 +311,7 @@ func (g *Gate) sample(now time.Time) {
 	g.missed = missed
 }
 
-// Heard looks an address up, in some microseconds.
+// Heard looks up an address, in a few microseconds.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
 	h := g.frame.Ears.Hearing(service, a.Is6())
@@ -333,7 +333,8 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 	return h
 }
 
-// Recent appends to list who sent a packet to a service at most within ago, at most n.
+// Recent appends to list at most n addresses that sent a packet to a service within the
+// last ago.
 func (g *Gate) Recent(list []netip.Addr, service string, within time.Duration, n int) []netip.Addr {
 	for _, v6 := range []bool{false, true} {
 		seen := 0
@@ -354,7 +355,7 @@ func (g *Gate) Teardown() error {
 	return err
 }
 
-// Close gives up the sockets; the kernel goes on remembering.
+// Close closes the sockets; the kernel continues to remember senders.
 func (g *Gate) Close() error {
 	return g.frame.Close(func() error {
 		g.view.Close()

@@ -43,7 +43,7 @@ func (g *Gate) plan() (list []gatePlan) {
 
 const sureMark = " handshake"
 
-// comment names the rule: it is how one that is there is known again.
+// comment names the rule, so that an existing rule can be recognised.
 func (p gatePlan) comment() string {
 	text := fmt.Sprintf("%s %s %d-%d", p.set, p.Proto, p.From, p.To)
 	if p.sure {

@@ -61,7 +61,7 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// A set takes as many members as it may, and no more; what has ended makes room.
+// A set takes its maximum of members and no more; a member that ends makes room.
 func TestRoom(t *testing.T) {
 	const most = 2000
 	e := opened(t, most)

@@ -172,7 +172,7 @@ func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefi
 		e.lists[name] = l
 	}
 	if err := e.replace(name); err != nil {
-		e.good = false // Setup begins anew
+		e.verified = false // Setup starts from the beginning
 		return fmt.Errorf("list %s: %w", name, err)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// place is where a ban stands: its group, family and length of prefix.
+// place is the place of a ban: its group, family and length of prefix.
 type place struct {
 	group        string // "" is every port
 	family, bits int
@@ -58,7 +58,7 @@ func banSet(name string) (p place, ok bool) {
 	return p, bad == nil && bad2 == nil && (family == 4 || family == 6) && bits > 0 && bits <= p.single() && p.set() == name
 }
 
-// placeOf is where a prefix stands in a group.
+// placeOf is the place of a prefix in a group.
 func placeOf(group string, p netip.Prefix) place {
 	if p.Addr().Is4() {
 		return place{group, 4, p.Bits()}
@@ -72,7 +72,7 @@ func (e *Enforcer) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
 
 func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 	var failed []error
-	lists := map[string][]kernel.Ordered{} // by the set in which they would stand as bans of every port
+	lists := map[string][]kernel.Ordered{} // by the set that they would be in as bans of every port
 	e.mu.Lock()
 	for b := range bans {
 		o, err := e.groups.Order(b)
@@ -113,9 +113,9 @@ func more(part []kernel.Ordered) string {
 	return kernel.More(list)
 }
 
-// put makes bans of one family and length stand in their groups, and in no others, in one
-// step. A member that is there keeps its old time when it is added again, so each is made
-// sure of, removed, and added. mu is held.
+// put adds bans of one family and length to the sets of their groups, and removes them from
+// all others, in one step. The kernel keeps the old time of a member that is added again,
+// so each member is added, removed and added again. mu is held.
 func (e *Enforcer) put(part []kernel.Ordered) error {
 	if e.end {
 		return kernel.ErrClosed
@@ -140,8 +140,8 @@ func (e *Enforcer) put(part []kernel.Ordered) error {
 	if err == nil {
 		err = e.flush()
 	}
-	if err != nil { // the set may be gone, or never have come
-		e.good = false
+	if err != nil { // the set may be gone, or may never have existed
+		e.verified = false
 		_, failed := e.look()
 		err = cmp.Or(err, failed)
 	}
@@ -245,8 +245,8 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 	return nil
 }
 
-// Split makes the groups of ports that bans may close. What stands in a group that is no
-// more is let out of it.
+// Split makes the groups of ports that bans may close. The bans of a group that is no
+// longer in the list are removed.
 func (e *Enforcer) Split(list []kernel.Port) error {
 	groups, err := kernel.NewGroups(list)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package nft keeps bans in a table of nftables of our own. Package actions opens it. It
-// starts no program at all. It decides nothing, and must never see log text.
+// Package nft keeps bans in its own table of nftables. Package actions opens it. It starts
+// no program. It decides nothing, and must never see log text.
 package nft
 
 import (
@@ -15,16 +15,16 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// Enforcer holds bans in a table of our own, "inet pbxjail", that no other firewall
-// has a reason to touch. Its intervals cannot overlap, so that a ban inside a wider
-// one could not be had; therefore each length of prefix has a hash set and a rule of
-// its own, which is what ipset's hash:net does inside. Each group of ports has such sets of
-// its own too. The kernel drops and expires without us.
+// Enforcer holds bans in a table of our own, "inet pbxjail", that no other firewall has a
+// reason to change. Intervals of nftables cannot overlap, so a set of intervals could not
+// hold a ban inside a wider one. Therefore each length of prefix has its own hash set and
+// rule; ipset's hash:net does the same inside. Each group of ports has its own sets too.
+// The kernel drops packets and ends bans without this process.
 type Enforcer struct {
 	options kernel.Options
 	table   *nftables.Table
-	view    *kernel.NftView
-	finder  *kernel.NftView // for single members, which must not wait for a list
+	view    *kernel.NftReader
+	finder  *kernel.NftReader // for single members, which must not wait for a list
 	flows   *kernel.Flows
 
 	// Taken in this order.
@@ -38,11 +38,11 @@ type Enforcer struct {
 	used   map[string]bool          // sets of bans that may hold a member
 	count  map[string]int           // see room.go
 	// current is the set that holds a list for one family, by both: see listKey.
-	current map[string]string
-	gen     uint32 // the generation after the last good look, and our changes since
-	since   uint32 // our changes since the last Check
-	good    bool
-	end     bool
+	current  map[string]string
+	gen      uint32 // the generation after the last good look, and our changes since
+	since    uint32 // our changes since the last Check
+	verified bool
+	end      bool
 }
 
 const (
@@ -51,13 +51,13 @@ const (
 	nftBatch = 500
 )
 
-// errMissing marks a kernel without it.
+// errMissing marks a kernel without nftables.
 const errMissing = kernel.Missing("nftables cannot be used")
 
 // Open opens the sockets; Setup makes the table. All of o is filled in. It works in the
 // network namespace of the calling thread.
 func Open(o kernel.Options) (*Enforcer, error) {
-	view, err := kernel.OpenNftView()
+	view, err := kernel.OpenNftReader()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 		return nil, err
 	}
 	e := &Enforcer{options: o, groups: groups, view: view, table: &nftables.Table{Name: o.Chain, Family: nftables.TableFamilyINet}, lists: map[string]*list{}, used: map[string]bool{}, count: map[string]int{}, sets: map[string]*nftables.Set{}, current: map[string]string{}}
-	if e.finder, err = kernel.OpenNftView(); err == nil {
+	if e.finder, err = kernel.OpenNftReader(); err == nil {
 		if e.flows, err = kernel.OpenFlows(o); err == nil {
 			e.conn, err = nftables.New(nftables.AsLasting())
 		}
@@ -121,7 +121,7 @@ func explainNft(err error) error {
 	case errors.Is(err, unix.EPERM):
 		return hint.Errorf("run as root, or with CAP_NET_ADMIN", "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
-		return hint.Add("somebody removed our table: reload or restart pbxjail, which makes it again", err)
+		return hint.Add("another program removed the table of pbxjail: reload or restart pbxjail to make it again", err)
 	case errors.Is(err, unix.ENFILE):
 		return kernel.Full("the set")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
@@ -145,9 +145,9 @@ func (e *Enforcer) Teardown() error {
 	return e.removeTable()
 }
 
-// removeTable takes all that is ours away. mu is held.
+// removeTable removes everything that is ours. mu is held.
 func (e *Enforcer) removeTable() error {
-	e.good = false
+	e.verified = false
 	e.conn.AddTable(e.table) // one that is not there could not be removed
 	e.conn.DelTable(e.table)
 	return e.flush()

@@ -76,7 +76,8 @@ func (t toPorts) set() string {
 	return fmt.Sprintf("%s%s-%08x", toMark, t.proto, h.Sum32())
 }
 
-// comment is how a rule with this condition is known again, behind the name of its set.
+// comment marks a rule with this condition, after the name of its set, so that it can be
+// recognised.
 func (t toPorts) comment() string {
 	switch {
 	case t.proto == "":

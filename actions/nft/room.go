@@ -8,13 +8,13 @@ import (
 	"pbxjail/actions/kernel"
 )
 
-// A set of bans has no size of its own: the kernel would make room for all of its members at
-// once. It grows as they come, and this keeps it from growing without an end: count is how
-// many members each set has at most, since the kernel ends bans without a word. Each, which
-// the warden calls each minute, makes it exact.
+// A set of bans has no fixed size, because the kernel would reserve room for all members at
+// once. The set grows with its members, and this file limits that. count is the highest
+// possible number of members of each set; it may be too high, because the kernel ends bans
+// without an event. Each, which the warden calls each minute, makes it exact.
 
 // room returns the members for which a set has room, and an error for the others. To renew
-// takes none. mu is held.
+// a member needs no room. mu is held.
 func (e *Enforcer) room(set string, list []kernel.Member) (fit []kernel.Member, full error) {
 	most := int(e.options.MaxElem)
 	if e.count[set]+len(list) <= most {

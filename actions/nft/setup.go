@@ -38,7 +38,7 @@ func (e *Enforcer) setup() (made []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e.good = false
+	e.verified = false
 	for _, set := range e.least() {
 		if e.sets[set] == nil {
 			e.conn.AddTable(e.table)
@@ -77,18 +77,18 @@ func (e *Enforcer) setup() (made []string, err error) {
 		return made, nil
 	}
 	e.gen, err = e.view.Generation()
-	e.good = err == nil && e.gen == before
+	e.verified = err == nil && e.gen == before
 	return nil, explainNft(err)
 }
 
-// there reports whether there is our table. mu is held, or nobody else has e.
+// there reports whether our table exists. mu is held, or no other goroutine has e.
 func (e *Enforcer) there() (bool, error) {
 	tables, err := e.conn.ListTablesOfFamily(nftables.TableFamilyINet)
 	return slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == e.table.Name }), err
 }
 
-// look reads which sets and rules there are. What is in our table and not known is a
-// leftover, and goes. mu is held.
+// look reads which sets and rules there are. Unknown parts of our table are left from an
+// earlier run and are removed. mu is held.
 func (e *Enforcer) look() (rules []string, err error) {
 	clear(e.sets)
 	clear(e.current)
@@ -131,7 +131,7 @@ func (e *Enforcer) look() (rules []string, err error) {
 	return rules, nil
 }
 
-// least are the sets of bans that are there in any case: those of single addresses.
+// least are the sets of bans that always exist: those of single addresses.
 func (e *Enforcer) least() (names []string) {
 	for _, group := range e.groups.Places() {
 		names = append(names, place{group, 4, 32}.set(), place{group, 6, 128}.set())
@@ -186,8 +186,8 @@ func (e *Enforcer) addAllPorts() error {
 // of a list that it gives: 500,000 take some 20 s, and 100,000 less than one.
 const restAfterCount, manyMembers = 20, 50_000
 
-// Check asks for the number that every change makes larger, which tells whether
-// anybody but us made one; if not, nothing can be missing, and nothing is counted.
+// Check reads the generation, a number that grows with every change. If only this process
+// made changes, nothing can be missing, and Check counts nothing.
 func (e *Enforcer) Check() (intact bool, members int, err error) {
 	e.slow.Lock()
 	defer e.slow.Unlock()
@@ -199,7 +199,7 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 		return true, kernel.NotCounted, e.flows.Settle(time.Now())
 	}
 	begin := time.Now()
-	if intact && begin.Before(e.rest) { // good stays false: it is looked at again
+	if intact && begin.Before(e.rest) { // verified stays false: the next Check looks again
 		return true, kernel.NotCounted, e.flows.Settle(begin)
 	}
 	counted, err := 0, error(nil)
@@ -210,7 +210,7 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 	if err == nil && intact {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.gen, e.good = gen+e.since, true // if others changed it meanwhile, it is looked at again
+		e.gen, e.verified = gen+e.since, true // if others changed it meanwhile, it is looked at again
 	}
 	return intact, counted, errors.Join(err, e.flows.Settle(time.Now()))
 }
@@ -226,7 +226,7 @@ func (e *Enforcer) lookAgain() (gen uint32, ours, intact bool, err error) {
 	if gen, err = e.view.Generation(); err != nil {
 		return 0, false, false, explainNft(err)
 	}
-	if e.since = 0; e.good && gen == e.gen {
+	if e.since = 0; e.verified && gen == e.gen {
 		return gen, true, true, nil
 	}
 	rules, err := e.look()

@@ -11,8 +11,8 @@ import (
 // a User-Agent and are let through.
 var requests = []string{"INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "MESSAGE"}
 
-// Compile makes the rules of both families, those of IPv4 first, in the order they
-// must be asked in. A Plan that drops nothing has none.
+// Compile makes the rules of both families, those of IPv4 first, in the order in which
+// packets must meet them. A Plan that drops nothing has none.
 func Compile(p Plan) ([]Rule, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (p Plan) family(family int) []Rule {
 	return rules
 }
 
-// others lets go first what no rule is about: media is most of a PBX's packets.
+// others lets packets to other ports through first: media is most of a PBX's packets.
 func (p Plan) others() []Rule {
 	udp, tcp := slices.Clone(p.Ports), p.Ports
 	if len(p.IAX) > 0 {

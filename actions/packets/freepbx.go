@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// freepbx writes lines for the custom rules of the FreePBX firewall: each becomes
-// iptables LINE by way of PHP's escapeshellcmd, which puts a backslash before every
-// | < > ( ) $ ; & * ? wherever it stands, quoted or not
-// (freepbx/firewall:phar/src/firewall.php importCustomRules). Between double quotes
-// a shell leaves that backslash in place, and iptables then looks for a bar. So the
-// pattern stands without quotes and in hex throughout, one word; quoted are only
-// comments, which hold nothing that is escaped. iptables-restore reads the lines as well.
+// freepbx writes lines for the custom rules of the FreePBX firewall: each becomes iptables
+// LINE by way of PHP's escapeshellcmd, which puts a backslash before every | < > ( ) $ ; &
+// * ? anywhere in the line, quoted or not (freepbx/firewall:phar/src/firewall.php
+// importCustomRules). Between double quotes a shell leaves that backslash in place, and
+// iptables then looks for a bar. So the pattern is one word, all in hex and without quotes.
+// Only comments are quoted, and they hold nothing that is escaped. iptables-restore reads
+// the lines as well.
 func (s Sheet) freepbx(b *strings.Builder) {
 	file := "/etc/firewall-4.rules"
 	if s.Family == 6 {

@@ -34,27 +34,27 @@ func checkLists(lists []List) error {
 	n := 0
 	for _, l := range lists {
 		if n += len(l.Prefixes); n > maxListed {
-			return hint.Errorf("let the daemon keep them in sets: packets are not compared one by one there", "more than %d networks of lists are too many for rules", maxListed)
+			return hint.Errorf("let the daemon keep them in sets: packets are not compared one by one there", "the lists have more than %d networks, too many for rules", maxListed)
 		}
 		if !listName.MatchString(l.Name) {
-			return hint.Errorf("use a to z, 0 to 9 and -, at most 20", "%q cannot name a list in a rule", l.Name)
+			return hint.Errorf("use a to z, 0 to 9 and -, at most 20", "%q cannot be the name of a list in a rule", l.Name)
 		}
 		for _, p := range l.Prefixes {
 			if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
-				return hint.Errorf("write it in its shortest form", "%s is not a network as rules take it", p)
+				return hint.Errorf("write it in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", p)
 			}
 		}
 		for _, o := range l.Only {
 			if o.Proto != "udp" && o.Proto != "tcp" {
-				return hint.Errorf("udp or tcp", "list %s: %q is no protocol with ports", l.Name, o.Proto)
+				return hint.Errorf("udp or tcp", "list %s: %q is not a protocol with ports", l.Name, o.Proto)
 			}
 		}
 	}
 	return nil
 }
 
-// listRules are one rule for each network, or one for each of its Only. A network that
-// stands on two lists has one rule where both drop the same.
+// listRules are one rule for each network, or one for each of its Only. A network in two
+// lists has one rule if both drop the same.
 func listRules(lists []List, family int) (rules []Rule) {
 	for _, l := range lists {
 		only := l.Only

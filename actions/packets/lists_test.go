@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What cannot stand in a rule is refused, with what to do.
+// What cannot be in a rule is refused, with a hint.
 func TestListsAreChecked(t *testing.T) {
 	net := netip.MustParsePrefix("192.0.2.0/24")
 	var many []netip.Prefix

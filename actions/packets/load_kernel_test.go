@@ -47,7 +47,7 @@ func run(t *testing.T, text, name string, args ...string) string {
 	return string(out)
 }
 
-// TestFormatsLoad gives what is printed to those it is printed for.
+// TestFormatsLoad loads each printed format with the program that it is for.
 func TestFormatsLoad(t *testing.T) {
 	inNamespace(t)
 	for _, c := range sheets() {

@@ -9,8 +9,8 @@ import (
 // chunk is how many bytes nft compares at once: a register of the kernel.
 const chunk = 16
 
-// nft writes a table for nft -f. nft compares bytes at fixed places and searches
-// for none, so what hangs on a User-Agent cannot be had, and says so.
+// nft writes a table for nft -f. nft compares bytes at fixed places and cannot search, so
+// rules for a User-Agent are not possible; a comment in the output says so.
 func (s Sheet) nft(b *strings.Builder) {
 	p := s.Plan
 	s.head(b, "For: nft -f FILE. It puts this table in place of an earlier one of its name, and touches no other.")
@@ -24,7 +24,7 @@ func (s Sheet) nft(b *strings.Builder) {
 		comment(b, "REGISTER is seen at the start of a packet only, and must hold all of the name; tcp needs Linux 5.16.")
 	}
 	if len(p.Drop)+len(p.Allow) > 0 {
-		comment(b, "What is not possible: jailctl rules --format iptables-restore has it.")
+		comment(b, "For what is not possible here, use jailctl rules --format iptables-restore.")
 	}
 	name := strings.ReplaceAll(s.Chain, "-", "_")
 	fmt.Fprintf(b, "table inet %s\ndelete table inet %s\ntable inet %s {\n", name, name, name)

@@ -1,23 +1,22 @@
-// Package packets makes firewall rules that look into SIP and IAX2 packets: it
-// drops scanners by the User-Agent they send, lets only named agents or only
-// REGISTERs to our own domain in, and IAX2 only from known networks. Compile turns
-// a Plan into rules that belong to no firewall yet; package actions puts those into
-// the kernel, and the Write functions print them for people who paste.
+// Package packets makes firewall rules that look into SIP and IAX2 packets: it drops
+// scanners by the User-Agent they send, lets only named agents or only REGISTERs to our own
+// domain in, and IAX2 only from known networks. Compile turns a Plan into rules that belong
+// to no firewall yet; package actions puts them into the kernel, and Sheet.Format prints
+// them for operators who paste them.
 //
-// It must never see log text: every text in a Plan is the operator's, or comes from
-// the shipped list, and Compile refuses what could mean more than itself in a rule,
-// in a shell or in a comment.
+// It must never see log text: every text in a Plan is the operator's, or comes from the
+// shipped list, and Compile refuses text with a special meaning in a rule, in a shell or in
+// a comment.
 //
-// A rule sees one packet and looks for bytes (xt_string, iptables-extensions(8)).
-// It cannot see TLS or WebSockets, a header that is split over two TCP segments, a
-// fragment where nothing put fragments together before it (conntrack does), a
-// header that lies across two pieces of one received packet (--algo bm searches each
-// for itself), or "User-Agent" with no or more than one blank behind its colon,
-// folded, or with a blank before the colon; there is no short form of the header
-// (RFC 3261 7.3.3). Whoever knows that walks past it: what it stops is the noise of
-// those who never cared. What it must never do is drop a packet of which it has not
-// seen enough: a rule that drops for want of something also asks for the end of what
-// it looked through.
+// A rule sees one packet and looks for bytes (xt_string, iptables-extensions(8)). It cannot
+// see TLS or WebSockets, a header that is split over two TCP segments, a fragment where
+// nothing put fragments together before it (conntrack does), a header that lies across two
+// pieces of one received packet (--algo bm searches each for itself), or "User-Agent" with
+// no or more than one blank behind its colon, folded, or with a blank before the colon;
+// there is no short form of the header (RFC 3261 7.3.3). An attacker that knows this can
+// avoid the rules: they stop the noise of simple scanners. They must never drop a packet of
+// which they have not seen enough: a rule that drops because a header is missing also
+// requires the end of the part that it searched.
 package packets
 
 import (
@@ -91,7 +90,7 @@ func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hint.Errorf("write a port, or a range from low to high, without 4569 of IAX2", "ports %s cannot be those of SIP", r)
+			return hint.Errorf("write a port, or a range from low to high, without 4569 of IAX2", "ports %s cannot be used for SIP", r)
 		}
 		if slots++; r.First < r.Last {
 			slots++
@@ -109,7 +108,7 @@ func (p Plan) check() error {
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("name what several have in common, once", "%d %s are more than a chain should hold: %d", c.have, c.what, c.max)
+			return hint.Errorf("name what several have in common, once", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()
@@ -125,17 +124,17 @@ func (p Plan) checkTexts() error {
 	}
 	for _, name := range names {
 		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
-			return hint.Errorf("letters, digits, blanks inside and . _ - / : + , = @ can, at most 64", "user agent %q cannot stand in a rule", name)
+			return hint.Errorf("use letters, digits, blanks inside and . _ - / : + , = @, at most 64", "user agent %q cannot be used in a rule", name)
 		}
 	}
 	for _, name := range p.FQDN {
 		if !host.MatchString(name) {
-			return hint.Errorf("write a name such as pbx.example.net", "%q is not the name of a host", name)
+			return hint.Errorf("write a name such as pbx.example.net", "%q is not a host name", name)
 		}
 	}
 	for _, n := range slices.Concat(p.IAX, p.Spare) {
 		if !n.IsValid() || n != n.Masked() || n.Addr().Is4In6() || n.Addr().Zone() != "" {
-			return hint.Errorf("write it in its shortest form", "%s is not a network as rules take it", n)
+			return hint.Errorf("write it in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", n)
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func prefixes(list ...string) (out []netip.Prefix) {
 	return out
 }
 
-// full has something of everything.
+// full has a part of every kind.
 var full = Plan{
 	Ports: []Ports{{5060, 5060}, {5070, 5080}},
 	Drop: []Scanner{
@@ -35,7 +35,7 @@ var full = Plan{
 	Spare: prefixes("198.51.100.7/32", "2001:db8::7/128", "198.51.100.7/32"),
 }
 
-// agentsOnly is what most will have.
+// agentsOnly is what most operators use.
 var agentsOnly = Plan{Ports: []Ports{{5060, 5061}}, Drop: []Scanner{{Agent: Agent{Name: "friendly-scanner"}}, {Agent: Agent{Name: "sipcli"}}}}
 
 type sheetCase struct {
@@ -273,7 +273,7 @@ func shellWords(t *testing.T, line string) (words []string) {
 	return words
 }
 
-// The lines for a shell are read by it as they are meant.
+// A shell reads the lines for it as they are meant.
 func TestCommandsSurviveAShell(t *testing.T) {
 	text, err := Sheet{Plan: full, Chain: "pbxjail-sip", Hook: "raw", Family: 4}.Format("iptables")
 	if err != nil {
@@ -308,24 +308,24 @@ func TestRefused(t *testing.T) {
 		want string
 	}{
 		{"no ports", Plan{Drop: agent("abcd")}, "no SIP ports are given"},
-		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be those of SIP"},
+		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be used for SIP"},
 		{"port 0", Plan{Ports: []Ports{{0, 5}}}, "ports 0:5 cannot"},
 		{"backwards", Plan{Ports: []Ports{{6, 5}}}, "ports 6:5 cannot"},
-		{"many ports", Plan{Ports: slices.Repeat([]Ports{{5060, 5061}}, 8)}, "16 ports, a range counting twice are more"},
-		{"quote", Plan{Ports: ports, Drop: agent(`a"b`)}, `user agent "a\"b" cannot stand in a rule`},
-		{"pipe", Plan{Ports: ports, Drop: agent("a|b")}, "cannot stand in a rule"},
-		{"line", Plan{Ports: ports, Drop: agent("a\nb")}, "cannot stand in a rule"},
-		{"dollar", Plan{Ports: ports, Drop: agent("$(id)")}, "cannot stand in a rule"},
-		{"empty", Plan{Ports: ports, Drop: agent("")}, "cannot stand in a rule"},
-		{"blank", Plan{Ports: ports, Drop: agent("system ")}, "cannot stand in a rule"},
-		{"honest", Plan{Ports: ports, Drop: []Scanner{{Agent: Agent{Name: "abcd"}, But: []Agent{{Name: "abcd`"}}}}}, "cannot stand in a rule"},
-		{"word", Plan{Ports: ports, Drop: []Scanner{{Agent: Agent{Name: "abcd"}, Words: []string{`\`}}}}, "cannot stand in a rule"},
-		{"allow", Plan{Ports: ports, Allow: []string{"'"}}, "cannot stand in a rule"},
-		{"host", Plan{Ports: ports, FQDN: []string{"a b"}}, `"a b" is not the name of a host`},
-		{"network", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24")}}, "198.51.100.1/24 is not a network as rules take it"},
-		{"mapped", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("::ffff:198.51.100.1/128")}}, "is not a network as rules take it"},
-		{"no network", Plan{IAX: make([]netip.Prefix, 1)}, "is not a network as rules take it"},
-		{"many", Plan{Ports: ports, Drop: slices.Repeat(agent("abcd"), 257)}, "257 agents to drop are more"},
+		{"many ports", Plan{Ports: slices.Repeat([]Ports{{5060, 5061}}, 8)}, "16 ports, a range counting twice are too many"},
+		{"quote", Plan{Ports: ports, Drop: agent(`a"b`)}, `user agent "a\"b" cannot be used in a rule`},
+		{"pipe", Plan{Ports: ports, Drop: agent("a|b")}, "cannot be used in a rule"},
+		{"line", Plan{Ports: ports, Drop: agent("a\nb")}, "cannot be used in a rule"},
+		{"dollar", Plan{Ports: ports, Drop: agent("$(id)")}, "cannot be used in a rule"},
+		{"empty", Plan{Ports: ports, Drop: agent("")}, "cannot be used in a rule"},
+		{"blank", Plan{Ports: ports, Drop: agent("system ")}, "cannot be used in a rule"},
+		{"honest", Plan{Ports: ports, Drop: []Scanner{{Agent: Agent{Name: "abcd"}, But: []Agent{{Name: "abcd`"}}}}}, "cannot be used in a rule"},
+		{"word", Plan{Ports: ports, Drop: []Scanner{{Agent: Agent{Name: "abcd"}, Words: []string{`\`}}}}, "cannot be used in a rule"},
+		{"allow", Plan{Ports: ports, Allow: []string{"'"}}, "cannot be used in a rule"},
+		{"host", Plan{Ports: ports, FQDN: []string{"a b"}}, `"a b" is not a host name`},
+		{"network", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24")}}, "198.51.100.1/24 is not a valid network for a rule"},
+		{"mapped", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("::ffff:198.51.100.1/128")}}, "is not a valid network for a rule"},
+		{"no network", Plan{IAX: make([]netip.Prefix, 1)}, "is not a valid network for a rule"},
+		{"many", Plan{Ports: ports, Drop: slices.Repeat(agent("abcd"), 257)}, "257 agents to drop are too many"},
 	} {
 		rules, err := Compile(c.plan)
 		if err == nil || !strings.Contains(err.Error(), c.want) || rules != nil {
@@ -347,7 +347,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Whatever Compile lets in, a shell and FreePBX's path read one way.
+// Any text that Compile accepts means the same to a shell and to FreePBX.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"friendly-scanner", "a b", "IM-client/OMA1.0", `x"`, "a|b", "-j", "--", "!", "@=,+:"} {
 		f.Add(s)

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Rule is one rule of our chain, for no firewall in particular. A packet must meet
-// all of its conditions.
+// Rule is one rule of our chain, for no firewall in particular. It matches a packet that
+// meets all of its conditions.
 type Rule struct {
 	Family   int    // 4 or 6
 	Proto    string // "udp" or "tcp"; "" is any
 	Ports    []Ports
 	NotPorts bool         // to any port but those
-	From     netip.Prefix // the zero prefix is anybody
+	From     netip.Prefix // the zero prefix is any address
 	New      bool         // the first packet of a flow
 	Texts    []Text
 	Drop     bool   // false: let it through, the rest of the chain is not asked

@@ -10,7 +10,7 @@ import (
 	"pbxjail/configs/show"
 )
 
-// Sheet is a Plan to be printed for somebody who puts rules in by hand.
+// Sheet is a Plan to be printed for an operator who adds rules by hand.
 type Sheet struct {
 	Plan   Plan
 	Lists  []List   // dropped before the Plan is asked
@@ -23,10 +23,10 @@ type Sheet struct {
 // Formats are the words Format knows.
 var Formats = []string{"iptables", "iptables-restore", "freepbx", "nft"}
 
-// blind is what every sheet that looks into packets begins with.
+// blind is the start of every sheet that looks into packets.
 var blind = []string{
 	"A rule sees one packet. It cannot see TLS, WebSockets, a header split over two TCP segments,",
-	"or one with other than a single blank after its colon. It stops noise, and nobody determined.",
+	"or one with no or several blanks after its colon. It stops noise, not a determined attacker.",
 }
 
 // Format prints the rules in a format.
@@ -41,7 +41,7 @@ func (s Sheet) Format(format string) (string, error) {
 	}
 	rules = slices.Concat(listRules(s.Lists, 4), listRules(s.Lists, 6), rules)
 	if !chainName.MatchString(s.Chain) || s.Hook != "raw" && s.Hook != "filter" || s.Family != 4 && s.Family != 6 {
-		return "", hint.Errorf("at most 28 small letters, digits and -; raw or filter; 4 or 6", "chain %q, hook %q, family %d cannot be printed", s.Chain, s.Hook, s.Family)
+		return "", hint.Errorf("chain: at most 28 lower-case letters, digits and -; hook: raw or filter; family: 4 or 6", "cannot print rules for chain %q, hook %q, family %d", s.Chain, s.Hook, s.Family)
 	}
 	var b strings.Builder
 	switch format {
@@ -108,7 +108,7 @@ func (s Sheet) restore(b *strings.Builder, rules []Rule) {
 	}
 	s.head(b, append([]string{
 		fmt.Sprintf("IPv%d, for: %s --noflush. The rules of IPv%d: --family %d.", s.Family, tool, other, other),
-		fmt.Sprintf("It fills chain %s anew, and adds one more jump to it each time.", s.Chain),
+		fmt.Sprintf("It replaces the rules of chain %s, and adds one more jump to it each time.", s.Chain),
 	}, blind...)...)
 	fmt.Fprintf(b, "*%s\n:%s - [0:0]\n", table, s.Chain)
 	for _, r := range rules {

@@ -71,8 +71,9 @@ func lastOfEach(list []kernel.Ordered) []kernel.Ordered {
 	return kept
 }
 
-// close makes bans stand in their groups, and then in no others. Where the kernel does not
-// know the time match, the bans go in without it: then only Expire ends them. mu is held.
+// close adds bans to the chains of their groups, and then removes them from all others. If
+// the kernel has no time match, the bans are added without it: then only Expire ends them.
+// mu is held.
 func (e *Enforcer) close(s *Side, list []kernel.Ordered, now time.Time) error {
 	var full error
 	err := e.change(s, now, func() (changes []change, err error) {
@@ -89,7 +90,7 @@ func (e *Enforcer) close(s *Side, list []kernel.Ordered, now time.Time) error {
 	return errors.Join(err, full)
 }
 
-// closing is what close has to change. full is the want of room for some of the bans. mu is
+// closing is what close has to change. full is the error for bans that have no room. mu is
 // held.
 func (e *Enforcer) closing(s *Side, list []kernel.Ordered, now time.Time) (changes []change, full, err error) {
 	held, err := e.held(s, len(list), now)
@@ -183,9 +184,9 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 	return nil
 }
 
-// change asks what is to be done to the chains of a side, and does it in one step. Where
-// that fails others may have changed the chains: they are listed, and it is tried again. mu
-// is held.
+// change computes the changes to the chains of a side and makes them in one step. If that
+// fails, another program may have changed the chains: they are listed, and it is tried
+// again. mu is held.
 func (e *Enforcer) change(s *Side, now time.Time, plan func() ([]change, error)) (err error) {
 	for range 2 {
 		changes, failed := plan()
@@ -214,7 +215,7 @@ func (e *Enforcer) apply(s *Side, changes []change, now time.Time) error {
 			return err
 		}
 		lines = append(lines, gone...)
-		for _, r := range c.new { // first in: who attacks now sends most
+		for _, r := range c.new { // at the top: a new attacker sends the most packets
 			lines = append(lines, "-I "+chain.name+" 1 "+strings.Join(r.spec(verdict), " "))
 		}
 	}
@@ -258,13 +259,13 @@ func (e *Enforcer) removals(s *Side, c change, now time.Time) (lines []string, e
 	return lines, nil
 }
 
-// rulesASecond bounds what the end of bans costs: rules of bans that are over are removed
-// together, a second later for so many that there are. Those that the kernel ends by itself
-// only take up room, and have longer.
+// rulesASecond limits the cost of removing rules of expired bans. They are removed
+// together, with a delay of one second for each so many rules that there are. Rules that
+// the kernel ends by itself only take up room, and wait longer.
 const rulesASecond, timedRulesASecond = 400, 40
 
-// Expire implements Expirer. It starts a program only where the rule of a ban that is over
-// has waited long enough.
+// Expire implements Expirer. It starts a program only when the rule of an expired ban has
+// waited long enough.
 func (e *Enforcer) Expire(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

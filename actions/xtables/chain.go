@@ -1,7 +1,7 @@
-// Package xtables is iptables: the chains that package ipset hangs its sets into, bans as
-// plain rules where there are no sets, and packet rules. Package actions opens it. The
-// programs it starts get a fixed argument list. It decides nothing, and must never see log
-// text.
+// Package xtables drives iptables: it keeps the chains whose rules look up the sets of
+// package ipset, bans as plain rules where there are no sets, and packet rules. Package
+// actions opens it. The programs it starts get a fixed argument list. It decides nothing,
+// and must never see log text.
 package xtables
 
 import (
@@ -19,14 +19,14 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// errNoProgram marks the want of the program, where nftables may still do.
+// errNoProgram marks that the program is missing. nftables may still work.
 const errNoProgram = kernel.Missing("iptables is missing")
 
-// errNoUse marks a program that does not even tell its version, as iptables-nft where the
-// kernel has no nftables for us.
+// errNoUse marks a program that cannot even print its version, such as iptables-nft where
+// the kernel has no nftables.
 const errNoUse = kernel.Missing("iptables cannot be used")
 
-// errNoTable marks a kernel without the table, where nftables may still do.
+// errNoTable marks a kernel without the table. nftables may still work.
 const errNoTable = kernel.Missing("a table is missing")
 
 // Chain is our chain in one table of one family, and the jump that leads to it.
@@ -75,7 +75,7 @@ func OpenChain(v6 bool, name, table, parent string) (*Chain, error) {
 }
 
 // There reports whether there is such a chain. It starts no program, and makes no table.
-func (c *Chain) There(view *kernel.NftView) bool {
+func (c *Chain) There(view *kernel.NftReader) bool {
 	if c.nft {
 		chains, err := view.Chains()
 		return err == nil && slices.Contains(chains, kernel.NftChain{Family: c.family, Table: c.table, Name: c.name})
@@ -93,9 +93,9 @@ type Rule struct {
 	Packets, Bytes uint64
 }
 
-// readRule reads what iptables -v -S prints. The counters stand before the
-// target, or at the end after older versions of iptables-nft. Whatever it cannot
-// read stays in args, so that a foreign rule is never in the way.
+// readRule reads what iptables -v -S prints. The counters are before the target, or at the
+// end in older versions of iptables-nft. What it cannot read stays in args, so that a rule
+// of another program is never an error.
 func readRule(line string) Rule {
 	args := strings.Fields(line)
 	for i := range max(len(args)-2, 0) {
@@ -111,8 +111,8 @@ func readRule(line string) Rule {
 // rules are the rules of a chain of our table, in order, and whether there is such a chain.
 func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
 	lines, err := c.ipt.ListWithCounters(c.table, name)
-	// 1 is "no such chain" in words that differ from version to version
-	// (iptables(8) DIAGNOSTICS); a true trouble comes back when the chain is made.
+	// 1 means "no such chain", with a text that differs between versions (iptables(8)
+	// DIAGNOSTICS); a real problem appears again when the chain is made.
 	if e, ok := errors.AsType[*iptables.Error](err); ok && e.ExitStatus() == 1 {
 		return nil, false, nil
 	} else if err != nil {
@@ -133,16 +133,16 @@ func (c *Chain) Rules() ([]Rule, error) {
 }
 
 // Look marks the chain and the jump to it, without starting a program.
-func (c *Chain) Look(view *kernel.NftView) (kernel.Mark, error) {
+func (c *Chain) Look(view *kernel.NftReader) (kernel.ChainState, error) {
 	marks, err := c.lookAll(view, c.name)
 	if err != nil {
-		return kernel.Mark{}, err
+		return kernel.ChainState{}, err
 	}
 	return marks[0], nil
 }
 
 // lookAll is Look for several chains of our table.
-func (c *Chain) lookAll(view *kernel.NftView, names ...string) (marks []kernel.Mark, err error) {
+func (c *Chain) lookAll(view *kernel.NftReader, names ...string) (marks []kernel.ChainState, err error) {
 	if !c.nft {
 		t, err := kernel.ReadLegacy(c.family, c.table)
 		if err != nil {
@@ -171,9 +171,9 @@ func (c *Chain) Ensure(r *Report) ([]Rule, error) {
 	return rules, err
 }
 
-// EnsureOnly makes the chain, which holds these rules, hold those of specs and no
-// other. The new ones go in before the old ones go, so that no packet slips
-// through a repair.
+// EnsureOnly makes the chain, which holds these rules, hold those of specs and no other.
+// New rules are added before old ones are removed, so that no packet passes during a
+// repair.
 func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
 	same := func(rule Rule, spec []string) bool { return slices.Equal(rule.Args[min(2, len(rule.Args)):], spec) }
 	if slices.EqualFunc(rules, specs, same) {
@@ -197,9 +197,9 @@ func (c *Chain) deleteAt(id int) error {
 	return c.explain("clean chain "+c.name, c.ipt.DeleteById(c.table, c.name, id))
 }
 
-// hook makes exactly one jump to the chain. One that is there stays where it
-// is: moving it up again and again is how two firewalls fight. It is said if
-// others come before it.
+// hook makes exactly one jump to the chain. An existing jump stays where it is: two
+// firewalls that both move their jump up would never stop. It is reported if other rules
+// come before it.
 func (c *Chain) hook(r *Report) error {
 	at, err := c.jumps()
 	if err != nil {
@@ -212,22 +212,23 @@ func (c *Chain) hook(r *Report) error {
 		r.Add("the jump from %s %s", c.table, c.parent)
 		return nil
 	}
-	// By content, not by number: numbers shift when somebody else edits the
-	// chain meanwhile, and then a rule of his would go.
+	// By content, not by number: if another program edits the chain meanwhile, the numbers
+	// shift, and one of its rules would be removed.
 	for range len(at) - 1 {
 		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
 			return c.explain("unhook chain "+c.name, err)
 		}
 	}
 	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
-		r.Note("the jump to %s is rule %d of %s %s: what the rules before it accept is not stopped",
+		r.Note("the jump to %s is rule %d of %s %s: packets that earlier rules accept are not dropped",
 			c.name, last, c.table, c.parent)
 	}
 	return nil
 }
 
-// HookBehind makes exactly one jump to the chain, somewhere behind the jump to the
-// bans: whoever is banned costs no search. The new jump goes in before the old ones go.
+// HookBehind makes exactly one jump to the chain, somewhere after the jump to the bans:
+// packets of banned addresses are not searched. The new jump is added before the old ones
+// are removed.
 func (c *Chain) HookBehind(bans string, r *Report) error {
 	rules, _, err := c.rules(c.parent)
 	if err != nil {
@@ -249,7 +250,7 @@ func (c *Chain) HookBehind(bans string, r *Report) error {
 		jumps++
 		r.Add("the jump from %s %s", c.table, c.parent)
 	}
-	for range jumps - 1 { // the first of them goes: by content, since numbers shift
+	for range jumps - 1 { // this removes the first of them: by content, since numbers shift
 		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
 			return c.explain("unhook chain "+c.name, err)
 		}
@@ -257,8 +258,8 @@ func (c *Chain) HookBehind(bans string, r *Report) error {
 	return nil
 }
 
-// jumps are the positions of our jump, from 1. A jump with conditions is
-// somebody else's rule.
+// jumps are the positions of our jump, from 1. A jump with conditions is a rule of another
+// program.
 func (c *Chain) jumps() (at []int, err error) {
 	rules, _, err := c.rules(c.parent)
 	for i, rule := range rules {
@@ -269,7 +270,7 @@ func (c *Chain) jumps() (at []int, err error) {
 	return at, err
 }
 
-// Remove takes the jumps and the chain out. Nothing there is no error.
+// Remove removes the jumps and the chain. It is no error if they do not exist.
 func (c *Chain) Remove() error {
 	at, err := c.jumps()
 	if errors.Is(err, errNoTable) {

@@ -42,7 +42,7 @@ type packetSide struct {
 func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
 	if len(o.Chain) > 28-len(packets.ChainSuffix) || !kernel.ChainName.MatchString(o.Chain) {
-		return nil, hint.Errorf("at most 24 letters", "chain name %q is too long for %s behind it", o.Chain, packets.ChainSuffix)
+		return nil, hint.Errorf("at most 24 letters", "chain name %q is too long: %s is added to it", o.Chain, packets.ChainSuffix)
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -54,7 +54,7 @@ func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 func (p *PacketRules) Chain() string { return p.options.Chain + packets.ChainSuffix }
 
 // Set puts rules in place of those before, in the kernel too; none removes the chain.
-// While a chain is filled anew its packets pass, some milliseconds a rule. degraded
+// While a chain is being filled, packets pass it, for some milliseconds a rule. degraded
 // and err are as those of Enforcer.Setup.
 func (p *PacketRules) Set(rules []packets.Rule) (degraded []string, err error) {
 	p.mu.Lock()
@@ -63,8 +63,8 @@ func (p *PacketRules) Set(rules []packets.Rule) (degraded []string, err error) {
 	return p.setup()
 }
 
-// Repair makes what is missing in the kernel. Where nothing is, it starts iptables
-// twice a family.
+// Repair makes what is missing in the kernel. If nothing is missing, it starts iptables
+// twice for each family.
 func (p *PacketRules) Repair() (degraded []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,9 +139,9 @@ func markOf(args []string) (list string, n int, ok bool) {
 	return list, n, marked && err == nil && n >= 0
 }
 
-// fill makes the chain hold these rules, in this order, and no others. It takes over
-// what is in it: the name is ours. Those that let through come first, so a chain that
-// is half filled cuts nobody it should not.
+// fill makes the chain hold these rules, in this order, and no others. Rules that are in
+// the chain are replaced, because the name is ours. Rules that let packets through come
+// first, so a half-filled chain drops no packet that it should not.
 func (s *packetSide) fill(rules [][]string) error {
 	have, exists, err := s.chain.rules(s.chain.name)
 	if err != nil || exists && sameRules(have, rules) {
@@ -176,8 +176,8 @@ func firstWord(args []string) []string {
 	return args
 }
 
-// clear removes the chain. One of the same name whose rules are not ours was pasted
-// by somebody, and stays.
+// clear removes the chain. A chain of the same name with other rules was made by the
+// operator, and stays.
 func (s *packetSide) clear() error {
 	have, exists, err := s.chain.rules(s.chain.name)
 	if err != nil || !exists {
@@ -216,7 +216,7 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = hint.Errorf("it is made again within seconds; find out who changes it", "chain %s of %s is not as it was made", side.chain.name, side.label)
+			err = hint.Errorf("pbxjail makes it again within seconds; find the program that changes it", "chain %s of %s was changed by another program", side.chain.name, side.label)
 		} else if err == nil {
 			for i, x := range have {
 				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes

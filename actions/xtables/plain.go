@@ -16,14 +16,14 @@ import (
 const Max = 4096
 
 // Enforcer holds each ban in a rule of its own, where the kernel has no ipset. A change
-// starts iptables-restore once, some 5 ms however many bans there are: what is in the
-// chains is remembered, and listed again where others changed them.
+// starts iptables-restore once, some 5 ms however many bans there are: the contents of the
+// chains are remembered, and listed again after changes by others.
 //
 // The time match of the kernel ends bans by itself, also when the daemon is dead. Expire
-// then clears their rules away; where there is no time match it is what ends the bans.
+// then removes their rules; without the time match, Expire also ends the bans.
 //
-// Bans of every port stand in our chain. Behind them it leads the packets to the ports of
-// each group to a chain of that group, where its bans stand.
+// Bans of every port are in our chain. After them, rules send the packets to the ports of
+// each group to a chain of that group, which holds its bans.
 type Enforcer struct {
 	mu     sync.Mutex // serialises everything
 	sides  *Sides
@@ -74,7 +74,7 @@ func (e *Enforcer) setup(s *Side, r *Report) error {
 	}
 	for _, group := range e.groups.Places() {
 		if e.holding(s, group).foreign {
-			r.Add("the bans of chain %s, which others changed", e.chain(s, group).name)
+			r.Add("the bans of chain %s, which another program changed", e.chain(s, group).name)
 		}
 		if err := e.tidyRules(s, group, rules[group], time.Now()); err != nil {
 			return err
@@ -145,12 +145,12 @@ func (e *Enforcer) Split(list []kernel.Port) error {
 	return nil
 }
 
-// Replace refuses: a feed has thousands of prefixes, and each would be a rule.
+// Replace always fails: a feed has thousands of prefixes, and each would be a rule.
 func (e *Enforcer) Replace(list string, _ []ports.Range, prefixes []netip.Prefix) error {
 	if len(prefixes) == 0 {
 		return nil
 	}
-	return hint.Errorf("install ipset, and load its modules: modprobe xt_set ip_set_hash_net", "list %s: plain rules hold no lists", list)
+	return hint.Errorf("install ipset, and load its modules: modprobe xt_set ip_set_hash_net", "list %s: plain iptables rules cannot hold lists", list)
 }
 
 func (e *Enforcer) Lists() []string { return nil }

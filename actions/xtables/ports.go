@@ -59,7 +59,7 @@ func ToPorts(ports []kernel.Port) (specs [][]string) {
 	return specs
 }
 
-// Verdict is what a rule does with the packets of who is banned.
+// Verdict is what a rule does with packets of banned addresses.
 func (s *Sides) Verdict(side *Side) []string {
 	switch {
 	case !s.Options.Reject:
@@ -73,7 +73,8 @@ func (s *Sides) Verdict(side *Side) []string {
 // groupMark ends our chain's name where that of a group follows.
 const groupMark = "."
 
-// CheckGroups refuses groups that no chain and no set can be named after.
+// CheckGroups returns an error for groups whose names do not fit into the name of a chain
+// or a set.
 func (s *Sides) CheckGroups(g kernel.Groups) error {
 	const longest = 31 - len(".") - 7 - len("-4t") // of a set: IPSET_MAXNAMELEN, without the zero
 	if len(g.Names()) > 0 && len(s.Options.Chain) > longest {
@@ -99,7 +100,7 @@ func (s *Sides) RemoveChains(side *Side, keep []string) error {
 
 // named are the chains of our table whose names begin so. It starts no program, and makes
 // no table.
-func (c *Chain) named(view *kernel.NftView, stem string) (names []string) {
+func (c *Chain) named(view *kernel.NftReader, stem string) (names []string) {
 	if c.nft {
 		chains, _ := view.Chains() // without nftables there are none
 		for _, o := range chains {

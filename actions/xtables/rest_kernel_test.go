@@ -42,8 +42,8 @@ func countedTools(t *testing.T) (starts func() int) {
 	}
 }
 
-// At rest plain rules start no program, however many bans there are; and a ban that is
-// over goes all the same.
+// At rest plain rules start no program, with any number of bans; and an expired ban is
+// still removed.
 func TestPlainRulesAtRest(t *testing.T) {
 	kerneltest.InNamespace(t)
 	starts := countedTools(t)

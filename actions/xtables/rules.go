@@ -12,15 +12,15 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// untilMark starts the comment of a rule: when it ends, in seconds since 1970,
-// or 0. The rule itself is the only place that knows, so a restart and a look
-// with iptables -S read the same.
+// untilMark starts the comment of a rule: when it ends, in seconds since 1970, or 0. Only
+// the rule holds this time, so a restarted process and a person with iptables -S read the
+// same.
 const untilMark = "pbxjail-until-"
 
 // plainRule is one ban as a chain holds it.
 type plainRule struct {
 	prefix         netip.Prefix
-	until          int64 // Unix time; 0 is for ever
+	until          int64 // Unix time; 0 is without end
 	timed          bool  // the kernel ends it by itself, with the time match
 	packets, bytes uint64
 }
@@ -55,7 +55,7 @@ func (r plainRule) held(group string, now time.Time) ports.Held {
 	return h
 }
 
-// chain is the chain of a side where the bans of a group stand.
+// chain is the chain of a side that holds the bans of a group.
 func (e *Enforcer) chain(s *Side, group string) *Chain {
 	if group == "" {
 		return s.Chain

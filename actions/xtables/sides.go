@@ -16,7 +16,8 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// Side is one address family of an enforcer. Not having IPv6 is a pity, not having IPv4 is a failure.
+// Side is one address family of an enforcer. Without IPv6 it works in part; without IPv4 it
+// fails.
 type Side struct {
 	Label  string // "IPv4"
 	proto  iptables.Protocol
@@ -25,7 +26,7 @@ type Side struct {
 	down   error  // why it is not enforced; nil: it is. Guarded by sides.mu
 	// timeless: the kernel has no time match. Guarded by the mutex of the plain Enforcer.
 	timeless bool
-	good     *kernel.Mark // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
+	settled  *kernel.ChainState // after a Setup that found nothing to do; nil: there was none. Guarded by sides.mu
 }
 
 // V6 reports whether it is the side of IPv6.
@@ -42,12 +43,12 @@ func (s *Side) Suffix() string {
 // Report gathers what Setup did for a side, and what the operator should know.
 type Report struct{ Made, Notes []string }
 
-// Add says what was made.
+// Add notes what was made.
 func (r *Report) Add(format string, args ...any) {
 	r.Made = append(r.Made, fmt.Sprintf(format, args...))
 }
 
-// Note says what could not be had, or what the operator should look at.
+// Note adds what does not work, or what the operator should look at.
 func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
@@ -59,13 +60,13 @@ var errNotSetUp = errors.New("not set up yet")
 type Sides struct {
 	Options kernel.Options
 	List    [2]*Side
-	view    *kernel.NftView // nil: the kernel refuses netlink, and iptables is the legacy one
+	view    *kernel.NftReader // nil: the kernel refuses netlink, and iptables is the legacy one
 	Flows   *kernel.Flows
 	mu      sync.Mutex
 }
 
-// NewSides looks for the programs. It fails without iptables; a missing
-// ip6tables is said by Setup.
+// NewSides looks for the programs. It fails without iptables; Setup reports a missing
+// ip6tables.
 func NewSides(o kernel.Options) (*Sides, error) {
 	s := &Sides{Options: o, List: [2]*Side{
 		{Label: "IPv4", proto: iptables.ProtocolIPv4, Family: unix.AF_INET, down: errNotSetUp},
@@ -75,7 +76,7 @@ func NewSides(o kernel.Options) (*Sides, error) {
 	if s.List[0].Chain, err = newChain(iptables.ProtocolIPv4, o); err != nil {
 		return nil, err
 	}
-	s.view, err = kernel.OpenNftView()
+	s.view, err = kernel.OpenNftReader()
 	if _, refused := errors.AsType[kernel.Missing](err); err != nil && (!refused || s.List[0].Chain.nft) { // iptables-legacy needs none
 		return nil, hint.Add("install iptables-legacy, which needs no netlink: apt-get install iptables", err)
 	}
@@ -115,8 +116,8 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 	return made, append(degraded, s.Flows.Degraded()...), nil
 }
 
-// SetupSide does that for one side. It remembers how all looks only when it looked so before, too: what
-// somebody did meanwhile would otherwise be taken for right.
+// SetupSide does that for one side. It remembers the state only if the state before was the
+// same: otherwise a change by another program meanwhile would count as correct.
 func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error) (err error) {
 	if side.Chain == nil {
 		if side.Chain, err = newChain(side.proto, s.Options); err != nil {
@@ -133,8 +134,8 @@ func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error
 	after, err := side.Chain.Look(s.view)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if side.good = nil; failed == nil && err == nil && before == after {
-		side.good = &after
+	if side.settled = nil; failed == nil && err == nil && before == after {
+		side.settled = &after
 	}
 	return nil
 }
@@ -156,15 +157,15 @@ func (s *Sides) Intact() (ok bool, err error) {
 
 // asLeft reports whether a look at the chain of a side found what a Setup left that had
 // nothing to do. Without own the rules of our chain do not count.
-func (s *Sides) asLeft(side *Side, now kernel.Mark, own bool) bool {
+func (s *Sides) asLeft(side *Side, now kernel.ChainState, own bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	good := side.good
-	return good != nil && now.Parent == good.Parent && (!own || now.Own == good.Own)
+	settled := side.settled
+	return settled != nil && now.Parent == settled.Parent && (!own || now.Own == settled.Own)
 }
 
-// Orders sorts bans by side, as the kernel is asked for them. What cannot be had is in
-// failed.
+// Orders sorts bans by side, as the kernel is asked for them. failed holds the errors of
+// bans that cannot be made.
 func (s *Sides) Orders(groups kernel.Groups, bans iter.Seq[ports.Ban]) (list map[*Side][]kernel.Ordered, failed []error) {
 	list = map[*Side][]kernel.Ordered{}
 	unenforced := 0

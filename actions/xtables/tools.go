@@ -12,9 +12,10 @@ import (
 )
 
 // iptablesFor picks the iptables whose rules this host lives by: iptables-nft and
-// iptables-legacy do not see each other's, and who mixes them is at a loss why a
-// packet is dropped. It is the plain "iptables", unless only the other one has
-// rules, or it is iptables-nft where the kernel has no nftables for us. nft says which of the two it is.
+// iptables-legacy do not see each other's rules, and with both in use it is hard to find
+// why a packet is dropped. It is the plain "iptables", unless only the other one has rules,
+// or it is iptables-nft where the kernel has no nftables for us. nft says which of the two
+// it is.
 func iptablesFor(proto iptables.Protocol) (path string, nft bool, err error) {
 	name := "iptables"
 	if proto == iptables.ProtocolIPv6 {
@@ -36,10 +37,10 @@ func iptablesFor(proto iptables.Protocol) (path string, nft bool, err error) {
 	return path, nft, nil
 }
 
-// nftWorks reports whether the kernel has nftables and lets us at it. Without it iptables-nft
-// can do nothing, and iptables-legacy may.
+// nftWorks reports whether the kernel has nftables and lets us use it. Without it
+// iptables-nft does not work, and iptables-legacy may.
 func nftWorks() bool {
-	v, err := kernel.OpenNftView()
+	v, err := kernel.OpenNftReader()
 	if err != nil {
 		return false
 	}
@@ -57,7 +58,7 @@ func isNft(path string) bool {
 // iptablesInUse says which of the two keep rules; true is nft.
 func iptablesInUse() map[bool]bool {
 	inUse := map[bool]bool{false: kernel.LegacyInUse()}
-	if v, err := kernel.OpenNftView(); err == nil {
+	if v, err := kernel.OpenNftReader(); err == nil {
 		defer v.Close()
 		inUse[true], _ = v.UsedByIptables() // a kernel without nftables keeps none
 	}

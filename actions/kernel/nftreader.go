@@ -12,18 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mark is what a look at a chain found. Two that are equal mean that nobody changed
-// it meanwhile; the numbers mean nothing by themselves.
-type Mark struct {
+// ChainState identifies the state of a chain when it was read. Two equal marks mean that the
+// chain did not change; the numbers mean nothing by themselves.
+type ChainState struct {
 	Parent uint64 // the chain that jumps to ours
 	Own    uint64
 	Rules  int // in ours
 }
 
-// NftView reads the rules that nftables holds, those of iptables-nft among them,
-// over netlink: it starts no program, and only looks. Its methods may be called
+// NftReader reads the rules that nftables holds, those of iptables-nft among them,
+// over netlink: it starts no program and changes nothing. Its methods may be called
 // from any goroutine.
-type NftView struct {
+type NftReader struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
 	seqs   map[int]*nl.SocketHandle
@@ -31,13 +31,13 @@ type NftView struct {
 	known  map[NftChain]look // by our chain
 }
 
-// look is what was seen of a chain at a generation of all rules.
+// look is the state of a chain at one generation of all rules.
 type look struct {
 	parent     string
 	generation uint32
-	mark       Mark
+	mark       ChainState
 	// twice: two looks saw the same. The kernel counts a new generation a moment before its
-	// rules are there, so that one look alone may have seen the rules before.
+	// rules are there, so one look alone may have seen the old rules.
 	twice bool
 }
 
@@ -70,24 +70,24 @@ const (
 	nftaCounterPkts  = 2
 )
 
-// OpenNftView opens the socket, in the network namespace of the calling thread.
-func OpenNftView() (*NftView, error) {
+// OpenNftReader opens the socket, in the network namespace of the calling thread.
+func OpenNftReader() (*NftReader, error) {
 	s, err := OpenNetfilter()
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
-	return &NftView{socket: s, known: map[NftChain]look{}, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
+	return &NftReader{socket: s, known: map[NftChain]look{}, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
 }
 
-// Close gives up the socket. A nil view has none.
-func (v *NftView) Close() {
+// Close closes the socket. It does nothing for a nil view.
+func (v *NftReader) Close() {
 	if v != nil {
 		v.socket.Close()
 	}
 }
 
 // ask calls part with the attributes of each message that answers.
-func (v *NftView) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {
+func (v *NftReader) ask(message int, family uint8, flags int, attrs []byte, part func(family uint8, msg []byte)) error {
 	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|message, flags)
 	req.Sockets = v.seqs
 	req.AddRawData(append([]byte{family, nl.NFNETLINK_V0, 0, 0}, attrs...))
@@ -99,8 +99,8 @@ func (v *NftView) ask(message int, family uint8, flags int, attrs []byte, part f
 	})
 }
 
-// dump is ask for a list. One that changes while it is read is read again.
-func (v *NftView) dump(message int, family uint8, attrs []byte, begin func(), part func(family uint8, msg []byte)) (err error) {
+// dump is ask for a list. It reads the list again if it changed meanwhile.
+func (v *NftReader) dump(message int, family uint8, attrs []byte, begin func(), part func(family uint8, msg []byte)) (err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for range 5 {
@@ -117,8 +117,8 @@ func (v *NftView) dump(message int, family uint8, attrs []byte, begin func(), pa
 	return err
 }
 
-// Generation is a number that each change of any rule makes larger by one.
-func (v *NftView) Generation() (n uint32, err error) {
+// Generation is a counter that grows by one with each change of any rule.
+func (v *NftReader) Generation() (n uint32, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETGEN, 0)
@@ -136,9 +136,9 @@ func (v *NftView) Generation() (n uint32, err error) {
 }
 
 // handles are the handles of a chain's rules, in order. A rule that is put back has a new
-// one. One that is replaced keeps it: with content each handle is mixed with what the rule
-// says, save what it has counted.
-func (v *NftView) handles(family uint8, table, chain string, content bool) (handles []uint64, err error) {
+// one. One that is replaced keeps it: with content each handle is combined with a hash of
+// the rule without its counters.
+func (v *NftReader) handles(family uint8, table, chain string, content bool) (handles []uint64, err error) {
 	ask := Attr(nil, nftaRuleTable, nl.ZeroTerminated(table)...)
 	ask = Attr(ask, nftaRuleChain, nl.ZeroTerminated(chain)...)
 	err = v.dump(unix.NFT_MSG_GETRULE, family, ask, func() { handles = nil }, func(_ uint8, msg []byte) {
@@ -173,9 +173,9 @@ func contentOf(exprs []byte) uint64 {
 	return h.Sum64()
 }
 
-// Look marks our chain and the one that jumps to it. While no rule changes anywhere
-// that is one short question.
-func (v *NftView) Look(family uint8, table, parent, name string) (Mark, error) {
+// Look marks our chain and the one that jumps to it. If no rule changed anywhere, that is
+// one short request.
+func (v *NftReader) Look(family uint8, table, parent, name string) (ChainState, error) {
 	chain := NftChain{Family: family, Table: table, Name: name}
 	n, err := v.Generation()
 	if err != nil || n == 0 { // a kernel that does not count
@@ -197,7 +197,7 @@ func (v *NftView) Look(family uint8, table, parent, name string) (Mark, error) {
 	return m, err
 }
 
-func (v *NftView) lookAt(family uint8, table, parent, name string) (m Mark, err error) {
+func (v *NftReader) lookAt(family uint8, table, parent, name string) (m ChainState, err error) {
 	before, err := v.handles(family, table, parent, false) // others count with all kinds of rules
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", parent, table, err)
@@ -206,7 +206,7 @@ func (v *NftView) lookAt(family uint8, table, parent, name string) (m Mark, err 
 	if err != nil {
 		return m, fmt.Errorf("look at chain %s of table %s: %w", name, table, err)
 	}
-	return Mark{Parent: hashOf(before), Own: hashOf(own), Rules: len(own)}, nil
+	return ChainState{Parent: hashOf(before), Own: hashOf(own), Rules: len(own)}, nil
 }
 
 func hashOf(list []uint64) uint64 {
@@ -217,14 +217,14 @@ func hashOf(list []uint64) uint64 {
 	return h.Sum64()
 }
 
-// NftChain is a chain's name, with where it stands.
+// NftChain is a chain's name, with its table and family.
 type NftChain struct {
 	Family      uint8
 	Table, Name string
 }
 
 // Chains are all chains of the namespace.
-func (v *NftView) Chains() (list []NftChain, err error) {
+func (v *NftReader) Chains() (list []NftChain, err error) {
 	err = v.dump(unix.NFT_MSG_GETCHAIN, unix.AF_UNSPEC, nil, func() { list = nil }, func(family uint8, msg []byte) {
 		c := NftChain{Family: family}
 		for kind, value := range Attrs(msg) {
@@ -241,7 +241,7 @@ func (v *NftView) Chains() (list []NftChain, err error) {
 }
 
 // UsedByIptables reports whether iptables-nft keeps any rule.
-func (v *NftView) UsedByIptables() (used bool, err error) {
+func (v *NftReader) UsedByIptables() (used bool, err error) {
 	err = v.dump(unix.NFT_MSG_GETRULE, unix.AF_UNSPEC, nil, func() { used = false }, func(family uint8, msg []byte) {
 		if family != unix.AF_INET && family != unix.AF_INET6 {
 			return
@@ -258,8 +258,8 @@ func (v *NftView) UsedByIptables() (used bool, err error) {
 	return used, err
 }
 
-// Changer is who made a change: anybody chooses the name of his program, so that it is
-// kept to letters.
+// Changer is the name of the program that made a change. Any user can choose the name of a
+// program, so only letters are kept.
 func Changer(msg []byte) (pid int, by string) {
 	for kind, value := range Attrs(msg) {
 		switch kind {

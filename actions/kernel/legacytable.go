@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// legacyLayout is where things stand in linux/netfilter_ipv4/ip_tables.h and its
+// legacyLayout holds the offsets in linux/netfilter_ipv4/ip_tables.h and its
 // sibling of IPv6: struct ipt_entry.
 type legacyLayout struct {
 	domain, level int
@@ -50,8 +50,8 @@ type LegacyTable struct {
 	entries    []byte
 }
 
-// LegacyTables are the tables that somebody has used since the namespace is there.
-// To ask for another would make it.
+// LegacyTables are the tables that were used since the namespace began. To ask for another
+// one would create it.
 func LegacyTables(family uint8) []string {
 	text, err := os.ReadFile(legacyLayouts[family].names)
 	if err != nil {
@@ -107,7 +107,7 @@ func (t *LegacyTable) option(fd, name int, value []byte) error {
 // Used reports whether there is more in the table than its policies.
 func (t *LegacyTable) Used() bool { return t.count > bits.OnesCount32(t.validHooks)+1 }
 
-// legacyRule is a rule where it stands. Its bytes have no counters.
+// legacyRule is a rule with its offset. Its bytes have no counters.
 type legacyRule struct {
 	at     uint32
 	bytes  []byte
@@ -117,8 +117,8 @@ type legacyRule struct {
 	plain  bool   // without any condition
 }
 
-// rules calls yield for each entry. Lengths that cannot be end the walk. The bytes of an
-// entry are good until the next one.
+// rules calls yield for each entry. A length that is not possible ends the walk. The bytes
+// of an entry are valid until the next one.
 func (t *LegacyTable) rules(yield func(legacyRule) bool) {
 	l, room := t.layout, []byte(nil)
 	for at := 0; at+l.head <= len(t.entries); {
@@ -142,14 +142,14 @@ func (t *LegacyTable) rules(yield func(legacyRule) bool) {
 	}
 }
 
-// Look marks our chain and the jump that leads to it. What others do elsewhere in
-// the table changes nothing.
-func (t *LegacyTable) Look(hook int, name string) Mark { return t.LookAll(hook, name)[0] }
+// Look marks our chain and the jump that leads to it. Changes elsewhere in the table do not
+// change the result.
+func (t *LegacyTable) Look(hook int, name string) ChainState { return t.LookAll(hook, name)[0] }
 
 // LookAll is Look for several chains, in one walk. A chain that is not there has no rules.
-func (t *LegacyTable) LookAll(hook int, names ...string) []Mark {
+func (t *LegacyTable) LookAll(hook int, names ...string) []ChainState {
 	begin, end := t.hooks[hook], t.underflows[hook]
-	marks, own, first := make([]Mark, len(names)), make([]hash.Hash64, len(names)), make([]int32, len(names))
+	marks, own, first := make([]ChainState, len(names)), make([]hash.Hash64, len(names)), make([]int32, len(names))
 	for i := range names {
 		own[i], first[i] = fnv.New64a(), -1
 	}
@@ -172,7 +172,7 @@ func (t *LegacyTable) LookAll(hook int, names ...string) []Mark {
 	for i := range marks {
 		parent := fnv.New64a()
 		fmt.Fprint(parent, jumps[first[i]])
-		marks[i] = Mark{Parent: parent.Sum64(), Own: own[i].Sum64(), Rules: max(marks[i].Rules-1, 0)} // less the way back at the end of a chain
+		marks[i] = ChainState{Parent: parent.Sum64(), Own: own[i].Sum64(), Rules: max(marks[i].Rules-1, 0)} // less the way back at the end of a chain
 	}
 	return marks
 }
@@ -199,8 +199,8 @@ func (t *LegacyTable) Has(name string) bool {
 	return false
 }
 
-// LegacyChains are the names of the chains of a table, in both families. A table that
-// nobody has used has none.
+// LegacyChains are the names of the chains of a table, in both families. A table that was
+// never used has none.
 func LegacyChains(table string) (chains []string) {
 	for family := range legacyLayouts {
 		if !slices.Contains(LegacyTables(family), table) {
