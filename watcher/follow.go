@@ -167,8 +167,8 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 		g.old = 0
 		err = g.seekEnd(size)
 	case len(f.gens) > 0:
-		// An editor, or `sed -i`, writes a log anew and puts it in its place: it
-		// goes on where its predecessor ends.
+		// An editor, or `sed -i`, writes a new copy of a log and puts it in its place:
+		// reading continues where the old one ended.
 		if last := f.gens[len(f.gens)-1]; !last.drained || !g.continues(last) {
 			err = g.seek(0)
 		}
@@ -182,8 +182,8 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	return nil
 }
 
-// recover opens what a remembered position speaks of when nobody was found to
-// stand there: it was rotated while nobody looked.
+// recover opens the file of a remembered position that no follower has: it was rotated
+// while pbxjail did not run.
 func (l *loop) recover(f *follower, p Position, now time.Time) {
 	p, ok := l.places.at[p.identity()]
 	if !ok {
@@ -255,7 +255,7 @@ func (l *loop) rewind(f *follower, i int) {
 	}
 }
 
-// retire closes inodes that the path no longer names and that nobody writes to.
+// retire closes inodes that the path no longer names and that no program writes to.
 func (l *loop) retire(f *follower, now time.Time) error {
 	for i := 0; i < len(f.gens); {
 		g := f.gens[i]

@@ -30,13 +30,13 @@ func problemOf(err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return hint.Add("give the user of the daemon the right to read it, and to enter its folder; it is tried again all the time", err)
+		return hint.Add("give the user of the daemon the right to read it and to enter its folder; pbxjail tries again by itself", err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return hint.Add("too many files are open: raise LimitNOFILE of the service, or follow fewer logs", err)
 	case errors.Is(err, syscall.ELOOP):
-		return hint.Add("its symbolic links lead in a circle: mend them", err)
+		return hint.Add("its symbolic links lead in a circle: correct them", err)
 	}
-	return hint.Add("it is tried again all the time; what was read so far is remembered", err)
+	return hint.Add("pbxjail tries again by itself; what was read so far is remembered", err)
 }
 
 func problemKind(path string, mode fs.FileMode) error {

@@ -1,6 +1,6 @@
-// Package hint gives an error a second sentence: what the operator can do about it.
-// Every room calls it, and whoever prints an error asks it. It must never print,
-// log or decide anything itself.
+// Package hint adds a second sentence to an error: what the operator can do. All packages
+// use it to make errors; code that prints an error calls Of. It must never print, log or
+// decide anything itself.
 package hint
 
 import (

@@ -16,7 +16,7 @@ import (
 // Range is one port, or those from From to To. The zero value is not valid.
 type Range struct {
 	Proto    string // "udp", "tcp", or "" for both
-	From, To uint16 // To is the last one
+	From, To uint16 // To is the last port
 }
 
 // String is the range as files and ParseRange have it: 5060, 10000-20000/udp.
@@ -218,7 +218,7 @@ func groupOf(word string) string {
 	return "p" + text[len(text)-min(len(text), 6):]
 }
 
-// Places is in how many groups a ban of the set stands in the kernel; 1 for All.
+// Places is the number of groups in the kernel that hold a ban of the set; 1 for All.
 func (s Set) Places() int {
 	if s == All {
 		return 1
@@ -230,13 +230,14 @@ func (s Set) Places() int {
 type Ban struct {
 	Prefix netip.Prefix
 	Ports  Set
-	For    time.Duration // 0: for ever
+	For    time.Duration // 0: without end
 }
 
-// Held is a ban as the kernel holds it, in one group. A ban of several stands in each.
+// Held is a ban as the kernel holds it, in one group. A ban of several groups is in each of
+// them.
 type Held struct {
 	Prefix         netip.Prefix
 	Group          string        // "" is every port
-	Left           time.Duration // 0: for ever
+	Left           time.Duration // 0: without end
 	Packets, Bytes uint64        // that it dropped
 }

@@ -2,8 +2,8 @@
 // daemon asks it once, on its first start: then those who are registered are at home before
 // they register again.
 //
-// It must never write to the file, or keep Asterisk from writing to it. What it tells is
-// what phones wrote: an address in it says something of its account alone.
+// It must never write to the file, or keep Asterisk from writing to it. Phones wrote what
+// is in it: an address in it says something only about its own account.
 package astdb
 
 import (

@@ -113,7 +113,7 @@ func TestReadOfWhatIsNoDatabase(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever stands there, what is read has an account and an address.
+// FuzzParse: for any bytes, an entry that is read has an account and an address.
 func FuzzParse(f *testing.F) {
 	for _, e := range entries {
 		f.Add([]byte(e[0]), []byte(e[1]))

@@ -11,13 +11,13 @@ import (
 // Forever is the bantime of a ban without an end.
 const Forever = time.Duration(0)
 
-// Ban is a prefix that is kept out, and why. Times are UTC.
+// Ban is a banned prefix, and why. Times are UTC.
 type Ban struct {
 	Prefix   netip.Prefix
 	Jail     string           // the jail that decided, or "manual"
 	Ports    ports.Set        // what it closes
 	Since    time.Time        // when it was decided
-	Until    time.Time        // when it ends; zero: for ever
+	Until    time.Time        // when it ends; zero: without end
 	Strike   int              // 1 is the first ban of this prefix within forgive_after; 0 does not count
 	found    uint32           // by the comparison of this number
 	loaded   bool             // from the ledger, at start
@@ -52,9 +52,9 @@ type Line struct {
 // MaxLineText is how much of a record is kept with a ban, in bytes.
 const MaxLineText = 512
 
-// Left is the time a ban still has at now; ok is false when it is over. A ban
-// for ever has Forever left. None has more than it was given: a machine without
-// a clock of its own wakes up in the past.
+// Left is the time a ban still has at now; ok is false when it is over. A ban without end
+// has Forever left. No ban has more than its bantime left: the clock of a machine may start
+// in the past.
 func (b Ban) Left(now time.Time) (left time.Duration, ok bool) {
 	if b.Until.IsZero() {
 		return Forever, true
@@ -95,7 +95,7 @@ func (b *Ban) end(now time.Time) {
 	}
 }
 
-// Forgive ends a ban and makes it no strike.
+// Forgive ends a ban, and it does not count as a strike.
 func (b *Ban) Forgive(now time.Time) {
 	b.end(now)
 	b.Strike = 0

@@ -15,7 +15,7 @@ type Book struct {
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 	pass    uint32    // the comparison that runs, or ran last
-	places  int       // in how many groups of ports the bans stand, together
+	places  int       // in how many groups of ports the bans are, together
 	weak    weakest
 }
 
@@ -38,7 +38,7 @@ func NewBook(bans []Ban, strikes []Strike) *Book {
 	return b
 }
 
-// Load enters what the ledger remembers, which nobody has compared yet.
+// Load enters the bans of the ledger. They have not been compared yet.
 func (b *Book) Load(ban *Ban) {
 	b.enter(ban)
 	ban.loaded, ban.found = true, 0
@@ -55,8 +55,8 @@ func (b *Book) enter(ban *Ban) {
 	}
 }
 
-// StartComparison begins to compare the book with another list of bans. MarkFound
-// notes what is there too; NotFound then tells what is missing.
+// StartComparison begins to compare the book with another list of bans. MarkFound notes a
+// ban that is in both; NotFound then lists what is missing.
 func (b *Book) StartComparison() { b.pass++ }
 
 // MarkWrong notes that the other list has this ban otherwise.
@@ -139,8 +139,8 @@ func (b *Book) Put(ban Ban) bool {
 	return true
 }
 
-// Lift ends a ban and forgets its strikes: who is let out by hand was banned
-// wrongly, or is trusted now.
+// Lift ends a ban and forgets its strikes: an address unbanned by hand was banned wrongly,
+// or is trusted now.
 func (b *Book) Lift(p netip.Prefix) bool {
 	_, ok := b.bans[p]
 	b.drop(p)
@@ -151,8 +151,8 @@ func (b *Book) Lift(p netip.Prefix) bool {
 // Len is the number of bans, those included that are over and not yet expired.
 func (b *Book) Len() int { return len(b.bans) }
 
-// Places is how many members the kernel has that holds them all: a ban of several groups
-// of ports stands in each.
+// Places is how many members the kernel has that holds them all: a ban of several groups of
+// ports is in each.
 func (b *Book) Places() int { return b.places }
 
 // Each calls yield for every ban until it returns false.

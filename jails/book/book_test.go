@@ -23,7 +23,7 @@ func TestLeft(t *testing.T) {
 		{"begin", start, start.Add(time.Hour), start, time.Hour, true},
 		{"end", start, start.Add(time.Hour), start.Add(time.Hour - 1), 1, true},
 		{"over", start, start.Add(time.Hour), start.Add(time.Hour), 0, false},
-		{"for ever", start, time.Time{}, start.AddDate(100, 0, 0), Forever, true},
+		{"without end", start, time.Time{}, start.AddDate(100, 0, 0), Forever, true},
 		{"a clock that woke up in 1970", start, start.Add(time.Hour), time.Unix(0, 0), time.Hour, true},
 		{"observed", start, start, start, 0, false},
 		{"observed, in 1970", start, start, time.Unix(0, 0), 0, false},

@@ -6,7 +6,7 @@ import "time"
 // says that it is on. Times are UTC.
 type Off struct {
 	Since time.Time // zero: it is on
-	Until time.Time // when it comes back by itself; zero: when somebody switches it on
+	Until time.Time // when it comes back by itself; zero: when an operator switches it on
 	By    string
 }
 

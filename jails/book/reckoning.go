@@ -17,7 +17,7 @@ type Reckoning struct {
 	Within          time.Duration
 	Rest            parsers.Points // of Earlier records, whose text is not kept
 	Earlier         int
-	Retold          int // records of other logs, that tell of the same attempts and count nothing
+	Retold          int // records of other logs that report the same attempts and do not count
 	// Allowance is by how much Maxretry is larger than the jail's, because accounts are at
 	// home there; 0: it is not.
 	Allowance int `json:",omitempty"`
@@ -26,7 +26,7 @@ type Reckoning struct {
 	// its addresses; 0: this is not about one.
 	Customer int `json:",omitempty"`
 	// Witness names who wrote the records that count: security, notice, acl, dialplan,
-	// wire. Packets is what those who know the packets say of them: wire, heard, cannot
+	// wire. Packets is what the witnesses of packets say of them: wire, heard, cannot
 	// tell. Both have several, with commas, or none.
 	Witness, Packets string
 	Place            Place

@@ -16,8 +16,8 @@ type weakest struct {
 // maxWeakest bounds the list: the whole book is looked through once in so many bans.
 const maxWeakest = 8192
 
-// weaker orders bans: those that logs led to before those that were meant, then by
-// how well the address is known, then by what is left of them.
+// weaker orders bans: those from logs before those by hand, then by how well the address is
+// proven, then by the time left.
 func weaker(a, b *Ban) int {
 	if d := strength(a) - strength(b); d != 0 {
 		return d
@@ -93,7 +93,7 @@ func (b *Book) MakeRoom(now time.Time) (Ban, bool) {
 			ban := b.weak.list[0]
 			b.weak.list = b.weak.list[1:]
 			if b.bans[ban.Prefix] != ban {
-				continue // another one stands in its place, or none
+				continue // another one is in its place, or none
 			}
 			ban.end(now)
 			b.close(ban)

@@ -37,8 +37,7 @@ func TestWeakestFirst(t *testing.T) {
 	}
 }
 
-// TestWeakestAgainstAll: whatever comes in and goes out, no ban is weaker than the one
-// that makes room.
+// TestWeakestAgainstAll: for any order of bans, no ban is weaker than the one that makes room.
 func TestWeakestAgainstAll(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 6))
 	b := NewBook(nil, nil)

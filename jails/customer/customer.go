@@ -3,11 +3,12 @@ package customer
 import "net/netip"
 
 // DefaultBits is how long the prefix of one IPv6 customer is, in bits. A line has a
-// /64 at the least (RFC 6177), and whoever has it can use a new address for each attempt.
+// /64 at the least (RFC 6177), and its owner can use a new address for each attempt.
 const DefaultBits = 64
 
-// Of is the prefix, of so many bits, of the customer who has an address; ok is false where an address
-// stands for itself: IPv4, NAT64, and all of IPv6 if a customer has one address.
+// Of is the prefix, with that many bits, of the customer that has an address; ok is false
+// where an address counts alone: IPv4, NAT64, and all of IPv6 if a customer has one
+// address.
 func Of(a netip.Addr, bits int) (p netip.Prefix, ok bool) {
 	if !a.Is6() || a.Is4In6() || bits >= a.BitLen() {
 		return netip.Prefix{}, false

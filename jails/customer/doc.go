@@ -1,5 +1,5 @@
 // Package customer says which addresses belong to one customer: all of an IPv6 line, and
-// IPv4 behind a NAT64. The judge, its guard and who is at home ask it under which address,
+// IPv4 behind a NAT64. The judge, its guard and package home ask it under which address,
 // and in which network, something counts.
 //
 // It is arithmetic alone: it remembers nothing. It must never take many customers for one,

@@ -6,11 +6,11 @@ import (
 	"pbxjail/parsers"
 )
 
-// The networks of IPv6 behind whose addresses IPv4 stands: what looks like one network
+// The networks of IPv6 whose addresses contain an IPv4 address: what looks like one network
 // there is many customers.
 var (
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052 2.1
-	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215: each operator has his own
+	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215: each operator has its own
 	teredo     = netip.MustParsePrefix("2001::/32")      // RFC 4380 4: one /64 is all clients of one server
 )
 

@@ -85,7 +85,7 @@ func (f *Feeds) load(c configs.Feed) *feed {
 	}
 	list, err := Parse(in, "text", c.MaxEntries)
 	if err != nil || list.Refused > 0 {
-		f.opts.Log.Warn("copy of a feed is damaged: it is fetched anew", "feed", c.Name, "err", err)
+		f.opts.Log.Warn("copy of a feed is damaged; the feed is fetched again", "feed", c.Name, "err", err)
 		return s
 	}
 	list.Format = keys["format"]

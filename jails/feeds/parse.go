@@ -127,7 +127,7 @@ func (r *reader) entry(line int, text string) error {
 		return nil
 	}
 	if list = slices.DeleteFunc(list, never.LookupPrefix); len(list) == 0 {
-		r.note(&r.Dropped, line, quote(text)+" is nobody's address in the internet")
+		r.note(&r.Dropped, line, quote(text)+" is not an address of the public internet")
 		return nil
 	}
 	if written.IsValid() {

@@ -73,12 +73,12 @@ func TestNotes(t *testing.T) {
 25: "198.51.100" is no address
 26: "0.0.0.0/0" is wider than /8, or than /16 of IPv6
 27: "::/0" is wider than /8, or than /16 of IPv6
-32: "127.0.0.1" is nobody's address in the internet
-33: "224.0.0.5" is nobody's address in the internet
-34: "255.255.255.255" is nobody's address in the internet
-35: "10.1.2.3" is nobody's address in the internet
-36: "192.168.0.0/16" is nobody's address in the internet
-37: "fd00::1" is nobody's address in the internet
+32: "127.0.0.1" is not an address of the public internet
+33: "224.0.0.5" is not an address of the public internet
+34: "255.255.255.255" is not an address of the public internet
+35: "10.1.2.3" is not an address of the public internet
+36: "192.168.0.0/16" is not an address of the public internet
+37: "fd00::1" is not an address of the public internet
 `
 	if got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", got.String(), want)

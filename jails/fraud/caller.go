@@ -125,9 +125,9 @@ func (c *crowd) join(address, at, limit uint32) (n int) {
 
 // alarm reports whether the admin has to know: once, until all is quiet again.
 func (c *crowd) alarm(at, limit uint32) bool {
-	told := within(c.alarmed, at, limit)
+	recently := within(c.alarmed, at, limit)
 	c.alarmed = max(at, 1)
-	return !told
+	return !recently
 }
 
 // leave forgets an address.

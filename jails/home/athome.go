@@ -16,24 +16,24 @@ import (
 	"pbxjail/parsers"
 )
 
-// Homes is who is at home where. Owned by one Judge; bounded.
+// Homes knows which account is at home at which address. Owned by one Judge; bounded.
 type Homes struct {
 	// ProtectLogins is how long a log-in with a password makes its account at home at its
 	// address; book.Forever is for as long as it is remembered. Set before use.
 	ProtectLogins time.Duration
 
-	wire    wireReader
-	seed    maphash.Seed
-	pardons []pardon
-	moments moments
-	table   homeTable
-	tries   recent.Map[homeKey, tries] // failures of accounts where they are not at home
-	guessed map[homeKey]*Guessed       // alarms that nobody has seen yet
-	told    alarmsToTell
-	reports recent.Map[netip.Addr, *report]
-	calls   recent.Map[call, bool]        // in which an account at home failed
-	noticed recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
-	breaker breaker
+	wire          wireReader
+	seed          maphash.Seed
+	pardons       []pardon
+	moments       moments
+	table         homeTable
+	tries         recent.Map[homeKey, tries] // failures of accounts where they are not at home
+	guessed       map[homeKey]*Guessed       // alarms that no operator has acknowledged yet
+	changedAlarms alarmChanges
+	reports       recent.Map[netip.Addr, *report]
+	calls         recent.Map[call, bool]        // in which an account at home failed
+	noticed       recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
+	breaker       breaker
 }
 
 // call is one of an address, by the hash of its Call-ID.
@@ -44,13 +44,13 @@ type call struct {
 
 const maxCalls = 4096
 
-// wireReader knows of whom the wire reads what he sends, so that it sees whether our challenges
-// are answered there.
+// wireReader knows which addresses the wire reads, so that it sees whether they answer our
+// challenges.
 type wireReader interface {
 	Reads(a netip.Addr, s parsers.Service, at time.Time) bool
 }
 
-// Alarm is what the admin must know, for the judge to tell. Kind is home, guessed or
+// Alarm is what the admin must know, for the judge to report. Kind is home, guessed or
 // breaker; Reason is one line for people, with all foreign text escaped.
 type Alarm struct {
 	Kind   string
@@ -58,11 +58,11 @@ type Alarm struct {
 	Reason string
 }
 
-// New asks wire which failures nobody can forge.
+// New makes Homes without any home. wire knows which failures cannot be forged.
 func New(wire wireReader) *Homes {
 	return &Homes{
 		wire: wire, seed: maphash.MakeSeed(),
-		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, told: alarmsToTell{}, moments: moments{},
+		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, changedAlarms: alarmChanges{}, moments: moments{},
 		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(),
 		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
 	}
@@ -84,8 +84,8 @@ func loginOf(e *parsers.Event) (h Home, ok bool) {
 	}, true
 }
 
-// Welcome takes a log-in for its account at its address, and reports whether it does. It
-// does not where the password may be guessed: then alarm is called.
+// Welcome makes the account of a log-in at home at its address, and reports whether it did.
+// If the password may be guessed it does not, and calls alarm.
 func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
 	f := witness.FamilyOf(e.Service)
 	if f == witness.NoFamily {
@@ -104,7 +104,7 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	h, _ := loginOf(e)
 	h.First, h.Last = now.UTC(), now.UTC()
 	if row != nil && now.Sub(row.Last) < retoldWithin {
-		h.Times = 0 // the same log-in, as another tells it
+		h.Times = 0 // the same log-in, reported by another witness
 	}
 	row = hs.table.putIn(row, h)
 	if now.Sub(row.saved) >= homeSaved {
@@ -116,7 +116,7 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	return true
 }
 
-// retoldWithin is how far apart two witnesses may tell of one log-in.
+// retoldWithin is how far apart two witnesses may report one log-in.
 const retoldWithin = 2 * time.Second
 
 // residents are the accounts at home at an address at a time.
@@ -182,7 +182,7 @@ func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(
 }
 
 // LinkCall notes the call of an account at home that a security event reports: its notice
-// names who the caller says he is, and that may be another name.
+// has the name that the caller claims, and that may be another name.
 func (hs *Homes) LinkCall(e *parsers.Event, now time.Time) {
 	if e.Channel == parsers.ChannelSecurity && !e.Session.Empty() && hs.resident(e, now) != nil {
 		hs.calls.Put(hs.callOf(e), true)
@@ -215,8 +215,8 @@ func (hs *Homes) namedElsewhere(e *parsers.Event, now time.Time) bool {
 	return false
 }
 
-// Provable reports whether a failure is more than a packet that anybody can forge, where
-// that can be known: then the wire saw our challenge answered.
+// Provable reports whether a failure is known to be no forged packet: the wire saw an
+// answer to our challenge.
 func (hs *Homes) Provable(e *parsers.Event, now time.Time) bool {
 	return e.Evidence == parsers.Proven || !hs.wire.Reads(e.Addr, e.Service, now)
 }
@@ -237,7 +237,7 @@ func (hs *Homes) Protects(p netip.Prefix, now time.Time) (why string, ok bool) {
 		}
 		return fmt.Sprintf("%s logged in with a password %s before", namesOf(rows), agoWords(last, now)), true
 	}
-	if p.Addr().Is6() && p.Bits() == customer.DefaultBits { // the one that is asked often: by floods
+	if p.Addr().Is6() && p.Bits() == customer.DefaultBits { // called often, during floods
 		rows := hs.residents(p.Addr(), now)
 		if len(rows) == 0 {
 			return "", false
@@ -253,7 +253,7 @@ func (hs *Homes) Protects(p netip.Prefix, now time.Time) (why string, ok bool) {
 	return "", false
 }
 
-// AtHome says who is at home at an address, or at one of a network; "" is nobody.
+// AtHome names the accounts at home at an address, or in a network; "" is none.
 func (hs *Homes) AtHome(p netip.Prefix, now time.Time) string {
 	why, _ := hs.Protects(p, now)
 	return why
@@ -289,7 +289,7 @@ func listOf(word string, names []string) string {
 	return word + "s " + strings.Join(names, ", ")
 }
 
-// Homes lists who is at home where, in no order: what a ledger keeps.
+// Homes lists all homes, in no order, for the ledger.
 func (hs *Homes) Homes() (list []Home) {
 	for _, row := range hs.table.rows {
 		list = append(list, row.Home)
@@ -297,8 +297,9 @@ func (hs *Homes) Homes() (list []Home) {
 	return list
 }
 
-// LoadHomes takes over what a ledger, or Asterisk itself, knows of log-ins before. Those
-// that protect nobody any more are left out, and those whose password may be guessed.
+// LoadHomes takes over what a ledger, or Asterisk itself, knows of log-ins before. It
+// leaves out log-ins that no longer protect an address, and those whose password may be
+// guessed.
 func (hs *Homes) LoadHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
 		h.Addr, h.Account = customer.Home(h.Addr), string(AccountName([]byte(h.Account)))

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// breaker notices that many who log in fail at once: then something of ours is broken, a
-// database or the last deployment of passwords, and failures say nothing of anybody. No
-// failure is charged until that ends. Owned by one Judge.
+// breaker notices that many accounts that usually log in fail at the same time. Then
+// something on the PBX is broken, such as a database or a new set of passwords, and
+// failures prove nothing. No failure is charged until that ends. Owned by one Judge.
 //
-// Only addresses count where an account is at home that fails, and none has logged in
-// since it began to. As many different accounts must fail: who has one account of his own,
-// and many addresses, trips nothing. And they must be as many as the addresses where
-// log-ins still work.
+// Only addresses count where an account is at home that fails, and none has logged in since
+// it began to. As many different accounts must fail, so that an attacker with one account
+// and many addresses cannot trip it. And the addresses that fail must be at least as many
+// as those where log-ins still work.
 type breaker struct {
 	failing map[*homeRow]bool
 	working map[netip.Addr]int64 // the last log-in of addresses, unix ms
@@ -87,7 +87,7 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 		b.since = now
 		reason = b.reason()
 	case !broken && b.holds():
-		reason = fmt.Sprintf("those who log in here do not fail at once any more: failures lead to bans again, after %s", agoWords(b.since, now))
+		reason = fmt.Sprintf("accounts that log in here no longer fail at the same time: failures lead to bans again, after %s", agoWords(b.since, now))
 		b.since = time.Time{}
 		clear(b.failing)
 	default:
@@ -99,13 +99,13 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 // Failing reports whether many who log in fail at once: Tick is called while it does.
 func (hs *Homes) Failing() bool { return hs.breaker.holds() }
 
-// Tick looks whether they still do.
+// Tick checks whether they still do.
 func (hs *Homes) Tick(now time.Time, alarm func(Alarm)) {
 	hs.weighBreaker(hs.breaker.last, now, alarm)
 }
 
 func (b *breaker) reason() string {
-	return fmt.Sprintf("%d of %d addresses where accounts log in fail at once: nobody is banned for a wrong password until that ends", b.counts[0], b.counts[0]+b.counts[1])
+	return fmt.Sprintf("%d of %d addresses where accounts log in fail at the same time: no address is banned for a wrong password until that ends", b.counts[0], b.counts[0]+b.counts[1])
 }
 
 // count says how many addresses began to fail at once, but no more than accounts did, and

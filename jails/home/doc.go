@@ -1,6 +1,7 @@
-// Package home knows which accounts are at home where: who logged in from which address
-// with a password. A failure of an account at home leads to no ban there, a log-in after
-// many failures is an alarm, and when many fail at once, something of ours is broken.
+// Package home knows which accounts are at home at which address: an account is at home
+// where it logged in with a password. A failure of an account at home leads to no ban
+// there. A log-in after many failures is an alarm. When many accounts fail at the same
+// time, something on the PBX is broken.
 //
 // The judge asks it about each offence and reports each log-in to it; the warden keeps in
 // the ledger what it learned. Homes is pure, bounded, and not safe for concurrent use. It

@@ -13,9 +13,9 @@ import (
 	"pbxjail/parsers"
 )
 
-// Guessed is an alarm: an account logged in where it was not at home, after failures of
-// the same account there. Until somebody has seen it (Ack) the account is not at home
-// there.
+// Guessed is an alarm: an account logged in where it was not at home, after failures of the
+// same account there. Until an operator has acknowledged it (Ack), the account is not at
+// home there.
 type Guessed struct {
 	Account string // as Asterisk knows it; may hold any byte
 	Addr    netip.Addr
@@ -24,7 +24,7 @@ type Guessed struct {
 	At      time.Time // of the log-in
 }
 
-// String tells people of it; the account is escaped.
+// String is the alarm as text for people; the account is escaped.
 func (g Guessed) String() string {
 	return fmt.Sprintf("the password of %s may be guessed: it logged in from %s after %s there",
 		show.Escaped(g.Account), g.Addr, show.Count(g.Guesses, "failure"))
@@ -46,9 +46,9 @@ const (
 	maxGuessed = 1024
 )
 
-// alarmsToTell are changes of alarms that the ledger does not know: true is a new one,
+// alarmChanges are changes of alarms that the ledger does not know: true is a new one,
 // false one that was seen.
-type alarmsToTell map[homeKey]AlarmChange
+type alarmChanges map[homeKey]AlarmChange
 
 // AlarmChange is an alarm for the ledger. Seen: it is over.
 type AlarmChange struct {
@@ -93,8 +93,8 @@ func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alar
 	}
 	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.Count(), At: now.UTC()}
 	hs.guessed[key] = &g
-	hs.told[key] = AlarmChange{Guessed: g}
-	reason := g.String() + "; when that was you, or after a new password: jailctl ack " + g.Addr.String()
+	hs.changedAlarms[key] = AlarmChange{Guessed: g}
+	reason := g.String() + "; if this log-in was right, or after you set a new password, run: jailctl ack " + g.Addr.String()
 	alarm(Alarm{"guessed", e.Addr, reason})
 	return true
 }
@@ -111,12 +111,12 @@ func (hs *Homes) dropOldestGuessed() {
 }
 
 func (hs *Homes) endGuessed(key homeKey) {
-	hs.told[key] = AlarmChange{Guessed: *hs.guessed[key], Seen: true}
+	hs.changedAlarms[key] = AlarmChange{Guessed: *hs.guessed[key], Seen: true}
 	delete(hs.guessed, key)
 	hs.tries.Put(key, tries{})
 }
 
-// Guessed lists the alarms that nobody has seen yet, oldest first.
+// Guessed lists the alarms that no operator has acknowledged yet, oldest first.
 func (hs *Homes) Guessed() (list []Guessed) {
 	for _, g := range hs.guessed {
 		list = append(list, *g)
@@ -136,7 +136,7 @@ func (hs *Homes) LoadGuessed(list []Guessed) {
 	}
 }
 
-// Ack ends the alarms that match, and returns them: somebody has seen them. From its next
+// Ack ends the alarms that match, and returns them: the operator has seen them. From its next
 // log-in an account is at home there, unless it fails again before.
 func (hs *Homes) Ack(match func(Guessed) bool) (list []Guessed) {
 	for _, g := range hs.Guessed() {
@@ -151,7 +151,7 @@ func (hs *Homes) Ack(match func(Guessed) bool) (list []Guessed) {
 // UnsavedAlarms returns the alarms that began or ended, and the ledger does not know it.
 // AlarmsSaved says that it does.
 func (hs *Homes) UnsavedAlarms() (list []AlarmChange) {
-	for _, c := range hs.told {
+	for _, c := range hs.changedAlarms {
 		list = append(list, c)
 	}
 	return list
@@ -161,8 +161,8 @@ func (hs *Homes) UnsavedAlarms() (list []AlarmChange) {
 func (hs *Homes) AlarmsSaved(list []AlarmChange) {
 	for _, c := range list {
 		key := homeKey{customer.Home(c.Addr), witness.FamilyOf(c.Service), c.Account}
-		if hs.told[key] == c {
-			delete(hs.told, key)
+		if hs.changedAlarms[key] == c {
+			delete(hs.changedAlarms, key)
 		}
 	}
 }

@@ -18,16 +18,17 @@ type Home struct {
 	Latest  netip.Addr // the very address of the last log-in
 	Account string     // as Asterisk knows it; may hold any byte; at most maxAccountName
 	Service parsers.Service
-	Witness parsers.Channel // who told of the last log-in
+	Witness parsers.Channel // the witness of the last log-in
 	First   time.Time
 	Last    time.Time
 	Times   uint32
 }
 
-// homeTable remembers which account logs in from where. Owned by one Judge. Who has an
-// account of his own chooses the addresses, and how many: so log-ins that came once make
-// room for each other, and never for accounts that came back. One account is at home at
-// mostHomesEach addresses, and then makes room for itself.
+// homeTable remembers which account logs in from where. Owned by one Judge. An attacker
+// with an account can log in from any number of addresses. So addresses with only one
+// log-in make room for each other, and never for the place of an account that logged in
+// again. One account is at home at no more than mostHomesEach addresses; after that its own
+// oldest one is removed.
 type homeTable struct {
 	rows      map[homeKey]*homeRow
 	at        map[netip.Addr][]*homeRow

@@ -52,7 +52,7 @@ func (hs *Homes) LoadMoments(list []book.Moment, now time.Time) {
 		case b.Kind == book.LetOut:
 			hs.pardon(pardon{b.Prefix, b.At, b.Until}, now)
 		case b.Kind == book.Reported && b.Prefix.IsSingleIP():
-			hs.reports.Put(b.Prefix.Addr(), &report{since: b.At, told: b.At})
+			hs.reports.Put(b.Prefix.Addr(), &report{since: b.At, reported: b.At})
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"pbxjail/jails/book"
 )
 
-// pardon is that somebody let a prefix out by hand.
+// pardon is a prefix that an operator unbanned by hand.
 type pardon struct {
 	prefix netip.Prefix
 	from   time.Time // what was done before does not count, whenever it is read
@@ -23,7 +23,7 @@ const (
 	pardonKept = book.MomentKept
 )
 
-// Pardon notes that a prefix is let out at now. It is not banned again by what it did
+// Pardon notes that a prefix is unbanned at now. It is not banned again by what it did
 // before, and within the grace every account that ever logged in there is at home there.
 func (hs *Homes) Pardon(p netip.Prefix, grace time.Duration, now time.Time) {
 	d := pardon{p, now.Truncate(time.Second), now.Add(grace)} // a log's date says a whole second

@@ -8,8 +8,8 @@ import (
 	"pbxjail/jails/book"
 )
 
-// TestPardon: who is let out is not banned again by what it did before, whenever that is
-// read, and its grace ends.
+// TestPardon: an unbanned address is not banned again for what it did before, no matter
+// when that is read, and its grace ends.
 func TestPardon(t *testing.T) {
 	at := time.Date(2026, 3, 2, 10, 0, 0, 500e6, time.UTC)
 	j := New(nil)

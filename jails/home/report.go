@@ -12,11 +12,11 @@ import (
 	"pbxjail/parsers"
 )
 
-// report counts the failures of accounts at home at an address since they were last told.
+// report counts the failures of accounts at home at an address since the last report.
 type report struct {
 	witness.Tellings
 	since    time.Time
-	told     time.Time // zero: never
+	reported time.Time // zero: never
 	kind     parsers.Kind
 	phones   bool
 	accounts []string // that failed, escaped; the first mostAccounts
@@ -24,19 +24,19 @@ type report struct {
 
 const (
 	maxReports = 4096
-	// reportFirst is how many failures are told at once, reportEvery how often it is told
-	// that they go on.
+	// reportFirst is the number of failures that are reported at once, reportEvery how
+	// often a report says that they continue.
 	reportFirst = 5
 	reportEvery = time.Hour
-	// mostAccounts bounds the accounts of an address that one report tells apart.
+	// mostAccounts bounds the accounts of an address that one report names.
 	mostAccounts = 16
 )
 
-// reportFailure tells the admin of an account at home that is refused: soon, and then
+// reportFailure reports to the admin an account at home that is refused: soon, and then
 // once an hour for all accounts of its address.
 func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now time.Time, alarm func(Alarm)) {
 	r, ok := hs.reports.Get(row.Addr)
-	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.told).Abs() > reportEvery {
+	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.reported).Abs() > reportEvery {
 		r = &report{since: now}
 	}
 	hs.reports.Put(row.Addr, r)
@@ -46,23 +46,23 @@ func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now t
 		r.accounts = append(r.accounts, name)
 	}
 	n := r.Count()
-	if r.told.IsZero() && n < reportFirst || !r.told.IsZero() && now.Sub(r.told).Abs() < reportEvery {
+	if r.reported.IsZero() && n < reportFirst || !r.reported.IsZero() && now.Sub(r.reported).Abs() < reportEvery {
 		return
 	}
 	text := r.text(e.Addr, n, now)
-	*r = report{since: now, told: now}
+	*r = report{since: now, reported: now}
 	hs.moments.add(book.Moment{Kind: book.Reported, Prefix: netip.PrefixFrom(row.Addr, row.Addr.BitLen()), At: now.UTC(), Until: now.Add(reportEvery).UTC()})
 	alarm(Alarm{"home", e.Addr, text})
 }
 
-// text says what fails, where, how often, and why nobody is banned.
+// text says what fails, where, how often, and why the address is not banned.
 func (r *report) text(a netip.Addr, n int, now time.Time) string {
 	word := "user"
 	if r.phones {
 		word = "phone"
 	}
 	often := fmt.Sprintf("%s within %s", show.Count(n, "attempt"), agoWords(r.since, now))
-	if !r.told.IsZero() {
+	if !r.reported.IsZero() {
 		often = fmt.Sprintf("%.0f attempts an hour", float64(n)/max(now.Sub(r.since).Hours(), 1))
 	}
 	s := "s"

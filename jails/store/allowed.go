@@ -18,10 +18,10 @@ const (
 	dropOver    = `DELETE FROM allowed WHERE until <= ?`
 )
 
-// Allow remembers whom an operator lets in, in place of what was said of the same before,
-// and notes who did it. What is over by then is forgotten.
+// Allow saves an address, network or name that an operator allows, replaces an older entry
+// of the same, and writes an audit entry. Entries whose time is over are removed.
 func (s *Store) Allow(a book.Allowed) error {
-	return s.write("write who is allowed to", func(tx *sql.Tx) error {
+	return s.write("write allowed addresses to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(dropOver, nanos(a.Since)); err != nil {
 			return err
 		}
@@ -40,9 +40,9 @@ func (s *Store) Allow(a book.Allowed) error {
 	})
 }
 
-// Disallow takes it back, and notes who did it. That there was none is no error.
+// Disallow removes an entry, and writes an audit entry. It is no error if there is none.
 func (s *Store) Disallow(what, by string, at time.Time) error {
-	return s.write("take who is allowed out of", func(tx *sql.Tx) error {
+	return s.write("remove allowed addresses from", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(dropAllowed, what); err != nil {
 			return err
 		}
@@ -50,9 +50,9 @@ func (s *Store) Disallow(what, by string, at time.Time) error {
 	})
 }
 
-// Allowed returns whom operators let in at now, the oldest first.
+// Allowed returns the entries of operators that are in force at now, the oldest first.
 func (s *Store) Allowed(now time.Time) (list []book.Allowed, err error) {
-	err = s.query("read who is allowed from", func(row *sql.Rows) error {
+	err = s.query("read allowed addresses from", func(row *sql.Rows) error {
 		var a book.Allowed
 		var what string
 		var since, until int64

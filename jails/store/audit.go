@@ -14,7 +14,7 @@ type Entry struct {
 	What string // such as "unban 203.0.113.9/32"
 }
 
-// Note remembers a change an operator made. Lift notes itself.
+// Note saves a change that an operator made. Lift writes its own entry.
 func (s *Store) Note(at time.Time, by, what string) error {
 	return s.write("write audit to", func(tx *sql.Tx) error { return s.note(tx, at, by, what) })
 }
@@ -46,13 +46,13 @@ func (s *Store) Audit(limit int) (entries []Entry, err error) {
 	return entries, err
 }
 
-// trimStep is how many rows one transaction of Trim deletes, so that a Record
-// gets its turn in between.
+// trimStep is how many rows one transaction of Trim deletes, so that a Record can run in
+// between.
 const trimStep = 1000
 
-// Trim forgets the bans that were over, the audit that was written, and the log-ins that
-// were, longer than keep before now. Strikes are read from bans: keep should not be shorter
-// than the longest forgive_after.
+// Trim removes bans that ended, audit entries and log-ins that are older than keep before
+// now. Strikes are read from bans: keep should not be shorter than the longest
+// forgive_after.
 func (s *Store) Trim(now time.Time, keep time.Duration) error {
 	if keep == book.Forever {
 		return nil

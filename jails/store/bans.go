@@ -29,7 +29,7 @@ const (
 			sum = coalesce(excluded.sum, sum), most = excluded.most, ports = excluded.ports
 		WHERE ended_by IS NULL
 		RETURNING id`
-	// What is only observed ends no ban that holds.
+	// An observed ban does not end an enforced one.
 	endOlder = `UPDATE bans SET until = max(since, ?1), ended_by = 'a newer ban'
 		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL
 		AND observed >= ?4`
@@ -42,11 +42,10 @@ const (
 		WHERE prefix = ?3 AND ended_by IS NULL`
 )
 
-// Record writes new or changed bans, all or none. A ban is known by Prefix, Jail
-// and Since: the same three again change it, and keep its lines when the change
-// has none. A prefix has one ban at a time, as in book.Book: a new one ends the
-// older, whichever jail's it was; one that began later stays. A ban that was
-// lifted stays lifted.
+// Record writes new or changed bans, all or none. A ban is identified by Prefix, Jail and
+// Since: a record with the same three changes it, and keeps its lines if it has none. A
+// prefix has one ban at a time, as in book.Book: a new one ends the older, of any jail; one
+// that began later stays. A ban that was lifted stays lifted.
 func (s *Store) Record(bans []book.Ban) error {
 	if len(bans) == 0 {
 		return nil
@@ -139,10 +138,10 @@ func (w *banWriter) putLines(id int64, lines []book.Line) error {
 	return nil
 }
 
-// bound keeps the limits, as part of the write that would exceed them, because
-// between two Trims an attacker can cause any number of bans. Lines are most of
-// the bytes and go first. Bans that still run are never dropped; the clock is
-// the latest ban's. Ids grow, so their distance bounds the number of rows.
+// bound keeps the limits, as part of the write that would exceed them, because between two
+// Trims an attacker can cause any number of bans. Lines take most of the space and are
+// removed first. Bans that still run are never dropped; the clock is the latest ban's. Ids
+// grow, so their distance bounds the number of rows.
 func (s *Store) bound(tx *sql.Tx, newest, latest int64, written int) error {
 	if newest/sweepEvery == (newest-int64(written))/sweepEvery {
 		return nil

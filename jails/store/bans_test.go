@@ -29,7 +29,7 @@ func TestRestartRestoresBans(t *testing.T) {
 		t.Errorf("got %v left, want 30m", left)
 	}
 	if left, ok := got[2].Left(now); !ok || left != book.Forever {
-		t.Errorf("got %v, %v of a ban for ever, want for ever", left, ok)
+		t.Errorf("got %v, %v of a ban without end, want no end", left, ok)
 	}
 	if !equalBans(got[0], bans[0]) {
 		t.Errorf("got %+v, want %+v", got[0], bans[0])

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// keepDamaged is how many damaged ledgers are kept for a look: copies without
-// end fill the disk (fail2ban#2796, fail2ban#2801).
+// keepDamaged is how many damaged ledgers are kept for inspection: more copies would fill
+// the disk (fail2ban#2796, fail2ban#2801).
 const keepDamaged = 3
 
 // moveAside renames the ledger and its -wal and -shm, so that sqlite3's .recover

@@ -30,7 +30,7 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// explain names what was being done, and adds a hint unless err has one.
+// explain adds to err what was being done, and a hint unless err has one.
 func (s *Store) explain(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -47,17 +47,17 @@ func (s *Store) hint(err error) string {
 	code := sqliteCode(err)
 	switch {
 	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "the disk is full: make room on the file system of " + folder + "; bans hold in the kernel meanwhile"
+		return "the disk is full: make room on the file system of " + folder + "; bans stay in force in the kernel meanwhile"
 	case code == sqlite3.SQLITE_READONLY, errors.Is(err, syscall.EROFS):
-		return "mount the file system of " + folder + " read-write, and see that pbxjail may write there"
+		return "mount the file system of " + folder + " read-write, and check that pbxjail may write there"
 	case code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN, errors.Is(err, os.ErrPermission):
-		return "see that the user pbxjail runs as owns " + folder + " and the files in it"
+		return "make the user that runs pbxjail the owner of " + folder + " and the files in it"
 	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
-		return "another program has the ledger open, sqlite3 perhaps: close it there"
+		return "another program has the ledger open, perhaps sqlite3: close that program"
 	case damaged(err):
-		return "restart pbxjail: it moves the damaged file aside and adopts the bans the kernel holds"
+		return "restart pbxjail: it renames the damaged file, starts an empty ledger, and takes over the bans in the kernel"
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
-		return "the disk reports errors: see dmesg(1), and move the ledger to a sound one"
+		return "the disk reports errors: see dmesg(1), and move the ledger to a good disk"
 	}
-	return "see that " + folder + " is a folder on a local disk that pbxjail may write"
+	return "check that " + folder + " is a folder on a local disk that pbxjail may write"
 }

@@ -80,10 +80,10 @@ func (s *Store) History(p netip.Prefix, limit int) ([]book.Ban, error) {
 	return bans, err
 }
 
-// Strikes returns the prefixes whose last ban ended since a time and is over at now,
-// newest first, at most limit: a ban that runs says itself which it is. Count is the
-// strike that ban was, so what was forgiven before it stays forgiven, and nothing is
-// left of a prefix whose last ban was lifted.
+// Strikes returns the prefixes whose last ban ended since a time and is over at now, newest
+// first, at most limit. A running ban has its own strike number. Count is the strike of
+// that ban, so forgiven bans before it stay forgiven. A prefix whose last ban was lifted is
+// not in it.
 func (s *Store) Strikes(since, now time.Time, limit int) ([]book.Strike, error) {
 	var strikes []book.Strike
 	// The other columns come from the row that has the max: sqlite.org/lang_select.html 2.5.
@@ -156,7 +156,7 @@ func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 	return lines, err
 }
 
-// Ports are what the bans close that are not over at now, and not lifted, each once.
+// Ports are the sets of ports that running bans close, each once.
 func (s *Store) Ports(now time.Time) (list []ports.Set, err error) {
 	err = s.query("read the ports of", func(row *sql.Rows) error {
 		var text string

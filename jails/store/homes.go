@@ -12,8 +12,8 @@ import (
 
 const (
 	putHome = `REPLACE INTO homes (addr, account, service, latest, witness, first, last, times) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-	// What is beyond the limit goes when some are written: those who logged in the longest
-	// ago.
+	// When rows are written, rows beyond the limit are removed: those with the oldest last
+	// log-in.
 	dropHomes = `DELETE FROM homes WHERE last < (SELECT last FROM homes ORDER BY last DESC LIMIT 1 OFFSET ?)`
 	getHomes  = `SELECT addr, account, service, latest, witness, first, last, times FROM homes ORDER BY last DESC LIMIT ?`
 
@@ -23,7 +23,7 @@ const (
 	getAlarms  = `SELECT addr, account, service, guesses, at FROM alarms ORDER BY at`
 )
 
-// SaveHomes writes homes in place of what was known of them, all or none.
+// SaveHomes writes homes and replaces older rows of the same, all or none.
 func (s *Store) SaveHomes(homes []home.Home) error {
 	return s.write("write log-ins to", func(tx *sql.Tx) error {
 		put, err := tx.Prepare(putHome)
@@ -41,8 +41,9 @@ func (s *Store) SaveHomes(homes []home.Home) error {
 	})
 }
 
-// Homes returns who logged in from where, those first that did last, at most limit, and
-// the alarms that nobody has seen yet, oldest first. A row that cannot be read is left out.
+// Homes returns which account logged in from which address, the latest first, at most
+// limit, and the alarms that no operator has acknowledged yet, oldest first. A row that
+// cannot be read is left out.
 func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err error) {
 	err = s.query("read log-ins of", func(row *sql.Rows) error {
 		var h home.Home
@@ -117,7 +118,7 @@ func (s *Store) SaveAlarms(changed []home.AlarmChange) error {
 	})
 }
 
-// Born is when the ledger began to keep who logs in: with its first start, or with the
+// Born is when the ledger began to keep log-ins: with its first start, or with the
 // upgrade to a pbxjail that does.
 func (s *Store) Born() (born time.Time, err error) {
 	err = s.query("read the age of", func(row *sql.Rows) error {

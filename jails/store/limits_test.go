@@ -86,13 +86,13 @@ func TestTrim(t *testing.T) {
 	}
 	all := count(t, s, "bans")
 	if err := s.Trim(now, book.Forever); err != nil || count(t, s, "bans") != all {
-		t.Errorf("kept for ever: got %v, and %d bans left of %d", err, count(t, s, "bans"), all)
+		t.Errorf("kept without limit: got %v, and %d bans left of %d", err, count(t, s, "bans"), all)
 	}
 	if err := s.Trim(now, keep); err != nil {
 		t.Fatal(err)
 	}
 	if got := count(t, s, "bans"); got != 3 {
-		t.Errorf("got %d bans left, want the running, the one for ever, and the one of the last 30 days", got)
+		t.Errorf("got %d bans left, want the running, the one without end, and the one of the last 30 days", got)
 	}
 	if got := count(t, s, "lines"); got != 0 {
 		t.Errorf("got %d lines left, want 0: they go with their bans", got)

@@ -29,11 +29,11 @@ func lockFile(path string) (*os.File, error) {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, err
 	}
-	return nil, hint.Errorf("stop the other pbxjail first (systemctl stop pbxjail), or give this one a ledger of its own", "another pbxjail%s has it open", holder(f))
+	return nil, hint.Errorf("stop the other pbxjail first (systemctl stop pbxjail), or set another ledger path for this one", "another pbxjail%s has the ledger open", holder(f))
 }
 
-// writeHolder leaves our pid for the message a second daemon gives. A full disk
-// may refuse it: the lock holds all the same.
+// writeHolder writes our pid for the error message of a second daemon. If the disk is full
+// and this fails, the lock still holds.
 func writeHolder(f *os.File) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")

@@ -15,10 +15,10 @@ const (
 	dropMoments = `DELETE FROM moments WHERE until <= ? OR at < (SELECT at FROM moments ORDER BY at DESC LIMIT 1 OFFSET ?)`
 )
 
-// SaveMoments writes moments in place of those of the same kind and prefix, all or none, and
-// forgets what does not matter any more at now.
+// SaveMoments writes moments in place of those of the same kind and prefix, all or none,
+// and removes those that no longer matter at now.
 func (s *Store) SaveMoments(list []book.Moment, now time.Time) error {
-	return s.write("write who was let out, and who is an admin, to", func(tx *sql.Tx) error {
+	return s.write("write unbans and admin addresses to", func(tx *sql.Tx) error {
 		for _, m := range list {
 			prefix, err := canonical(m.Prefix)
 			if err != nil {
@@ -36,7 +36,7 @@ func (s *Store) SaveMoments(list []book.Moment, now time.Time) error {
 // Moments returns those that still matter at now, the oldest first. A row that cannot be
 // read is left out.
 func (s *Store) Moments(now time.Time) (list []book.Moment, err error) {
-	err = s.query("read who was let out, and who is an admin, from", func(row *sql.Rows) error {
+	err = s.query("read unbans and admin addresses from", func(row *sql.Rows) error {
 		var m book.Moment
 		var text string
 		var at, until int64

@@ -8,8 +8,8 @@ import (
 	"pbxjail/jails/book"
 )
 
-// Off returns whether pbxjail is switched off, since when and by whom; the zero value says
-// that it is not.
+// Off returns whether pbxjail is switched off, since when, and who did it; the zero value
+// means that it is on.
 func (s *Store) Off() (off book.Off, err error) {
 	var since, until int64
 	err = s.db.QueryRow(`SELECT since, until, who FROM off`).Scan(&since, &until, &off.By)
@@ -17,12 +17,13 @@ func (s *Store) Off() (off book.Off, err error) {
 		return book.Off{}, nil
 	}
 	off.Since, off.Until = timeOf(since), untilOf(until)
-	return off, s.explain("read the switch in", err)
+	return off, s.explain("read whether pbxjail is switched off from", err)
 }
 
-// SaveOff keeps that pbxjail is switched off; the zero value, that it is on. by changed it.
+// SaveOff saves that pbxjail is switched off; the zero value saves that it is on. by is who
+// changed it.
 func (s *Store) SaveOff(off book.Off, by string, at time.Time) error {
-	return s.write("write the switch to", func(tx *sql.Tx) error {
+	return s.write("write whether pbxjail is switched off to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM off`); err != nil {
 			return err
 		}

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// keepPositions is how long the position of a file that nobody saves any more is
-// kept: a log that was gone for a month is read as a new one.
+// keepPositions is how long the position of a file is kept after it was last saved: a log
+// that was gone for a month is read as a new one.
 const keepPositions = 30 * 24 * time.Hour
 
-// Position is a place in a followed file, in words of the watcher's own: store
-// keeps them and does not read them.
+// Position is a place in a followed file, in the format of package watcher: store does not
+// read it.
 type Position struct {
 	File  string
 	Place []byte
@@ -30,9 +30,8 @@ func (s *Store) Positions() (positions []Position, err error) {
 	return positions, err
 }
 
-// SavePositions remembers these positions, all or none, and leaves those of other
-// files as they are. Each call waits for the disk: call it every few seconds, not
-// per block.
+// SavePositions remembers these positions, all or none, and leaves those of other files as
+// they are. Each call waits for the disk: call it every few seconds, not for each block.
 func (s *Store) SavePositions(positions []Position, now time.Time) error {
 	if len(positions) == 0 {
 		return nil

@@ -26,8 +26,8 @@ func (l *leftOut) set(doing string, rows int, first error) {
 	l.rows[doing], l.first[doing] = rows, first
 }
 
-// Unreadable says how many rows of the ledger cannot be read, and why; nil: all can. They
-// are passed over, since all others are good without them.
+// Unreadable is an error that says how many rows of the ledger cannot be read, and why;
+// nil: none. These rows are left out; all others are used.
 func (s *Store) Unreadable() error {
 	s.left.mu.Lock()
 	defer s.left.mu.Unlock()
@@ -42,6 +42,6 @@ func (s *Store) Unreadable() error {
 	if rows == 0 {
 		return nil
 	}
-	return hint.Add("what these rows said is lost, and bans of theirs end by the kernel's clock; to begin an empty ledger stop pbxjail and move the file away",
-		fmt.Errorf("%d rows of ledger %s cannot be read and are passed over: %w", rows, s.path, why))
+	return hint.Add("the data of these rows is lost, and their bans end when the kernel's timeout ends; to start with an empty ledger, stop pbxjail and move the file away",
+		fmt.Errorf("%d rows of ledger %s cannot be read and are left out: %w", rows, s.path, why))
 }

@@ -10,7 +10,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// TestDamagedRows: one row that cannot be read costs that row, and is told.
+// TestDamagedRows: one row that cannot be read loses only that row, and is reported.
 func TestDamagedRows(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "pbxjail.db"))
 	defer s.Close()

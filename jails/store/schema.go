@@ -141,7 +141,7 @@ func (s *Store) prepare() (created bool, err error) {
 	case id != applicationID:
 		return false, hint.New("set another path for the ledger", "it is a database of another program")
 	case version > len(migrations):
-		return false, hint.Errorf("a newer pbxjail wrote it: start that one, or move the file away to begin an empty ledger", "it has schema %d, this pbxjail knows %d", version, len(migrations))
+		return false, hint.Errorf("a newer version of pbxjail wrote it: start that version, or move the file away to start with an empty ledger", "it has schema %d, but this version of pbxjail knows only %d", version, len(migrations))
 	}
 	if err := s.check(); err != nil {
 		return false, err
@@ -152,9 +152,9 @@ func (s *Store) prepare() (created bool, err error) {
 	return created, s.migrate(version)
 }
 
-// check looks for damage that SQLite would otherwise meet later, in the middle
-// of a write. It reads the whole file, which the limits keep small: 0.1 s for
-// 65 MB on a machine of 2 cores.
+// check looks for damage that SQLite would otherwise find later, in the middle of a write.
+// It reads the whole file, which the limits keep small: 0.1 s for 65 MB on a machine of 2
+// cores.
 func (s *Store) check() error {
 	var found string
 	if err := s.db.QueryRow("PRAGMA quick_check(1)").Scan(&found); err != nil {

@@ -27,7 +27,7 @@ func Unwritable(err error) bool {
 	return false
 }
 
-// memory is the path of a ledger that is nowhere on a disk.
+// memory is the path of a ledger in memory only.
 const memory = ":memory:"
 
 // maxSpare is how large a ledger may be to be copied; the limits keep it below that.
@@ -35,8 +35,8 @@ const maxSpare = 256 << 20
 
 // OpenSpare opens a copy of the ledger at path for a run in which path cannot be written:
 // in folder, or in memory where that cannot be written either. where says which; whole is
-// nil when all of the ledger was copied. What is decided in this run is lost with the next
-// boot. The caller must Close.
+// nil when the whole ledger was copied. Changes of this run are lost at the next boot. The
+// caller must Close.
 func OpenSpare(path, folder string, now time.Time) (s *Store, where string, whole, err error) {
 	spare := filepath.Join(folder, "spare-"+filepath.Base(path))
 	err = os.MkdirAll(folder, 0o750)
@@ -73,7 +73,7 @@ func copyFile(from, to string) error {
 	defer in.Close()
 	info, err := in.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSpare {
-		return errors.Join(err, fmt.Errorf("%s is no file that can be copied", from))
+		return errors.Join(err, fmt.Errorf("%s is not a regular file and cannot be copied", from))
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {

@@ -1,9 +1,8 @@
-// Package store keeps the ledger on disk: bans and the lines that led to them,
-// positions in the logs, and what operators changed. The warden writes bans and
-// reads them once at start; the daemon opens and trims it; jailctl is served
-// history from it. It must never decide who is banned, touch the firewall, or
-// stand between a decision and the kernel: a ledger that cannot be written costs
-// memory of a ban, never the ban.
+// Package store keeps the ledger on disk: bans and the lines that led to them, positions in
+// the logs, and what operators changed. The warden writes bans and reads them once at
+// start; the daemon opens and trims it; the control socket reads history from it for
+// jailctl. It must never decide on a ban, change the firewall, or delay a ban: if the
+// ledger cannot be written, the record of a ban is lost, never the ban.
 //
 // Text that came from a log is a BLOB, since log bytes are not UTF-8. Times are
 // nanoseconds since 1970 UTC.
@@ -33,7 +32,7 @@ type Store struct {
 	left   leftOut
 }
 
-// limits bound the file whatever an attacker makes us record: at most about
+// limits bound the file, no matter what an attacker makes us record: at most about
 // 60 MB of bans and 120 MB of lines.
 type limits struct {
 	bans      int64 // rows of bans; those still running are never dropped
@@ -49,16 +48,16 @@ func defaultLimits() limits {
 	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024, moments: 8192}
 }
 
-// Notes tell what Open found. The zero value: a sound ledger that was there.
+// Notes say what Open found. The zero value means that a good ledger existed.
 type Notes struct {
-	New   bool   // the ledger starts empty: adopt what the kernel holds
+	New   bool   // the ledger starts empty: take over the bans in the kernel
 	Aside string // where a damaged file was put; empty when there was none
 	Cause error  // what was wrong with it
 }
 
-// Open opens the ledger at path, and creates it and its folder when missing. A
-// damaged file is moved aside and an empty ledger takes its place; Notes tells
-// so. The caller must Close. One process at a time can have it open.
+// Open opens the ledger at path, and creates it and its folder when missing. A damaged file
+// is moved aside and an empty ledger takes its place; Notes says so. The caller must Close.
+// One process at a time can have it open.
 func Open(path string, now time.Time) (*Store, Notes, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -131,7 +130,7 @@ func createFile(path string) error {
 	return nil
 }
 
-// Close folds the -wal into the ledger and lets go of it.
+// Close writes the -wal into the ledger and closes it.
 func (s *Store) Close() error {
 	err := s.db.Close()
 	if s.lock != nil { // a ledger in memory has none
@@ -154,8 +153,8 @@ func (s *Store) write(doing string, do func(tx *sql.Tx) error) error {
 	return s.explain(doing, tx.Commit())
 }
 
-// query calls each with every row of an answer. A row that each cannot read is passed
-// over: Unreadable tells of it.
+// query calls each with every row of an answer. A row that each cannot read is left out:
+// Unreadable reports it.
 func (s *Store) query(doing string, each func(row *sql.Rows) error, text string, args ...any) error {
 	rows, err := s.db.Query(text, args...)
 	if err != nil {

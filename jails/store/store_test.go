@@ -212,7 +212,7 @@ func TestOpenRefuses(t *testing.T) {
 			s := openStore(t, path)
 			exec(t, s, "PRAGMA user_version = 99")
 			s.Close()
-		}, "schema 99", "newer pbxjail"},
+		}, "schema 99", "newer version"},
 		{"another program's database", func(t *testing.T, path string) {
 			s := openStore(t, path)
 			exec(t, s, "PRAGMA application_id = 0")
@@ -237,7 +237,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// What a refused Open held is let go.
+// An Open that fails releases what it held.
 func TestOpenAgainAfterRefusal(t *testing.T) {
 	path := newPath(t)
 	if err := os.MkdirAll(path, 0o750); err != nil {
@@ -271,7 +271,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// A forgotten sqlite3 shell is told of, and costs nothing once it is closed.
+// A forgotten sqlite3 shell is reported, and does no harm once it is closed.
 func TestOpenWhileAnotherProgramReads(t *testing.T) {
 	path := newPath(t)
 	s := openStore(t, path)
@@ -286,7 +286,7 @@ func TestOpenWhileAnotherProgramReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = Open(path, start)
-	wantHint(t, err, "locked", "close it there")
+	wantHint(t, err, "locked", "close that program")
 	shell.Close()
 	wantPrefixes(t, liveBans(t, openStore(t, path), start), "192.0.2.1/32")
 }

@@ -18,7 +18,7 @@ import (
 // end, in the year 2262: a ban longer than that has no end.
 const forever = math.MaxInt64
 
-// noTime stands for the zero time, which has no nanoseconds.
+// noTime is the value for the zero time, which has no nanoseconds.
 const noTime = math.MinInt64
 
 // nanos is t for the file. Times outside the years 1678 to 2262 are moved to
@@ -59,7 +59,7 @@ func untilOf(n int64) time.Time {
 // canonical is the one spelling of p, so that equal prefixes are equal texts.
 func canonical(p netip.Prefix) (string, error) {
 	if !p.IsValid() {
-		return "", fmt.Errorf("no valid prefix")
+		return "", fmt.Errorf("not a valid prefix")
 	}
 	return prefix.Unmap(p).String(), nil
 }
@@ -109,8 +109,8 @@ func written(v any, there bool) (sql.NullString, error) {
 	return sql.NullString{String: string(text), Valid: true}, err
 }
 
-// portsOf reads what a ban closes. What cannot be read is every port: that a ban holds less
-// than it should is worse. It is kept in its one spelling.
+// portsOf reads what a ban closes. A value that cannot be read means every port: a ban that
+// closes too little would be worse. It is kept in its one spelling.
 func portsOf(text string) ports.Set {
 	if text == "" || text == ports.All.String() {
 		return ports.All

@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// Table remembers what addresses did, for all jails together. Owned by one Judge.
-// The attacker chooses the number of addresses, so it holds a fixed number of
-// tallies and of hits, and the quietest makes room. Tallies stand in two lists,
-// each from the latest to the quietest: who did it again is warm, and makes room
-// only when nobody is cold, so that a flood of addresses that come once does not
-// wash out those who go on.
+// Table remembers what addresses did, for all jails together. Owned by one Judge. The
+// attacker chooses the number of addresses, so it holds a fixed number of tallies and of
+// hits, and the one that was quiet for the longest time is removed for a new one. Tallies
+// are in two lists, each from the latest to the quietest. An address that came again is
+// warm, and is removed only when no tally is cold: a flood of addresses that come once does
+// not push out those that continue.
 type Table struct {
 	Max     int // tallies
 	maxHeld int
@@ -136,7 +136,7 @@ func (w *Table) heat(t *Tally) {
 	w.link(last, cold)
 }
 
-// slot is a tally that nobody has.
+// slot returns a free tally.
 func (w *Table) slot(at int64) int32 {
 	if len(w.index) >= w.Max {
 		w.evict(nil, at)
@@ -151,7 +151,7 @@ func (w *Table) slot(at int64) int32 {
 }
 
 // evict makes room by the quietest but one that is spared. It reports false when
-// there is no other. Only one whose hits still count is a loss.
+// there is no other. It is a loss only if its hits still count.
 func (w *Table) evict(spared *Tally, at int64) bool {
 	for _, list := range []int32{cold, warm} {
 		i := w.tallies[list].prev
@@ -196,7 +196,7 @@ func (w *Table) ForgetJail(id uint16) {
 	}
 }
 
-// Drop forgets a key: it was decided on, or let out.
+// Drop forgets a key: it was banned or unbanned.
 func (w *Table) Drop(key tallyKey) {
 	if i, ok := w.index[key]; ok {
 		w.remove(i)

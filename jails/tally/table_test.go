@@ -12,8 +12,8 @@ import (
 	"pbxjail/parsers"
 )
 
-// model is the table told in the plainest way: every hit in a list, every sum made
-// anew, every window that could be meant looked at.
+// model is the simplest form of the table: a list of all hits, every sum computed again,
+// every possible window checked.
 type model struct {
 	span    Span
 	max     int
@@ -250,11 +250,11 @@ func TestHitsStayBounded(t *testing.T) {
 		}
 	}
 	if w.Evicted == 0 {
-		t.Error("nobody made room: the test tests nothing")
+		t.Error("no tally was removed: the test tests nothing")
 	}
 }
 
-// Who goes on is remembered among any number of those who come once.
+// An address that continues is remembered among any number of those that come once.
 func TestFloodKeepsThoseWhoGoOn(t *testing.T) {
 	w, s := NewTable(1000), NewSpan(time.Hour, 0, 20)
 	at := int64(0)
@@ -304,7 +304,7 @@ func TestEvictionTakesTheQuietest(t *testing.T) {
 		t.Errorf("got %d evicted, want 1: nothing is lost with what no longer counts", w.Evicted)
 	}
 	if tally := known(5); tally == nil || len(tally.Hits) != 1 {
-		t.Errorf("got %+v, want one hit and none of whoever made room", tally)
+		t.Errorf("got %+v, want one hit and none of the removed tally", tally)
 	}
 }
 

@@ -45,7 +45,7 @@ type Span struct {
 const (
 	witnesses = 8
 	MostHits  = 4096
-	// maxWitnesses is how many of one address are told apart, over all services.
+	// maxWitnesses is how many witnesses of one address are kept apart, over all services.
 	maxWitnesses = 64
 )
 
@@ -64,8 +64,8 @@ func (t *Tally) list() int32 {
 	return cold
 }
 
-// repeats reports whether the same was told by the same witness ever, and within
-// one findtime.
+// repeats reports whether the same witness reported the same before, and whether within one
+// findtime.
 func (t *Tally) repeats(h Hit, s Span) (ever, within bool) {
 	if !h.Once {
 		return false, false
@@ -161,18 +161,17 @@ func (v view) Holds(h *Hit) bool {
 	return h.At > v.after && h.At <= v.until && h.Evidence >= v.least && !(v.Fresh && h.Again)
 }
 
-// Belief is what is believed of the hits in a view: for each family of services the
-// wire, or for each of its services the log that tells most. The zero value believes
-// nobody.
+// Belief is the choice of witnesses whose hits count: for each family of services the wire,
+// or for each of its services the log that reports most. The zero value has none.
 type Belief struct {
 	view
-	best   [parsers.Other + 1]told
+	best   [parsers.Other + 1]claim
 	byWire [witness.Families]bool
 	Score  parsers.Points
 }
 
-// told is what one witness tells.
-type told struct {
+// claim is what one witness reports.
+type claim struct {
 	witness witness.Witness
 	points  parsers.Points
 	ok      bool
@@ -193,7 +192,7 @@ func (b *Belief) Counts(h *Hit) bool {
 
 // believe weighs the witnesses of a view.
 func (t *Tally) believe(v view) Belief {
-	var sums [maxWitnesses]told
+	var sums [maxWitnesses]claim
 	n := 0
 next:
 	for i := range t.Hits {
@@ -208,7 +207,7 @@ next:
 			}
 		}
 		if n < len(sums) {
-			sums[n] = told{h.Witness, h.Points, true}
+			sums[n] = claim{h.Witness, h.Points, true}
 			n++
 		}
 	}

@@ -8,11 +8,11 @@ import (
 	"pbxjail/parsers"
 )
 
-// Gate asks the witnesses of packets about the records of logs. Without any, logs are
-// believed as far as logs can be. Owned by one Judge; bounded.
+// Gate asks the witnesses of packets about the records of logs. Without any witness, only
+// the evidence of the log counts. Owned by one Judge; bounded.
 type Gate struct {
-	heard     Heard // who knows who sent us packets; nil: no one does
-	wire      Wire  // who reads them; nil: no one does
+	heard     Heard // knows which addresses sent packets; nil: there is none
+	wire      Wire  // reads the packets; nil: there is none
 	sightings sightings
 	ended     time.Time // of a replay: what comes later is in no trace; zero: there is no end
 	suspects  []netip.Addr
@@ -24,7 +24,7 @@ func NewGate() Gate { return Gate{sightings: newSightings()} }
 // Set puts witnesses in place of the old; each may be nil.
 func (g *Gate) Set(heard Heard, wire Wire) { g.heard, g.wire = heard, wire }
 
-// End says that the traces of a replay end at a time: later, nobody is asked.
+// End says that the traces of a replay end at a time: later, no witness is asked.
 func (g *Gate) End(at time.Time) { g.ended = at }
 
 // Note remembers an event of the wire.
@@ -57,7 +57,7 @@ func (g *Gate) Grade(r Record, at time.Time, atHome func() bool) Grade {
 		case r.Kind == parsers.Success && !r.Authenticated():
 			return Sent // it gains nothing
 		case atHome():
-			return Retold // the wire may leave out what such an address does besides; it counts for nobody
+			return Retold // the wire may leave out other packets of such an address; it counts for no one
 		}
 		return answer
 	}
@@ -85,7 +85,7 @@ func (g *Gate) GradeAddr(a netip.Addr, s parsers.Service, at time.Time) Grade {
 	return graded(g.Ask(a, s, at))
 }
 
-// graded is what an answer is worth.
+// graded is the Grade of an answer.
 func graded(a parsers.Answer) Grade {
 	switch a {
 	case parsers.Yes:
@@ -140,9 +140,9 @@ func (g *Gate) Complete(a netip.Addr, s parsers.Service, at time.Time) bool {
 	return true
 }
 
-// Reads reports whether the wire reads what an address sends, so that it knows whether
-// our challenges are answered there. It need not be complete: who floods its tables makes
-// it incomplete for everybody, and must not gain by that.
+// Reads reports whether the wire reads what an address sends, so that it knows whether our
+// challenges are answered there. It need not be complete: an attacker that floods its
+// tables makes it incomplete for all addresses, and must gain nothing by that.
 func (g *Gate) Reads(a netip.Addr, s parsers.Service, at time.Time) bool {
 	return g.Complete(a, s, at) || g.wire != nil && !g.over(at) && g.wire.Heard(a, s, at) == parsers.Yes
 }

@@ -7,7 +7,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// Heard is a witness beside the text of the logs: it knows who sent us packets. The
+// Heard is a witness beside the text of the logs: it knows which addresses sent packets. The
 // sets that the kernel fills and the sensor on the wire are such witnesses. Its
 // methods are called while an event is judged, and from within the sensor's emit:
 // they must neither wait nor call the judge or the warden.
@@ -17,7 +17,7 @@ type Heard interface {
 	// any of these.
 	Heard(a netip.Addr, s parsers.Service, at time.Time) parsers.Answer
 	// Suspects appends to list the addresses that were heard on a service within about
-	// a second of a time, some at most: whoever wrote a forged record is among them.
+	// a second of a time, a few at most: the real sender of a forged record is among them.
 	Suspects(list []netip.Addr, s parsers.Service, at time.Time) []netip.Addr
 }
 

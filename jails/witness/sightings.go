@@ -27,7 +27,7 @@ type sighting struct {
 	second  int64 // of the lowest bit
 	refused uint64
 	open    uint64 // challenged, and no log-in since
-	calls   uint64 // let in without an account: a guest, or a provider whom his address admits
+	calls   uint64 // let in without an account: a guest, or a provider known by its address
 	logins  uint64
 	count   uint16         // attempts of these seconds
 	claimed [claims]uint16 // how many of them were reported, by witness
@@ -35,7 +35,7 @@ type sighting struct {
 
 const (
 	maxSightings = 8192
-	// claims is how many witnesses are told apart: two that share a slot report less.
+	// claims is how many witnesses are kept apart: two that share a slot report less.
 	claims = 8
 	// PerAttempt is how many records one witness writes of one attempt at most.
 	PerAttempt   = 2
@@ -122,9 +122,9 @@ func (s *sightings) login(a netip.Addr, f Family, at time.Time) bool {
 	return ok && x.logins&x.near(at) != 0
 }
 
-// attempt says what the wire saw of an attempt that a record of a witness reports:
-// it is seen, or absent. No witness reports more attempts than there were: what it
-// writes beyond that is retold.
+// attempt says what the wire saw of an attempt that a record of a witness reports: it is
+// seen, or absent. No witness reports more attempts than there were: further records are
+// retold.
 func (s *sightings) attempt(e *parsers.Event, by Witness, at time.Time) Grade {
 	key := sightingKey{recent.Addr(e.Addr.As16()), FamilyOf(e.Service)}
 	x, ok := s.seen.Get(key)
