@@ -7,7 +7,7 @@
 // set JAIL banip|unbanip|addignoreip|delignoreip, unban ADDRESS...|--all, reload [JAIL].
 // Forms: fail2ban:client/beautifier.py and fail2ban-client(1), of fail2ban 1.0.2.
 //
-// Exit status: 0 done; 255 not done, and stderr says why.
+// Exit status: 0 done; 255 not done, and the output says why.
 package main
 
 import (
@@ -41,7 +41,8 @@ func run(ctx context.Context, args []string, ask *control.Client, stdout, stderr
 	}
 	text, err := (&client{ask}).answer(ctx, words)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stdout, err) // fail2ban-client says it on both
+		fmt.Fprintln(stderr, "ERROR", err)
 		if do := hint.Of(err); do != "" {
 			fmt.Fprintln(stderr, "hint:", do)
 		}

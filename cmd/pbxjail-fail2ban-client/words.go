@@ -204,12 +204,14 @@ func (c *client) ignored(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var list []string
-	for _, a := range allowed {
-		list = append(list, a.What)
-	}
 	for _, p := range protected {
-		if text := show.Address(p.Prefix); strings.HasPrefix(p.Why, "ignoreip ") && !slices.Contains(list, text) {
-			list = append(list, text)
+		if strings.HasPrefix(p.Why, "ignoreip ") {
+			list = append(list, show.Address(p.Prefix))
+		}
+	}
+	for _, a := range allowed {
+		if !slices.Contains(list, a.What) {
+			list = append(list, a.What)
 		}
 	}
 	if len(list) == 0 {

@@ -18,7 +18,7 @@ flags="-s -w -X pbxjail/cmd/internal/control.release=$VERSION"
 # What is the same on every architecture is made with this machine's programs.
 CGO_ENABLED=0 go build -trimpath -tags man -o "$stage/host-jailctl" ./cmd/jailctl
 "$stage/host-jailctl" man "$stage/man"
-cp $here/pbxjail.8 "$stage/man/"
+cp $here/*.8 "$stage/man/"
 gzip -9 -n "$stage"/man/*
 "$stage/host-jailctl" completion bash >"$stage/completion/jailctl.bash"
 "$stage/host-jailctl" completion zsh >"$stage/completion/_jailctl"
@@ -40,12 +40,14 @@ for ARCH in $ARCHS; do
 	armhf) goarch=arm ARCH=arm7 ;; # nfpm's name for it
 	*) goarch=$ARCH ;;
 	esac
-	for program in pbxjail jailctl; do
+	for program in pbxjail jailctl pbxjail-fail2ban-client; do
 		CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=7 go build -trimpath -buildvcs=false -ldflags "$flags" -o "$STAGE/$program" ./cmd/$program
 	done
 	# nfpm expands no variables in src: it gets a file with the folder written in.
-	for packager in deb rpm; do
-		(cd $here && sed "s|\${STAGE}|$STAGE|g" nfpm.yaml >"$STAGE/nfpm.yaml" && "$stage/nfpm" package -f "$STAGE/nfpm.yaml" -p $packager -t "$DIST/" && rm "$STAGE/nfpm.yaml")
+	for package in nfpm nfpm-fail2ban; do
+		for packager in deb rpm; do
+			(cd $here && sed "s|\${STAGE}|$STAGE|g" $package.yaml >"$STAGE/$package.yaml" && "$stage/nfpm" package -f "$STAGE/$package.yaml" -p $packager -t "$DIST/")
+		done
 	done
 done
 (cd "$DIST" && sha256sum ./*"$VERSION"*.deb ./*"$VERSION"*.rpm >SHA256SUMS && cat SHA256SUMS)
