@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture words catalogue cover reference packages install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -124,6 +124,10 @@ reference: $(BIN)/jailctl
 # .deb and .rpm for amd64, arm64 and armhf into dist; ARCHS names fewer.
 packages:
 	VERSION=$(PACKAGED) configs/packaging/build.sh
+
+# make release VERSION=1.2.3: checks, tests, packages, checksums, list of modules, tag.
+release:
+	VERSION=$(VERSION) configs/packaging/release.sh
 
 PREFIX ?= /usr/local
 install: build
