@@ -95,7 +95,7 @@ func TestRulesFormat(t *testing.T) {
 	// Who would be cut is named, unless forced.
 	config = write("cut.yaml", base+"packet_rules: {iax_from: [203.0.113.0/24]}\n")
 	_, stderr, code = jailctl(t, "rules", "--format", "nft", "--config", config)
-	if code == 0 || !strings.Contains(stderr, "packet_rules would cut your own: 192.0.2.9/32 is not in iax_from (") || !strings.Contains(stderr, "hint: name their networks") {
+	if code == 0 || !strings.Contains(stderr, "packet_rules would block your own phones or peers: 192.0.2.9/32 is not in iax_from (") || !strings.Contains(stderr, "hint: add their networks") {
 		t.Errorf("got %d, %s, want a refusal that names 192.0.2.9", code, stderr)
 	}
 	got, stderr, code = jailctl(t, "rules", "--format", "nft", "--config", config, "--force")

@@ -51,7 +51,7 @@ func benchVerb() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
 	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
-	c.Flags().IntVar(&o.rounds, "rounds", o.rounds, "how often each thing is measured; the median is told")
+	c.Flags().IntVar(&o.rounds, "rounds", o.rounds, "how often each thing is measured; the median is printed")
 	c.Flags().IntVar(&o.bans, "bans", o.bans, "how many bans the ledger holds, a quarter of them IPv6")
 	c.Flags().IntVar(&o.burst, "burst", o.burst, "how many new attackers come at once")
 	c.Flags().IntVar(&o.rules, "rules", o.rules, "how many rules, one by one, a set is compared with")

@@ -133,7 +133,7 @@ func (s *story) before(ctx context.Context) {
 	for _, a := range s.actors {
 		is := "answered"
 		if s.unheard(a) {
-			is = s.mark("not answered, though nobody is banned")
+			is = s.mark("not answered, though no address is banned")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", a.Addr, a.What, is)
 	}
@@ -163,7 +163,7 @@ func (s *story) started(ctx context.Context) error {
 
 // played plays the recording and tells every ban as it falls.
 func (s *story) played(ctx context.Context) error {
-	s.title("the attack: %d lines that real Asterisks logged, written anew with today's clock", len(s.attack))
+	s.title("the attack: %d lines that real Asterisks logged, written with today's date and time", len(s.attack))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	end := make(chan error, 1)
@@ -173,15 +173,15 @@ func (s *story) played(ctx context.Context) error {
 		defer p.Close()
 		end <- p.Play(ctx, s.attack, lab.Pace{Lines: s.lines})
 	}()
-	var told []netip.Prefix
+	var banned []netip.Prefix
 	fall := func() bool {
 		bans, err := s.guard.bans()
 		if err != nil {
 			return false
 		}
 		for _, b := range bans {
-			if !slices.Contains(told, b.Prefix) {
-				told = append(told, b.Prefix)
+			if !slices.Contains(banned, b.Prefix) {
+				banned = append(banned, b.Prefix)
 				s.fallen(b, time.Since(begin))
 			}
 		}
@@ -200,7 +200,7 @@ func (s *story) played(ctx context.Context) error {
 	}
 	until(ctx, s.patience, fall)
 	for _, a := range s.actors {
-		if a.Ban && !slices.ContainsFunc(told, func(p netip.Prefix) bool { return p.Contains(a.Addr) }) {
+		if a.Ban && !slices.ContainsFunc(banned, func(p netip.Prefix) bool { return p.Contains(a.Addr) }) {
 			s.fault("%s is not banned: %s", a.Addr, a.What)
 		}
 	}
@@ -227,6 +227,6 @@ func (s *story) fallen(b ban, after time.Duration) {
 		}
 	}
 	if !known {
-		s.fault("nobody in the recording is %s", who)
+		s.fault("no address in the recording is %s", who)
 	}
 }

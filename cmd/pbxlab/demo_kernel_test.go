@@ -168,8 +168,8 @@ func TestDemoTellsGoodFromBad(t *testing.T) {
 	bin := programs(t)
 	const patience = 30 * time.Second
 	for _, c := range []struct {
-		fault, err, told string
-		patience         time.Duration
+		fault, err, printed string
+		patience            time.Duration
 	}{
 		{"", "", "All is as it should be.", patience},
 		{"dies", "ended at once", "dying", patience},
@@ -188,8 +188,8 @@ func TestDemoTellsGoodFromBad(t *testing.T) {
 			if (err == nil) != (c.fault == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("got error %v, want %q", err, c.err)
 			}
-			if !strings.Contains(out.String(), c.told) {
-				t.Errorf("the story lacks %q", c.told)
+			if !strings.Contains(out.String(), c.printed) {
+				t.Errorf("the story lacks %q", c.printed)
 			}
 			if t.Failed() {
 				t.Log(out.String())

@@ -157,24 +157,24 @@ func act(ctx context.Context, r *report, o e2eOptions, root, version string, gue
 	forged := allLies(s)
 	fmt.Fprintf(r.out, "  up and guarded after %.1fs; %d attackers, %d forgeries, %d honest\n\n",
 		time.Since(begin).Seconds(), len(bad), len(forged), len(good.all))
-	told := s.play(ctx, bad, good.all, forged)
+	sent := s.play(ctx, bad, good.all, forged)
 	if ctx.Err() != nil {
 		r.fault("the act was ended: %v", context.Cause(ctx))
 	}
 	v := verdict{report: r, scene: s, attackers: bad, honest: good.all, liars: len(forged), matrix: m}
 	v.tell()
-	fmt.Fprintf(r.out, "\n  %d of %d forgeries were sent; all took %.0fs\n", told, len(forged), time.Since(begin).Seconds())
+	fmt.Fprintf(r.out, "\n  %d of %d forgeries were sent; all took %.0fs\n", sent, len(forged), time.Since(begin).Seconds())
 	return nil
 }
 
 // play lets everybody do what they came for, at the same time.
-func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forged []lie) (told int) {
+func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forged []lie) (sent int) {
 	over := make(chan struct{})
 	var people, harm sync.WaitGroup
 	for _, h := range good {
 		people.Go(func() { h.run(ctx, over) })
 	}
-	harm.Go(func() { told = s.forge(ctx, forged) })
+	harm.Go(func() { sent = s.forge(ctx, forged) })
 	harm.Go(func() {
 		for _, a := range bad {
 			if a.runs > 0 { // they share what address the world sends from
@@ -198,7 +198,7 @@ func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forge
 	}
 	close(over)
 	people.Wait()
-	return told
+	return sent
 }
 
 // allDropped reports whether everybody who sent enough requests is dropped.

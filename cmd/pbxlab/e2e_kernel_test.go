@@ -90,8 +90,8 @@ func TestVerdictTellsGoodFromBad(t *testing.T) {
 	lab.ForTest(t, "iptables", "ipset") // says what is missing
 	bin := programs(t)
 	for _, c := range []struct {
-		fault string
-		told  []string
+		fault   string
+		printed []string
 	}{
 		{"naive", []string{"203.0.113.200 is banned, and did nothing", "192.0.2.10 is banned, and did nothing", "WRONG: banned"}},
 		{"idle", []string{"WRONG: not dropped after"}},
@@ -108,9 +108,9 @@ func TestVerdictTellsGoodFromBad(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "see WRONG above") {
 				t.Errorf("got error %v, want one that counts what is wrong", err)
 			}
-			for _, told := range c.told {
-				if !strings.Contains(out.String(), told) {
-					t.Errorf("the report lacks %q", told)
+			for _, printed := range c.printed {
+				if !strings.Contains(out.String(), printed) {
+					t.Errorf("the report lacks %q", printed)
 				}
 			}
 			if t.Failed() {

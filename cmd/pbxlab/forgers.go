@@ -183,7 +183,7 @@ func allLies(s *scene) (all []lie) {
 }
 
 // forge tells all lies. It returns how many could be sent.
-func (s *scene) forge(ctx context.Context, all []lie) (told int) {
+func (s *scene) forge(ctx context.Context, all []lie) (sent int) {
 	var telling sync.WaitGroup
 	var mu sync.Mutex
 	queue := make(chan int)
@@ -192,7 +192,7 @@ func (s *scene) forge(ctx context.Context, all []lie) (told int) {
 			for i := range queue {
 				if err := s.forgeOne(ctx, all[i], liar(i)); err == nil {
 					mu.Lock()
-					told++
+					sent++
 					mu.Unlock()
 				}
 			}
@@ -205,7 +205,7 @@ func (s *scene) forge(ctx context.Context, all []lie) (told int) {
 	}
 	close(queue)
 	telling.Wait()
-	return told
+	return sent
 }
 
 // liar is the address that tells a lie.

@@ -15,9 +15,9 @@ import (
 func TestExitStatus(t *testing.T) {
 	pbxlab := filepath.Join(programs(t), "pbxlab")
 	for _, c := range []struct {
-		args string
-		want int
-		told string
+		args    string
+		want    int
+		printed string
 	}{
 		{"--help", 0, "Exit status:"},
 		{"nonsense", 2, "unknown command"},
@@ -36,8 +36,8 @@ func TestExitStatus(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != c.want {
 				t.Errorf("got status %d, want %d", got, c.want)
 			}
-			if !strings.Contains(string(out), c.told) {
-				t.Errorf("got %q, want something of %q", out, c.told)
+			if !strings.Contains(string(out), c.printed) {
+				t.Errorf("got %q, want something of %q", out, c.printed)
 			}
 		})
 	}
@@ -53,20 +53,20 @@ func TestNetRunsUntilInterrupted(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var told string
-	for lines := bufio.NewScanner(out); strings.Count(told, ": answered\n") < 2 && lines.Scan(); {
-		told += lines.Text() + "\n"
+	var printed string
+	for lines := bufio.NewScanner(out); strings.Count(printed, ": answered\n") < 2 && lines.Scan(); {
+		printed += lines.Text() + "\n"
 	}
-	name := regexp.MustCompile(`in namespace (\S+):`).FindStringSubmatch(told)
+	name := regexp.MustCompile(`in namespace (\S+):`).FindStringSubmatch(printed)
 	if name == nil {
-		t.Fatalf("no namespace is named in %q", told)
+		t.Fatalf("no namespace is named in %q", printed)
 	}
 	if _, err := os.Stat("/run/netns/" + name[1]); err != nil {
 		t.Errorf("while it runs: %v", err)
 	}
 	cmd.Process.Signal(os.Interrupt)
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("it ended with %v after %q", err, told)
+		t.Errorf("it ended with %v after %q", err, printed)
 	}
 	if _, err := os.Stat("/run/netns/" + name[1]); err == nil {
 		t.Errorf("%s was left behind", name[1])

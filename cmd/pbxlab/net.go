@@ -16,7 +16,7 @@ func netVerb() *cobra.Command {
 	var addrs []netip.Addr
 	return &cobra.Command{
 		Use:   "net ADDR...",
-		Short: "make the namespaces, send from every ADDR, and tell whom the PBX answers, until interrupted",
+		Short: "make the namespaces, send from every ADDR, and print which ones the PBX answers, until interrupted",
 		Args: func(_ *cobra.Command, args []string) (err error) {
 			addrs, err = senders(args)
 			return err

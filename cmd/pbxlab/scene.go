@@ -109,7 +109,7 @@ func (s *scene) watch(ctx context.Context, probed []netip.Addr) (err error) {
 		return !slices.ContainsFunc(probed, func(a netip.Addr) bool { return probes.Tallies()[a].Answered == 0 })
 	}
 	if !until(ctx, 10*time.Second, all) {
-		return errors.New("the probes are not answered, though nobody is banned")
+		return errors.New("the probes are not answered, though no address is banned")
 	}
 	return nil
 }

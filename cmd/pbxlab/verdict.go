@@ -19,7 +19,7 @@ type verdict struct {
 	liars     int // how many addresses sent forged text
 	matrix    *matrix
 	bans      []netip.Prefix
-	told      []ban // as pbxjail tells them
+	reported  []ban // by pbxjail
 }
 
 func (v *verdict) tell() {
@@ -28,7 +28,7 @@ func (v *verdict) tell() {
 		v.fault("%v", err)
 		return
 	}
-	if v.told, err = v.guard.bans(); err != nil {
+	if v.reported, err = v.guard.bans(); err != nil {
 		v.fault("%v", err)
 	}
 	v.theBad()
@@ -42,8 +42,8 @@ func (v *verdict) inKernel(addr netip.Addr) bool {
 
 // reason is what pbxjail says of a ban.
 func (v *verdict) reason(addr netip.Addr) string {
-	if i := slices.IndexFunc(v.told, func(b ban) bool { return b.Prefix.Contains(addr) }); i >= 0 {
-		return v.told[i].Jail + ", " + v.told[i].Reason
+	if i := slices.IndexFunc(v.reported, func(b ban) bool { return b.Prefix.Contains(addr) }); i >= 0 {
+		return v.reported[i].Jail + ", " + v.reported[i].Reason
 	}
 	return v.mark("pbxjail does not tell of it")
 }
@@ -167,7 +167,7 @@ func (v *verdict) theBans() {
 			v.fault("%s is banned, and did nothing", addr)
 			v.why(addr)
 		} else if _, yes := holdsAny(p, guilty); !yes {
-			v.fault("%s is banned, and nobody is there", p)
+			v.fault("%s is banned, but no one uses it", p)
 			v.why(p.Addr())
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"pbxjail/configs/prefix"
 )
 
-// unfit says why a network cannot be one to trust. Who is trusted is not banned, so
-// a wide one, by mistake or for ease, would switch the jails off.
+// unfit says why a network cannot be trusted. Trusted addresses are not banned, so a wide
+// network would switch the jails off.
 func unfit(p netip.Prefix) string {
 	const widest4, widest6 = 16, 32
 	switch a := p.Addr(); {
@@ -21,7 +21,7 @@ func unfit(p netip.Prefix) string {
 	case a.IsLoopback():
 		return "is this machine itself"
 	case a.IsUnspecified(), a.IsMulticast(), a.Is4() && a.As4()[0] >= 240:
-		return "is no host's address"
+		return "is not the address of a host"
 	}
 	return ""
 }
@@ -32,7 +32,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	address, mask, masked := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(hostOf(address))
 	if err != nil {
-		return netip.Prefix{}, errors.New("this is no address")
+		return netip.Prefix{}, errors.New("this is not an address")
 	}
 	p := prefix.Of(addr)
 	if !masked {
@@ -40,7 +40,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	n, err := strconv.Atoi(mask)
 	if form, formErr := netip.ParseAddr(mask); formErr == nil {
-		var size int // 0 when the ones do not stand together
+		var size int // 0 when the ones are not contiguous
 		if n, size = net.IPMask(form.Unmap().AsSlice()).Size(); size == p.Bits() {
 			err = nil
 		}
@@ -48,7 +48,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	if p, prefixErr := p.Addr().Prefix(n); err == nil && prefixErr == nil {
 		return p, nil
 	}
-	return netip.Prefix{}, errors.New("this mask cannot be")
+	return netip.Prefix{}, errors.New("this mask is not valid")
 }
 
 const label = `[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?`
@@ -61,11 +61,11 @@ var (
 // hostOf cuts the host out of "sip:user@host:port;params", "tls://host:port",
 // "[2001:db8::1]:5060" and plainer forms.
 func hostOf(text string) string {
-	host := strip(uriForm.FindStringSubmatch(text)[1]) // it fits whatever there is
+	host := strip(uriForm.FindStringSubmatch(text)[1]) // it matches any address
 	if inner, ok := strings.CutPrefix(host, "["); ok && strings.Contains(inner, ":") {
 		return inner
 	}
-	if _, err := netip.ParseAddr(host); err != nil { // the colons of IPv6 are no port
+	if _, err := netip.ParseAddr(host); err != nil { // a colon of IPv6 does not start a port
 		host, _, _ = strings.Cut(host, ":")
 	}
 	return strip(host)

@@ -1,11 +1,11 @@
-// Package asterisk reads from Asterisk's own configuration whom the PBX itself
-// trusts: the trunks it registers with, the peers it knows by address, the
-// networks its access lists let in, what is our own side of a NAT; which ports it listens
-// on; and which logs it writes. The daemon calls it.
+// Package asterisk reads from Asterisk's own configuration which addresses the PBX trusts:
+// the trunks it registers with, the peers it knows by address, the networks its access
+// lists let in, the networks on our own side of a NAT; which ports it listens on; and which
+// logs it writes. The daemon calls it.
 //
-// It must never run anything (an #exec is told, not followed), never look up a
-// name, never take for trust what lets everybody in, and never repeat a password:
-// of a value it shows the host and nothing else. Peers in a database are not seen.
+// It must never run a program (an #exec is reported, not run), never look up a name, never
+// trust an entry that lets every address in, and never show a password: of a value it shows
+// only the host. It does not see peers in a database.
 package asterisk
 
 import (
@@ -22,7 +22,8 @@ import (
 // DefaultDir is where Asterisk keeps its configuration.
 const DefaultDir = "/etc/asterisk"
 
-// Bounds of one Read, and of one Ports. No PBX comes near them; a mistake does.
+// Bounds of one Read, and of one Ports. No real configuration reaches them, only a mistake
+// does.
 const (
 	maxFile     = 16 << 20 // bytes; 10,000 extensions of FreePBX fit
 	maxLine     = 8190     // bytes; Asterisk skips longer ones too
@@ -30,9 +31,9 @@ const (
 	maxTrusts   = 10_000
 	maxProblems = 100 // and those of the whole configuration
 
-	// Everything that grows is paid from one purse, so that no mixture of files,
-	// templates and lists is worse than reading so many bytes. Each file is read on
-	// a full one, and what it says is taken on another.
+	// All work is paid from one budget, so that no mixture of files, templates and lists
+	// costs more than reading that many bytes. Reading a file has a full budget, and using
+	// its contents another one.
 	purse       = 256 << 20
 	costOfFile  = 128 << 10 // beside its bytes: 2,000 files
 	costOfEntry = 1 << 10   // a section or setting, read or inherited
@@ -43,7 +44,7 @@ const (
 type Role uint8
 
 const (
-	Peer       Role = iota // a trunk, or somebody an access list lets in
+	Peer       Role = iota // a trunk, or an address that an access list allows
 	OwnAddress             // the PBX itself, as it is seen from outside a NAT
 	LocalNet               // a network on our side of the NAT
 )
@@ -53,18 +54,18 @@ type Trust struct {
 	Prefix netip.Prefix // masked; zero when Host is a name
 	Host   string       // a name to be resolved by the caller, in the background; "" when Prefix is set
 	Why    string       // for people, printable: "trunk acme, pjsip.conf:12 match"
-	File   string       // where it stands; the path may hold any byte
+	File   string       // the file that has it; the path may hold any byte
 	Line   int          // counted from 1
 	Role   Role
 }
 
-// Read reads pjsip.conf, pjsip_wizard.conf, sip.conf and iax.conf below dir, with
-// what they include; "" is DefaultDir. A file that is not there is no error. What
-// stands in several places is told once, where it comes first.
+// Read reads pjsip.conf, pjsip_wizard.conf, sip.conf and iax.conf below dir, with what they
+// include; "" is DefaultDir. A file that is not there is no error. An entry in several
+// places is reported once, for the first place.
 //
-// Problems are what was not read and what was left out, with the reason; each has
-// a Hint, and those of one file that differ only in their line are one. The trusts
-// are good in spite of them. Read may be called from any goroutine.
+// Problems are what was not read and what was left out, with the reason; each has a Hint,
+// and those of one file that differ only in their line are one. The trusts are valid in any
+// case. Read may be called from any goroutine.
 func Read(dir string) (trusts []Trust, problems []error) {
 	if dir == "" {
 		dir = DefaultDir
@@ -87,7 +88,7 @@ type reader struct {
 	trusts   []Trust
 	seen     map[Trust]bool // by Prefix and Host alone
 	problems []error
-	told     map[string]bool // by file and text
+	reported map[string]bool // by file and text
 
 	open              []string // the file being read, and above it those that include it
 	sections          []*section
@@ -96,7 +97,7 @@ type reader struct {
 }
 
 func newReader(dir string) *reader {
-	return &reader{dir: filepath.Clean(dir), kept: kept, told: map[string]bool{}, seen: map[Trust]bool{}}
+	return &reader{dir: filepath.Clean(dir), kept: kept, reported: map[string]bool{}, seen: map[Trust]bool{}}
 }
 
 // begin forgets the sections of the file before.
@@ -111,7 +112,7 @@ type place struct {
 	line int
 }
 
-// show says a place to people: below dir, printable.
+// show is a place as text for people: below dir, printable.
 func (r *reader) show(at place) string {
 	return quoted(strings.TrimPrefix(at.path, r.dir+"/")) + ":" + strconv.Itoa(at.line)
 }
@@ -120,21 +121,21 @@ func (r *reader) tell(at place, do, format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	key := at.path + "\x00" + err.Error()
 	switch {
-	case r.told[key]:
+	case r.reported[key]:
 		return
 	case at.path != "" && len(r.problems) >= maxProblems:
-		r.tell(place{}, "mend those that are", "more problems are not shown")
+		r.tell(place{}, "correct the problems that are shown", "more problems are not shown")
 		return
 	case at.path != "":
 		err = fmt.Errorf("%s: %w", r.show(at), err)
 	}
-	r.told[key], r.problems = true, append(r.problems, hint.Add(do, err))
+	r.reported[key], r.problems = true, append(r.problems, hint.Add(do, err))
 }
 
-// spend pays, and is false when the purse is empty.
+// spend takes from the budget, and is false when the budget is empty.
 func (r *reader) spend(cost int) bool {
 	if r.purse -= cost; r.purse < 0 {
-		r.tell(place{}, "see whether an include or a template takes in more than it should", "the configuration is too big: the rest is not read")
+		r.tell(place{}, "check whether an include or a template includes more than it should", "the configuration is too big: the rest is not read")
 	}
 	return r.purse >= 0
 }

@@ -45,7 +45,7 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
-// What goes wrong in one place is told, and what stands around it is read.
+// A problem in one place is reported, and the rest around it is read.
 func TestBounds(t *testing.T) {
 	after := "[after]\nmatch=203.0.113.2\n"
 	for name, tc := range map[string]struct {
@@ -87,7 +87,7 @@ func TestBounds(t *testing.T) {
 				"4.conf": "#include 5.conf\n", "5.conf": "#include 6.conf\n", "6.conf": "#include 7.conf\n",
 				"7.conf": "#include 8.conf\n", "8.conf": "match=203.0.113.5\n#include 9.conf\n", "9.conf": "match=203.0.113.6\n",
 			}, 3,
-			"8.conf:2: includes stand more than 10 deep",
+			"8.conf:2: includes are more than 10 deep",
 		},
 		"a comment without an end": {
 			map[string]string{"pjsip.conf": trunk + ";--\n" + after, "sip.conf": after}, 2, "",
@@ -150,7 +150,7 @@ func TestWholePathAndLinks(t *testing.T) {
 		t.Errorf("got %v, want the trunk with its whole path", trusts)
 	}
 	if got := story(nil, problems); !strings.Contains(got, "includes itself") && !strings.Contains(got, "deep") {
-		t.Errorf("got %q, want the loop over the link told", got)
+		t.Errorf("got %q, want the loop over the link reported", got)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestPasswordsStayWhereTheyAre(t *testing.T) {
 		got := story(Read(folder))
 		for _, secret := range []string{"secretpass", "not-told", "cret", "Leg1t", "Str0ng", "Acl-", "Iax-", "topsecret", "torkey"} {
 			if strings.Contains(got, secret) {
-				t.Errorf("%s: got %q in what is told, want it left where it is:\n%s", folder, secret, got)
+				t.Errorf("%s: got %q in a message, want no password there:\n%s", folder, secret, got)
 			}
 		}
 	}

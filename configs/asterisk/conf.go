@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// section is what stands under one [name].
+// section is the content under one [name].
 type section struct {
 	name     string
-	template bool // "(!)": there to be inherited from, and nobody itself
+	template bool // "(!)": a template that others inherit from, no peer itself
 	settings []setting
 }
 
@@ -40,10 +40,10 @@ var (
 func (r *reader) file(at place, path string, mayMiss bool) {
 	switch {
 	case slices.Contains(r.open, path):
-		r.tell(at, "take one of the includes out", "%s includes itself", quoted(path))
+		r.tell(at, "remove one of the includes", "%s includes itself", quoted(path))
 		return
 	case len(r.open) == maxDepth:
-		r.tell(at, "Asterisk follows no more either", "includes stand more than %d deep", maxDepth)
+		r.tell(at, "Asterisk does not follow more either", "includes are more than %d deep", maxDepth)
 		return
 	}
 	text, err := slurp(path)
@@ -53,7 +53,7 @@ func (r *reader) file(at place, path string, mayMiss bool) {
 		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pathErr.Err // the path may hold anything
 		}
-		r.tell(at, "let the daemon read what Asterisk reads: whoever is named there is not protected", "%s is not read: %w", quoted(path), err)
+		r.tell(at, "let the daemon read this file, as Asterisk can: addresses named in it are not protected", "%s is not read: %w", quoted(path), err)
 	default:
 		r.open = append(r.open, path)
 		r.lines(path, text)
@@ -132,13 +132,13 @@ func strip(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 }
 
-// header begins a section: "[name]", "[name](!)" a template, "[name](a,b)" with
-// the settings of a and b, "[name](+)" going on with the first of that name. Where
-// Asterisk refuses the file it is told and the rest is read: an older copy rules.
+// header begins a section: "[name]", "[name](!)" a template, "[name](a,b)" with the
+// settings of a and b, "[name](+)" going on with the first of that name. Where Asterisk
+// refuses the file, that is reported and the rest is read: Asterisk keeps an older copy.
 func (r *reader) header(at place, line string) *section {
 	form := headerForm.FindStringSubmatch(line)
 	if form == nil {
-		r.tell(at, "Asterisk refuses the file: close the bracket", "a section's name has no end")
+		r.tell(at, "Asterisk refuses the file: close the bracket", "the name of a section has no closing bracket")
 		return nil
 	}
 	s, name := &section{name: strings.Clone(form[1])}, strings.ToLower(form[1])
@@ -153,7 +153,7 @@ func (r *reader) header(at place, line string) *section {
 		case option == "!":
 			into.template = true
 		case from == nil || into == nil:
-			r.tell(at, "Asterisk refuses the file: correct the name", "section %s builds on one that is not there: %s", quoted(s.name), quoted(option))
+			r.tell(at, "Asterisk refuses the file: correct the name", "section %s inherits from a section that does not exist: %s", quoted(s.name), quoted(option))
 		case r.spend(costOfEntry * len(from.settings)):
 			into.settings = append(into.settings, from.settings...)
 			r.current = into
@@ -173,7 +173,7 @@ func (r *reader) header(at place, line string) *section {
 
 func (r *reader) setting(s *section, at place, line string) {
 	key, value, _ := strings.Cut(line, "=")
-	// "match += x" is one match more: nobody adds half an address.
+	// "match += x" is one more match: an address cannot be added in parts.
 	key = strip(strings.TrimSuffix(key, "+"))
 	if !r.all {
 		key = strings.ToLower(key)
@@ -185,7 +185,7 @@ func (r *reader) setting(s *section, at place, line string) {
 }
 
 // directive follows "#include" and "#tryinclude", relative to Asterisk's folder
-// and not to the file they stand in.
+// and not to the file that has the directive.
 func (r *reader) directive(at place, line string) {
 	form := directiveForm.FindStringSubmatch(line)
 	if form == nil {
@@ -193,7 +193,7 @@ func (r *reader) directive(at place, line string) {
 	}
 	word, pattern := strings.ToLower(form[1]), form[2]
 	if word == "exec" {
-		r.tell(at, "put the addresses it would print into ignoreip", "#exec is never run: what it would print is not read")
+		r.tell(at, "add the addresses that it prints to ignoreip", "#exec is never run, so its output is not read")
 		return
 	}
 	if !filepath.IsAbs(pattern) {
@@ -202,12 +202,12 @@ func (r *reader) directive(at place, line string) {
 	const wild = "*?["
 	paths := []string{pattern}
 	if strings.ContainsAny(filepath.Dir(filepath.Dir(pattern)), wild) {
-		r.tell(at, "name the folders: such a pattern can walk the whole disk", "%s is not followed", quoted(pattern))
+		r.tell(at, "name the folders: such a pattern can walk the whole disk", "%s is not read", quoted(pattern))
 		return
 	}
 	if strings.ContainsAny(pattern, wild) && r.spend(costOfFile) {
 		if paths, _ = filepath.Glob(pattern); len(paths) == 0 && word == "include" {
-			r.tell(at, "correct the pattern: whoever is named there is not protected", "%s: nothing is there", quoted(pattern))
+			r.tell(at, "correct the pattern: addresses named there are not protected", "%s: there is no such file", quoted(pattern))
 		}
 	}
 	for _, path := range paths {

@@ -49,7 +49,7 @@ func FuzzRead(f *testing.F) {
 			case p.Addr().Is4() && p.Bits() < 16 || p.Addr().Is6() && p.Bits() < 32:
 				t.Fatalf("got %v: too wide", p)
 			case p.Addr().IsLoopback() || p.Addr().IsUnspecified() || p.Addr().IsMulticast():
-				t.Fatalf("got %v: nobody", p)
+				t.Fatalf("got %v: no address", p)
 			}
 			if trust.Line < 1 || trust.File == "" {
 				t.Fatalf("got %+v: from nowhere", trust)

@@ -19,7 +19,7 @@ const defaultDateFormat = "%b %e %T"
 const maxChannels = 64
 
 // Levels of the logger that matter to a jail, as logger.conf names them in lower case.
-// EveryLevel stands for all.
+// EveryLevel means all.
 const (
 	LevelNotice   = "notice"
 	LevelWarning  = "warning"
@@ -138,7 +138,7 @@ func (r *reader) folder(s *section, key, standard string) string {
 		switch {
 		case !strings.EqualFold(set.key, key):
 		case !filepath.IsAbs(set.value):
-			r.tell(set.at, "write the whole path", "%s %s is no whole path", key, quoted(set.value))
+			r.tell(set.at, "write an absolute path", "%s %s is not an absolute path", key, quoted(set.value))
 		default:
 			standard = filepath.Clean(set.value)
 		}

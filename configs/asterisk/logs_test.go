@@ -97,7 +97,7 @@ func TestLoggerConfElsewhere(t *testing.T) {
 	}
 }
 
-// TestLogsThatCannotBeRead: nothing is known then, and it is told.
+// TestLogsThatCannotBeRead: nothing is known then, and it is reported.
 func TestLogsThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "logger.conf"), 0o700); err != nil {

@@ -77,7 +77,7 @@ func Ports(dir string) (ports []Port, problems []error) {
 		slices.SortFunc(list, func(a, b listener) int { return cmp.Or(cmp.Compare(a.number, b.number), plainFirst(a, b)) })
 		list = slices.CompactFunc(list, func(a, b listener) bool { return a.number == b.number })
 		if len(list) > maxServicePorts {
-			r.tell(place{}, "name the others in the main file", "%s has more than %d ports: the rest is not watched", Service(service), maxServicePorts)
+			r.tell(place{}, "name the other ports in the main file", "%s has more than %d ports: the rest is not watched", Service(service), maxServicePorts)
 			list = list[:maxServicePorts]
 		}
 		for _, l := range list {
@@ -93,7 +93,8 @@ type listener struct {
 	tls    bool
 }
 
-// plainFirst orders two that name one port: what may be plain is not taken for encrypted.
+// plainFirst orders two entries of one port: a port that may be plain does not count as
+// encrypted.
 func plainFirst(a, b listener) int {
 	switch {
 	case a.tls == b.tls:
@@ -179,7 +180,7 @@ func (r *reader) bound(set setting, standard uint16) uint16 {
 func (r *reader) number(set setting, text string) uint16 {
 	n, err := strconv.ParseUint(strip(text), 10, 16)
 	if err != nil || n == 0 {
-		r.tell(set.at, "write a number from 1 to 65535", "%s %s names no port", set.key, quoted(text))
+		r.tell(set.at, "write a number from 1 to 65535", "%s %s is not a port", set.key, quoted(text))
 		return 0
 	}
 	return uint16(n)

@@ -63,7 +63,7 @@ port=5999
 			"http.conf":    "[general]\nenabled=no\nbindport=80\ntlsbindaddr=0.0.0.0:443\n"},
 			want: "sip 5060 5061 iax 4570 4571 ami 5039 6038 6039 http 80 443 8089"},
 		{name: "wrong", files: map[string]string{"sip.conf": "[general]\nbindport=70000\nudpbindaddr=0.0.0.0:0\ntcpbindaddr=0.0.0.0:x\"\x1b\n"},
-			want: defaults, problem: "names no port"},
+			want: defaults, problem: "is not a port"},
 		{name: "too many", files: map[string]string{"pjsip.conf": many(40)},
 			want: "sip " + strings.TrimSpace(strings.Join(numbers(32), " ")) + " iax 4569 ami 5038 5039 http 8088 8089", problem: "more than 32 ports"},
 	}

@@ -69,7 +69,7 @@ func (r *reader) hostAs(role Role, who string, set setting, text string) {
 	} else if name := hostName(text); name != "" {
 		r.trustAs(role, who, set, netip.Prefix{}, name)
 	} else {
-		r.tell(set.at, "correct it, or put the address into ignoreip", "%s %s protects nobody: it is neither an address nor a host's name", set.key, quoted(text))
+		r.tell(set.at, "correct it, or add the address to ignoreip", "%s %s protects no address: it is neither an address nor a host name", set.key, quoted(text))
 	}
 }
 
@@ -81,8 +81,8 @@ type rule struct {
 	set    setting
 }
 
-// list takes whom a list lets in: "match" alone, where nobody is known but those
-// it names, or "permit" with "deny".
+// list takes the addresses that a list allows: of "match" alone, which allows only those it
+// names, or of "permit" with "deny".
 func (r *reader) list(who string, s *section, keys ...string) {
 	var rules []rule
 	for _, set := range s.settings {
@@ -100,7 +100,7 @@ func (r *reader) list(who string, s *section, keys ...string) {
 			case set.key == "match" && !strings.Contains(item, "/"):
 				r.host(who, set, item)
 			default:
-				r.tell(set.at, "correct it; until then a list of permit and deny protects nobody", "%s %s: %w", set.key, quoted(item), err)
+				r.tell(set.at, "correct it; until then this list of permit and deny protects no address", "%s %s: %w", set.key, quoted(item), err)
 				if set.key != "match" { // it could be the one that shuts somebody out
 					return
 				}
@@ -112,17 +112,17 @@ func (r *reader) list(who string, s *section, keys ...string) {
 		switch {
 		case !entry.allow, !r.spend(8 * len(rules)):
 		case slices.ContainsFunc(rules[i+1:], func(later rule) bool { return !later.allow && later.prefix.Overlaps(p) }):
-			r.tell(set.at, "write what is left of it", "%s %s protects nobody: a later entry takes it back, or a part of it", set.key, p)
+			r.tell(set.at, "write only the part that is still allowed", "%s %s protects no address: a later entry denies it, or a part of it", set.key, p)
 		case set.key == "match" || shut(rules[:i], p) || unfit(p) != "":
 			r.trust(who, set, p, "")
 		default:
-			r.tell(set.at, "put deny=0.0.0.0/0 and deny=::/0 before it", "%s %s protects nobody: the list lets in everybody else too", set.key, p)
+			r.tell(set.at, "put deny=0.0.0.0/0 and deny=::/0 before it", "%s %s protects no address: the list allows all other addresses too", set.key, p)
 		}
 	}
 }
 
-// shut says whether the last entry about everybody of p's family denies. Where
-// nothing was shut, those who are let in are let in as anybody is.
+// shut reports whether the last entry for all addresses of p's family denies. If it does
+// not, a permit gives no more than every address has.
 func shut(rules []rule, p netip.Prefix) bool {
 	for _, entry := range slices.Backward(rules) {
 		if entry.prefix.Bits() == 0 && entry.prefix.Addr().Is4() == p.Addr().Is4() {
@@ -145,10 +145,10 @@ func (r *reader) trustAs(role Role, who string, set setting, p netip.Prefix, nam
 	}
 	switch {
 	case name == "" && why != "":
-		r.tell(set.at, "name the network more narrowly, or put addresses into ignoreip", "%s %s protects nobody: it %s", set.key, p, why)
+		r.tell(set.at, "name a smaller network, or add addresses to ignoreip", "%s %s protects no address: it %s", set.key, p, why)
 	case r.seen[key]:
 	case len(r.trusts) == maxTrusts:
-		r.tell(place{}, "name networks in place of addresses", "more than %d peers: the rest is not protected", maxTrusts)
+		r.tell(place{}, "name networks instead of single addresses", "more than %d peers: the rest is not protected", maxTrusts)
 	default:
 		why = fmt.Sprintf("%s, %s %s", who, r.show(set.at), set.key)
 		r.seen[key], r.trusts = true, append(r.trusts, Trust{p, name, why, set.at.path, set.at.line, role})

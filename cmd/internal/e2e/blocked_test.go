@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLogThatNobodyReads: the standard error is a pipe that is full and that nobody reads.
-// Attackers are banned, jailctl is answered and told of it, and SIGTERM is obeyed.
-func TestLogThatNobodyReads(t *testing.T) {
+// TestLogWithoutReader: the standard error is a full pipe without a reader. Attackers are
+// still banned, jailctl gets an answer that shows the problem, and SIGTERM ends the daemon.
+func TestLogWithoutReader(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "e2e") // short: a socket's path has 107 bytes
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestCrashes ends the daemon with SIGKILL at random moments, while attackers come all
-// the time. No ban is lost, none is there that nobody knows, nobody gets two strikes for
-// one offence, and no half-made set is left. PBXJAIL_CRASHES is how often.
+// TestCrashes ends the daemon with SIGKILL at random moments, while attackers come all the
+// time. No ban is lost, no unknown ban is there, no address gets two strikes for one
+// offence, and no half-made set is left. PBXJAIL_CRASHES is how often.
 func TestCrashes(t *testing.T) {
 	times := 10
 	if n, err := strconv.Atoi(os.Getenv("PBXJAIL_CRASHES")); err == nil {
@@ -83,7 +83,7 @@ func TestCrashes(t *testing.T) {
 		}
 	}
 	if len(held) == 0 {
-		t.Error("nobody was banned at any crash: this test proves nothing")
+		t.Error("no address was banned at any crash: this test proves nothing")
 	}
 	members := 0
 	for line := range strings.Lines(p.kernel("ipset", "list", "pbxjail-4")) {

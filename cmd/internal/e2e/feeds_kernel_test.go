@@ -34,7 +34,7 @@ func TestFeedThatBans(t *testing.T) {
 			}
 			p.eventually("the feed in the kernel again", func() bool { return !p.hears(bad4) })
 
-			// a shorter list lets out whom it names no more
+			// a shorter list unbans what it no longer names
 			p.write("list", "2001:db8:a1::/64\n")
 			p.eventually("the shorter list", func() bool { return p.hears(bad4) && !p.hears(bad6) })
 		})

@@ -23,8 +23,8 @@ var backends = []struct{ name, enforcer, variant string }{
 	{"plain rules, legacy", "iptables", "legacy"},
 }
 
-// onBackend makes a PBX whose iptables are of a variant, for the daemon and for
-// everybody else.
+// onBackend makes a PBX whose iptables are of a variant, for the daemon and for all other
+// programs.
 func onBackend(t *testing.T, enforcer, variant string, main ...string) (p *pbx, start func()) {
 	t.Helper()
 	p = newPBX(t, append([]string{"enforcer: " + enforcer + "\n"}, main...)...)
@@ -48,7 +48,7 @@ func onBackend(t *testing.T, enforcer, variant string, main ...string) (p *pbx, 
 	}
 }
 
-// others runs commands of somebody else, each with the tools of the host. Those that
+// others runs commands of another program, each with the tools of the host. Those that
 // begin with - may fail.
 func (p *pbx) others(commands ...string) {
 	p.Helper()
@@ -89,7 +89,7 @@ var events = []struct {
 		"-iptables -N DOCKER", "-iptables -N DOCKER-USER", "iptables -I FORWARD -j DOCKER-USER", "iptables -t raw -A PREROUTING -d 172.17.0.2 -j DROP"}},
 }
 
-// stream is an attacker who never stops, and when his last packet came through.
+// stream is an attacker that never stops, and when its last packet came through.
 type stream struct {
 	last atomic.Int64 // nanoseconds since 1970; 0: none yet
 }
@@ -151,15 +151,15 @@ func (s *stream) silent(t *testing.T, since time.Time, quiet time.Duration) time
 			return last.Sub(since)
 		}
 		if time.Since(since) > waitLimit {
-			t.Fatal("packets pass for ever")
+			t.Fatal("packets pass without end")
 		}
 		<-tick.C
 	}
 }
 
-// TestFlushes: whatever others do to the firewall, packets of the banned drop again,
-// and no ban is lost. PBXJAIL_FLUSHES=20 does each as often and prints the worst;
-// without it each once on the first backend, and the telling ones on the others.
+// TestFlushes: after any change of the firewall by others, packets of banned addresses are
+// dropped again, and no ban is lost. PBXJAIL_FLUSHES=20 does each 20 times and prints the
+// worst; without it each once on the first backend, and the important ones on the others.
 func TestFlushes(t *testing.T) {
 	times, _ := strconv.Atoi(os.Getenv("PBXJAIL_FLUSHES"))
 	for i, b := range backends {
@@ -202,7 +202,7 @@ func TestFlushes(t *testing.T) {
 	}
 }
 
-// TestBesideFreePBX: status tells who else is there, and what does not hold beside him.
+// TestBesideFreePBX: status shows the other firewall, and what does not work beside it.
 func TestBesideFreePBX(t *testing.T) {
 	for _, test := range []struct {
 		main    string

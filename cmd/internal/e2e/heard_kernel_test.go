@@ -6,7 +6,8 @@ import (
 )
 
 // TestHeardAlone: without the sensor the kernel knows who sent packets. Records of an
-// address that sent none ban nobody, one that did is banned, and a restart forgets neither.
+// address that sent no packet lead to no ban, an address that did is banned, and a restart
+// forgets neither.
 func TestHeardAlone(t *testing.T) {
 	for _, enforcer := range []string{"ipset", "nftables"} {
 		t.Run(enforcer, func(t *testing.T) {
@@ -40,7 +41,7 @@ func TestHeardIsSwitchedOff(t *testing.T) {
 	}
 	p.start()
 	if !there() {
-		t.Error("the kernel remembers nobody")
+		t.Error("the kernel remembers no sender")
 	}
 	p.stop()
 	if !there() {

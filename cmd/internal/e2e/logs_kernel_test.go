@@ -15,8 +15,8 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// TestPermissionDenied: a log that may not be read is a problem that is told, and
-// read on from where it was once it may. The daemon observes, as an ordinary user.
+// TestPermissionDenied: a log that may not be read is reported as a problem, and once it
+// may be read, reading continues where it was. The daemon observes, as an ordinary user.
 func TestPermissionDenied(t *testing.T) {
 	const addr = "203.0.113.9"
 	p := newPBX(t)
@@ -119,7 +119,7 @@ func TestRubbish(t *testing.T) {
 	}
 	p.wantAnswers(false, "203.0.113.1", "203.0.113.2", "203.0.113.81", "2001:db8:a1:6::6")
 	if got := len(p.list()); got != 12 {
-		t.Errorf("got %d bans, want the 12 attackers and nobody else", got)
+		t.Errorf("got %d bans, want the 12 attackers and no others", got)
 	}
 	if got := peakMemory(p); raceDetector() {
 		t.Logf("memory %d KiB, not judged under the race detector", got)

@@ -92,7 +92,7 @@ func TestNoIPSet(t *testing.T) {
 	p.wantAnswers(false, addr)
 	p.stop()
 
-	// Whoever asks for sets and nothing else is refused.
+	// An enforcer that must have sets fails.
 	p.must(os.Remove(p.path("daemon.log")))
 	p.configure("enforcer: ipset")
 	cmd = p.command()
@@ -100,7 +100,7 @@ func TestNoIPSet(t *testing.T) {
 	wantMatch(t, p.fails(cmd), `^pbxjail: .*\nhint: .`)
 }
 
-// TestNoIPv6: without ip6tables IPv4 is enforced, and nobody is led to believe more.
+// TestNoIPv6: without ip6tables IPv4 is enforced, and the messages do not promise more.
 func TestNoIPv6(t *testing.T) {
 	const v4, v6 = "203.0.113.9", "2001:db8:a1::9"
 	p := newPBX(t)

@@ -1,8 +1,8 @@
-// Package e2e runs the two programs as an operator would: real binaries, real
-// log files, and where packets matter a real kernel in network namespaces. The
-// scripts in testdata/script read as pages of the manual. It must never touch the
-// host's firewall or a log outside its own folders, and it looks at the programs
-// from outside only: what they print, what the kernel holds, which packets pass.
+// Package e2e runs the two programs as an operator would: real binaries, real log files,
+// and where packets matter a real kernel in network namespaces. The scripts in
+// testdata/script read like pages of the manual. It must never touch the host's firewall or
+// a log outside its own folders, and it looks at the programs from outside only: what they
+// print, what the kernel holds, which packets pass.
 package e2e
 
 import (
@@ -170,7 +170,7 @@ func (d *instance) end(sig os.Signal) error {
 	return d.exit
 }
 
-// clean ends a daemon that is left, and reports a data race it told of.
+// clean ends a daemon that is left, and reports a data race that it printed.
 func (d *instance) clean() error {
 	if !d.gone() {
 		d.cmd.Process.Kill()

@@ -86,8 +86,8 @@ func TestNewOwnAddress(t *testing.T) {
 	}
 }
 
-// TestAllowBeatsRulesAndFeeds: who is allowed is answered, whatever a feed and the packet
-// rules say of him, and is dropped again when that is taken back.
+// TestAllowBeatsRulesAndFeeds: an allowed address gets answers, whatever a feed and the
+// packet rules say of it, and is dropped again when it is no longer allowed.
 func TestAllowBeatsRulesAndFeeds(t *testing.T) {
 	const v4, v6, beside4, beside6 = "198.51.100.9", "2001:db8:a1::9", "198.51.100.10", "2001:db8:a1::10"
 	for _, enforcer := range []string{"ipset", "nftables"} {

@@ -52,8 +52,8 @@ func (p *pbx) answers(from, agent string) bool {
 	return false
 }
 
-// TestPacketRules: a scanner of the list gets no answer, everybody else does, the
-// counters tell of it, and the rules come and go with the main file.
+// TestPacketRules: a scanner of the list gets no answer, all others do, the counters show
+// it, and the rules come and go with the main file.
 func TestPacketRules(t *testing.T) {
 	const v4, v6, trusted = "203.0.113.9", "2001:db8:a1::9", "203.0.113.77"
 	p := newPBX(t, "ignoreip: ["+trusted+"]")
@@ -86,7 +86,7 @@ func TestPacketRules(t *testing.T) {
 	wantMatch(t, p.ctl("rules"), `^agent friendly-scanner +udp +5060 +[1-9]\d+ +[1-9]\d+$`)
 	wantMatch(t, p.kernel("iptables", "-t", "raw", "-S", "PREROUTING"), `^-A PREROUTING -j pbxjail\n-A PREROUTING -j pbxjail-sip$`)
 
-	// Somebody's flush is mended.
+	// A flush by another program is repaired.
 	p.kernel("iptables", "-t", "raw", "-F")
 	p.kernel("iptables", "-t", "raw", "-X")
 	p.eventually("the rules again", func() bool {
@@ -106,7 +106,7 @@ func TestPacketRules(t *testing.T) {
 		t.Error("the admin's own list does not hold")
 	}
 
-	// They outlive the daemon, as bans do; the next one takes them out when told.
+	// They outlive the daemon, as bans do; the next one removes them if they are disabled.
 	p.stop()
 	if p.answers(v4, "acme/1") {
 		t.Error("with the daemon the rules went")
@@ -129,7 +129,7 @@ func TestPacketRulesWouldCut(t *testing.T) {
 	before, err := os.ReadFile(p.path("pbxjail.yaml"))
 	p.must(err)
 	p.configure("packet_rules: {enabled: true, iax_from: [198.51.100.0/24]}")
-	wantMatch(t, p.refused("reload"), `packet_rules would cut your own: 203\.0\.113\.50/32 is not in iax_from \(.*iax\.conf:3 host\)\nhint: .*force: true`)
+	wantMatch(t, p.refused("reload"), `packet_rules would block your own phones or peers: 203\.0\.113\.50/32 is not in iax_from \(.*iax\.conf:3 host\)\nhint: .*force: true`)
 	wantMatch(t, p.ctl("rules"), `^packet rules are off`)
 
 	p.must(os.WriteFile(p.path("pbxjail.yaml"), before, 0o644))
@@ -141,7 +141,7 @@ func TestPacketRulesWouldCut(t *testing.T) {
 		t.Errorf("got %d, %d, want the peer let through before others are cut:\n%s", spared, cut, rules)
 	}
 
-	// At start it is told, and the bans work all the same.
+	// At start it is reported, and the bans still work.
 	p.stop()
 	p.must(os.Remove(p.path("daemon.log")), os.WriteFile(p.path("pbxjail.yaml"), before, 0o644))
 	p.configure("packet_rules: {enabled: true, iax_from: [198.51.100.0/24]}")

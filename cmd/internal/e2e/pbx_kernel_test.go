@@ -30,7 +30,7 @@ type pbx struct {
 }
 
 // phones is the jail of most tests. It reads the log of that name. Its bans close every
-// port, so that they stand in one set.
+// port, so that they are in one set.
 const phones = `logs: [%s/security]
 match: [{event: bad-password}]
 maxretry: 3

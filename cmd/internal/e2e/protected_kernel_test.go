@@ -7,8 +7,8 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// TestProtected: whatever a log says of them, our own addresses and those of
-// ignoreip are not banned, and somebody is told.
+// TestProtected: whatever a log says, our own addresses and those of ignoreip are not
+// banned, and the event is reported.
 func TestProtected(t *testing.T) {
 	const trunk, bad = "198.51.100.7", "203.0.113.9"
 	p := newPBX(t, "ignoreip: [198.51.100.0/24]")
@@ -28,14 +28,14 @@ func TestProtected(t *testing.T) {
 	}
 	p.wantAnswers(true, trunk)
 
-	// A wide prefix is refused for the sake of whom it holds.
+	// A wide prefix is refused because of a protected address in it.
 	wantMatch(t, p.refused("ban", "192.0.2.0/24"), `is protected: our own address\nhint: .*--force`)
 	wantMatch(t, p.refused("ban", "198.51.0.0/16"), `is protected: ignoreip`)
 	if got := strings.Count(p.kernel("ipset", "list", "pbxjail-4"), " timeout "); got != 2 { // the header has one too
 		t.Errorf("got %d members in the kernel, want one", got-1)
 	}
 
-	// Whoever means it can.
+	// With force it is possible.
 	p.ctl("ban", trunk, "--force", "--for", "1h")
 	p.wantAnswers(false, trunk)
 	p.ctl("unban", trunk)

@@ -88,8 +88,8 @@ bantime_growth: {factor: 10}
 	}
 }
 
-// TestLostBansComeBack: whatever happens to the firewall while the daemon is
-// down, its restart puts back.
+// TestLostBansComeBack: after any change of the firewall while the daemon is down, a
+// restart adds the bans again.
 func TestLostBansComeBack(t *testing.T) {
 	const v4, v6 = "203.0.113.9", "2001:db8:a1::9"
 	for name, lose := range map[string]func(*pbx){
@@ -150,7 +150,7 @@ func TestDamagedLedger(t *testing.T) {
 		t.Errorf("got %+v, want the ban as the kernel has it", b)
 	}
 	if b := list[v6]; b.By != "kernel" || b.Until != nil {
-		t.Errorf("got %+v, want a ban for ever", b)
+		t.Errorf("got %+v, want a ban without end", b)
 	}
 	if len(list) != 2 {
 		t.Errorf("got %d bans, want 2", len(list))
@@ -170,8 +170,8 @@ func TestDamagedLedger(t *testing.T) {
 	p.wantAnswers(true, lifted)
 }
 
-// TestManyAttackers: thousands at once are all in the kernel, and all in the
-// ledger, whatever becomes of the daemon and the sets.
+// TestManyAttackers: thousands at once are all in the kernel, and all in the ledger, no
+// matter what happens to the daemon and the sets.
 func TestManyAttackers(t *testing.T) {
 	const attackers = 3000
 	p := newPBX(t)

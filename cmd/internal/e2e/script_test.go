@@ -21,10 +21,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts runs testdata/script, where $WORK and $SOCKET also stand in YAML
-// files. Each script has a daemon of its own that bans nobody, with the main file
-// pbxjail.yaml, jail files in jails, a new country.mmdb, and nothing but what the
-// script puts there: the shipped jails and the wire are switched off. Beside the commands of testscript there are
+// TestScripts runs testdata/script, where $WORK and $SOCKET are also replaced in YAML
+// files. Each script has its own daemon that only observes, with the main file
+// pbxjail.yaml, jail files in jails, a new country.mmdb, and nothing but what the script
+// puts there: the shipped jails and the wire are switched off. Beside the commands of
+// testscript there are
 //
 //	pbxjail [ARG]...           start the daemon; go on when it answers
 //	sigterm, sigkill, sighup   send it that signal; it must end, on the first with exit status 0
@@ -88,7 +89,7 @@ func prepare(e *testscript.Env) error {
 	})
 	e.Setenv("SOCKET", filepath.Join(dir, "s"))
 	e.Setenv("TZ", "UTC")
-	e.Setenv("COLUMNS", "1000") // what a script looks for stands in one line
+	e.Setenv("COLUMNS", "1000") // what a script looks for is in one line
 	e.Setenv("PATH", programs+string(filepath.ListSeparator)+os.Getenv("PATH"))
 
 	jails, main := filepath.Join(e.WorkDir, "jails"), filepath.Join(e.WorkDir, "pbxjail.yaml")

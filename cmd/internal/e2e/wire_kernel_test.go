@@ -24,7 +24,7 @@ func newWirePBX(t *testing.T, main ...string) *pbx {
 	return p
 }
 
-// sender is somebody who speaks SIP from an address.
+// sender is a host that speaks SIP from an address.
 func (p *pbx) sender(addr string) *lab.Sender {
 	p.Helper()
 	s, err := p.net.NewSender(p.Context(), "udp", netip.MustParseAddr(addr), lab.Port)
@@ -128,8 +128,8 @@ func (p *pbx) follow(args ...string) func() string {
 	}
 }
 
-// TestForgedRecord: a line that names an address that sent nothing bans nobody, while the
-// sender who does what the line says is banned.
+// TestForgedRecord: a line with an address that sent nothing leads to no ban, while a
+// sender that does what the line says is banned.
 func TestForgedRecord(t *testing.T) {
 	const victim, guesser = "198.51.100.77", "203.0.113.9"
 	p := newWirePBX(t)
@@ -148,7 +148,7 @@ func TestForgedRecord(t *testing.T) {
 	p.logged(`level=WARN msg=alarm .*forged`)
 }
 
-// TestWireNotPermitted: without CAP_NET_RAW the logs are read all the same, and status says
+// TestWireNotPermitted: without CAP_NET_RAW the logs are still read, and status says
 // what is missing and what to do.
 func TestWireNotPermitted(t *testing.T) {
 	p := newPBX(t, "enforcer: observe\n", "wire: {enabled: true}")

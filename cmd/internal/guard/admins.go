@@ -11,7 +11,7 @@ import (
 )
 
 // admins remember from where this machine was administered, and when last. The zero value
-// knows nobody. The caller holds a lock.
+// knows none. The caller holds a lock.
 type admins struct {
 	last map[netip.Addr]admin
 }
@@ -61,7 +61,7 @@ func (a *admins) note(addr netip.Addr, why string, now time.Time) (fresh bool) {
 	return !known
 }
 
-// protections are those seen within keep, in order, and forgets the others. 0 is nobody;
+// protections are those seen within keep, in order, and forgets the others. 0 is none;
 // book.Forever is all.
 func (a *admins) protections(keep time.Duration, now time.Time) (list []jails.Protection) {
 	var addrs []netip.Addr
@@ -90,7 +90,7 @@ func (p *Protections) LoadAdmins(list []book.Moment, now time.Time) {
 	}
 }
 
-// UnsavedAdmins are the admins that the ledger does not know, or whom it knows too long ago.
+// UnsavedAdmins are the admins that the ledger does not know, or has too old an entry of.
 // keep is how long an admin is protected. AdminsSaved says that the ledger knows them.
 func (p *Protections) UnsavedAdmins(keep time.Duration) (list []book.Moment) {
 	p.mu.Lock()
@@ -107,7 +107,7 @@ func (p *Protections) UnsavedAdmins(keep time.Duration) (list []book.Moment) {
 	return list
 }
 
-// mostKept is how long the ledger keeps an admin where he is protected for ever.
+// mostKept is how long the ledger keeps an admin that is protected without end.
 const mostKept = 10 * 365 * 24 * time.Hour
 
 // AdminsSaved notes that the ledger knows admins.

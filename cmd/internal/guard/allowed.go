@@ -10,14 +10,14 @@ import (
 	"pbxjail/jails/book"
 )
 
-// SetAllowed replaces whom operators allow. Read takes it over.
+// SetAllowed replaces what operators allow. The next Read uses it.
 func (p *Protections) SetAllowed(list []book.Allowed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.allowed = slices.Clone(list)
 }
 
-// Allowed is whom operators allow at now, in the order of SetAllowed.
+// Allowed is what operators allow at now, in the order of SetAllowed.
 func (p *Protections) Allowed(now time.Time) []book.Allowed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,8 +57,8 @@ type Protected struct {
 	Until  time.Time
 }
 
-// List is who is protected at now, in the order in which they are asked. keepAdmins is how
-// long an admin is; book.Forever has no end.
+// List is which prefixes are protected at now, in the order in which they are compared.
+// keepAdmins is how long an admin is; book.Forever has no end.
 func (p *Protections) List(keepAdmins time.Duration, now time.Time) (list []Protected) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,9 +1,10 @@
-// Package guard finds out who must never be banned: the PBX's own side, its routers and
-// name servers, its admins, whom an operator allows, and whom Asterisk's own files trust.
-// The daemon keeps it up to date; jailctl replay and check ask it once.
+// Package guard finds out which addresses must never be banned: the PBX's own side, its
+// routers and name servers, its admins, those that an operator allows, and those that
+// Asterisk's own files trust. The daemon keeps it up to date; jailctl replay and check ask
+// it once.
 //
-// It must never take a name or an address out of a log, and never look a name up while
-// somebody waits: names.Run does that in the background.
+// It must never take a name or an address out of a log, and never look up a name while a
+// caller waits: names.Run does that in the background.
 package guard
 
 import (
@@ -27,7 +28,7 @@ import (
 	"pbxjail/jails/book"
 )
 
-// Protections know who must never be banned. All methods may be called from any
+// Protections know which addresses must never be banned. All methods may be called from any
 // goroutine. Only Run has a goroutine.
 type Protections struct {
 	log   *slog.Logger
@@ -162,13 +163,13 @@ func (p *Protections) own() []netip.Addr {
 	}
 	list, err := p.host.Addresses()
 	if err != nil {
-		p.log.Error("own addresses cannot be read: those known before stay protected", "err", err)
+		p.log.Error("own addresses cannot be read; those known before stay protected", "err", err)
 		return p.state.Own
 	}
 	return list
 }
 
-// named are the hosts that have a name, and whom Asterisk's own files trust. mu is held.
+// named are the hosts that have a name, and those that Asterisk's own files trust. mu is held.
 func (p *Protections) named(main *configs.Main, now time.Time) (list []jails.Protection, pending bool) {
 	why := map[string]string{}
 	for _, a := range p.allowed {
@@ -199,7 +200,7 @@ func (p *Protections) named(main *configs.Main, now time.Time) (list []jails.Pro
 	for _, h := range hosts {
 		addrs, _, err := p.names.Addrs(h)
 		if err != nil {
-			p.log.Debug("name is not answered", "host", h, "err", err)
+			p.log.Debug("host name has no address; the lookup failed", "host", h, "err", err)
 		}
 		pending = pending || errors.Is(err, names.ErrPending)
 		for _, a := range addrs {
@@ -209,8 +210,8 @@ func (p *Protections) named(main *configs.Main, now time.Time) (list []jails.Pro
 	return list, pending
 }
 
-// Known is who a packet rule must not cut, beside those who logged in. main may be
-// another one than that of the last Read: a reload is judged by its own ignoreip.
+// Known is which addresses a packet rule must not block, beside those that logged in. main
+// may be another one than that of the last Read: a reload is judged by its own ignoreip.
 func (p *Protections) Known(main *configs.Main) (k packetrules.Known) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -241,7 +242,8 @@ func (p *Protections) peers(t asterisk.Trust) (list []packetrules.Peer) {
 	return list
 }
 
-// LogAll says at start who is protected, except for our own addresses and ignoreip.
+// LogAll logs at start which addresses are protected, except for our own addresses and
+// ignoreip.
 func (p *Protections) LogAll() {
 	for _, t := range p.Current().Trusts {
 		p.log.Info("protects", "prefix", t.Prefix, "why", t.Why)

@@ -85,7 +85,7 @@ func TestProtections(t *testing.T) {
 		t.Errorf("got %q for a trunk, want the file that names it", got)
 	}
 
-	// Who a packet rule must not cut.
+	// Addresses that a packet rule must not block.
 	known := p.Known(&configs.Main{Asterisk: dir, Ignoreip: []netip.Prefix{netip.MustParsePrefix("100.64.0.0/10")}})
 	if !slices.Contains(known.Protected, netip.MustParsePrefix("100.64.0.0/10")) || slices.Contains(known.Protected, netip.MustParsePrefix("198.18.0.0/15")) {
 		t.Errorf("got %v, want the ignoreip of the file that is asked about", known.Protected)
@@ -138,7 +138,7 @@ func TestTrustsFollowTheFiles(t *testing.T) {
 		}
 	}
 	if got := files.trusts(dir, quiet()); len(got) != 0 {
-		t.Errorf("got %+v of an empty folder, want nobody", got)
+		t.Errorf("got %+v of an empty folder, want none", got)
 	}
 	writeFile(t, filepath.Join(dir, "sip.conf"), "[trunk]\nhost=198.51.100.77\n")
 	want("198.51.100.77")

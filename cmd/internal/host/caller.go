@@ -11,9 +11,9 @@ import (
 // mostParents is how many processes above us are looked at.
 const mostParents = 16
 
-// Caller is the address from where somebody who runs this program came over SSH. sudo(8)
-// takes SSH_CONNECTION out of the environment, so the processes above are asked too, where
-// /proc lets us.
+// Caller is the address of the SSH session in which this program runs. sudo(8) removes
+// SSH_CONNECTION from the environment, so the parent processes are read too, where /proc
+// allows it.
 func Caller() (netip.Addr, bool) {
 	if a, ok := Peer(os.Getenv("SSH_CONNECTION")); ok {
 		return a, true

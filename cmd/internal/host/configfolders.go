@@ -13,7 +13,7 @@ const maxConfigFolders = 16
 
 // ConfigFolders are the folders of the configuration that running processes of this name
 // were given with "-C FILE" (asterisk(8)), each once. proc is "/proc". A process that sees
-// other files than we do, as in a container, is passed over: its paths mean nothing here.
+// other files than we do, as in a container, is left out: its paths mean nothing here.
 func ConfigFolders(proc, name string) (folders []string) {
 	comms, _ := filepath.Glob(filepath.Join(proc, "[1-9]*", "comm"))
 	root, err := os.Stat(filepath.Join(proc, "self/root"))

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Gateways are the routers of this machine's default routes: proc(5). Whoever
-// bans one cuts off everybody behind it.
+// Gateways are the routers of this machine's default routes: proc(5). A ban of one would
+// block every address behind it.
 func Gateways() []netip.Addr {
 	four, _ := os.ReadFile("/proc/net/route") // not there without the protocol
 	six, _ := os.ReadFile("/proc/net/ipv6_route")

@@ -1,7 +1,7 @@
-// Package host knows what this machine says of itself: its addresses, its routers, its
-// name servers, and from where its admins are logged in. The daemon and jailctl replay
-// protect all of these. It must never take a connection alone for a login, and never keep
-// anything: each call asks again.
+// Package host reads from this machine: its addresses, its routers, its name servers, and
+// from where its admins are logged in. The daemon and jailctl replay protect all of these.
+// It must never treat a connection alone as a login, and never keep anything: each call
+// reads again.
 package host
 
 import (

@@ -95,7 +95,7 @@ func TestLogind(t *testing.T) {
 	}
 }
 
-// FuzzUtmp eats any bytes: whoever comes out must be an address that a remote host can have.
+// FuzzUtmp reads any bytes: each result must be an address that a remote host can have.
 func FuzzUtmp(f *testing.F) {
 	f.Add(record(utmpCompat, userProcess, 1, "198.51.100.9", "198.51.100.9"))
 	f.Add(record(utmpLong, userProcess, 1, "name", "2001:db8::9"))

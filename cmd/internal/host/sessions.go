@@ -23,7 +23,7 @@ const (
 
 // A record of utmp(5) on all architectures where a process of 32 bits has the same one
 // (__WORDSIZE_TIME64_COMPAT32: x86-64, s390x, ppc64, mips64), and where not (arm64,
-// riscv64): there the session and the time are longer, so that the address stands later.
+// riscv64): there the session and the time are longer, so the address comes later.
 const (
 	utmpType    = 0 // short
 	utmpPID     = 4 // int
@@ -39,7 +39,7 @@ const (
 // LoggedIn are the addresses from where somebody is logged in to this machine, in order,
 // each once: sessions that sshd, or another service of log-ins, has noted after it asked for
 // a password or a key. utmp is asked first, and where there is none the sessions of
-// logind (the files below /run/systemd/sessions). A host that is a name is passed over:
+// logind (the files below /run/systemd/sessions). A host that is a name is left out:
 // names are never looked up.
 func LoggedIn(utmp, sessions string) []netip.Addr {
 	list, ok := fromUtmp(utmp, alive)
@@ -94,7 +94,7 @@ func parseUtmp(data []byte, alive func(pid int) bool) (list []netip.Addr) {
 	return list
 }
 
-// fromBytes reads ut_addr_v6: IPv4 stands in the first four bytes alone.
+// fromBytes reads ut_addr_v6: IPv4 is in the first four bytes.
 func fromBytes(b []byte) (netip.Addr, bool) {
 	a := netip.AddrFrom16([16]byte(b)).Unmap()
 	if !bytes.ContainsFunc(b[4:], func(r rune) bool { return r != 0 }) {

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watched are the groups of rtnetlink(7) that tell of addresses and routes.
+// watched are the groups of rtnetlink(7) for addresses and routes.
 const watched = 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) | 1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1)
 
 // Watch calls changed after each change of this machine's addresses and routes that the
-// kernel tells of, until ctx ends. What it says is a hint: changed must ask again, and must
-// not wait. An error is that the kernel tells nothing here.
+// kernel reports, until ctx ends. It is only a hint: changed must read them again, and must
+// not block. An error means that the kernel sends no events here.
 func Watch(ctx context.Context, changed func()) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"pbxjail/actions/kerneltest"
 )
 
-// TestWatch: the kernel tells of a new own address, and it is one of ours then.
+// TestWatch: the kernel reports a new own address, and it is one of ours then.
 func TestWatch(t *testing.T) {
 	kerneltest.InNamespace(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	told := 0
+	seen := 0
 	err := Watch(ctx, func() {
-		if told++; told == 1 {
+		if seen++; seen == 1 {
 			if out, err := exec.Command("ip", "addr", "add", "192.0.2.77/24", "dev", "lo").CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
@@ -28,8 +28,8 @@ func TestWatch(t *testing.T) {
 			cancel()
 		}
 	})
-	if err != nil || ctx.Err() != context.Canceled || told < 2 {
-		t.Errorf("got %v, %v, told %d times: want the new address told", err, ctx.Err(), told)
+	if err != nil || ctx.Err() != context.Canceled || seen < 2 {
+		t.Errorf("got %v, %v, reported %d times: want the new address reported", err, ctx.Err(), seen)
 	}
 }
 

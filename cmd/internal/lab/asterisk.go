@@ -106,7 +106,7 @@ func (a *Asterisk) CLI(command string) (string, error) {
 }
 
 // Configure replaces files of Asterisk's configuration, by name, while it runs. It reads
-// them when it is told to (CLI).
+// them at the next reload (CLI).
 func (a *Asterisk) Configure(files map[string]string) (err error) {
 	for name, text := range files {
 		err = errors.Join(err, os.WriteFile(filepath.Join(a.path("etc"), name), []byte(text), 0o644))
@@ -132,7 +132,7 @@ func (a *Asterisk) booted(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		text, _ := os.ReadFile(a.path("asterisk.out"))
-		return fmt.Errorf("asterisk does not boot; it says: %.2000s", text)
+		return fmt.Errorf("asterisk does not start; it prints: %.2000s", text)
 	}
 }
 

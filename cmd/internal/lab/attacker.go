@@ -84,7 +84,7 @@ func freebind(from netip.Addr, port uint16) (dialer net.Dialer, to string) {
 func send(conn *net.UDPConn, seq int) error {
 	from, to := conn.LocalAddr().(*net.UDPAddr).AddrPort(), conn.RemoteAddr().(*net.UDPAddr).AddrPort()
 	_, err := conn.Write(options(from, to, seq))
-	if errors.Is(err, unix.ECONNREFUSED) { // the ICMP answer to an earlier packet: nobody listens
+	if errors.Is(err, unix.ECONNREFUSED) { // the ICMP answer to an earlier packet: no program listens
 		return nil
 	}
 	return err

@@ -24,7 +24,7 @@ var suites = map[string]string{"16": "bullseye", "22": "sid"}
 const buildTime = 15 * time.Minute
 
 // Tools makes sure that programs are there, and installs with apt-get the
-// packages of those that are not. say is told what is done.
+// packages of those that are not. say is called with what is done.
 func Tools(ctx context.Context, say func(string), packages map[string]string) error {
 	var need []string
 	for program, pkg := range packages {
@@ -72,7 +72,7 @@ func BuildRoot(ctx context.Context, dir, version string, say func(string)) (root
 		return "", err
 	}
 	defer said.Close()
-	say(fmt.Sprintf("Asterisk %s of Debian %s, into %s; %s tells how it goes", version, suite, root, said.Name()))
+	say(fmt.Sprintf("install Asterisk %s of Debian %s into %s; progress is in %s", version, suite, root, said.Name()))
 	begin := time.Now()
 	if err = os.Chmod(part, 0o755); err == nil { // users other than root live in there
 		err = build(ctx, suite, part, mirror, said)

@@ -47,7 +47,7 @@ func answered(t *testing.T, n *Net, from string) bool {
 func TestAnyAddressIsAnswered(t *testing.T) {
 	n := ForTest(t)
 	if answered(t, n, "198.51.100.7") {
-		t.Fatal("answered, but nobody is there")
+		t.Fatal("answered, but no program listens")
 	}
 	respond(t, n)
 	for _, from := range []string{
@@ -82,7 +82,7 @@ func TestDroppedIsNotAnswered(t *testing.T) {
 				t.Error("answered in spite of the rule")
 			}
 			if !answered(t, n, c.honest) {
-				t.Errorf("%s, whom no rule names, gets no answer", c.honest)
+				t.Errorf("%s, which no rule names, gets no answer", c.honest)
 			}
 			inPBX(t, n, c.proto, func(ipt *iptables.IPTables) error {
 				return ipt.Delete("raw", "PREROUTING", rule...)

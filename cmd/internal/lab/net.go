@@ -1,10 +1,9 @@
-// Package lab is the test bench: a PBX and the whole rest of the world in two
-// network namespaces, with real packets between them: recorded logs that are played
-// into live files, or a real Asterisk and senders that are good and bad to it.
-// pbxlab and the kernel tests under cmd call it. It needs root and a kernel, and
-// for a real Asterisk a mirror of Debian. None of its senders' packets may ever
-// leave its namespaces; it must not touch a namespace that is not its own, nor
-// leave anything behind but the folders it was asked to build.
+// Package lab is the test bench: a PBX and the rest of the world in two network namespaces,
+// with real packets between them. It plays recorded logs into live files, or runs a real
+// Asterisk with honest senders and attackers. pbxlab and the kernel tests under cmd call
+// it. It needs root and a kernel, and for a real Asterisk a mirror of Debian. None of its
+// senders' packets may ever leave its namespaces; it must not touch a namespace that is not
+// its own, nor leave anything behind but the folders it was asked to build.
 package lab
 
 import (
@@ -42,10 +41,9 @@ var (
 	worldSide = side{netip.MustParsePrefix("192.0.2.1/25"), netip.MustParsePrefix("2001:db8:0:1::1/64"), net.HardwareAddr{2, 0, 0, 0, 0, 1}}
 )
 
-// Net is a PBX and the world on two ends of one wire. The PBX's default route
-// leads into the world and ends there: every address but the PBX's own subnets
-// is local to it (AnyIP), so real packets can come from any of them, and the
-// answers go back to whoever sent.
+// Net is a PBX and the world on two ends of one wire. The PBX's default route leads into
+// the world and ends there: every address but the PBX's own subnets is local to it (AnyIP),
+// so real packets can come from any of them, and the answers go back to the sender.
 type Net struct {
 	PBX   *Space
 	World *Space
@@ -117,7 +115,7 @@ func (n *Net) wire() error {
 		err = n.World.Do(ownEverything)
 	}
 	if err != nil {
-		return hint.Errorf("the kernel must know veth and IPv6: modprobe veth ipv6", "lay the wire: %w", err)
+		return hint.Errorf("the kernel must know veth and IPv6: modprobe veth ipv6", "make the wire (veth): %w", err)
 	}
 	return nil
 }
@@ -168,8 +166,8 @@ func routeOut() error {
 	return nil
 }
 
-// ownEverything makes every address local, but for the wire's own subnets. All
-// of it stands in the table local, where bind(2) looks.
+// ownEverything makes every address local, but for the wire's own subnets. All of it is in
+// the table local, which bind(2) uses.
 func ownEverything() error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {

@@ -159,7 +159,7 @@ func restamp(line []byte, now time.Time) {
 	replace(line, `,Challenge="`, fmt.Sprintf("%0*d", len(nonceEpoch), now.Unix()), '/')
 }
 
-// replace writes value behind the first key if what stands there has its length and end.
+// replace writes value behind the first key if the old value has the same length and end.
 func replace(line []byte, key, value string, end byte) {
 	if _, rest, ok := bytes.Cut(line, []byte(key)); ok && len(rest) > len(value) && rest[len(value)] == end {
 		copy(rest, value)

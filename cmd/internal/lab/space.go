@@ -37,8 +37,8 @@ func openSpace(name string) (*Space, error) {
 	return s, nil
 }
 
-// live is the thread. It never goes back to the runtime's pool: a thread in a
-// foreign namespace there would be a trap for whoever gets it next.
+// live is the thread. It never goes back to the runtime's pool: another goroutine would get
+// a thread in a foreign namespace.
 func (s *Space) live(ready chan<- error) {
 	runtime.LockOSThread()
 	if unix.Gettid() == os.Getpid() { // the main thread cannot die: hold it while another takes the part
@@ -131,10 +131,9 @@ func (s *Space) Output(cmd *exec.Cmd) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Mount shows dir as target to programs started from now on, and to nobody
-// else: the thread gets a mount namespace of its own. Where target does not
-// exist, an empty file system over its nearest folder takes it in, so nothing
-// is made on the host.
+// Mount shows dir as target to programs started from now on, and to no others: the thread
+// gets a mount namespace of its own. Where target does not exist, an empty file system over
+// its nearest folder takes it in, so nothing is made on the host.
 func (s *Space) Mount(dir, target string) error {
 	return s.Do(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
@@ -146,7 +145,7 @@ func (s *Space) Mount(dir, target string) error {
 		if _, err := os.Stat(target); err != nil {
 			over := existing(filepath.Dir(target))
 			if over == "/" {
-				return fmt.Errorf("show %s as %s: no folder to put it in", dir, target)
+				return fmt.Errorf("mount %s at %s: there is no folder for it", dir, target)
 			}
 			if err := unix.Mount("none", over, "tmpfs", 0, ""); err != nil {
 				return fmt.Errorf("cover %s: %w", over, err)

@@ -12,7 +12,7 @@ type Account struct {
 	Lines    uint64
 	Records  uint64    // lines that begin a record of Asterisk's
 	Matched  uint64    // events
-	Doubtful uint64    // those of them that charge nobody
+	Doubtful uint64    // those of them that count for no address
 	Last     time.Time // when the last record was read; zero: none yet
 	Undated  uint64    // events whose date cannot be read
 
@@ -30,7 +30,7 @@ const (
 	warnings
 	errorsKind
 	securities
-	attempts // attempts to log in that are told with a security event, too
+	attempts // attempts to log in that also have a security event
 	kinds
 )
 

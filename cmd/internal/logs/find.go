@@ -1,6 +1,6 @@
-// Package logs finds the logs of Asterisk by Asterisk's own files, and says what is wrong
-// with those that are followed: one that is not understood, one that is silent, one that
-// is missing. The daemon and jailctl replay call it. It must never open a log, and never
+// Package logs finds the logs of Asterisk by Asterisk's own files, and finds what is wrong
+// with the followed logs: one that is not understood, one that is silent, one that is
+// missing. The daemon and jailctl replay call it. It must never open a log, and never
 // decide what a line means.
 package logs
 
@@ -39,7 +39,7 @@ func Find(folders []string, hostname string) (f Found) {
 			continue
 		}
 		if len(seen) == maxFolders {
-			f.Problems = append(f.Problems, hint.Errorf("name the logs of the others in logs of a jail", "configurations of more than %d Asterisks: the rest is not read", maxFolders))
+			f.Problems = append(f.Problems, hint.Errorf("name the logs of the other ones under logs of a jail", "configurations of more than %d Asterisks: the rest is not read", maxFolders))
 			break
 		}
 		seen = append(seen, real)

@@ -12,7 +12,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// When a log is told about. Few lines are enough where none was ever understood; a packet
+// When a log is reported. Few lines are enough where none was ever understood; a packet
 // that Asterisk dumps is many lines without a record.
 const (
 	blindFrom   = 20  // lines, none of which was ever a record
@@ -76,8 +76,8 @@ func (f Found) channel(path string) (*asterisk.Channel, *asterisk.Logging) {
 func missing(path string, c *asterisk.Channel, conf *asterisk.Logging) Finding {
 	return Finding{
 		Log: path, State: "missing",
-		What: fmt.Sprintf("%s writes %s to it, and it is not there", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
-		Hint: "run: asterisk -rx 'logger reload'; if it does not come, let Asterisk write to " + show.Word(filepath.Dir(path), 200) + ", or remove line " + fmt.Sprint(c.At.Line) + " of " + show.Word(conf.File, 200),
+		What: fmt.Sprintf("%s writes %s to it, but the file does not exist", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
+		Hint: "run: asterisk -rx 'logger reload'; if the file does not appear, let Asterisk write to " + show.Word(filepath.Dir(path), 200) + ", or remove line " + fmt.Sprint(c.At.Line) + " of " + show.Word(conf.File, 200),
 	}
 }
 
@@ -90,12 +90,12 @@ func (f Found) notUnderstood(path string, a Account) Finding {
 	one := Finding{Log: path, State: "not understood"}
 	lines := show.Count(int(a.Unread), "line")
 	if n := parsers.HeadBehind(a.Example.Raw()); n > 0 {
-		one.What = fmt.Sprintf("none of the last %s is understood: before each record another program writes \"%s\"", lines, beginning(a.Example, n))
-		one.Hint = "let that program write the record alone (rsyslog: a template of %msg%), or let Asterisk write the log itself: " + f.line(path)
+		one.What = fmt.Sprintf("none of the last %s is understood: another program writes \"%s\" before each record", lines, beginning(a.Example, n))
+		one.Hint = "let that program write only the record (rsyslog: a template of %msg%), or let Asterisk write the log itself: " + f.line(path)
 		return one
 	}
-	one.What = fmt.Sprintf("none of the last %s is a record of Asterisk's; one begins with \"%s\"", lines, beginning(a.Example, mostShown))
-	one.Hint = "take it out of the logs of the jails if it is another program's; otherwise let Asterisk write the log itself: " + f.line(path)
+	one.What = fmt.Sprintf("none of the last %s is a record of Asterisk; one begins with \"%s\"", lines, beginning(a.Example, mostShown))
+	one.Hint = "if it is the log of another program, remove it from the logs of the jails; otherwise let Asterisk write the log itself: " + f.line(path)
 	return one
 }
 
@@ -145,7 +145,7 @@ func silent(path string, c *asterisk.Channel, a *Accounts, now time.Time) (Findi
 	}
 	one := Finding{
 		Log: path, State: "silent",
-		What: fmt.Sprintf("%s, while other logs in its folder had %s that belong into it", since, show.Count(int(missed), "record")),
+		What: fmt.Sprintf("%s, while other logs in its folder had %s that belong in it", since, show.Count(int(missed), "record")),
 		Hint: "Asterisk may still write to a file that was moved away: asterisk -rx 'logger reload', and call that after each rotation (logrotate: postrotate)",
 	}
 	if wanted[securities] {
@@ -171,7 +171,7 @@ func holds(a Account, c *asterisk.Channel) (wanted [kinds]bool) {
 func (f Found) undated(path string, a Account) Finding {
 	one := Finding{
 		Log: path, State: "no dates",
-		What: fmt.Sprintf("the dates of %s cannot be read: what was written while pbxjail did not run charges nobody", show.Count(int(a.Undated), "event")),
+		What: fmt.Sprintf("the dates of %s cannot be read: records written while pbxjail did not run count for no address", show.Count(int(a.Undated), "event")),
 		Hint: "write dateformat=%F %T below [general] in " + f.file() + thenReload,
 	}
 	if _, conf := f.channel(path); conf != nil && conf.DateLine.Line > 0 {
@@ -209,7 +209,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		if !conf.Known || slices.ContainsFunc(conf.Channels, func(c asterisk.Channel) bool { return c.Path != "" && c.Has(level) }) {
 			continue
 		}
-		one := Finding{State: level + " events", What: fmt.Sprintf("%s writes %s to no file: what only these records tell is not seen", show.Word(conf.File, 200), level)}
+		one := Finding{State: level + " events", What: fmt.Sprintf("%s writes %s to no file: pbxjail does not see what only these records contain", show.Word(conf.File, 200), level)}
 		one.Hint = fmt.Sprintf("write %s below [logfiles] in %s", line, show.Word(conf.File, 200))
 		if conf.Logfiles.Line > 0 {
 			one.Hint += fmt.Sprintf(" (which is at line %d of %s)", conf.Logfiles.Line-1, show.Word(conf.Logfiles.File, 200))
@@ -217,8 +217,8 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		one.Hint += thenReload
 		for _, c := range conf.Channels {
 			if c.Has(level) && !strings.EqualFold(c.Name, "console") {
-				one.What = fmt.Sprintf("%s writes %s to %s alone, where pbxjail does not read", at(c.At), level, show.Word(c.Name, 100))
-				one.Hint += "; or name the file where it ends up in logs of the jails"
+				one.What = fmt.Sprintf("%s writes %s only to %s, which pbxjail does not read", at(c.At), level, show.Word(c.Name, 100))
+				one.Hint += "; or name the file that receives it under logs of the jails"
 				break
 			}
 		}
@@ -246,10 +246,10 @@ func noSecurityLog(list []Log) (Finding, bool) {
 	}
 	return Finding{
 		State: "security events",
-		What:  "no log of security events is there: " + show.Word(first, 200),
+		What:  "there is no log of security events: " + show.Word(first, 200),
 		Hint:  "write security => security below [logfiles] in logger.conf" + thenReload,
 	}, true
 }
 
-// at is a line of a file for people.
+// at is a line of a file, as text for people.
 func at(p asterisk.Place) string { return fmt.Sprintf("%s:%d", show.Word(p.File, 200), p.Line) }

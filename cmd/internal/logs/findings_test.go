@@ -144,7 +144,7 @@ func TestNoSecurityModule(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	s, f := newScene(), conf(t, both+"dtmf => dtmf\nnothing =>\n")
-	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "logger.conf:4 writes notice,warning,error to it, and it is not there", "logger reload", "remove line 4"})
+	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "logger.conf:4 writes notice,warning,error to it, but the file does not exist", "logger reload", "remove line 4"})
 }
 
 func TestNotWritten(t *testing.T) {
@@ -155,8 +155,8 @@ func TestNotWritten(t *testing.T) {
 		"both":           {both, nil},
 		"every":          {"full => *\n", nil},
 		"no security":    {"messages => notice\n", [][]string{{" | security events | ", "writes security to no file", "write security => security below [logfiles]", "at line 3 of"}}},
-		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security to syslog.local0 alone", "name the file"}}},
-		"stdout":         {"/dev/stdout => notice,security\n", [][]string{{"writes security to /dev/stdout alone"}, {"writes notice to /dev/stdout alone"}}},
+		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "name the file"}}},
+		"stdout":         {"/dev/stdout => notice,security\n", [][]string{{"writes security only to /dev/stdout"}, {"writes notice only to /dev/stdout"}}},
 		"console":        {"console => security\nmessages => notice\n", [][]string{{"writes security to no file"}}},
 		"empty":          {"", [][]string{{"security"}, {"notice"}}},
 		"json":           {"all => [json]notice,security\n", nil},
@@ -169,7 +169,8 @@ func TestNotWritten(t *testing.T) {
 	wantFindings(t, s.say(conf(t, "syslog.local0 => security,notice\n"), "/srv/syslog"))
 }
 
-// TestUnknownLoggerConf: one of the usual names is enough, and who wants none misses none.
+// TestUnknownLoggerConf: one of the usual names is enough, and a jail without security logs
+// misses none.
 func TestUnknownLoggerConf(t *testing.T) {
 	for logs, missed := range map[string]bool{
 		"":                               false,

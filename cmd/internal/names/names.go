@@ -1,10 +1,10 @@
 // Package names keeps the addresses of host names fresh: of those in ignoreip, and
 // of the trunks that Asterisk's configuration names. The daemon alone uses it.
 //
-// It must never be waited for where lines are judged: Addrs answers from memory.
-// It must never be given a name out of a log, because whoever wrote the line would
-// choose whom we protect. And it must never forget a good answer because a later
-// lookup failed: a trunk stays protected while the DNS is down.
+// Code that judges lines must never wait for it: Addrs answers from memory. It must never
+// get a name from a log, because the writer of the line would then choose which address is
+// protected. And it must never forget a good answer because a later lookup failed: a trunk
+// stays protected while the DNS is down.
 package names
 
 import (
@@ -29,17 +29,17 @@ const (
 	fresh    = 5 * time.Minute // between good answers of a name
 	timeout  = 5 * time.Second // of one lookup
 	retry    = 5 * time.Second // after the first failure, then twice as long each time, up to fresh
-	spread   = 10              // each wait is up to a tenth longer, so that names do not march in step
+	spread   = 10              // each wait is up to a tenth longer, so that names are not all looked up at the same time
 	maxBytes = 253             // of a name
 )
 
 // What Addrs says of a name that was never looked up.
 var (
-	ErrUnknown = errors.New("this name is not followed")
+	ErrUnknown = errors.New("this name is not in the configuration")
 	ErrPending = errors.New("this name has not been looked up yet")
 )
 
-var errNobody = errors.New("the answer names no host's address")
+var errNobody = errors.New("the answer has no address of a host")
 
 // Resolver keeps the addresses of host names fresh. Nothing on the hot path ever
 // waits for it. All methods may be called from any goroutine; Run once.
@@ -62,7 +62,7 @@ type entry struct {
 	busy  bool         // a lookup is under way
 }
 
-// New makes a resolver that does nothing until Run. lookup must end when its
+// New makes a Resolver that does nothing before Run. lookup must end when its
 // context does; nil is SIP(nil). changed, unless nil, is called from Run each time the
 // addresses of a name are others than before.
 func New(lookup func(ctx context.Context, host string) ([]netip.Addr, error), changed func()) *Resolver {
@@ -96,9 +96,8 @@ func (r *Resolver) Set(hosts []string) {
 	r.nudge()
 }
 
-// Addrs is the last good answer for a name and its age. When the last lookup
-// failed, err says why, and the answer before it stands; without one, addrs is
-// empty and age is 0.
+// Addrs is the last good answer for a name and its age. When the last lookup failed, err
+// says why, and the answer before it is returned; without one, addrs is empty and age is 0.
 func (r *Resolver) Addrs(host string) (addrs []netip.Addr, age time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -219,7 +218,7 @@ func (r *Resolver) ask(ctx context.Context, host string, e *entry) answer {
 }
 
 // keep notes an answer, and says whether the addresses are others than before.
-// What a Set has dropped meanwhile concerns nobody.
+// It ignores names that a Set has dropped meanwhile.
 func (r *Resolver) keep(a answer) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -104,7 +104,7 @@ func TestAnswer(t *testing.T) {
 		"sorted, each once":     {[]string{"192.0.2.2", "2001:db8::1", "192.0.2.1", "192.0.2.2"}, []string{"192.0.2.1", "192.0.2.2", "2001:db8::1"}, nil},
 		"IPv4 inside IPv6":      {[]string{"::ffff:192.0.2.1", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
 		"a zone":                {[]string{"fe80::1%eth0"}, []string{"fe80::1"}, nil},
-		"nobody beside a host":  {[]string{"0.0.0.0", "127.0.0.1", "::1", "::", "224.0.0.1", "255.255.255.255", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
+		"no host beside a host":  {[]string{"0.0.0.0", "127.0.0.1", "::1", "::", "224.0.0.1", "255.255.255.255", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
 		"a server that blocks":  {[]string{"0.0.0.0", "::"}, nil, errNobody},
 		"an answer of nothing":  {nil, nil, errNobody},
 		"loopback inside IPv6":  {[]string{"::ffff:127.0.0.1"}, nil, errNobody},
@@ -224,7 +224,7 @@ func TestChanged(t *testing.T) {
 	})
 }
 
-// A name server that never answers holds up nobody.
+// A name server that never answers delays no other name.
 func TestSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		z := &zone{slow: time.Hour}
@@ -284,7 +284,7 @@ func TestSet(t *testing.T) {
 		}
 		z.mu.Unlock()
 
-		// Dropped while it is looked up: the answer concerns nobody.
+		// Dropped while it is looked up: the answer is ignored.
 		r.Set([]string{"b.example", "c.example", "a.example"})
 		synctest.Wait()
 		r.Set(nil)
@@ -298,7 +298,7 @@ func TestSet(t *testing.T) {
 }
 
 // Names that come due while all lookups are taken must not make Run spin: in a
-// bubble, time would then stand still for ever.
+// bubble, time would then never advance.
 func TestMoreDueThanPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		z := &zone{slow: timeout}
@@ -315,7 +315,7 @@ func TestMoreDueThanPlaces(t *testing.T) {
 	})
 }
 
-// An address is its own answer, so that the resolver of the system asks nobody.
+// An address is its own answer, so that the resolver of the system asks no server.
 func TestResolverOfTheSystem(t *testing.T) {
 	changed := make(chan struct{}, 1)
 	r := New(nil, func() { changed <- struct{}{} })

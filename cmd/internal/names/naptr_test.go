@@ -60,7 +60,8 @@ func TestNAPTR(t *testing.T) {
 	}
 }
 
-// TestNAPTRIsBounded: who has a domain in Asterisk's files does not choose how much is asked.
+// TestNAPTRIsBounded: the owner of a domain in Asterisk's files cannot choose how much is
+// asked.
 func TestNAPTRIsBounded(t *testing.T) {
 	s := newServer(t)
 	for i := range 100 {

@@ -83,7 +83,7 @@ func TestSIPLookup(t *testing.T) {
 	if got, want := ask("example.net"), addrs("192.0.2.1"); !slices.Equal(got, want) {
 		t.Errorf("got %v after the records are gone, want %v", got, want)
 	}
-	if list, err := l.lookup(t.Context(), "nobody.example.net"); err == nil {
+	if list, err := l.lookup(t.Context(), "missing.example.net"); err == nil {
 		t.Errorf("got %v of a name without any record", list)
 	}
 }

@@ -40,7 +40,7 @@ func TestQueueKeepsOrderAndCountsDrops(t *testing.T) {
 	})
 }
 
-// TestQueueDeliversWhatWaitsAtItsEnd: the last words are the ones that are looked for.
+// TestQueueDeliversWhatWaitsAtItsEnd: the last lines before an end are the most important ones.
 func TestQueueDeliversWhatWaitsAtItsEnd(t *testing.T) {
 	q := NewQueue[int](3)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -54,7 +54,7 @@ func TestQueueDeliversWhatWaitsAtItsEnd(t *testing.T) {
 	}
 }
 
-// pipe is one that nobody reads until it is opened.
+// pipe is a pipe without a reader until it is opened.
 type pipe struct {
 	open chan struct{}
 	mu   sync.Mutex
@@ -74,7 +74,7 @@ func (p *pipe) lines() []string {
 	return strings.Split(strings.TrimSuffix(p.text.String(), "\n"), "\n")
 }
 
-// TestWriterNeverWaits: a log that nobody reads holds up nobody, and says what it lost
+// TestWriterNeverWaits: a log without a reader delays no caller, and reports what it lost
 // when it is read again.
 func TestWriterNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestWriterNeverWaits(t *testing.T) {
 			return strings.Contains(l, "lines of the log were dropped") && strings.Contains(l, fmt.Sprintf("lines=%d", more))
 		})
 		if told < 0 {
-			t.Error("the lines that were dropped are not told")
+			t.Error("the dropped lines are not reported")
 		}
 	})
 }

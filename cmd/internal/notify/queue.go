@@ -2,8 +2,8 @@
 // it happened: to the log, and to all who listen on the control socket. The daemon and
 // its main call it.
 //
-// It must never make the caller wait: a reader that is slow, or gone, costs lines and
-// not bans. What is lost is counted, and the count is said.
+// It must never make the caller wait: a reader that is slow or gone can lose lines, but
+// never delays a ban. Lost lines are counted, and the count is reported.
 package notify
 
 import (
@@ -14,7 +14,7 @@ import (
 // Queue holds things until its Run delivers them. It is bounded: what comes while it is
 // full is dropped and counted. Put may be called from any goroutine, and under any lock.
 type Queue[T any] struct {
-	waiting chan *T // an empty queue of many places is small, whatever it holds
+	waiting chan *T // an empty queue of many places is small, for any type
 	dropped atomic.Uint64
 }
 

@@ -18,15 +18,15 @@ const (
 // writes it. Each Write is one line, as log/slog does it. Write may be called from any
 // goroutine.
 type Writer struct {
-	to    io.Writer
-	queue *Queue[[]byte]
-	told  atomic.Uint64 // of those dropped, how many Lost was called for
-	lost  func(lines uint64)
+	to       io.Writer
+	queue    *Queue[[]byte]
+	reported atomic.Uint64 // of those dropped, how many Lost was called for
+	lost     func(lines uint64)
 }
 
 // NewWriter makes a writer that starts nothing. lost is called from Run when lines were
-// dropped, with their number. It may wait as to does, and must not write to this Writer,
-// which may be full. It may be nil.
+// dropped, with their number. It may block, and must not write to this Writer, which may be
+// full. It may be nil.
 func NewWriter(to io.Writer, lost func(lines uint64)) *Writer {
 	if lost == nil {
 		lost = func(uint64) {}
@@ -47,14 +47,14 @@ func (w *Writer) Write(line []byte) (int, error) {
 // Lost is how many lines were dropped so far.
 func (w *Writer) Lost() uint64 { return w.queue.Dropped() }
 
-// Run writes until ctx ends and nothing waits. While whoever reads the other end does
-// not, it waits: do not wait for Run longer than for a reader. An error of the other end
-// is not told, for there is nobody to tell. It returns nil.
+// Run writes until ctx ends and nothing waits. It waits while the other end is not read: do
+// not wait for Run longer than for a reader. It does not report an error of the other end,
+// because there is no other place to report it. It returns nil.
 func (w *Writer) Run(ctx context.Context) error {
 	return w.queue.Run(ctx, func(line []byte) {
 		w.to.Write(line)
-		if total := w.Lost(); total > w.told.Load() {
-			w.lost(total - w.told.Swap(total))
+		if total := w.Lost(); total > w.reported.Load() {
+			w.lost(total - w.reported.Swap(total))
 		}
 	})
 }

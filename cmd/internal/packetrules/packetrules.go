@@ -1,7 +1,7 @@
-// Package packetrules makes the plan of the packet rules out of the main file, the
-// list of user agents and whom they may not cut. The daemon and jailctl call it, so
-// that what is printed is what runs. It must never let a plan through that cuts the
-// operator's own phones without his word for it.
+// Package packetrules makes the plan of the packet rules from the main file, the list of
+// user agents, and the addresses that they must not block. The daemon and jailctl call it,
+// so that what is printed is what runs. It must never accept a plan that blocks the
+// operator's own phones, unless the operator set force.
 package packetrules
 
 import (
@@ -14,7 +14,7 @@ import (
 	"pbxjail/configs"
 )
 
-// Known is who must not be cut.
+// Known is which addresses the rules must not block.
 type Known struct {
 	Protected []netip.Prefix // let through before anything else
 	Peers     []Peer         // of Asterisk's configuration, that speak IAX2
@@ -27,10 +27,10 @@ type Peer struct {
 	Why    string
 }
 
-// Cut is why a plan is refused: whom it would cut, or might.
+// Cut is why a plan is refused: the addresses that it would block, or might.
 type Cut struct{ Who []string }
 
-// shown is how many of those who would be cut are named.
+// shown is how many of the blocked addresses are named.
 const shown = 20
 
 func (c *Cut) Error() string {
@@ -39,15 +39,15 @@ func (c *Cut) Error() string {
 	if len(who) > shown {
 		who, more = who[:shown], fmt.Sprintf("; and %d more", len(who)-shown)
 	}
-	return "packet_rules would cut your own: " + strings.Join(who, "; ") + more
+	return "packet_rules would block your own phones or peers: " + strings.Join(who, "; ") + more
 }
 
 // Hint says what to do.
 func (c *Cut) Hint() string {
-	return "name their networks in ignoreip or iax_from, or write force: true under packet_rules when you mean it"
+	return "add their networks to ignoreip or iax_from, or set force: true under packet_rules to block them anyway"
 }
 
-// Plan is what the main file asks for. notes say what of it packets cannot show. An
+// Plan is what the main file asks for. notes list the parts that packets cannot show. An
 // error is a *Cut, which force in the main file rules out; enabled is not looked at.
 func Plan(main *configs.Main, agents *configs.Agents, known Known) (plan packets.Plan, notes []string, err error) {
 	r := main.PacketRules
@@ -73,8 +73,9 @@ func Plan(main *configs.Main, agents *configs.Agents, known Known) (plan packets
 	return plan, notes, nil
 }
 
-// cut lists who could not get in. What agent a phone has no log says, nor what name
-// it registers to, so one that logged in over SIP has to be vouched for.
+// cut lists the addresses that would be blocked. No log has the agent of a phone or the
+// name that it registers to, so the operator must confirm each address that logged in over
+// SIP.
 func cut(plan packets.Plan, known Known) (who []string) {
 	spared := func(p netip.Prefix) bool {
 		return slices.ContainsFunc(plan.Spare, func(s netip.Prefix) bool { return holds(s, p) })
@@ -127,7 +128,7 @@ func scanners(list []configs.Agent) (drop []packets.Scanner, notes []string) {
 			continue
 		}
 		if a.Match == configs.AgentContains {
-			notes = append(notes, fmt.Sprintf("agent %s is to be dropped where a value contains it: a packet does not show where a value ends, so no rule is made", a.Name))
+			notes = append(notes, fmt.Sprintf("no rule for agent %s: it should match anywhere in a value, but a packet does not show where a value ends", a.Name))
 			continue
 		}
 		s := packets.Scanner{Agent: packets.Agent{Name: a.Name, Exact: a.Match == configs.AgentExact}}

@@ -139,7 +139,7 @@ func TestLongerHonestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(notes) != 1 || !strings.HasPrefix(notes[0], "agent badword ") {
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], "no rule for agent badword: ") {
 		t.Errorf("got notes %q, want one on badword", notes)
 	}
 	for _, s := range plan.Drop {
@@ -176,7 +176,7 @@ func TestCut(t *testing.T) {
 		known       Known
 		want        string // "" is taken
 	}{
-		{"agents cut nobody", "agents: true", sip, ""},
+		{"agents block no address", "agents: true", sip, ""},
 		{"IAX2 peer outside", "iax_from: [198.51.100.0/24]", peer, "203.0.113.9/32 is not in iax_from (peer far, iax.conf:3 host)"},
 		{"IAX2 peer outside, though protected", "iax_from: [198.51.100.0/24]", Known{Protected: []netip.Prefix{far}, Peers: peer.Peers}, "203.0.113.9/32 is not in iax_from"},
 		{"IAX2 peer inside", "iax_from: [203.0.113.0/24]", peer, ""},

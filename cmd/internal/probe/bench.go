@@ -31,8 +31,8 @@ func apart(f func() error) error {
 	return <-done
 }
 
-// family is who is who in one address family. All are of the documentation ranges
-// (RFC 5737, RFC 3849).
+// family is the addresses of all parties in one address family. All are of the
+// documentation ranges (RFC 5737, RFC 3849).
 type family struct {
 	name      string
 	pbx       netip.Addr
@@ -55,9 +55,9 @@ func (f family) world() []netip.Addr { return []netip.Addr{f.banned, f.neighbour
 // ours are the addresses of the PBX: one in each network, so that it needs no route.
 func (f family) ours() []netip.Addr { return []netip.Addr{f.pbx, f.network.Addr().Next()} }
 
-// bench is a PBX that echoes and a world that knocks, on the two ends of a cable, in
-// two namespaces without a name and without a route to anywhere. The thread that made
-// it is the PBX's.
+// bench is a PBX that echoes and a world that sends, at the two ends of a cable, in two
+// namespaces without a name and without a route to anywhere. The thread that made it is in
+// the PBX.
 type bench struct {
 	pbx, world netns.NsHandle
 	echo       echo
@@ -95,7 +95,7 @@ func (b *bench) build() (err error) {
 		PeerNamespace:    netlink.NsFd(b.world),
 	})
 	if err != nil {
-		return hint.Errorf("the kernel must have veth: modprobe veth; in a container it needs CAP_NET_ADMIN", "lay a cable between two namespaces: %w", err)
+		return hint.Errorf("the kernel must have veth: modprobe veth; in a container it needs CAP_NET_ADMIN", "make a cable (veth) between two namespaces: %w", err)
 	}
 	for _, f := range families {
 		err := plug(f.ours(), f.world(), worldMAC)
@@ -110,11 +110,11 @@ func (b *bench) build() (err error) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("plug the cable in: %w", err)
+			return fmt.Errorf("connect the cable: %w", err)
 		}
 	}
 	if err := track(); err != nil { // a kernel without nftables
-		b.notes = append(b.notes, oneLine("connections are not tracked in the probe, so that a rule for new ones alone is not told: "+err.Error()))
+		b.notes = append(b.notes, oneLine("connections are not tracked in the probe, so it cannot find a rule that drops only new connections: "+err.Error()))
 	}
 	b.given, err = leftovers()
 	return err

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leftovers are what stands in this thread's namespace beyond what a new one has and
-// iptables makes by being looked at: empty tables with the kernel's own chains.
+// leftovers are the rules and sets in this thread's namespace, without what a new namespace
+// has and what iptables makes when it is read: empty tables with the kernel's own chains.
 func leftovers() (list []string, err error) {
 	sets, err := netlink.IpsetListAll()
 	if err != nil && !absent(err) {

@@ -1,8 +1,8 @@
-// Package probe proves with packets that a ban drops them: it bans test addresses
-// in network namespaces of its own and knocks. jailctl doctor --probe calls it. It
-// needs root. It must never touch the firewall or the network of the host, send a
-// packet to anybody but itself, or leave anything behind: its namespaces have no
-// name and end with its thread.
+// Package probe proves with packets that a ban drops them: it bans test addresses in
+// network namespaces of its own and sends packets from them. jailctl doctor --probe calls
+// it. It needs root. It must never touch the firewall or the network of the host, send a
+// packet to any other host, or leave anything behind: its namespaces have no name and end
+// with its thread.
 package probe
 
 import (
@@ -25,7 +25,7 @@ type Options struct {
 const (
 	OK      = "ok"
 	Failed  = "failed"
-	Skipped = "skipped" // it cannot be tried here, and no packet of its kind can come
+	Skipped = "skipped" // it cannot be tested here, and no packet of its kind can come
 )
 
 // Check is one thing that was tried, in one family or, when that is "", in both.
@@ -33,7 +33,7 @@ type Check struct {
 	Check  string `json:"check"`
 	Family string `json:"family"` // v4, v6 or ""
 	Result string `json:"result"`
-	Why    string `json:"why"` // what went wrong first, or is to be known; "" is nothing
+	Why    string `json:"why"` // what went wrong first, or a note; "" is nothing
 }
 
 // Report is the result of a probe.
@@ -58,7 +58,7 @@ func (r Report) Failed() (n int) {
 // what was found wrong is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Kind == "observe" {
-		return Report{}, hint.New("write enforcer: auto to the main file, or name another main file with --config", "enforcer observe drops nothing: there is nothing to prove")
+		return Report{}, hint.New("write enforcer: auto to the main file, or name another main file with --config", "enforcer observe drops nothing, so there is nothing to test")
 	}
 	return run(ctx, func() (actions.Enforcer, []string, error) {
 		return actions.Open(o.Kind, actions.Options{Hook: o.Hook, Chain: o.Chain})
@@ -99,7 +99,7 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 	return r, err
 }
 
-// The checks of a family, in the order they are told.
+// The checks of a family, in the order of the report.
 const (
 	udp       = "udp"
 	tcp       = "tcp"

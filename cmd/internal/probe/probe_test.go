@@ -51,12 +51,12 @@ func TestFirstFaultIsKept(t *testing.T) {
 	}
 }
 
-// TestFamilies: nobody outside is banned, and nobody else is us.
+// TestFamilies: no address outside is banned, and no other address is ours.
 func TestFamilies(t *testing.T) {
 	for _, f := range families {
 		if !f.network.Contains(f.banned) || !f.network.Contains(f.neighbour) || f.banned == f.neighbour ||
 			f.network.Contains(f.outside) || f.network.Contains(f.pbx) || f.network.Masked() != f.network {
-			t.Errorf("%+v: the addresses do not stand where they should", f)
+			t.Errorf("%+v: an address is in the wrong network", f)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 // bantime is longer than any trial takes.
 const bantime = time.Hour
 
-// trial takes an enforcer through its paces. Whatever the enforcer does, it does on the
-// thread of the PBX, since the programs that it starts run where their thread is.
+// trial tests an enforcer. The enforcer always runs on the thread of the PBX, because the
+// programs that it starts run in the namespace of their thread.
 type trial struct {
 	bench    *bench
 	enforcer actions.Enforcer
@@ -45,8 +45,8 @@ func newTrial(b *bench, e actions.Enforcer) *trial {
 	return t
 }
 
-// run tries everything once. What is found is in checks; an error is only that ctx
-// ended, or that the bench broke.
+// run tries everything once. What is found is in checks; an error means only that ctx ended
+// or the bench failed.
 func (t *trial) run(ctx context.Context) error {
 	single := func(f family) netip.Prefix { return netip.PrefixFrom(f.banned, f.banned.BitLen()) }
 	wide := func(f family) netip.Prefix { return f.network }
@@ -150,7 +150,7 @@ func (t *trial) checkTime(prefix func(family) netip.Prefix) {
 	}
 }
 
-// tearDown takes all away, though somebody is banned.
+// tearDown removes everything while an address is banned.
 func (t *trial) tearDown() {
 	if err := t.enforcer.Teardown(); err != nil {
 		t.settle(teardown, "", err.Error())

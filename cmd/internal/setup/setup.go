@@ -1,6 +1,7 @@
-// Package setup makes the judge out of the main file and what belongs to it, in one way:
-// the daemon judges with it, and jailctl replay and check say with it what the daemon would.
-// It must never read a clock or a file by itself: what it is given is all it knows.
+// Package setup makes the judge from the main file and what belongs to it, in one way for
+// all callers: the daemon judges with it, and jailctl replay and check use it to show what
+// the daemon would do. It must never read a clock or a file by itself: it uses only its
+// arguments.
 package setup
 
 import (
@@ -9,7 +10,7 @@ import (
 	"pbxjail/jails/book"
 )
 
-// Knowledge is what stands beside the main file.
+// Knowledge is what the judge needs beside the main file.
 type Knowledge struct {
 	Places  jails.Places
 	Feeds   jails.Feeds
