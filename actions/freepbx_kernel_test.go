@@ -108,7 +108,7 @@ func TestFreePBX(t *testing.T) {
 			o       Options
 			kind    string
 			refresh bool // it takes us for an attack
-			mended  bool // after clean-iptables something of ours is to be put back
+			repaired  bool // after clean-iptables something of ours is to be put back
 		}{
 			{Options{Hook: "raw"}, "ipset", false, false},
 			{Options{Hook: "raw"}, "nftables", false, false},
@@ -152,8 +152,8 @@ func TestFreePBX(t *testing.T) {
 					dropped("after clean-iptables")
 				}
 				made, _, err := e.Setup()
-				if err != nil || (len(made) > 0) != test.mended {
-					t.Errorf("got %q made, error %v, want any: %v", made, err, test.mended)
+				if err != nil || (len(made) > 0) != test.repaired {
+					t.Errorf("got %q made, error %v, want any: %v", made, err, test.repaired)
 				}
 				dropped("after a repair")
 				if got := f.configured(); got == test.refresh {

@@ -18,7 +18,7 @@ import (
 	"pbxjail/actions/packets"
 )
 
-// guarded are the ports of the tests: port 10000 stands for calls, which are none of them.
+// guarded are the ports of the tests: port 10000 is for calls, and is not guarded.
 var guarded = []Port{
 	{Service: "sipu", Proto: "udp", From: sipPort, To: sipPort + 1},
 	{Service: "sipt", Proto: "tcp", From: sipPort, To: sipPort},

@@ -7,10 +7,10 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Folders calls changed after something in one of the folders has changed, until ctx
-// ends. It is a hint that comes at once and may be missed: a folder that is not there is
-// not watched, events can be lost (inotify(7)). Who needs the truth looks from time to
-// time as well. It ends with nil where the kernel gives no events.
+// Folders calls changed after something in one of the folders has changed, until ctx ends.
+// It is a hint that comes at once and may be missed: a folder that is not there is not
+// watched, events can be lost (inotify(7)). A caller that must not miss a change also
+// checks from time to time. Folders returns nil if the kernel gives no events.
 func Folders(ctx context.Context, folders []string, changed func()) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {

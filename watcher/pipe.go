@@ -21,7 +21,7 @@ const maxBatch = 64 << 10
 // v1.4.11: opening it blocks until there is a writer; at the end of file, which
 // a reader sees when the last writer goes, it asks for the offset and ends on
 // ESPIPE (tail.go, waitForChanges); and a blocked read ends for a byte only.
-// With a writer of our own the first two never happen, and the third is in hand.
+// With our own writer the first two never happen, and the third can be handled.
 //
 // It has no bound for a line that does not end (MaxLineSize splits only once
 // the line is whole), so a writer that never sends a newline can fill the
@@ -52,7 +52,7 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 	var st syscall.Stat_t
 	err = syscall.Fstat(keeper, &st)
 	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-		err = errors.New("it is no pipe any more")
+		err = errors.New("it is no longer a pipe")
 	}
 	if err != nil {
 		syscall.Close(keeper)

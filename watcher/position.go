@@ -70,9 +70,9 @@ func (g *generation) place(path string) Position {
 	return Position{File: path, Dev: g.id.dev, Inode: g.id.ino, Offset: g.offset, Head: g.head}
 }
 
-// places keeps where files stood that are not open now: the remembered
-// positions of the last run and inodes that became quiet. A file that comes back
-// under any followed name goes on where it was left.
+// places keeps the positions of files that are not open now: the remembered positions of
+// the last run and inodes that became quiet. A file that comes back under any followed name
+// continues where reading stopped.
 type places struct {
 	at    map[identity]Position
 	order []identity // oldest first, for the bound

@@ -41,7 +41,7 @@ func problemOf(err error) error {
 
 func problemKind(path string, mode fs.FileMode) error {
 	if mode.IsDir() {
-		return hint.Errorf("name the files in it ("+path+"/*), or take the folder away: a file in its place is followed from its beginning", "%s: is a folder, not a log", path)
+		return hint.Errorf("name the files in it ("+path+"/*), or remove the folder: a file in its place is followed from its beginning", "%s: is a folder, not a log", path)
 	}
 	return hint.Errorf("name a regular file or a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
 }
@@ -52,7 +52,7 @@ var ErrSame = errors.New("the same file")
 // problemOwn is of a path that leads to where this program writes its own log: it would
 // read what it says about what it reads, without end.
 func problemOwn(path string) error {
-	return hint.Errorf("let Asterisk write a file (logger.conf), or name the file where the container's output is kept", "%s: leads to what pbxjail itself writes", path)
+	return hint.Errorf("let Asterisk write a file (logger.conf), or give the file with the container's output", "%s: leads to the output of pbxjail itself", path)
 }
 
 func problemSame(path, other string) error {
@@ -60,13 +60,13 @@ func problemSame(path, other string) error {
 }
 
 func problemTooMany(pattern string) error {
-	return hint.Errorf("name fewer logs, or a narrower pattern", "%s: more than %d files", pattern, MaxFiles)
+	return hint.Errorf("give fewer logs, or a narrower pattern", "%s: more than %d files", pattern, MaxFiles)
 }
 
 func problemPattern(pattern string, err error) error {
-	return hint.Errorf("close the bracket of the pattern, or write a backslash before a [ that is meant as such", "%s: %w", pattern, err)
+	return hint.Errorf("close the bracket of the pattern, or write a backslash before a literal [", "%s: %w", pattern, err)
 }
 
 func problemEvents(what string, err error) error {
-	return hint.Errorf("nothing is lost, lines are only seen a tick later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
+	return hint.Errorf("no line is lost, pbxjail only reads a moment later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
 }

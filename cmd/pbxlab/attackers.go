@@ -16,8 +16,7 @@ type attacker struct {
 	what string
 	must bool // a daemon that does its work bans it; else either is right
 	runs int  // attack is a run of a program, and that often at most; 0: it is an attempt
-	// attack attempts something for the nth time, and tells whether the PBX
-	// answered.
+	// attack makes the nth attempt, and reports whether the PBX answered.
 	attack func(ctx context.Context, from netip.Addr, nth int) (answered bool, err error)
 
 	attempts int
@@ -219,7 +218,7 @@ func (c *cast) others() {
 // is none.
 func refused(taken bool, err error) (answered bool, _ error) {
 	if taken {
-		return true, errors.New("the PBX took it: the attack is none")
+		return true, errors.New("the PBX accepted it, so it is not an attack")
 	}
 	return err == nil, err
 }

@@ -158,7 +158,7 @@ func (m *measurer) ready(ctx context.Context, g *guard) error {
 		return err
 	}
 	if !until(ctx, benchTime, func() bool { return g.gone() || g.follows([]string{benchLog}) }) || g.gone() {
-		return fmt.Errorf("pbxjail does not follow the log; it says:\n%s", g.said())
+		return fmt.Errorf("pbxjail does not follow the log; it prints:\n%s", g.said())
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ type filtered struct {
 
 // packetCost sends the same packets through each firewall in turn.
 func (m *measurer) packetCost(ctx context.Context) (err error) {
-	m.title("a packet of somebody who is not banned, through raw PREROUTING: %d over veth, sender and receiver on one processor", m.packets)
+	m.title("a packet of an address that is not banned, through raw PREROUTING: %d over veth, sender and receiver on one processor", m.packets)
 	var list []*filtered
 	defer func() {
 		for _, f := range list {
@@ -128,8 +128,8 @@ func (m *measurer) stubborn(ctx context.Context) (err error) {
 	return t.Flush()
 }
 
-// goesOn bans the next attacker of IPv4 and lets him send. A packet of his has 92
-// bytes, with the headers of IP and UDP.
+// goesOn bans the next attacker of IPv4 and lets it send. Each of its packets has 92 bytes,
+// with the headers of IP and UDP.
 func (m *measurer) goesOn(ctx context.Context, g *guard, packets int) (b ban, through int, err error) {
 	if err := m.ready(ctx, g); err != nil {
 		return b, 0, err

@@ -20,7 +20,7 @@ import (
 // benchLog is the log that is written to.
 const benchLog = "security"
 
-// wrongPassword is a wrong password, as res_security_log tells it.
+// wrongPassword is a wrong password, as res_security_log writes it.
 const wrongPassword = `[%s] SECURITY[23210] res_security_log.c: SecurityEvent="ChallengeResponseFailed",EventTV="%s",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="%d",SessionID="7fb8dc26be80",LocalAddress="IPV4/UDP/192.0.2.10/5060",RemoteAddress="%s/UDP/%s/41033",Challenge="1795721545/7676979f",Response="78415958d4d2e482f7cd699e855703b6",ExpectedResponse=""` + "\n"
 
 // attack appends five wrong passwords of each of the next attackers to the log, in
@@ -142,7 +142,7 @@ func (m *measurer) follow(ctx context.Context, kernel *netlink.Handle, begin tim
 	came, looked := time.Time{}, time.Now()
 	for ; ; <-tick.C {
 		if ctx.Err() != nil {
-			return fmt.Errorf("after %s %d bans are in the kernel; pbxjail says:\n%s", time.Since(begin), held(m.guard), m.guard.said())
+			return fmt.Errorf("after %s %d bans are in the kernel; pbxjail prints:\n%s", time.Since(begin), held(m.guard), m.guard.said())
 		}
 		now := time.Now()
 		if who.IsValid() && isMember(kernel, who) {
@@ -240,7 +240,7 @@ func (m *measurer) bursts(ctx context.Context) (err error) {
 		tick.Stop()
 		// The ledger is written behind the bans.
 		if !until(ctx, benchTime, func() bool { return idle(g) }) {
-			return errors.New("pbxjail does not come to rest")
+			return errors.New("pbxjail stays busy")
 		}
 	}
 	now, most, err := memory(g.daemon.Process.Pid)
@@ -249,7 +249,7 @@ func (m *measurer) bursts(ctx context.Context) (err error) {
 	return err
 }
 
-// idle reports that the daemon used no processor worth naming in half a second.
+// idle reports whether the daemon used almost no processor time for half a second.
 func idle(g *guard) bool {
 	used := func() int {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.daemon.Process.Pid))

@@ -11,7 +11,7 @@ import (
 	"pbxjail/cmd/internal/lab"
 )
 
-// kernel shows what the kernel was given. It judges nothing: packets do.
+// kernel shows the rules and sets in the kernel. It judges nothing: packets do.
 func (s *story) kernel() {
 	first := s.attackers()[0]
 	for _, verb := range [][]string{{"list"}, {"why", first.Addr.String()}} {
@@ -79,7 +79,7 @@ func (s *story) packets(ctx context.Context) {
 }
 
 // closesSIP reports whether a ban closes the ports of SIP to an actor, where the probes
-// go: who guesses passwords of the manager may still call.
+// go: an address that guesses passwords of the manager may still call.
 func closesSIP(bans []ban, a lab.Actor) bool {
 	i := slices.IndexFunc(bans, holds(a))
 	return a.Ban && (i < 0 || bans[i].Ports == "" || strings.Contains(bans[i].Ports, "all") || strings.Contains(bans[i].Ports, "sip"))
@@ -131,5 +131,5 @@ func (s *story) ending(ctx context.Context) {
 		}
 	}
 	honest := slices.IndexFunc(s.actors, func(a lab.Actor) bool { return !a.Ban })
-	s.answered(ctx, s.actors[honest], true, " as ever")
+	s.answered(ctx, s.actors[honest], true, " as before")
 }

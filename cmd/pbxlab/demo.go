@@ -117,15 +117,15 @@ func (s *story) tell(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if s.wrong > 0 {
-		s.title("what pbxjail said")
+		s.title("what pbxjail printed")
 		s.quote(s.guard.said())
-		return fmt.Errorf("%d things are not as they should be, see WRONG above", s.wrong)
+		return fmt.Errorf("%d checks failed, see WRONG above", s.wrong)
 	}
-	fmt.Fprintln(s.out, "\nAll is as it should be.")
+	fmt.Fprintln(s.out, "\nAll checks passed.")
 	return nil
 }
 
-// before shows that everybody is answered while the PBX is not guarded.
+// before shows that every address is answered while the PBX is not guarded.
 func (s *story) before(ctx context.Context) {
 	s.title("a PBX at %s and %s in a namespace, and the world at the other end of its wire", lab.PBX4, lab.PBX6)
 	until(ctx, s.patience, func() bool { return !slices.ContainsFunc(s.actors, s.unheard) })
@@ -161,7 +161,7 @@ func (s *story) started(ctx context.Context) error {
 	return nil
 }
 
-// played plays the recording and tells every ban as it falls.
+// played plays the recording and prints every ban when it is made.
 func (s *story) played(ctx context.Context) error {
 	s.title("the attack: %d lines that real Asterisks logged, written with today's date and time", len(s.attack))
 	ctx, cancel := context.WithCancel(ctx)

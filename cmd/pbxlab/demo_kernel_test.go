@@ -171,7 +171,7 @@ func TestDemoTellsGoodFromBad(t *testing.T) {
 		fault, err, printed string
 		patience            time.Duration
 	}{
-		{"", "", "All is as it should be.", patience},
+		{"", "", "All checks passed.", patience},
 		{"dies", "ended at once", "dying", patience},
 		{"misses one", "things", "WRONG: 2001:db8:a1:40::66 is not banned", 5 * time.Second}, // it is waited for
 		{"bans the honest", "7 things", "WRONG: 192.0.2.130 must not be banned", patience},

@@ -97,9 +97,9 @@ func (o *e2eOptions) each(ctx context.Context, r *report, besides map[string]str
 		}
 	}
 	if r.wrong > 0 {
-		return fmt.Errorf("%d things are not as they should be, see WRONG above", r.wrong)
+		return fmt.Errorf("%d checks failed, see WRONG above", r.wrong)
 	}
-	fmt.Fprintln(out, "\nAll is as it should be.")
+	fmt.Fprintln(out, "\nAll checks passed.")
 	return nil
 }
 
@@ -167,7 +167,7 @@ func act(ctx context.Context, r *report, o e2eOptions, root, version string, gue
 	return nil
 }
 
-// play lets everybody do what they came for, at the same time.
+// play runs all attackers, honest phones and forgers at the same time.
 func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forged []lie) (sent int) {
 	over := make(chan struct{})
 	var people, harm sync.WaitGroup
@@ -193,7 +193,7 @@ func (s *scene) play(ctx context.Context, bad []*attacker, good []*honest, forge
 		}
 	}
 	harm.Wait()
-	if s.cell.wire { // who never answers a challenge is known after a while
+	if s.cell.wire { // an address that never answers a challenge is known after a while
 		until(ctx, s.cell.patience(), func() bool { return s.allDropped(bad) })
 	}
 	close(over)
@@ -209,7 +209,7 @@ func (s *scene) allDropped(bad []*attacker) bool {
 	})
 }
 
-// holdsAny tells whether a prefix covers one of these addresses.
+// holdsAny reports whether a prefix covers one of these addresses.
 func holdsAny(p netip.Prefix, addrs []netip.Addr) (netip.Addr, bool) {
 	if i := slices.IndexFunc(addrs, p.Contains); i >= 0 {
 		return addrs[i], true

@@ -32,7 +32,7 @@ var victims = []netip.Addr{
 // strangers are the victims that have no other part.
 var strangers = victims[:2]
 
-// lies is where forgers send from, each lie from an address of its own.
+// lies is where forgers send from: each forgery has its own address.
 var lies = netip.MustParsePrefix("198.18.0.0/16")
 
 // lie is one try at a forged line.
@@ -182,7 +182,7 @@ func allLies(s *scene) (all []lie) {
 	return all
 }
 
-// forge tells all lies. It returns how many could be sent.
+// forge sends all forgeries. It returns how many could be sent.
 func (s *scene) forge(ctx context.Context, all []lie) (sent int) {
 	var telling sync.WaitGroup
 	var mu sync.Mutex

@@ -56,8 +56,7 @@ type town struct {
 	lines []*lab.Sender
 }
 
-// honestPeople makes everybody who means well. The caller must hang up, after an
-// error too.
+// honestPeople makes all honest parties. The caller must hang up, after an error too.
 func honestPeople(ctx context.Context, s *scene) (*town, error) {
 	t := &town{s: s}
 	var err error
@@ -83,7 +82,7 @@ func (t *town) hangUp() {
 	}
 }
 
-// add adds somebody with the next address of the honest.
+// add adds a party with the next honest address.
 func (t *town) add(what string, begin, usual func(ctx context.Context) error) *honest {
 	h := &honest{addr: t.next(), what: what, begin: begin, usual: usual}
 	t.all = append(t.all, h)

@@ -18,8 +18,8 @@ import (
 const about = `pbxlab makes a PBX and the world in network namespaces, and shows who gets through.
 
 Exit status:
-  0  done, and all was as it should be
-  1  something was not; the output says what
+  0 done, and all checks passed
+  1 a check failed; the output says which
   2  wrong usage`
 
 func main() { os.Exit(run()) }

@@ -44,17 +44,17 @@ func senders(args []string) (addrs []netip.Addr, err error) {
 	for _, arg := range args {
 		addr, err := netip.ParseAddr(arg)
 		if err != nil || addr.Zone() != "" || addr.Is4In6() {
-			return nil, fmt.Errorf("%q is not an address that can send", arg)
+			return nil, fmt.Errorf("%q is not an address that can send packets", arg)
 		}
 		addrs = append(addrs, addr)
 	}
 	if len(addrs) == 0 {
-		return nil, errors.New("name the addresses that shall send")
+		return nil, errors.New("give the addresses that send")
 	}
 	return addrs, nil
 }
 
-// tell prints a line whenever an address begins or ceases to be answered.
+// tell prints a line when the PBX begins or stops to answer an address.
 func tell(c *cobra.Command, out io.Writer, stream *lab.Stream, addrs []netip.Addr) {
 	tick := time.NewTicker(20 * pace)
 	defer tick.Stop()

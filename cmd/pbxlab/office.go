@@ -145,5 +145,5 @@ func (h *handset) note(status int, err error, old, either bool) {
 	}
 }
 
-// deaf reports whether a phone was not answered more often than a busy machine explains.
+// deaf reports whether a phone missed more answers than a busy machine explains.
 func (h *handset) deaf() bool { return h.unanswered > 2+(h.taken+h.refused)/10 }

@@ -18,7 +18,7 @@ type wave struct {
 	seconds []float64
 }
 
-// slower is how many tries more than without offices an attacker may have: his last ones
+// slower is how many tries more than without offices an attacker may have: its last ones
 // are under way while the ban is set.
 const slower = 2
 

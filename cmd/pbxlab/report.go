@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// report is what the bench tells, and how much of it is wrong. It serves one
+// report is the output of the bench, with the number of failed checks. It serves one
 // goroutine.
 type report struct {
 	out   io.Writer

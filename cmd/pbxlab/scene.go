@@ -27,8 +27,7 @@ const (
 // realLogs are what the configuration of the bench's Asterisk writes.
 var realLogs = []string{"messages", "full", "security", "sipsec.log"}
 
-// scene is a real Asterisk in a namespace, pbxjail beside it, and a probe from
-// everybody.
+// scene is a real Asterisk in a namespace, pbxjail beside it, and a probe from every address.
 type scene struct {
 	version string
 	guests  bool // callers without an account reach the dialplan
@@ -80,7 +79,7 @@ func (s *scene) startGuard(ctx context.Context) error {
 	}
 	up := until(ctx, 10*time.Second, func() bool { return s.guard.gone() || s.guard.follows(s.cell.files()) })
 	if !up || s.guard.gone() {
-		return fmt.Errorf("pbxjail does not follow the logs; it says:\n%s", s.guard.said())
+		return fmt.Errorf("pbxjail does not follow the logs; it prints:\n%s", s.guard.said())
 	}
 	return nil
 }
@@ -125,7 +124,7 @@ func (s *scene) close() (err error) {
 // address counts as dropped.
 const silent = 6
 
-// dropped tells whether the probes of an address get no answer any more, and
+// dropped reports whether the probes of an address get no answer any more, and
 // since when. Probes go to a port of RTP, which a ban for AMI, HTTP or IAX2 leaves open:
 // then the kernel's sets tell.
 func (s *scene) dropped(addr netip.Addr) (since time.Time, yes bool) {
@@ -136,7 +135,7 @@ func (s *scene) dropped(addr netip.Addr) (since time.Time, yes bool) {
 	return s.shut.since(addr, s.elsewhere)
 }
 
-// elsewhere are those who are banned for ports that no probe goes to.
+// elsewhere are the addresses that are banned for ports that no probe goes to.
 func (s *scene) elsewhere() []netip.Prefix {
 	all, _ := s.inSets(func(set string) bool {
 		return strings.Contains(set, ".") && !strings.Contains(set, ".sip-")

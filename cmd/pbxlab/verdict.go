@@ -45,11 +45,11 @@ func (v *verdict) reason(addr netip.Addr) string {
 	if i := slices.IndexFunc(v.reported, func(b ban) bool { return b.Prefix.Contains(addr) }); i >= 0 {
 		return v.reported[i].Jail + ", " + v.reported[i].Reason
 	}
-	return v.mark("pbxjail does not tell of it")
+	return v.mark("pbxjail does not report it")
 }
 
-// theBad: each address that must be dropped is, by the kernel, and Asterisk answers them
-// no more.
+// theBad checks that the kernel drops each address that must be dropped, and that Asterisk
+// no longer answers it.
 func (v *verdict) theBad() {
 	t := v.table("  ATTACKER", "WHAT", "TRIES", "PACKETS", "SECONDS", "DROPPED BY")
 	var missed []*attacker
@@ -111,7 +111,7 @@ func (v *verdict) mustDrop(a *attacker, packets int) bool {
 	return false
 }
 
-// theGood: the honest registered and called all the time, and still do.
+// theGood checks that honest phones registered and called all the time, and still do.
 func (v *verdict) theGood() {
 	fmt.Fprintln(v.out)
 	t := v.table("  HONEST", "WHAT", "TIMES", "PROBES", "ANSWERED", "")
@@ -138,7 +138,7 @@ func (v *verdict) theGood() {
 	t.Flush()
 }
 
-// theBans: only addresses that did something bad are in the kernel's sets.
+// theBans checks that only attackers are in the kernel's sets.
 func (v *verdict) theBans() {
 	innocent := slices.Concat(victims, []netip.Addr{lab.PBX6})
 	for _, h := range v.honest {
@@ -154,17 +154,17 @@ func (v *verdict) theBans() {
 			liars++
 		}
 	}
-	fmt.Fprintf(v.out, "\n  %d bans in the kernel, %d of them on the %d addresses that forged lines\n", len(v.bans), liars, v.liars)
+	fmt.Fprintf(v.out, "\n %d bans in the kernel, %d of them on the %d addresses that forged lines\n", len(v.bans), liars, v.liars)
 	for _, addr := range strangers {
 		if named := len(v.lines(addr)); named == 0 && v.cell.logs == "all" {
-			v.fault("no line names %s: the forgeries are none", addr)
+			v.fault("no line names %s: the forgeries do not work", addr)
 		} else {
 			fmt.Fprintf(v.out, "  %d lines of the logs name %s, who did nothing\n", named, addr)
 		}
 	}
 	for _, p := range v.bans {
 		if addr, yes := holdsAny(p, innocent); yes {
-			v.fault("%s is banned, and did nothing", addr)
+			v.fault("%s is banned, but did nothing", addr)
 			v.why(addr)
 		} else if _, yes := holdsAny(p, guilty); !yes {
 			v.fault("%s is banned, but no one uses it", p)

@@ -154,9 +154,9 @@ func TestWholePathAndLinks(t *testing.T) {
 	}
 }
 
-// asNobody runs f on a thread that reads files as an ordinary user. setfsuid(2)
+// asOrdinaryUser runs f on a thread that reads files as an ordinary user. setfsuid(2)
 // concerns one thread, which ends with the goroutine, because it is never unlocked.
-func asNobody(f func()) {
+func asOrdinaryUser(f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -176,7 +176,7 @@ func TestPermission(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	asNobody(func() {
+	asOrdinaryUser(func() {
 		trusts, problems := Read(dir)
 		if len(trusts) != 1 || len(problems) != 2 {
 			t.Errorf("got %v, %v, want the trunk and two problems", trusts, problems)

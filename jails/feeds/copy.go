@@ -17,12 +17,12 @@ import (
 	"pbxjail/configs/show"
 )
 
-// copyHead begins each copy on disk. Behind it stand "# key: value" for source,
+// copyHead begins each copy on disk. After it come lines "# key: value" for source,
 // fetched, etag and modified, and then the prefixes: a feed in the text format. When
 // the source last confirmed it is the time of the file.
 const copyHead = "# pbxjail feed copy, version 1\n"
 
-// sourceOf names the source of a feed without saying it, since it may hold a key.
+// sourceOf is a hash of the source of a feed, because the source itself may hold a key.
 // A copy of another source, or one that was read otherwise, is not this feed's.
 func sourceOf(c configs.Feed) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(c.URL+"\n"+c.File+"\n"+c.Format)))
@@ -69,7 +69,7 @@ func (f *Feeds) load(c configs.Feed) *feed {
 	file, err := os.Open(f.path(c.Name))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			f.opts.Log.Warn("copy of a feed is not read", "feed", c.Name, "err", err)
+			f.opts.Log.Warn("copy of a feed cannot be read", "feed", c.Name, "err", err)
 		}
 		return s
 	}
@@ -133,7 +133,7 @@ func (f *Feeds) sweep() {
 		}
 		if !wanted[name] {
 			if err := os.Remove(path); err != nil {
-				f.opts.Log.Warn("copy of a feed that is no more is not removed", "feed", name, "err", err)
+				f.opts.Log.Warn("copy of a removed feed cannot be deleted", "feed", name, "err", err)
 			}
 		}
 	}

@@ -116,9 +116,9 @@ func (f *Feeds) orders() (list []order) {
 	return list
 }
 
-// errTogether refuses a feed with which all that ban would shut too much out. Those that
-// stand before it in the main file hold.
-var errTogether error = hint.New("set use: factor for it, or take one of those before it out", "with the feeds before it, it would ban more than a quarter of all addresses")
+// errTogether is the error of a feed if all banning feeds together would ban too many
+// addresses. Feeds before it in the main file stay in force.
+var errTogether error = hint.New("set use: factor for it, or remove a feed before it", "together with the feeds before it, it would ban more than a quarter of all addresses")
 
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stays. When there is
@@ -195,7 +195,7 @@ func (f *Feeds) note(o order, err error) {
 		f.kernel.held[o.name] = old
 	}
 	if old.err == nil || old.err.Error() != err.Error() {
-		f.opts.Log.Error("feed does not ban as it should", "feed", o.name, "err", err)
+		f.opts.Log.Error("feed could not be put into the kernel", "feed", o.name, "err", err)
 	}
 	old.err = err
 	f.kernel.next = time.Now().Add(enforceRetry)

@@ -25,10 +25,10 @@ var (
 	errWide    = errors.New("is wider than /8, or than /16 of IPv6")
 	errName    = errors.New("is a name, and names are never looked up")
 	errPort    = errors.New("has a port")
-	errZone    = errors.New("has a zone: it is an address of somebody's own link")
-	errMask    = errors.New("has a netmask that is none")
-	errReverse = errors.New("ends before it begins")
-	errNone    = errors.New("is no address")
+	errZone    = errors.New("has a zone: it is a link-local address")
+	errMask    = errors.New("has a netmask that is not valid")
+	errReverse = errors.New("is a range that ends before it begins")
+	errNone    = errors.New("is not an address")
 )
 
 // never are the networks no feed can mean: no packet from elsewhere comes from

@@ -94,7 +94,7 @@ func TestHTTP(t *testing.T) {
 		want   string
 	}{
 		{"web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>198.51.100.9") }, "it is a web page, not a list"},
-		{"nothing", func(http.ResponseWriter, *http.Request) {}, "it holds no address"},
+		{"nothing", func(http.ResponseWriter, *http.Request) {}, "it has no address"},
 		{"refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "its server answers 403 Forbidden"},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "999")
@@ -266,7 +266,7 @@ func TestNoDisk(t *testing.T) {
 	f := New(Options{Dir: filepath.Join(blocked, "feeds")})
 	f.Set([]configs.Feed{feedOf("a", "shipped/ranges.txt")})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "its copy is not written: ") || listing(f, "185.243.5.1") != "a=1.5" {
+	if got := problem(f, 0); !strings.HasPrefix(got, "its copy cannot be written: ") || listing(f, "185.243.5.1") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "185.243.5.1"))
 	}
 }

@@ -56,11 +56,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint.Errorf("name the address it leads to", "it redirects more than %d times", maxRedirects)
+		return hint.Errorf("set the url to the address it redirects to", "it redirects more than %d times", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint.Errorf("name another address", "it redirects to something other than http and https")
+		return hint.Errorf("use another url", "it redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint.Errorf("name another address: what comes unencrypted, anybody can write", "it redirects from https to http")
+		return hint.Errorf("use another url: a list sent without encryption can be changed on the way", "it redirects from https to http")
 	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
 		return nil
 	case inside(req.URL.Hostname()):
@@ -73,7 +73,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("name the address of the list itself", "it redirects to an address of this machine or of a private network")
+var errInside error = hint.New("set the url to the address of the list itself", "it redirects to an address of this machine or of a private network")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}
@@ -113,7 +113,7 @@ func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
 func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
 	if err != nil {
-		return answer{}, hint.Errorf("correct its url", "it is not the address of a list")
+		return answer{}, hint.Errorf("correct its url", "it is not a valid url of a list")
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	if q.known {
@@ -129,7 +129,7 @@ func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	case resp.StatusCode == http.StatusNotModified && q.known:
 		return answer{same: true}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, hint.Errorf("open its address in a browser; it is asked again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return answer{}, hint.Errorf("open its url in a browser; pbxjail tries again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
 	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
@@ -157,14 +157,14 @@ func unreachable(err error) error {
 			return err
 		}
 	}
-	return hint.Errorf("check the network, the name and its certificate; it is asked again by itself", "fetch: %w", err)
+	return hint.Errorf("check the network, the host name and its certificate; pbxjail tries again by itself", "fetch: %w", err)
 }
 
 func readFile(q question) (answer, error) {
 	// Asked before opening: opening a named pipe would wait for its writer.
 	info, err := os.Stat(q.feed.File)
 	if err == nil && !info.Mode().IsRegular() {
-		return answer{}, hint.Errorf("name a file", "%s is not a regular file", q.feed.File)
+		return answer{}, hint.Errorf("use the path of a regular file", "%s is not a regular file", q.feed.File)
 	}
 	var file *os.File
 	if err == nil {
@@ -174,7 +174,7 @@ func readFile(q question) (answer, error) {
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
-		return answer{}, hint.Errorf("check the path, and that the daemon may read it", "%s: %w", q.feed.File, err)
+		return answer{}, hint.Errorf("check the path, and that the daemon may read the file", "%s: %w", q.feed.File, err)
 	}
 	defer file.Close()
 	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)

@@ -20,7 +20,7 @@ func (r *reader) text(data []byte) error {
 		}
 		line, _, _ = strings.Cut(line, "//")
 		if len(raw) > maxLine && line != "" {
-			r.refuse(r.Lines, note(line, errors.New("begins a line that is too long")))
+			r.refuse(r.Lines, note(line, errors.New("is the start of a line that is too long")))
 			continue
 		}
 		if line = firstColumn(line); line == "" {
@@ -45,7 +45,7 @@ func firstColumn(line string) string {
 	return strings.Trim(f[0], `"'`)
 }
 
-const wrongFormat = "look at the list, and name its format"
+const wrongFormat = "look at the list, and set format"
 
 // apiban reads {"ipaddress": ["192.0.2.1", ...], "ID": "..."}. Where there is
 // nothing new, apiban.org writes a sentence in place of the addresses.
@@ -54,10 +54,10 @@ func (r *reader) apiban(data []byte) error {
 		Addresses []string `json:"ipaddress"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return hint.Errorf(wrongFormat, "it is not what apiban.org answers: %w", plain(err))
+		return hint.Errorf(wrongFormat, "it is not an answer of apiban.org: %w", plain(err))
 	}
 	if answer.Addresses == nil {
-		return hint.Errorf(wrongFormat, "it is not what apiban.org answers: no ipaddress in it")
+		return hint.Errorf(wrongFormat, "it is not an answer of apiban.org: there is no ipaddress in it")
 	}
 	for i, a := range answer.Addresses {
 		r.Lines++
@@ -101,7 +101,7 @@ func (r *reader) jsonLines(data []byte) error {
 // plain keeps the text of a feed out of an error of encoding/json.
 func plain(err error) error {
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return errors.New("is no JSON")
+		return errors.New("is not JSON")
 	}
-	return errors.New("has another shape")
+	return errors.New("has another structure")
 }

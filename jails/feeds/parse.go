@@ -86,16 +86,16 @@ func readAll(in io.Reader) ([]byte, error) {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, hint.Errorf("look at what is served there", "unpack: %w", err)
+			return nil, hint.Errorf("check what the server sends", "unpack: %w", err)
 		}
 		in = z
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
-		return nil, hint.Errorf("it is tried again", "read: %w", err)
+		return nil, hint.Errorf("pbxjail tries again by itself", "read: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint.Errorf("name a shorter list", "it is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("use a shorter list", "it is larger than %d MiB", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -104,7 +104,7 @@ func readAll(in io.Reader) ([]byte, error) {
 func formatOf(data []byte, format string) (string, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("<")) {
-		return "", hint.Errorf("open the address in a browser: it may want a key, or say why it refuses", "it is a web page, not a list")
+		return "", hint.Errorf("open the url in a browser: it may need a key, or say why it refuses", "it is a web page, not a list")
 	}
 	if format != "" && format != "auto" {
 		return format, nil
@@ -131,7 +131,7 @@ func (r *reader) entry(line int, text string) error {
 		return nil
 	}
 	if written.IsValid() {
-		r.note(&r.Masked, line, fmt.Sprintf("%s has bits beyond the network: read as %s", quote(text), list[0]))
+		r.note(&r.Masked, line, fmt.Sprintf("%s has host bits set: read as %s", quote(text), list[0]))
 	}
 	r.Entries++
 	for _, p := range list {
@@ -142,7 +142,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint.Errorf("raise max_entries of this feed, or name a shorter list", "it has more than %d entries", r.max)
+		return hint.Errorf("raise max_entries of this feed, or use a shorter list", "it has more than %d entries", r.max)
 	}
 	return nil
 }
@@ -183,10 +183,10 @@ func (r *reader) finish() error {
 	kept := apart(r.Prefixes)
 	r.Prefixes = slices.Clip(kept)
 	if wide(kept, 1) {
-		return hint.Errorf("look at the list: it would shut the internet out", "it covers more than an eighth of all addresses")
+		return hint.Errorf("check the list: it would ban a large part of the internet", "it covers more than an eighth of all addresses")
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("look at the list; to do without it, set enabled: false", "it holds no address")
+		return hint.Errorf("check the list; to switch it off, set enabled: false", "it has no address")
 	}
 	return nil
 }

@@ -62,15 +62,15 @@ func TestNotes(t *testing.T) {
 	for _, n := range list.Notes {
 		fmt.Fprintf(&got, "%d: %s\n", n.Line, n.What)
 	}
-	want := `12: "203.0.113.64/255.255.255.191" has a netmask that is none
-13: "203.0.113.99/26" has bits beyond the network: read as 203.0.113.64/26
-16: "198.51.100.9-198.51.100.8" ends before it begins
-20: "fe80::1%eth0" has a zone: it is an address of somebody's own link
+	want := `12: "203.0.113.64/255.255.255.191" has a netmask that is not valid
+13: "203.0.113.99/26" has host bits set: read as 203.0.113.64/26
+16: "198.51.100.9-198.51.100.8" is a range that ends before it begins
+20: "fe80::1%eth0" has a zone: it is a link-local address
 21: "198.51.100.7:5060" has a port
 22: "[2001:db8::2]:5060" has a port
 23: "scanner.example.net" is a name, and names are never looked up
-24: "198.51.100.007" is no address
-25: "198.51.100" is no address
+24: "198.51.100.007" is not an address
+25: "198.51.100" is not an address
 26: "0.0.0.0/0" is wider than /8, or than /16 of IPv6
 27: "::/0" is wider than /8, or than /16 of IPv6
 32: "127.0.0.1" is not an address of the public internet
@@ -84,7 +84,7 @@ func TestNotes(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
 	}
 	quoted, err := Parse(strings.NewReader("192.0.2.1\n\x1b[2J\u202e\x80\n"), "", 0)
-	if err != nil || len(quoted.Notes) != 1 || quoted.Notes[0].What != `"\x1b[2J\u202e\x80" is no address` {
+	if err != nil || len(quoted.Notes) != 1 || quoted.Notes[0].What != `"\x1b[2J\u202e\x80" is not an address` {
 		t.Errorf("got %+v, %v", quoted, err)
 	}
 }
@@ -103,15 +103,15 @@ func TestRefusedAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, text, format, want string }{
-		{"empty", "", "", "it holds no address"},
-		{"comments", "# nothing today\n", "", "it holds no address"},
+		{"empty", "", "", "it has no address"},
+		{"comments", "# nothing today\n", "", "it has no address"},
 		{"page", string(page), "", "it is a web page, not a list"},
 		{"page as text", string(page), "text", "it is a web page, not a list"},
-		{"nothing new", string(nothing), "", "it holds no address"},
-		{"other JSON", `{"error": "invalid key"}`, "", "it is not what apiban.org answers: no ipaddress in it"},
-		{"other shape", `{"ipaddress": {"a": 1}}`, "", "it is not what apiban.org answers: has another shape"},
-		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "it is not what apiban.org answers: is no JSON"},
-		{"text as apiban", "192.0.2.1\n", "apiban", "it is not what apiban.org answers: is no JSON"},
+		{"nothing new", string(nothing), "", "it has no address"},
+		{"other JSON", `{"error": "invalid key"}`, "", "it is not an answer of apiban.org: there is no ipaddress in it"},
+		{"other shape", `{"ipaddress": {"a": 1}}`, "", "it is not an answer of apiban.org: has another structure"},
+		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "it is not an answer of apiban.org: is not JSON"},
+		{"text as apiban", "192.0.2.1\n", "apiban", "it is not an answer of apiban.org: is not JSON"},
 		{"internet", slash8.String(), "", "it covers more than an eighth of all addresses"},
 		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "it covers more than an eighth of all addresses"},
 		{"packed badly", "\x1f\x8bnonsense", "", "unpack: gzip: invalid header"},

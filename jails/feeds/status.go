@@ -20,7 +20,7 @@ type Status struct {
 	Problem error     // what is wrong, with a hint; nil: nothing
 }
 
-var errNoEnforcer = hint.Errorf("set enforcer: ipset in the main file, or use: factor", "the enforcer cannot hold feeds: nothing of it is dropped")
+var errNoEnforcer = hint.Errorf("set enforcer: ipset in the main file, or use: factor", "the enforcer cannot hold feeds: no packet is dropped by this feed")
 
 // Status returns the feeds in the order of the main file.
 func (f *Feeds) Status() []Status {
@@ -54,7 +54,7 @@ func (f *Feeds) problem(s *feed) error {
 	}
 	var saved error
 	if s.saveErr != nil {
-		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "its copy is not written: %w", s.saveErr)
+		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "its copy cannot be written: %w", s.saveErr)
 	}
 	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {

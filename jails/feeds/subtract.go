@@ -26,7 +26,7 @@ func Subtract(prefixes, protected []netip.Prefix) ([]netip.Prefix, error) {
 	}
 	set, err := b.IPSet()
 	if err != nil {
-		return nil, fmt.Errorf("take the protected addresses out: %w", err)
+		return nil, fmt.Errorf("remove the protected addresses: %w", err)
 	}
 	return set.Prefixes(), nil
 }

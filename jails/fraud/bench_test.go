@@ -46,14 +46,14 @@ func BenchmarkSilence(b *testing.B) {
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
-			s.Challenged(from(i%1000), text("1001"), nobody, seven)
+			s.Challenged(from(i%1000), text("1001"), noAccount, seven)
 			s.Answered(from(i%1000), false, seven)
 			i++
 		}
 	})
 	b.Run("nothing due", func(b *testing.B) {
 		s := NewSilence(1000)
-		s.Challenged(from(1), text("1001"), nobody, seven)
+		s.Challenged(from(1), text("1001"), noAccount, seven)
 		for b.Loop() {
 			due(s, seven)
 		}
@@ -81,7 +81,7 @@ func BenchmarkMemory(b *testing.B) {
 		"challenged": func() any {
 			s := NewSilence(keys)
 			for i := range keys {
-				s.Challenged(from(i), text("1001"), nobody, seven.Add(time.Duration(i)))
+				s.Challenged(from(i), text("1001"), noAccount, seven.Add(time.Duration(i)))
 			}
 			return s
 		},

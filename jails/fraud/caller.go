@@ -22,8 +22,8 @@ func marked(hash uint64, kind uint32) uint32 {
 // week.
 const longestMemory = 7 * 24 * 3600
 
-// later is the time of what was reported at one time and now again. One beyond all
-// memory is of a clock that was wrong.
+// later is the later of two times of the same thing. A time beyond longestMemory comes from
+// a wrong clock and is not used.
 func later(at, now uint32) uint32 {
 	if within(at, now, longestMemory) {
 		return max(at, now)
@@ -31,7 +31,7 @@ func later(at, now uint32) uint32 {
 	return now
 }
 
-// apart is how far two times are from each other: what is farthest makes room.
+// apart is the distance of two times: the farthest one makes room.
 func apart(at, now uint32) uint32 { return max(at, now) - min(at, now) }
 
 // note notes a thing, in place of the one farthest from now where there is no room.
@@ -58,9 +58,8 @@ func has(marks []mark, hash, now, limit uint32) bool {
 	return false
 }
 
-// places are for the accounts and extensions of one address. One rule or the other
-// speaks before they are full: configs allows at most 7 unknown accounts and 12 wrong
-// passwords.
+// places are for the accounts and extensions of one address. One rule or the other matches
+// before they are full: configs allows at most 7 unknown accounts and 12 wrong passwords.
 const places = 18
 
 // caller is what is remembered of one address. 224 bytes, and 32 more in its table.
@@ -106,7 +105,7 @@ func (c *caller) dial(tail uint32, head uint16, at, limit uint32) (heads int) {
 // mostAddresses is how many addresses of a crowd are distinguished.
 const mostAddresses = 16
 
-// crowd is who tried one account, or dialled one number.
+// crowd is the addresses that tried one account, or dialled one number.
 type crowd struct {
 	addresses [mostAddresses]mark
 	alarmed   uint32 // when the rule last spoke

@@ -1,8 +1,7 @@
-// Package fraud sees what single attempts do not show: many accounts from one
-// address, one account from many addresses, one number dialled in ever new ways,
-// calls abroad of somebody without an account, challenges that are never answered.
-// Package jails calls it for each offence and each challenge, and makes the points
-// of the attempt more or less of it.
+// Package fraud sees what single attempts do not show: many accounts from one address, one
+// account from many addresses, one number dialled with many prefixes, calls abroad without
+// an account, challenges that are never answered. Package jails calls it for each offence
+// and each challenge, and changes the points of the attempt by the result.
 //
 // One attempt is reported by several logs, and by some of them twice, so every rule
 // counts distinct things and never lines. Whatever is remembered has a fixed size

@@ -20,7 +20,7 @@ func due(s *Silence, now time.Time) (list []netip.Addr) {
 	return list
 }
 
-var nobody parsers.Text
+var noAccount parsers.Text
 
 func TestSilence(t *testing.T) {
 	type step struct {
@@ -85,8 +85,8 @@ func TestSilence(t *testing.T) {
 
 func TestDueAtItsTime(t *testing.T) {
 	s := NewSilence(10)
-	s.Challenged(from(1), text("1001"), nobody, seven)
-	s.Challenged(from(2), text("1001"), nobody, seven.Add(time.Second))
+	s.Challenged(from(1), text("1001"), noAccount, seven)
+	s.Challenged(from(2), text("1001"), noAccount, seven.Add(time.Second))
 	if got := due(s, seven.Add(SilentAfter-time.Millisecond)); got != nil {
 		t.Errorf("got %v too early", got)
 	}
@@ -103,8 +103,8 @@ func TestDueAtItsTime(t *testing.T) {
 // A clock that was far ahead holds nothing up, and blames no address.
 func TestSilenceSurvivesAWrongClock(t *testing.T) {
 	s := NewSilence(10)
-	s.Challenged(from(1), text("1001"), nobody, seven.Add(1000*time.Hour))
-	s.Challenged(from(2), text("1001"), nobody, seven)
+	s.Challenged(from(1), text("1001"), noAccount, seven.Add(1000*time.Hour))
+	s.Challenged(from(2), text("1001"), noAccount, seven)
 	if got := due(s, seven.Add(time.Minute)); len(got) != 1 || got[0] != from(2) {
 		t.Errorf("got %v, want %v", got, from(2))
 	}
@@ -154,7 +154,7 @@ func TestSilenceAgainstModel(t *testing.T) {
 				delete(open, a)
 				delete(login, a)
 			default:
-				s.Challenged(a, text(fmt.Sprint(now.UnixMilli())), nobody, now) // never one that a monitor asks for
+				s.Challenged(a, text(fmt.Sprint(now.UnixMilli())), noAccount, now) // never one that a monitor asks for
 				if at, ok := login[a]; (!ok || now.Sub(at) >= heardWithin) && len(open[a]) < openChallenges {
 					open[a] = append(open[a], now)
 				}
@@ -175,7 +175,7 @@ func TestSilenceAgainstModel(t *testing.T) {
 func TestSilenceBounded(t *testing.T) {
 	s := NewSilence(100)
 	for i := range 10_000 {
-		s.Challenged(from(i), text("1001"), nobody, seven)
+		s.Challenged(from(i), text("1001"), noAccount, seven)
 	}
 	if s.Len() != 100 || len(s.table.rows) != 101 || len(s.due.order) != 100 || s.Evicted() != 9900 {
 		t.Errorf("got %d remembered in %d rows, %d queued, %d evicted", s.Len(), len(s.table.rows), len(s.due.order), s.Evicted())

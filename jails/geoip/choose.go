@@ -213,9 +213,9 @@ func (t *Tables) refresh(e *entry) {
 func (t *Tables) fail(e *entry, err error) {
 	p := broken(e.path, err)
 	if e.table != nil {
-		p.What = fmt.Sprintf("%s; what it said on %s goes on", p.What, e.last.Built.Format("2006-01-02"))
+		p.What = fmt.Sprintf("%s; its data of %s stays in use", p.What, e.last.Built.Format("2006-01-02"))
 		if errors.Is(err, fs.ErrNotExist) {
-			p.Fix = "put the file back; it is forgotten at the next start"
+			p.Fix = "put the file back; at the next start its data is gone"
 		}
 	}
 	known := e.err != nil && e.err.Error() == p.Error()
@@ -225,8 +225,7 @@ func (t *Tables) fail(e *entry, err error) {
 	}
 }
 
-// foreign reports whether a file in a folder is about something else: that is none
-// of our business.
+// foreign reports whether a file in a folder is about something else, and is left out.
 func (t *Tables) foreign(e *entry) bool {
 	return errors.Is(e.err, errSilent) && !slices.Contains(t.files, e.path)
 }

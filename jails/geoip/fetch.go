@@ -45,7 +45,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 		return get(ctx, from)
 	}
 	if strings.Contains(from, "://") {
-		return nil, &Problem{What: "only files, http and https are known", Fix: "fetch it by other means, and name the file"}
+		return nil, &Problem{What: "only files, http and https are possible", Fix: "download it in another way, and give the file"}
 	}
 	info, err := os.Stat(from)
 	if err == nil && !info.Mode().IsRegular() {
@@ -53,7 +53,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 	}
 	if err != nil {
 		p := broken(from, err)
-		p.Fix = "name a file that is there and may be read"
+		p.Fix = "give a file that exists and can be read"
 		return nil, p
 	}
 	f, err := os.Open(from)
@@ -74,7 +74,7 @@ func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: keepSafe}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL, the network and the proxy, or fetch it by other means and name the file", cause: err}
+		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL, the network and the proxy, or download it in another way and give the file", cause: err}
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
@@ -110,10 +110,10 @@ func fetchError(err error) string {
 // keepSafe follows few redirects, and none that leaves encryption.
 func keepSafe(req *http.Request, via []*http.Request) error {
 	if len(via) >= 5 {
-		return errors.New("it is redirected without end")
+		return errors.New("it has too many redirects")
 	}
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return errors.New("it is redirected from https to " + req.URL.Scheme)
+		return errors.New("it redirects from https to " + req.URL.Scheme)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func untar(r io.Reader) (best []byte, err error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("not a whole archive: %w", err)
+			return nil, fmt.Errorf("not a complete archive: %w", err)
 		}
 		if file.Typeflag != tar.TypeReg || !strings.HasSuffix(file.Name, ".mmdb") || file.Size <= int64(len(best)) {
 			continue
@@ -177,7 +177,7 @@ func upTo(r io.Reader, limit int64) ([]byte, error) {
 	var data bytes.Buffer
 	n, err := io.Copy(&data, io.LimitReader(r, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot be read to its end: %w", err)
+		return nil, fmt.Errorf("not complete: %w", err)
 	}
 	if n > limit {
 		return nil, errSize

@@ -34,9 +34,9 @@ func (p *Problem) Hint() string { return p.Fix }
 func (p *Problem) Unwrap() error { return p.cause }
 
 // errSilent is a file that is right, and says nothing that we ask.
-var errSilent = errors.New("it says neither countries nor networks")
+var errSilent = errors.New("it has neither countries nor networks")
 
-const fixBroken = "put a whole file there: copy it beside and rename it, or use jailctl geoip update"
+const fixBroken = "put a complete file there: copy it under another name and rename it, or use jailctl geoip update"
 
 // broken tells what is wrong with a file.
 func broken(file string, err error) *Problem {
@@ -49,9 +49,9 @@ func broken(file string, err error) *Problem {
 	case errors.Is(err, errSilent):
 		p.Fix = "give a file of countries or of autonomous systems (ASN)"
 	case errors.Is(err, errSize):
-		p.Fix = "this is no table of countries or networks: check what was put there"
+		p.Fix = "the file is not a geoip database of countries or networks: check it"
 	case errors.Is(err, fs.ErrNotExist):
-		p.Fix = "put the file there, or take its name out of geoip.files"
+		p.Fix = "put the file there, or remove it from geoip.files"
 	case errors.Is(err, fs.ErrPermission):
 		p.Fix = "let the user of this program read the file and enter its folder"
 	}
@@ -72,7 +72,7 @@ func (t Table) Old(now time.Time) *Problem {
 	}
 	return &Problem{
 		aged: t.Path == "",
-		What: fmt.Sprintf("geoip: %s is %d days old, from %s: networks have moved since", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
+		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some networks have moved since then", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
 		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
 	}
 }

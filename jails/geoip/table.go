@@ -101,14 +101,14 @@ func openEmbedded() (*table, error) {
 func open(path string, data []byte) (*table, error) {
 	db, err := maxminddb.OpenBytes(data)
 	if err != nil {
-		return nil, fmt.Errorf("not a whole MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("not a complete MaxMind DB file: %w", err)
 	}
 	// ip-location-db leaves the description out, and Verify would go no further.
 	if len(db.Metadata.Description) == 0 {
 		db.Metadata.Description = map[string]string{"en": db.Metadata.DatabaseType}
 	}
 	if err := db.Verify(); err != nil {
-		return nil, fmt.Errorf("not a sound MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("not a valid MaxMind DB file: %w", err)
 	}
 	return tableOf(path, db, data)
 }

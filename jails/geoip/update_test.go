@@ -147,7 +147,7 @@ func TestFetchRefuses(t *testing.T) {
 	dead.Close()
 	sources := map[string]string{
 		"no file": filepath.Join(dir, "none"), "a folder": dir, "ftp": "ftp://example.net/x.mmdb", "no URL": "http://%zz/?key=secret",
-		"nobody": dead.URL + "/x.mmdb?key=secret",
+		"unreachable": dead.URL + "/x.mmdb?key=secret",
 	}
 	for _, path := range []string{"short", "endless", "large", "forbidden", "page", "none"} {
 		sources[path] = server.URL + "/" + path + "?key=secret"

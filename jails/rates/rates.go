@@ -1,8 +1,8 @@
-// Package rates counts who does most at the moment: how many offences each jail
-// charged, each country, account and address stood behind, in the last minute and
-// in the last ten. A Judge counts, jailctl top shows it. Its memory is fixed,
-// however many keys an attacker makes up, and none of them pushes out one that
-// does really much (Space-Saving, see summary). It must never decide anything.
+// Package rates counts the most active jails, countries, accounts and addresses: the
+// offences of each in the last minute and in the last ten. A Judge counts, jailctl top
+// shows it. Its memory is fixed, however many keys an attacker makes up, and a flood of
+// keys does not push out a really active one (Space-Saving, see summary). It must never
+// decide anything.
 package rates
 
 import (
@@ -61,8 +61,8 @@ func (r *Rates) Count(s Sample, now time.Time) {
 	}
 }
 
-// Tops are the keys that do most, each kind in order: first who surely did most in
-// the last minute, then who did in the last ten.
+// Tops are the most active keys of each kind, in order: first by the certain count of the
+// last minute, then by that of the last ten.
 type Tops struct {
 	Jails     []Row[string]
 	Countries []Row[string]

@@ -52,7 +52,7 @@ func uncounted(text string) string {
 // TestProbeNeedsRoot says so, and how.
 func TestProbeNeedsRoot(t *testing.T) {
 	p := newPBX(t)
-	cmd := p.asNobody(exec.Command(program("jailctl"), "doctor", "--probe", "--config", p.path("pbxjail.yaml")))
+	cmd := p.asOrdinaryUser(exec.Command(program("jailctl"), "doctor", "--probe", "--config", p.path("pbxjail.yaml")))
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("got %v, want exit status 1", err)

@@ -23,7 +23,7 @@ func TestPermissionDenied(t *testing.T) {
 	log := p.path("asterisk/security")
 	p.attack("198.51.100.7", 5)
 	p.must(os.Chmod(log, 0))
-	p.startAs(p.asNobody(p.command("--observe")))
+	p.startAs(p.asOrdinaryUser(p.command("--observe")))
 	p.logged(`level=ERROR msg="log cannot be read" file=` + log + ` err=".*permission denied" hint="give the user of the daemon the right to read it`)
 	p.eventually("a problem of the file", func() bool {
 		files := p.status().Files

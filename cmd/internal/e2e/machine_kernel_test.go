@@ -49,7 +49,7 @@ func TestNoIptables(t *testing.T) {
 // TestNotRoot: nor does one that may not.
 func TestNotRoot(t *testing.T) {
 	p := newPBX(t)
-	wantMatch(t, p.fails(p.asNobody(p.command())), `^pbxjail: .*\nhint: run as root, or with CAP_NET_ADMIN`)
+	wantMatch(t, p.fails(p.asOrdinaryUser(p.command())), `^pbxjail: .*\nhint: run as root, or with CAP_NET_ADMIN`)
 }
 
 // withoutSetMatch is an environment in which iptables does not know sets, as where
@@ -174,8 +174,8 @@ func TestFullDisk(t *testing.T) {
 func TestStartWithoutDisk(t *testing.T) {
 	const before, meanwhile = "203.0.113.9", "203.0.113.10"
 	for name, c := range map[string]struct {
-		spoil, mend func(p *pbx, disk string)
-		hint        string
+		spoil, repair func(p *pbx, disk string)
+		hint          string
 	}{
 		"read-only": {
 			func(p *pbx, disk string) {
@@ -215,7 +215,7 @@ func TestStartWithoutDisk(t *testing.T) {
 			p.logged(`level=ERROR msg="the ledger cannot be written`)
 			p.stop()
 
-			c.mend(p, disk)
+			c.repair(p, disk)
 			p.start()
 			p.wantAnswers(false, before, meanwhile) // the kernel knows them
 			if problems := p.status().Problems; len(problems) > 0 {

@@ -125,14 +125,14 @@ func (p *pbx) command(args ...string) *exec.Cmd {
 	return exec.Command(program("pbxjail"), append(args, "--config", p.path("pbxjail.yaml"))...)
 }
 
-// asNobody makes it the program of an ordinary user, who owns what it writes.
-func (p *pbx) asNobody(cmd *exec.Cmd) *exec.Cmd {
+// asOrdinaryUser makes it the program of an ordinary user, who owns what it writes.
+func (p *pbx) asOrdinaryUser(cmd *exec.Cmd) *exec.Cmd {
 	p.Helper()
-	const nobody = 65534
+	const overflowUser = 65534
 	for _, dir := range []string{p.dir, p.path("state")} {
-		p.must(os.Chown(dir, nobody, nobody))
+		p.must(os.Chown(dir, overflowUser, overflowUser))
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: overflowUser, Gid: overflowUser}}
 	return cmd
 }
 

@@ -152,7 +152,7 @@ func TestForgedRecord(t *testing.T) {
 // what is missing and what to do.
 func TestWireNotPermitted(t *testing.T) {
 	p := newPBX(t, "enforcer: observe\n", "wire: {enabled: true}")
-	p.startAs(p.asNobody(p.command()))
+	p.startAs(p.asOrdinaryUser(p.command()))
 	p.eventually("the problem", func() bool { return p.wire().Problem != "" })
 	if w := p.wire(); !strings.Contains(w.Hint, "CAP_NET_RAW") {
 		t.Errorf("got %+v, want what to do", w)

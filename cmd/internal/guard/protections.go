@@ -146,11 +146,11 @@ func (p *Protections) Read(main *configs.Main, now time.Time) (changed bool) {
 	return changed
 }
 
-func ask(whom func() []netip.Addr, why string) (list []jails.Protection) {
-	if whom == nil {
+func ask(addrs func() []netip.Addr, why string) (list []jails.Protection) {
+	if addrs == nil {
 		return nil
 	}
-	for _, a := range whom() {
+	for _, a := range addrs() {
 		list = append(list, protection(a, why))
 	}
 	return list

@@ -58,7 +58,7 @@ func TestPlayersShareAFileByWholeLines(t *testing.T) {
 	}
 }
 
-func TestRotateBeginsANewFile(t *testing.T) {
+func TestRotateStartsFile(t *testing.T) {
 	dir := t.TempDir()
 	p := NewPlayer(dir)
 	defer p.Close()

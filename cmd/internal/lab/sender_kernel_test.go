@@ -48,7 +48,7 @@ func TestSenderIsAnsweredUntilDropped(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestNoListener(t *testing.T) {
 	n := ForTest(t)
 	if conn, err := n.Dial(t.Context(), "tcp", netip.MustParseAddr("198.51.100.7"), AMIPort); err == nil {
 		t.Errorf("connected with %s", conn.RemoteAddr())

@@ -39,7 +39,7 @@ var (
 	ErrPending = errors.New("this name has not been looked up yet")
 )
 
-var errNobody = errors.New("the answer has no address of a host")
+var errNoAddress = errors.New("the answer has no address of a host")
 
 // Resolver keeps the addresses of host names fresh. Nothing on the hot path ever
 // waits for it. All methods may be called from any goroutine; Run once.
@@ -209,7 +209,7 @@ func (r *Resolver) ask(ctx context.Context, host string, e *entry) answer {
 	defer cancel()
 	addrs, err := r.lookup(ctx, host)
 	if addrs = usable(addrs); err == nil && len(addrs) == 0 {
-		err = errNobody
+		err = errNoAddress
 	}
 	if err != nil {
 		err = fmt.Errorf("look up %q: %w", host, err)

@@ -104,10 +104,10 @@ func TestAnswer(t *testing.T) {
 		"sorted, each once":     {[]string{"192.0.2.2", "2001:db8::1", "192.0.2.1", "192.0.2.2"}, []string{"192.0.2.1", "192.0.2.2", "2001:db8::1"}, nil},
 		"IPv4 inside IPv6":      {[]string{"::ffff:192.0.2.1", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
 		"a zone":                {[]string{"fe80::1%eth0"}, []string{"fe80::1"}, nil},
-		"no host beside a host":  {[]string{"0.0.0.0", "127.0.0.1", "::1", "::", "224.0.0.1", "255.255.255.255", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
-		"a server that blocks":  {[]string{"0.0.0.0", "::"}, nil, errNobody},
-		"an answer of nothing":  {nil, nil, errNobody},
-		"loopback inside IPv6":  {[]string{"::ffff:127.0.0.1"}, nil, errNobody},
+		"no host beside a host": {[]string{"0.0.0.0", "127.0.0.1", "::1", "::", "224.0.0.1", "255.255.255.255", "192.0.2.1"}, []string{"192.0.2.1"}, nil},
+		"a server that blocks":  {[]string{"0.0.0.0", "::"}, nil, errNoAddress},
+		"an answer of nothing":  {nil, nil, errNoAddress},
+		"loopback inside IPv6":  {[]string{"::ffff:127.0.0.1"}, nil, errNoAddress},
 		"private addresses too": {[]string{"10.0.0.1"}, []string{"10.0.0.1"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestTheLastGoodAnswerStays(t *testing.T) {
 
 		z.set(nil, "a.example", "0.0.0.0")
 		after(6 * time.Minute)
-		check(t, r, "a.example", addrs("192.0.2.1"), errNobody)
+		check(t, r, "a.example", addrs("192.0.2.1"), errNoAddress)
 
 		z.set(nil, "a.example", "192.0.2.2")
 		after(6 * time.Minute)

@@ -107,10 +107,10 @@ func TestWriterNeverWaits(t *testing.T) {
 		if last := lines[len(lines)-1]; !strings.Contains(last, "after") {
 			t.Errorf("got last line %q", last)
 		}
-		told := slices.IndexFunc(lines, func(l string) bool {
+		report := slices.IndexFunc(lines, func(l string) bool {
 			return strings.Contains(l, "lines of the log were dropped") && strings.Contains(l, fmt.Sprintf("lines=%d", more))
 		})
-		if told < 0 {
+		if report < 0 {
 			t.Error("the dropped lines are not reported")
 		}
 	})

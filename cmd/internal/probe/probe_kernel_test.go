@@ -234,7 +234,7 @@ func TestFaultyEnforcerIsFound(t *testing.T) {
 			return errors.Join(err, e.Unban(wide), e.Unban(p))
 		}}, both(neighbour)},
 		"lifts nothing":      {&faulty{unban: nothing}, both(udp, tcp, icmp, udpFlow, network)},
-		"bans without end":      {&faulty{each: func(time.Duration) time.Duration { return 0 }}, both(timeLeft)},
+		"bans without end":   {&faulty{each: func(time.Duration) time.Duration { return 0 }}, both(timeLeft)},
 		"bans for a while":   {&faulty{each: func(l time.Duration) time.Duration { return l / 2 }}, both(timeLeft)},
 		"tears nothing down": {&faulty{teardown: func(actions.Enforcer) error { return nil }}, []string{teardown + " "}},
 	} {
