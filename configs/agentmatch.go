@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// maxAgentValue is how far into a value a word is looked for: real ones are
-// shorter, and the caller must not choose how long we look.
+// maxAgentValue is how many bytes of a value are searched for a word. Real values
+// are shorter, and an attacker must not choose how long the search takes.
 const maxAgentValue = 256
 
 // Agents is the list of user agents, ready to match. It never changes: any
@@ -16,7 +16,7 @@ const maxAgentValue = 256
 type Agents struct {
 	list   []Agent      // by name
 	starts [256][]Agent // what a value may begin with, by its first byte in small letters; longest first
-	words  [256][]Agent // those of them that may stand further in
+	words  [256][]Agent // those of them that may come later in the value
 }
 
 func newAgents(byName map[string]Agent) *Agents {
@@ -36,8 +36,8 @@ func newAgents(byName map[string]Agent) *Agents {
 }
 
 // Match finds the entry for the value of a User-Agent header, without the
-// header's name. Of several the longest name wins, and of equals the one that
-// stands first. The value is the caller's own text: nothing of it is kept.
+// header's name. If several match, the longest name wins, and of equally long
+// names the one that comes first in the value. Nothing of the value is kept.
 func (a *Agents) Match(value []byte) (Agent, bool) {
 	value = bytes.TrimSpace(value)
 	if a == nil || len(value) == 0 {
@@ -53,7 +53,7 @@ func (a *Agents) Match(value []byte) (Agent, bool) {
 			if best != nil && len(same[i].Name) <= len(best.Name) {
 				break // longest first
 			}
-			if same[i].stands(value, at) {
+			if same[i].matchesAt(value, at) {
 				best = &same[i]
 				break
 			}
@@ -65,8 +65,8 @@ func (a *Agents) Match(value []byte) (Agent, bool) {
 	return *best, true
 }
 
-// stands reports whether a matches at this place of value.
-func (a *Agent) stands(value []byte, at int) bool {
+// matchesAt reports whether a matches at this place of value.
+func (a *Agent) matchesAt(value []byte, at int) bool {
 	end := at + len(a.Name)
 	if end > len(value) || a.Match == AgentExact && end < len(value) {
 		return false
@@ -76,11 +76,11 @@ func (a *Agent) stands(value []byte, at int) bool {
 			return false
 		}
 	}
-	// "system" is no word of 3CXPhoneSystem (fusionpbx-install.sh PR 238).
+	// "system" is not a word of 3CXPhoneSystem (fusionpbx-install.sh PR 238).
 	return a.Match != AgentContains || !joined(value, at) && !joined(value, end)
 }
 
-// joined reports whether a word goes on from value[at-1] to value[at].
+// joined reports whether value[at-1] and value[at] are in one word.
 func joined(value []byte, at int) bool {
 	return at > 0 && at < len(value) && wordByte(value[at-1]) && wordByte(value[at])
 }

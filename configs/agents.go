@@ -16,7 +16,7 @@ import (
 const (
 	AgentDrop  = "drop"  // no honest use: packet rules may drop it
 	AgentScore = "score" // weighs what else its sender does wrong
-	AgentInfo  = "info"  // worth telling, no more
+	AgentInfo  = "info"  // is logged, no more
 	AgentOff   = "off"   // takes an entry of the list away
 
 	AgentExact    = "exact"
@@ -30,7 +30,7 @@ const (
 	// maxAgentName leaves room for "\r\nUser-Agent: " before and "\r\n" behind it
 	// (linux:include/uapi/linux/netfilter/xt_string.h XT_STRING_MAX_PATTERN_SIZE, 128).
 	maxAgentName = 64
-	// minDropName keeps a slip of the pen from dropping half the world's phones.
+	// minDropName refuses short names: one such as "a" would drop very many phones.
 	minDropName = 4
 )
 
@@ -39,10 +39,10 @@ type Agent struct {
 	File string // where it was read
 	Line int
 
-	Name  string `yaml:"name" example:"acme-dialer" doc:"What the User-Agent header says, or how it begins. Capitals do not matter. Letters, digits, blanks and . _ - / : + , = @ are allowed: it is printed into firewall rules."`
-	Level string `yaml:"level" example:"score" doc:"drop: packet rules may drop it, for names with no honest use. score: it makes a failure weigh more. info: it is told. off: takes away the entry of this name."`
-	Match string `yaml:"match" default:"prefix" doc:"exact: the whole value. prefix: the value begins so. contains: it stands in the value as a word of its own. Where several match, the longest name decides."`
-	Why   string `yaml:"why" optional:"our own dialer" doc:"Where the name is from, for whoever reads the list."`
+	Name  string `yaml:"name" example:"acme-dialer" doc:"The User-Agent header, or its beginning. Upper and lower case are equal. Letters, digits, blanks and . _ - / : + , = @ are allowed, because the name goes into firewall rules."`
+	Level string `yaml:"level" example:"score" doc:"drop: packet rules may drop it; for names with no honest use. score: a failure with it gets more points. info: it is only logged. off: removes the entry of this name from the list."`
+	Match string `yaml:"match" default:"prefix" doc:"exact: the whole value. prefix: the value begins with it. contains: it is a separate word in the value. If several entries match, the longest name decides."`
+	Why   string `yaml:"why" optional:"our own dialer" doc:"Where the name comes from: a note for readers of the list."`
 }
 
 // Shipped reports whether the entry is of the list that comes with the program.
@@ -55,7 +55,7 @@ const shippedAgentsFile = "shipped/useragents.yaml"
 type AgentFactors struct {
 	Drop  float64 `yaml:"drop" default:"5" check:"factor 0 to 100" doc:"Tools with no honest use."`
 	Score float64 `yaml:"score" default:"2" check:"factor 0 to 100" doc:"Bots, and what bots pretend to be."`
-	Info  float64 `yaml:"info" default:"1" check:"factor 0 to 100" doc:"Real phones and servers: 1 leaves the points as they are."`
+	Info  float64 `yaml:"info" default:"1" check:"factor 0 to 100" doc:"Real phones and servers. 1: the points stay as they are."`
 }
 
 // Of is the factor of a level; 1 for any other word.
@@ -73,7 +73,7 @@ func (f AgentFactors) Of(level string) float64 {
 
 // agentFile is one file of the list.
 type agentFile struct {
-	Agents []Agent `yaml:"agents" doc:"User agents, each with what it is worth. Files are read in the order of their names, after the shipped list; of two entries with one name the later holds."`
+	Agents []Agent `yaml:"agents" doc:"User agents and their levels. Files are read in the order of their names, after the shipped list. If two entries have one name, the later one counts."`
 }
 
 //go:embed data/useragents.yaml
@@ -81,12 +81,12 @@ var shippedAgents []byte
 
 // LoadAgents reads the shipped list of user agents and then the files
 // (*.yaml, *.yml) of dir; a later entry replaces an earlier one of its name. A
-// folder that does not exist is an empty one. An error is Problems, of all the
-// files, and then there is no list: which entries were to be taken away is not known.
+// folder that does not exist is an empty one. An error is Problems, of all the files.
+// Then there is no list, because a bad file may have removed entries from it.
 func LoadAgents(dir string) (*Agents, error) {
 	byName := map[string]Agent{}
 	if err := addAgents(byName, shippedAgentsFile, shippedAgents); err != nil {
-		return nil, err // a test holds it to be sound
+		return nil, err // a test checks it
 	}
 	files, err := agentFiles(dir)
 	if err != nil {
@@ -105,7 +105,7 @@ func LoadAgents(dir string) (*Agents, error) {
 		}
 	}
 	if len(byName) > maxAgents {
-		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("holds more than %d user agents with the shipped ones", maxAgents), Fix: "name what many of them have in common once, as a prefix"})
+		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("holds more than %d user agents with the shipped ones", maxAgents), Fix: "replace several entries by one prefix that they share"})
 	}
 	if len(bad) > 0 {
 		return nil, bad
@@ -113,8 +113,7 @@ func LoadAgents(dir string) (*Agents, error) {
 	return newAgents(byName), nil
 }
 
-// CheckAgents reads one file of user agents, and says what is wrong with it: a Problem or
-// Problems.
+// CheckAgents reads one file of user agents. An error is a Problem or Problems.
 func CheckAgents(path string) error {
 	data, err := read(path)
 	if err != nil {
@@ -127,13 +126,13 @@ func CheckAgents(path string) error {
 func ShippedAgents() *Agents {
 	byName := map[string]Agent{}
 	if err := addAgents(byName, shippedAgentsFile, shippedAgents); err != nil {
-		panic(err) // a test holds it to be sound
+		panic(err) // a test checks it
 	}
 	return newAgents(byName)
 }
 
-// agentFiles are the files of the list in the order of their names. What editors
-// and package managers leave behind has other endings.
+// agentFiles are the files of the list in the order of their names. Files
+// that editors and package managers leave have other endings.
 func agentFiles(dir string) (files []string, bad *Problem) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -147,7 +146,7 @@ func agentFiles(dir string) (files []string, bad *Problem) {
 		}
 	}
 	if len(files) > maxAgentFiles {
-		return nil, &Problem{File: dir, What: fmt.Sprintf("holds more than %d files", maxAgentFiles), Fix: "put several into one"}
+		return nil, &Problem{File: dir, What: fmt.Sprintf("holds more than %d files", maxAgentFiles), Fix: "put several files into one"}
 	}
 	return files, nil
 }
@@ -181,7 +180,7 @@ func (f *agentFile) validate(d *decoder) {
 		a.validate(d, path)
 		key := strings.ToLower(a.Name)
 		if line := first[key]; line != 0 && key != "" {
-			d.fault(path+".name", "remove one of the two", "%s stands in line %d already", quote(a.Name), line)
+			d.fault(path+".name", "remove one of the two", "%s is already in line %d", quote(a.Name), line)
 		}
 		first[key] = a.Line
 	}
@@ -192,17 +191,17 @@ func (a *Agent) validate(d *decoder, path string) {
 	checkWord(d, path+".match", a.Match, AgentExact, AgentPrefix, AgentContains)
 	switch name := a.Name; {
 	case name == "":
-		d.fault(path+".name", "write name: and how the User-Agent header begins", "is missing")
+		d.fault(path+".name", "write name: and the beginning of the User-Agent header", "is missing")
 	case len(name) > maxAgentName:
-		d.fault(path+".name", "write how it begins", "is longer than %d bytes", maxAgentName)
+		d.fault(path+".name", "write only its beginning", "is longer than %d bytes", maxAgentName)
 	case !plainAgent(name):
-		d.fault(path+".name", "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write how it begins up to there", "%s holds what may not stand in a firewall rule", quote(name))
+		d.fault(path+".name", "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write the beginning, up to the first other character", "%s has characters that are not allowed in a firewall rule", quote(name))
 	case a.Level == AgentDrop && len(name) < minDropName:
-		d.fault(path+".name", "write more of it, or make it level: score", "%s is too short to drop packets by: at least %d bytes", quote(name), minDropName)
+		d.fault(path+".name", "write more of it, or make it level: score", "%s is too short for level drop: at least %d bytes", quote(name), minDropName)
 	}
 }
 
-// plainAgent reports whether name can stand in a rule, a shell's quotes and
+// plainAgent reports whether name can be part of a rule, a shell's quotes and
 // xt_string's hex notation as it is.
 func plainAgent(name string) bool {
 	odd := func(r rune) bool {

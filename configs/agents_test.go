@@ -40,7 +40,7 @@ func TestShippedAgents(t *testing.T) {
 		if a.Level == AgentDrop {
 			drop = append(drop, a.Name)
 			if a.Match == AgentContains {
-				t.Errorf("%s: contains cannot be told from another header in a packet", a.Name)
+				t.Errorf("%s: a packet rule cannot tell contains in this header from another header", a.Name)
 			}
 		}
 	}
@@ -165,22 +165,22 @@ func TestAgentFiles(t *testing.T) {
 	}
 }
 
-// A file with a fault takes the whole list with it, and every file's faults are told.
+// One file with a fault makes the whole list invalid, and the faults of every file are reported.
 func TestAgentFaults(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no name", "agents: [{level: drop}]", "1: agents[0].name: is missing"},
 		{"no level", "agents:\n  - name: acme", "2: agents[0].level: \"\" is not known"},
 		{"level", "agents: [{name: acme, level: block}]", "1: agents[0].level: \"block\" is not known"},
 		{"match", "agents: [{name: acme, level: score, match: regex}]", "1: agents[0].match: \"regex\" is not known"},
-		{"twice", "agents:\n  - {name: acme, level: score}\n  - {name: ACME, level: drop}\n", "3: agents[1].name: \"ACME\" stands in line 2 already"},
-		{"short", "agents: [{name: a 1, level: drop}]", "1: agents[0].name: \"a 1\" is too short to drop packets by: at least 4 bytes"},
+		{"twice", "agents:\n  - {name: acme, level: score}\n  - {name: ACME, level: drop}\n", "3: agents[1].name: \"ACME\" is already in line 2"},
+		{"short", "agents: [{name: a 1, level: drop}]", "1: agents[0].name: \"a 1\" is too short for level drop: at least 4 bytes"},
 		{"long", "agents: [{name: " + strings.Repeat("a", 65) + ", level: drop}]", "1: agents[0].name: is longer than 64 bytes"},
-		{"quote", "agents: [{name: 'a\"b\"cd', level: drop}]", "1: agents[0].name: \"a\\\"b\\\"cd\" holds what may not stand in a firewall rule"},
-		{"pipe", "agents: [{name: abc|0d, level: drop}]", "1: agents[0].name: \"abc|0d\" holds what may not stand in a firewall rule"},
-		{"line", "agents: [{name: \"abcd\\n-j ACCEPT\", level: drop}]", "1: agents[0].name: \"abcd\\n-j ACCEPT\" holds what may not stand in a firewall rule"},
-		{"shell", "agents: [{name: $(id)x, level: drop}]", "1: agents[0].name: \"$(id)x\" holds what may not stand in a firewall rule"},
-		{"blank behind", "agents: [{name: 'system ', level: drop}]", "1: agents[0].name: \"system \" holds what may not stand in a firewall rule"},
-		{"letters", "agents: [{name: ácme, level: drop}]", "1: agents[0].name: \"\\u00e1cme\" holds what may not stand in a firewall rule"},
+		{"quote", "agents: [{name: 'a\"b\"cd', level: drop}]", "1: agents[0].name: \"a\\\"b\\\"cd\" has characters that are not allowed in a firewall rule"},
+		{"pipe", "agents: [{name: abc|0d, level: drop}]", "1: agents[0].name: \"abc|0d\" has characters that are not allowed in a firewall rule"},
+		{"line", "agents: [{name: \"abcd\\n-j ACCEPT\", level: drop}]", "1: agents[0].name: \"abcd\\n-j ACCEPT\" has characters that are not allowed in a firewall rule"},
+		{"shell", "agents: [{name: $(id)x, level: drop}]", "1: agents[0].name: \"$(id)x\" has characters that are not allowed in a firewall rule"},
+		{"blank behind", "agents: [{name: 'system ', level: drop}]", "1: agents[0].name: \"system \" has characters that are not allowed in a firewall rule"},
+		{"letters", "agents: [{name: ácme, level: drop}]", "1: agents[0].name: \"\\u00e1cme\" has characters that are not allowed in a firewall rule"},
 		{"key", "agents: [{nmae: acme}]", "1: agents[0]: unknown key \"nmae\""},
 		{"other file", "packet_rules: {}", "1: unknown key \"packet_rules\""},
 		{"empty", "", " is empty"},

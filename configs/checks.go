@@ -11,16 +11,16 @@ import (
 	"pbxjail/configs/show"
 )
 
-// check holds every value of the struct v against the tag check of its key:
+// check compares every value of the struct v with the tag check of its key:
 //
 //	path            a path from the root
 //	one of a b c    one of these words
-//	from 2 to 7     a number, or a time such as 1s, that is not beyond these
+//	from 2 to 7     a number, or a time such as 1s, between these two, both included
 //	from 0          a number that is not below this
 //	factor 1 to 10  a number that something is multiplied by
 //
-// A list is checked item by item. A key that may be left out (optional) is not checked
-// when it was. What two keys must be to each other, only validate knows.
+// A list is checked item by item. An optional key that was left out is not checked.
+// validate compares keys with each other.
 func (d *decoder) check(v reflect.Value, path string) {
 	for _, k := range keysOf(v.Type()) {
 		field := v.FieldByIndex(k.Index)
@@ -72,8 +72,8 @@ func (d *decoder) checkValue(rule string, v reflect.Value, at string) {
 	}
 }
 
-// checkSpan holds a number or a time between two ends, such as "2 to 7". more is what
-// the hint says besides.
+// checkSpan checks that a number or a time is between two ends, such as "2 to 7". more is
+// added to the hint.
 func checkSpan(d *decoder, at, span string, v reflect.Value, more string) {
 	least, most, bounded := strings.Cut(span, " to ")
 	value, is := measure(v)
@@ -90,7 +90,7 @@ func checkSpan(d *decoder, at, span string, v reflect.Value, more string) {
 	case bounded:
 		d.fault(at, "write a "+what+" from "+least+" to "+most+more, "%s is not between %s and %s", is, least, most)
 	default:
-		d.fault(at, "write a "+what+" from "+least+" on", "%s is less than %s", is, least)
+		d.fault(at, "write a "+what+" of at least "+least, "%s is less than %s", is, least)
 	}
 }
 

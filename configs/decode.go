@@ -18,18 +18,18 @@ import (
 	"pbxjail/configs/show"
 )
 
-// maxProblems is how many faults of one file are told. A file with more is
-// another kind of file.
+// maxProblems is how many faults of one file are reported. A file with more faults is
+// probably another kind of file.
 const maxProblems = 100
 
-// decoder fills a struct from YAML and remembers where each value stands. It
-// walks the tree itself because the tree alone knows lines, and because YAML's
+// decoder fills a struct from YAML and remembers the line of each value. It
+// walks the YAML tree itself because only the tree knows lines, and because YAML's
 // own conversions (010, yes, !!tags, aliases) are guesses we do not want.
 type decoder struct {
 	file     string
 	lines    map[string]int  // by path, such as "match[0].regex"; "" is the file
 	given    map[string]int  // lines of the values that were set, by path; a list is one value
-	faulty   map[string]bool // paths that were complained about: once is enough
+	faulty   map[string]bool // paths that have a problem already: one each is enough
 	problems Problems
 	warnings Problems
 }
@@ -46,8 +46,8 @@ func (d *decoder) fault(path, fix, format string, args ...any) {
 	}
 }
 
-// faultOf is a fault of several values together. It is about the first path, and stands
-// where the first of them is written that this file has.
+// faultOf is a fault of several values together. It names the first path, and has the line
+// of the first of these values that this file sets.
 func (d *decoder) faultOf(paths []string, fix, format string, args ...any) {
 	for _, path := range paths {
 		if line, ok := d.given[path]; ok && !d.faulty[paths[0]] {
@@ -77,7 +77,7 @@ func within(path, what string) string {
 	return path + ": " + what
 }
 
-// line is where path stands, or the nearest thing around it that was written.
+// line is the line of path, or of the nearest key around it that the file has.
 func (d *decoder) line(path string) int {
 	for {
 		if line, ok := d.lines[path]; ok {
@@ -87,10 +87,10 @@ func (d *decoder) line(path string) int {
 	}
 }
 
-// document decodes data into the struct that into points to, and holds each value
-// against its tag check. What the file does not mention stays as it is. It reports
-// whether there was a document with keys: if so the values are worth comparing with
-// each other, however many were faulty.
+// document decodes data into the struct that into points to, and compares each
+// value with its tag check. Keys that the file does not have stay as they are. It reports
+// whether there was a document with keys. If so, the caller compares the values with each
+// other, even if some are faulty.
 func (d *decoder) document(data []byte, into any) (readable bool) {
 	node, sound := d.parse(data)
 	return d.fill(node, into) && sound
@@ -109,7 +109,7 @@ func (d *decoder) parse(data []byte) (node *yaml.Node, sound bool) {
 	if err == nil {
 		node = doc.Content[0]
 		if err = dec.Decode(&second); err == nil {
-			d.faultAt(second.Line, "", "keep one document and remove the line ---", "a second document begins")
+			d.faultAt(second.Line, "", "keep one document, and remove the line ---", "a second document begins")
 		}
 	}
 	if err != nil && err != io.EOF { // EOF at once: nothing but comments
@@ -132,7 +132,7 @@ func (d *decoder) fill(node *yaml.Node, into any) (readable bool) {
 	return true
 }
 
-// result is nil, or all the problems in the order of lines.
+// result returns nil, or all problems in the order of lines.
 func (d *decoder) result() error {
 	if len(d.problems) == 0 {
 		return nil
@@ -155,17 +155,17 @@ func (d *decoder) syntax(err error) {
 	if fromParser.MatchString(m[2]) {
 		line++
 	}
-	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (blanks, no tabs) from this line on", "not YAML: "+show.Escaped(m[2]))
+	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (spaces, no tabs) from this line on", "not YAML: "+show.Escaped(m[2]))
 }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(path, "write the value out", "aliases (*%s) are not used here", show.Escaped(n.Value))
+		d.fault(path, "write the value out", "aliases (*%s) are not allowed", show.Escaped(n.Value))
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not used here", show.Escaped(n.Tag))
-	case n.ShortTag() == "!!null": // a key with nothing behind it: the default stays
+		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not allowed", show.Escaped(n.Tag))
+	case n.ShortTag() == "!!null": // a key without a value: the default stays
 	case isLeaf(v):
 		d.leaf(n, v, path)
 	case v.Kind() == reflect.Slice:
@@ -177,11 +177,11 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(path, "write a single value", "one value is wanted, not a list or keys")
+		d.fault(path, "write a single value", "must be one value, not a list or keys")
 		return
 	}
 	if v.Kind() == reflect.String && n.ShortTag() != "!!str" {
-		d.fault(path, "put it in quotes if it is meant", "%s is not text", quote(n.Value))
+		d.fault(path, "put it in quotes if you mean text", "%s is not text", quote(n.Value))
 	}
 	if err := setLeaf(v, n.Value); err != nil {
 		d.fault(path, hint.Of(err), "%s", err)
@@ -195,10 +195,10 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) checkPrefix(path, text string, p netip.Prefix) {
 	if written, err := netip.ParsePrefix(text); err == nil && written != written.Masked() {
-		d.warn(path, "write "+p.String(), fmt.Sprintf("%s has bits beyond the network: read as %s", quote(text), p))
+		d.warn(path, "write "+p.String(), fmt.Sprintf("%s has bits set outside the network part: read as %s", quote(text), p))
 	}
 	if p.Bits() == 0 {
-		d.warn(path, "remove it, or set observe: true if that is what you want", p.String()+" is every address: nobody will be banned")
+		d.warn(path, "remove it, or set observe: true if you want no bans", p.String()+" is every address: no address will be banned")
 	}
 }
 
@@ -207,11 +207,11 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: []*yaml.Node{n}}
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.fault(path, "write it in brackets, [a, b], or one to a line, each after a dash", "a list is wanted")
+		d.fault(path, "write [a, b], or one item on each line after a dash", "must be a list")
 		return
 	}
 	d.given[path] = n.Line
-	v.SetZero() // a list is taken whole: it does not add to the one below it
+	v.SetZero() // a list replaces the list of the layer below: it does not add to it
 	for i, item := range n.Content {
 		elem := reflect.New(v.Type().Elem()).Elem()
 		if elem.Kind() == reflect.Struct && !isLeaf(elem) {
@@ -224,7 +224,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(path, "write key: value, one to a line", "keys are wanted")
+		d.fault(path, "write key: value, one on each line", "must be a block of keys")
 		return
 	}
 	if line := v.FieldByName("Line"); line.IsValid() {
@@ -243,7 +243,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 			continue
 		}
 		if first := seen[key.Value]; first != 0 {
-			d.faultAt(key.Line, path, "remove one of the two", fmt.Sprintf("key %s stands in line %d already", field.name, first))
+			d.faultAt(key.Line, path, "remove one of the two", fmt.Sprintf("key %s is already in line %d", field.name, first))
 			continue
 		}
 		seen[key.Value] = key.Line

@@ -11,8 +11,8 @@ import (
 	"pbxjail/configs/show"
 )
 
-// Forever is a duration without an end: of a ban, of a limit, of a memory. It is
-// the zero duration, as in package jails: no file can ask for no time at all.
+// Forever is a duration without end. It is the zero duration, as in package jails: a file
+// cannot set a duration of zero.
 const Forever = show.Forever
 
 // units from the largest down: the order in which they are written.
@@ -47,12 +47,12 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 		n, err := strconv.ParseInt(numbers[i+1], 10, 64)
 		if err != nil || n > (int64(math.MaxInt64/time.Second)-total)/u.seconds {
-			return 0, hint.New("write forever for a time without an end", quote(text)+" is longer than 292 years")
+			return 0, hint.New("write forever for a time without end", quote(text)+" is longer than 292 years")
 		}
 		total += n * u.seconds
 	}
 	if total == 0 || text[0] == '-' {
-		return 0, hint.New("write a time above zero such as 10m, or forever for one without an end (fail2ban's -1)", quote(text)+" is no time at all")
+		return 0, hint.New("write a time above zero such as 10m, or forever for a time without end (fail2ban's -1)", quote(text)+" is not above zero")
 	}
 	return time.Duration(total) * time.Second, nil
 }

@@ -13,43 +13,43 @@ import (
 	"pbxjail/configs/show"
 )
 
-// MaxFeedEntries is how many entries a feed may have when nothing else is said.
+// MaxFeedEntries is the default limit for the entries of a feed.
 const MaxFeedEntries = 500_000
 
 const (
 	maxFeeds      = 64
 	shippedPrefix = "shipped/"
-	leastInterval = time.Minute // for the sake of whoever serves the list
+	leastInterval = time.Minute // protects the server of the list
 )
 
 // FeedFormats are the formats of feeds, as Feed.Format names them.
 var FeedFormats = []string{"auto", "text", "apiban", "json-lines"}
 
-// Feed is a list of bad addresses that somebody else keeps.
+// Feed is a list of bad addresses that others maintain.
 type Feed struct {
-	Line int // where it stands in the file
+	Line int // its line in the file
 
-	Name       string        `yaml:"name" example:"blocklist-sip" doc:"What it is called here, in lists and reasons."`
-	URL        string        `yaml:"url" example:"https://lists.blocklist.de/lists/sip.txt" doc:"Where it is fetched: http or https. Either this or file."`
-	File       string        `yaml:"file" optional:"shipped/ranges.txt" doc:"The file it is read from: a whole path, or shipped/NAME for one that comes with pbxjail."`
+	Name       string        `yaml:"name" example:"blocklist-sip" doc:"Name of the feed in lists and reasons."`
+	URL        string        `yaml:"url" example:"https://lists.blocklist.de/lists/sip.txt" doc:"The list is fetched from here: http or https. Write either url or file."`
+	File       string        `yaml:"file" optional:"shipped/ranges.txt" doc:"The list is read from this file: a full path, or shipped/NAME for a list that comes with pbxjail."`
 	Format     string        `yaml:"format" default:"auto" doc:"auto, text (one address, network or range a line), apiban or json-lines (DROP of Spamhaus)."`
-	Interval   time.Duration `yaml:"interval" default:"6h" doc:"How often a url is asked. A file is read when it changed."`
-	Use        string        `yaml:"use" default:"factor" check:"one of factor ban both" doc:"factor: lines of a listed address weigh more. ban: its addresses are dropped without any line. both."`
-	Factor     float64       `yaml:"factor" default:"1.5" check:"factor 1 to 100" doc:"How much more a line of a listed address weighs."`
-	Ports      []ports.Range `yaml:"ports" optional:"[5060, 10000-20000/udp]" doc:"What a feed that bans closes. Left out: every port."`
-	Protocol   string        `yaml:"protocol" default:"any" check:"one of any udp tcp" doc:"any, or udp or tcp alone, for ports without a protocol of their own and for feeds without ports."`
-	MaxEntries int           `yaml:"max_entries" default:"500000" check:"from 1 to 2000000" doc:"A list with more is refused, and the one before kept."`
+	Interval   time.Duration `yaml:"interval" default:"6h" doc:"How often a url is fetched. A file is read again when it changes."`
+	Use        string        `yaml:"use" default:"factor" check:"one of factor ban both" doc:"factor: log lines of a listed address get more points. ban: packets of listed addresses are dropped, without any log line. both: both of these."`
+	Factor     float64       `yaml:"factor" default:"1.5" check:"factor 1 to 100" doc:"Points of log lines from a listed address are multiplied by this."`
+	Ports      []ports.Range `yaml:"ports" optional:"[5060, 10000-20000/udp]" doc:"Ports that a feed with use ban or both closes. Left out: every port."`
+	Protocol   string        `yaml:"protocol" default:"any" check:"one of any udp tcp" doc:"any, udp or tcp: for ports without their own protocol, and for feeds without ports."`
+	MaxEntries int           `yaml:"max_entries" default:"500000" check:"from 1 to 2000000" doc:"A list with more entries is refused, and the previous list stays in use."`
 	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
 }
 
-// LongestFeed is how long the name of a feed that bans may be: it stands in the names of sets
-// behind that of our chain, which have 31 bytes (ipset(8) IPSET_MAXNAMELEN).
+// LongestFeed is how long the name of a feed that bans may be, in bytes. Names of sets have
+// 31 bytes, and consist of the names of our chain and of the feed (ipset(8) IPSET_MAXNAMELEN).
 func LongestFeed(chain string) int { return min(16, 31-len(chain)-len("-")-len("-4t")) }
 
-// Weighs reports whether lines of listed addresses weigh more.
+// Weighs reports whether log lines of listed addresses get more points.
 func (f Feed) Weighs() bool { return f.Enabled && f.Use != "ban" }
 
-// Closes are the ports to which packets of listed addresses are dropped; none: every port.
+// Closes returns the ports that are closed to listed addresses; none: every port.
 func (f Feed) Closes() (list []ports.Range) {
 	if f.Protocol != "udp" && f.Protocol != "tcp" {
 		return f.Ports
@@ -66,7 +66,7 @@ func (f Feed) Closes() (list []ports.Range) {
 	return list
 }
 
-// Bans reports whether listed addresses are dropped without any line.
+// Bans reports whether packets of listed addresses are dropped without any log line.
 func (f Feed) Bans() bool { return f.Enabled && f.Use != "factor" }
 
 //go:embed feeds/*.txt
@@ -85,14 +85,14 @@ func ShippedFeed(file string) (data []byte, ok bool) {
 
 func validateFeeds(d *decoder, list []Feed) {
 	if len(list) > maxFeeds {
-		d.fault("feeds", "put several lists into one file", "%d are more than %d", len(list), maxFeeds)
+		d.fault("feeds", "put several lists into one file", "too many: %d, the limit is %d", len(list), maxFeeds)
 	}
 	first := map[string]int{}
 	for i, f := range list {
 		at := fmt.Sprintf("feeds[%d]", i)
 		f.validate(d, at)
 		if line := first[f.Name]; line != 0 {
-			d.fault(at+".name", "give each a name of its own", "%s is the name of the feed in line %d already", quote(f.Name), line)
+			d.fault(at+".name", "give each a name of its own", "%s is already the name of the feed in line %d", quote(f.Name), line)
 		}
 		first[f.Name] = f.Line
 	}
@@ -100,15 +100,15 @@ func validateFeeds(d *decoder, list []Feed) {
 
 func (f Feed) validate(d *decoder, at string) {
 	if !jailName.MatchString(f.Name) {
-		d.fault(at+".name", "use a to z, 0 to 9 and -, at most 20", "%s can not be the name of a feed", quote(f.Name))
+		d.fault(at+".name", "use a to z, 0 to 9 and -, at most 20 characters", "%s cannot be the name of a feed", quote(f.Name))
 	}
 	f.validateSource(d, at)
 	checkWord(d, at+".format", f.Format, FeedFormats...)
 	if len(f.Ports) > maxPortSlots {
-		d.fault(at+".ports", "write ranges in place of single ports", "%d ranges are more than %d", len(f.Ports), maxPortSlots)
+		d.fault(at+".ports", "write ranges instead of single ports", "too many ranges: %d, the limit is %d", len(f.Ports), maxPortSlots)
 	}
 	if f.Interval < leastInterval {
-		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is no interval", show.Duration(f.Interval))
+		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is too short", show.Duration(f.Interval))
 	}
 }
 
@@ -121,7 +121,7 @@ func (f Feed) validateSource(d *decoder, at string) {
 	case f.URL != "":
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
-			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "it is not the address of a list")
+			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "is not an http or https address")
 		}
 	case strings.HasPrefix(f.File, shippedPrefix):
 		if _, ok := ShippedFeed(f.File); !ok {

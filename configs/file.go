@@ -22,12 +22,12 @@ func read(path string) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	if info.IsDir() {
-		return nil, Problem{File: path, What: "is a folder", Fix: "name a file, or move the folder out of the way"}
+		return nil, Problem{File: path, What: "is a folder", Fix: "name a file, or move the folder away"}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, Problem{File: path, What: "is not a regular file", Fix: "put a plain text file there"}
 	}
-	if info.Size() == 0 { // or a file of the kernel, such as /proc/kmsg, which to read may wait for ever
+	if info.Size() == 0 { // or a file of the kernel: reading one such as /proc/kmsg may wait forever
 		return nil, nil
 	}
 	f, err := os.Open(path)
@@ -46,24 +46,24 @@ func unreadable(path string, err error) Problem {
 	p := Problem{File: path, cause: err, Fix: "check the disk and the path"}
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
-		err = inner.Err // the path stands in front already
+		err = inner.Err // the message begins with the path already
 	}
 	p.What = err.Error()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Fix = "check the spelling of the path; without --config and without a file the built-in defaults hold"
+		p.Fix = "check the spelling of the path; without --config and without a file the built-in defaults apply"
 	case errors.Is(err, fs.ErrPermission):
 		p.Fix = "run as root, or let the user of this program read the file and enter its folder"
 	}
 	return p
 }
 
-// checkText finds what makes a file no text at all, before YAML is tried on it:
-// the message of a YAML parser about a binary file helps nobody.
+// checkText finds bytes that no text file has, before YAML reads the file. The message
+// of a YAML parser about a binary file would not help the operator.
 func checkText(file string, data []byte) *Problem {
 	const restore = "put the text file back, saved as UTF-8"
 	if len(data) > maxFile {
-		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "this is no configuration file: check what was put there"}
+		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "this is not a configuration file: check what was written to this path"}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return &Problem{File: file, Line: lineAt(data, i), What: "holds a NUL byte: this is not a text file", Fix: restore}

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// hideForeign keeps the text of a file out of what is said about it, when the file is a
-// link that leads out of its folder: then it may be no file of ours, such as one with
-// passwords, and what is said about it is shown to others than its owner.
+// hideForeign keeps the text of a file out of its error messages, when the file is a link
+// that leads out of its folder. Such a file may hold passwords, and people who may not
+// read the file can see the messages.
 func hideForeign(path string, err error) error {
 	list, ok := errors.AsType[Problems](err)
 	if !ok {
@@ -24,7 +24,7 @@ func hideForeign(path string, err error) error {
 		return list
 	}
 	return Problems{{
-		File: path, Line: list[0].Line, What: "is not understood from this line on; its text is not shown, because the file is a link that leads out of the folder",
-		Fix: "see where the link leads; jailctl check says what is wrong when it is given that file's own name",
+		File: path, Line: list[0].Line, What: "cannot be read from this line on; its text is not shown, because the file is a link to another folder",
+		Fix: "see where the link leads, and run jailctl check with that file's own path",
 	}}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A file of the kernel says that it is a regular one, and to read it may wait for ever.
+// A file of the kernel looks like a regular file, and reading it may wait forever.
 func TestFileOfTheKernelIsNotRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kmsg.yaml")
 	if err := os.Symlink("/proc/kmsg", path); err != nil {

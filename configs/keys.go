@@ -53,7 +53,7 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// elsewhere is the hint for a key of a jail that defaults cannot have; "" for all others.
+// elsewhere is the hint for a key that a jail file may have and defaults may not; "" for all other keys.
 func elsewhere(in reflect.Type, name string) string {
 	if in != reflect.TypeFor[Defaults]() {
 		return ""
@@ -72,7 +72,7 @@ func suggest(keys []key, wrong string) string {
 		}
 	}
 	best, distance := "", 1+max(2, len(wrong)/3)
-	if len(wrong) <= 40 { // beyond that it is no slip of the finger, and would cost time
+	if len(wrong) <= 40 { // a longer word is no typing error, and comparing it takes long
 		for _, name := range names {
 			if n := edits(strings.ToLower(wrong), name); n < distance {
 				best, distance = name, n
@@ -82,7 +82,7 @@ func suggest(keys []key, wrong string) string {
 	if best != "" {
 		return "did you mean " + best + "?"
 	}
-	return "known here: " + strings.Join(names, ", ")
+	return "the keys allowed here are: " + strings.Join(names, ", ")
 }
 
 // edits is the Levenshtein distance of a and b.

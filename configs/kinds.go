@@ -15,9 +15,9 @@ const (
 	KindNumbers = "numbers"
 )
 
-// KindOf says what kind of file is at path, by the keys in it: that whose keys most of
-// them are. Where that cannot be told it is a jail, unless it has the name of the main
-// file. An error is a Problem.
+// KindOf says what kind of file is at path: the kind that knows most of its keys. If no key
+// is known, the file is a jail, unless it has the name of the main file. An error is a
+// Problem.
 func KindOf(path string) (kind string, err error) {
 	data, err := read(path)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Defaults are settings of the main file for all jails. The zero value sets none. The
-// fields of Jail are what the built-in defaults become with them; which ones were
-// written, the node alone knows.
+// Defaults are settings of the main file for all jails. The zero value sets none. Jail has
+// the built-in defaults with these settings applied. Only node knows which keys were
+// written.
 type Defaults struct {
 	Jail
 	node *yaml.Node // nil: nothing was written
 }
 
-// The layers of a jail, each over the one before. fail2ban users know them as the
+// The layers of a jail. Each replaces values of the one before it. fail2ban users know them as the
 // program's defaults, jail.conf, [DEFAULT] in jail.local, and the jail's section there.
 const (
 	FromBuiltIn  = "built-in"
@@ -43,7 +43,7 @@ func (o Origin) String() string {
 	return o.Layer
 }
 
-// above reports whether a setting comes from a layer over another one.
+// above reports whether a setting comes from a higher layer than the given one.
 func (o Origin) above(layer string) bool {
 	order := []string{FromBuiltIn, FromShipped, FromDefaults, FromFile}
 	return slices.Index(order, o.Layer) > slices.Index(order, layer)
@@ -56,11 +56,11 @@ func (j *Jail) note(d *decoder, layer string) {
 	}
 }
 
-// parseJail makes a jail of its layers. data is the text of its own file; nil: it has
-// none, and then the name must be that of a shipped jail.
+// parseJail builds a jail from its layers. data is the text of its own file. nil: it has no
+// file, and name must be the name of a shipped jail.
 //
-// A file that names logs and match is a whole jail, and takes the place of a shipped one
-// of its name. Any other file changes the shipped jail: what it does not name stays.
+// A file with logs and match is a complete jail, and replaces the shipped jail of its name.
+// Any other file changes the shipped jail: keys that it does not have stay.
 func (m *Main) parseJail(name, file string, data []byte) (*Jail, error) {
 	j, own := newJail(name, file), newDecoder(file)
 	var node *yaml.Node
@@ -70,14 +70,14 @@ func (m *Main) parseJail(name, file string, data []byte) (*Jail, error) {
 	}
 	if text, ok := shippedText(name); ok && !(hasKey(node, "logs") && hasKey(node, "match")) {
 		s := newDecoder(shippedFile(name))
-		s.document(text, j) // a test holds it to be sound
+		s.document(text, j) // a test checks it
 		j.note(s, FromShipped)
 	}
 	below := m.applyDefaults(j)
 	if data == nil {
 		j.validate(below)
 		for i := range below.problems {
-			below.problems[i].What = "defaults do not suit the shipped jail " + name + ": " + below.problems[i].What
+			below.problems[i].What = "defaults of the main file do not fit the shipped jail " + name + ": " + below.problems[i].What
 		}
 		j.dropSamples()
 		return j.result(below)
@@ -90,7 +90,7 @@ func (m *Main) parseJail(name, file string, data []byte) (*Jail, error) {
 	return j.result(own)
 }
 
-// dropSamples drops those of the shipped jail where other lines count than there.
+// dropSamples drops the samples of the shipped jail if this jail counts other lines.
 func (j *Jail) dropSamples() {
 	shipped := func(path string) bool { return j.origin(path).Layer == FromShipped }
 	if shipped("samples") && (!shipped("match") || j.origin("evidence.ban").above(FromShipped)) {
@@ -98,8 +98,8 @@ func (j *Jail) dropSamples() {
 	}
 }
 
-// applyDefaults puts defaults and logs of the main file over j. The decoder knows where
-// they are written.
+// applyDefaults applies defaults and logs of the main file to j. The decoder knows their
+// lines.
 func (m *Main) applyDefaults(j *Jail) *decoder {
 	d := newDecoder(m.File)
 	if node := m.Defaults.node; node != nil {
@@ -125,7 +125,7 @@ func (j *Jail) readsDialplan() bool {
 	return len(j.Match) > 0 && !slices.ContainsFunc(j.Match, func(m Match) bool { return m.Service != "dialplan" })
 }
 
-// hasKey reports whether a mapping has a key with something behind it.
+// hasKey reports whether a mapping has a key with a value.
 func hasKey(node *yaml.Node, key string) bool {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return false

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/viper"
 )
 
-// LoadMain reads the main file. When explicit is false the path is only where it
-// would be, and a file that is not there means the built-in defaults. An error is
-// a Problem or Problems: nothing of a bad file is used.
+// LoadMain reads the main file. When explicit is false the file may be missing, and
+// the built-in defaults apply then. An error is a Problem or Problems: nothing of a
+// bad file is used.
 func LoadMain(path string, explicit bool) (*Main, error) {
 	data, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) && !explicit {
@@ -26,7 +26,7 @@ func LoadMain(path string, explicit bool) (*Main, error) {
 }
 
 // parseMain checks the text first, since viper folds keys to lower case and
-// forgets lines (spf13/viper issue 1014), then lets viper decode what is sound.
+// forgets lines (spf13/viper issue 1014), then lets viper decode the text if it has no fault.
 func parseMain(file string, data []byte) (*Main, error) {
 	checked, d := defaultMain(), newDecoder(file)
 	if d.document(data, checked) {
@@ -59,7 +59,7 @@ func strictly(c *mapstructure.DecoderConfig) {
 	c.DecodeHook = func(_, to reflect.Type, data any) (any, error) {
 		v := reflect.New(to).Elem()
 		if to == reflect.TypeFor[Defaults]() {
-			return Defaults{}, nil // what was checked is taken: it knows what was written
+			return Defaults{}, nil // taken from checked, which knows the keys that were written
 		}
 		if !isLeaf(v) {
 			return data, nil

@@ -104,7 +104,7 @@ func wantKeys(t *testing.T, got, want *Main) {
 	}
 }
 
-// The environment is no place for settings that nobody sees.
+// The environment must not set keys: the operator does not see it.
 func TestLoadMainIgnoresEnvironment(t *testing.T) {
 	t.Setenv("CHAIN", "stolen")
 	t.Setenv("PBXJAIL_CHAIN", "stolen")
@@ -185,7 +185,7 @@ func TestPermissionDenied(t *testing.T) {
 	}
 }
 
-// No file name and no value can write to the terminal of whoever reads the error.
+// No file name and no value can write escapes to the terminal of the reader.
 func TestProblemsArePrintable(t *testing.T) {
 	_, err := ParseJail("a\x1b]0;x\a\u202e.yaml", []byte("\"b\\e[2J\\u202e\": 1\nlogs: [\"\\a\"]\nmatch: *\n"))
 	_, err2 := ParseJail("a.yaml", []byte("\"b\\e[2J\\u202e"+strings.Repeat("x", 500)+"\": 1\n"))

@@ -7,33 +7,33 @@ import (
 	"regexp"
 )
 
-// Numbers is the file of numbers: what is dialled to get abroad, and where fraud
-// goes. It is plain data; package jails/fraud reads numbers with it.
+// Numbers is the file of numbers: the prefixes of calls abroad, and the numbers that fraud
+// calls. It is plain data; package jails/fraud reads numbers with it.
 type Numbers struct {
 	File     string   // where it was read; "shipped/numbers.yaml" for the embedded one
-	Warnings Problems // what was read otherwise than written
+	Warnings Problems // values that were read differently from how they are written
 
-	Prefixes  []AccessPrefix `yaml:"prefixes" doc:"What is dialled before a country code, the most frequent first."`
-	Countries []Country      `yaml:"countries" doc:"Country codes that fraud calls often."`
-	Premium   []PremiumRange `yaml:"premium" doc:"Numbers that pay whoever owns them."`
+	Prefixes  []AccessPrefix `yaml:"prefixes" doc:"Prefixes dialled before a country code, the most frequent first."`
+	Countries []Country      `yaml:"countries" doc:"Country codes that fraud often calls."`
+	Premium   []PremiumRange `yaml:"premium" doc:"Numbers that pay their owner for each call."`
 }
 
 // AccessPrefix is what is dialled before a country code.
 type AccessPrefix struct {
 	Digits string `yaml:"digits" example:"\"00\"" doc:"The prefix, digits or +."`
-	Access int    `yaml:"access" optional:"8" check:"from 0 to 8" doc:"How many digits for an outside line may stand before it, at most 8. Left out: none."`
+	Access int    `yaml:"access" optional:"8" check:"from 0 to 8" doc:"How many digits for an outside line may come before it, at most 8. Left out: none."`
 }
 
 // Country is a country code that fraud calls often.
 type Country struct {
 	Code   string  `yaml:"code" example:"\"972\"" doc:"The code, with the area code where countries share one."`
-	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"Points of such a call are multiplied by this. Left out: fraud.international.factor."` // 0: left out
 }
 
-// PremiumRange is the beginning of numbers that pay whoever owns them.
+// PremiumRange is the beginning of numbers that pay their owner for each call.
 type PremiumRange struct {
 	Range  string  `yaml:"range" example:"\"4470\"" doc:"The first digits, with the country code."`
-	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"How much more a call there weighs. Left out: fraud.international.factor."` // 0: left out
+	Factor float64 `yaml:"factor" optional:"2.5" check:"factor 1 to 10" doc:"Points of such a call are multiplied by this. Left out: fraud.international.factor."` // 0: left out
 }
 
 // maxNumbers is how many entries each list of the file may have.
@@ -46,7 +46,7 @@ var shippedNumbers []byte
 func ShippedNumbers() *Numbers {
 	n, err := ParseNumbers("shipped/numbers.yaml", shippedNumbers)
 	if err != nil {
-		panic(err) // a test holds them to be sound
+		panic(err) // a test checks them
 	}
 	return n
 }
@@ -84,7 +84,7 @@ var accessDigits = regexp.MustCompile(`^(\+|[0-9]{2,5})$`)
 
 func (n *Numbers) validate(d *decoder) {
 	if len(n.Prefixes) == 0 {
-		d.fault("prefixes", `write what is dialled before a country code, such as [{digits: "00", access: 8}]`, "none are named")
+		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "none are named")
 	}
 	checkLength(d, "prefixes", len(n.Prefixes))
 	checkLength(d, "countries", len(n.Countries))
@@ -92,7 +92,7 @@ func (n *Numbers) validate(d *decoder) {
 	for i, p := range n.Prefixes {
 		path := fmt.Sprintf("prefixes[%d]", i)
 		if !accessDigits.MatchString(p.Digits) {
-			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is no prefix", quote(p.Digits))
+			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is not a prefix", quote(p.Digits))
 		}
 	}
 	for i, c := range n.Countries {
@@ -105,6 +105,6 @@ func (n *Numbers) validate(d *decoder) {
 
 func checkLength(d *decoder, path string, length int) {
 	if length > maxNumbers {
-		d.fault(path, "name fewer, with shorter beginnings", "%d are more than %d", length, maxNumbers)
+		d.fault(path, "write fewer and shorter prefixes", "too many: %d, the limit is %d", length, maxNumbers)
 	}
 }

@@ -17,9 +17,8 @@ import (
 var observeLine = regexp.MustCompile(`(?m)^observe:[ \t]*[^\s#]*`)
 
 // SetObserve writes observe into the main file at path and leaves all else in it as it is:
-// comments, order, owner and mode. The file must be right before and after, or nothing is
-// written. It is replaced in one step. A file that is not there is an error that wraps
-// fs.ErrNotExist.
+// comments, order, owner and mode. Nothing is written unless the file is valid before and after.
+// The file is replaced in one step. A missing file is an error that wraps fs.ErrNotExist.
 func SetObserve(path string, observe bool) error {
 	old, err := read(path)
 	if err != nil {
@@ -30,7 +29,7 @@ func SetObserve(path string, observe bool) error {
 	}
 	text := withObserve(old, observe)
 	if m, err := parseMain(path, text); err != nil || m.Observe != observe {
-		return hint.Errorf(fmt.Sprintf("write observe: %t into it by hand", observe), "%s: the setting observe is written in a form that pbxjail does not change", path)
+		return hint.Errorf(fmt.Sprintf("edit the file: write the line observe: %t", observe), "%s: pbxjail cannot change the key observe, because of how it is written", path)
 	}
 	return replace(path, text)
 }
@@ -47,7 +46,7 @@ func withObserve(text []byte, observe bool) []byte {
 	return append(append(bytes.Clone(text), line...), '\n')
 }
 
-// replace writes a file anew beside the old one, and renames it.
+// replace writes a new file beside the old one, and renames it to the old name.
 func replace(path string, text []byte) (err error) {
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {

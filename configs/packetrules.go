@@ -9,16 +9,16 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// PacketRules are rules that look into packets. They drop without a log line and
-// without a ban.
+// PacketRules are firewall rules that look into packets. They drop packets without a log
+// line and without a ban.
 type PacketRules struct {
-	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them for those who paste."`
-	Force       bool           `yaml:"force" default:"false" doc:"Take the rules although phones that logged in over SIP, or IAX2 peers of Asterisk's configuration, may be cut by them. Protected addresses are let through all the same."`
-	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Where Asterisk listens for SIP, udp and tcp. Left out: 5060. In TLS nothing can be seen."`
-	Agents      AgentRules     `yaml:"agents" default:"true" doc:"Drop requests and answers whose User-Agent is one of the list with level drop: true or false. seed: drop the 21 names of the article that this program began with, whatever their level in the shipped list, and those that your own list drops. A real softphone, CSipSimple, is among the 21, and names that people type: what begins with Test is dropped too."`
-	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"Drop requests whose User-Agent begins with none of these: the reverse. Anybody who can write one of the names gets in."`
-	FQDN        []string       `yaml:"fqdn" optional:"[pbx.example.net]" doc:"Drop every REGISTER that does not name one of these hosts, as scanners do that know the address alone. Every phone must register to the name."`
-	IAXFrom     []netip.Prefix `yaml:"iax_from" optional:"[198.51.100.0/24]" doc:"Drop IAX2 (udp 4569) from anywhere else."`
+	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them, if you want to install them yourself."`
+	Force       bool           `yaml:"force" default:"false" doc:"Use the rules even if they may stop phones that logged in over SIP, or IAX2 peers of Asterisk's configuration. Protected addresses always pass."`
+	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Ports where Asterisk listens for SIP, udp and tcp. Left out: 5060. The rules cannot look into TLS."`
+	Agents      AgentRules     `yaml:"agents" default:"true" doc:"true: drop requests and answers whose User-Agent has level drop in the list. false: do not. seed: drop the 21 names of the article that this program began with, at any level in the shipped list, and those that your own list drops. The 21 include a real softphone, CSipSimple, and Test, so every name that begins with Test is dropped."`
+	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"The opposite: drop requests whose User-Agent begins with none of these. An attacker that writes one of the names is not dropped."`
+	FQDN        []string       `yaml:"fqdn" optional:"[pbx.example.net]" doc:"Drop every REGISTER that does not name one of these hosts. Most scanners know only the IP address. All your phones must register to the name."`
+	IAXFrom     []netip.Prefix `yaml:"iax_from" optional:"[198.51.100.0/24]" doc:"Drop IAX2 (udp 4569) from all other addresses."`
 }
 
 // AgentRules says which user agents are dropped.
@@ -37,7 +37,7 @@ func parseAgentRules(text string) (AgentRules, error) {
 	drop, err := parseBool(text)
 	switch {
 	case err != nil:
-		return AgentsNone, hint.New("write true, false or seed", quote(text)+" does not say which user agents are dropped")
+		return AgentsNone, hint.New("write true, false or seed", quote(text)+" is not true, false or seed")
 	case drop:
 		return AgentsDrop, nil
 	}
@@ -56,7 +56,7 @@ func SeedAgents() []string {
 // PortRange is one port, or those from First to Last.
 type PortRange struct{ First, Last uint16 }
 
-// SIPPorts are the ports, or what holds when none are named.
+// SIPPorts returns the ports, or 5060 if none are named.
 func (r PacketRules) SIPPorts() []PortRange {
 	if len(r.Ports) == 0 {
 		return []PortRange{{5060, 5060}}
@@ -103,12 +103,12 @@ func (r PacketRules) validate(d *decoder, path string) {
 			slots++
 		}
 		if p.First <= iaxPort && iaxPort <= p.Last {
-			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "name the ports of SIP only", "4569 is the port of IAX2")
+			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "name only SIP ports", "4569 is the port of IAX2")
 		}
 	}
 	for i, name := range r.AllowAgents {
 		if name == "" || len(name) > maxAgentName || !plainAgent(name) {
-			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write how it begins up to there", "%s is not how a user agent can begin here", quote(name))
+			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write the beginning, up to the first other character", "%s cannot be the beginning of a user agent here", quote(name))
 		}
 	}
 	for i, name := range r.FQDN {
@@ -118,7 +118,7 @@ func (r PacketRules) validate(d *decoder, path string) {
 	}
 	atMost := func(key string, have, most int) {
 		if have > most {
-			d.fault(path+"."+key, "name what several have in common, once", "%d are more than %d", have, most)
+			d.fault(path+"."+key, "name the common part of several once", "too many: %d, the limit is %d", have, most)
 		}
 	}
 	atMost("ports", slots, maxPortSlots)
@@ -126,6 +126,6 @@ func (r PacketRules) validate(d *decoder, path string) {
 	atMost("fqdn", len(r.FQDN), maxFQDN)
 	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
 	if r.Enabled && r.Agents == AgentsNone && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
-		d.fault(path+".enabled", "set agents: true, or one of allow_agents, fqdn, iax_from", "there is no rule to put in")
+		d.fault(path+".enabled", "set agents: true, or one of allow_agents, fqdn, iax_from", "no rule is configured")
 	}
 }

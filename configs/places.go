@@ -11,23 +11,23 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// PlaceRules say what the place of an address makes of its points. The zero value
-// makes nothing of it.
+// PlaceRules say how points depend on the country and network of an address. The zero
+// value changes no points.
 type PlaceRules struct {
-	Home      []string `yaml:"home" optional:"[GB, IE]" doc:"Countries your phones are in, as ISO 3166 codes. Where none is named, no country is elsewhere."`
-	Elsewhere float64  `yaml:"elsewhere" optional:"2" check:"factor 0.001 to 100" doc:"What points from any other known country are multiplied by. A country alone never bans."`
-	Block     []string `yaml:"block" optional:"[KP]" doc:"Countries of which one line suffices for a ban. Protected addresses are never banned all the same."`
-	ASN       []ASN    `yaml:"asn" optional:"[64500=1.5]" doc:"Networks by their autonomous system number, and what their points are multiplied by."`
+	Home      []string `yaml:"home" optional:"[GB, IE]" doc:"Countries your phones are in, as ISO 3166 codes. If none is named, elsewhere has no effect."`
+	Elsewhere float64  `yaml:"elsewhere" optional:"2" check:"factor 0.001 to 100" doc:"Points from any other known country are multiplied by this. A country alone never bans."`
+	Block     []string `yaml:"block" optional:"[KP]" doc:"Countries where one line is enough for a ban. Protected addresses are still never banned."`
+	ASN       []ASN    `yaml:"asn" optional:"[64500=1.5]" doc:"Networks by their autonomous system number, each with the factor for their points."`
 }
 
-// ASN is what a network makes of points: 64500=1.5 in a file.
+// ASN is the factor for the points of a network: 64500=1.5 in a file.
 type ASN struct {
 	Number uint32
 	Factor float64
 }
 
 func parseASN(text string) (a ASN, err error) {
-	bad := hint.New("write its number and a factor, such as 64500=1.5", quote(text)+" is not a network and its factor")
+	bad := hint.New("write its number and a factor, such as 64500=1.5", quote(text)+" is not a network number with a factor")
 	number, factor, _ := strings.Cut(strings.TrimPrefix(text, "AS"), "=")
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == 0 {
@@ -40,7 +40,7 @@ func parseASN(text string) (a ASN, err error) {
 	return a, nil
 }
 
-// Or is the rules, with what they leave out taken from others.
+// Or returns the rules of r, and those of o for the keys that r leaves out.
 func (r PlaceRules) Or(o PlaceRules) PlaceRules {
 	if len(r.Home) == 0 {
 		r.Home = o.Home
@@ -57,7 +57,7 @@ func (r PlaceRules) Or(o PlaceRules) PlaceRules {
 	return r
 }
 
-// FactorOf finds the factor of a network.
+// FactorOf returns the factor of a network; false if none is set.
 func (r PlaceRules) FactorOf(asn uint32) (float64, bool) {
 	i := slices.IndexFunc(r.ASN, func(a ASN) bool { return a.Number == asn })
 	if i < 0 || asn == 0 {
@@ -73,7 +73,7 @@ func (r PlaceRules) validate(d *decoder, path string) {
 	checkCountries(d, path+".block", r.Block)
 	for i, c := range r.Block {
 		if slices.Contains(r.Home, c) {
-			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from one of the two", "%s is home", quote(c))
+			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from one of the two", "%s is in home too", quote(c))
 		}
 	}
 	for i, a := range r.ASN {
@@ -84,12 +84,12 @@ func (r PlaceRules) validate(d *decoder, path string) {
 func checkCountries(d *decoder, path string, list []string) {
 	for i, c := range list {
 		if !countryCode.MatchString(c) {
-			d.fault(fmt.Sprintf("%s[%d]", path, i), "write the two capitals of ISO 3166, such as GB", "%s is not a country", quote(c))
+			d.fault(fmt.Sprintf("%s[%d]", path, i), "write the two capital letters of ISO 3166, such as GB", "%s is not a country", quote(c))
 		}
 	}
 }
 
-// checkFactor refuses what would make points nothing, or a ban of any line.
+// checkFactor refuses factors that make points worthless, or that ban on any line.
 func checkFactor(d *decoder, path string, factor float64) {
 	if factor < 0.001 || factor > 100 {
 		d.fault(path, "write 1 for no change, 2 for twice the points, 0.5 for half", "%v is not between 0.001 and 100", factor)

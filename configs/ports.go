@@ -9,7 +9,7 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// PortWord is one word of what a jail's ban closes: service, all, the name of a service, or
+// PortWord is one item of a jail's ports: service, all, the name of a service, or
 // a range of ports.
 type PortWord struct {
 	Word  string      // "service", "all", or the name of a service; "" is a range
@@ -46,7 +46,7 @@ func (j *Jail) ClosesService() bool {
 	return len(j.Ports) == 0 || j.Ports[0].Word == byService
 }
 
-// Closes are the ports that the jail names, or every port where it names none.
+// Closes returns the ports that the jail names, or every port if it names none.
 func (j *Jail) Closes() ports.Set {
 	var ranges []ports.Range
 	var words []string
@@ -73,10 +73,10 @@ func (j *Jail) Closes() ports.Set {
 func (j *Jail) validatePorts(d *decoder) {
 	for i, w := range j.Ports {
 		if len(j.Ports) > 1 && (w.Word == byService || w.Word == allPorts) {
-			d.fault(fmt.Sprintf("ports[%d]", i), "write it alone, ports: "+w.Word, "%s does not go with others", w.Word)
+			d.fault(fmt.Sprintf("ports[%d]", i), "write it alone, ports: "+w.Word, "%s cannot be in a list with others", w.Word)
 		}
 	}
 	if len(j.Ports) > maxPortSlots {
-		d.fault("ports", "write ranges in place of single ports", "%d are more than %d", len(j.Ports), maxPortSlots)
+		d.fault("ports", "write ranges instead of single ports", "too many: %d, the limit is %d", len(j.Ports), maxPortSlots)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"pbxjail/configs/show"
 )
 
-// Problem is one fault in one file, told to the operator. Its text is printable
-// whatever the file holds.
+// Problem is one fault in one file, for the operator. Its text is always printable, with
+// any content of the file.
 type Problem struct {
 	File string
 	Line int    // counted from 1; 0: the file as a whole
@@ -53,6 +53,6 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-// quote prints a value of a file: in quotes, ASCII only, and not all of it when
-// somebody has put a book there.
+// quote prints a value of a file: in quotes, ASCII only, and only the beginning of a long
+// value.
 func quote(text string) string { return show.Quoted(text, 80) }

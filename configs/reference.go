@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// Reference is the annotated reference of each kind of file, made from the
-// structs that read them: every key, its meaning and its default. Each part is
-// itself a valid file.
+// Reference returns the reference of each kind of file, generated from the structs that
+// read them: every key, its meaning and its default. Each part is a valid file.
 func Reference() string {
 	var b strings.Builder
 	b.WriteString("# " + DefaultMain + ": the main file.\n")
-	b.WriteString("# Every key may be left out: the values shown are the defaults.\n")
+	b.WriteString("# Every key is optional: the values shown are the defaults.\n")
 	describe(&b, reflect.TypeFor[Main](), "", "")
 	b.WriteString("---\n# /etc/pbxjail.d/NAME.yaml: one file, one jail.\n")
-	b.WriteString("# logs and match must be given; the other values shown are the defaults.\n")
+	b.WriteString("# logs and match are required; the other values shown are the defaults.\n")
 	describe(&b, reflect.TypeFor[Jail](), "", "")
 	b.WriteString("---\n# /etc/pbxjail/useragents.d/NAME.yaml: user agents of your own.\n")
 	describe(&b, reflect.TypeFor[agentFile](), "", "")
@@ -46,8 +45,7 @@ func describe(b *strings.Builder, t reflect.Type, indent, dash string) {
 	}
 }
 
-// item prints the keys of one item of the list k; commented out when the list may
-// be left out.
+// item prints the keys of one item of the list k, as comments if the list is optional.
 func item(b *strings.Builder, k key, indent string) {
 	if _, ok := k.Tag.Lookup("optional"); !ok {
 		describe(b, k.Type.Elem(), indent+"  ", "- ")
@@ -60,8 +58,7 @@ func item(b *strings.Builder, k key, indent string) {
 	}
 }
 
-// line is the key with its default or example; commented out when it is an
-// example of something that may be left out.
+// line is the key with its default or example. An example of an optional key is a comment.
 func line(k key) string {
 	if text, ok := k.Tag.Lookup("optional"); ok {
 		return "# " + k.name + ": " + text

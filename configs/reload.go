@@ -9,9 +9,9 @@ const (
 	atRestart = "restart" // at the next start of the daemon
 )
 
-// Reloaded is what holds after a reload that found fresh: its keys where a change takes
-// effect at once, and those of m where one waits for a restart. waiting names the keys
-// that differ and wait. Neither m nor fresh is changed.
+// Reloaded returns the settings after a reload that read fresh. Keys that change at once are
+// from fresh; keys that need a restart are from m. waiting names the keys that differ and
+// need a restart. Neither m nor fresh is changed.
 func (m *Main) Reloaded(fresh *Main) (now *Main, waiting []string) {
 	now = new(*fresh)
 	old, asked, kept := reflect.ValueOf(m).Elem(), reflect.ValueOf(fresh).Elem(), reflect.ValueOf(now).Elem()

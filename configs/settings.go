@@ -47,8 +47,8 @@ func (j *Jail) origin(path string) Origin {
 	return Origin{Layer: FromBuiltIn}
 }
 
-// Text is the jail as a file that says all of it, with where each setting comes from behind
-// it. It is a whole jail file: read again it is the same jail.
+// Text returns the jail as a complete jail file, with a comment that says where each setting
+// comes from. Reading it again gives the same jail.
 func (j *Jail) Text() string {
 	var b strings.Builder
 	j.write(&b, reflect.ValueOf(j).Elem(), "", "")
@@ -75,7 +75,7 @@ func (j *Jail) write(b *strings.Builder, v reflect.Value, path, indent string) {
 	}
 }
 
-// inLine is a value as a file has it, in one line; "" for one that may be left out, and is.
+// inLine is a value as one line of a file; "" for an optional value that was left out.
 func inLine(k key, v reflect.Value) string {
 	if _, optional := k.Tag.Lookup("optional"); optional && v.IsZero() {
 		return ""
@@ -134,8 +134,8 @@ func valueText(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// plainYAML is text that means itself without quotes, in a list too. What YAML takes for
-// something else than text is not among it.
+// plainYAML is text that needs no quotes in YAML, also not in a list. Words that YAML does
+// not read as text, such as yes, are handled in yamlText.
 var plainYAML = regexp.MustCompile(`^[A-Za-z_/.][A-Za-z0-9_/.-]*$`)
 
 // yamlText is text as a value of YAML.
@@ -150,7 +150,7 @@ func yamlText(text string) string {
 	return show.Quoted(text, len(text))
 }
 
-// quoteColon quotes an IPv6 address, in which YAML may find a key.
+// quoteColon puts an IPv6 address in quotes: YAML may read the colon as the end of a key.
 func quoteColon(text string) string {
 	if strings.Contains(text, ":") {
 		return "'" + text + "'"

@@ -20,22 +20,22 @@ const maxJails = 256
 //go:embed jails/*.yaml
 var embedded embed.FS
 
-// LoadJails is the method of a main file with that folder and nothing else.
+// LoadJails is Main.LoadJails for a main file that sets only that folder.
 func LoadJails(dir string) (jails []*Jail, bad map[string]error) {
 	return (&Main{Jails: dir}).LoadJails()
 }
 
 // LoadJails reads the jail files of the folder of m, and the shipped jails for names that
 // have no file there. It returns the jails that are enabled, sorted by name, and
-// what is wrong with the others, by name; bad[""] is about the folder. A folder
-// that does not exist is an empty one. A bad file hides the shipped jail of its
-// name all the same: the caller knows which jail was there before, if any.
+// the errors of the others, by name; bad[""] is about the folder. A folder that does not
+// exist is an empty one. A bad file still replaces the shipped jail of its name: the
+// caller knows which jail was there before, if any.
 func (m *Main) LoadJails() (jails []*Jail, bad map[string]error) {
 	all, bad := m.EveryJail()
 	return slices.DeleteFunc(all, func(j *Jail) bool { return !j.Enabled }), bad
 }
 
-// EveryJail is LoadJails with the jails that are switched off.
+// EveryJail is LoadJails, including the jails that are switched off.
 func (m *Main) EveryJail() (jails []*Jail, bad map[string]error) {
 	files, bad := jailFiles(m.Jails)
 	for _, name := range shippedNames() {
@@ -54,8 +54,8 @@ func (m *Main) EveryJail() (jails []*Jail, bad map[string]error) {
 	return jails, bad
 }
 
-// LoadJail reads one jail file, or shipped/NAME.yaml, over defaults and logs of m, and over
-// the shipped jail of its name where it does not say all. An error is a Problem or Problems.
+// LoadJail reads one jail file, or shipped/NAME.yaml, and adds defaults and logs of m and
+// the shipped jail of its name where the file is not complete. An error is a Problem or Problems.
 func (m *Main) LoadJail(path string) (*Jail, error) {
 	name := JailName(path)
 	if path == shippedFile(name) {
@@ -65,7 +65,7 @@ func (m *Main) LoadJail(path string) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	jail, err := m.parseJail(name, path, append([]byte{}, data...)) // an empty file is not none
+	jail, err := m.parseJail(name, path, append([]byte{}, data...)) // not nil: an empty file is still a file
 	if err != nil {
 		return nil, hideForeign(path, err)
 	}
@@ -75,8 +75,8 @@ func (m *Main) LoadJail(path string) (*Jail, error) {
 // ShippedJail is the shipped jail of a name as it comes with the program; nil: there is none.
 func ShippedJail(name string) *Jail { return (&Main{}).ShippedJail(name) }
 
-// ShippedJail is the shipped jail of a name; nil: there is none. Where defaults and logs
-// of m do not suit it, it is as it comes with the program.
+// ShippedJail is the shipped jail of a name; nil: there is none. If defaults and logs
+// of m do not fit it, it is returned without them.
 func (m *Main) ShippedJail(name string) *Jail {
 	if !slices.Contains(shippedNames(), name) {
 		return nil
@@ -86,11 +86,11 @@ func (m *Main) ShippedJail(name string) *Jail {
 			return jail
 		}
 	}
-	panic("configs: shipped jail " + name) // a test holds them to be sound
+	panic("configs: shipped jail " + name) // a test checks them
 }
 
-// jailFiles maps names of jails to their files. Hidden files and what editors
-// and package managers leave behind have other endings, and are passed over.
+// jailFiles maps names of jails to their files. Hidden files are skipped, and so
+// are files that editors and package managers leave: they have other endings.
 func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 	files, bad = map[string]string{}, map[string]error{}
 	entries, err := os.ReadDir(dir)
@@ -104,12 +104,12 @@ func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 			continue
 		}
 		if first := files[name]; first != "" {
-			bad[name] = Problem{File: path, What: fmt.Sprintf("jail %s is defined in %s as well", name, filepath.Base(first)), Fix: "remove one of the two files"}
+			bad[name] = Problem{File: path, What: fmt.Sprintf("jail %s is also defined in %s", name, filepath.Base(first)), Fix: "remove one of the two files"}
 			delete(files, name)
 			continue
 		}
 		if len(files) == maxJails {
-			bad[""] = Problem{File: dir, What: fmt.Sprintf("holds more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one"}
+			bad[""] = Problem{File: dir, What: fmt.Sprintf("holds more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one file"}
 			break
 		}
 		files[name] = path

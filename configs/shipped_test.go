@@ -43,12 +43,12 @@ func TestLoadJails(t *testing.T) {
 		},
 		{
 			"no name", map[string]string{"My Jail.yaml": plain}, ships,
-			map[string]string{"My Jail": "DIR/My Jail.yaml:1: \"My Jail\" can not be the name of a jail"},
+			map[string]string{"My Jail": "DIR/My Jail.yaml:1: \"My Jail\" cannot be the name of a jail"},
 		},
 		{
 			"twice", map[string]string{"manager.yaml": plain, "manager.yml": plain},
 			[]string{"guessing", "scanning", "silent", "sipsec", "toll-fraud"},
-			map[string]string{"manager": "DIR/manager.yml: jail manager is defined in manager.yaml as well"},
+			map[string]string{"manager": "DIR/manager.yml: jail manager is also defined in manager.yaml"},
 		},
 		{
 			"too many", many, slices.Sorted(slices.Values(append(ships, names(many)[:maxJails]...))),

@@ -12,7 +12,7 @@ import (
 var update = flag.Bool("update", false, "write what is got into the golden files: read the diff before you commit it")
 
 // Each file under testdata/jail and testdata/main shows one rule. What must be
-// said about it stands at its own end: "# want" a fault, "# warn" a warning,
+// said about it is at its own end: "# want" a fault, "# warn" a warning,
 // "# hint" what to do; a file with neither is a good one.
 func TestFiles(t *testing.T) {
 	for kind, parse := range map[string]func(file string, data []byte) (Problems, error){

@@ -19,31 +19,31 @@ var (
 	jailName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,19}$`)
 )
 
-// hostName is what can be looked up: RFC 1123 2.1. An address is none.
+// hostName is a name that DNS can look up: RFC 1123 2.1. An address is not a name.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]\.?$`)
 
 // maxSocket is the longest path a Unix socket can have: unix(7) sun_path.
 const maxSocket = 107
 
-// validate notes every fault that a single value does not show by itself.
+// validate finds the faults that the check tags of single keys cannot find.
 func (m *Main) validate(d *decoder) {
 	m.PacketRules.validate(d, "packet_rules")
 	validateLogs(d, m.Logs)
 	m.Heard.validate(d)
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
-			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses belong into ignoreip", "%s is not a host name", quote(h))
+			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses go into ignoreip", "%s is not a host name", quote(h))
 		}
 	}
 	m.GeoIP.validate(d)
 	if len(m.Socket) > maxSocket {
-		d.fault("socket", "choose a shorter one", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
+		d.fault("socket", "choose a shorter path", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
 	}
 	if !chainName.MatchString(m.Chain) {
-		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20", "%s can not be the name of a chain", quote(m.Chain))
+		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20 characters", "%s cannot be the name of a chain", quote(m.Chain))
 	}
 	if m.Action == "reject" && m.Hook != "filter" {
-		d.fault("action", "write hook: filter too, or action: drop", "packets cannot be rejected in the hook raw, before connections are tracked")
+		d.fault("action", "write hook: filter as well, or action: drop", "packets cannot be rejected in the hook raw, before connections are tracked")
 	}
 	m.Fraud.validate(d)
 	validateFeeds(d, m.Feeds)
@@ -51,11 +51,11 @@ func (m *Main) validate(d *decoder) {
 
 func (j *Jail) validate(d *decoder) {
 	if !jailName.MatchString(j.Name) {
-		d.fault("", "rename the file to a to z, 0 to 9 and -, at most 20 before .yaml", "%s can not be the name of a jail", quote(j.Name))
+		d.fault("", "rename the file to a to z, 0 to 9 and -, at most 20 characters before .yaml", "%s cannot be the name of a jail", quote(j.Name))
 	}
 	j.validateSources(d)
 	if j.Findtime == Forever {
-		d.fault("findtime", "write a time such as 10m or 1d", "lines can not count forever")
+		d.fault("findtime", "write a time such as 10m or 1d", "a line cannot count forever")
 	}
 	j.validatePorts(d)
 	j.Growth.validate(d, j)
@@ -76,7 +76,7 @@ func (j *Jail) validateSources(d *decoder) {
 	}
 	validateLogs(d, j.Logs)
 	if j.Enabled && len(j.Match) == 0 {
-		d.fault("match", "say what counts, such as match: [{event: bad-password}]", "nothing is to be matched")
+		d.fault("match", "write what gives points, such as match: [{event: bad-password}]", "no event and no regex is named")
 	}
 	for i, m := range j.Match {
 		m.validate(d, fmt.Sprintf("match[%d]", i))
@@ -98,7 +98,7 @@ func (m Match) validate(d *decoder, path string) {
 	case m.Event != "" && m.Regex != "":
 		d.fault(path, "make two entries of it", "has both event and regex")
 	case m.Service != "" && m.Regex != "":
-		d.fault(path+".service", "remove it: the pattern says what it wants", "belongs to an event, not to a regex")
+		d.fault(path+".service", "remove it: a regex decides by itself", "belongs to an event, not to a regex")
 	}
 }
 
@@ -114,7 +114,7 @@ func (s Slow) validate(d *decoder, j *Jail) {
 	case s.Findtime == Forever || s.Findtime <= j.Findtime:
 		d.faultOf([]string{"slow.findtime", "findtime"}, "write a longer time such as 3d, or slow: {maxretry: 0} for no second window", "%s is not longer than findtime, %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
 	case s.Maxretry < j.Maxretry:
-		d.faultOf([]string{"slow.maxretry", "maxretry"}, "write more points than maxretry: they are gathered over a longer time", "fewer points than maxretry")
+		d.faultOf([]string{"slow.maxretry", "maxretry"}, "write more points than maxretry: they are counted over a longer time", "fewer points than maxretry")
 	}
 }
 
@@ -132,6 +132,6 @@ func checkWord(d *decoder, path, word string, words ...string) {
 
 func checkAbsolute(d *decoder, path, file string) {
 	if !strings.HasPrefix(file, "/") {
-		d.fault(path, "write the whole path: where the program was started must not matter", "%s does not begin with /", quote(file))
+		d.fault(path, "write the full path: the folder where the program starts must not matter", "%s does not begin with /", quote(file))
 	}
 }

@@ -18,7 +18,7 @@ import (
 // 1000 is one wrong password.
 type Points int32
 
-// maxPoints keeps sums of points far from the end of an int32.
+// maxPoints keeps sums of points far below the limit of an int32.
 const maxPoints Points = 1_000_000
 
 // isLeaf reports whether v is set from one word of text.
@@ -57,7 +57,7 @@ func setLeaf(v reflect.Value, text string) (err error) {
 	case *netip.Prefix:
 		*p, err = parsePrefix(text)
 	case *netip.Addr:
-		if text != "" && text != "-" { // nobody
+		if text != "" && text != "-" { // no address
 			*p, err = parseAddr(text)
 		}
 	case *PortWord:
@@ -95,7 +95,7 @@ func parsePoints(text string) (Points, error) {
 		return 0, bad
 	}
 	if Points(n) > maxPoints {
-		return 0, hint.New("write at most "+strconv.Itoa(int(maxPoints/1000)), quote(text)+" is more points than can be counted")
+		return 0, hint.New("write at most "+strconv.Itoa(int(maxPoints/1000)), quote(text)+" is more points than pbxjail can count")
 	}
 	return Points(n), nil
 }
@@ -122,9 +122,9 @@ func parseAddr(text string) (netip.Addr, error) {
 }
 
 func notAddress(text, wanted, example string) error {
-	// No address, however mistyped, has a letter beyond f.
+	// A mistyped address has no letter after f.
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
-		return hint.New("write its address, or put the name under ignore_hosts in the main file: whoever answers for it can lift his own ban", quote(text)+" is a name, not "+wanted)
+		return hint.New("write its address, or add the name to ignore_hosts in the main file; the DNS server of that name can then protect any address", quote(text)+" is a name, not "+wanted)
 	}
 	return hint.New("write "+example, quote(text)+" is not "+wanted)
 }

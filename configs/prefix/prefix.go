@@ -1,7 +1,7 @@
 // Package prefix writes addresses and networks in one way, so that equal ones are
 // equal values: IPv4 inside IPv6 as IPv4, no zone, no bits beyond the network. Every
-// room calls it. It must never refuse or widen: what may be banned, trusted or read
-// is for its callers to decide.
+// package calls it. It must never refuse or widen: its callers decide what may be banned,
+// trusted or read.
 package prefix
 
 import "net/netip"
@@ -21,7 +21,7 @@ func Of(a netip.Addr) netip.Prefix {
 }
 
 // Unmap is p as the kernel sees it: a network of IPv4 inside IPv6 as one of IPv4,
-// masked. A Mixed one stays IPv6. What is not valid becomes the zero Prefix.
+// masked. A Mixed one stays IPv6. An invalid one becomes the zero Prefix.
 func Unmap(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= mapped {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
@@ -29,7 +29,7 @@ func Unmap(p netip.Prefix) netip.Prefix {
 	return p.Masked()
 }
 
-// Parse reads an address or a network. An address is the network of itself.
+// Parse reads an address or a network. An address becomes the network of that one address.
 func Parse(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		return netip.PrefixFrom(a.WithZone(""), a.BitLen()), nil
@@ -37,12 +37,12 @@ func Parse(text string) (netip.Prefix, error) {
 	return netip.ParsePrefix(text)
 }
 
-// Mixed reports whether p is written as IPv4 inside IPv6, and holds all of that and
-// more: its writer has made a mistake, and no ban can be that wide.
+// Mixed reports whether p is written as IPv4 inside IPv6 but is wider than all of IPv4. That
+// is a mistake of its writer: no ban can be that wide.
 func Mixed(p netip.Prefix) bool { return p.Addr().Is4In6() && p.Bits() < mapped }
 
-// Without is the rest of outer when inner, a part of it, is taken out: the fewest networks,
-// the widest first. There is none where inner is outer, or no part of it.
+// Without returns outer without its part inner, as few networks as possible, the widest
+// first. The list is empty if inner is all of outer, or not in outer.
 func Without(outer, inner netip.Prefix) (rest []netip.Prefix) {
 	if !outer.Contains(inner.Addr()) {
 		return nil

@@ -1,8 +1,8 @@
-// Package show writes values for people: foreign text so that no terminal, log or
-// file obeys it, and times and counts in the same few words everywhere. Every room
+// Package show formats values for people. It escapes foreign text, so that no terminal, log
+// or file interprets it, and writes times and counts the same way everywhere. Every package
 // calls it. It must never read a clock or know what a value means.
 //
-// All its answers are printable ASCII, when the format is.
+// All its results are printable ASCII, if the time format given is.
 package show
 
 import (
@@ -35,9 +35,8 @@ func Word(text string, most int) string {
 	return text
 }
 
-// Flat is text with a question mark for each character that is not printable ASCII:
-// for a place where an escape would be read as one, such as a comment. It shows at
-// most the first most bytes.
+// Flat is text with a question mark for each character that is not printable ASCII. It is
+// for places that interpret escapes. It shows at most the first most bytes.
 func Flat(text string, most int) string {
 	return strings.Map(func(r rune) rune {
 		if printable(r) {
@@ -47,11 +46,10 @@ func Flat(text string, most int) string {
 	}, text[:min(len(text), most)])
 }
 
-// Terminal is text that a terminal may have: control bytes (C0, DEL and C1), bytes
+// Terminal is text that is safe for a terminal: control bytes (C0, DEL and C1), bytes
 // that are not UTF-8, and everything beyond ASCII are escaped as Go escapes them. A
-// terminal obeys the first, and is misread with signs of direction and letters that
-// look alike among the last. A backslash stays as it is, since log text comes escaped
-// already.
+// terminal executes control bytes. Beyond ASCII, signs of direction and letters that look
+// alike mislead the reader. A backslash stays as it is, since log text is escaped already.
 func Terminal(text string) string {
 	var b strings.Builder
 	for _, r := range text {

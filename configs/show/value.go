@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Forever is a duration without an end, as in package configs.
+// Forever is a duration without end, as in package configs.
 const Forever = time.Duration(0)
 
 var units = [...]struct {
@@ -15,8 +15,8 @@ var units = [...]struct {
 }{{'w', 7 * 24 * 3600}, {'d', 24 * 3600}, {'h', 3600}, {'m', 60}, {'s', 1}}
 
 // Duration prints what configs.ParseDuration reads back: 1h30m, 2d, 4w, forever.
-// Parts of a second round up, so that what is not over never reads as nothing. Weeks
-// are used for whole weeks only: 30d is what people say, not 4w2d.
+// Parts of a second round up, so that a time that is not over never prints as nothing. Weeks
+// are used for whole weeks only: people say 30d, not 4w2d.
 func Duration(d time.Duration) string {
 	if d == Forever {
 		return "forever"
@@ -42,7 +42,7 @@ func Duration(d time.Duration) string {
 }
 
 // Brief prints a duration in one or two units: 47s, 1m30s, 47m, 1h30m, 3d4h. Parts
-// of the last unit are left out; less than a second, and less than nothing, is 0s.
+// of the last unit are left out; less than a second, or a negative time, is 0s.
 func Brief(d time.Duration) string {
 	s := max(0, int64(d/time.Second))
 	switch {
@@ -66,8 +66,8 @@ func two(s, big int64, bigName string, small int64, smallName string) string {
 	return text
 }
 
-// Ago prints when something was, seen from now. What is ahead of now was just now:
-// two clocks seldom agree.
+// Ago prints how long before now a time was. A time after now is "just now", because two
+// clocks seldom agree.
 func Ago(t, now time.Time) string {
 	d := now.Sub(t)
 	if d < time.Second {
