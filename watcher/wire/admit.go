@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// admit keeps the work of a flood bounded. While more packets come than the limit,
-// it passes a share of the sources, each wholly or not at all, so that what passes
-// still makes sense. Known sources always pass. Which strangers pass changes every
-// minute: who is hidden now is not hidden for long.
+// admit keeps the work of a flood bounded. While more packets come than the limit, it
+// passes only a share of the sources, and of each source all packets or none, so that
+// conversations stay complete. Known sources always pass. Which unknown sources pass
+// changes every minute, so none is left out for long.
 type admit struct {
 	limit int // packets in a second
 	known func(netip.Addr) bool
@@ -65,5 +65,5 @@ func (a *admit) turn(now time.Time) {
 	}
 }
 
-// sampling reports whether strangers are left out now.
+// sampling reports whether unknown sources are left out now.
 func (a *admit) sampling() bool { return a.level > 0 }

@@ -9,8 +9,8 @@ import (
 // 2.5 MiB when every bound is reached. The zero value is ready and takes all ports.
 // Not safe for concurrent use.
 type Assembler struct {
-	// Own reports whether an address is this host's: that tells who sent a packet.
-	// Without it the capture's word counts. Nil is "not known". Set before use.
+	// Own reports whether an address is this host's: this shows which side sent a packet.
+	// Without it, the direction in the capture is used. Nil is "not known". Set before use.
 	Own func(netip.Addr) bool
 	// Guarded reports whether a port of this host is guarded: a packet is taken when
 	// either end of it is. Nil takes all ports. It may be set between frames.
@@ -133,8 +133,8 @@ func (a *Assembler) guarded(src, dst uint16) bool {
 	return false
 }
 
-// way tells who sent the packet. Between two addresses of this host, the guarded port
-// is the end that serves.
+// way finds which side sent the packet. Between two addresses of this host, the side with
+// the guarded port is the server.
 func (a *Assembler) way(d *datagram, src, dst uint16, said Way) Way {
 	if a.Own != nil {
 		switch from, to := a.Own(d.src), a.Own(d.dst); {

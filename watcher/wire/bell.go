@@ -11,10 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bell wakes its reader up when a socket has something to read, once for each time it
-// is armed. The runtime's own poller would wake up for every packet, whether somebody
-// waits or not; what it sees here is an epoll(7) that holds the socket with
-// EPOLLONESHOT.
+// bell wakes its reader up when a socket has something to read, once for each time it is
+// armed. The runtime's own poller would wake up for every packet, even if no reader waits;
+// what it sees here is an epoll(7) that holds the socket with EPOLLONESHOT.
 type bell struct {
 	file   *os.File
 	conn   syscall.RawConn

@@ -68,15 +68,16 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 	return nil
 }
 
-// arm sets when to stop waiting for packets; false when somebody waits for what is
-// there already.
+// arm sets when to stop waiting for packets; false when a caller of Sync waits for packets
+// that are there already.
 func (l *Live) arm(due time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting) == 0 && l.rings.bell.deadline(due) == nil
 }
 
-// empty takes all packets that are there when it begins, and lets go who waits for that.
+// empty takes all packets that are there when it begins, and then lets callers of Sync
+// continue.
 func (l *Live) empty(take func(*raw)) (n, rang int) {
 	l.mu.Lock()
 	waiting := l.waiting
@@ -95,10 +96,9 @@ func (l *Live) empty(take func(*raw)) (n, rang int) {
 	return n, rang
 }
 
-// Sync waits until all packets that came before it was called are delivered: who
-// asks what the wire has seen, because of a record in a log, calls it first. It
-// returns at once when Run does not run, and when ctx ends. The caller must not hold
-// a lock that deliver takes.
+// Sync waits until all packets that came before the call are delivered. Call it before you
+// ask what the wire saw of a record in a log. It returns at once when Run does not run, and
+// when ctx ends. The caller must not hold a lock that deliver takes.
 func (l *Live) Sync(ctx context.Context) {
 	done := make(chan struct{})
 	l.mu.Lock()
@@ -240,7 +240,7 @@ func (l *Live) look(now time.Time) {
 	}
 }
 
-// lost asks the kernel how many packets found no room, and reports the gap.
+// lost asks the kernel how many packets did not fit into the ring, and reports the gap.
 func (l *Live) lost(now time.Time) {
 	n, err := l.rings.lost()
 	if err != nil || n == 0 {
@@ -262,8 +262,8 @@ func (l *Live) gap(from, to time.Time) {
 	}
 }
 
-// publish makes what happened visible: the counters, the gaps, and the filter for
-// those who are banned and go on sending.
+// publish makes what happened visible: the counters, the gaps, and the filter for banned
+// addresses that continue to send.
 func (l *Live) publish(now time.Time) error {
 	if !l.leftOut.IsZero() && now.Sub(l.leftOut) >= gapEvery {
 		l.gap(l.leftOut, now)

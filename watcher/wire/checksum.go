@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// rightSum reports whether the check sum of a UDP or TCP packet is right, as the
-// kernel demands before it gives the packet to Asterisk (RFC 768, RFC 9293 3.1). A
-// packet that only the capture believes would be a way to deceive it.
+// rightSum reports whether the check sum of a UDP or TCP packet is right, as the kernel
+// demands before it gives the packet to Asterisk (RFC 768, RFC 9293 3.1). An attacker could
+// deceive the capture with a packet that only the capture accepts.
 func rightSum(d *datagram) bool {
 	at := 16
 	if d.protocol == protoUDP {

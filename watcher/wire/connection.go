@@ -9,8 +9,8 @@ import (
 const (
 	maxHeldOfOne = 64 << 10  // bytes of one direction that wait for bytes before them
 	maxHeld      = 512 << 10 // of all connections together
-	// maxAhead is how far a segment may be ahead of the next byte wanted. Farther is
-	// no part of this connection: windows of signalling are smaller.
+	// maxAhead is how far a segment may be ahead of the next byte wanted. A segment farther
+	// ahead is not part of this connection: windows of signalling are smaller.
 	maxAhead = 4 << 20
 	// heldCost is what a waiting segment takes beside its bytes: many small ones must
 	// count for what they are.
@@ -101,7 +101,7 @@ func (c *connection) shake(from int, s *segment) bool {
 		}
 		return false
 	case s.acks && c.shaken == from && !c.established && me.next == s.seq && ahead(s.ack, other.first) >= 0 && ahead(s.ack, other.next) <= 0:
-		// who forged the SYN does not know the number that the answer carried
+		// a sender that forged the SYN does not know the number in the answer
 		c.established, c.started = true, true
 	}
 	return true
@@ -146,9 +146,10 @@ func (d *side) skip(to uint32) {
 	d.next, d.lost = to, true
 }
 
-// connections is a list by the time of the last packet, the newest first at last.
-// One list holds those whose both ends have spoken, one the others: who opens
-// connections without end, or forges their beginnings, pushes out only his like.
+// connections is a list by the time of the last packet, the newest first at last. One list
+// holds connections in which both ends have sent, the other list holds the rest: a sender
+// that opens many connections, or forges their beginnings, pushes out only connections of
+// that second list.
 type connections struct {
 	max            int
 	n              int

@@ -5,7 +5,7 @@
 // It does not know what the bytes mean: parsers do. It must never trust a length
 // that is in a packet, never hold more memory than its bounds allow (the sender
 // chooses how many fragments and connections there are), and never call a piece
-// complete when bytes are missing: it counts what it gives up and marks the place.
+// complete when bytes are missing: it counts what it drops and marks the place.
 package wire
 
 import (
@@ -19,7 +19,7 @@ type Packet struct {
 	TCP  bool      // UDP otherwise
 	Src  netip.AddrPort
 	Dst  netip.AddrPort // both unmapped: IPv4 in IPv6 is IPv4
-	Out  bool           // sent by this host; false too when nothing says who sent it
+	Out  bool           // sent by this host; also false when the sender is not known
 
 	// Data of UDP is one whole datagram. Data of TCP is the next bytes of one
 	// direction, in order. It is valid until the callback returns.
@@ -29,7 +29,7 @@ type Packet struct {
 	End   bool // TCP: this direction ends here, by FIN or RST. Data may be empty
 	Lost  bool // TCP: bytes of this direction are missing before Data
 
-	blind bool // nothing says who sent it: Out is false in both directions
+	blind bool // the sender is not known: Out is false in both directions
 }
 
 // Way is the direction of a frame, as far as its capture knows. The zero value is

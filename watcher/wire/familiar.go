@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// familiar keeps the known addresses that we answer: phones that are logged in, and
-// trunks. To be woken up for each answer to them would cost more than all else. What they
-// do is read some times a second.
+// familiar keeps the known addresses that we answer: phones that are logged in, and trunks.
+// To wake up for each answer to them would cost more than everything else. Their packets
+// are read a few times a second.
 type familiar struct {
 	known func(netip.Addr) bool
 	last  map[netip.Addr]time.Time // when we sent something to it
@@ -46,7 +46,8 @@ func (f *familiar) full(a netip.Addr) bool {
 	return len(f.last)-f.four >= maxFamiliar6
 }
 
-// review takes out who is a stranger now, and who got no answer for long.
+// review removes addresses that are no longer known, and those that got no answer for a
+// long time.
 func (f *familiar) review(now time.Time) {
 	for a, last := range f.last {
 		if f.known(a) && now.Sub(last) < familiarFor {

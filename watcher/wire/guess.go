@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Guess finds out from a trace which addresses are those of the PBX: each
-// conversation has one end there, so the PBX is who has the most partners. Use it
-// where the trace does not say who sent a packet. It looks at most at 8,192 pairs of
-// addresses. The zero value is ready. Not safe for concurrent use.
+// Guess finds out from a trace which addresses are those of the PBX: each conversation has
+// one end there, so the PBX is the address with the most partners. Use it where the trace
+// does not show which side sent a packet. It looks at most at 8,192 pairs of addresses. The
+// zero value is ready. Not safe for concurrent use.
 type Guess struct {
 	Service func(port uint16) bool   // ports that services listen on
 	Says    func(data []byte) Saying // what a piece says by its bytes, whatever its ports; nil: nothing

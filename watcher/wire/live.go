@@ -20,7 +20,7 @@ type LiveOptions struct {
 
 	Own    func(netip.Addr) bool // whether an address is this host's
 	Banned func(netip.Addr) bool // whether the packets of a source are dropped by us; nil: of none
-	Known  func(netip.Addr) bool // whether an address is no stranger: not left out when too much comes, and what we answer it is read later, within 100 ms; nil: none is known
+	Known  func(netip.Addr) bool // whether an address is known: it is not left out when too much comes, and our answers to it are read later, within 100 ms; nil: none is known
 
 	Limit int // packets in a second; of more than these a share of the strangers is left out. 0: 8,000
 
@@ -129,9 +129,9 @@ func (l *Live) Stats() LiveStats {
 	return l.stats
 }
 
-// Run captures until ctx ends, and calls deliver for each piece of conversation,
-// from one goroutine. The error says why the capture cannot begin; one that breaks
-// later is begun again each second, and Problem hears of it.
+// Run captures until ctx ends, and calls deliver for each piece of conversation, from one
+// goroutine. The error says why the capture cannot begin; a capture that fails later is
+// started again each second, and Problem is called.
 func (l *Live) Run(ctx context.Context, deliver func(*Packet)) error {
 	for first, bad := true, false; ; first = false {
 		err := l.open()

@@ -114,7 +114,7 @@ func (r *ring) attach(program []bpf.RawInstruction) error {
 	return errors.Join(r.conn.Control(func(fd uintptr) { err = attach(int(fd), program) }), err)
 }
 
-// lost is how many packets found no room since the last call.
+// lost is how many packets did not fit since the last call.
 func (r *ring) lost() (n uint32, err error) {
 	e := r.conn.Control(func(fd uintptr) {
 		var s *unix.TpacketStats

@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rings are two sockets: one for what comes, one for what this host sends. Only the
-// second wakes its reader up. To wake up costs more than ten packets, and it is our
-// answer that says what a request was worth: the request is read with it. What is not
-// answered is read when the reader looks, some times a second, or when somebody asks
-// (Live.Sync). So is what we send to familiar addresses: most of what a PBX sends goes to
-// its own phones, and decides nothing.
+// rings are two sockets: one for what comes, one for what this host sends. Only the second
+// wakes its reader up. To wake up costs more than ten packets, and it is our answer that
+// says what a request was worth: the request is read with it. What is not answered is read
+// when the reader looks, a few times a second, or at a call of Live.Sync. So is what we
+// send to familiar addresses: most of what a PBX sends goes to its own phones, and decides
+// nothing.
 type rings struct {
 	in, out *ring
 	bell    *bell // of out
@@ -95,7 +95,7 @@ type step struct {
 	lists
 }
 
-// lost is how many packets found no room since the last call.
+// lost is how many packets did not fit since the last call.
 func (r *rings) lost() (uint32, error) {
 	in, err := r.in.lost()
 	out, more := r.out.lost()

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// shut keeps the banned addresses that go on sending. Their packets cost nothing in
-// user space once the kernel's filter has them. The filter is made again at most
-// every shutEvery, and each address in it is asked about again after shutAgain: who
-// is let out is soon heard.
+// shut keeps the banned addresses that go on sending. Their packets cost nothing in user
+// space once the kernel's filter has them. The filter is made again at most every
+// shutEvery, and each address in it is checked again after shutAgain, so that packets of an
+// unbanned address are read again soon.
 type shut struct {
 	banned func(netip.Addr) bool
 	list   []shutOne // by time, the latest sender at the end
@@ -44,8 +44,8 @@ func (s *shut) holds(a netip.Addr, now time.Time) bool {
 	return true
 }
 
-// review takes out who is not banned any more, and who has had its time: if it still
-// sends it comes back at once.
+// review removes addresses that are no longer banned, and those whose time is over: if one
+// still sends, it is added again at once.
 func (s *shut) review(now time.Time) {
 	before := len(s.list)
 	s.list = slices.DeleteFunc(s.list, func(o shutOne) bool { return now.Sub(o.since) >= shutAgain || !s.banned(o.addr) })

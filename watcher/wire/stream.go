@@ -28,7 +28,7 @@ func (t *streams) segment(p *Packet, s *segment, src, dst netip.Addr, deliver fu
 	c := t.known[key]
 	if c == nil {
 		if s.rst || s.fin && len(s.data) == 0 || !s.syn && len(s.data) == 0 {
-			return // nothing that could be followed: a connection that is over, or silent
+			return // nothing to follow: a connection that is over, or silent
 		}
 		c = t.open(key)
 	}
@@ -59,7 +59,7 @@ func (t *streams) segment(p *Packet, s *segment, src, dst netip.Addr, deliver fu
 	}
 	if c.started && !before {
 		p.Start = true
-		if len(s.data) == 0 && !s.fin { // who connects and says nothing was there all the same
+		if len(s.data) == 0 && !s.fin { // a host that connects and sends nothing still connected
 			deliver(p)
 		}
 	}

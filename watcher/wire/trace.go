@@ -24,7 +24,7 @@ type Frame struct {
 // (MAXIMUM_SNAPLEN). A longer one means that the file is damaged.
 const maxFrame = 262_144
 
-// ErrNotTrace is returned for bytes that begin as no trace does.
+// ErrNotTrace is returned for bytes that do not begin like a trace.
 var ErrNotTrace = errors.New("neither pcap nor pcapng")
 
 // Magic numbers, read in network order: draft-ietf-opsawg-pcap 4,
@@ -62,8 +62,8 @@ type Trace struct {
 	ended  bool
 }
 
-// NewTrace reads the beginning of a trace. It does not close r. The error is
-// ErrNotTrace, perhaps wrapped, for what is none.
+// NewTrace reads the beginning of a trace. It does not close r. The error is ErrNotTrace,
+// perhaps wrapped, if r is not a trace.
 func NewTrace(r io.Reader) (*Trace, error) {
 	t := &Trace{in: bufio.NewReaderSize(r, 64<<10)}
 	if magic, _ := t.in.Peek(2); string(magic) == "\x1f\x8b" {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// twice recognises a packet that was seen on another device already: on a bridge
+// twice recognises a packet that already came through another device: on a bridge
 // and its port, on a bond and its card. Such copies have the same bytes and come
 // within a moment; the same bytes on the same device are two packets. The zero value
 // is ready.
