@@ -147,7 +147,7 @@ func TestPacketRulesWouldCut(t *testing.T) {
 	p.configure("packet_rules: {enabled: true, iax_from: [198.51.100.0/24]}")
 	p.start()
 	s := p.status()
-	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "would cut your own: 203.0.113.50/32") || s.Problems[0].Hint == "" || !s.Enforcing {
+	if len(s.Problems) != 1 || !strings.Contains(s.Problems[0].What, "would block your own phones or peers: 203.0.113.50/32") || s.Problems[0].Hint == "" || !s.Enforcing {
 		t.Errorf("got %+v, want the refusal among the problems", s)
 	}
 	p.attack("203.0.113.9", 3)
