@@ -184,7 +184,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 	})
 	run("everybody is refused", func(t *testing.T, e Enforcer) {
 		for _, p := range []string{"0.0.0.0/0", "::/0", "203.0.113.1/0", "::ffff:0.0.0.0/96", "::ffff:0.0.0.0/90"} {
-			wantError(t, e.Ban(netip.MustParsePrefix(p), "", time.Hour), "everybody")
+			wantError(t, e.Ban(netip.MustParsePrefix(p), "", time.Hour), "every address")
 		}
 		if err := e.Ban(netip.Prefix{}, "", time.Hour); err == nil {
 			t.Error("the zero prefix was banned")

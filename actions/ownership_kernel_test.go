@@ -344,8 +344,8 @@ func TestSetThatIsThere(t *testing.T) {
 		"too small":         {[]string{"hash:net", "timeout", "0", "counters", "maxelem", "1000"}, "maxelem 262144 timeout 0 counters", "", ""},
 		"no counters":       {[]string{"hash:net", "timeout", "0", "maxelem", "500000"}, "maxelem 500000 timeout 0 counters", "", ""},
 		"no timeouts":       {[]string{"hash:net", "counters"}, "maxelem 262144 timeout 0 counters", "had no timeouts", ""},
-		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "is not ours"},
-		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "is not ours"},
+		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "was not made by pbxjail"},
+		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "was not made by pbxjail"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -235,7 +235,7 @@ func testLists(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		for _, name := range []string{"", "-x", "Feed", "a b", strings.Repeat("a", 17)} {
 			wantError(t, e.Replace(name, nil, nil), "cannot be used")
 		}
-		wantError(t, e.Replace("feed", nil, prefixes("203.0.113.0/24", "::/0")), "everybody")
+		wantError(t, e.Replace("feed", nil, prefixes("203.0.113.0/24", "::/0")), "every address")
 		if got := e.Lists(); len(got) > 0 {
 			t.Errorf("got lists %q of what was refused", got)
 		}
