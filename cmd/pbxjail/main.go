@@ -1,8 +1,8 @@
-// Command pbxjail is the daemon beside Asterisk. It reads flags, turns signals
-// into a context and a reload, and leaves the rest to package daemon. It stays in
-// the foreground and logs to stderr: a service manager keeps it.
+// Command pbxjail is the daemon that runs beside Asterisk. It reads flags, handles signals,
+// and calls package daemon for all other work. It stays in the foreground and logs to
+// stderr, for a service manager.
 //
-// Exit status: 0 stopped when asked; 1 it could not start or go on; 2 wrong usage.
+// Exit status: 0 it was stopped; 1 it could not start or continue; 2 wrong usage.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		own, _ := os.ReadFile("/proc/self/cgroup") // without it there is no limit
+		own, _ := os.ReadFile("/proc/self/cgroup") // if it cannot be read there is no limit
 		if limit := memoryLimit(string(own), "/sys/fs/cgroup"); limit > 0 {
 			debug.SetMemoryLimit(limit)
 		}
@@ -41,24 +41,24 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// gcPercent keeps memory small beside a PBX: a flood of a million sources costs a
-// few percent more processor, and a quarter less memory.
+// gcPercent saves memory, which the PBX needs. In a flood from a million sources it costs a
+// few percent more processor time, and saves a quarter of the memory.
 const gcPercent = 25
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", where it exists)")
-	observe := flags.Bool("observe", false, "decide and record, ban nobody")
-	flush := flags.Bool("flush", false, "take all that is ours out of the kernel, and exit; where the daemon runs use jailctl off")
+	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", if it exists)")
+	observe := flags.Bool("observe", false, "decide and record, but ban no address")
+	flush := flags.Bool("flush", false, "remove all rules and sets of pbxjail from the kernel, and exit; while the daemon runs, use jailctl off")
 	version := flags.Bool("version", false, "print the version and exit")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
-	case err != nil: // told by flags, with what there is
+	case err != nil: // flags has printed the error and the usage
 		return 2
 	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: the steering is done with jailctl\n")
+		fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: to control the daemon use jailctl\n")
 		return 2
 	case *version:
 		fmt.Fprintln(stdout, "pbxjail", control.Release())
@@ -67,7 +67,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *flush {
 		return flushed(*config, stdout, stderr)
 	}
-	if start(*config, *observe, stderr) != nil { // it has said why
+	if start(*config, *observe, stderr) != nil { // start has printed the error
 		return 1
 	}
 	return 0
@@ -83,12 +83,12 @@ func flushed(config string, stdout, stderr io.Writer) int {
 		complain(stderr, err)
 		return 1
 	}
-	fmt.Fprintln(stdout, "nothing of pbxjail is in the kernel; the ledger keeps its bans, and the next start puts them back")
+	fmt.Fprintln(stdout, "all rules and sets of pbxjail are removed from the kernel; the ledger keeps the bans, and the next start enforces them again")
 	return 0
 }
 
-// start reads the main file, and runs the daemon until it is stopped. The log is written beside it: whoever does
-// not read it holds up neither a ban nor the end.
+// start reads the main file, and runs the daemon until it is stopped. A separate goroutine
+// writes the log: a slow reader of the log delays neither a ban nor the exit.
 func start(config string, observe bool, stderr io.Writer) (err error) {
 	file, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
 	if err != nil {
@@ -98,7 +98,7 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	level := new(slog.LevelVar)
 	direct := newLog(stderr, level, file.LogFormat)
 	lines := notify.NewWriter(stderr, func(n uint64) {
-		direct.Warn("lines of the log were dropped, because nobody read them in time", "lines", n)
+		direct.Warn("log lines were dropped: the reader of the log is too slow", "lines", n)
 	})
 	written := make(chan struct{})
 	ctx, stop := context.WithCancel(context.Background())
@@ -113,11 +113,11 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 		case <-time.After(lastWords):
 		}
 	}()
-	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 where the service manager wants none, or what is not understood
+	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 if the service manager wants none, or sent an invalid value
 	d, err := daemon.New(daemon.Options{
 		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(lines, level, file.LogFormat), Lost: lines.Lost, Watchdog: watchdog,
-		MaxAddresses: addressesIn(debug.SetMemoryLimit(-1)),            // of the cgroup, or GOMEMLIMIT
-		Notify:       func(state string) { sd.SdNotify(false, state) }, // without a service manager this does nothing
+		MaxAddresses: addressesIn(debug.SetMemoryLimit(-1)),            // from the limit of the cgroup, or GOMEMLIMIT
+		Notify:       func(state string) { sd.SdNotify(false, state) }, // does nothing without a service manager
 	})
 	if err != nil {
 		return err
@@ -126,10 +126,10 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	return serve(d)
 }
 
-// lastWords is how long the last lines of the log may take.
+// lastWords is how long writing the last log lines may take.
 const lastWords = 200 * time.Millisecond
 
-// complain says why the daemon ended.
+// complain prints why the daemon ended.
 func complain(w io.Writer, err error) {
 	text := fmt.Sprintf("pbxjail: %v\n", err)
 	if do := hint.Of(err); do != "" {
@@ -163,7 +163,7 @@ func serve(d *daemon.Daemon) error {
 	return d.Run(ctx, reload)
 }
 
-// newLog makes the log in the format of the main file.
+// newLog makes a logger with the format of the main file.
 func newLog(w io.Writer, level *slog.LevelVar, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if format == "json" {

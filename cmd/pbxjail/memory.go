@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// memoryShare is how much of the cgroup's limit the Go heap may take, in percent: the
-// ledger's cache and the sockets need the rest.
+// memoryShare is the part of the cgroup's limit for the Go heap, in percent. The ledger's
+// cache and the sockets need the rest.
 const memoryShare = 80
 
-// memoryLimit is the limit for the garbage collector, in bytes, that follows from the
-// cgroup of this process and those above it: memory.max, or memory.limit_in_bytes of older
+// memoryLimit is the limit for the garbage collector, in bytes. It comes from the cgroup of
+// this process and those above it: memory.max, or memory.limit_in_bytes of older
 // systems (linux: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). 0: there
 // is none. own is the text of /proc/self/cgroup, and root where cgroups are mounted.
 func memoryLimit(own, root string) int64 {
@@ -35,23 +35,23 @@ func memoryLimit(own, root string) int64 {
 	return least / 100 * memoryShare
 }
 
-// What a run takes without addresses, and what each address takes at most, in bytes of
-// the limit: 60,000 addresses in one jail take 28 MB above a run without any.
+// Memory of a daemon without addresses, and the most that each address adds, in bytes of
+// the limit. Measured: 60,000 addresses in one jail add 28 MB.
 const (
 	restOfRun  = 20 << 20
 	perAddress = 512
-	fewest     = 1000 // what max_addresses may be at least
+	fewest     = 1000 // the least value of max_addresses
 )
 
-// addressesIn is how many addresses can be remembered within a limit of memory.
+// addressesIn is how many addresses fit into a memory limit.
 func addressesIn(limit int64) int {
 	return int(max(fewest, (limit-restOfRun)/perAddress))
 }
 
-// noLimit is more than any machine has. Older systems write 2^63 less a page for it.
+// noLimit is more memory than any machine has. Older systems write 2^63 minus one page.
 const noLimit = 1 << 60
 
-// leastIn is the least limit of a cgroup and of those above it.
+// leastIn is the lowest limit of a cgroup and of those above it.
 func leastIn(root, path, file string) int64 {
 	least := int64(noLimit)
 	for dir := filepath.Join("/", path); ; dir = filepath.Dir(dir) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The least limit of the own cgroup and of those above it holds.
+// The lowest limit of the process's cgroup and of those above it applies.
 func TestMemoryLimit(t *testing.T) {
 	root := t.TempDir()
 	for dir, limit := range map[string]string{"system.slice": "40000000", "system.slice/pbxjail.service": "max", "small": "1000000", "small/in": "90000000"} {

@@ -18,8 +18,8 @@ type Alarm struct {
 	What     string     `json:"what"`     // for people
 }
 
-// AckRequest says that somebody has seen the alarms about an account, or about an
-// address; the zero value means all.
+// AckRequest marks the alarms about an account, or about an address, as seen; the zero
+// value means all.
 type AckRequest struct {
 	Account string     `json:"account,omitempty"`
 	Addr    netip.Addr `json:"addr,omitzero"`
@@ -27,16 +27,16 @@ type AckRequest struct {
 
 func (r *AckRequest) check() error {
 	if r.Account != "" && r.Addr.IsValid() {
-		return Refuse(http.StatusBadRequest, "name one of them", "an account and an address at once")
+		return Refuse(http.StatusBadRequest, "name one of them", "both an account and an address are given")
 	}
 	r.Addr = r.Addr.Unmap().WithZone("")
 	return nil
 }
 
-// AckAnswer are the alarms that are over.
+// AckAnswer lists the alarms that are marked as seen.
 type AckAnswer struct {
 	Acked []Alarm `json:"acked"`
 }
 
-// Alarms returns the alarms that nobody has seen yet, oldest first.
+// Alarms returns the alarms that are not marked as seen, oldest first.
 func (c *Client) Alarms(ctx context.Context) ([]Alarm, error) { return Ask(ctx, c, CallAlarms, None{}) }

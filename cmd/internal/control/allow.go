@@ -11,17 +11,17 @@ import (
 	"pbxjail/configs/prefix"
 )
 
-// AllowRequest lets an address, a network or a name in, whatever it does. Exactly one of
+// AllowRequest protects an address, a network or a name from every ban. Exactly one of
 // Prefix and Host is set.
 type AllowRequest struct {
 	Prefix     netip.Prefix `json:"prefix,omitzero"`
 	Host       string       `json:"host,omitempty"` // looked up in the background
 	ForSeconds int64        `json:"for_seconds"`    // 0: until disallow
 	Note       string       `json:"note,omitempty"`
-	Force      bool         `json:"force,omitempty"` // although the network is wide
+	Force      bool         `json:"force,omitempty"` // even if the network is wide
 }
 
-// Allowed is whom an operator lets in.
+// Allowed is an address, network or name that an operator allowed.
 type Allowed struct {
 	What  string       `json:"what"` // the address, network or name
 	Addrs []netip.Addr `json:"addrs"`
@@ -31,15 +31,15 @@ type Allowed struct {
 	By    string       `json:"by"`
 }
 
-// AllowAnswer says what allow did at once.
+// AllowAnswer says what allow changed.
 type AllowAnswer struct {
 	Allowed Allowed        `json:"allowed"`
-	Lifted  []netip.Prefix `json:"lifted"` // bans that are over
-	Carved  []netip.Prefix `json:"carved"` // wider bans: what was allowed is out of them, the rest holds
+	Lifted  []netip.Prefix `json:"lifted"` // bans that were lifted
+	Carved  []netip.Prefix `json:"carved"` // wider bans: the allowed part was lifted, the rest stays
 	Covered []Cover        `json:"covered"`
 }
 
-// Cover is something that still drops packets of an address.
+// Cover is a ban or feed that still drops packets of an address.
 type Cover struct {
 	What string `json:"what"` // a banned network, or the name of a feed
 	Why  string `json:"why"`  // for people
@@ -47,13 +47,13 @@ type Cover struct {
 
 // DisallowRequest takes an allow back.
 type DisallowRequest struct {
-	What string `json:"what"` // as Allowed says it
+	What string `json:"what"` // as in Allowed
 }
 
-// DisallowAnswer says whether there was one.
+// DisallowAnswer says whether it was allowed before.
 type DisallowAnswer struct {
 	Was bool `json:"was"`
-	// Protected says why the address or network is never banned all the same, or "".
+	// Protected says why the address or network is still never banned, or "".
 	Protected string `json:"protected"`
 }
 
@@ -64,7 +64,7 @@ type Protected struct {
 	Until  *time.Time   `json:"until"` // null: as long as the reason holds
 }
 
-// ProtectedRequest asks who is protected: all, or what shares an address with a prefix.
+// ProtectedRequest asks what is protected: everything, or what overlaps a prefix.
 type ProtectedRequest struct {
 	Prefix netip.Prefix // zero: all
 }
@@ -94,7 +94,7 @@ func (r *ProtectedRequest) read(v url.Values) (err error) {
 // maxNote is how long a note may be, in bytes.
 const maxNote = 200
 
-// Whoever is allowed is never banned: a network of fewer bits is a slip of the finger.
+// An allowed address is never banned, and a network of fewer bits is usually a typing error.
 const (
 	allow4 = 8
 	allow6 = 24
@@ -102,7 +102,7 @@ const (
 
 func (r *AllowRequest) check() (err error) {
 	if r.Host != "" == r.Prefix.IsValid() {
-		return Refuse(http.StatusBadRequest, `send {"prefix": "203.0.113.7/32"} or {"host": "office.example.net"}`, "allow: neither one prefix nor one name")
+		return Refuse(http.StatusBadRequest, `send {"prefix": "203.0.113.7/32"} or {"host": "office.example.net"}`, "allow: needs either one prefix or one name")
 	}
 	if r.Host != "" {
 		if r.Host, err = HostName(r.Host); err != nil {
@@ -117,13 +117,13 @@ func (r *AllowRequest) check() (err error) {
 	}
 	switch {
 	case r.Host == "" && r.Prefix.Bits() == 0:
-		return Refuse(http.StatusBadRequest, "allow a narrower network; pbxjail --observe bans nobody", "%s is everybody", r.Prefix)
+		return Refuse(http.StatusBadRequest, "allow a smaller network; to ban no address at all, run pbxjail --observe", "%s contains every address", r.Prefix)
 	case r.Host == "" && r.Prefix.Bits() < limit && !r.Force:
-		return Refuse(http.StatusConflict, "check the prefix; --force allows it all the same", "%s is wider than /%d: no attacker in it would be banned", r.Prefix, limit)
+		return Refuse(http.StatusConflict, "check the prefix; --force allows it anyway", "%s is wider than /%d: no attacker in it would be banned", r.Prefix, limit)
 	case r.ForSeconds < 0 || r.ForSeconds > math.MaxInt64/int64(time.Second):
-		return Refuse(http.StatusBadRequest, "give seconds; 0 is for ever", "allow: %d is no number of seconds", r.ForSeconds)
+		return Refuse(http.StatusBadRequest, "give seconds; 0 means forever", "allow: %d seconds is not allowed", r.ForSeconds)
 	case len(r.Note) > maxNote || strings.ContainsFunc(r.Note, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		return Refuse(http.StatusBadRequest, "write at most 200 bytes in one line", "allow: the note is too long, or has bytes that are no text")
+		return Refuse(http.StatusBadRequest, "write at most 200 bytes in one line", "allow: the note is too long, or has characters that cannot be printed")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (r *AllowRequest) check() (err error) {
 func (r *DisallowRequest) check() error {
 	if p, err := prefix.Parse(r.What); err == nil {
 		if p, err = Canonical(p); err != nil {
-			return Refuse(http.StatusBadRequest, "write it as jailctl allowed shows it", "disallow: %w", err)
+			return Refuse(http.StatusBadRequest, "write it as jailctl allowed prints it", "disallow: %w", err)
 		}
 		r.What = p.String()
 		if p.IsSingleIP() {
@@ -144,8 +144,8 @@ func (r *DisallowRequest) check() error {
 	return err
 }
 
-// HostName is a name that can be looked up, in lower case and without its last dot: RFC 1123
-// 2.1, with the underscores that resolvers let pass.
+// HostName returns a name that DNS can look up, in lower case and without its last dot: RFC
+// 1123 2.1, and also underscores, which resolvers accept.
 func HostName(text string) (string, error) {
 	name := strings.TrimSuffix(strings.ToLower(text), ".")
 	labels := strings.Split(name, ".")
@@ -154,7 +154,7 @@ func HostName(text string) (string, error) {
 		bad = bad || l == "" || len(l) > 63 || strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || l[0] == '-' || l[len(l)-1] == '-'
 	}
 	if bad {
-		return "", Refuse(http.StatusBadRequest, "give an address, a network or a name such as office.example.net", "%q is neither an address nor a host's name", text)
+		return "", Refuse(http.StatusBadRequest, "give an address, a network or a name such as office.example.net", "%q is neither an address nor a host name", text)
 	}
 	return name, nil
 }

@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// BansRequest says which live bans are wanted, and in which order. The zero value is all
-// of them, oldest first.
+// BansRequest selects live bans and their order. The zero value means all of them, oldest
+// first.
 type BansRequest struct {
-	Sort    string        // one of BanOrders, with - in front the other way round; "" is since
+	Sort    string        // one of BanOrders; - before it reverses the order; "" is since
 	Jail    string        // "" is every jail
 	Country string        // ISO 3166 code; "" is every country
-	Since   time.Duration // that began within this time; 0: whenever
-	Grep    string        // that have this text in address, jail, country or reason, in capitals or not
+	Since   time.Duration // began within this time; 0: at any time
+	Grep    string        // have this text in address, jail, country or reason, in any case
 }
 
-// BanOrders are what bans can be sorted by. Equal ones are sorted by address.
+// BanOrders are the orders of bans. Bans that are equal in it are sorted by address.
 var BanOrders = []string{"since", "address", "jail", "country", "left", "strikes", "packets"}
 
-// By is what to sort by, and whether the last comes first.
+// By returns the order, and whether it is reversed.
 func (q BansRequest) By() (key string, backwards bool) {
 	key, backwards = strings.CutPrefix(q.Sort, "-")
 	if key == "" {
@@ -35,7 +35,7 @@ func (q BansRequest) By() (key string, backwards bool) {
 	return key, backwards
 }
 
-// Fits reports whether a ban is wanted at now.
+// Fits reports whether the request selects a ban at now.
 func (q BansRequest) Fits(b *Ban, now time.Time) bool {
 	switch {
 	case q.Jail != "" && b.Jail != q.Jail,
@@ -65,20 +65,19 @@ func (q BansRequest) values() url.Values {
 func (q *BansRequest) read(v url.Values) (err error) {
 	*q = BansRequest{Sort: v.Get("sort"), Jail: v.Get("jail"), Country: v.Get("country"), Grep: v.Get("grep")}
 	if key, _ := q.By(); !slices.Contains(BanOrders, key) {
-		return Refuse(http.StatusBadRequest, "sort by one of "+strings.Join(BanOrders, ", "), "bans are not sorted by %q", key)
+		return Refuse(http.StatusBadRequest, "sort by one of "+strings.Join(BanOrders, ", "), "bans cannot be sorted by %q", key)
 	}
 	if text := v.Get("since"); text != "" {
 		if q.Since, err = time.ParseDuration(text); err != nil || q.Since <= 0 {
-			return Refuse(http.StatusBadRequest, sameRelease, "since %q is no time", text)
+			return Refuse(http.StatusBadRequest, sameRelease, "since %q is not a time", text)
 		}
 	}
 	return nil
 }
 
-// HandleEach answers a call whose answer is a list of any length: do sends one item after
-// another, and the list takes no more memory than an item. It may be called from any
-// goroutine. Before the first send it may refuse, as in Handle; after that the list ends
-// without its bracket.
+// HandleEach answers a call with a list of any length: do sends one item after another, so
+// that only one item is in memory. do may be called from any goroutine. Before the first
+// send it may refuse, as in Handle. If it fails later, the list ends without its bracket.
 func HandleEach[Q, A any](c Call[Q, []A], do func(q Q, send func(*A) error) error) Handler {
 	return Handler{c.method + " /v" + Major + "/" + c.verb, func(*Server) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +111,7 @@ func HandleEach[Q, A any](c Call[Q, []A], do func(q Q, send func(*A) error) erro
 	}}
 }
 
-// patientWriter gives the caller time for each write, and not for all of them together.
+// patientWriter gives the caller a time limit for each write, not for the whole answer.
 type patientWriter struct {
 	w    io.Writer
 	conn *http.ResponseController
@@ -125,8 +124,8 @@ func (p *patientWriter) Write(b []byte) (int, error) {
 	return p.w.Write(b)
 }
 
-// AskEach asks for a list, and calls each with one item after another: the list is never in
-// memory as a whole. It ends with the error of each, if that has one.
+// AskEach asks for a list, and calls each with one item after another: the whole list is
+// never in memory. It stops at the first error of each, and returns it.
 func AskEach[Q, A any](ctx context.Context, c *Client, what Call[Q, []A], q Q, each func(*A) error) error {
 	verb := what.verb
 	if in, ok := any(&q).(inAddress); ok {
@@ -140,7 +139,7 @@ func AskEach[Q, A any](ctx context.Context, c *Client, what Call[Q, []A], q Q, e
 	}
 	defer resp.Body.Close()
 	cut := func(err error) error {
-		return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+		return Refuse(0, "try again; the daemon may have stopped", "answer of the daemon at %s: %w", c.path, err)
 	}
 	list := json.NewDecoder(bufio.NewReaderSize(resp.Body, 64<<10))
 	if _, err := list.Token(); err != nil {

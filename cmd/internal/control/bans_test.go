@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What is asked arrives.
+// A request arrives as it was sent.
 func TestBansRequest(t *testing.T) {
 	for _, q := range []BansRequest{
 		{},
@@ -26,7 +26,7 @@ func TestBansRequest(t *testing.T) {
 	}
 }
 
-// A caller who has seen enough ends a list, and a list that fails at its beginning is refused.
+// A caller can end a list early, and a list that fails before its first item is refused.
 func TestEachBanEnds(t *testing.T) {
 	path, _ := serve(t, newJailer("203.0.113.1/32", "203.0.113.2/32", "203.0.113.3/32"))
 	enough, n := errors.New("enough"), 0
@@ -35,5 +35,5 @@ func TestEachBanEnds(t *testing.T) {
 		t.Errorf("got %v after %d", err, n)
 	}
 	err = NewClient(path).EachBan(t.Context(), BansRequest{Sort: "colour"}, func(*Ban) error { return nil })
-	wantRefused(t, err, `bans are not sorted by "colour"`)
+	wantRefused(t, err, `bans cannot be sorted by "colour"`)
 }

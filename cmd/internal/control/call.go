@@ -8,20 +8,19 @@ import (
 	"reflect"
 )
 
-// Call is one thing that can be asked of a daemon: Q is the question, A the answer.
-// Client and server are made from it, so they cannot disagree. A GET changes nothing
-// and carries its question in the address; a POST carries it as JSON, and the daemon
-// keeps a record of who sent it.
+// Call is one request to a daemon: Q is the question, A the answer. Client and server both
+// use it, so they cannot differ. A GET changes nothing and has its question in the URL. A
+// POST has it as JSON, and the daemon logs who sent it.
 type Call[Q, A any] struct{ method, verb string }
 
-// None is the question of a call that needs none.
+// None is the question of a call without parameters.
 type None struct{}
 
-// The calls. A new one is a line here; its types stand in a file of their own.
+// The calls. A new one is a line here; its types are in their own file.
 var (
 	CallVersion   = Call[None, VersionAnswer]{"GET", "version"}
 	CallStatus    = Call[None, Status]{"GET", "status"}
-	CallBans      = Call[BansRequest, []Ban]{"GET", "bans"} // HandleEach and AskEach hold one ban at a time
+	CallBans      = Call[BansRequest, []Ban]{"GET", "bans"} // HandleEach and AskEach keep one ban in memory at a time
 	CallWhy       = Call[WhyRequest, Why]{"GET", "why"}
 	CallTop       = Call[TopRequest, Top]{"GET", "top"}
 	CallFeeds     = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
@@ -40,14 +39,14 @@ var (
 	CallReload    = Call[None, Reloaded]{"POST", "reload"}
 )
 
-// inAddress is a question of a GET.
+// inAddress is a question that a GET carries in its URL.
 type inAddress interface {
 	values() url.Values
 	read(url.Values) error
 }
 
-// checked is a question that the server can refuse by itself, or bring into the form
-// that the daemon wants.
+// checked is a question that the server itself checks, and writes in the form that the
+// daemon expects.
 type checked interface{ check() error }
 
 // Handler answers one call. Handle makes it.
@@ -56,11 +55,11 @@ type Handler struct {
 	serve   func(*Server) http.HandlerFunc
 }
 
-// Handle answers a call with do, which may be called from any goroutine. by is who
-// asked for a change, such as "uid 0 (root)", and "" where nothing is changed. Log text
-// in the answer is escaped (parsers.Text.Quoted), times are UTC; nil lists are sent as
-// empty ones. The error may be a *Refusal; any other is status 500, with its hint when
-// it has one.
+// Handle answers a call with do, which may be called from any goroutine. by says who
+// asked for a change, such as "uid 0 (root)"; it is "" for calls that change nothing. Log
+// text in the answer is escaped (parsers.Text.Quoted), times are UTC, and nil lists are
+// sent as empty ones. The error may be a *Refusal; any other error is status 500, with its
+// hint if it has one.
 func Handle[Q, A any](c Call[Q, A], do func(q Q, by string) (A, error)) Handler {
 	return Handler{c.method + " /v" + Major + "/" + c.verb, func(s *Server) http.HandlerFunc {
 		if c.method == http.MethodPost {
@@ -70,7 +69,7 @@ func Handle[Q, A any](c Call[Q, A], do func(q Q, by string) (A, error)) Handler 
 	}}
 }
 
-// look answers a question that changes nothing.
+// look answers a call that changes nothing.
 func look[Q, A any](do func(q Q, by string) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q Q
@@ -85,12 +84,12 @@ func look[Q, A any](do func(q Q, by string) (A, error)) http.HandlerFunc {
 	}
 }
 
-// change decodes a request, finds out who sent it, and keeps a record of it.
+// change decodes a request, finds out who sent it, and logs it.
 func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, ok := r.Context().Value(peerKey{}).(peer)
 		if !ok {
-			refuse(w, Refuse(http.StatusForbidden, "connect to the Unix socket itself", "the kernel does not say who asks"))
+			refuse(w, Refuse(http.StatusForbidden, "connect to the Unix socket directly", "the kernel does not report which user sent this request"))
 			return
 		}
 		q, err := decode[Q](r.Body)
@@ -104,7 +103,7 @@ func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.Handle
 	}
 }
 
-// try asks do, unless the question is refused before.
+// try calls do, unless the check of the question refuses it.
 func try[Q, A any](do func(q Q, by string) (A, error), q Q, by string) (a A, err error) {
 	if c, ok := any(&q).(checked); ok {
 		if err := c.check(); err != nil {
@@ -114,8 +113,8 @@ func try[Q, A any](do func(q Q, by string) (A, error), q Q, by string) (a A, err
 	return do(q, by)
 }
 
-// answer writes what v points to, or the error. That a write fails means that the
-// caller is gone.
+// answer writes what v points to, or the error. If a write fails, the caller is gone, and
+// there is nothing to do.
 func answer(w http.ResponseWriter, v any, err error) {
 	var body []byte
 	if err == nil {
@@ -129,7 +128,7 @@ func answer(w http.ResponseWriter, v any, err error) {
 	w.Write(append(body, '\n'))
 }
 
-// noNil makes nil lists empty ones, which print as []: that spares every reader a case.
+// noNil makes nil lists empty ones, which print as []: then readers need not handle null.
 func noNil(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -152,7 +151,7 @@ func noNil(v reflect.Value) {
 	}
 }
 
-// Ask asks the daemon at c.
+// Ask sends a question to the daemon of c, and returns the answer.
 func Ask[Q, A any](ctx context.Context, c *Client, what Call[Q, A], q Q) (A, error) {
 	verb := what.verb
 	if in, ok := any(&q).(inAddress); ok {

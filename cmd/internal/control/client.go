@@ -15,26 +15,26 @@ import (
 	"time"
 )
 
-// patience is how long a client waits for an answer: lifting a full set of bans
-// takes the daemon seconds.
+// patience is how long a client waits for an answer: the daemon needs seconds to lift a
+// full set of bans.
 const patience = 30 * time.Second
 
 // Client talks to a daemon. Its methods may be called from any goroutine; their
 // errors carry a hint.
 type Client struct {
-	// SSH is the address from where the caller came to this machine; zero: not over SSH. The
-	// daemon protects it when root calls. Set before use.
+	// SSH is the address from which the caller logged in to this machine; zero: not over SSH.
+	// The daemon protects it when root calls. Set before use.
 	SSH netip.Addr
 
 	path string
 	http http.Client
-	// Notice is told of the line that an answer begins with, before the answer is read;
-	// may be nil. Set before use.
+	// Notice is called with the notice of an answer, before the answer is read; may be nil.
+	// Set before use.
 	Notice func(string)
 }
 
-// NewClient makes a client of the daemon at a socket; "" is DefaultPath. It
-// connects with each call.
+// NewClient makes a client for the daemon at a socket; "" is DefaultPath. Each call makes
+// a new connection.
 func NewClient(path string) *Client {
 	if path == "" {
 		path = DefaultPath
@@ -75,12 +75,12 @@ func (c *Client) EachBan(ctx context.Context, q BansRequest, each func(*Ban) err
 	return AskEach(ctx, c, CallBans, q, each)
 }
 
-// Why returns all that is known of an address.
+// Why returns all that the daemon knows of an address.
 func (c *Client) Why(ctx context.Context, addr netip.Addr) (Why, error) {
 	return Ask(ctx, c, CallWhy, WhyRequest{addr})
 }
 
-// Ban bans by hand and returns the ban as it stands.
+// Ban bans by hand and returns the ban.
 func (c *Client) Ban(ctx context.Context, req BanRequest) (Ban, error) {
 	return Ask(ctx, c, CallBan, req)
 }
@@ -116,14 +116,14 @@ func call[T any](ctx context.Context, c *Client, method, verb string, body any) 
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return v, Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+		return v, Refuse(0, "try again; the daemon may have stopped", "answer of the daemon at %s: %w", c.path, err)
 	}
 	return v, nil
 }
 
-// send sends one request, and returns an answer that is of our version and no refusal.
+// send sends one request. It returns the answer if it has our version and is not a refusal.
 func (c *Client) send(ctx context.Context, by *http.Client, method, verb string, body io.Reader) (*http.Response, error) {
-	// The host is for HTTP's sake: the socket is the address.
+	// HTTP needs a host name; the address is the socket.
 	req, err := http.NewRequestWithContext(ctx, method, "http://pbxjail/v"+Major+"/"+verb, body)
 	if err != nil {
 		return nil, err
@@ -144,8 +144,8 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		a := errorAnswer{Error: "the daemon says " + resp.Status, Hint: "see its log"}
-		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // what cannot be read leaves the status
+		a := errorAnswer{Error: "the daemon answered " + resp.Status, Hint: "see the daemon's log: journalctl -u pbxjail"}
+		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // if this fails, the status is the message
 		return nil, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
 	}
 	return resp, nil
@@ -154,17 +154,17 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 // stranger explains an answer that is not of our version.
 func (c *Client) stranger(major string) error {
 	if major == "" {
-		return Refuse(0, nameIt, "what answers at %s is not pbxjail", c.path)
+		return Refuse(0, nameIt, "the program that answers at %s is not pbxjail", c.path)
 	}
-	return Refuse(0, sameRelease, "the daemon at %s speaks version %s of the API, not %s", c.path, major, Major)
+	return Refuse(0, sameRelease, "the daemon at %s uses version %s of the API, not %s", c.path, major, Major)
 }
 
-const nameIt = "name the daemon's socket with --socket"
+const nameIt = "give the path of the daemon's socket with --socket"
 
-// unreachable says in words why there was no answer.
+// unreachable returns an error that explains why there was no answer.
 func (c *Client) unreachable(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err // without the address that HTTP needs and nobody else
+		err = u.Err // without the URL, which only HTTP needs
 	}
 	call, _ := errors.AsType[*net.OpError](err)
 	info, _ := os.Stat(c.path)
@@ -174,10 +174,10 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return Refuse(0, "run it as root, or as a member of the socket's group (pbxjail)", "no permission to use %s", c.path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return Refuse(0, "see its log; restart it with systemctl restart pbxjail", "the daemon at %s does not answer in time", c.path)
+		return Refuse(0, "see its log with journalctl -u pbxjail; restart it with systemctl restart pbxjail", "the daemon at %s did not answer in time", c.path)
 	case call != nil && call.Op == "dial":
 		return Refuse(0, "start it with systemctl start pbxjail, or run pbxjail as root; --socket names another socket",
 			"no daemon answers at %s", c.path)
 	}
-	return Refuse(0, "ask again, and see its log", "the daemon at %s hung up: %w", c.path, err)
+	return Refuse(0, "try again; see its log with journalctl -u pbxjail", "the daemon at %s closed the connection: %w", c.path, err)
 }

@@ -29,7 +29,7 @@ func TestClientCalls(t *testing.T) {
 	if bans, err := c.Bans(ctx); err != nil || len(bans) != 2 {
 		t.Errorf("got bans %v, %v, want two", bans, err)
 	}
-	// A mapped prefix with host bits is taken as what the kernel sees.
+	// A mapped prefix with host bits is banned as the kernel sees it.
 	b, err := c.Ban(ctx, BanRequest{Prefix: netip.MustParsePrefix("::ffff:198.51.100.9/120"), Jail: "sipsec", ForSeconds: new(int64(60))})
 	if err != nil || b.Prefix.String() != "198.51.100.0/24" || b.LeftSeconds != 60 || b.Until.Sub(t0).Seconds() != 60 {
 		t.Errorf("got ban %+v, %v, want 198.51.100.0/24 for 60 s", b, err)
@@ -135,7 +135,7 @@ func TestClientWithoutDaemon(t *testing.T) {
 	}
 }
 
-// answerAll serves one canned answer, as something that is not our daemon would.
+// answerAll serves one fixed answer, as another program would.
 func answerAll(t *testing.T, headers map[string]string, body string) *Client {
 	t.Helper()
 	path := filepath.Join(folder(t), "s")
@@ -158,7 +158,7 @@ func TestClientOfAnotherServer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		version, body, want string
 	}{
-		"newer":     {"2", `{"version":"9"}`, "speaks version 2 of the API, not 1"},
+		"newer":     {"2", `{"version":"9"}`, "uses version 2 of the API, not 1"},
 		"not ours":  {"", "<html>", "is not pbxjail"},
 		"cut short": {"1", `[{"prefix":"203.0.113.7/32"}`, "unexpected EOF"},
 		"empty":     {"1", "", "EOF"},
@@ -202,11 +202,11 @@ func TestJSONShape(t *testing.T) {
 	}
 	text, _ = json.Marshal(Ban{})
 	if !strings.Contains(string(text), `"until":null`) {
-		t.Errorf("got %s, want until null for ever", text)
+		t.Errorf("got %s, want until null for a ban without end", text)
 	}
 }
 
-// keys is what stands before a colon.
+// keys matches the text before a colon.
 func keys(text []byte) string {
 	var out strings.Builder
 	for _, part := range strings.Split(string(text), `":`) {

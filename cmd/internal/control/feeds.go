@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// Feed is a list of bad addresses that others keep, as the daemon has it.
+// Feed is a list of bad addresses that others maintain, in its present state.
 type Feed struct {
 	Name      string     `json:"name"`
-	Source    string     `json:"source"` // a file, or an address without what looks like a key
-	Format    string     `json:"format"` // as it was read; "" before that
+	Source    string     `json:"source"` // a file, or a URL without text that looks like a key
+	Format    string     `json:"format"` // the format it was read as; "" before the first read
 	Use       string     `json:"use"`    // factor, ban or both
 	Factor    float64    `json:"factor"`
 	Enabled   bool       `json:"enabled"`
-	Entries   int        `json:"entries"` // that were taken
-	Masked    int        `json:"masked"`  // of those: networks that had host bits
-	Dropped   int        `json:"dropped"` // entries that no feed can mean
-	Refused   int        `json:"refused"` // lines that are no address, or too wide
+	Entries   int        `json:"entries"` // entries in use
+	Masked    int        `json:"masked"`  // of these: networks that had host bits
+	Dropped   int        `json:"dropped"` // entries that a feed cannot mean, such as private addresses
+	Refused   int        `json:"refused"` // lines that are not an address, or too wide a network
 	Notes     []FeedNote `json:"notes"`
 	Fetched   *time.Time `json:"fetched"`   // when it said that; null: never
 	Checked   *time.Time `json:"checked"`   // when its source last confirmed it
-	Next      *time.Time `json:"next"`      // when it is asked again; null: it is off, or a file
+	Next      *time.Time `json:"next"`      // next fetch; null: the feed is off, or a file
 	InKernel  int        `json:"in_kernel"` // prefixes that are dropped
-	Protected int        `json:"protected"` // prefixes that protection took out, or out of
+	Protected int        `json:"protected"` // prefixes removed or reduced, because protected addresses are inside
 	Problem   string     `json:"problem"`   // "" is none
 	Hint      string     `json:"hint"`
 }
 
-// FeedNote is a line of a feed that was not taken as it stands. What is quoted.
+// FeedNote is a line of a feed that was changed or refused. Its text is quoted.
 type FeedNote struct {
 	Line int    `json:"line"`
 	What string `json:"what"`

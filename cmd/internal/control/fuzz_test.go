@@ -17,9 +17,9 @@ func post(s *Server, ctx context.Context, path string, body []byte) *httptest.Re
 	return w
 }
 
-// FuzzRequest sends bytes to everything that changes something: the answer is
-// JSON with a status of ours, a refusal changes nothing and says why, and only
-// prefixes the kernel can hold arrive.
+// FuzzRequest sends bytes to every call that changes something. The answer is JSON with
+// one of our statuses, a refusal changes nothing and says why, and only prefixes that the
+// kernel can hold arrive.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"all":true}`, `{"prefix":"203.0.113.7/32"}`, `{"prefix":"::ffff:203.0.113.7/100","for_seconds":0}`,

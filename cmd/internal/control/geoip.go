@@ -2,16 +2,16 @@ package control
 
 import "time"
 
-// GeoIP is what places are looked up in.
+// GeoIP lists the geoip databases in use.
 type GeoIP struct {
-	Files []GeoIPFile `json:"files"` // in the order they are asked; empty: no place is known
+	Files []GeoIPFile `json:"files"` // in the order of lookups; empty: no country or network is known
 }
 
-// GeoIPFile is a file in use.
+// GeoIPFile is one database in use.
 type GeoIPFile struct {
 	Path     string    `json:"path"` // "" is the embedded one
 	Embedded bool      `json:"embedded"`
-	Type     string    `json:"type"` // as it calls itself
+	Type     string    `json:"type"` // the type that the file names
 	Says     string    `json:"says"` // country, asn
 	Built    time.Time `json:"built"`
 	AgeDays  int       `json:"age_days"`

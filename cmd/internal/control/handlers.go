@@ -12,7 +12,7 @@ import (
 
 const sameRelease = "use the jailctl of the same release as the daemon"
 
-// handler routes the API. It is all of the server that eats a caller's bytes.
+// handler routes the API. No other part of the server reads a caller's bytes.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, h := range s.opts.Handlers {
@@ -31,8 +31,8 @@ func (s *Server) handler() http.Handler {
 	})
 }
 
-// sshHeader says from which address a caller came to this machine over SSH. It is believed
-// of root alone.
+// sshHeader names the address from which a caller logged in to this machine over SSH. Only
+// root is believed.
 const sshHeader = "Pbxjail-Ssh"
 
 func (s *Server) noteAdmin(r *http.Request) {
@@ -43,14 +43,14 @@ func (s *Server) noteAdmin(r *http.Request) {
 	}
 }
 
-// decode reads one JSON value and nothing after it. Unknown fields are refused:
-// a caller must not believe that something was done which was not.
+// decode reads one JSON value and nothing after it. It refuses unknown fields: a caller
+// must not think that pbxjail did what such a field asks.
 func decode[T any](body io.Reader) (v T, err error) {
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()
 	if err = d.Decode(&v); err == nil {
 		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("something follows the request")
+			err = errors.New("there is more text after the request")
 		}
 	}
 	if err != nil {

@@ -8,32 +8,32 @@ import (
 
 // OffRequest switches pbxjail off.
 type OffRequest struct {
-	ForSeconds int64 `json:"for_seconds"` // 0: until somebody switches it on
+	ForSeconds int64 `json:"for_seconds"` // 0: until jailctl on
 }
 
 // check implements checked.
 func (q *OffRequest) check() error {
 	if q.ForSeconds < 0 {
-		return Refuse(http.StatusBadRequest, "such as --for 2h", "a time below 0")
+		return Refuse(http.StatusBadRequest, "give a time such as --for 2h", "the time must not be negative")
 	}
 	return nil
 }
 
-// Off says that pbxjail is switched off: nothing of ours is in the kernel.
+// Off says that pbxjail is switched off: it has no rules or sets in the kernel.
 type Off struct {
 	Since time.Time  `json:"since"`
-	Until *time.Time `json:"until"` // null: until somebody switches it on
+	Until *time.Time `json:"until"` // null: until jailctl on
 	By    string     `json:"by"`
 }
 
 // OffAnswer is what off and on did.
 type OffAnswer struct {
-	Was      bool `json:"was"`           // of on: whether it was off
-	Off      *Off `json:"off,omitempty"` // not there: it is on
+	Was      bool `json:"was"`           // answer to on: it was off before
+	Off      *Off `json:"off,omitempty"` // missing: pbxjail is on
 	Observes bool `json:"observes"`
 }
 
-// noticeHeader carries a line that each answer begins with.
+// noticeHeader carries a notice for people: clients print it before each answer.
 const noticeHeader = "Pbxjail-Notice"
 
 // setNotice puts the line into a header, which is one line of ASCII.

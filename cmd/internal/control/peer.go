@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer is who is at the other end of a connection, as the kernel saw it when it
-// was made: SO_PEERCRED of unix(7).
+// peer is the process at the other end of a connection, as the kernel saw it when the
+// connection was made: SO_PEERCRED of unix(7).
 type peer struct{ uid, pid int }
 
-// String is what stands in the record of a change.
+// String is how the log of a change names the peer.
 func (p peer) String() string {
 	if u, err := user.LookupId(strconv.Itoa(p.uid)); err == nil {
 		return fmt.Sprintf("uid %d (%s)", p.uid, u.Username)
@@ -25,8 +25,8 @@ func (p peer) String() string {
 
 type peerKey struct{}
 
-// askKernel is an http.Server.ConnContext. A connection it can say nothing
-// about may read, and change nothing.
+// askKernel is an http.Server.ConnContext. A connection without a known peer may read, but
+// change nothing.
 func askKernel(ctx context.Context, c net.Conn) context.Context {
 	g, ok := c.(*guest)
 	if !ok {
@@ -45,8 +45,8 @@ func askKernel(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, peerKey{}, peer{int(cred.Uid), int(cred.Pid)})
 }
 
-// gate is a listener that lets in at most cap(slots) connections at a time, and
-// hangs up on the others.
+// gate is a listener that accepts at most cap(slots) connections at a time, and closes the
+// others.
 type gate struct {
 	*net.UnixListener
 	slots chan struct{}
@@ -74,6 +74,6 @@ type guest struct {
 }
 
 func (g *guest) Close() error {
-	g.leave() // first: who sees the end of the connection may come back at once
+	g.leave() // first: a caller may connect again as soon as the connection is closed
 	return g.UnixConn.Close()
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Limits of what one caller can make the daemon hold.
+// Limits for what one caller can make the daemon keep.
 const (
 	maxBody     = 64 << 10
 	maxHeader   = 8 << 10
@@ -24,17 +24,17 @@ const (
 // Options of a Server.
 type Options struct {
 	Path     string       // "" is DefaultPath
-	Group    string       // whose members may use it; "" is DefaultGroup
-	Handlers []Handler    // of the calls that are answered, each at most once
-	Log      *slog.Logger // gets a record of every change; nil is none
-	// Admin is told before each answer from where root asks, if over SSH; may be nil. It may
-	// be called from any goroutine.
+	Group    string       // its members may use the socket; "" is DefaultGroup
+	Handlers []Handler    // one for each call that is answered
+	Log      *slog.Logger // logs every change; nil: no log
+	// Admin is called before each answer to root, with the address root came from over SSH.
+	// It may be nil. It may be called from any goroutine.
 	Admin func(from netip.Addr)
-	// Notice is a line that each answer begins with; "" is none, and it may be nil.
+	// Notice returns a line that clients print before each answer; "" is none. It may be nil.
 	Notice func() string
 }
 
-// Server serves Handlers. Its methods are for one goroutine.
+// Server serves Handlers. Only one goroutine may call its methods.
 type Server struct {
 	opts   Options
 	socket *socket
@@ -55,9 +55,9 @@ func New(opts Options) *Server {
 	return &Server{opts: opts}
 }
 
-// Listen takes the socket, and fails when another daemon holds it: call it before
-// anything else is touched. note says, for the operator, what could not be had.
-// Callers wait from now on until Run serves them. A second call does nothing.
+// Listen takes the socket, and fails if another daemon has it. Call it before you change
+// anything else. note tells the operator which permission could not be set. From now on
+// callers wait until Run serves them. A second call does nothing.
 func (s *Server) Listen() (note string, err error) {
 	if s.socket != nil {
 		return "", nil
@@ -71,7 +71,7 @@ func (s *Server) Listen() (note string, err error) {
 }
 
 // Run serves until ctx ends, then lets callers finish for less than a second.
-// It calls Listen when nobody has, and Close at its end.
+// It calls Listen if that was not called before, and Close at its end.
 func (s *Server) Run(ctx context.Context) error {
 	if _, err := s.Listen(); err != nil {
 		return err
@@ -104,15 +104,14 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close gives the socket up, for a daemon that ends before it could Run. A
-// second call does nothing.
+// Close releases the socket, for a daemon that ends before Run. A second call does nothing.
 func (s *Server) Close() error {
 	if s.socket == nil {
 		return nil
 	}
 	s.socket.remove()
 	s.gate.Close()
-	err := s.socket.lock.Close() // last: it is what keeps the next daemon out
+	err := s.socket.lock.Close() // last: until then no other daemon can start
 	s.socket, s.gate = nil, nil
 	return err
 }

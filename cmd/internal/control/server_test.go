@@ -54,7 +54,7 @@ func serveAll(t *testing.T, handlers ...Handler) (path string, stop func() error
 	return path, stop
 }
 
-// me is how the kernel knows this test.
+// me is this test's user, as the daemon logs it.
 func me(t *testing.T) string {
 	t.Helper()
 	u, err := user.Current()
@@ -82,7 +82,7 @@ func TestServerRecordsWhoAsked(t *testing.T) {
 
 func TestServerRecordsAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can become somebody else")
+		t.Skip("only root can become another user")
 	}
 	const nobody = 65534
 	j := newJailer()
@@ -136,7 +136,7 @@ func dialAs(uid int, path string) (net.Conn, error) {
 
 func TestClientWithoutPermission(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can become somebody else")
+		t.Skip("only root can become another user")
 	}
 	path, _ := serve(t, newJailer())
 	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
@@ -144,7 +144,7 @@ func TestClientWithoutPermission(t *testing.T) {
 	}
 	_, err := dialAs(65534, path)
 	if err == nil {
-		t.Fatal("somebody who is neither root nor in the group could connect")
+		t.Fatal("a user who is neither root nor in the group could connect")
 	}
 	wantRefused(t, NewClient(path).unreachable(err), "no permission")
 }
@@ -181,20 +181,20 @@ func TestServerRefuses(t *testing.T) {
 		"no json":          {post("/v1/ban", "ban everybody"), 400, "not understood"},
 		"no body":          {post("/v1/ban", ""), 400, "not understood"},
 		"unknown field":    {post("/v1/ban", `{"prefix":"203.0.113.7/32","fro_seconds":5}`), 400, "fro_seconds"},
-		"two requests":     {post("/v1/reload", `{}{}`), 400, "something follows"},
-		"no prefix":        {post("/v1/ban", `{}`), 400, "no prefix"},
+		"two requests":     {post("/v1/reload", `{}{}`), 400, "more text after"},
+		"no prefix":        {post("/v1/ban", `{}`), 400, "not a prefix"},
 		"a name":           {post("/v1/ban", `{"prefix":"pbx.example.net/32"}`), 400, "not understood"},
 		"a zone":           {post("/v1/ban", `{"prefix":"fe80::1%eth0/128"}`), 400, "not understood"},
-		"everybody":        {post("/v1/ban", `{"prefix":"0.0.0.0/0","force":true}`), 400, "everybody"},
-		"everybody mapped": {post("/v1/ban", `{"prefix":"::ffff:0.0.0.0/90","force":true}`), 400, "no prefix"},
+		"everybody":        {post("/v1/ban", `{"prefix":"0.0.0.0/0","force":true}`), 400, "contains every address"},
+		"everybody mapped": {post("/v1/ban", `{"prefix":"::ffff:0.0.0.0/90","force":true}`), 400, "not a prefix"},
 		"wide":             {post("/v1/ban", `{"prefix":"16.0.0.0/7"}`), 409, "wider than /12"},
 		"wide v6":          {post("/v1/ban", `{"prefix":"2000::/3"}`), 409, "wider than /24"},
 		"negative":         {post("/v1/ban", `{"prefix":"203.0.113.7/32","for_seconds":-1}`), 400, "-1"},
 		"overflow":         {post("/v1/ban", `{"prefix":"203.0.113.7/32","for_seconds":9223372037}`), 400, "9223372037"},
-		"unban nothing":    {post("/v1/unban", `{}`), 400, "neither"},
-		"unban both":       {post("/v1/unban", `{"all":true,"prefix":"203.0.113.7/32"}`), 400, "neither"},
-		"why nobody":       {"GET /v1/why HTTP/1.1\r\nHost: x\r\n\r\n", 400, "no address"},
-		"why a zone":       {"GET /v1/why?addr=fe80::1%25eth0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "no address"},
+		"unban nothing":    {post("/v1/unban", `{}`), 400, "either one prefix or all"},
+		"unban both":       {post("/v1/unban", `{"all":true,"prefix":"203.0.113.7/32"}`), 400, "either one prefix or all"},
+		"why nobody":       {"GET /v1/why HTTP/1.1\r\nHost: x\r\n\r\n", 400, "is not an address"},
+		"why a zone":       {"GET /v1/why?addr=fe80::1%25eth0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "is not an address"},
 		"long header":      {"GET /v1/why HTTP/1.1\r\nX: " + strings.Repeat("a", 64<<10) + "\r\n\r\n", 431, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestServerBoundsConnections(t *testing.T) {
 		guests[i] = c
 	}
 	_, err := NewClient(path).Version(t.Context())
-	wantRefused(t, err, "hung up")
+	wantRefused(t, err, "closed the connection")
 	close(j.block)
 	for _, c := range guests {
 		if body, err := io.ReadAll(c); err != nil || !strings.Contains(string(body), "200 OK") {

@@ -19,18 +19,17 @@ import (
 // the NUL at its end.
 const maxPath = 107
 
-// socket is the place of ours in the file system: a lock, and a name that
-// clients connect to. The lock belongs to the open file, so it ends with the
-// process however that ends.
+// socket is our socket in the file system, and its lock file. The lock belongs to the open
+// file, so the kernel releases it when the process ends in any way.
 type socket struct {
 	path     string
 	lock     *os.File
 	listener *net.UnixListener
-	ours     fs.FileInfo // what was put at path, so that nothing else is removed
+	ours     fs.FileInfo // the file we made at path, so that we remove no other
 }
 
-// openSocket listens at path for root and the members of group. note says for
-// the operator what could not be had.
+// openSocket listens at path for root and the members of group. note tells the operator
+// which permission could not be set.
 func openSocket(path, group string) (s *socket, note string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, "", Refuse(0, "run the daemon as root", "make the folder of the control socket: %w", err)
@@ -50,8 +49,8 @@ func openSocket(path, group string) (s *socket, note string, err error) {
 	return s, note, nil
 }
 
-// lockFile keeps out a second daemon. The file is never removed: whoever removes
-// a lock can remove the next one's.
+// lockFile prevents a second daemon. The file is never removed: a daemon that removes it
+// could remove the lock of the next daemon.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -68,11 +67,11 @@ func lockFile(path string) (*os.File, error) {
 	return nil, fmt.Errorf("lock: %w", err)
 }
 
-var errRunning = Refuse(0, "look with jailctl status; stop that one first, or give this one another socket",
+var errRunning = Refuse(0, "see jailctl status; stop the other daemon first, or set another socket for this one",
 	"another pbxjail is running")
 
-// removable reports whether a socket may be put at path: nothing is there, or a
-// socket that nobody serves any more.
+// removable reports whether a socket may be made at path: the path is free, or has a socket
+// that no process serves any more.
 func removable(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +81,7 @@ func removable(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return Refuse(0, "move it away, or give the daemon another socket", "what is there is not a socket")
+		return Refuse(0, "move the file away, or set another socket for the daemon", "there is a file that is not a socket")
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -92,14 +91,14 @@ func removable(path string) error {
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// Anything else, such as a full backlog, is a sign of life.
-	return Refuse(0, "find it with ss -xlp, or give the daemon another socket", "something is there: %w", err)
+	// Any other error, such as a full backlog, means that a process uses it.
+	return Refuse(0, "find the process with ss -xlp, or set another socket for the daemon", "another process uses it: %w", err)
 }
 
-// listen makes the socket in a folder of its own that only we can enter, gives
-// it its mode and group there, and renames it into place: at no moment can
-// anybody else connect. A umask would do the same to every file that another
-// goroutine makes meanwhile. rename(2) also replaces a leftover socket.
+// listen makes the socket in a folder that only we can enter, sets its mode and group
+// there, and then renames it: no other user can ever connect before the mode is set. A
+// umask would also change files that other goroutines make at that time. rename(2) also
+// replaces a leftover socket.
 func (s *socket) listen(group string) (note string, err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(s.path), ".pbxjail")
 	if err != nil {
@@ -114,7 +113,7 @@ func (s *socket) listen(group string) (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	s.listener.SetUnlinkOnClose(false) // it knows the private name only
+	s.listener.SetUnlinkOnClose(false) // it only knows the private name
 	defer func() {
 		if err != nil {
 			s.listener.Close()
@@ -130,27 +129,27 @@ func (s *socket) listen(group string) (note string, err error) {
 	return note, os.Rename(private, s.path)
 }
 
-// giveTo lets the members of group in. It is not worth failing over: root gets
-// in anyway.
+// giveTo lets the members of group use the socket. If that fails, the daemon still starts:
+// root can use the socket anyway.
 func giveTo(group, path string) (note string) {
 	if group == "" {
 		return ""
 	}
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return fmt.Sprintf("no group %s here: only root may use the control socket", group)
+		return fmt.Sprintf("group %s does not exist: only root may use the control socket", group)
 	}
 	gid, err := strconv.Atoi(g.Gid)
-	if err == nil && gid != os.Getegid() { // our own group has it already; a sandbox may forbid chown
+	if err == nil && gid != os.Getegid() { // our own group has access already; a sandbox may forbid chown
 		err = os.Chown(path, -1, gid)
 	}
 	if err != nil {
-		return fmt.Sprintf("control socket not given to group %s: %v", group, err)
+		return fmt.Sprintf("could not give the control socket to group %s: %v", group, err)
 	}
 	return ""
 }
 
-// remove takes the name away, unless somebody has put something else there.
+// remove removes the socket, unless another file is at its path now.
 func (s *socket) remove() {
 	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.ours) {
 		os.Remove(s.path)

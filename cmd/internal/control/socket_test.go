@@ -25,7 +25,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// wantRefused checks what an operator is told.
+// wantRefused checks the error that an operator sees.
 func wantRefused(t *testing.T, err error, what string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), what) {
@@ -48,7 +48,7 @@ func listen(t *testing.T, path string) *Server {
 
 func TestSocketModeAndPlace(t *testing.T) {
 	path := filepath.Join(folder(t), "new", "folder", "s.sock")
-	old := syscall.Umask(0) // so that nothing but our own care sets the mode
+	old := syscall.Umask(0) // so that only our own code sets the mode
 	defer syscall.Umask(old)
 	s := listen(t, path)
 	if now := syscall.Umask(0); now != 0 {
@@ -89,7 +89,7 @@ func TestSocketGroup(t *testing.T) {
 	dir := folder(t)
 	s := New(Options{Path: filepath.Join(dir, "a"), Group: "no-such-group", Handlers: newJailer().calls()})
 	note, err := s.Listen()
-	if err != nil || !strings.Contains(note, "no group no-such-group") {
+	if err != nil || !strings.Contains(note, "group no-such-group does not exist") {
 		t.Errorf("got note %q, error %v, want a note about the missing group", note, err)
 	}
 	s.Close()
@@ -99,7 +99,7 @@ func TestSocketGroup(t *testing.T) {
 	}
 	g, err := user.LookupGroupId("1")
 	if err != nil {
-		t.Skip("no group 1 here")
+		t.Skip("group 1 does not exist")
 	}
 	s = New(Options{Path: filepath.Join(dir, "b"), Group: g.Name, Handlers: newJailer().calls()})
 	note, err = s.Listen()
@@ -197,7 +197,7 @@ func TestSocketOfAnother(t *testing.T) {
 		}
 		defer l.Close()
 		_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
-		wantRefused(t, err, "something is there")
+		wantRefused(t, err, "another process uses it")
 	})
 }
 

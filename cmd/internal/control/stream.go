@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Stream is a call whose answer goes on until the caller hangs up, one A a line. Only root
-// may ask for one: it shows what customers do.
+// Stream is a call whose answer continues until the caller disconnects, one A on each line.
+// Only root may use it: it shows what customers do.
 type Stream[Q, A any] struct{ verb string }
 
-// StreamWire is each transaction on the wire, when it is over.
+// StreamWire sends each transaction on the wire when it is finished.
 var StreamWire = Stream[WireRequest, Transaction]{"wire"}
 
 // HandleStream answers a stream with do, which sends until ctx ends or send fails. It may
@@ -30,7 +30,7 @@ func HandleStream[Q, A any](c Stream[Q, A], do func(ctx context.Context, q Q, se
 				}
 			}
 			out := &stream{w: w, conn: http.NewResponseController(w)}
-			out.conn.SetReadDeadline(time.Time{}) // the caller sends nothing more; its end is noticed all the same
+			out.conn.SetReadDeadline(time.Time{}) // the caller sends nothing more; a disconnect is still noticed
 			err := do(r.Context(), q, func(a A) error { return out.send(a) })
 			if err != nil && !out.begun {
 				refuse(w, err)
@@ -57,31 +57,31 @@ func (s *stream) send(v any) error {
 	return s.conn.Flush()
 }
 
-// RootOnly makes a handler that answers root alone: it shows what customers do.
+// RootOnly makes a handler answer only root, because it shows what customers do.
 func RootOnly(h Handler) Handler {
 	return Handler{h.pattern, func(s *Server) http.HandlerFunc { return rootOnly(h.serve(s)) }}
 }
 
-// rootOnly refuses everybody but root, and who runs the daemon.
+// rootOnly refuses all users except root and the user of the daemon.
 func rootOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, ok := r.Context().Value(peerKey{}).(peer)
 		if !ok || who.uid != 0 && who.uid != os.Geteuid() {
-			refuse(w, Refuse(http.StatusForbidden, "run it as root: it shows whom your customers call", "only root may see what is on the wire"))
+			refuse(w, Refuse(http.StatusForbidden, "run it as root", "only root may see the packets, because they show the calls of your customers"))
 			return
 		}
 		next(w, r)
 	}
 }
 
-// Follow asks for a stream, and calls each with one answer after another. It returns when
-// ctx ends (nil), when each fails, or when the daemon ends the stream.
+// Follow starts a stream, and calls each with one answer after another. It returns when ctx
+// ends (nil), when each fails, or when the daemon ends the stream.
 func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, each func(A) error) error {
 	verb := what.verb
 	if in, ok := any(&q).(inAddress); ok {
 		verb += "?" + in.values().Encode()
 	}
-	patient := http.Client{Transport: c.http.Transport} // no timeout: it goes on
+	patient := http.Client{Transport: c.http.Transport} // no timeout: a stream has no end
 	resp, err := c.send(ctx, &patient, "GET", verb, nil)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -97,9 +97,9 @@ func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, ea
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, io.EOF):
-			return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "the daemon at %s ended the stream", c.path)
+			return Refuse(0, "try again; the daemon may have stopped", "the daemon at %s ended the stream", c.path)
 		case err != nil:
-			return Refuse(0, "ask again; the daemon may have been stopped meanwhile", "answer of the daemon at %s: %w", c.path, err)
+			return Refuse(0, "try again; the daemon may have stopped", "answer of the daemon at %s: %w", c.path, err)
 		}
 		if err := each(a); err != nil {
 			return err

@@ -39,7 +39,7 @@ func TestFollow(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if err := <-gone; !errors.Is(err, context.Canceled) {
-		t.Errorf("the daemon got %v, want to hear that the caller is gone", err)
+		t.Errorf("the daemon got %v, want an error that the caller is gone", err)
 	}
 	err = Follow(t.Context(), c, StreamWire, WireRequest{Addr: netip.MustParseAddr("203.0.113.9")}, func(Transaction) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "too many follow") {

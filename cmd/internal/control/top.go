@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Top is who does most at the moment, each kind in order: first who surely did
-// most in the last minute, then who did in the last ten.
+// Top lists the most active addresses, networks and accounts. Each list is sorted by the
+// least possible number of events in the last minute, then in the last ten minutes.
 type Top struct {
 	At        time.Time `json:"at"`
 	Jails     []TopRow  `json:"jails"`
@@ -18,18 +18,18 @@ type Top struct {
 	Addresses []TopRow  `json:"addresses"`
 }
 
-// TopRow is what one of them did. Events are offences that a jail counted.
+// TopRow is one row of Top. Events are offences that a jail counted.
 type TopRow struct {
 	Key        string  `json:"key"`
 	LastMinute uint64  `json:"last_minute"` // events
 	LastTen    uint64  `json:"last_ten"`    // events in ten minutes
 	Points     float64 `json:"points"`      // in ten minutes, at least
-	Error      uint64  `json:"error"`       // by how much last_ten, and at most last_minute, may be too high
-	Banned     bool    `json:"banned"`      // of an address: a ban holds it
+	Error      uint64  `json:"error"`       // last_ten may be too high by this much, and last_minute by at most this much
+	Banned     bool    `json:"banned"`      // for an address: it is banned
 }
 
 const (
-	topShown = 20  // rows of each kind when nothing is said
+	topShown = 20  // default number of rows of each kind
 	mostTop  = 500 // the daemon keeps few more
 )
 
@@ -45,7 +45,7 @@ func (r *TopRequest) read(v url.Values) (err error) {
 		return nil
 	}
 	if r.N, err = strconv.Atoi(text); err != nil || r.N < 1 || r.N > mostTop {
-		return Refuse(http.StatusBadRequest, "ask for /v1/top?n=N, from 1 to "+strconv.Itoa(mostTop), "no number of rows")
+		return Refuse(http.StatusBadRequest, "ask for /v1/top?n=N, from 1 to "+strconv.Itoa(mostTop), "the number of rows is not valid")
 	}
 	return nil
 }

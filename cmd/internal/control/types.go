@@ -5,47 +5,47 @@ import (
 	"time"
 )
 
-// BanRequest is a ban by hand. The daemon gets its prefix masked and unmapped.
+// BanRequest is a ban by hand. The server masks and unmaps its prefix.
 type BanRequest struct {
 	Prefix     netip.Prefix `json:"prefix"`
-	Jail       string       `json:"jail"`        // whose bantime and history it takes; "" is none
-	ForSeconds *int64       `json:"for_seconds"` // null: the jail's bantime; 0: for ever
-	Force      bool         `json:"force"`       // although the prefix is wide or protected
-	Ports      string       `json:"ports"`       // what it closes: sip,iax,ami,http or ranges, with commas; "" and all: every port
+	Jail       string       `json:"jail"`        // its bantime and history apply; "" is none
+	ForSeconds *int64       `json:"for_seconds"` // null: the jail's bantime; 0: forever
+	Force      bool         `json:"force"`       // even if the prefix is wide or protected
+	Ports      string       `json:"ports"`       // ports to close: sip,iax,ami,http or ranges, with commas; "" and all: every port
 }
 
 // Ban is a live or a past ban.
 type Ban struct {
 	Prefix      netip.Prefix `json:"prefix"`
 	Jail        string       `json:"jail"`
-	Country     string       `json:"country"` // ISO 3166 code, or "" when nobody knows
+	Country     string       `json:"country"` // ISO 3166 code, or "" if not known
 	Since       time.Time    `json:"since"`
-	Until       *time.Time   `json:"until"`        // null: for ever
-	LeftSeconds int64        `json:"left_seconds"` // 0 when for ever or over
+	Until       *time.Time   `json:"until"`        // null: forever
+	LeftSeconds int64        `json:"left_seconds"` // 0 if forever or over
 	Strike      int          `json:"strike"`       // 1 is the first ban of this prefix
 	Evidence    string       `json:"evidence"`
 	By          string       `json:"by"`
 	Reason      string       `json:"reason"`
-	Packets     uint64       `json:"packets"` // dropped since it is in the kernel
+	Packets     uint64       `json:"packets"` // dropped since the ban is in the kernel
 	Bytes       uint64       `json:"bytes"`
 	Pending     bool         `json:"pending"`  // decided, but not in the kernel yet
-	Ports       string       `json:"ports"`    // what it closes: all, or services and lists of ranges
-	Observed    bool         `json:"observed"` // decided while nothing was dropped: what would be, never enforced
+	Ports       string       `json:"ports"`    // ports it closes: all, or services and lists of ranges
+	Observed    bool         `json:"observed"` // decided in observe mode: never enforced
 }
 
-// Status is the state of the daemon on one screen.
+// Status is a summary of the daemon's state.
 type Status struct {
 	Version   string    `json:"version"`
 	Pid       int       `json:"pid"`
 	Since     time.Time `json:"since"`
 	Enforcer  string    `json:"enforcer"`
 	Beside    []string  `json:"beside"`        // other firewalls of this host
-	Enforcing bool      `json:"enforcing"`     // false: nothing is dropped, and Problems or Enforcer say why
-	Off       *Off      `json:"off,omitempty"` // not there: it is on
+	Enforcing bool      `json:"enforcing"`     // false: no packet is dropped; Problems or Enforcer say why
+	Off       *Off      `json:"off,omitempty"` // missing: pbxjail is on
 	Bans      int       `json:"bans"`          // live ones
 	Countries []Country `json:"countries"`     // of the live bans, most first
 	Problems  []Problem `json:"problems"`
-	Alarms    []Alarm   `json:"alarms"` // that nobody has seen yet, oldest first
+	Alarms    []Alarm   `json:"alarms"` // not marked as seen, oldest first
 	Files     []File    `json:"files"`
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`
@@ -53,43 +53,43 @@ type Status struct {
 	Counters  Counters  `json:"counters"`
 }
 
-// Country is how many live bans a country has.
+// Country is a country and the number of its live bans.
 type Country struct {
-	Code string `json:"code"` // ISO 3166; "" where nobody knows
+	Code string `json:"code"` // ISO 3166; "" if not known
 	Bans int    `json:"bans"`
 }
 
-// Problem is something the operator should know, and what to do about it.
+// Problem is one thing that the operator should repair, with a hint.
 type Problem struct {
-	About string `json:"about,omitempty"` // "log PATH", or a level that is not written; "" is the daemon
+	About string `json:"about,omitempty"` // "log PATH", or a log level that Asterisk does not write; "" is the daemon
 	What  string `json:"what"`
 	Hint  string `json:"hint"`
 }
 
-// File is a log that is followed, or waited for.
+// File is a log that is followed, or that does not exist yet.
 type File struct {
 	Path     string     `json:"path"`
 	Offset   int64      `json:"offset"`
 	Size     int64      `json:"size"`
 	LastLine *time.Time `json:"last_line"` // when its last line arrived; null: none yet
 	Lines    uint64     `json:"lines"`
-	Problem  string     `json:"problem"` // "" is none, NotThere a log that is waited for
+	Problem  string     `json:"problem"` // "" is none, NotThere a log that does not exist yet
 
-	Records    uint64     `json:"records"`      // lines that begin a record of Asterisk's
+	Records    uint64     `json:"records"`      // lines that begin a record of Asterisk
 	Matched    uint64     `json:"matched"`      // events
-	Doubtful   uint64     `json:"doubtful"`     // those of them that charge nobody
+	Doubtful   uint64     `json:"doubtful"`     // events among Matched that charge no address
 	Unread     uint64     `json:"unread_lines"` // lines since the last record
 	LastRecord *time.Time `json:"last_record"`  // when it was read; null: none yet
-	Finding    string     `json:"finding"`      // "" or what is wrong with it: not understood, silent, missing; Problems say why
+	Finding    string     `json:"finding"`      // "", or the fault: not understood, silent, missing; Problems say why
 }
 
 // NotThere is the Problem of a log that does not exist.
 const NotThere = "not there yet"
 
-// Jail is a jail as it runs. Its times are seconds.
+// Jail is a running jail. Its times are in seconds.
 type Jail struct {
 	Name     string   `json:"name"`
-	File     string   `json:"file"` // "" when it is built in
+	File     string   `json:"file"` // "" if it is built in
 	Enabled  bool     `json:"enabled"`
 	Observe  bool     `json:"observe"` // decides, but does not ban
 	Logs     []string `json:"logs"`
@@ -98,37 +98,37 @@ type Jail struct {
 	Events   uint64   `json:"events"`
 	Maxretry float64  `json:"maxretry"`
 	Findtime int64    `json:"findtime"`
-	Bantime  int64    `json:"bantime"` // 0: for ever
+	Bantime  int64    `json:"bantime"` // 0: forever
 	Problem  string   `json:"problem"` // "" is none
 }
 
-// Counters count since the daemon's start.
+// Counters start at 0 when the daemon starts.
 type Counters struct {
 	Lines     uint64 `json:"lines"`
 	Matched   uint64 `json:"matched"`
 	Ambiguous uint64 `json:"ambiguous"`
-	Suspects  uint64 `json:"suspects"` // ambiguous records that a caller has written, as it seems
+	Suspects  uint64 `json:"suspects"` // ambiguous records that an attacker seems to have written
 	Signals   uint64 `json:"signals"`
 	Bans      uint64 `json:"bans"`
 	Unbans    uint64 `json:"unbans"`
 	Evicted   uint64 `json:"evicted"`
-	Displaced uint64 `json:"displaced"` // bans that made room for others in a full book
-	Repairs   uint64 `json:"repairs"`   // times others had removed our rules or sets
-	PutBack   uint64 `json:"put_back"`  // bans that the kernel had lost
-	Adopted   uint64 `json:"adopted"`   // members of the kernel that the ledger did not know
-	Expelled  uint64 `json:"expelled"`  // members whose ban was over
+	Displaced uint64 `json:"displaced"` // bans removed because the list of bans was full
+	Repairs   uint64 `json:"repairs"`   // how often other programs had removed our rules or sets
+	PutBack   uint64 `json:"put_back"`  // bans that were missing in the kernel
+	Adopted   uint64 `json:"adopted"`   // set members in the kernel that were not in the ledger
+	Expelled  uint64 `json:"expelled"`  // set members whose ban was over
 }
 
-// UnbanRequest lifts the bans of a prefix and of all that is in it, or all bans.
+// UnbanRequest lifts the bans of a prefix and of all addresses in it, or all bans.
 type UnbanRequest struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	All    bool         `json:"all,omitempty"`
-	// GraceSeconds is how long accounts that logged in there lead to no ban again; null:
-	// 10 minutes.
+	// GraceSeconds is how long failures of accounts that logged in there do not ban again;
+	// null: 10 minutes.
 	GraceSeconds *int64 `json:"grace_seconds,omitempty"`
 }
 
-// UnbanAnswer says how many bans there were, and what still drops packets of the prefix.
+// UnbanAnswer says how many bans were lifted, and what still drops packets of the prefix.
 type UnbanAnswer struct {
 	Lifted   int            `json:"lifted"`
 	Prefixes []netip.Prefix `json:"prefixes"` // of the bans, at most 100
@@ -142,10 +142,10 @@ type VersionAnswer struct {
 
 // Reloaded is what a reload did.
 type Reloaded struct {
-	Waiting []string `json:"waiting"` // keys of the main file that differ, and take effect at the next start
+	Waiting []string `json:"waiting"` // changed keys of the main file that take effect at the next start
 }
 
-// Moment is t for a field that may be null: in UTC, nil for the zero time.
+// Moment returns t in UTC for a field that may be null; nil for the zero time.
 func Moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

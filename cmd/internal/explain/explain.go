@@ -1,6 +1,6 @@
-// Package explain puts what the jails found into the words of the API, for the
-// daemon, which is asked why, and for jailctl, which replays logs by itself. It
-// must never judge: it adds nothing to what it is given, and leaves nothing out.
+// Package explain converts results of the jails to the types of the API. The daemon calls
+// it for jailctl why, and jailctl calls it for replay. It must never judge: it adds nothing
+// to its input, and leaves nothing out.
 package explain
 
 import (
@@ -11,12 +11,12 @@ import (
 	"pbxjail/parsers"
 )
 
-// Place is where an address is.
+// Place converts the country and network of an address.
 func Place(p book.Place) control.Place {
 	return control.Place{Country: p.Country, ASN: p.ASN, Org: p.Org, Network: p.Network}
 }
 
-// Sum is how points add up; nil for nil.
+// Sum converts how points add up; nil for nil.
 func Sum(s *book.Reckoning) *control.Sum {
 	if s == nil {
 		return nil
@@ -27,7 +27,7 @@ func Sum(s *book.Reckoning) *control.Sum {
 	}
 }
 
-// Lines are records that counted in a jail, with their text quoted.
+// Lines converts records that counted in a jail, and quotes their text.
 func Lines(jail string, lines []book.Line) []control.WhyLine {
 	var out []control.WhyLine
 	for _, l := range lines {
@@ -43,8 +43,8 @@ func Lines(jail string, lines []book.Line) []control.WhyLine {
 	return out
 }
 
-// Score is points as the API has them: 1 is one ordinary failure.
+// Score converts points to those of the API: 1 is one ordinary failure.
 func Score(p parsers.Points) float64 { return float64(p) / float64(parsers.Point) }
 
-// Seconds is a duration as the API has it.
+// Seconds converts a duration to that of the API.
 func Seconds(d time.Duration) int64 { return int64(d / time.Second) }
