@@ -159,7 +159,8 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	switch {
 	case g < witness.Retold:
 		j.believe(s, e, g, now, decide)
-	case g == witness.Retold:
+	case g == witness.Retold: // the wire counts it; whether the account exists, only the log knows
+		j.Home.LearnName(s.id, e, now)
 		j.tick(now, decide)
 	case e.Kind == parsers.Challenge: // if it was sent, the wire knows of it
 		j.tick(now, decide)

@@ -34,6 +34,7 @@ type Homes struct {
 	calls         recent.Map[call, bool]        // in which an account at home failed
 	noticed       recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
 	breaker       breaker
+	wrong         wrongNames
 }
 
 // call is one of an address, by the hash of its Call-ID.
@@ -63,7 +64,7 @@ func New(wire wireReader) *Homes {
 	return &Homes{
 		wire: wire, seed: maphash.MakeSeed(),
 		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, changedAlarms: alarmChanges{}, moments: moments{},
-		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(),
+		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(), wrong: newWrongNames(),
 		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
 	}
 }
@@ -174,7 +175,7 @@ func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(
 	if !e.Refused() {
 		return false
 	}
-	if hs.namedElsewhere(e, now) {
+	if hs.namedElsewhere(e, now) || hs.repeatsWrongName(log, e, now, alarm) {
 		return true
 	}
 	hs.try(log, e, now)

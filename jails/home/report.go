@@ -8,6 +8,8 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -35,28 +37,37 @@ const (
 // reportFailure reports to the admin an account at home that is refused: soon, and then
 // once an hour for all accounts of its address.
 func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now time.Time, alarm func(Alarm)) {
-	r, ok := hs.reports.Get(row.Addr)
+	hs.addReport(&hs.reports, log, e, row.Account, now, alarm)
+}
+
+// addReport adds a failure to the report of its address, and reports it when that is due.
+func (hs *Homes) addReport(reports *recent.Map[netip.Addr, *report], log uint16, e *parsers.Event, account string, now time.Time, alarm func(Alarm)) {
+	a, wrongName := customer.Home(e.Addr), reports == &hs.wrong.reports
+	r, ok := reports.Get(a)
 	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.reported).Abs() > reportEvery {
 		r = &report{since: now}
 	}
-	hs.reports.Put(row.Addr, r)
+	reports.Put(a, r)
 	r.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
 	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service) != witness.WebFamily
-	if name := show.Escaped(row.Account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
+	if name := show.Escaped(account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
 		r.accounts = append(r.accounts, name)
 	}
 	n := r.Count()
 	if r.reported.IsZero() && n < reportFirst || !r.reported.IsZero() && now.Sub(r.reported).Abs() < reportEvery {
 		return
 	}
-	text := r.text(e.Addr, n, now)
+	text := r.text(e.Addr, n, wrongName, now)
 	*r = report{since: now, reported: now}
-	hs.moments.add(book.Moment{Kind: book.Reported, Prefix: netip.PrefixFrom(row.Addr, row.Addr.BitLen()), At: now.UTC(), Until: now.Add(reportEvery).UTC()})
+	if !wrongName { // the ledger keeps one report of an address
+		hs.moments.add(book.Moment{Kind: book.Reported, Prefix: netip.PrefixFrom(a, a.BitLen()), At: now.UTC(), Until: now.Add(reportEvery).UTC()})
+	}
 	alarm(Alarm{"home", e.Addr, text})
 }
 
 // text says what fails, where, how often, and why the address is not banned.
-func (r *report) text(a netip.Addr, n int, now time.Time) string {
+// wrongName: the accounts do not exist.
+func (r *report) text(a netip.Addr, n int, wrongName bool, now time.Time) string {
 	word := "user"
 	if r.phones {
 		word = "phone"
@@ -68,6 +79,13 @@ func (r *report) text(a netip.Addr, n int, now time.Time) string {
 	s := "s"
 	if len(r.accounts) > 1 {
 		s = ""
+	}
+	if wrongName {
+		names := "an account name that does"
+		if len(r.accounts) > 1 {
+			names = "account names that do"
+		}
+		return fmt.Sprintf("%s at %s use%s %s not exist: %s; correct the name at the phone; other accounts log in there, so the address is not banned for it", listOf(word, r.accounts), a, s, names, often)
 	}
 	what := "use" + s + " an old password"
 	switch r.kind {
