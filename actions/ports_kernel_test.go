@@ -159,7 +159,7 @@ func testPorts(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			}
 			s.wantOpen("after the unban", everyPort...)
 			wantBans(t, e)
-			if err := e.Ban(s.from, "ami", time.Hour); err == nil || !strings.Contains(err.Error(), "not known") {
+			if err := e.Ban(s.from, "ami", time.Hour); err == nil || !strings.Contains(err.Error(), "no group of the ports") {
 				t.Errorf("got error %v for a group that is not there", err)
 			}
 		})

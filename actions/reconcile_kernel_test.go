@@ -119,8 +119,8 @@ func testReconciling(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 			t.Errorf("got %d bans, want %d", got, n)
 		}
 		err := e.BanAll(slices.Values([]ports.Ban{{Prefix: netip.MustParsePrefix("0.0.0.0/0"), For: time.Hour}, {Prefix: nth(n)}, {Prefix: nth(0), For: time.Minute}}))
-		if err == nil || !strings.Contains(err.Error(), "everybody") {
-			t.Errorf("got error %v, want one about everybody", err)
+		if err == nil || !strings.Contains(err.Error(), "every address") {
+			t.Errorf("got error %v, want one about every address", err)
 		}
 		got := bans(t, e)
 		if left := got[nth(0).String()].left; len(got) != n+1 || left > time.Minute+time.Second || left == 0 {
