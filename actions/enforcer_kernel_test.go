@@ -182,7 +182,7 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 		wantBans(t, e, "192.0.2.1/32", "198.51.100.0/24", "203.0.113.9/32", "2001:db8::1/128", "2001:db8:1::/64", "128.0.0.0/1")
 	})
-	run("everybody is refused", func(t *testing.T, e Enforcer) {
+	run("every address is refused", func(t *testing.T, e Enforcer) {
 		for _, p := range []string{"0.0.0.0/0", "::/0", "203.0.113.1/0", "::ffff:0.0.0.0/96", "::ffff:0.0.0.0/90"} {
 			wantError(t, e.Ban(netip.MustParsePrefix(p), "", time.Hour), "every address")
 		}

@@ -105,10 +105,10 @@ func (f freePBX) clean() {
 func TestFreePBX(t *testing.T) {
 	for _, variant := range []string{"nft", "legacy"} {
 		for _, test := range []struct {
-			o       Options
-			kind    string
-			refresh bool // it takes us for an attack
-			repaired  bool // after clean-iptables something of ours is to be put back
+			o        Options
+			kind     string
+			refresh  bool // it takes us for an attack
+			repaired bool // after clean-iptables something of ours is to be put back
 		}{
 			{Options{Hook: "raw"}, "ipset", false, false},
 			{Options{Hook: "raw"}, "nftables", false, false},

@@ -43,11 +43,23 @@ func InNamespace(t testing.TB) netns.NsHandle {
 	t.Helper()
 	Need(t)
 	runtime.LockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ns, err := netns.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ns.Close() })
+	t.Cleanup(func() {
+		// The thread ends with the test, but the main thread of the process never ends:
+		// /proc/self would show the namespace of this test to all that follow.
+		if unix.Gettid() == unix.Getpid() {
+			netns.Set(before)
+		}
+		before.Close()
+		ns.Close()
+	})
 	return ns
 }
 
