@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// The forms an address takes in a record. Names are never addresses: whoever
-// writes a name into a log would choose who is banned (fail2ban's usedns).
+// The forms of an address in a record. Names are never addresses: a sender that writes a
+// name into a log would choose which address is banned (fail2ban's usedns).
 type addrForm uint8
 
 const (
@@ -85,7 +85,7 @@ func (f addrForm) parse(b []byte) (a netip.Addr, port uint16, ok bool) {
 }
 
 // parseAddr reads a literal address and unmaps it. IPv4 is decimal without
-// leading zeros, zones are refused: a link-local sender is nobody to ban.
+// leading zeros, zones are refused: a link-local sender is never banned.
 func parseAddr(b []byte) (netip.Addr, bool) {
 	if len(b) < 2 || len(b) > 45 || bytes.IndexByte(b, '%') >= 0 {
 		return netip.Addr{}, false
@@ -102,7 +102,7 @@ func parseAddr(b []byte) (netip.Addr, bool) {
 	return a.Unmap(), err == nil
 }
 
-// parse4 is netip's own rule for IPv4, without its cost for what is none.
+// parse4 has netip's rule for IPv4, but costs less when the text is not an address.
 func parse4(b []byte) (netip.Addr, bool) {
 	if len(b) > 15 {
 		return netip.Addr{}, false

@@ -2,10 +2,10 @@ package parsers
 
 import "bytes"
 
-// amiUsers tells user names of manager.conf, which hold no newline, from those that a
-// caller made up. Asterisk authenticates under one lock: who does not exist makes one
-// record (A1) and then another (A3), and no A3 of somebody else stands between. So the
-// name in an A3 is of manager.conf where no A1 was seen since the A3 before it.
+// amiUsers tells user names of manager.conf, which hold no newline, from names that a
+// caller invented. Asterisk authenticates under one lock: a user that does not exist makes
+// record A1 and then A3, and no A3 of another user comes between them. So the name in an
+// A3 is in manager.conf if there was no A1 since the A3 before it.
 // asterisk:main/manager.c, authenticate
 type amiUsers struct {
 	made    bool   // there was an A1 since the latest A3 that provably began a record

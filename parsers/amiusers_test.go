@@ -9,7 +9,7 @@ import (
 )
 
 // TestUserNames: behind the wrong password of a user who exists nothing is in doubt.
-// Behind that of one whom a caller made up it is, however the A1 that shows it comes.
+// After a user that a caller invented it is in doubt, however its A1 is written.
 func TestUserNames(t *testing.T) {
 	const honest, victim = "198.51.100.7", "192.0.2.50"
 	wrong := func(lwp int) string {

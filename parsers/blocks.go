@@ -12,8 +12,8 @@ import (
 type Blocks struct {
 	text io.Reader
 	buf  []byte
-	held []byte // what is not handed out yet, at the end of buf
-	skip bool   // the rest of a long line is still to come
+	held []byte // text that is not returned yet, at the end of buf
+	skip bool   // the rest of a long line comes next
 	done bool
 }
 
@@ -54,8 +54,8 @@ func (b *Blocks) Ahead() int {
 	return len(b.held)
 }
 
-// lookAhead is how much of the log is kept behind a block: where a record ends is
-// told by what follows it, for as long as a record can be.
+// lookAhead is how much of the log is kept behind a block: the end of a record
+// shows in the lines after it, up to the greatest length of a record.
 const lookAhead = dumpReach + MaxLine
 
 // split keeps an unfinished line, and what is looked ahead at, for the next block

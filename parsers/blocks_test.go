@@ -88,7 +88,7 @@ func (s smallReader) Read(b []byte) (int, error) {
 }
 
 // FuzzBlocks: whatever the pieces in which text comes, the lines come whole and
-// in order, but for those that are cut, whose beginning is told.
+// in order, except cut lines, of which the beginning makes an event.
 func FuzzBlocks(f *testing.F) {
 	f.Add([]byte("a\nb"), uint32(10), uint64(1))
 	f.Add([]byte("\n\n"), uint32(blockSize), uint64(2))
@@ -120,7 +120,7 @@ func FuzzBlocks(f *testing.F) {
 	})
 }
 
-// TestBlockCounts: Block counts lines as a file has them, and a cut line charges nobody.
+// TestBlockCounts: Block counts lines as a file has them, and a cut line charges no address.
 func TestBlockCounts(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "\n": 1, "a": 1, "a\n": 1, "a\nb": 2, "\n\n": 2} {
 		if got := New(Clock{}).Block([]byte(text), false, time.Time{}, func(*Event) {}); got != want {

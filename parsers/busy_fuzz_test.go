@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzBusy: whatever a caller writes through a door into a busy log, in which threads are
-// known, his records charge and protect nobody else; and wherever blocks end, nothing is
+// known, its records charge and protect no other address; and wherever blocks end, nothing is
 // believed that is not believed when the log is read whole. His threads are none of the
 // log's.
 func FuzzBusy(f *testing.F) {

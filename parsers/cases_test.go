@@ -113,7 +113,7 @@ func TestCases(t *testing.T) {
 				if !r.optional() {
 					required++
 					if !slices.Contains(got, r.want) {
-						t.Errorf("%s: got nobody charged, want %s (%s)\n%.300q", r.id, r.want, r.note, r.line)
+						t.Errorf("%s: got no address charged, want %s (%s)\n%.300q", r.id, r.want, r.note, r.line)
 					}
 				} else if r.want != "-" && len(got) == 0 {
 					missed++

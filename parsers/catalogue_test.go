@@ -25,7 +25,7 @@ says which program writes the message, in which versions (none: all), and in whi
 const catalogueEvents = `
 ## Security events
 
-They stand in records of level SECURITY, written by res_security_log.c. Each is a list of
+They are in records of level SECURITY, written by res_security_log.c. Each is a list of
 keys in a fixed order. All begin with SecurityEvent, EventTV, Severity, Service,
 EventVersion, AccountID, SessionID, LocalAddress and RemoteAddress; then come the keys
 below. A key with a "*" holds text of the sender. "(no AccountID)": the event leaves it out.

@@ -41,7 +41,7 @@ func (c *Clock) ReadAt(now time.Time) {
 }
 
 // layouts are those that logger.conf's sample and FreePBX offer, and syslog's.
-// Go reads fractions after the seconds without being told.
+// Go reads fractions after the seconds without a layout for them.
 var layouts = []string{
 	"2006-01-02 15:04:05",
 	"2006-01-02T15:04:05Z0700",

@@ -84,7 +84,7 @@ func unescapeJSON(b, buf []byte) (text, rest, out []byte) {
 	return nil, nil, out
 }
 
-// unescapeOne appends what stands behind a backslash and returns what follows it.
+// unescapeOne appends the character that an escape after a backslash means, and returns the text after the escape.
 func unescapeOne(out, b []byte) (_, rest []byte) {
 	switch c := b[0]; c {
 	case 'n':

@@ -7,8 +7,8 @@ import "bytes"
 //	[May 1 00:11:06] SECURITY[] Unknown Call from CALLER to NUMBER IPdetails sip:USER@ADDR:PORT
 //
 // The recipe passes caller's text through a shell and prints the Contact header,
-// so the address is Claimed whatever it is; the safe form of the same dialplan
-// cannot be told from it by its lines. An agent may follow as " UA TEXT".
+// so the address is always Claimed. The safe form of the same dialplan writes the
+// same lines, so it cannot be recognized. An agent may follow as " UA TEXT".
 
 var (
 	unknownCall = []byte("Unknown Call from ")

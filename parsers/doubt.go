@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// A log of text escapes nothing, so a line that looks like a record may be the text
-// of the record before it: whoever gets a newline into a field writes lines of his
-// own. Doubt is how many bytes after the line at hand can still be such text. It
-// begins with each record whose text may hold a newline, which is each but those
-// that are known to hold none, and is as long as that text can be. A record within
-// it is believed when its thread is known (Threads), or when it names the very
-// address that sent each record it could be the text of. Bytes are what counts: the
-// sender can write an end marker himself.
+// A text log escapes nothing, so a line that looks like a record may be text of the record
+// before it: a sender that gets a newline into a field can write whole lines. Doubt is how
+// many bytes after the current line can still be such text. It begins with each record whose
+// text may hold a newline (all records except those known to hold none), and is as long as
+// that text can be. A record in doubt is believed if its thread is known (Threads), or if it
+// names the same address that sent each record whose text it may be. Only bytes count: the
+// sender could write an end marker too.
 type doubt struct {
 	bytes   int       // the most of those below
 	others  int       // of records whose sender is not known
@@ -26,7 +25,7 @@ type doubt struct {
 	fresh   uint64    // the thread that the record itself made known
 }
 
-// sender is an address that may have written so many bytes of what follows.
+// sender is an address, and how many of the next bytes it may have written.
 type sender struct {
 	addr     netip.Addr
 	bytes    int
@@ -113,9 +112,8 @@ func (p *Parser) goOn(n int, strict bool, arrived time.Time, by netip.Addr, evid
 	d.used = max(d.used, at+1)
 }
 
-// wroteAll reports whether a is the one who sent each record that the line at hand
-// may be the text of: such text charges nobody else. The evidence is the least that
-// one of them has.
+// wroteAll reports whether a sent each record whose text the current line may be: such text
+// charges no other address. The evidence is the lowest of these records.
 func (d *doubt) wroteAll(a netip.Addr) (least Evidence, ok bool) {
 	if d.others > 0 {
 		return 0, false

@@ -42,7 +42,7 @@ func TestTaint(t *testing.T) {
 		{"that ends with newlines", dump(countedDump, packet+"\n\n\n") + honestLine, []string{"203.0.113.5", "198.51.100.7"}},
 		{"of one byte", dump(countedDump, "x") + honestLine, []string{"203.0.113.5", "198.51.100.7"}},
 		{"that holds a verbose line, and a door behind it", dump(countedDump, "x\n[2024-03-05 06:07:08] VERBOSE[1] a.c: b\n") + "[2024-03-05 06:07:08] NOTICE[4001] app_x.c: y\n" + strings.Repeat("[2024-03-05 06:07:08] NOTICE[1] a: b\n", 220) + forgedLine + "\n", []string{"203.0.113.5"}},
-		{"of nobody", dump(strings.Replace(countedDump, "203.0.113.5", "fe80::1%%eth0", 1), packet) + honestLine, []string{"198.51.100.7"}},
+		{"without an address", dump(strings.Replace(countedDump, "203.0.113.5", "fe80::1%%eth0", 1), packet) + honestLine, []string{"198.51.100.7"}},
 		{"at another level", dump(strings.Replace(countedDump, "ERROR", "NOTICE", 1), packet) + honestLine, []string{"198.51.100.7"}},
 		{"with a count that is a lie", dump(strings.Replace(countedDump, "%d", "99999999999999999999", 1), marked) + honestLine, []string{"203.0.113.5"}},
 		{"a packet that is not counted", dump(uncountedDump, marked), []string{"203.0.113.5"}},

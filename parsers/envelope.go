@@ -12,8 +12,8 @@ type envelope struct {
 	text   []byte // what was written
 	tag    tagKind
 	part   bool // the text goes on in the writer's next line
-	times  int  // the text stands for so many records; 0 is one
-	again  int  // there is no text: the line before stands for so many more
+	times  int  // how many records the text means; 0 is one
+	again  int  // there is no text: the line before came so many times more
 }
 
 // envelopeKind tells envelopes apart. A log has one of them.
@@ -37,11 +37,10 @@ const (
 	otherTag                   // of another program
 )
 
-// maxEnvelope bounds what stands before the text.
+// maxEnvelope is the greatest length before the text.
 const maxEnvelope = 512
 
-// unwrap takes the envelope off a line. It reports false when there is none that is
-// known. buf is used where the text has to be unescaped, and is returned.
+// unwrap takes the envelope off a line. It reports false if there is no known envelope. buf is used where the text has to be unescaped, and is returned.
 func unwrap(line, buf []byte, env *envelope) (_ []byte, ok bool) {
 	if len(line) < 8 {
 		return buf, false

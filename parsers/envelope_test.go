@@ -113,7 +113,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestRepeated: a line that says the one before came again stands for so many.
+// TestRepeated: a line that says that the line before was repeated counts as so many records.
 func TestRepeated(t *testing.T) {
 	const head = "Mar  2 10:00:00 pbx asterisk[812]: "
 	text := "NOTICE[70]: manager.c:1 in f: 203.0.113.5 failed to authenticate as 'x'"
@@ -257,7 +257,7 @@ func FuzzUnwrap(f *testing.F) {
 }
 
 // FuzzEnveloped: a caller writes the lines of a container between two of Asterisk's.
-// Nobody but the true sender is charged for a record that is whole.
+// Only the true sender is charged for a complete record.
 func FuzzEnveloped(f *testing.F) {
 	for i, text := range forgeries {
 		f.Add(uint8(i), []byte(text), []byte(forgeries[(i+3)%len(forgeries)]))

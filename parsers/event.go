@@ -30,7 +30,7 @@ const (
 	Malformed             // a packet that no phone sends
 	Rate                  // too much, too many, or too slow
 	Scan                  // a probe that carries the mark of a scanner
-	Unanswered            // a challenge that nobody answered: no record tells of it, jails find out
+	Unanswered            // a challenge without an answer: no record shows it, jails find it
 	Success               // a login
 	Challenge             // a challenge was sent: every login starts so
 	Blind                 // an alarm: the log is losing records
@@ -80,7 +80,7 @@ type Event struct {
 	Points    Points     // what the rule finds one such record worth
 	Addr      netip.Addr // unmapped; the zero Addr when there is none
 	Port      uint16     // 0 when the record has none
-	Times     uint16     // how many attempts the record stands for; 0 and 1 are one
+	Times     uint16     // how many attempts the record counts for; 0 and 1 are one
 	Rule      string     // the row of catalogue.md: its id and name, such as "J1 pjsip no matching endpoint"
 	Channel   Channel    // who wrote the record: one attempt is written by several
 	Account   Text       // as the caller wrote it
@@ -92,10 +92,10 @@ type Event struct {
 	Password  bool       // a Success that used a password
 	Once      bool       // a repeat for the same account proves nothing new within findtime
 	Open      bool       // the record goes on in the next line
-	Twin      bool       // Asterisk tells of it in a security event too, where it writes those
-	Before    bool       // text of the sender stands before the address, and may hold a newline
-	Suspect   bool       // an Ambiguous record that a caller has written, as it seems
-	Doubt     string     // why an Ambiguous record charges nobody, or who can vouch for it
+	Twin      bool       // Asterisk also writes a security event for it, if these are on
+	Before    bool       // text of the sender comes before the address, and may hold a newline
+	Suspect   bool       // an Ambiguous record that an attacker seems to have written
+	Doubt     string     // why an Ambiguous record charges no address, or who can confirm it
 	Pattern   *Pattern   // the jail file's own pattern that matched, or nil
 	Time      time.Time  // the record's own clock; zero when it has none
 	Line      Text       // the whole record
@@ -111,8 +111,8 @@ func (e *Event) Guest() bool {
 // Misdialled reports whether an endpoint of ours called a number that does not exist.
 func (e *Event) Misdialled() bool { return e.Kind == UnknownExtension && !isGuestName(e.Account.b) }
 
-// Authenticated reports whether an event is a log-in with a password. The manager lets
-// nobody in without one, and says otherwise: asterisk:main/manager.c report_auth_success.
+// Authenticated reports whether an event is a log-in with a password. The manager always
+// asks for one, but its event says that it did not: asterisk:main/manager.c report_auth_success.
 func (e *Event) Authenticated() bool {
 	return e.Result == Signal && e.Kind == Success && (e.Password || e.Service == AMI)
 }

@@ -22,7 +22,7 @@ func (p *Parser) upToIn(n, line int, end []byte, all bool) int {
 }
 
 // within is the text of the n bytes that follow the line at hand, and what is left of
-// the line that they end in: the record's own end may stand there. A line that provably
+// the line that they end in: the record's own end may be there. A line that provably
 // begins a record ends it; closed says that there is one.
 func (p *Parser) within(n int) (text []byte, closed bool) {
 	rest := p.near.rest
@@ -47,8 +47,8 @@ type seenAhead struct {
 	threads   uint64
 }
 
-// nextProven is where the first line stands that begins within n bytes and provably
-// begins a record, or -1. It gives up where more could be meant to than may be guessed.
+// nextProven is the place of the first line within n bytes that provably begins a record,
+// or -1. It stops when there are more unknown threads than a caller may guess.
 func (p *Parser) nextProven(n int) int {
 	left, threads := p.threads.guessesLeft()
 	rest, s := p.near.rest, &p.near.ahead

@@ -60,7 +60,7 @@ func TestDoubtEnds(t *testing.T) {
 		{"a security event of chan_sip, and the next one", lines(provenThread, fmt.Sprintf(sipEvent, "1"), otherThread, fmt.Sprintf(sipEvent, "2")), []string{first, sender, honest, sender}},
 		{"forged: its end comes later", lines(provenThread, fmt.Sprintf(sipEvent, `x",SessionID="0x7f",LocalAddress="IPV4/UDP/10.0.0.1/5060",RemoteAddress="IPV4/UDP/192.0.2.50/1",Challenge="1",ReceivedChallenge="1",ReceivedHash="2"`+"\n"+insideStamp+victimThread+"\n")), []string{first}},
 		{"a peer's name that ends with its line", lines(provenThread, "NOTICE[5002] chan_iax2.c: No registration for peer 'x' (from 203.0.113.5)", otherThread), []string{first, sender, honest}},
-		{"forged: the end stands as far behind as it can", lines(provenThread, "NOTICE[5002] chan_iax2.c: No registration for peer 'x' (from ::1)\n"+strings.Repeat(".", 255-len("x' (from ::1)\n"))+"' (from 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff)"), []string{first}},
+		{"forged: the end is as far away as it can be", lines(provenThread, "NOTICE[5002] chan_iax2.c: No registration for peer 'x' (from ::1)\n"+strings.Repeat(".", 255-len("x' (from ::1)\n"))+"' (from 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff)"), []string{first}},
 		{"forged: and what it says is a record", lines(provenThread, "NOTICE[5002] chan_iax2.c: No registration for peer 'x' (from ::2)\n"+insideStamp+"NOTICE[1] chan_iax2.c: Host 192.0.2.50 failed to authenticate as "+strings.Repeat(".", 255-len("x' (from ::2)\n")-len(insideStamp)-66)+"' (from 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff)"), []string{first}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestDoubtEnds(t *testing.T) {
 }
 
 // TestDoubtOfCutRecords: the logger cuts a record at its buffer, and what it writes last
-// is then not there. What stands before the cut stays in doubt.
+// is then not there. The text before the cut stays in doubt.
 func TestDoubtOfCutRecords(t *testing.T) {
 	begin := insideStamp + "VERBOSE[5005][C-00000001] pbx.c: Executing [1@in:1] Set(\"SIP/a-1\", \"x=1\") in new stack"
 	text := begin + "\n" + lines(repeated(victimThread, 3)...)

@@ -171,7 +171,7 @@ func (f *form) matchFrom(i int, msg, b []byte, got *found) outcome {
 	return fullMatch
 }
 
-// endsAtAddr says that a free field's end is told by an address behind it.
+// endsAtAddr says that an address after a free field marks its end.
 func (f *form) endsAtAddr(i int) bool {
 	return f.steps[i].isText() && !f.steps[i].last && i+2 < len(f.steps) && f.steps[i+2].isAddr()
 }

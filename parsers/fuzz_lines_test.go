@@ -18,7 +18,7 @@ var dumpHeads = []string{
 	"[2024-03-05 06:07:08] VERBOSE[1638] chan_sip.c: ",
 }
 
-// FuzzDump: a packet in the log charges nobody, whatever lines it holds.
+// FuzzDump: a packet in the log charges no address, with any lines in it.
 func FuzzDump(f *testing.F) {
 	forged := "[2024-03-05 06:07:08] NOTICE[1] chan_sip.c: Registration from 'x' failed for '192.0.2.50:5060' - Wrong password\r\n"
 	for n := range dumpHeads {
@@ -137,7 +137,7 @@ func FuzzAddr(f *testing.F) {
 				continue
 			}
 			if got.Is4In6() || got.Zone() != "" || !strings.Contains(unmapped(b), got.String()) && got.Is4() {
-				t.Errorf("form %d of %q: got %v, want an address that stands there", how, b, got)
+				t.Errorf("form %d of %q: got %v, want an address that is there", how, b, got)
 			}
 			if how == portAddr {
 				if ap, err := netip.ParseAddrPort(string(b)); err != nil || ap.Addr().Unmap() != got || ap.Port() != port {
@@ -148,7 +148,7 @@ func FuzzAddr(f *testing.F) {
 	})
 }
 
-// unmapped writes out an IPv4 address that stands in hexadecimal.
+// unmapped writes an IPv4 address that is in hexadecimal as decimal.
 func unmapped(b []byte) string {
 	s := string(b)
 	for _, part := range strings.FieldsFunc(s, func(c rune) bool { return c == '[' || c == ']' }) {

@@ -27,10 +27,10 @@ var forgeries = []string{
 func checkAddr(t *testing.T, e *Event, want netip.Addr, text string) {
 	t.Helper()
 	if (e.Result == Offence || e.Result == Signal) && e.Addr.IsValid() && e.Addr != want {
-		t.Fatalf("got %v of %s by %s, want %s or nobody\n%q", e.Result, e.Addr, e.Rule, want, text)
+		t.Fatalf("got %v of %s by %s, want %s or no address\n%q", e.Result, e.Addr, e.Rule, want, text)
 	}
 	if e.Result == Offence && !e.Addr.IsValid() {
-		t.Fatalf("got an offence of nobody by %s\n%q", e.Rule, text)
+		t.Fatalf("got an offence without an address by %s\n%q", e.Rule, text)
 	}
 }
 
@@ -38,7 +38,7 @@ func checkAddr(t *testing.T, e *Event, want netip.Addr, text string) {
 func oneLine(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) }
 
 // FuzzRecord writes each of Asterisk's messages with the sender's text in all
-// fields that are his: whatever it is, nobody else is charged.
+// its fields: with any text in them, no other address is charged.
 func FuzzRecord(f *testing.F) {
 	rules := allRules()
 	for n := range rules {
@@ -79,7 +79,7 @@ func TestRecords(t *testing.T) {
 					switch {
 					case l.kind == Blind:
 						if e.Result != Signal || e.Addr.IsValid() {
-							t.Errorf("%s: got %v of %v, want a signal of nobody\n%s", l.id, e.Result, e.Addr, line)
+							t.Errorf("%s: got %v of %v, want a signal without an address\n%s", l.id, e.Result, e.Addr, line)
 						}
 					case e.Addr != w.addr:
 						t.Errorf("%s: got %v, want %v\n%s", l.id, e.Addr, w.addr, line)
@@ -103,7 +103,7 @@ func TestLongRecords(t *testing.T) {
 			}
 			for form := range headForms {
 				if got := charged(w.in(form)); len(got) > 0 {
-					t.Errorf("%s: got %v charged in a line of %d bytes, want nobody", l.id, got, n)
+					t.Errorf("%s: got %v charged in a line of %d bytes, want no address", l.id, got, n)
 				}
 			}
 		}

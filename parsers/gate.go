@@ -42,8 +42,8 @@ func (p *Parser) gate(e *Event, line []byte, cut bool, at place, single bool) bo
 	return e.Result != None
 }
 
-// compare doubts a record whose address stands behind a caller's text, unless it
-// ends with its line. Where the next line is not there yet, the event waits for it.
+// compare doubts a record whose address comes after a caller's text, unless the record ends
+// with its line. If the next line is not there yet, the event waits for it.
 func (p *Parser) compare(e *Event, r *record) {
 	if !e.Addr.IsValid() || r.whole || r.kind == syslogMessage {
 		return
@@ -81,8 +81,8 @@ func (p *Parser) doubtEnd(e *Event, next []byte) {
 	}
 }
 
-// namesNoOther reports whether the address would be the same, wherever the record
-// ends: behind its text stands p.mark and the true address.
+// namesNoOther reports whether the address is the same, wherever the record ends: after its
+// text come p.mark and the true address.
 func (p *Parser) namesNoOther(r *record, a netip.Addr) bool {
 	if r.whole || r.kind == syslogMessage {
 		return true
@@ -92,7 +92,7 @@ func (p *Parser) namesNoOther(r *record, a netip.Addr) bool {
 		return false
 	}
 	most := p.tail + len(p.mark)
-	if r.kind != plainLine { // and what stands before each line
+	if r.kind != plainLine { // and the text before each line
 		most += len(rest)
 	}
 	for { // the text ends where the mark begins

@@ -21,7 +21,7 @@ const (
 type record struct {
 	stamp []byte // the date as the log's dateformat wrote it; may be empty
 	level level
-	name  []byte // the level's, as it stands there
+	name  []byte // of the level, as it is written
 	lwp   []byte // thread id
 	call  []byte // "[C-00000001" of a record that belongs to a call; nil: none
 	file  []byte // "chan_sip.c", "res_pjsip/pjsip_distributor.c", "Ext. s"

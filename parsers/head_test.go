@@ -63,7 +63,7 @@ func TestNoHeads(t *testing.T) {
 	}
 }
 
-// TestSecondHead: the head of a record in the sender's text hides nobody: the
+// TestSecondHead: the head of a record in the sender's text hides no address: the
 // address behind it is the true one, as long as the line is one record. A security
 // event then is a witness, no more: two of them glued together look the same.
 func TestSecondHead(t *testing.T) {

@@ -35,7 +35,7 @@ var doors = []string{
 	"NOTICE[5003] manager.c: 203.0.113.5 tried to authenticate with nonexistent user '%[1]s'\n" + insideStamp + "NOTICE[5003] manager.c: 203.0.113.5 failed to authenticate as '%[1]s'",
 	"NOTICE[5003] manager.c: 203.0.113.6 failed to authenticate as 'a'\n" + insideStamp + "NOTICE[5013] manager.c: 203.0.113.5 tried to authenticate with nonexistent user '%[1]s'\n" + insideStamp + "NOTICE[5013] manager.c: 203.0.113.5 failed to authenticate as '%[1]s'",
 	"WARNING[5005][C-00000001] Ext. %.79s: hello",
-	"NOTICE[5006] app_unknown.c: whatever is told of %s here",
+	"NOTICE[5006] app_unknown.c: some text about %s here",
 	"DEBUG[5006] http.c: Request from 203.0.113.5 for URI [%s] has no registered handler",
 	`SECURITY[5007] res_security_log.c: SecurityEvent="InvalidAccountID",EventTV="2024-03-05T06:07:08.123+0000",Severity="Error",Service="AMI",EventVersion="1",AccountID="%s",SessionID="0x7f",LocalAddress="IPV4/TCP/10.0.0.1/5038",RemoteAddress="IPV4/TCP/203.0.113.5/5071"`,
 	`SECURITY[5007] res_security_log.c: SecurityEvent="InvalidPassword",EventTV="2024-03-05T06:07:08.123+0000",Severity="Error",Service="SIP",EventVersion="2",AccountID="%s",SessionID="0x7f",LocalAddress="IPV4/UDP/10.0.0.1/5060",RemoteAddress="IPV4/UDP/203.0.113.5/5071",Challenge="1",ReceivedChallenge="1",ReceivedHash="2"`,
@@ -138,9 +138,9 @@ func checkInside(t *testing.T, text string, cutAfter int, at time.Time, victim n
 	p.Settle(time.Time{}, emit)
 }
 
-// TestInsideHidesNobody: who writes records of his own is charged where his own record
+// TestInsideHidesNoAddress: who writes records of his own is charged where his own record
 // shows who he is before his text, and honest records behind it are read.
-func TestInsideHidesNobody(t *testing.T) {
+func TestInsideHidesNoAddress(t *testing.T) {
 	prefix := insideStamp + "NOTICE[5009] chan_sip.c: Registration from 'x' failed for '198.51.100.7:5060' - Wrong password\n"
 	for _, door := range doors {
 		log := prefix + insideStamp + through(door, "x\n"+insideStamp+fmt.Sprintf(payloads[0], 1)) + "\n" + prefix

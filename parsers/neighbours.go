@@ -5,7 +5,7 @@ import "bytes"
 // neighbours judge a record by the lines around it, for what one line alone
 // cannot show. Owned by one Parser.
 type neighbours struct {
-	block []byte // what the line at hand stands in
+	block []byte // the block with the current line
 	at    int    // where in it
 	rest  []byte // what follows the line
 	prev  []byte // the line before it; nil: not known
@@ -18,7 +18,7 @@ type neighbours struct {
 	ahead seenAhead
 }
 
-// before is what stands before the line at hand in its block.
+// before is the text before the current line in its block.
 func (b *neighbours) before() []byte { return b.block[:b.at] }
 
 // learnDate takes the date of a record that cannot be a caller's text for what
@@ -50,8 +50,8 @@ func (b *neighbours) foreignEnvelope(r *record) bool {
 	return b.other < otherEnvelopes
 }
 
-// foreign reports whether a record's date is written otherwise than dateformat
-// does. Whoever writes a record of his own has to guess it.
+// foreign reports whether a record's date does not have the form of dateformat. A sender
+// that forges a record has to guess that form.
 func (b *neighbours) foreign(r *record) bool {
 	if r.whole && r.kind == plainLine || !b.known || sameForm(r.stamp, b.stamp) {
 		return false
@@ -87,8 +87,8 @@ func classOf(c byte) byte {
 	return c
 }
 
-// shape is how a date is written, whatever it says. A number of one digit stands
-// for one of two: with a blank before it, or bare.
+// shape is the form of a date, without its value. A number of one digit may be written in
+// two ways: with a blank before it, or alone.
 type shape struct {
 	text         [2 * maxStamp]byte
 	n            int

@@ -66,7 +66,7 @@ func TestGoesOn(t *testing.T) {
 		{"nothing follows", cut(victim), []string{victim}},
 		{"an empty line follows", cut(victim) + "\n" + "x' (from " + other + ")\n", nil},
 		{"another who is known", thread + cut(victim) + cut(other) + refused(4711), []string{victim, other, "203.0.113.6"}},
-		{"the address stands first", safe(1) + "x\n" + cut(victim), []string{"203.0.113.5"}},
+		{"the address comes first", safe(1) + "x\n" + cut(victim), []string{"203.0.113.5"}},
 		{"an account with a quote", strings.Replace(securityLine("InvalidPassword", "AMI", "TCP", ""), "1001", `a"b`, 1), nil},
 		{"the same of PJSIP", strings.Replace(securityLine("InvalidAccountID", "PJSIP", "TCP", ""), "1001", `a"b`, 1), []string{"203.0.113.5"}},
 	} {

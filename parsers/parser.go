@@ -60,8 +60,8 @@ func New(clock Clock, patterns ...*Pattern) *Parser {
 func (p *Parser) Share(t *Threads) { p.threads = t }
 
 // Continues says that n bytes of the log stand right behind the next block, in the
-// same memory (Blocks.Ahead); 0 says that the log ends with it. It is not for a log
-// that is followed, of which nobody knows what comes next.
+// same memory (Blocks.Ahead); 0 says that the log ends with it. Do not call it
+// for a log that is followed, because its next lines are not written yet.
 func (p *Parser) Continues(n int) { p.behind, p.final = n, n == 0 }
 
 // MaxLine is the longest line a Parser takes for a record, in bytes.
@@ -108,7 +108,7 @@ type Counts struct {
 	Lines    uint64
 	Heads    uint64 // lines that begin a record of Asterisk's, as far as they can be read
 	Matched  uint64 // events
-	Doubtful uint64 // those of them that charge nobody, because whose they are cannot be trusted
+	Doubtful uint64 // events that charge no address, because their sender cannot be trusted
 }
 
 // Counts returns what was read so far. A log with Lines and no Heads is read and not

@@ -137,7 +137,7 @@ func TestPatternNotInText(t *testing.T) {
 	New(Clock{}, own).Block([]byte(line), true, time.Time{}, func(e *Event) { t.Errorf("cut: got %v, want nothing", e.Result) })
 }
 
-// TestPatternsBesideRules: both are told, and other patterns can be set.
+// TestPatternsBesideRules: both make events, and other patterns can be set.
 func TestPatternsBesideRules(t *testing.T) {
 	line := []byte("[2024-03-05 06:07:08] NOTICE[1] manager.c: 203.0.113.5 failed to authenticate as 'x'")
 	p := New(Clock{}, mustPattern(t, `^NOTICE manager\.c: <ADDR> failed`), mustPattern(t, `^NOTICE manager\.c: <ADDR> tried`))
@@ -196,7 +196,7 @@ func FuzzPattern(f *testing.F) {
 			}
 		}
 		if !found {
-			t.Errorf("%q on %q: got %v, want an address that stands there", pattern, text, e.Addr)
+			t.Errorf("%q on %q: got %v, want an address that is there", pattern, text, e.Addr)
 		}
 	})
 }

@@ -118,7 +118,7 @@ func (p *Parser) take(r *record, line, text []byte, cut, doubted bool, arrived t
 	return begins
 }
 
-// place is where a line stands: at the beginning of a record, or perhaps inside one.
+// place is where a line is: at the beginning of a record, or perhaps inside one.
 type place uint8
 
 const (

@@ -23,9 +23,9 @@ func (r *Records) count(l level) {
 	}
 }
 
-// HeadBehind finds a record of Asterisk's that stands behind something else in a line: it
-// returns how long that is, or -1 where there is none. It says why a log is not
-// understood, and nothing else: what stands in the middle of a line may be a caller's.
+// HeadBehind finds a record of Asterisk after other text in a line. It returns the length of
+// that text, or -1 if there is no record. Use it only to explain why a log is not
+// understood: text in the middle of a line may be a caller's.
 func HeadBehind(line []byte) int {
 	line = line[:min(len(line), maxEnvelope)]
 	p := Parser{}

@@ -1,7 +1,7 @@
 package parsers
 
-// rule is one message of Asterisk: which records it may stand in, its form, and
-// what it means. reasons, when there are any, refine it by the text at its end.
+// rule is one message of Asterisk: the records that may have it, its form, and what it
+// means. reasons, when there are any, refine it by the text at its end.
 type rule struct {
 	id       string
 	levels   levelSet
@@ -11,14 +11,14 @@ type rule struct {
 	kind     Kind
 	evidence Evidence
 	points   Points
-	fn       string                 // the function that must have written it, where the text alone does not tell
+	fn       string                 // the function that must have written it, if the text alone does not show it
 	once     bool                   // a repeat for the same account proves nothing new within findtime
-	twin     bool                   // a security event tells of it too
+	twin     bool                   // Asterisk also writes a security event for it
 	before   bool                   // the sender writes before the address, and may write a newline
 	tail     int                    // how far the sender's text can go on behind the line: 0 where it can hold no newline
-	doubt    string                 // why nobody is charged on this alone
+	doubt    string                 // why this record alone charges no address
 	ours     func(text []byte) bool // reports whether the sender's text shows a failure of our own; nil: never
-	unique   []byte                 // text that may stand once only: twice is two readings
+	unique   []byte                 // text that must occur only once: twice means two readings
 	reasons  []reason
 	src      string // who writes it, in which versions, and where: "asterisk 13, 15-20:res/res_x.c:12, function"
 }

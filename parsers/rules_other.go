@@ -85,7 +85,7 @@ func managerRules() []rule {
 	}
 }
 
-// One NOTICE for every access list, told apart by the prefix its caller gives:
+// One NOTICE for every access list. The prefix shows which list:
 // asterisk:main/acl.c, ast_apply_acl. Those of Contact and media addresses, and
 // of IAX2 users (each is tried in turn, normal calls write it), are no offence.
 func aclRules() []rule {
@@ -170,7 +170,7 @@ func freepbxRules() []rule {
 // put a byte into it that is not UTF-8. asterisk:main/security_events.c.
 const RuleUnissued = "V4 event not issued"
 
-// What says that the log itself loses records, and names nobody.
+// Messages that the log loses records. They name no address.
 func alarmRules() []rule {
 	return []rule{
 		{id: RuleUnissued, levels: errorly, channel: ChannelNotice, kind: Blind, form: newForm("Failed to issue security event of type <text>"), src: "asterisk 12-:main/security_events.c"},

@@ -2,8 +2,8 @@ package parsers
 
 import "bytes"
 
-// lastIndex is bytes.LastIndex for what stands once, as a rule. That one hashes
-// byte by byte; this one looks for the third byte of sep, which in our keys is
+// lastIndex is bytes.LastIndex for text that usually occurs once. That one hashes byte by
+// byte; this one searches for the third byte of sep, which in our keys is
 // the first letter and rare, as fast as the machine can.
 func lastIndex(b, sep []byte) int {
 	const mark = 2

@@ -99,7 +99,7 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	if s.spec.result == Signal {
 		e.Result = Signal
 	}
-	// Whoever breaks the list may have broken the line: the rest of the record,
+	// A sender that breaks the list may have broken the line: the rest of the record,
 	// and what he put before it, then comes in the next one. With PJSIP no newline
 	// gets so far but in the account.
 	p.tail, e.Open = dumpReach, s.service != PJSIP
@@ -137,7 +137,7 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	return true
 }
 
-// endsWithAddress reports whether a caller's newline stands before the addresses only,
+// endsWithAddress reports whether a caller's newline comes only before the addresses,
 // so that the last line of the event holds them.
 func (s *securityEvent) endsWithAddress() bool {
 	switch s.spec.name {

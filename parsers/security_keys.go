@@ -121,7 +121,7 @@ func (s *securityEvent) freeTail() bool {
 	return false
 }
 
-// before splits what stands before the addresses into AccountID and SessionID.
+// before splits the text before the addresses into AccountID and SessionID.
 // chan_sip and AMI write a pointer as SessionID, PJSIP the caller's Call-ID.
 func (s *securityEvent) before(b []byte) bool {
 	s.account, s.session = nil, b

@@ -7,9 +7,8 @@ import (
 )
 
 // Threads remembers which thread of Asterisk writes for which source file. Each
-// record names its thread (lwp), and a caller never sees that number: he who writes
-// a record of his own has to guess it. So a record of a known thread began where a
-// record begins. The logs of one Asterisk share one Threads. Bounded. Safe for
+// record names its thread (lwp), and a caller never sees that number: to forge a record it
+// has to guess it. So a record of a known thread is not a caller's text. The logs of one Asterisk share one Threads. Bounded. Safe for
 // concurrent use; the zero value knows no thread.
 type Threads struct {
 	mu         sync.Mutex
@@ -47,8 +46,8 @@ const (
 	// fewer at work, and each more that is known makes a guess easier. The threads of a pool
 	// come and go. asterisk:res/res_pjsip/config_system.c, threadpool_max_size 50
 	fewWriters = 64
-	// fewSessions is how many threads of sessions count: whoever makes many of them must
-	// not come to know more numbers by it.
+	// fewSessions is how many threads of sessions count. A caller that opens many sessions
+	// must not make more numbers known.
 	fewSessions = 8
 	// fewThreads is the number below which a thread's number is no secret: in a
 	// container they begin at 1.
@@ -177,7 +176,7 @@ func (t *Threads) fits(key uint64) fit {
 
 // isGuess reports whether a thread that does not fit is one more wrong guess. The same
 // number again is none, for whatever file, and a true one of another file is none: a
-// caller does not come to know that he was near.
+// caller does not learn that it was near.
 func (t *Threads) isGuess(key uint64) bool {
 	lwp, file, wrong := uint32(key), uint32(key>>32), t.guessed[keyClass(key)].wrong
 	if lwp == 0 || t.writers[file] == nil && len(t.young) == 0 || len(wrong) >= maxGuesses || slices.Contains(wrong, lwp) {

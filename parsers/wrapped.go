@@ -41,15 +41,14 @@ func (p *Parser) again(line *[]byte) bool {
 	return true
 }
 
-// repeat sees to it that a line stands for many records only where the one before
-// it is the first of them.
+// repeat lets a line count as many records only if the line before it is the first of them.
 func (p *Parser) repeat(e *Event) {
 	var prev envelope
 	if p.near.prev != nil && p.env.again == 0 {
 		_, ok := unwrap(trimLine(p.near.prev), nil, &prev)
 		if !ok || !bytes.Equal(prev.text, p.env.text) {
 			e.Result, e.Addr, e.Evidence = Ambiguous, netip.Addr{}, NoEvidence
-			e.Doubt = "it says that the record before it came again, and that was another one"
+			e.Doubt = "it says that the record before it was repeated, but the line before it is another record"
 			return
 		}
 	}

@@ -69,7 +69,7 @@ func count(list []uint32, sum uint32) []uint32 {
 	return append(list, sum)
 }
 
-// add makes an entry; the one with which nobody logged in for longest makes room.
+// add makes an entry. It removes the entry with the oldest login if there is no room.
 func (t *agentTable) add(name string) *agent {
 	if len(t.byName) >= maxAgents {
 		var worst *agent

@@ -36,7 +36,7 @@ func (s *Sensor) ami(f *flow, c *conn, b []byte) (n int, wait bool) {
 	case f.out:
 		s.amiAnswer(f, c, &p)
 	case p.Strange && len(p.Action) == 0 && c.start:
-		s.strange(f, c, "wire ami malformed", "it sent what is no action")
+		s.strange(f, c, "wire ami malformed", "it sent text that is not a manager action")
 	case p.IsLogin() && !a.login:
 		a.login, a.ahead, a.at = true, a.waits, f.time.UnixNano()
 		a.account.set(p.User)

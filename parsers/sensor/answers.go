@@ -88,7 +88,7 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 	case m.Stale:
 	case f.port.service == parsers.SIP && !x.sameCall:
 		// chan_sip forgets its nonces with the call, and says no more of an old one
-		// than of a wrong password: whoever is honest answers the new challenge. In
+		// than of a wrong password: an honest phone answers the new challenge. In
 		// a call where one waits it compares the password first, and calls a right
 		// one stale (asterisk:channels/chan_sip.c, check_auth): who goes on is guessing.
 		if x.again {
@@ -111,13 +111,13 @@ func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
 	p.digest = x.digest
 	why := "the answer to our challenge was wrong"
 	if !x.ours {
-		why = "the answer was wrong, and to a challenge that we did not send there"
+		why = "the answer was wrong, and its challenge was sent to another address"
 	}
 	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire sip bad password", why})
 }
 
 // afterAnswer weighs other answers to a request that had answered a challenge, and is
-// one of those that are challenged: nobody gets through with a wrong password. What
+// a request that is challenged: a wrong password never passes. What
 // carries a password that was not asked for is weighed as if it had none.
 func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
 	switch st := m.Status; {
@@ -150,9 +150,9 @@ func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
 	}
 }
 
-// guest weighs a call without an account that was answered. That is what a provider's
-// call looks like where the address alone admits him, so a call by itself charges
-// nobody; the same number under another prefix is what no provider sends.
+// guest weighs a call without an account that was answered. A call of a provider
+// looks the same if it is identified by its address, so a call by itself charges no
+// address. But no provider sends the same number under another prefix.
 func (s *Sensor) guest(f *flow, x *tx, p *peer) {
 	number := x.number.bytes()
 	const end = 7
@@ -171,7 +171,7 @@ func (s *Sensor) guest(f *flow, x *tx, p *peer) {
 func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	st := m.Status
 	if x.method == sip.Invite && st == 481 && !x.inside { // asterisk:res/res_pjsip_session.c, Replaces
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip replaces", "without an account it wants to take over a call that is not there"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip replaces", "without an account it tried to take over a call that does not exist"})
 		return
 	}
 	switch st {

@@ -125,7 +125,7 @@ func (d *day) call(p *set) {
 	d.inside(p, "INFO", 200)
 	d.inside(p, "REFER", 202)
 	d.inside(p, "NOTIFY", 200)
-	if d.r.IntN(3) > 0 { // some calls last for ever
+	if d.r.IntN(3) > 0 { // some calls last forever
 		d.inside(p, "BYE", 200)
 	}
 }
@@ -230,7 +230,7 @@ func TestAnHonestDay(t *testing.T) {
 				d.minute(p, n)
 			}
 			d.provider(netip.MustParseAddrPort("203.0.113.1:5060"), n)
-			d.ask(netip.MustParseAddrPort("203.0.113.2:5060"), "OPTIONS", "monitor", "ping") // of somebody whom we do not know
+			d.ask(netip.MustParseAddrPort("203.0.113.2:5060"), "OPTIONS", "monitor", "ping") // of an unknown address
 			d.answer([]int{200, 404, 401, 403}[d.r.IntN(4)])
 			for a, points := range d.points {
 				hour := d.hours[a]

@@ -13,9 +13,9 @@ type how uint8
 
 const (
 	always    how = 0
-	strangers how = 1 << iota // not for those who logged in lately, or whom we call
+	strangers how = 1 << iota // not for addresses that logged in lately, or that we call
 	again                     // a repeat for the same account proves nothing new, unless it comes at once
-	target                    // and what tells one attempt from another is what it asks for, not as whom
+	target                    // together with again: attempts differ by the target of the request, not by the account
 )
 
 // verdict is what an answer means.
@@ -27,7 +27,7 @@ type verdict struct {
 	why    string
 }
 
-// atOnce is how soon nobody honest tries again what was refused: phones wait longer.
+// atOnce is a time in which no honest phone repeats a refused request: phones wait longer.
 const atOnce = 4 * time.Second
 
 // offend charges a transaction.
@@ -69,7 +69,7 @@ func (s *Sensor) begin(f *flow, x *tx, result parsers.Result, kind parsers.Kind,
 }
 
 // evidenceOf says how far the address of a transaction is proven: it answered a
-// challenge that was sent there, or its TCP connection stands.
+// challenge that was sent there, or its TCP connection is established.
 func evidenceOf(x *tx) parsers.Evidence {
 	if x.tcp || x.ours {
 		return parsers.Proven
@@ -104,7 +104,7 @@ func appendNamed(b []byte, before string, name []byte) []byte {
 	return append(append(b, before...), name...)
 }
 
-// malformed charges what is no SIP message: nobody's phone sends it. Where accounts are at
+// malformed charges packets that are not SIP messages: no phone sends them. Where accounts are at
 // home it must be proven that it came from there.
 func (s *Sensor) malformed(f *flow, m *sip.Message, size int) {
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())

@@ -96,7 +96,7 @@ func (s *Sensor) Complete(a netip.Addr, svc parsers.Service, at time.Time) bool 
 
 // unsure reports whether nothing follows from absence in that time. A record is
 // written within its second of the packet that it is about, so it is enough that the
-// sensor ran then; earlier packets only make sure that nobody honest is missed.
+// sensor ran then; earlier packets only make sure that no honest address is missed.
 func (s *Sensor) unsure(svc parsers.Service, from, to int64) bool {
 	wanted, all := wantedBy(svc)
 	return s.began == 0 || s.began > to-heardAfter || s.peers.lastEvicted >= from || s.gaps.within(from, to) || !s.watches(wanted, all)
@@ -201,7 +201,7 @@ func (r *recentRing) put(s sighting) {
 const maxSuspects = 16
 
 // Suspects appends to list the addresses that were heard on a service within about a
-// second of a time, at most 16: whoever wrote a forged record is among them.
+// second of a time, at most 16: the sender of a forged record is among them.
 func (s *Sensor) Suspects(list []netip.Addr, svc parsers.Service, at time.Time) []netip.Addr {
 	wanted, _ := wantedBy(svc)
 	before, sec := len(list), at.Unix()

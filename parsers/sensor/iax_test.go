@@ -74,7 +74,7 @@ func TestIAXSilence(t *testing.T) {
 	l.frame(5, 0, false, iax.RegReq, user+token)
 	l.frame(99, 5, true, iax.RegAuth, nonce)
 	l.after(time.Minute)
-	l.want("nobody answers", "offence unanswered other proven joe")
+	l.want("no answer", "offence unanswered other proven joe")
 	l.packet(other, false, "\x05\x01\x00\x00voice") // a mini frame
 	l.want("media")
 }

@@ -45,7 +45,7 @@ func TestAnAccountHidesNoGuess(t *testing.T) {
 	}
 }
 
-// TestADummyHidesNoGuess: an answer that never changes stands in front of the guesses.
+// TestADummyHidesNoGuess: an answer that never changes comes before the guesses.
 func TestADummyHidesNoGuess(t *testing.T) {
 	for name, guess := range map[string]func(nonce, response string) []string{
 		"two headers": func(nonce, response string) []string {

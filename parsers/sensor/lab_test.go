@@ -17,7 +17,7 @@ var (
 	seven = time.Date(2026, 3, 5, 7, 0, 0, 0, time.UTC)
 )
 
-// lab is a Sensor, a clock, and all that was told.
+// lab is a Sensor, a clock, and all events that were sent.
 type lab struct {
 	t      *testing.T
 	s      *Sensor
@@ -162,7 +162,7 @@ func (l *lab) login(from netip.AddrPort, user string) {
 	l.answer(200)
 }
 
-// want compares the offences and log-ins that were told, and forgets them.
+// want compares the offences and log-ins that were sent, and forgets them.
 func (l *lab) want(name string, want ...string) {
 	l.t.Helper()
 	var got []string

@@ -57,7 +57,7 @@ func (s *Sensor) isQuiet(x *tx, at int64) bool {
 }
 
 // mayHaveMissed reports whether the answer may have come while packets were missed. A
-// flood brings that about, so whoever leaves many challenges open is charged all the same.
+// flood can cause that, so an address that leaves many challenges open is still charged.
 func (s *Sensor) mayHaveMissed(x *tx) bool {
 	const many = 8
 	at := time.Unix(0, x.at).Unix()
@@ -65,7 +65,7 @@ func (s *Sensor) mayHaveMissed(x *tx) bool {
 	return (p == nil || p.open < many) && s.gaps.within(at, at+int64(lifetime/time.Second))
 }
 
-// expire ends the transaction in a slot, and charges a challenge that nobody answered.
+// expire ends the transaction in a slot, and charges a challenge without an answer.
 func (s *Sensor) expire(i int32, now time.Time, emit func(*parsers.Event)) {
 	x := &s.txs.slots[i]
 	if !x.done {
@@ -104,9 +104,9 @@ func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 	e := s.begin(&f, x, parsers.Offence, parsers.Unanswered, "wire unanswered challenge")
 	e.Service = parsers.Other // as of the challenges that logs tell of
 	e.Points = parsers.Point * parsers.Points(min(x.challenges, maxOfCall))
-	why := "nobody answered our challenge within 32 seconds"
+	why := "it did not answer our challenge within 32 seconds"
 	if x.challenges > 1 {
-		why = "nobody answered our challenges, several of one call, within 32 seconds"
+		why = "it did not answer several challenges of one call within 32 seconds"
 	}
 	s.finish(&f, x, why)
 }

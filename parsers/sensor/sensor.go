@@ -28,7 +28,7 @@ type Sensor struct {
 	gaps   gapRing
 	msg    sip.Message
 	event  parsers.Event
-	line   []byte // the text of the event that is being told
+	line   []byte // the text of the event that is being sent
 
 	socketPort *port  // what SIP in a WebSocket is spoken to
 	unmasked   []byte // the payload of a WebSocket frame
@@ -140,8 +140,8 @@ type flow struct {
 	emit          func(*parsers.Event)
 }
 
-// Tick calls emit for what falls due by now without a packet: challenges that nobody
-// answered. Packet does the same; a daemon calls Tick each second besides.
+// Tick calls emit for events that need no packet: challenges without an answer in time.
+// Packet does the same; the daemon also calls Tick each second.
 func (s *Sensor) Tick(now time.Time, emit func(*parsers.Event)) {
 	for {
 		i := s.txs.due(now.UnixNano())

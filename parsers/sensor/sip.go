@@ -188,7 +188,7 @@ func (s *Sensor) weAsk(f *flow, m *sip.Message) {
 	}
 }
 
-// theyAnswer notes what came of a request of ours: whoever answers what we began is
+// theyAnswer notes the answer to a request of ours: an address that answers our request is
 // somebody that we know, and read what we sent.
 func (s *Sensor) theyAnswer(f *flow, m *sip.Message) {
 	x := s.find(f, m)

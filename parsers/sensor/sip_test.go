@@ -383,13 +383,13 @@ func TestNothingWithinACall(t *testing.T) {
 			l.answer(status)
 		}
 	}
-	l.want("requests of a call that stands")
+	l.want("requests of an established call")
 }
 
 // TestHidesNoGuessInACall: a tag in To makes nothing a part of a call.
 func TestHidesNoGuessInACall(t *testing.T) {
 	l := newLab(t, Options{})
-	l.ask(other, "INVITE", "guest", "900") // a call that stands
+	l.ask(other, "INVITE", "guest", "900") // an established call
 	l.answer(100)
 	l.answer(200)
 	l.events = nil
@@ -455,7 +455,7 @@ func TestMalformed(t *testing.T) {
 		}
 		l.packet(phone, true, c.text)
 		if l.points[phone.Addr()] > 0 {
-			t.Errorf("%s: charged to whom we sent it", name)
+			t.Errorf("%s: charged to the receiver of our packet", name)
 		}
 	}
 }
@@ -480,7 +480,7 @@ func TestMismatchedMethods(t *testing.T) {
 	}
 }
 
-// TestACutDatagram: a capture that keeps the beginning of packets charges nobody for
+// TestACutDatagram: a capture that keeps the beginning of packets charges no address for
 // what it did not keep.
 func TestACutDatagram(t *testing.T) {
 	l := newLab(t, Options{})
@@ -491,7 +491,7 @@ func TestACutDatagram(t *testing.T) {
 	l.want("cut")
 }
 
-// TestForgedLogIns: a password that nobody asked for is none, whatever we answer.
+// TestForgedLogIns: a password without a challenge is not a log-in, with any answer of ours.
 func TestForgedLogIns(t *testing.T) {
 	junk := func(l *lab, nonce string) string { return credentials("1001", nonce, fmt.Sprint("junk", l.n)) }
 	begin := func() *lab { // they get a challenge, as everybody can
@@ -510,7 +510,7 @@ func TestForgedLogIns(t *testing.T) {
 	l.ask(other, "INVITE", "1001", "900", junk(l, "made up"))
 	l.answer(100)
 	l.answer(603)
-	l.want("a guest's call with a challenge of nobody", "offence guest-call pjsip seen 1001")
+	l.want("a guest's call with an unknown challenge", "offence guest-call pjsip seen 1001")
 
 	l = begin()
 	l.last.method, l.last.user = "INVITE", "nobody"
@@ -601,6 +601,6 @@ func TestHidesNoGuessFromUs(t *testing.T) {
 	l.last = r
 	l.want("an answer to somebody else", "offence unknown-account pjsip seen 1002 once")
 	if p := l.points[phone.Addr()]; p != 0 {
-		t.Errorf("got %v points for whom Via named", p)
+		t.Errorf("got %v points for the address in Via", p)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"pbxjail/parsers"
 )
 
-// tlsState is what can be told of a connection that cannot be read: that something as
-// long as a SIP request was sent, and something as long as an answer came back.
+// tlsState is what the sensor knows of an encrypted connection: whether data as long as a
+// SIP request was sent, and whether data as long as an answer came back.
 type tlsState struct {
 	began    int64 // unix ns
 	asked    bool
@@ -25,9 +25,9 @@ const (
 	sipRecord = 200
 )
 
-// dark looks at the packets of a TLS port. Whoever connects, asks, gets an answer and
-// hangs up, again and again within seconds, is a program that tries something: what it
-// tries only the logs can tell.
+// dark looks at the packets of a TLS port. A client that connects, asks, gets an answer and
+// disconnects, again and again within seconds, is a program that tries something. Only the
+// logs can show what it tries.
 func (s *Sensor) dark(f *flow, p *Packet) {
 	key := connKey{f.remote, f.local.Port()}
 	if _, known := s.conns.index[key]; !known && !p.Start {
@@ -79,5 +79,5 @@ func (s *Sensor) hasty(f *flow) {
 	}
 	p.hasty = 0
 	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: "TLS"}
-	s.offend(f, &x, p, verdict{parsers.Rate, hastyVisits * parsers.Point, strangers, "wire tls visits", "it connected, asked and hung up five times within five seconds"})
+	s.offend(f, &x, p, verdict{parsers.Rate, hastyVisits * parsers.Point, strangers, "wire tls visits", "it connected, sent a request and disconnected five times within five seconds"})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // TestARealTrace plays packets of a real Asterisk under attack: each attacker is
-// charged again and again, nobody honest more than once or twice.
+// charged again and again, an honest address at most once or twice.
 func TestARealTrace(t *testing.T) {
 	file, err := os.Open("testdata/lab.pcap.gz")
 	if err != nil {

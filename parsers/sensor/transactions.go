@@ -41,13 +41,13 @@ type tx struct {
 	ours       bool   // with a nonce that we sent to its address
 	sameCall   bool   // and for the same Call-ID
 	again      bool   // while a challenge of its call waits for an answer
-	verified   bool   // its kind of request was asked for a password: whoever gets through had the right one
+	verified   bool   // its kind of request was asked for a password: a client that passes had the right one
 	inside     bool   // of a dialog
 	keepAlive  bool   // a NOTIFY that keeps a way open
 	mismatch   bool   // the CSeq names another method
 	trying     bool   // we answered 100
 	ringing    bool   // we answered 101 to 199
-	in         bool   // the log-in has been told
+	in         bool   // the event of the log-in has been sent
 	done       bool   // there was a final answer
 	status     uint16 // of the last answer
 	digest     uint64

@@ -21,11 +21,11 @@ const maxAsked = 4
 
 type webRequest struct {
 	creds   bool // the request carried a user and a password
-	login   bool // it asks the manager for a log-in: the answer stands in the body
+	login   bool // it asks the manager for a log-in: the answer is in the body
 	socket  bool // it asks for a WebSocket
 	isSIP   bool // for SIP
 	manager bool // the path is one of the manager's
-	asks    bool // nobody sees that page without a password
+	asks    bool // that page needs a password
 	at      int64
 	account words
 	path    words
@@ -44,7 +44,7 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 	switch {
 	case !ok:
 		if c.start && !tlsHello(b) {
-			s.strange(f, c, "wire http malformed", "it sent what is no HTTP")
+			s.strange(f, c, "wire http malformed", "it sent text that is not HTTP")
 		} else {
 			s.conns.close(c)
 		}
@@ -169,7 +169,7 @@ func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
 }
 
 // bodyPeek is how much of the manager's answer is looked at, and longReason how long
-// a reason for a refusal never is: what a client wants repeated (ActionID) stands before
+// a reason for a refusal never is: text that a client wants repeated (ActionID) comes before
 // our words, and can push them out of sight.
 const (
 	bodyPeek   = 2048
@@ -209,7 +209,7 @@ func (s *Sensor) headLogin(f *flow, w *webRequest) {
 	s.tell(&x, f.time, "200")
 }
 
-// asksPassword reports whether Asterisk lets nobody see a page without one: all of
+// asksPassword reports whether a page needs a password: all of
 // ARI, and the manager's pages with digest (asterisk:res/res_ari.c, main/manager.c).
 func asksPassword(path []byte) bool {
 	for _, start := range [...]string{"/ari/", "/asterisk/ari/"} {
@@ -240,7 +240,7 @@ func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
 		p.login = uint32(f.time.Unix())
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
 	case code == 401 || code == 403 || code == 404 || code == 405 || code == 426 || code == 501: // a browser asks once, and then with a password
-		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "there is nothing for it at that path"})
+		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "it asked for a path that does not exist or is forbidden"})
 	case code == 400:
 		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "we could not read it"})
 	}

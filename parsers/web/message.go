@@ -156,7 +156,7 @@ func Parameter(query []byte, name string) []byte {
 	return nil
 }
 
-// Says reports whether a coded text stands for a word, in either case. Asterisk takes
+// Says reports whether a coded text means a word, in either case. Asterisk takes
 // no blanks in front of a value (asterisk:main/manager.c, astman_get_header).
 func Says(coded []byte, word string) bool {
 	n := 0
