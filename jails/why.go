@@ -18,6 +18,7 @@ import (
 type Account struct {
 	Banned    *book.Ban
 	Protected string         // why no jail bans it; "" when one may
+	Spared    *Spared        // the last verdict that a protection stopped; nil: none is known. The warden fills it in
 	LoggedIn  string         // who is at home there, and when that logged in last
 	Guessed   []home.Guessed // alarms about it that nobody has seen yet
 	Consulted []string       // the protections that were asked
@@ -25,6 +26,13 @@ type Account struct {
 	Feeds     []string    // that list it and have a factor, with that
 	Strike    book.Strike // its last ban that is over; Count 0: none
 	Jails     []Standing
+}
+
+// Spared is a verdict that led to no ban, because the address is protected.
+type Spared struct {
+	Ban book.Ban // as it would have been, with its lines
+	Why string   // the protection
+	At  time.Time
 }
 
 // Standing is an address in one jail.

@@ -139,6 +139,13 @@ func (a *app) printEvidence(w control.Why) error {
 	if err := a.printLines(w.Lines, w.Sum); err != nil {
 		return err
 	}
+	if s := w.Spared; s != nil {
+		a.say("")
+		a.say("would have been banned %s, jail %s: %s; protected: %s", a.ago(s.At), s.Jail, s.Reason, s.Why)
+		if err := a.printLines(s.Lines, s.Sum); err != nil {
+			return err
+		}
+	}
 	for _, j := range w.Jails {
 		if err := a.printLines(j.Window, nil); err != nil {
 			return err

@@ -14,7 +14,9 @@ import (
 func (w *Warden) Why(a netip.Addr, now time.Time) jails.Account {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judge.Why(a, now)
+	account := w.judge.Why(a, now)
+	account.Spared = w.spared.of(a, now)
+	return account
 }
 
 // LoggedIn lists the addresses that a login protects at now, in order. Who logged in

@@ -72,6 +72,7 @@ type Warden struct {
 	counts    jails.Counts
 	unwritten []book.Ban                 // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
+	spared    spared                     // what a protection stopped, for why
 	told      reminders                  // of protected addresses
 	alarmed   reminders
 	problems  map[string]error      // what is wrong now, by what it is about
@@ -104,7 +105,7 @@ const (
 func New(judge *jails.Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1), again: make(chan struct{}, 1),
-		pending: map[netip.Prefix]time.Time{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
+		pending: map[netip.Prefix]time.Time{}, spared: spared{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
 
@@ -151,6 +152,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	}
 	switch {
 	case v.Protected != "":
+		w.spared.keep(b, v.Protected, now)
 		w.alert(b, v.Protected, now)
 		return
 	case v.Alarm:

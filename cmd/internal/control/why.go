@@ -17,14 +17,25 @@ type Why struct {
 	Alarms    []Alarm    `json:"alarms"`    // about it, not marked as seen
 	Consulted []string   `json:"consulted"` // the protections that were checked
 	Place     Place      `json:"place"`
-	Feeds     []string   `json:"feeds"`      // feeds that list it, with their factors
-	DroppedBy []string   `json:"dropped_by"` // feeds whose sets in the kernel drop its packets without a ban
-	Strikes   int        `json:"strikes"`    // strike of its last ban that is over
-	LastBan   *time.Time `json:"last_ban"`   // end of that ban; null: none
-	Jails     []WhyJail  `json:"jails"`      // jails where it has a score
-	Lines     []WhyLine  `json:"lines"`      // the records that led to the ban
+	Feeds     []string   `json:"feeds"`            // feeds that list it, with their factors
+	DroppedBy []string   `json:"dropped_by"`       // feeds whose sets in the kernel drop its packets without a ban
+	Strikes   int        `json:"strikes"`          // strike of its last ban that is over
+	LastBan   *time.Time `json:"last_ban"`         // end of that ban; null: none
+	Jails     []WhyJail  `json:"jails"`            // jails where it has a score
+	Lines     []WhyLine  `json:"lines"`            // the records that led to the ban
+	Spared    *Spared    `json:"spared,omitempty"` // the last ban that a protection prevented; not there: none
 	History   []Ban      `json:"history"`
 	Ends      string     `json:"ends"` // when and how the ban ends, for people
+}
+
+// Spared is a ban that a protection prevented.
+type Spared struct {
+	At     time.Time `json:"at"`
+	Jail   string    `json:"jail"`
+	Reason string    `json:"reason"`
+	Why    string    `json:"why"` // the protection
+	Sum    *Sum      `json:"sum"`
+	Lines  []WhyLine `json:"lines"`
 }
 
 // Place is the country and network of an address. Its fields may be empty.

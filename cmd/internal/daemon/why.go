@@ -30,6 +30,9 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 		why.Banned = new(b.ban(*account.Banned, now))
 		b.countDropped(why.Banned)
 	}
+	if s := account.Spared; s != nil {
+		why.Spared = &control.Spared{At: s.At, Jail: s.Ban.Jail, Reason: s.Ban.Reason, Why: s.Why, Sum: explain.Sum(s.Ban.Sum), Lines: explain.Lines(s.Ban.Jail, s.Ban.Lines)}
+	}
 	for _, s := range account.Jails {
 		jail := control.WhyJail{
 			Name: s.Jail.Name, Score: explain.Score(s.Sum.Score), Maxretry: explain.Score(s.Sum.Maxretry), Findtime: explain.Seconds(s.Jail.Findtime),
