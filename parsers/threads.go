@@ -55,8 +55,9 @@ const (
 	// maxGuesses is how many wrong numbers are allowed before no guess is believed. A busy
 	// log that begins in doubt has as many honest ones, until they are known.
 	maxGuesses = 48
-	// goodFor is how many records of known threads make one wrong guess good again.
-	goodFor = 32
+	// goodFor is how many records of known threads make one wrong guess good again. It is many:
+	// a busy log has a hundred in a second, and each call may be a guess.
+	goodFor = 1024
 )
 
 // recent is the latest threads of one file or of calls, the last one used first.
