@@ -318,6 +318,7 @@ func (d *Daemon) openSources() {
 	d.reading = newReading(d.warden, d.positions)
 	if d.wire != nil {
 		d.wire.hear = d.reading.hear
+		d.reading.catchUp = d.wire.catchUp
 	}
 	remembered := d.positions.remembered(d.log)
 	d.watcher = watcher.New(watcher.Options{

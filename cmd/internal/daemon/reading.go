@@ -27,6 +27,7 @@ type reading struct {
 	warden  hearer
 	places  *positions
 	changed atomic.Bool // jails have new patterns
+	catchUp func()      // reads the packets that have arrived; nil: none are read. Set before the first block
 
 	turn sync.Mutex      // held while a parser works: deliver and settle take turns
 	logs map[string]*log // by file; guarded by turn
@@ -80,7 +81,7 @@ func (r *reading) deliver(b watcher.Block) error {
 		arrived = time.Time{}
 	}
 	l.attempts = 0
-	hear := r.heard(b.File, b.Old, b.Arrived)
+	hear := r.behindPackets(b.Old, r.heard(b.File, b.Old, b.Arrived))
 	lines := l.parser.Block(b.Data, b.Cut, arrived, func(e *parsers.Event) {
 		if hasTwin(e) {
 			l.attempts++
@@ -95,6 +96,19 @@ func (r *reading) deliver(b watcher.Block) error {
 	})
 	r.mu.Unlock()
 	return nil
+}
+
+// behindPackets lets the first event of a block wait until the packets before it are read.
+// Lines without an event cost nothing. Old lines tell of packets that came before we began.
+func (r *reading) behindPackets(old bool, hear func(*parsers.Event)) func(*parsers.Event) {
+	if old || r.catchUp == nil {
+		return hear
+	}
+	first := sync.OnceFunc(r.catchUp)
+	return func(e *parsers.Event) {
+		first()
+		hear(e)
+	}
 }
 
 // heard hands events of a log to the warden. An old one counts when its record was
@@ -123,7 +137,7 @@ func (r *reading) settle(now time.Time) {
 			if at.IsZero() {
 				at = time.Now()
 			}
-			l.parser.Settle(now, r.heard(file, l.old, at))
+			l.parser.Settle(now, r.behindPackets(l.old, r.heard(file, l.old, at)))
 		}
 	}
 }

@@ -111,6 +111,31 @@ func TestReadingTakesNewPatterns(t *testing.T) {
 	}
 }
 
+// TestEventsWaitForPackets: once a block, before its first event, and never for old lines
+// or for lines without an event.
+func TestEventsWaitForPackets(t *testing.T) {
+	h := &heard{}
+	r := newReading(h, newPositions(&shelf{}, func() error { return nil }))
+	var before []int // events heard when the packets were read
+	r.catchUp = func() { before = append(before, len(h.events)) }
+	now := time.Now()
+	text := "[2026-11-26 12:00:01] NOTICE[4101] chan_sip.c: Registration from '\"1\" <sip:1@192.0.2.10>' failed for '203.0.113.9:5060' - Wrong password\n"
+	if err := r.deliver(block("/log/a", text+text, now, 200)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.deliver(block("/log/a", "[2026-11-26 12:00:02] NOTICE[4101] loader.c: hello\n", now.Add(time.Second), 300)); err != nil {
+		t.Fatal(err)
+	}
+	old := block("/log/b", text, now, 100)
+	old.Old = true
+	if err := r.deliver(old); err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{0}; len(h.events) != 3 || !slices.Equal(before, want) {
+		t.Errorf("%d events; packets were read at %v, want %v", len(h.events), before, want)
+	}
+}
+
 // TestEventsOfOtherSources: who makes events itself needs no block.
 func TestEventsOfOtherSources(t *testing.T) {
 	h := &heard{}

@@ -23,6 +23,7 @@ type capture interface {
 	Run(ctx context.Context, deliver func(*wire.Packet)) error
 	Stats() wire.LiveStats
 	SetPorts(ports []wire.Port) error
+	Sync(ctx context.Context)
 }
 
 // wireSource is the source of what packets say: a capture, and the sensor that reads
@@ -199,6 +200,19 @@ func (w *wireSource) packet(p *wire.Packet) {
 		w.piece = sensor.Packet{Time: p.Time, TCP: p.TCP, Src: p.Src, Dst: p.Dst, Out: p.Out, Data: p.Data, Start: p.Start, End: p.End, Lost: p.Lost}
 		w.sensor.Packet(&w.piece, w.keep)
 	})
+}
+
+// catchUpWithin is how long an event of a log waits for the packets before it. A capture
+// that needs longer is overloaded, and says so.
+const catchUpWithin = 20 * time.Millisecond
+
+// catchUp reads all packets that have arrived. Packets of known phones wake nobody up, and
+// wait up to 100 ms: a record that Asterisk wrote about one of them must find it read, or it
+// looks forged. The caller must not hold the warden's lock.
+func (w *wireSource) catchUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), catchUpWithin)
+	defer cancel()
+	w.live.Sync(ctx)
 }
 
 // read lets the sensor read, and hands what it found to the warden.

@@ -44,6 +44,8 @@ func (c *cable) works(err error, since time.Time) {
 
 func (c *cable) SetPorts([]wire.Port) error { return nil }
 
+func (c *cable) Sync(context.Context) {}
+
 func (c *cable) Run(ctx context.Context, deliver func(*wire.Packet)) error {
 	c.mu.Lock()
 	fail := c.fail
