@@ -13,7 +13,7 @@ import (
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("a new own address may be banned until it is seen", "err", err, "every", guardEvery)
+		d.log.Warn("own addresses cannot be checked at the moment of a ban: a new own address may be banned until it is noticed", "err", err, "every", guardEvery)
 		return nil
 	}
 	d.own = own
@@ -25,8 +25,8 @@ func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 const addressPause = 500 * time.Millisecond
 
 // followAddresses protects a new own address, or a new router, as soon as the kernel has
-// it: keepalived may bring one at any time. Where the kernel tells nothing, the look of
-// each guardEvery finds it.
+// it: keepalived may bring one at any time. Where the kernel reports nothing, the
+// check every guardEvery finds it.
 func (d *Daemon) followAddresses(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
 	ended := make(chan struct{})
@@ -39,7 +39,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("changes of our own addresses are seen late", "err", err, "every", guardEvery)
+			d.log.Warn("the kernel does not report changes of our own addresses: they are noticed late", "err", err, "every", guardEvery)
 		}
 	}()
 	defer func() { <-ended }()

@@ -12,7 +12,7 @@ import (
 	"pbxjail/jails/home"
 )
 
-// Alarms lists the alarms about passwords that nobody has seen yet.
+// Alarms lists the alarms about passwords that are not acknowledged yet.
 func (b *backend) Alarms() []control.Alarm { return alarmsOf(b.warden.Guessed()) }
 
 // Ack ends alarms: somebody has seen them.
@@ -44,19 +44,19 @@ func (b *backend) alarmStatus(s *control.Status) {
 	for i, a := range s.Alarms {
 		if i == mostAlarms {
 			s.Problems = append(s.Problems, control.Problem{
-				What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list names them; jailctl ack ends them",
+				What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list shows them; jailctl ack ends them",
 			})
 			return
 		}
 		s.Problems = append(s.Problems, control.Problem{
 			What: a.What,
-			Hint: "change the password of " + a.Account + " and look at what it called; when all is well: jailctl ack " + a.Addr.String(),
+			Hint: "change the password of " + a.Account + " and check which calls it made; then: jailctl ack " + a.Addr.String(),
 		})
 	}
 }
 
 // brokenHint is what to do when many at home fail at once.
-const brokenHint = "look at what Asterisk knows of its accounts: its database, and the last change of passwords; jailctl ban still bans by hand"
+const brokenHint = "check the accounts of Asterisk: its database, and the last change of passwords; jailctl ban still bans by hand"
 
 // breakerStatus adds that failures lead to no ban.
 func (b *backend) breakerStatus(s *control.Status, now time.Time) {

@@ -37,7 +37,7 @@ func TestAlarmsStayUntilSeen(t *testing.T) {
 	}
 	why, err := s.client().Why(ctx, thief)
 	if err != nil || len(why.Alarms) != 1 || why.LoggedIn != "" {
-		t.Errorf("got %+v, %v, want the alarm and nobody at home", why, err)
+		t.Errorf("got %+v, %v, want the alarm and no account at home", why, err)
 	}
 	why, err = s.client().Why(ctx, netip.MustParseAddr("203.0.113.50"))
 	if err != nil || !strings.HasPrefix(why.LoggedIn, "account 101 logged in with a password") {

@@ -13,17 +13,17 @@ import (
 	"pbxjail/parsers"
 )
 
-// loadAllowed takes over whom operators allowed before the daemon started.
+// loadAllowed takes over the addresses that operators allowed before the daemon started.
 func (d *Daemon) loadAllowed() {
 	list, err := d.store.Allowed(d.since)
 	if err != nil {
-		d.troubles.note("it cannot be read from the ledger who is allowed: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
-		d.log.Error("who is allowed cannot be read", "err", err)
+		d.troubles.note("the allowed addresses cannot be read from the ledger: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
+		d.log.Error("the allowed addresses cannot be read from the ledger", "err", err)
 	}
 	d.upkeep.guard.SetAllowed(list)
 	admins, err := d.store.Moments(d.since)
 	if err != nil {
-		d.log.Error("admins of before cannot be read", "err", err)
+		d.log.Error("the addresses of admins cannot be read from the ledger", "err", err)
 	}
 	d.upkeep.guard.LoadAdmins(admins, d.since)
 	d.upkeep.save = d.store.SaveMoments
@@ -45,7 +45,7 @@ func (u *upkeep) saveAdmins(now time.Time) {
 		return
 	}
 	if err := u.save(list, now); err != nil {
-		u.log.Debug("admins are not written", "err", err)
+		u.log.Debug("the addresses of admins could not be saved", "err", err)
 		return
 	}
 	u.guard.AdminsSaved(list)
@@ -58,7 +58,8 @@ func (u *upkeep) follow() {
 	}
 }
 
-// Allow lets somebody in, whatever he does: in the ledger, in the judge, and out of all bans.
+// Allow never bans an address or name again: it is written into the ledger, protected, and
+// taken out of all bans.
 func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer, error) {
 	now := time.Now()
 	a := book.Allowed{Prefix: q.Prefix, Host: q.Host, Since: now.UTC(), Note: q.Note, By: by}
@@ -67,7 +68,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	}
 	list := slices.DeleteFunc(b.guard.Allowed(now), func(o book.Allowed) bool { return o.What() == a.What() })
 	if len(list) >= maxAllowed {
-		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "take some back with jailctl disallow, or name a network", "%d are allowed already", len(list))
+		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "remove some with jailctl disallow, or allow a whole network", "%d addresses or names are allowed already", len(list))
 	}
 	failed := b.store.Allow(a)
 	b.guard.SetAllowed(append(list, a))
@@ -76,18 +77,18 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	answer.Allowed = b.allowed(a)
 	answer.Covered = b.covers(a, now)
 	if failed != nil {
-		return answer, fmt.Errorf("%s is allowed until the next start, but not in the ledger: %w", a.What(), failed)
+		return answer, fmt.Errorf("%s is allowed until the next start only: it could not be written into the ledger: %w", a.What(), failed)
 	}
 	return answer, err
 }
 
-// maxAllowed bounds whom operators allow: each event is compared with all of them.
+// maxAllowed bounds the list of operators: each event is compared with all of them.
 const maxAllowed = 1000
 
-// prefixesOf are the addresses of whom an operator allows, as far as they are known.
+// prefixesOf are the addresses of an entry that an operator allows, as far as they are known.
 func (b *backend) prefixesOf(a book.Allowed) []netip.Prefix { return prefixesOf(b.guard, a) }
 
-// covers says what still drops packets of whom an operator allows.
+// covers says what still drops packets of an entry that an operator allows.
 func (b *backend) covers(a book.Allowed, now time.Time) (list []control.Cover) {
 	for _, p := range b.prefixesOf(a) {
 		list = append(list, b.coversOf(p, now)...)
@@ -135,7 +136,7 @@ func (b *backend) Disallow(q control.DisallowRequest, by string) (control.Disall
 		answer.Protected = cmp.Or(answer.Protected, b.protects(p))
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is not allowed any more, until the next start: it is in the ledger still: %w", q.What, err)
+		err = fmt.Errorf("%s is not allowed now, but will be after the next start: it could not be removed from the ledger: %w", q.What, err)
 	}
 	return answer, err
 }
@@ -145,7 +146,7 @@ func (b *backend) protects(p netip.Prefix) string {
 	return why
 }
 
-// Allowed lists whom operators allow, the oldest first.
+// Allowed lists what operators allow, the oldest first.
 func (b *backend) Allowed() (list []control.Allowed) {
 	for _, a := range b.guard.Allowed(time.Now()) {
 		list = append(list, b.allowed(a))
@@ -173,7 +174,7 @@ func (b *backend) Protected(q control.ProtectedRequest) (list []control.Protecte
 	for _, l := range b.warden.LoggedIn(now) {
 		p := netip.PrefixFrom(l.Addr, l.Addr.BitLen())
 		if fits(p) {
-			list = append(list, control.Protected{Prefix: p, Why: b.warden.AtHome(p, now) + "; what accounts at home there do wrong leads to no ban"})
+			list = append(list, control.Protected{Prefix: p, Why: b.warden.AtHome(p, now) + "; failures of accounts that log in there lead to no ban"})
 		}
 	}
 	return list

@@ -14,7 +14,7 @@ import (
 func announce(log *slog.Logger, files *jailFiles) {
 	list := files.list()
 	for _, j := range list {
-		log.Info("jail", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
+		log.Info("jail loaded", "name", j.Name, "file", j.File, "maxretry", fmt.Sprint(float64(j.Maxretry)/1000),
 			"findtime", show.Duration(j.Findtime), "bantime", show.Duration(j.Bantime), "observe", j.Observe)
 	}
 	found, missing, channels := 0, []string{}, map[string]bool{}
@@ -22,28 +22,28 @@ func announce(log *slog.Logger, files *jailFiles) {
 		if _, err := os.Stat(p); err == nil {
 			found++
 			channels[channelOf(p)] = true
-			log.Info("follows", "file", p)
+			log.Info("log is followed", "file", p)
 		} else if !strings.ContainsAny(p, "*?[") {
 			missing = append(missing, p)
 		}
 	}
 	if len(missing) > 0 {
-		log.Info("waits for logs that are not there yet", "files", strings.Join(missing, " "))
+		log.Info("some logs do not exist yet: they are read when they appear", "files", strings.Join(missing, " "))
 	}
 	if found == 0 {
-		log.Warn("no log is there yet: nothing can be seen", "hint", "check /etc/asterisk/logger.conf: security and messages must be written, see the README")
+		log.Warn("no log exists yet: no attack can be seen", "hint", "check /etc/asterisk/logger.conf: it must write the channels security and messages, see the README")
 	}
 	switch {
 	case channels["full"] || !channels["security"] && !channels["messages"]:
 	case !channels["security"]:
-		log.Warn("security events are not read: wrong passwords of calls go unseen, and a forged notice has no witness against it",
+		log.Warn("no log with security events is read: wrong passwords of calls are not seen, and a forged notice cannot be recognized",
 			"hint", "write to logger.conf: security => security, then: asterisk -rx 'logger reload'")
 	case !channels["messages"]:
-		log.Warn("notices are not read: an attempt whose security event Asterisk cannot issue goes unseen, and so do IAX2 and unknown extensions",
+		log.Warn("no log with notices is read: IAX2, unknown extensions, and attempts without a security event are not seen",
 			"hint", "write to logger.conf: messages => notice,warning,error, then: asterisk -rx 'logger reload'")
 	}
 	if len(list) == 0 {
-		log.Warn("there is no jail: nobody is banned", "hint", "see jailctl check")
+		log.Warn("no jail runs: no address is banned", "hint", "see jailctl check")
 	}
 }
 

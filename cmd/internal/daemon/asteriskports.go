@@ -16,9 +16,9 @@ import (
 // none: proc/sys/net/ipv4/ip_local_port_range.
 const firstEphemeral = 32768
 
-// asteriskSight is what can be seen of the Asterisk beside us: its processes, and the ports
-// that it listens on. Many ask, and one looks: look is due from time to time. All methods
-// may be called from any goroutine.
+// asteriskSight is what can be seen of the Asterisk on this machine: its processes, and the
+// ports that it listens on. look refreshes it from time to time; the other methods answer
+// from the last look. All methods may be called from any goroutine.
 type asteriskSight struct {
 	proc string // "/proc"
 
@@ -77,7 +77,7 @@ func (s *asteriskSight) changed(main *configs.Main) uint64 {
 
 // ports are the ports that Asterisk listens on: by its configuration, and by its
 // sockets where it runs beside us. A port that no file names is taken for SIP: its
-// transports may stand in a database.
+// transports may be in a database.
 func (s *asteriskSight) ports(main *configs.Main) (ports []asterisk.Port, problems []error) {
 	s.mu.Lock()
 	open := s.seen(main).open

@@ -85,7 +85,7 @@ func (b *backend) handlers() []control.Handler {
 }
 
 // errNoWire is the answer to questions that the sensor alone can answer.
-var errNoWire = control.Refuse(http.StatusConflict, "write wire: {enabled: true} in the main file, and start pbxjail again", "packets are not read: the wire is switched off")
+var errNoWire = control.Refuse(http.StatusConflict, "write wire: {enabled: true} in the main file, and start pbxjail again", "packets are not read: the wire is switched off in the main file")
 
 func (b *backend) agents(control.None, string) ([]control.Agent, error) {
 	if b.wire == nil {
@@ -111,7 +111,7 @@ func (b *backend) Reload(_ control.None, by string) (control.Reloaded, error) {
 // note keeps who changed what. A ledger that cannot be written shows as a problem anyway.
 func (b *backend) note(by, what string) {
 	if err := b.store.Note(time.Now(), by, what); err != nil {
-		b.log.Warn("the change is not noted in the ledger", "by", by, "what", what, "err", err)
+		b.log.Warn("the change could not be written into the ledger", "by", by, "what", what, "err", err)
 	}
 }
 
@@ -146,7 +146,7 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
-		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected says who is and why; say --force when you mean it", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected says who is and why; use --force to ban it all the same", "%w", err)
 	case errors.Is(err, warden.ErrNoJail):
 		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status names the jails", "%w", err)
 	case err != nil:

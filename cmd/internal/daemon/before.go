@@ -34,7 +34,7 @@ func (d *Daemon) awaitProtections(ctx context.Context, homes <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	case <-time.After(homesTime):
-		d.log.Warn("it is not known yet who logs in: events are judged all the same", "after", homesTime)
+		d.log.Warn("the addresses of known log-ins could not be read in time: events are judged without them", "after", homesTime)
 	}
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()

@@ -69,7 +69,7 @@ type Daemon struct {
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
-	notifiers notifiers   // are told what it decided
+	notifiers notifiers   // receive its decisions
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
@@ -138,7 +138,7 @@ func (d *Daemon) openUpkeep() {
 	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
 	u.sight = newAsteriskSight("/proc")
 	u.ports = &portGroups{log: d.log, settings: u.settings, sight: u.sight}
-	u.rules = &packetRules{log: d.log, whom: u.uncut}
+	u.rules = &packetRules{log: d.log, spared: u.uncut}
 	d.upkeep = u
 }
 
@@ -157,7 +157,7 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 }
 
 // openSlow opens side by side what takes a tenth of a second each: the ledger, which is
-// checked, and after it the firewall, which is asked for its rules; and the files of places.
+// checked, and after it the firewall, which is asked for its rules; and the geoip databases.
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
 	d.upkeep.found.look(main, d.since)
@@ -183,7 +183,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
 	if err != nil {
-		d.log.Error("it is not known whether pbxjail is switched off: it is taken for on", "err", err, "hint", hint.Of(err))
+		d.log.Error("the ledger does not say whether pbxjail is switched off: it stays on", "err", err, "hint", hint.Of(err))
 	}
 	if !off.Holds(d.since) {
 		off = book.Off{} // its time is over, too
@@ -212,7 +212,7 @@ func (d *Daemon) openPorts() error {
 	d.upkeep.ports.enforcer = d.enforcer
 	live, err := d.store.Ports(d.since)
 	if err != nil { // restore finds out what that means
-		d.log.Error("it is not known what the bans of the ledger close", "err", err, "hint", hint.Of(err))
+		d.log.Error("the ports of the bans in the ledger cannot be read", "err", err, "hint", hint.Of(err))
 	}
 	return d.upkeep.ports.need(ports.All, live)
 }
@@ -223,8 +223,8 @@ func (d *Daemon) openOff() {
 }
 
 const (
-	degradedHint      = "the rest is enforced; mend this, it is tried again every minute"
-	otherEnforcerHint = "it works all the same; for what iptables shows too give it the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and start again; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
+	degradedHint      = "everything else is enforced; pbxjail tries this again every minute"
+	otherEnforcerHint = "bans work all the same; to see them with iptables, install it with the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and restart pbxjail; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
 )
 
 // enforcing reports whether packets are to be dropped at all.
@@ -233,7 +233,7 @@ func (d *Daemon) enforcing(main *configs.Main) bool {
 }
 
 // openFeeds starts with the copies on disk, so that no network is needed. None of
-// them bans before spareFromFeeds has said whom to spare.
+// them bans before spareFromFeeds has said which addresses to spare.
 func (d *Daemon) openFeeds() {
 	main := d.upkeep.settings()
 	d.feeds = feeds.New(feeds.Options{Dir: filepath.Join(filepath.Dir(main.Database), "feeds"), Enforcer: d.enforcer, Log: d.log})
@@ -330,7 +330,7 @@ func (d *Daemon) openSources() {
 		Notify: func(file string, problem error) {
 			switch {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
-				d.log.Debug("log is not there", "file", file)
+				d.log.Debug("log does not exist", "file", file)
 			case problem != nil:
 				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hint.Of(problem))
 			default:
@@ -371,14 +371,14 @@ func (d *Daemon) problems() []control.Problem {
 	}
 	if n := d.opts.Lost(); n > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("log: %d lines were dropped since the start, because nobody read them in time", n),
-			Hint: "look after what reads the standard error of pbxjail (journald, or a pipe); bans do not wait for it",
+			What: fmt.Sprintf("log: %d lines of pbxjail's own log were lost since the start, because they were not read in time", n),
+			Hint: "check what reads the standard error of pbxjail (journald, or a pipe); bans do not wait for it",
 		})
 	}
 	return list
 }
 
-// reload reads all files again, and tells the service manager meanwhile.
+// reload reads all files again, and reports that to the service manager.
 func (d *Daemon) reload(by string) (waiting []string, err error) {
 	d.notify("RELOADING=1")
 	defer d.notify("READY=1")

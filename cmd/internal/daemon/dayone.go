@@ -40,7 +40,7 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	main := d.upkeep.settings()
 	homes, problem := registered(ctx, asterisk.Database(main.Asterisk), now)
 	if problem != nil {
-		d.log.Warn("it is not known who is registered", "err", problem, "hint", hint.Of(problem))
+		d.log.Warn("the registrations of Asterisk cannot be read", "err", problem, "hint", hint.Of(problem))
 	}
 	n := len(homes)
 	// A judge of its own, without jails, finds out who logged in without guessing.
@@ -48,12 +48,12 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	old.Home.ProtectLogins = main.ProtectLogins
 	for _, name := range existing(d.upkeep.files.patterns()) {
 		if err := hearOldLog(ctx, name, old, now); err != nil {
-			d.log.Debug("log-ins of an old log are not read", "file", name, "err", err)
+			d.log.Debug("log-ins of an old log cannot be read", "file", name, "err", err)
 		}
 	}
 	homes = append(homes, old.Home.Homes()...)
 	d.warden.Learn(homes, now)
-	d.log.Info("first start with this ledger: who logs in is learned from Asterisk and its logs", "short", main.DayOne, "registered", n, "log-ins", len(homes)-n)
+	d.log.Info("first start with this ledger: known log-ins are taken from Asterisk and its logs", "short_bans", main.DayOne, "registered", n, "log-ins", len(homes)-n)
 }
 
 // young is until when bans are short; the zero time when they are not.
@@ -63,7 +63,7 @@ func (d *Daemon) young() time.Time {
 	}
 	born, err := d.store.Born()
 	if err != nil {
-		d.log.Warn("the age of the ledger is not known", "err", err)
+		d.log.Warn("the age of the ledger cannot be read", "err", err)
 		return time.Time{}
 	}
 	return youngUntil(born, d.since)
@@ -111,7 +111,7 @@ func existing(patterns []string) (files []string) {
 	return files
 }
 
-// hearOldLog lets a judge hear what the end of a log tells of log-ins.
+// hearOldLog lets a judge hear the log-ins at the end of a log.
 func hearOldLog(ctx context.Context, name string, judge *jails.Judge, now time.Time) error {
 	f, err := os.Open(name)
 	if err != nil {

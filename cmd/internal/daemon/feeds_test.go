@@ -30,7 +30,7 @@ func (h *holder) Replace(_ string, _ []ports.Range, prefixes []netip.Prefix) err
 }
 
 // TestFeedsWaitForNames: no feed bans while a trunk may be hidden behind a name that
-// is not answered yet, and not for ever.
+// is not answered yet, but not without end.
 func TestFeedsWaitForNames(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 // followers are those who watch the transactions on the wire. A slow one loses some, and
-// holds up nobody. The zero value has none. All methods may be called from any goroutine.
+// delays nothing else. The zero value has none. All methods may be called from any goroutine.
 type followers struct {
 	mu   sync.Mutex
 	list map[*follower]bool // guarded by mu
@@ -21,7 +21,7 @@ type followers struct {
 
 // follower is one of them.
 type follower struct {
-	addr  netip.Addr // whom it follows; zero: everybody
+	addr  netip.Addr // the address that it follows; zero: all
 	queue *notify.Queue[control.Transaction]
 }
 
@@ -54,18 +54,18 @@ func shown(t *sensor.Transaction) control.Transaction {
 func (l *followers) follow(ctx context.Context, addr netip.Addr, send func(control.Transaction) error) error {
 	one := &follower{addr, notify.NewQueue[control.Transaction](maxUnread)}
 	if !l.add(one) {
-		return control.Refuse(http.StatusConflict, "end one of the others", "%d follow the wire already", maxFollowers)
+		return control.Refuse(http.StatusConflict, "end one of the other jailctl wire", "%d programs follow the wire already", maxFollowers)
 	}
 	defer l.remove(one)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	told := uint64(0)
+	reported := uint64(0)
 	one.queue.Run(ctx, func(t control.Transaction) {
 		if ctx.Err() != nil {
 			return
 		}
 		dropped := one.queue.Dropped()
-		t.Dropped, told = dropped-told, dropped
+		t.Dropped, reported = dropped-reported, dropped
 		if err := send(t); err != nil {
 			cancel(err)
 		}

@@ -51,9 +51,9 @@ func (f *foundLogs) look(main *configs.Main, now time.Time) (changed bool) {
 	changed = !f.known || !fresh.Same(f.found)
 	f.found, f.known, f.seen, f.at = fresh, true, seen, now
 	if changed {
-		f.log.Info("logs of Asterisk", "found", fresh.Text())
+		f.log.Info("logs named by the configuration of Asterisk", "found", fresh.Text())
 		for _, p := range fresh.Problems {
-			f.log.Warn("configuration of Asterisk", "err", p, "hint", hint.Of(p))
+			f.log.Warn("configuration of Asterisk has a problem", "err", p, "hint", hint.Of(p))
 		}
 	}
 	return changed

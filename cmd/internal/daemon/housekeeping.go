@@ -10,7 +10,7 @@ import (
 
 const (
 	lookEvery  = 500 * time.Millisecond // at the folder of jail files: a stat or two each
-	guardEvery = 10 * time.Second       // at our own addresses, and at whom Asterisk trusts
+	guardEvery = 10 * time.Second       // at our own addresses, and at those that Asterisk trusts
 	saveEvery  = 2 * time.Second        // positions
 	trimEvery  = time.Hour              // history
 )
@@ -31,7 +31,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			return nil
 		case <-reload:
 			if _, err := d.reload("signal"); err != nil {
-				d.log.Error("reload is refused: everything stays as it was", "err", err, "hint", hint.Of(err))
+				d.log.Error("reload refused: everything stays as it was", "err", err, "hint", hint.Of(err))
 			}
 			seen = guard.Fingerprint(d.upkeep.settings().Jails)
 		case now := <-look.C:
@@ -58,7 +58,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if now.Sub(trimmed) >= trimEvery {
 				trimmed = now
 				if err := d.store.Trim(now, main.Retention); err != nil {
-					d.log.Warn("history is not trimmed", "err", err)
+					d.log.Warn("old history cannot be deleted from the ledger", "err", err)
 				}
 			}
 		}
@@ -67,7 +67,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 
 func (d *Daemon) expire(now time.Time) {
 	if err := d.enforcer.Expire(now); err != nil {
-		d.log.Error("bans that are over are not lifted", "err", err)
+		d.log.Error("expired bans could not be removed from the firewall", "err", err)
 	}
 }
 
@@ -75,6 +75,6 @@ func (d *Daemon) expire(now time.Time) {
 // lines twice, and they find their ban in place.
 func (d *Daemon) savePositions(now time.Time) {
 	if err := d.positions.save(now); err != nil {
-		d.log.Debug("positions are not saved", "err", err)
+		d.log.Debug("positions in the logs could not be saved", "err", err)
 	}
 }

@@ -35,7 +35,7 @@ func (f *jailFiles) load(main *configs.Main) {
 	specs, bad := main.LoadJails()
 	if err := bad[""]; err != nil && f.jails != nil {
 		f.bad = bad
-		logProblems(f.log, "jail files are not read: all jails stay as they were", "", err)
+		logProblems(f.log, "jail files cannot be read: all jails stay as they were", "", err)
 		return
 	}
 	fresh := map[string]*jails.Jail{}
@@ -52,16 +52,16 @@ func (f *jailFiles) load(main *configs.Main) {
 		}
 	}
 	for name, err := range bad {
-		kept := "there is no such jail now"
+		kept := "no jail of this name runs"
 		if old := f.jails[name]; old != nil {
 			fresh[name], kept = old, "the jail stays as it was"
 		} else if shipped := main.ShippedJail(name); shipped != nil && f.jails == nil {
 			f.addLogs(shipped)
-			if j, wrong := jails.Compile(shipped); wrong == nil { // nothing else could stand in its place
-				fresh[name], kept = j, "the shipped jail of its name holds"
+			if j, wrong := jails.Compile(shipped); wrong == nil { // no other jail of this name runs
+				fresh[name], kept = j, "the shipped jail of this name runs"
 			}
 		}
-		logProblems(f.log, "jail file is refused: "+kept, name, err)
+		logProblems(f.log, "jail file refused: "+kept, name, err)
 	}
 	f.jails, f.bad = fresh, bad
 }

@@ -21,9 +21,9 @@ func (d *Daemon) openStore(path string) (err error) {
 		return err
 	}
 	if notes.Aside != "" {
-		d.troubles.note("the ledger was damaged and is at "+notes.Aside+" now; bans were taken from the kernel",
-			"strikes and history start anew; keep the file if you need them, otherwise remove it")
-		d.log.Error("ledger was damaged: a new one is in its place", "aside", notes.Aside, "err", notes.Cause)
+		d.troubles.note("the ledger was damaged, and a new one replaces it: the old file is "+notes.Aside+"; bans were taken from the kernel",
+			"strikes and history start from zero; keep the old file if you need them, otherwise remove it")
+		d.log.Error("the ledger was damaged: a new one replaces it", "old_file", notes.Aside, "err", notes.Cause)
 	}
 	return nil
 }
@@ -35,9 +35,9 @@ func (d *Daemon) openSpare(path string, cause error) error {
 		return errors.Join(cause, err)
 	}
 	d.store = spare
-	what := fmt.Sprintf("the ledger cannot be written: a copy is in %s, and what is decided now is lost with the next boot: %v", where, cause)
+	what := fmt.Sprintf("the ledger cannot be written: a copy in %s is used, and new decisions are lost at the next boot: %v", where, cause)
 	if whole != nil {
-		what = fmt.Sprintf("the ledger cannot be written, and not all of it was read: strikes, history, and who logs in from where may be lost. A new one is in %s: %v; %v", where, cause, whole)
+		what = fmt.Sprintf("the ledger cannot be written, and not all of it was read: strikes, history, and known log-ins may be lost. A new ledger in %s is used: %v; %v", where, cause, whole)
 	}
 	d.troubles.note(what, hint.Of(cause)+"; then restart pbxjail")
 	d.log.Error(what, "hint", hint.Of(cause))

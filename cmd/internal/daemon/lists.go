@@ -30,11 +30,11 @@ func (l *lists) read(main *configs.Main) {
 	defer l.mu.Unlock()
 	l.bad = nil
 	agents, err := configs.LoadAgents(main.Useragents)
-	if l.take(err, "user agents are not read again") {
+	if l.take(err, "list of user agents refused: the one before stays") {
 		l.agents = agents
 	}
 	numbers, err := main.Fraud.LoadNumbers()
-	if l.take(err, "numbers are not read again") {
+	if l.take(err, "list of numbers refused: the one before stays") {
 		l.numbers = numbers
 	}
 }

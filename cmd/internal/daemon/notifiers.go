@@ -9,20 +9,20 @@ import (
 	"pbxjail/jails/warden"
 )
 
-// notifier is told what the warden decided, one decision after another. It may take its
-// time: no ban waits for it.
+// notifier receives the decisions of the warden, one after another. It may be slow: no ban
+// waits for it.
 type notifier interface {
 	notify(d warden.Decision)
 }
 
-// notifiers are all that are told. Each has a queue of its own, so that a slow one holds
+// notifiers are all receivers of decisions. Each has a queue of its own, so that a slow one holds
 // up neither a ban nor the others: what does not fit is dropped and counted.
 type notifiers struct {
 	log  *slog.Logger // says what was dropped
-	list []told
+	list []receiver
 }
 
-type told struct {
+type receiver struct {
 	name  string
 	to    notifier
 	queue *notify.Queue[warden.Decision]
@@ -33,7 +33,7 @@ const maxDecisions = 4000
 
 // add adds a notifier, before Run and before the first decision.
 func (n *notifiers) add(name string, to notifier) {
-	n.list = append(n.list, told{name, to, notify.NewQueue[warden.Decision](maxDecisions)})
+	n.list = append(n.list, receiver{name, to, notify.NewQueue[warden.Decision](maxDecisions)})
 }
 
 // tell never waits. It may be called from any goroutine, and under any lock.
@@ -54,12 +54,12 @@ func (n *notifiers) Run(ctx context.Context) error {
 }
 
 // deliver tells one notifier, and says in the log how much was dropped before.
-func (n *notifiers) deliver(ctx context.Context, t told) {
+func (n *notifiers) deliver(ctx context.Context, r receiver) {
 	said := uint64(0)
-	t.queue.Run(ctx, func(d warden.Decision) {
-		t.to.notify(d)
-		if lost := t.queue.Dropped(); lost > said {
-			n.log.Warn("decisions came too fast to be passed on: jailctl list and jailctl why show them", "to", t.name, "lost", lost-said)
+	r.queue.Run(ctx, func(d warden.Decision) {
+		r.to.notify(d)
+		if lost := r.queue.Dropped(); lost > said {
+			n.log.Warn("some decisions are missing in this log, because they came too fast: jailctl list and jailctl why show them", "to", r.name, "lost", lost-said)
 			said = lost
 		}
 	})

@@ -33,15 +33,15 @@ type offSwitch struct {
 	}
 	observes bool // nothing is ever dropped in this run
 
-	turning sync.Mutex // orders off and on; taken before mu
-	mu      sync.Mutex // guards all below
-	off     book.Off
-	told    time.Time
-	problem error // what could not be removed or brought back
+	turning  sync.Mutex // orders off and on; taken before mu
+	mu       sync.Mutex // guards all below
+	off      book.Off
+	loggedAt time.Time // when the log last said that it is off
+	problem  error     // what could not be removed or brought back
 }
 
-// offToldEvery is how often the log says that pbxjail is switched off.
-const offToldEvery = time.Hour
+// offLoggedEvery is how often the log says that pbxjail is switched off.
+const offLoggedEvery = time.Hour
 
 // state is whether it is off.
 func (o *offSwitch) state() book.Off {
@@ -54,7 +54,7 @@ func (o *offSwitch) state() book.Off {
 func (o *offSwitch) set(off book.Off, problem error, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.off, o.problem, o.told = off, problem, now
+	o.off, o.problem, o.loggedAt = off, problem, now
 }
 
 // turnOff takes everything out of the kernel. It is off even when some of that fails: then
@@ -76,7 +76,7 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	o.set(off, err, now)
 	o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off), "err", err)
 	if unsaved != nil {
-		err = errors.Join(err, fmt.Errorf("it is off, and a restart would switch it on: %w", unsaved))
+		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the ledger could not be written: %w", unsaved))
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
 	o.set(book.Off{}, nil, now)
 	o.log.Info("pbxjail is switched on", "by", by)
 	if err := o.ledger.SaveOff(book.Off{}, by, now); err != nil {
-		return true, fmt.Errorf("it is on, and a restart would switch it off again: %w", err)
+		return true, fmt.Errorf("pbxjail is on, but a restart would switch it off again: the ledger could not be written: %w", err)
 	}
 	return true, nil
 }
@@ -122,19 +122,19 @@ func (o *offSwitch) enforce() error {
 // look switches on when the time is over, and says once an hour that it is off.
 func (o *offSwitch) look(now time.Time) {
 	o.mu.Lock()
-	off, due := o.off, now.Sub(o.told) >= offToldEvery
-	retry := o.problem == nil || now.Sub(o.told) >= time.Minute // one that failed is tried each minute
+	off, due := o.off, now.Sub(o.loggedAt) >= offLoggedEvery
+	retry := o.problem == nil || now.Sub(o.loggedAt) >= time.Minute // one that failed is tried each minute
 	o.mu.Unlock()
 	switch {
 	case off.Since.IsZero():
 	case !off.Holds(now) && retry:
 		if _, err := o.turnOn("the clock", now); err != nil {
-			o.log.Error("pbxjail is not switched on again", "err", err, "hint", hint.Of(err))
+			o.log.Error("pbxjail could not be switched on again", "err", err, "hint", hint.Of(err))
 		}
 	case due:
 		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", off.By, "since", off.Since, "until", untilText(off))
 		o.mu.Lock()
-		o.told = now
+		o.loggedAt = now
 		o.mu.Unlock()
 	}
 }
@@ -151,7 +151,7 @@ func (o *offSwitch) notice() string {
 // untilText is the end of off as words.
 func untilText(off book.Off) string {
 	if off.Until.IsZero() {
-		return "until somebody switches it on"
+		return "until it is switched on"
 	}
 	return "until " + show.Stamp(off.Until)
 }
@@ -163,9 +163,9 @@ func (o *offSwitch) problems() []control.Problem {
 	if o.problem == nil {
 		return nil
 	}
-	what := "off: something of ours may still drop packets: "
+	what := "off: rules of pbxjail may still drop packets: "
 	if !o.off.Holds(time.Now()) {
-		what = "off: it is not switched on again: "
+		what = "off: pbxjail could not be switched on again: "
 	}
 	return []control.Problem{{What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: hint.Of(o.problem)}}
 }
@@ -175,7 +175,7 @@ func (o *offSwitch) problems() []control.Problem {
 func Flush(main *configs.Main) error {
 	server := control.New(control.Options{Path: main.Socket, Group: main.Group})
 	if _, err := server.Listen(); err != nil { // else a daemon would put it back at once
-		return hint.Add("where the daemon runs: jailctl off", err)
+		return hint.Add("if the daemon runs, use: jailctl off", err)
 	}
 	defer server.Close()
 	return actions.Clear(actions.Options{Chain: main.Chain})
@@ -186,11 +186,11 @@ func Flush(main *configs.Main) error {
 func clearBefore(e *actions.Switch, log *slog.Logger) error {
 	err := e.Off()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		log.Warn("what an earlier run left in the kernel is not looked for: pbxjail may not look", "hint", "run it as root")
+		log.Warn("rules of an earlier run are not searched for in the kernel: pbxjail has no permission", "hint", "run it as root")
 		return nil
 	}
 	if err != nil {
-		log.Error("something of an earlier run may still drop packets", "err", err, "hint", hint.Of(err))
+		log.Error("rules of an earlier run may still drop packets", "err", err, "hint", hint.Of(err))
 	}
 	return err
 }

@@ -44,8 +44,8 @@ type site struct {
 	dir     string
 	journal *journal
 
-	mu   sync.Mutex
-	told []string // by sd_notify; guarded by mu
+	mu     sync.Mutex
+	states []string // by sd_notify; guarded by mu
 }
 
 // phones is the jail of the tests.
@@ -116,7 +116,7 @@ func (s *site) open() *Daemon {
 		Notify: func(state string) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.told = append(s.told, state)
+			s.states = append(s.states, state)
 		},
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *site) run(d *Daemon, reload <-chan struct{}) (stop func() error) {
 func (s *site) signals() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.told)
+	return slices.Clone(s.states)
 }
 
 func (s *site) client() *control.Client { return control.NewClient(s.path("sock")) }
@@ -187,17 +187,17 @@ func TestOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var starts, stops []string
-	for _, m := range regexp.MustCompile(`msg=(starts|stopped) part=(\S+)`).FindAllStringSubmatch(s.journal.String(), -1) {
-		if m[1] == "starts" {
+	for _, m := range regexp.MustCompile(`msg="part (started|stopped)" part=(\S+)`).FindAllStringSubmatch(s.journal.String(), -1) {
+		if m[1] == "started" {
 			starts = append(starts, m[2])
 		} else {
 			stops = append(stops, m[2])
 		}
 	}
-	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "homes", "feeds", "places", "watcher", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
+	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "homes", "feeds", "geoip", "watcher", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
 		t.Errorf("got starts %v,\nwant %v", starts, want)
 	}
-	if want := []string{"watcher", "restore", "homes", "housekeeping", "names", "addresses", "folders", "feeds", "places", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
+	if want := []string{"watcher", "restore", "homes", "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
 		t.Errorf("got stops %v,\nwant %v", stops, want)
 	}
 	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {
@@ -221,7 +221,7 @@ func TestWireStopsFirst(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	first := regexp.MustCompile(`msg=stopped part=(\S+)`).FindStringSubmatch(s.journal.String())
+	first := regexp.MustCompile(`msg="part stopped" part=(\S+)`).FindStringSubmatch(s.journal.String())
 	if len(first) == 0 || first[1] != "wire" {
 		t.Errorf("got %v, want that the wire stops first", first)
 	}

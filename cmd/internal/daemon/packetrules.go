@@ -24,9 +24,9 @@ type packetKernel interface {
 // packetRules are the packet rules of the main file, and what the kernel made of them.
 // All methods may be called from any goroutine. They may take as long as iptables does.
 type packetRules struct {
-	log  *slog.Logger
-	hook string                                             // the one that is in use: another takes effect at the next start
-	whom func(main *configs.Main) (known packetrules.Known) // who must not be cut
+	log    *slog.Logger
+	hook   string                                             // the one that is in use: another takes effect at the next start
+	spared func(main *configs.Main) (known packetrules.Known) // the addresses that no rule may drop
 
 	mu      sync.Mutex // guards all below, and orders what is done to the kernel
 	kernel  packetKernel
@@ -45,13 +45,13 @@ type packetPlan struct {
 	notes   []string
 }
 
-// open puts the rules of the main file in, or takes those of an earlier run out. That
-// they cannot be had is logged, and does not keep us from banning. A nil kernel is one
+// open puts the rules of the main file in, or takes those of an earlier run out. A
+// failure is logged, and does not stop bans. A nil kernel is one
 // that only observes.
 func (p *packetRules) open(kernel packetKernel, main *configs.Main) {
 	if kernel == nil {
 		if main.PacketRules.Enabled {
-			p.log.Info("packet rules are not put in: we only observe")
+			p.log.Info("packet rules are not put into the kernel: pbxjail only observes")
 		}
 		return
 	}
@@ -72,8 +72,8 @@ func (p *packetRules) apply(main *configs.Main) {
 	p.set(plan)
 }
 
-// plan reads what a main file says of packets, and refuses what would cut our own
-// phones and peers. It changes nothing.
+// plan reads the packet rules of a main file, and refuses those that would drop packets of
+// our own phones and peers. It changes nothing.
 func (p *packetRules) plan(main *configs.Main) (plan packetPlan, err error) {
 	if plan.enabled = main.PacketRules.Enabled; !plan.enabled {
 		return plan, nil
@@ -84,7 +84,7 @@ func (p *packetRules) plan(main *configs.Main) (plan packetPlan, err error) {
 	}
 	asked := *main
 	asked.Hook = p.hook
-	rules, notes, err := packetrules.Plan(&asked, agents, p.whom(main))
+	rules, notes, err := packetrules.Plan(&asked, agents, p.spared(main))
 	if err == nil {
 		plan.notes = notes
 		plan.rules, err = packets.Compile(rules)
@@ -110,7 +110,7 @@ func (p *packetRules) set(plan packetPlan) {
 	p.notes = append(plan.notes, degraded...)
 	p.note(err)
 	if plan.enabled && err == nil {
-		p.log.Info("packet rules are in", "chain", p.kernel.Chain(), "rules", len(plan.rules))
+		p.log.Info("packet rules are in the kernel", "chain", p.kernel.Chain(), "rules", len(plan.rules))
 	}
 	for _, n := range p.notes {
 		p.log.Warn(n)
@@ -175,7 +175,7 @@ func (p *packetRules) note(err error) {
 
 func (p *packetRules) logOnce(before, err error) {
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		p.log.Error("packet rules are not as they should be", "err", err, "hint", hint.Of(err))
+		p.log.Error("packet rules could not be set", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -189,7 +189,7 @@ func (p *packetRules) problems() (list []control.Problem) {
 		}
 	}
 	for _, n := range p.notes {
-		list = append(list, control.Problem{What: n, Hint: "the other packet rules hold; see jailctl rules"})
+		list = append(list, control.Problem{What: n, Hint: "the other packet rules are in the kernel; see jailctl rules"})
 	}
 	return list
 }

@@ -61,7 +61,7 @@ func settingsOf(t *testing.T, lines ...string) *configs.Main {
 func TestPacketRules(t *testing.T) {
 	kernel := &packetMemory{}
 	known := packetrules.Known{LoggedIn: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
-	p := &packetRules{log: quiet(), hook: "raw", whom: func(*configs.Main) packetrules.Known { return known }}
+	p := &packetRules{log: quiet(), hook: "raw", spared: func(*configs.Main) packetrules.Known { return known }}
 	off, on := settingsOf(t), settingsOf(t, "packet_rules: {enabled: true}")
 
 	p.open(kernel, off)
@@ -96,7 +96,7 @@ func TestPacketRules(t *testing.T) {
 	if len(kernel.rules) != before || !strings.Contains(p.problems()[0].What, "198.51.100.7") {
 		t.Errorf("got %d rules and %v, want those before and who would be cut", len(kernel.rules), p.problems())
 	}
-	p.renew(cut) // it was taken when nobody had logged in yet: a later change of the guard keeps it
+	p.renew(cut) // it was accepted before the phone logged in: a later change of the guard keeps it
 	if len(kernel.rules) == before || p.refused != nil {
 		t.Errorf("got %d rules, refused: %v", len(kernel.rules), p.refused)
 	}
@@ -121,7 +121,7 @@ func TestPacketRules(t *testing.T) {
 }
 
 func TestPacketRulesWhileObserving(t *testing.T) {
-	p := &packetRules{log: quiet(), hook: "raw", whom: func(*configs.Main) packetrules.Known { return packetrules.Known{} }}
+	p := &packetRules{log: quiet(), hook: "raw", spared: func(*configs.Main) packetrules.Known { return packetrules.Known{} }}
 	on := settingsOf(t, "packet_rules: {enabled: true}")
 	p.open(nil, on)
 	p.apply(on)

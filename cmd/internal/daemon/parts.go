@@ -28,7 +28,7 @@ func (p *parts) start(name string, run func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	one := &part{stop, make(chan struct{})}
 	p.runs[name] = one
-	p.log.Debug("starts", "part", name)
+	p.log.Debug("part started", "part", name)
 	go func() {
 		defer close(one.ended)
 		if err := run(ctx); err != nil && ctx.Err() == nil {
@@ -52,13 +52,13 @@ func (p *parts) stop(ctx context.Context, names ...string) {
 		}
 		select {
 		case <-one.ended:
-			p.log.Debug("stopped", "part", name)
+			p.log.Debug("part stopped", "part", name)
 		case <-ctx.Done():
 			select {
 			case <-one.ended:
-				p.log.Debug("stopped", "part", name)
+				p.log.Debug("part stopped", "part", name)
 			default:
-				p.log.Error("did not stop in time: what it has not written is lost", "part", name)
+				p.log.Error("a part of pbxjail did not stop in time: what it has not written is lost", "part", name)
 			}
 		}
 	}
@@ -73,9 +73,9 @@ func (p *parts) finish(ctx context.Context, name string, run func()) {
 	one := p.runs[name]
 	select {
 	case <-one.ended:
-		p.log.Debug("stopped", "part", name)
+		p.log.Debug("part stopped", "part", name)
 	case <-ctx.Done():
-		p.log.Error("did not stop in time: what it has not written is lost", "part", name)
+		p.log.Error("a part of pbxjail did not stop in time: what it has not written is lost", "part", name)
 	}
 	one.stop()
 }

@@ -44,7 +44,7 @@ func TestPartsStopInTheirOrder(t *testing.T) {
 	})
 }
 
-// TestPartThatHangsIsLeft: a disk that is dead keeps nobody from going down.
+// TestPartThatHangsIsLeft: a dead disk does not stop the shutdown.
 func TestPartThatHangsIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := make(chan struct{})

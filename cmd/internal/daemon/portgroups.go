@@ -31,7 +31,7 @@ type portGroups struct {
 	current []actions.Port           // that the enforcer has
 	seen    uint64                   // fingerprint of Asterisk's files then
 	main    *configs.Main            // and our settings
-	problem error                    // why the enforcer has not what it should
+	problem error                    // why the enforcer does not have these groups
 }
 
 // mostOthers bounds the lists of bans by hand: each costs every packet a comparison.
@@ -47,7 +47,7 @@ func servicePorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (l
 	found, problems := sight.ports(main)
 	first, last, more := asterisk.RTP(main.Asterisk)
 	for _, p := range append(problems, more...) {
-		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("configuration of Asterisk has a problem", "err", p, "hint", hint.Of(p))
 	}
 	for _, p := range found {
 		switch p.Service {
@@ -117,19 +117,19 @@ func listsOf(list []*jails.Jail) map[string][]ports.Range {
 	return all
 }
 
-// apply has the enforcer know what it should. mu is held.
+// apply gives the groups to the enforcer, if they changed. mu is held.
 func (g *portGroups) apply() error {
 	list := g.groups()
 	if slices.Equal(list, g.current) {
 		return g.problem
 	}
 	if g.problem = g.enforcer.Split(list); g.problem != nil {
-		g.problem = fmt.Errorf("groups of ports: %w", g.problem)
-		g.log.Error("bans do not close the ports they should", "err", g.problem, "hint", hint.Of(g.problem))
+		g.problem = fmt.Errorf("sets of ports in the firewall: %w", g.problem)
+		g.log.Error("bans close wrong ports, because the firewall could not be changed", "err", g.problem, "hint", hint.Of(g.problem))
 		g.current = nil // tried again
 		return g.problem
 	}
-	g.log.Info("bans close other ports than before", "ranges", len(list))
+	g.log.Info("the ports that bans close have changed", "ranges", len(list))
 	g.current = list
 	return nil
 }
@@ -168,7 +168,7 @@ func (g *portGroups) need(set ports.Set, live []ports.Set) error {
 		}
 	}
 	if len(others) > mostOthers && set.Lists() != nil {
-		return hint.Errorf("ban without --ports, or with ports that another ban has", "there are bans with %d lists of ports already", mostOthers)
+		return hint.Errorf("ban without --ports, or with ports that another ban has", "other bans use %d different lists of ports already", mostOthers)
 	}
 	g.others = others
 	return g.apply()

@@ -43,7 +43,7 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	found := map[string]watcher.Position{}
 	list, err := p.store.Positions()
 	if err != nil {
-		log.Error("positions in the logs are lost: reading goes on at their ends", "err", err, "hint", hint.Of(err))
+		log.Error("positions in the logs cannot be read: each log is read from its end", "err", err, "hint", hint.Of(err))
 		return found
 	}
 	for _, one := range list {
@@ -73,7 +73,7 @@ func (p *positions) save(now time.Time) error {
 	}
 	err := p.flush()
 	if err != nil {
-		err = fmt.Errorf("positions in the logs are not written, because the bans before them are not: %w", err)
+		err = fmt.Errorf("positions in the logs are not saved, because the bans before them could not be saved: %w", err)
 	} else {
 		err = p.store.SavePositions(rows(moved), now)
 	}

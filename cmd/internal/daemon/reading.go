@@ -112,13 +112,13 @@ func (r *reading) behindPackets(old bool, hear func(*parsers.Event)) func(*parse
 }
 
 // heard hands events of a log to the warden. An old one counts when its record was
-// written. Where nothing tells that, it may be days old: it counts nothing.
+// written. Where that is not known, it may be days old: it counts nothing.
 func (r *reading) heard(file string, old bool, now time.Time) func(*parsers.Event) {
 	return func(e *parsers.Event) {
 		at := now
 		switch {
 		case old && e.Time.IsZero() && e.Result == parsers.Offence:
-			e.Result, e.Doubt = parsers.Ambiguous, "it was written before pbxjail began to read, and has no date that can be read"
+			e.Result, e.Doubt = parsers.Ambiguous, "it was written before pbxjail started to read, and its date cannot be read"
 		case old && !e.Time.IsZero() && e.Time.Before(at):
 			at = e.Time
 		}

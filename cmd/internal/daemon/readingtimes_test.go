@@ -82,7 +82,7 @@ func TestReadingTimes(t *testing.T) {
 	}
 }
 
-// TestReadingSettles: the last record of a log does not wait for ever, and not for
+// TestReadingSettles: the last record of a log does not wait without end, and not for
 // the stop either.
 func TestReadingSettles(t *testing.T) {
 	now := time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)

@@ -32,7 +32,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("folders", d.watchFolders)
 	parts.start("homes", d.homes)
 	parts.start("feeds", d.feeds.Run)
-	parts.start("places", d.places.Run)
+	parts.start("geoip", d.places.Run)
 	if d.senders != nil {
 		parts.start("senders", d.senders.Run)
 	}
@@ -57,7 +57,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	parts.stop(limit, "wire", "watcher", "restore", "homes") // no event comes any more
-	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "places", "senders", "firewall")
+	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
 	parts.stop(limit, "warden")                // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now
 	parts.stop(limit, "watchdog", "notifiers") // all is decided
@@ -76,8 +76,8 @@ func (d *Daemon) watchFolders(ctx context.Context) error {
 	return watcher.Folders(ctx, []string{d.upkeep.settings().Asterisk}, func() { d.upkeep.moved.Store(true) })
 }
 
-// stopTime is how long the parts get to end; a ledger on a dead disk must not
-// keep the machine from going down.
+// stopTime is how long the parts get to end; a ledger on a dead disk must not stop the
+// machine from shutting down.
 const stopTime = 1500 * time.Millisecond
 
 // restoreTime is how long we wait for the bans of the ledger before we answer. Plain
@@ -90,7 +90,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("the bans of the ledger are not all back yet", "bans", d.warden.Report(time.Now()).Bans)
+		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail goes on with them", "bans", d.warden.Report(time.Now()).Bans)
 	case <-ctx.Done():
 		return false
 	}
@@ -108,7 +108,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// watchdog says that we live, as long as events can be judged.
+// watchdog reports to the service manager that we live, as long as events can be judged.
 func (d *Daemon) watchdog(ctx context.Context) error {
 	if d.opts.Watchdog <= 0 {
 		return nil
@@ -132,7 +132,7 @@ func (d *Daemon) announce() {
 }
 
 // restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
-// read ends the daemon: it would lift no ban, and know no strike.
+// read ends the daemon: without it no ban would end, and no strike would be known.
 func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
@@ -140,14 +140,14 @@ func (d *Daemon) restore(ctx context.Context) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(ctx, time.Now())
 	if errors.Is(err, context.Canceled) {
-		d.log.Info("stopped before every ban was back: the ledger has them")
+		d.log.Info("stopped before all bans were restored: the ledger still has them")
 		return nil
 	}
 	if errors.Is(err, warden.ErrLedger) {
 		return err
 	}
 	if err != nil {
-		d.log.Error("not every ban could be restored", "err", err, "hint", hint.Of(err))
+		d.log.Error("some bans could not be restored", "err", err, "hint", hint.Of(err))
 	}
 	if err := d.store.Unreadable(); err != nil {
 		d.log.Error("the ledger is damaged", "err", err, "hint", hint.Of(err))

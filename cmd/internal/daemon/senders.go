@@ -33,7 +33,7 @@ type senders struct {
 	gate     actions.Gate // nil: not opened yet
 	ports    []actions.Port
 	degraded []string // what the kernel cannot remember
-	problem  error    // why it is not as it should be
+	problem  error    // why senders are not remembered
 }
 
 const (
@@ -45,7 +45,7 @@ const (
 	packetBefore = 64 * time.Second
 	// recently is how far from a record those who may have written it sent something.
 	recently = time.Second
-	// mostSenders bounds whom a question for suspects names.
+	// mostSenders bounds the addresses that Suspects adds.
 	mostSenders = 16
 )
 
@@ -85,7 +85,7 @@ func guardedPorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (p
 	}
 	found, problems := sight.ports(main)
 	for _, p := range problems {
-		log.Debug("configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("configuration of Asterisk has a problem", "err", p, "hint", hint.Of(p))
 	}
 	for _, p := range found {
 		switch p.Service {
@@ -174,11 +174,11 @@ func (s *senders) Close() error {
 // clearSenders removes what a run before left that remembered senders.
 func (d *Daemon) clearSenders(main *configs.Main) {
 	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
-		d.log.Warn("what remembered senders before is still there", "err", err, "hint", hint.Of(err))
+		d.log.Warn("the rules that remembered senders in an earlier run could not be removed", "err", err, "hint", hint.Of(err))
 	}
 }
 
-// Run keeps what is in the kernel as it should be, until ctx ends.
+// Run checks the rules in the kernel, and repairs them, until ctx ends.
 func (s *senders) Run(ctx context.Context) error {
 	look := time.NewTicker(sendersEvery)
 	defer look.Stop()
@@ -214,7 +214,7 @@ func (s *senders) watch(now time.Time) {
 		return
 	}
 	degraded, err := gate.Guard(ports, now)
-	s.log.Info("other ports are watched for senders", "ports", len(ports))
+	s.log.Info("the ports that are watched for senders have changed", "ports", len(ports))
 	s.mu.Lock()
 	s.ports, s.degraded = ports, degraded
 	s.mu.Unlock()
@@ -231,7 +231,7 @@ func (s *senders) check(now time.Time) {
 	}
 	made, err := gate.Check(now)
 	if len(made) > 0 {
-		s.log.Warn("others had changed what remembers senders: it is back", "made", fmt.Sprint(made))
+		s.log.Warn("another program removed rules that remember senders: they are restored", "made", fmt.Sprint(made))
 	}
 	s.note(err)
 }
@@ -242,13 +242,13 @@ func (s *senders) note(err error) {
 	s.problem = err
 	s.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		s.log.Error("senders are not remembered", "err", err, "hint", hint.Of(err))
+		s.log.Error("the kernel cannot remember who sends packets", "err", err, "hint", hint.Of(err))
 	}
 }
 
-// Heard implements witness.Heard. Who is in a set has sent a packet; who is not has sent
-// none only where the set misses nobody: not full, not made since, and not so long ago
-// that it would be forgotten.
+// Heard implements witness.Heard. An address in a set has sent a packet. An address that is
+// not in it has sent none, but only where the set is complete: not full, older than the
+// packet, and the packet not so old that it would be forgotten.
 func (s *senders) Heard(a netip.Addr, service parsers.Service, at time.Time) parsers.Answer {
 	now, gate := s.clock(), s.opened()
 	if gate == nil {
@@ -303,7 +303,7 @@ func (s *senders) problems() (list []control.Problem) {
 		list = append(list, control.Problem{What: what, Hint: degradedHint})
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{What: "senders are not remembered: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{What: "the kernel cannot remember who sends packets: " + s.problem.Error(), Hint: hint.Of(s.problem)})
 	}
 	return list
 }

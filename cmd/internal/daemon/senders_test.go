@@ -21,7 +21,7 @@ import (
 // toldGate is a gate whose answers a test chooses.
 type toldGate struct {
 	actions.Gate
-	hearings map[string]actions.Hearing // by set; others hear nobody, since ever
+	hearings map[string]actions.Hearing // by set; others have heard no address, and were always there
 	guarded  [][]actions.Port
 	checks   int
 	recent   map[string][]netip.Addr

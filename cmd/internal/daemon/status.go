@@ -53,8 +53,8 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
-			What: "firewall: the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and flushes the table again and again",
-			Hint: "set hook: raw, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
+			What: "firewall: the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
+			Hint: "write hook: raw into the main file, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
 		})
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {

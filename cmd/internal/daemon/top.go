@@ -9,7 +9,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// Top tells who does most at the moment.
+// Top returns the addresses, accounts, countries and jails with the most attempts now.
 func (b *backend) Top(n int) control.Top {
 	now := time.Now()
 	tops := b.warden.Top(n, now)

@@ -42,7 +42,7 @@ type upkeep struct {
 	place *geoip.Tables      // where addresses are
 	moved atomic.Bool        // something in Asterisk's folder has changed
 	stale atomic.Bool        // a name has other addresses than before, or others changed the firewall
-	judge *warden.Warden     // told of each change
+	judge *warden.Warden     // hears of each change
 	read  *reading           // takes new patterns
 	logs  *watcher.Watcher   // follows the logs of the jails
 	ports *portGroups        // what bans close
@@ -94,7 +94,7 @@ func (u *upkeep) take(main *configs.Main) {
 		return
 	}
 	if err := u.level.UnmarshalText([]byte(main.LogLevel)); err != nil {
-		u.log.Warn("log_level is not understood", "level", main.LogLevel)
+		u.log.Warn("log_level is not a known level: it is ignored", "level", main.LogLevel)
 	}
 }
 
@@ -107,7 +107,7 @@ func (u *upkeep) knowledge() setup.Knowledge {
 // senses are what the judge knows beside the logs.
 func (u *upkeep) senses() jails.Senses { return setup.Senses(u.settings(), u.knowledge()) }
 
-// uncut is who no packet rule may cut.
+// uncut are the addresses that no packet rule may drop.
 func (u *upkeep) uncut(main *configs.Main) packetrules.Known {
 	known := u.guard.Known(main)
 	for _, l := range u.judge.LoggedIn(time.Now()) {
@@ -121,7 +121,7 @@ func (u *upkeep) uncut(main *configs.Main) packetrules.Known {
 // namesTime is how long feeds that ban wait for the names of those to be spared.
 const namesTime = 10 * time.Second
 
-// spareFromFeeds says whom no feed may ban.
+// spareFromFeeds says which addresses no feed may ban.
 func (u *upkeep) spareFromFeeds() {
 	state := u.guard.Current()
 	if state.Pending && time.Since(u.since) < namesTime {
@@ -130,8 +130,8 @@ func (u *upkeep) spareFromFeeds() {
 	u.feeds.Protect(append(state.Prefixes(), u.atHome()...))
 }
 
-// atHome are the addresses where somebody is logged in, as far as a feed that bans names
-// them: no list of others drops a phone of ours.
+// atHome are the addresses with a log-in that a feed bans: no list of others drops a phone
+// of ours.
 func (u *upkeep) atHome() (list []netip.Prefix) {
 	if u.judge == nil { // not made yet
 		return nil
@@ -207,7 +207,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 		return nil, err
 	}
 	for _, key := range waiting {
-		u.log.Warn("this setting takes effect at the next start", "key", key)
+		u.log.Warn("this setting takes effect after a restart of pbxjail", "key", key)
 	}
 	u.take(fresh)
 	u.judge.Tune(fresh.ProtectLogins, fresh.LoginAllowance, uint64(fresh.Stubborn))
@@ -216,7 +216,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)
 	err = u.reloadJails(by)
-	u.feeds.Set(fresh.Feeds) // last: whom they must spare is known now
+	u.feeds.Set(fresh.Feeds) // last: it is known now which addresses they must spare
 	return waiting, err
 }
 
@@ -235,6 +235,6 @@ func (u *upkeep) reloadJails(by string) error {
 	u.spareFromFeeds()
 	u.read.renew()
 	u.logs.SetPatterns(u.files.patterns())
-	u.log.Info("jails are loaded", "by", by, "jails", len(list), "refused", len(u.files.refused()))
+	u.log.Info("jails loaded", "by", by, "jails", len(list), "refused", len(u.files.refused()))
 	return u.files.refusal()
 }

@@ -55,7 +55,7 @@ func TestReloadTakesWhatIsGood(t *testing.T) {
 		t.Errorf("got %q, %v, want it protected by the new ignoreip", why.Protected, err)
 	}
 
-	// A bad jail file: the jail stays as it was, and everybody is told.
+	// A bad jail file: the jail stays as it was, and the problem is reported.
 	s.write("jails/phones.yaml", "bantime: [7m\n")
 	s.eventually("the refusal", func() bool { j, _ := s.jailNamed("phones"); return j.Problem != "" })
 	if j, _ := s.jailNamed("phones"); j.Bantime != 7*60 || !s.problem("phones.yaml") {
@@ -99,7 +99,7 @@ func TestReloadNamesWhatWaits(t *testing.T) {
 	if _, err := s.client().Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.journal.String(); !strings.Contains(got, "at the next start") || !strings.Contains(got, "key=chain") {
+	if got := s.journal.String(); !strings.Contains(got, "after a restart") || !strings.Contains(got, "key=chain") {
 		t.Errorf("got no word of the chain:\n%s", got)
 	}
 	if got := s.signals(); !slices.Contains(got, "RELOADING=1") || got[len(got)-1] != "READY=1" {
@@ -120,7 +120,7 @@ func TestSignalReloads(t *testing.T) {
 	})
 	s.configure("nonsense: 1")
 	reload <- struct{}{}
-	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload is refused") })
+	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload refused") })
 }
 
 func TestListsKeepWhatWasGood(t *testing.T) {

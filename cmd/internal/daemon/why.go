@@ -12,10 +12,10 @@ import (
 	"pbxjail/jails/book"
 )
 
-// historyShown is how many past bans why tells of.
+// historyShown is how many past bans why shows.
 const historyShown = 20
 
-// Why tells the whole story of an address.
+// Why returns all that is known of an address.
 func (b *backend) Why(addr netip.Addr) control.Why {
 	now := time.Now()
 	account := b.warden.Why(addr, now)

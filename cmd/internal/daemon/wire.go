@@ -106,7 +106,7 @@ func wirePorts(main *configs.Main, sight *asteriskSight) (ports []sensor.Port) {
 // maxWirePorts bounds the kernel's filter.
 const maxWirePorts = 256
 
-// watch reads other ports from now on. The sensor begins anew: nothing follows from what
+// watch reads other ports from now on. The sensor starts empty: nothing follows from what
 // it did not see there before.
 func (w *wireSource) watch(ports []sensor.Port, now time.Time) {
 	w.mu.Lock()
@@ -123,7 +123,7 @@ func (w *wireSource) watch(ports []sensor.Port, now time.Time) {
 		w.interrupted(err)
 		return
 	}
-	w.log.Info("other ports are read", "ports", len(ports))
+	w.log.Info("the ports whose packets are read have changed", "ports", len(ports))
 }
 
 func portsOf(list []sensor.Port) (ports []wire.Port) {
@@ -157,7 +157,7 @@ func (w *wireSource) Run(ctx context.Context) error {
 // wireStarts is how often we look whether the capture has begun.
 const wireStarts = 20 * time.Millisecond
 
-// tick tells the sensor each second what time it is: a challenge that nobody answers is
+// tick tells the sensor each second what time it is: a challenge without an answer is
 // an event without a packet.
 func (w *wireSource) tick(ctx context.Context) {
 	every := time.NewTicker(wireStarts)
@@ -236,7 +236,7 @@ func (w *wireSource) keep(e *parsers.Event) {
 	w.found = append(w.found, k)
 }
 
-// longestGap is how many seconds of a gap the sensor is told one by one.
+// longestGap bounds a gap, which is reported to the sensor second by second.
 const longestGap = 30 * time.Second
 
 // gap notes that packets are missing: nothing follows from what is not there.
@@ -262,7 +262,7 @@ func (w *wireSource) interrupted(err error) {
 	case err == nil:
 		w.log.Info("packets are read again")
 	case before == nil || before.Error() != err.Error():
-		w.log.Error("packets are not read: what a log says has no witness", "err", err, "hint", hint.Of(err))
+		w.log.Error("packets cannot be read: logs cannot be checked against them", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -360,13 +360,13 @@ func portWord(p sensor.Port) string {
 func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	s := w.status()
 	if s.Problem != "" {
-		list = append(list, control.Problem{What: "wire: packets are not read: " + s.Problem, Hint: s.Hint})
+		list = append(list, control.Problem{What: "wire: packets cannot be read: " + s.Problem, Hint: s.Hint})
 		return list
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("wire: packets were missed within the last minute (%d found no room, %d were left out): nothing follows from what is not seen", s.Dropped, s.Sampled),
-			Hint: "too many packets come; a flood of strangers ends with their bans, otherwise raise wire.limit in the main file",
+			What: fmt.Sprintf("wire: packets were missed within the last minute (%d because a buffer was full, %d because of wire.limit): they cannot witness for or against a log", s.Dropped, s.Sampled),
+			Hint: "too many packets arrive; a flood ends when its senders are banned, otherwise raise wire.limit in the main file",
 		})
 	}
 	return list

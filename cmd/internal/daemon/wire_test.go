@@ -196,7 +196,7 @@ func TestWireThatCannotBeRead(t *testing.T) {
 		c.mu.Lock()
 		c.stats.Complete, c.stats.Dropped = time.Now(), 7
 		c.mu.Unlock()
-		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "7 found no room") {
+		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "7 because a buffer was full") {
 			t.Errorf("got %v, want what was missed", list)
 		}
 		cancel()
@@ -242,7 +242,7 @@ func TestOtherPorts(t *testing.T) {
 		}
 		before := w.sensor
 		if w.watch(wirePorts(main, newAsteriskSight(t.TempDir())), time.Now()); w.sensor != before {
-			t.Error("the same ports begin the sensor anew")
+			t.Error("the same ports empty the sensor")
 		}
 	})
 }

@@ -246,7 +246,7 @@ func (p *Protections) peers(t asterisk.Trust) (list []packetrules.Peer) {
 // ignoreip.
 func (p *Protections) LogAll() {
 	for _, t := range p.Current().Trusts {
-		p.log.Info("protects", "prefix", t.Prefix, "why", t.Why)
+		p.log.Info("address is protected", "prefix", t.Prefix, "why", t.Why)
 	}
 }
 
