@@ -12,7 +12,7 @@ import (
 	"pbxjail/parsers"
 )
 
-func TestProtectedIsTold(t *testing.T) {
+func TestProtectedIsReported(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.Change(s.jails, jails.NewGuard(nil, []netip.Prefix{prefix("10.0.0.0/8")}), jails.Senses{})
 		s.attack("10.0.0.1", 100)
@@ -30,7 +30,7 @@ func TestProtectedIsTold(t *testing.T) {
 		if got := s.journal.count("prefix=10.0.0.1/32"); got != 2 {
 			t.Errorf("got %d alerts, want another after %v", got, alertEvery)
 		}
-		for i := range 5 * maxAlerts { // whoever forges packets forges any number of addresses
+		for i := range 5 * maxAlerts { // an attacker can forge packets of any number of addresses
 			s.attack(numbered(i+1000).String(), 2)
 			s.attack("10.0.0.2", 2)
 		}
@@ -39,16 +39,16 @@ func TestProtectedIsTold(t *testing.T) {
 		}
 		pass(alertEvery)
 		s.attack("10.0.0.2", 2)
-		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.told) > maxAlerts {
-			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.told))
+		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.alerted) > maxAlerts {
+			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.alerted))
 		}
 		s.expect("all", "", "", "")
 	})
 }
 
-// A password that may be guessed is told once, also of an address about which we were
-// just told that it is protected; and again only after somebody has seen it.
-func TestAlarmIsTold(t *testing.T) {
+// A password that may be guessed is reported once, also for an address that was just
+// reported as protected, and again only after jailctl ack.
+func TestAlarmIsReportedOnce(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.Change(s.jails, jails.NewGuard([]netip.Addr{addr(nine)}, nil), jails.Senses{})
 		login := func() {
@@ -85,7 +85,7 @@ func TestAlarmIsTold(t *testing.T) {
 	}, "maxretry: 3")
 }
 
-// Whom a change of ignoreip or of our own addresses protects is let out.
+// A change of ignoreip or of our own addresses ends the bans of what it protects.
 func TestChangeLetsOut(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for i := range 4 {

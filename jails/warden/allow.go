@@ -8,8 +8,8 @@ import (
 	networks "pbxjail/configs/prefix"
 )
 
-// whyNot says why a prefix should not be banned by hand: it is protected, or somebody
-// logged in from there. mu is held.
+// whyNot returns why a prefix should not be banned by hand: it is protected, or an
+// account logged in from there. mu is held.
 func (w *Warden) whyNot(p netip.Prefix, now time.Time) string {
 	if why := w.judge.Protects(p, nil); why != "" {
 		return why
@@ -47,8 +47,9 @@ func (w *Warden) those(now time.Time, fit func(netip.Prefix) bool) (list []netip
 	return list
 }
 
-// Pardon notes that prefixes are let out at now: they are not banned again by what they
-// did before, nor within the grace by accounts that logged in there. It lifts no ban.
+// Pardon notes that prefixes are unbanned at now. What they did before does not ban them
+// again. Within the grace, failures of accounts that logged in there do not either. It
+// ends no ban.
 func (w *Warden) Pardon(prefixes []netip.Prefix, grace time.Duration, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,9 +58,9 @@ func (w *Warden) Pardon(prefixes []netip.Prefix, grace time.Duration, now time.T
 	}
 }
 
-// Carve takes a prefix out of the wider bans that hold it: the rest of each stays banned,
-// as long as before. It returns the bans that it took apart. A rest that the kernel refuses
-// waits, as every ban does.
+// Carve takes a prefix out of the wider bans that contain it. The rest of each stays
+// banned, as long as before. It returns the bans that it took apart. When the kernel
+// refuses a rest, that ban is pending, like any other.
 func (w *Warden) Carve(p netip.Prefix, by string, now time.Time) (carved []netip.Prefix, failed error) {
 	for _, wide := range w.Around(p, now) {
 		if !w.banRest(wide, p, now) {
@@ -74,7 +75,7 @@ func (w *Warden) Carve(p netip.Prefix, by string, now time.Time) (carved []netip
 	return carved, failed
 }
 
-// banRest bans all of a wide ban but p, as the wide one is.
+// banRest bans all of a wide ban except p, with the same jail, ports and end.
 func (w *Warden) banRest(wide, p netip.Prefix, now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,7 +91,7 @@ func (w *Warden) banRest(wide, p netip.Prefix, now time.Time) bool {
 		part.Prefix = rest
 		part.Reason += "; part of " + wide.String() + " without " + p.String()
 		if err := w.enter(part, now); err != nil {
-			w.log.Error("a part of a ban is not enforced", "prefix", rest, "err", err)
+			w.log.Error("part of a ban is not enforced", "prefix", rest, "err", err)
 		}
 	}
 	return true

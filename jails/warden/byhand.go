@@ -20,9 +20,9 @@ import (
 // Order is a ban by hand.
 type Order struct {
 	Prefix netip.Prefix
-	Jail   string         // whose bantime it takes; "" is none
+	Jail   string         // the jail that gives the bantime; "" is none
 	Ports  ports.Set      // what it closes
-	For    *time.Duration // nil: the jail's bantime, or an hour; Forever: for ever
+	For    *time.Duration // nil: the jail's bantime, or one hour; Forever: without end
 	Force  bool           // although it is protected
 	By     string
 }
@@ -41,7 +41,7 @@ func (w *Warden) Order(o Order, now time.Time) (book.Ban, error) {
 		return book.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
 	if w.holdsReal(o.Prefix, now) {
-		return book.Ban{}, hint.Errorf("jailctl on; then ban it again", "%s is banned already, and nothing is dropped now: that ban is not changed", o.Prefix)
+		return book.Ban{}, hint.Errorf("jailctl on; then ban it again", "%s is banned already. The ban is not changed while jailctl off is in force", o.Prefix)
 	}
 	b := book.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
@@ -60,11 +60,11 @@ func (w *Warden) Order(o Order, now time.Time) (book.Ban, error) {
 	if err := w.enter(b, now); err != nil {
 		return b, err
 	}
-	w.tell(Decision{What: BannedByHand, Ban: b})
+	w.announce(Decision{What: BannedByHand, Ban: b})
 	return b, nil
 }
 
-// Unban lets prefixes out: of the kernel at once, of the ledger before it
+// Unban ends the bans of prefixes: in the kernel at once, in the ledger before it
 // returns, so that no restart brings them back. It reports how many were banned.
 func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, error) {
 	free, ended, failed := w.freeAll(prefixes, by, now)
@@ -78,10 +78,10 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	}
 	w.mu.Unlock()
 	if err := w.saveMoments(now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("note in the ledger who was let out, which is tried again: %w", err))
+		failed = errors.Join(failed, fmt.Errorf("write the unban to the ledger (pbxjail tries again): %w", err))
 	}
 	if err := w.ledger.Lift(slices.Collect(maps.Keys(free)), by, now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("note it in the ledger, which is tried again: %w", err))
+		failed = errors.Join(failed, fmt.Errorf("write the end of the ban to the ledger (pbxjail tries again): %w", err))
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(ended) > 0 {
@@ -92,8 +92,8 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	return len(ended), failed
 }
 
-// freeAll is the part of Unban that no disk can hold up. It returns what is free
-// now, the bans that ended with it, and what the kernel said of the others.
+// freeAll is the part of Unban that does not wait for a disk. It returns the prefixes
+// that are free now, the bans that ended, and the error of the kernel about the others.
 func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (free map[netip.Prefix]bool, ended []book.Ban, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,19 +110,19 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 		if b != nil {
 			ended = append(ended, *b)
 		}
-		w.tell(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, By: by})
+		w.announce(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, By: by})
 	}
 	if failures > 1 {
-		failed = fmt.Errorf("%d are still banned; the first: %w", failures, failed)
+		failed = fmt.Errorf("%d addresses are still banned; the first: %w", failures, failed)
 	}
 	return free, ended, failed
 }
 
-// free lets a prefix out of the kernel, the book and the tallies. It returns the
-// ban as it ends now; nil when there was none. mu is held.
+// free removes a prefix from the kernel, the book and the tallies. It returns the
+// ban as it ends now, or nil when there was none. mu is held.
 func (w *Warden) free(p netip.Prefix, now time.Time) (*book.Ban, error) {
 	_, waits := w.pending[p]
-	if err := w.enforcer.Unban(p); err != nil && !waits { // what waits is not in the kernel
+	if err := w.enforcer.Unban(p); err != nil && !waits { // a pending ban is not in the kernel
 		return nil, err
 	}
 	delete(w.pending, p)
@@ -174,8 +174,8 @@ func (w *Warden) Pending(p netip.Prefix) bool {
 	return ok
 }
 
-// Change puts new jails, protections and senses in place of the old ones. Run lets
-// out whom they protect.
+// Change replaces the jails, protections and senses. Run then ends the bans of
+// addresses that are protected now.
 func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -185,9 +185,9 @@ func (w *Warden) Change(list []*jails.Jail, g *jails.Guard, s jails.Senses) {
 	w.changed = true
 }
 
-// Tune takes over what the main file says of log-ins and of the stubborn: how long an
-// account is at home where it logged in, how many times maxretry is allowed there, and how
-// many packets begin a ban again, where 0 is any number. It holds from the next event on.
+// Tune takes over three settings of the main file: how long an account is at home where
+// it logged in, how many times maxretry is allowed there, and how many packets restart a
+// ban (0: a ban is never restarted). They hold from the next event on.
 func (w *Warden) Tune(protectLogins time.Duration, allowance int, stubborn uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -207,18 +207,18 @@ type Report struct {
 	Counts  jails.Counts
 	Unbans  uint64
 	Evicted uint64
-	// Displaced is how many bans made room for others, Forged how many records reported
-	// what no packet did.
+	// Displaced is how many bans ended to make room for others, Forged how many records
+	// reported something that no packet did.
 	Displaced, Forged uint64
 	Jails             []jails.JailState
-	Problems          map[string]error // by what they are about
+	Problems          map[string]error // by subject
 	Pending           int
 	Repairs           Repairs
 	Bans              int      // live ones
-	Degraded          []string // what the enforcer cannot have, for people
+	Degraded          []string // what the enforcer cannot do, in words
 }
 
-// Report tells how the warden stands.
+// Report returns the state of the warden.
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -164,7 +164,7 @@ func TestUnbanUnwritten(t *testing.T) {
 	})
 }
 
-// A full disk must not bring back whom the operator let out.
+// A full disk must not bring back a ban that the operator ended.
 func TestUnbanNotNoted(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.attack(nine, 2)
@@ -187,8 +187,8 @@ func TestUnbanNotNoted(t *testing.T) {
 	})
 }
 
-// Where nothing was banned there is nothing to note later.
-func TestUnbanNobodyNotNoted(t *testing.T) {
+// An unban without a ban leaves nothing to write later.
+func TestUnbanWithoutBanNotNoted(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.ledger.failing(errDisk)
 		if n, err := s.Unban([]netip.Prefix{prefix(nine1)}, "root", time.Now()); n != 0 || !errors.Is(err, errDisk) {
@@ -197,7 +197,7 @@ func TestUnbanNobodyNotNoted(t *testing.T) {
 		s.ledger.failing(nil)
 		pass(time.Minute)
 		if got := s.problem("ledger"); got != "" {
-			t.Errorf("got problem %q for ever", got)
+			t.Errorf("got problem %q, want none after a minute", got)
 		}
 	})
 }
@@ -215,7 +215,7 @@ func TestUnbanRefusedByKernel(t *testing.T) {
 			return nil
 		})
 		n, err := s.Unban([]netip.Prefix{prefix("192.0.2.0/32"), prefix("192.0.2.1/32"), prefix("192.0.2.2/32")}, "root", time.Now())
-		if n != 1 || err == nil || err.Error() != "2 are still banned; the first: busy with 192.0.2.1/32" {
+		if n != 1 || err == nil || err.Error() != "2 addresses are still banned; the first: busy with 192.0.2.1/32" {
 			t.Errorf("got %d, %v", n, err)
 		}
 		some := "192.0.2.1/32 192.0.2.2/32"

@@ -17,14 +17,14 @@ const (
 	BannedByHand             // by hand
 	LetOut                   // by hand, or because it is protected now: By or Why
 	WouldBan                 // the jail only observes
-	NotBanned                // it did what bans others, and is protected: Why
+	NotBanned                // it is protected, otherwise it would be banned: Why
 	Alarm                    // something that the operator should look at
 )
 
-// Decision is what the warden decided about a prefix, for all who want to know of it.
+// Decision is what the warden decided about a prefix, for the log and the notifiers.
 type Decision struct {
 	What What
-	Ban  book.Ban  // without its lines; of LetOut the prefix alone
+	Ban  book.Ban  // without its lines; only the prefix when What is LetOut
 	By   string    // who let it out by hand
 	Why  string    // the protection
 	At   time.Time // when it was carried out; zero: now
@@ -76,8 +76,8 @@ func (s stamped) Handle(ctx context.Context, r slog.Record) error {
 	return s.Handler.Handle(ctx, r)
 }
 
-// tell passes a decision on. mu is held.
-func (w *Warden) tell(d Decision) {
+// announce passes a decision to Decided, or logs it. mu is held.
+func (w *Warden) announce(d Decision) {
 	d.Ban, d.At = d.Ban.WithoutLines(), time.Now()
 	if w.Decided == nil {
 		d.Log(w.log)

@@ -14,9 +14,9 @@ const (
 	homesPart = 2000
 )
 
-// RestoreHomes takes over from the ledger who logs in from where, at its first call. Call it
-// before the first event: the failures of who is at home lead to a ban until then. Restore
-// calls it too. A ledger that cannot say so costs no ban: it is a problem for status.
+// RestoreHomes reads from the ledger which accounts log in from where, at its first call.
+// Call it before the first event: until then failures at home lead to a ban. Restore calls
+// it too. When the ledger cannot be read, the error is logged and bans go on.
 func (w *Warden) RestoreHomes(now time.Time) {
 	w.homesOnce.Do(func() { w.restoreHomes(now) })
 }
@@ -24,11 +24,11 @@ func (w *Warden) RestoreHomes(now time.Time) {
 func (w *Warden) restoreHomes(now time.Time) {
 	homes, alarms, err := w.ledger.Homes(maxHomes)
 	if err != nil {
-		w.log.Error("it is not known who logged in before", "err", err)
+		w.log.Error("earlier log-ins could not be read from the ledger", "err", err)
 	}
 	moments, err := w.ledger.Moments(now)
 	if err != nil {
-		w.log.Error("it is not known who was let out before", "err", err)
+		w.log.Error("earlier unbans could not be read from the ledger", "err", err)
 	}
 	w.mu.Lock()
 	w.judge.Home.LoadGuessed(alarms)
@@ -43,7 +43,7 @@ func (w *Warden) restoreHomes(now time.Time) {
 	}
 }
 
-// Learn takes over log-ins that were before this start, as Asterisk or its old logs tell
+// Learn takes over log-ins from before this start, as Asterisk or its old logs report
 // them. They go into the ledger too.
 func (w *Warden) Learn(homes []home.Home, now time.Time) {
 	w.mu.Lock()
@@ -51,7 +51,7 @@ func (w *Warden) Learn(homes []home.Home, now time.Time) {
 	w.judge.Home.LearnHomes(homes, now)
 }
 
-// saveHomes writes what has changed of homes.
+// saveHomes writes the homes that changed.
 func (w *Warden) saveHomes() error {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
@@ -95,8 +95,8 @@ func (w *Warden) saveAlarms() error {
 	return nil
 }
 
-// saveMoments writes who was let out, and whose old passwords were reported. ledgerMu is
-// held.
+// saveMoments writes which addresses were unbanned, and which accounts an alarm about an
+// old password named. ledgerMu is held.
 func (w *Warden) saveMoments(now time.Time) error {
 	w.mu.Lock()
 	list := w.judge.Home.UnsavedMoments()
@@ -115,15 +115,15 @@ func (w *Warden) saveMoments(now time.Time) error {
 	return nil
 }
 
-// Guessed lists the alarms about passwords that nobody has seen yet, oldest first.
+// Guessed lists the alarms about passwords that no one has seen yet, oldest first.
 func (w *Warden) Guessed() []home.Guessed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Home.Guessed()
 }
 
-// Ack ends the alarms that match: somebody has seen them. They are out of the ledger
-// before it returns; the error says when they are not, and they are back with the next
+// Ack ends the alarms that match, because someone has seen them. They are removed from
+// the ledger before it returns. When it returns an error, they come back with the next
 // start.
 func (w *Warden) Ack(match func(home.Guessed) bool) ([]home.Guessed, error) {
 	w.mu.Lock()
@@ -132,13 +132,13 @@ func (w *Warden) Ack(match func(home.Guessed) bool) ([]home.Guessed, error) {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
 	if err := w.saveAlarms(); err != nil {
-		return seen, fmt.Errorf("note it in the ledger: %w", err)
+		return seen, fmt.Errorf("write it to the ledger: %w", err)
 	}
 	return seen, nil
 }
 
-// Broken says since when failures lead to no ban because many at home fail at once, and
-// why; the zero time when they do.
+// Broken reports since when failures lead to no ban, and why: many accounts at home fail
+// at once. The time is zero when failures do lead to bans.
 func (w *Warden) Broken() (since time.Time, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

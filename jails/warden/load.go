@@ -15,18 +15,18 @@ import (
 // ErrLedger marks a ledger that cannot be read at start.
 var ErrLedger = errors.New("the ledger cannot be read")
 
-// Restore takes the ledger into the book, and makes kernel and book agree: bans that the
-// kernel lost are put back with the time they have left, members the ledger does not know
-// are adopted, as after a damaged ledger, and protected addresses are let out. That takes
-// a second for 100,000, and events are judged meanwhile: a ban that comes in before its
-// history is known gets the strike it should have had when it is.
+// Restore reads the ledger into the book, and makes kernel and book agree: bans that the
+// kernel lost are put back with the time they have left, members that the ledger does not
+// know are adopted (the ledger may be damaged), and protected addresses are unbanned. That
+// takes a second for 100,000 bans. Events are judged meanwhile: a ban that is made before
+// its history is read gets its right strike afterwards.
 //
 // When ctx ends first, it returns the error of ctx at once: the rest is in the ledger, and
 // comes back with the next start.
 func (w *Warden) Restore(ctx context.Context, now time.Time) error {
 	w.look.Lock()
 	defer w.look.Unlock()
-	w.RestoreHomes(now) // nobody at home may be banned meanwhile
+	w.RestoreHomes(now) // no address at home may be banned meanwhile
 	older, err := w.loadBans(ctx, now)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLedger, err)
@@ -55,8 +55,8 @@ func (w *Warden) Restore(ctx context.Context, now time.Time) error {
 const strikesKept = 365 * 24 * time.Hour
 
 // loadBans reads the bans of the ledger. Where the kernel is empty, as after a boot, it
-// is filled while the next ones are read. It returns those that one of the book, which
-// came in meanwhile, stands in the place of.
+// is filled while the next ones are read. It returns the bans of the ledger that were
+// not loaded, because the book got a newer ban of the same prefix meanwhile.
 func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.Prefix]*book.Ban, err error) {
 	_, members, failed := w.enforcer.Check()
 	empty := failed == nil && members == 0
@@ -76,7 +76,7 @@ func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.P
 			continue
 		}
 		done, failed := w.push(ctx, list, now)
-		empty = failed == nil // else the rest is tried later, in one go
+		empty = failed == nil // else all the others are tried later, at once
 		w.mu.Lock()
 		w.repairs.PutBack += uint64(done)
 		w.mu.Unlock()
@@ -85,7 +85,8 @@ func (w *Warden) loadBans(ctx context.Context, now time.Time) (older map[netip.P
 	return older, err
 }
 
-// loadPart enters bans, except for whom they may not be, and returns whose they are.
+// loadPart enters bans, except those of protected addresses, and returns the prefixes of
+// the bans it entered.
 func (w *Warden) loadPart(part []book.Ban, older map[netip.Prefix]*book.Ban, now time.Time) (list []netip.Prefix) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,7 +116,7 @@ func (w *Warden) loadStrikes(part []book.Strike) {
 	defer w.mu.Unlock()
 	for _, s := range part {
 		_, known := w.book.History(s.Prefix)
-		if b := w.book.Find(s.Prefix); !known && !w.freed[s.Prefix] && (b == nil || !b.Loaded()) { // else the ban itself tells
+		if b := w.book.Find(s.Prefix); !known && !w.freed[s.Prefix] && (b == nil || !b.Loaded()) { // else the ban has the strike
 			w.book.LoadStrike(s)
 		}
 	}
@@ -131,8 +132,8 @@ func (w *Warden) early() (list []*book.Ban) {
 	return list
 }
 
-// reconsider makes of an early ban what it would have been, had its history been known;
-// old is the ban of the ledger that it stands in the place of, or nil. mu is held.
+// reconsider corrects a ban that was made before its history was read: its strike, its
+// end and its ports. old is the ban of the ledger that it replaced, or nil. mu is held.
 func (w *Warden) reconsider(b, old *book.Ban, now time.Time) {
 	jail := w.judge.Jail(b.Jail)
 	if jail == nil {
@@ -163,8 +164,8 @@ func (w *Warden) reconsider(b, old *book.Ban, now time.Time) {
 	}
 }
 
-// withdraw undoes a ban of who was banned already: lines before the crash are read
-// again. mu is held.
+// withdraw undoes a second ban of an address that was banned already: lines from before
+// the crash are read again. mu is held.
 func (w *Warden) withdraw(b, old *book.Ban, now time.Time) {
 	w.unwritten = slices.DeleteFunc(w.unwritten, func(o book.Ban) bool {
 		return o.Prefix == b.Prefix && o.Jail == b.Jail && o.Since.Equal(b.Since)
@@ -177,5 +178,5 @@ func (w *Warden) withdraw(b, old *book.Ban, now time.Time) {
 		delete(w.pending, b.Prefix)
 		err = w.enforcer.Unban(b.Prefix)
 	}
-	w.log.Info("ban is withdrawn: it was banned before", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+	w.log.Info("ban withdrawn: the address was banned already", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 }

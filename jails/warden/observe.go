@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Observe makes the warden mark what it decides from now on: nothing is dropped. The bans
-// there are stay as they are, and their time runs.
+// Observe makes the warden mark its new bans as observed: they drop nothing. The bans that
+// exist stay as they are, and their time runs.
 func (w *Warden) Observe() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.observing = true
 }
 
-// Enforce ends Observe: what was only observed is forgotten, and Run puts the bans that hold
-// back into the kernel.
+// Enforce ends Observe: bans that were only observed are forgotten, and Run puts the
+// others back into the kernel.
 func (w *Warden) Enforce() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -29,7 +29,8 @@ func (w *Warden) Enforce() {
 	}
 }
 
-// holdsReal reports whether nothing is dropped, and a ban from before that would. mu is held.
+// holdsReal reports whether the warden only observes and the prefix has a ban from before.
+// mu is held.
 func (w *Warden) holdsReal(p netip.Prefix, now time.Time) bool {
 	held, ok := w.book.Get(p, now)
 	return w.observing && ok && !held.Observed

@@ -32,7 +32,7 @@ func TestObserveAndEnforce(t *testing.T) {
 		}
 		pass(time.Minute)
 		if got := s.journal.count("would ban: nothing is dropped"); got != 2 {
-			t.Errorf("got it told %d times, want twice", got)
+			t.Errorf("got it reported %d times, want twice", got)
 		}
 		s.kernel.flush()
 		s.Enforce()

@@ -67,7 +67,7 @@ type handset struct {
 }
 
 // TestOffice: twelve hours of an office whose password is changed, with a restart soon
-// after. It is never banned, and told of once an hour; an attacker elsewhere is banned.
+// after. It is never banned, and reported once an hour; an attacker elsewhere is banned.
 func TestOffice(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -121,16 +121,16 @@ func officeDay(t *testing.T, s *scene, r *rand.Rand, wire bool) {
 			t.Errorf("got %d bans of the attacker, want one after 5 guesses", n)
 		}
 	}
-	told := s.journal.count("alarm prefix=" + office + "/32")
-	if named := s.journal.count(" an old password: "); told < 6 || told > 8 || named != told {
-		t.Errorf("told %d times in 7 hours, %d of them with the cause, want once an hour", told, named)
+	reports := s.journal.count("alarm prefix=" + office + "/32")
+	if named := s.journal.count(" an old password: "); reports < 6 || reports > 8 || named != reports {
+		t.Errorf("reported %d times in 7 hours, %d of them with the cause, want once an hour", reports, named)
 	}
 	if got := s.Guessed(); len(got) > 0 {
 		t.Errorf("got alarms %v, want none", got)
 	}
 }
 
-// TestHomesOutliveAWarden: who logged in, and what nobody has seen yet, is there after a
+// TestHomesOutliveAWarden: who logged in, and what no one has seen yet, is there after a
 // restart, and after a disk that was full meanwhile.
 func TestHomesOutliveAWarden(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {

@@ -7,8 +7,8 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// The kernel closes what the book says, whatever others made of it, and a ban that
-// nobody knows keeps the ports that it was found with.
+// The kernel closes the ports of the book, also after other programs changed them. A ban
+// that is only in the kernel keeps the ports that it was found with.
 func TestPortsAreHeld(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		p := prefix("203.0.113.9/32")
@@ -62,7 +62,7 @@ func TestJoined(t *testing.T) {
 		held("192.0.2.1/32", "iax", time.Hour), held("192.0.2.2/32", "sip", time.Hour), held("192.0.2.4/32", "sip", time.Hour), held("192.0.2.4/32", "iax", time.Minute)} {
 		l.add(h)
 	}
-	got := map[string]found{}
+	got := map[string]kernelBan{}
 	for _, f := range l.joined() {
 		got[f.prefix.Addr().String()] = f
 	}

@@ -21,67 +21,67 @@ type Repairs struct {
 }
 
 const (
-	// lullFor is how long nothing must change before we look what did, and lullMost
-	// how long we wait for that: who repairs in the middle of another's commands
-	// makes them fail.
-	lullFor  = 400 * time.Millisecond
-	lullMost = 1200 * time.Millisecond
-	// idleLooks is how far apart closer looks are that find nothing amiss.
+	// quietFor is how long the firewall must not change before the warden looks at it,
+	// and quietMost the longest wait for that. A repair in the middle of the commands of
+	// another program makes them fail.
+	quietFor  = 400 * time.Millisecond
+	quietMost = 1200 * time.Millisecond
+	// idleLooks is the time between closer looks that find nothing wrong.
 	idleLooks = time.Second
-	// A fight is so many repairs within so long. Then we pause, twice as long each
-	// time, until there is peace.
+	// A fight is fightRepairs repairs within fightWithin. Then the warden pauses, twice
+	// as long each time, until the other program stops.
 	fightRepairs = 5
 	fightWithin  = time.Minute
-	tellWithin   = 10 * time.Minute // as many in this time are told, without a pause
+	countWithin  = 10 * time.Minute // as many within this time are reported, without a pause
 	firstPause   = 10 * time.Second
 	longestPause = 10 * time.Minute
-	// restAfterList is how many times as long as a list of all members takes no comparison
-	// follows by the clock: half a million take nftables many seconds. What others remove is
-	// seen without it.
+	// restAfterList: after a list of all members that took a time t, the next comparison
+	// by the clock comes after restAfterList times t at the earliest. nftables needs many
+	// seconds to list half a million. Members that others remove are seen without it.
 	restAfterList = 20
 )
 
-// lull waits until others are done with the firewall.
-type lull struct {
+// quietTimer waits until other programs are done with the firewall.
+type quietTimer struct {
 	*time.Timer
 	until time.Time // at the latest; zero: nothing waits
 	by    string
 }
 
-func newLull() *lull {
-	l := &lull{Timer: time.NewTimer(time.Hour)}
+func newQuietTimer() *quietTimer {
+	l := &quietTimer{Timer: time.NewTimer(time.Hour)}
 	l.Stop()
 	return l
 }
 
-func (l *lull) waits() bool { return !l.until.IsZero() }
+func (l *quietTimer) waits() bool { return !l.until.IsZero() }
 
-func (l *lull) wait(by string, now time.Time) {
+func (l *quietTimer) wait(by string, now time.Time) {
 	if !l.waits() {
-		l.until = now.Add(lullMost)
+		l.until = now.Add(quietMost)
 	}
 	l.by = by
-	l.Reset(min(lullFor, l.until.Sub(now)))
+	l.Reset(min(quietFor, l.until.Sub(now)))
 }
 
-func (l *lull) over() (by string) {
+func (l *quietTimer) over() (by string) {
 	l.until = time.Time{}
 	return l.by
 }
 
-// Wake says that somebody changed the firewall: by is the name of a program, or "".
+// Wake reports that a program changed the firewall: by is its name, or "".
 // It never waits.
 func (w *Warden) Wake(by string) {
 	select {
 	case w.woken <- by:
-	default: // one more is looked for soon
+	default: // a look is due already
 	}
 }
 
-// peace is what we know of others who remove our rules.
-type peace struct {
+// firewallState is what is known of the firewall and of programs that remove our rules.
+type firewallState struct {
 	by      string      // the program that changed the firewall last
-	repairs []time.Time // within tellWithin
+	repairs []time.Time // within countWithin
 	pause   time.Duration
 	rest    time.Time     // no repair before
 	idle    time.Time     // no closer look before
@@ -90,85 +90,85 @@ type peace struct {
 	compare time.Time     // no comparison of all bans by the clock before
 }
 
-// check repairs what others did to our rules, and what of our members is gone. It
-// is cheap when nothing is wrong.
+// check puts back our rules and members that other programs removed. It is cheap when
+// nothing is wrong.
 func (w *Warden) check(ctx context.Context, by string, now time.Time) {
 	w.look.Lock()
 	defer w.look.Unlock()
-	w.peace.by = cmp.Or(by, w.peace.by)
-	if now.Before(w.peace.rest) {
+	w.firewall.by = cmp.Or(by, w.firewall.by)
+	if now.Before(w.firewall.rest) {
 		return
 	}
 	intact, members, err := w.enforcer.Check()
 	w.checked(err)
-	mended := false
-	if !intact && !now.Before(w.peace.idle) {
-		mended = w.mend(now)
+	repaired := false
+	if !intact && !now.Before(w.firewall.idle) {
+		repaired = w.repair(now)
 	}
-	w.calm(now)
-	if err != nil && !mended {
+	w.forgetFight(now)
+	if err != nil && !repaired {
 		return
 	}
 	lacks := w.lacking(members, now)
-	if !mended && lacks <= w.peace.lacks {
-		w.peace.lacks = lacks
+	if !repaired && lacks <= w.firewall.lacks {
+		w.firewall.lacks = lacks
 		return
 	}
 	if err := w.settle(ctx, now, w.expel); err != nil {
 		w.unsettled(err)
 	}
 	if _, members, err := w.enforcer.Check(); err == nil {
-		w.peace.lacks = w.lacking(members, now)
+		w.firewall.lacks = w.lacking(members, now)
 	}
 }
 
-// checked notes what a look at the kernel came to. A set that is gone is repaired, and
-// no problem of its own.
+// checked notes whether the kernel could be read. A missing set is no problem here: it is
+// repaired.
 func (w *Warden) checked(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && w.problems["kernel"] == nil {
-		w.log.Error("the firewall cannot be looked at", "err", err)
+		w.log.Error("the firewall could not be read", "err", err)
 	}
 	w.problem("kernel", err)
 }
 
-// mend puts back what is missing of our rules and sets, and reports whether
-// anything was. look is held.
-func (w *Warden) mend(now time.Time) bool {
+// repair puts back the rules and sets that are missing, and reports whether any were.
+// look is held.
+func (w *Warden) repair(now time.Time) bool {
 	made, degraded, err := w.enforcer.Setup()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("what cannot be enforced has changed", "now", strings.Join(degraded, "; "))
+		w.log.Warn("limits of enforcement changed", "now", strings.Join(degraded, "; "))
 		w.Degraded = degraded
 	}
 	if err != nil {
 		if !w.broken {
-			w.log.Error("the firewall is not repaired", "err", err)
+			w.log.Error("the firewall could not be repaired", "err", err)
 		}
 		w.problem("enforcer", err)
 	}
 	w.broken = err != nil
 	w.allHeld()
 	if len(made) == 0 {
-		w.peace.idle = now.Add(idleLooks)
+		w.firewall.idle = now.Add(idleLooks)
 		return false
 	}
 	w.repairs.Rules++
 	if w.Repaired != nil {
 		w.Repaired()
 	}
-	w.log.Warn("the firewall was changed, and is repaired", "missing", strings.Join(made, ", "), "by", cmp.Or(w.peace.by, "unknown"))
-	w.fought(now)
+	w.log.Warn("firewall repaired: another program had changed it", "missing", strings.Join(made, ", "), "by", cmp.Or(w.firewall.by, "unknown"))
+	w.countRepair(now)
 	return true
 }
 
-// fought counts a repair, and gives up for a while where they are too many: two who
-// repair each other's work stop a machine. look and mu are held.
-func (w *Warden) fought(now time.Time) {
-	p := &w.peace
-	p.repairs = slices.DeleteFunc(p.repairs, func(t time.Time) bool { return now.Sub(t) >= tellWithin })
+// countRepair counts a repair. After too many it makes pbxjail wait longer before each
+// repair, so that two programs do not fight. look and mu are held.
+func (w *Warden) countRepair(now time.Time) {
+	p := &w.firewall
+	p.repairs = slices.DeleteFunc(p.repairs, func(t time.Time) bool { return now.Sub(t) >= countWithin })
 	p.repairs = append(p.repairs, now)
 	recent := 0
 	for _, t := range p.repairs {
@@ -183,37 +183,37 @@ func (w *Warden) fought(now time.Time) {
 	if len(p.repairs) < fightRepairs && p.pause == 0 {
 		return
 	}
-	what := fmt.Sprintf("our rules were removed %d times within %s, last by %s", len(p.repairs), tellWithin, cmp.Or(p.by, "a program that is not known"))
+	what := fmt.Sprintf("our firewall rules were removed %d times within %s, last by %s", len(p.repairs), countWithin, cmp.Or(p.by, "an unknown program"))
 	if w.Neighbours != nil {
 		if others := w.Neighbours(); len(others) > 0 {
-			what += "; there is " + strings.Join(others, ", ")
+			what += "; also on this machine: " + strings.Join(others, ", ")
 		}
 	}
 	if p.pause > 0 {
-		what += fmt.Sprintf("; they are put back again only in %s", p.pause)
-		w.log.Error("the firewall is not repaired for a while", "pause", p.pause, "by", p.by)
+		what += fmt.Sprintf("; the next repair is in %s", p.pause)
+		w.log.Error("firewall repairs paused", "pause", p.pause, "by", p.by)
 	}
-	w.problem("firewall", hint.New("keep that program from flushing what is not its own; beside the FreePBX firewall set hook: filter and chain: f2b-pbxjail, which it keeps", what))
+	w.problem("firewall", hint.New("stop that program from flushing rules that are not its own; with the FreePBX firewall set hook: filter and chain: f2b-pbxjail, which it keeps", what))
 }
 
-// calm forgets a fight that is over. look is held.
-func (w *Warden) calm(now time.Time) {
-	p := &w.peace
-	if n := len(p.repairs); n == 0 || now.Sub(p.repairs[n-1]) < max(tellWithin, p.pause+fightWithin) {
+// forgetFight ends the pauses when the fight is over. look is held.
+func (w *Warden) forgetFight(now time.Time) {
+	p := &w.firewall
+	if n := len(p.repairs); n == 0 || now.Sub(p.repairs[n-1]) < max(countWithin, p.pause+fightWithin) {
 		return
 	}
-	*p = peace{by: p.by, lacks: p.lacks, listed: p.listed, compare: p.compare}
+	*p = firewallState{by: p.by, lacks: p.lacks, listed: p.listed, compare: p.compare}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("firewall", nil)
 }
 
-// lacking is how many bans the kernel has too few of, by their number. Below 0 it was
-// not counted: nobody can have removed any.
+// lacking returns how many members the kernel has too few. members below 0 means that
+// they were not counted, because no program can have removed any.
 func (w *Warden) lacking(members int, now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if members < 0 || w.book.Places()-len(w.pending) <= members { // the book still counts some that are over
+	if members < 0 || w.book.Places()-len(w.pending) <= members { // the book still counts some bans that are over
 		return 0
 	}
 	want := 0
@@ -225,8 +225,8 @@ func (w *Warden) lacking(members int, now time.Time) int {
 	return max(want-len(w.pending)-members, 0)
 }
 
-// reconcile repairs what others did to our rules, and compares every ban, which
-// takes too long to be done each second.
+// reconcile puts back our rules, and compares every ban with the kernel, which takes too
+// long to be done each second.
 func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	w.look.Lock()
 	defer w.look.Unlock()
@@ -235,14 +235,14 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	w.judge.Observed().Expire(now)
 	w.rebase(now)
 	w.mu.Unlock()
-	if now.Before(w.peace.rest) {
+	if now.Before(w.firewall.rest) {
 		return
 	}
-	w.mend(now)
+	w.repair(now)
 	w.mu.Lock()
 	broken := w.broken
 	w.mu.Unlock()
-	if broken || now.Before(w.peace.compare) {
+	if broken || now.Before(w.firewall.compare) {
 		return
 	}
 	err := w.settle(ctx, now, w.expel)
@@ -250,26 +250,26 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 		w.unsettled(err)
 		return
 	}
-	w.peace.compare = now.Add(restAfterList * w.peace.listed)
+	w.firewall.compare = now.Add(restAfterList * w.firewall.listed)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("enforcer", nil)
 }
 
-// unsettled notes why not every ban is in the kernel.
+// unsettled notes the error that keeps bans out of the kernel.
 func (w *Warden) unsettled(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.problems["enforcer"] == nil {
-		w.log.Error("not every ban is enforced", "err", err)
+		w.log.Error("some bans are not enforced", "err", err)
 	}
 	w.problem("enforcer", err)
 }
 
-// stubborn begins the ban anew of who sent too much into it. mu is held. Only a log
-// can do that: a ban by hand lasts as long as was said, and what anybody can forge
-// holds no longer than its evidence allows.
-func (w *Warden) stubborn(b *book.Ban, m found, now time.Time) bool {
+// stubborn restarts the ban of an address that sent too many packets into it. mu is held.
+// Only bans of a jail are restarted: a ban by hand lasts as long as was ordered. A ban
+// from forgeable packets lasts no longer than its evidence allows.
+func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	jail := w.judge.Jail(b.Jail)
 	if w.Stubborn == 0 || m.packets < w.Stubborn || b.By != "log" || b.Until.IsZero() || jail == nil {
 		return false
@@ -282,9 +282,9 @@ func (w *Warden) stubborn(b *book.Ban, m found, now time.Time) bool {
 	w.book.Put(again)
 	w.write(again)
 	if err := w.enforce(again, now); err != nil {
-		w.log.Error("ban is not extended", "prefix", b.Prefix, "err", err)
+		w.log.Error("ban could not be restarted", "prefix", b.Prefix, "err", err)
 	} else {
-		w.log.Info("ban begins anew: it is still sending", "prefix", b.Prefix, "packets", m.packets, "until", again.Until)
+		w.log.Info("ban restarted: still receiving packets from it", "prefix", b.Prefix, "packets", m.packets, "until", again.Until)
 	}
 	return true
 }

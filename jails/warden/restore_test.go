@@ -42,7 +42,7 @@ func TestRestore(t *testing.T) {
 		{"nothing", nil, nil, "", 0},
 		{"lost by the kernel", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -20*time.Minute, time.Hour)} }, nil,
 			"192.0.2.1/32", 40 * time.Minute},
-		{"for ever", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -20*time.Minute, book.Forever)} }, nil,
+		{"forever", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -20*time.Minute, book.Forever)} }, nil,
 			"192.0.2.1/32", book.Forever},
 		{"longer than the kernel can", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Hour, 100*24*time.Hour)} }, nil,
 			"192.0.2.1/32", kernelLimit},
@@ -128,7 +128,7 @@ func TestRestoreRefused(t *testing.T) {
 			t.Errorf("got %d tries, want %d at most: each may take long", got, 2*maxRefusals)
 		}
 		if got := s.journal.count("restore: 5000 bans are not in the kernel: ban 10.0."); got != 1 {
-			t.Errorf("got it told %d times, want once, with how many there are", got)
+			t.Errorf("got it logged %d times, want once, with how many there are", got)
 		}
 		s.kernel.failing(nil)
 		pass(6 * time.Second)
@@ -145,7 +145,7 @@ func TestRestoreCannotList(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.restart([]book.Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
 		if got := s.journal.count("restore: list the bans of the kernel: each"); got != 1 {
-			t.Errorf("got it told %d times, want once", got)
+			t.Errorf("got it logged %d times, want once", got)
 		}
 		s.kernel.failing(nil)
 		pass(time.Minute)

@@ -29,10 +29,10 @@ const (
 	maxHold = 20 * time.Millisecond
 )
 
-// settle puts into the kernel what it lacks, and calls stray for each of its
-// members that the book does not know. look is held, mu is not: listing takes as
-// long as it takes. What is banned or let out meanwhile is left as it is.
-func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m found, now time.Time)) error {
+// settle puts missing bans into the kernel, and calls stray for each member of the kernel
+// that the book does not know. look is held; mu is not, because the list may take long.
+// Bans and unbans made meanwhile are left as they are.
+func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m kernelBan, now time.Time)) error {
 	w.mu.Lock()
 	if w.freed == nil {
 		w.freed = map[netip.Prefix]bool{}
@@ -49,7 +49,7 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m found, 
 	}()
 	begin := time.Now()
 	err := w.enforcer.Each(list.add)
-	w.peace.listed = time.Since(begin)
+	w.firewall.listed = time.Since(begin)
 	if err != nil {
 		return fmt.Errorf("list the bans of the kernel: %w", err)
 	}
@@ -65,13 +65,13 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m found, 
 }
 
 // compare looks members up in the book.
-func (w *Warden) compare(part []found, now time.Time, stray func(m found, now time.Time)) {
+func (w *Warden) compare(part []kernelBan, now time.Time, stray func(m kernelBan, now time.Time)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range part {
 		b, ok := w.book.Get(m.prefix, now)
 		if !ok {
-			// One in its last moments ends by itself.
+			// A member in its last seconds ends by itself.
 			if !w.freed[m.prefix] && (m.left == book.Forever || m.left > slack) {
 				stray(m, now)
 			}
@@ -86,8 +86,8 @@ func (w *Warden) compare(part []found, now time.Time, stray func(m found, now ti
 	}
 }
 
-// missing are the bans that the kernel has not, or not for as long as it should, and
-// how many of them it once had.
+// missing returns the bans that the kernel does not hold, or not for as long as it
+// should. lost is how many of them it held before.
 func (w *Warden) missing(now time.Time) (list []netip.Prefix, lost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,35 +113,35 @@ func sameLeft(want, have time.Duration) bool {
 }
 
 // adopt takes a member of the kernel for a ban. mu is held.
-func (w *Warden) adopt(m found, now time.Time) {
+func (w *Warden) adopt(m kernelBan, now time.Time) {
 	p := m.prefix
 	if why := w.judge.Protects(p, nil); why != "" {
 		w.letOut(p, why, now)
 		return
 	}
 	b := book.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: book.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
-		Reason: "found in the kernel, where the ledger knew nothing of it"}
+		Reason: "found in the kernel, but not in the ledger"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
 		w.write(b)
 	}
 }
 
-// expel lets out what the book knows to be over: it was put back while the clock
-// was behind. What it does not know it adopts. mu is held.
-func (w *Warden) expel(m found, now time.Time) {
+// expel removes a member whose ban is over in the book: it was put back while the clock
+// was behind. It adopts a member that the book does not know. mu is held.
+func (w *Warden) expel(m kernelBan, now time.Time) {
 	p := m.prefix
 	if _, over := w.book.History(p); !over {
 		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
-		w.log.Error("is not let out, though its ban is over", "prefix", p, "err", err)
+		w.log.Error("expired ban could not be removed from the firewall", "prefix", p, "err", err)
 	} else {
 		w.repairs.Expelled++
 	}
 }
 
-// spare lets out those whom a log had banned and who are protected now. What was
-// banned by hand stays: it was meant. mu is held.
+// spare ends the bans of jails on addresses that are protected now. Bans by hand stay,
+// because a person ordered them. mu is held.
 func (w *Warden) spare(now time.Time) {
 	w.changed = false
 	for b := range w.book.Each {
@@ -164,17 +164,17 @@ func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 	return false
 }
 
-// letOut ends a ban that should not be. mu is held.
+// letOut ends the ban of a protected prefix. mu is held.
 func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	b, err := w.free(p, now)
 	if err != nil {
-		w.log.Error("is not let out", "prefix", p, "why", why, "err", err)
+		w.log.Error("ban of a protected address could not be ended", "prefix", p, "why", why, "err", err)
 		return false
 	}
 	if b != nil {
 		w.write(*b)
 	}
-	w.tell(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, Why: why})
+	w.announce(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, Why: why})
 	return true
 }
 
@@ -185,9 +185,9 @@ func (w *Warden) wait(p netip.Prefix, now time.Time) {
 	}
 }
 
-// push enforces bans of the book, in parts between which events are judged. What is
-// refused, and what is not tried after too many refusals, waits. It begins with one, and
-// takes more while that is fast. When ctx ends, the rest is not tried.
+// push enforces bans of the book, in parts, so that events are judged in between. Bans
+// that are refused, or not tried after too many refusals, become pending. The first part
+// is one ban; parts grow while that is fast. When ctx ends, the rest is not tried.
 func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (done int, failed error) {
 	w.mu.Lock()
 	size, refusals := max(w.part, 1), 0
@@ -216,7 +216,8 @@ func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (
 	return done, failed
 }
 
-// pushPart tries all at once, and where that fails one by one, until so many are refused.
+// pushPart tries all bans at once. When that fails, it tries one by one, until most are
+// refused.
 func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, refused int, failed error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -247,7 +248,7 @@ func (w *Warden) pushPart(part []netip.Prefix, most int, now time.Time) (done, r
 	return done, refused, failed
 }
 
-// leftOf are bans with the time they have.
+// leftOf yields bans with the time they have left.
 func leftOf(bans []*book.Ban, now time.Time) iter.Seq[ports.Ban] {
 	return func(yield func(ports.Ban) bool) {
 		for _, b := range bans {
@@ -280,15 +281,15 @@ func (w *Warden) retry(ctx context.Context, now time.Time) {
 	waiting := len(w.unwritten) > 0
 	w.mu.Unlock()
 	if n, _ := w.push(ctx, list, now); n > 0 {
-		w.log.Info("bans that waited are enforced now", "bans", n)
+		w.log.Info("pending bans are enforced now", "bans", n)
 	}
 	if waiting {
 		w.Flush()
 	}
 }
 
-// rebase moves bans that were decided in the future, by a clock that was wrong,
-// to now: otherwise they would last until then. mu is held.
+// rebase moves bans that begin in the future to now: the clock was wrong when they were
+// made, and they would last too long. mu is held.
 func (w *Warden) rebase(now time.Time) {
 	for b := range w.book.Each {
 		ahead := b.Since.Sub(now)

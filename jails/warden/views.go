@@ -10,7 +10,7 @@ import (
 	"pbxjail/jails/rates"
 )
 
-// Why lists all that is known of an address at now.
+// Why returns all that is known of an address at now.
 func (w *Warden) Why(a netip.Addr, now time.Time) jails.Account {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -19,15 +19,15 @@ func (w *Warden) Why(a netip.Addr, now time.Time) jails.Account {
 	return account
 }
 
-// LoggedIn lists the addresses that a login protects at now, in order. Who logged in
-// before the daemon started is not known.
+// LoggedIn lists the addresses that a login protects at now, in order. Log-ins from
+// before the start of the daemon are not known.
 func (w *Warden) LoggedIn(now time.Time) []home.Login {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Home.LoggedIn(now)
 }
 
-// Top lists who does most at now, as Judge.Top does.
+// Top lists the busiest addresses at now, as Judge.Top does.
 func (w *Warden) Top(n int, now time.Time) rates.Tops {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,15 +42,15 @@ func (w *Warden) Holds(a netip.Addr, now time.Time) bool {
 	return held
 }
 
-// AtHome says who is at home in a prefix at now; "" when nobody.
+// AtHome says which accounts are at home in a prefix at now; "" is none.
 func (w *Warden) AtHome(p netip.Prefix, now time.Time) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Home.AtHome(p, now)
 }
 
-// EachBan calls yield for each live ban at now, in any order. n is how many there are at
-// most. yield must be quick, must keep nothing of the ban, and must not call the warden.
+// EachBan calls yield for each live ban at now, in any order. n is the highest number of
+// bans. yield must be quick, must not keep the ban, and must not call the warden.
 func (w *Warden) EachBan(now time.Time, yield func(ban *book.Ban, n int)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,9 +61,9 @@ func (w *Warden) EachBan(now time.Time, yield func(ban *book.Ban, n int)) {
 	}
 }
 
-// BansOf calls yield for those of some prefixes that are banned at now, in their order, and
-// says whether each is decided and not in the kernel. Like EachBan it keeps all others waiting: a
-// caller asks for few at a time.
+// BansOf calls yield for those of the prefixes that are banned at now, in their order.
+// pending reports that the ban is decided and not in the kernel. Like EachBan it holds the
+// lock of the warden: ask for a few prefixes at a time.
 func (w *Warden) BansOf(list []netip.Prefix, now time.Time, yield func(ban *book.Ban, pending bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

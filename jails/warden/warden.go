@@ -37,34 +37,34 @@ type Warden struct {
 	ledger   Ledger
 	log      *slog.Logger
 	kick     chan struct{} // Run has something to write
-	woken    chan string   // somebody changed the firewall: who
-	again    chan struct{} // every ban is to be compared with the kernel now
+	woken    chan string   // a program changed the firewall: its name
+	again    chan struct{} // compare every ban with the kernel now
 
-	// Neighbours names other firewalls, where one removes our rules; may be nil. Set
-	// before use.
+	// Neighbours names the other firewalls of this machine, for the report that our rules
+	// were removed; may be nil. Set before use.
 	Neighbours func() []string
 	// Decided is called with each decision, under mu: it must not wait, nor call the
 	// warden. Nil: decisions are logged at once. Set before use.
 	Decided func(Decision)
-	// Repaired is told when others had removed something of ours, and it is back: what
-	// stands beside the bans may be gone too. It must not wait; may be nil. Set before Run.
+	// Repaired is called after the warden put back rules that another program removed:
+	// rules beside the bans may be gone too. It must not wait; may be nil. Set before Run.
 	Repaired func()
-	// Ours finds an address of this machine in a prefix, as it is at the moment: protections
-	// may be older. It is asked before each ban of a jail, under mu, and must not wait; nil
-	// knows none. Set before use.
+	// Ours finds a present address of this machine in a prefix; the protections may be
+	// older. It is called before each ban of a jail, under mu, and must not wait; nil finds
+	// none. Set before use.
 	Ours func(netip.Prefix) (netip.Addr, bool)
-	// Degraded is what the enforcer's Setup could not have. Set before use; each further
-	// Setup says it anew, under mu.
+	// Degraded is what the enforcer's Setup could not do. Set before use; each later
+	// Setup replaces it, under mu.
 	Degraded []string
 	// Stubborn is how many packets an address may send into its ban before the ban
-	// begins anew; 0: as many as it likes. Set before use; Tune changes it.
+	// restarts; 0: any number. Set before use; Tune changes it.
 	Stubborn uint64
 
-	look     sync.Mutex // orders comparisons with the kernel, and guards peace; taken first
-	peace    peace
+	look     sync.Mutex // orders comparisons with the kernel, and guards firewall; taken first
+	firewall firewallState
 	ledgerMu sync.Mutex // orders Record and Lift; taken before mu
 
-	homesOnce sync.Once // the ledger is asked who logs in from where
+	homesOnce sync.Once // the homes are read from the ledger
 
 	mu        sync.Mutex // guards all below
 	judge     *jails.Judge
@@ -72,45 +72,45 @@ type Warden struct {
 	counts    jails.Counts
 	unwritten []book.Ban                 // for the ledger
 	pending   map[netip.Prefix]time.Time // decided, not in the kernel: since when
-	spared    spared                     // what a protection stopped, for why
-	told      reminders                  // of protected addresses
+	spared    spared                     // attempts that a protection stopped, for jailctl why
+	alerted   reminders                  // of protected addresses
 	alarmed   reminders
-	problems  map[string]error      // what is wrong now, by what it is about
-	freed     map[netip.Prefix]bool // let out while the kernel is listed; nil: it is not
+	problems  map[string]error      // what is wrong now, by subject
+	freed     map[netip.Prefix]bool // unbanned while the kernel is listed; nil: no list is running
 	repairs   Repairs
 	unbans    uint64
-	displaced uint64 // bans that made room for others
+	displaced uint64 // bans that ended to make room for others
 	part      int    // how many bans go to the kernel at once; 0 is 1
-	observing bool   // nothing is dropped: what is decided is marked, and never enforced
+	observing bool   // new bans are marked as observed, and drop nothing
 	broken    bool   // the last Setup of the enforcer failed
 	restored  bool   // Restore is done: until then the kernel may know more than the book
-	changed   bool   // jails or protections did, and not all that they protect are let out
+	changed   bool   // jails or protections changed, and some bans of protected addresses are not ended yet
 }
 
 const (
 	// reconcileEvery is how often every ban is compared with the kernel.
 	reconcileEvery = time.Minute
-	// maxUnwritten bounds what waits for a ledger that cannot be written; beyond it
+	// maxUnwritten bounds the bans that wait for the ledger with their lines; beyond it
 	// bans are kept without their lines.
 	maxUnwritten = 1000
-	// alertEvery is how often an address that is not banned is told about.
+	// alertEvery is how often an address that is not banned is reported.
 	alertEvery = 10 * time.Minute
 	maxAlerts  = 1000
-	// bantimeByHand is how long a ban by hand lasts when nothing is said.
+	// bantimeByHand is how long a ban by hand lasts when the order gives no time.
 	bantimeByHand = time.Hour
 )
 
-// New touches neither kernel nor ledger: Restore does, and nothing is
-// enforced before. The judge must not be used by anybody else.
+// New touches neither kernel nor ledger; Restore does. Nothing is enforced before. Only
+// the warden may use the judge.
 func New(judge *jails.Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1), again: make(chan struct{}, 1),
-		pending: map[netip.Prefix]time.Time{}, spared: spared{}, told: reminders{}, alarmed: reminders{}, problems: map[string]error{},
+		pending: map[netip.Prefix]time.Time{}, spared: spared{}, alerted: reminders{}, alarmed: reminders{}, problems: map[string]error{},
 	}
 }
 
-// Hear judges the event of a log's record, and bans. at is when it happened, now
-// what the clock says: they differ for a log that is read after the fact.
+// Hear judges the event of a log's record, and bans. at is when it happened, now is the
+// time of the clock: they differ for a log that is read later.
 func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,8 +120,8 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	}
 }
 
-// HearWire judges an event that the sensor on the wire reports, and bans. The sensor
-// must hold no lock meanwhile that its answers to the judge's questions need.
+// HearWire judges an event that the sensor on the wire reports, and bans. The judge asks
+// the sensor meanwhile: the sensor must not hold a lock that its answers need.
 func (w *Warden) HearWire(e *parsers.Event, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +137,7 @@ func (w *Warden) Lines(n int) {
 	w.mu.Unlock()
 }
 
-// Patterns are the own patterns of the jails that read a log.
+// Patterns returns the regex patterns of the jails that read a log.
 func (w *Warden) Patterns(file string) []*parsers.Pattern {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,34 +157,34 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		return
 	case v.Alarm:
 		if v.Rare || w.alarmed.due(b.Prefix, now) {
-			w.tell(Decision{What: Alarm, Ban: b})
+			w.announce(Decision{What: Alarm, Ban: b})
 		}
 		w.wake() // an alarm about a password is kept
 		return
 	case v.Observe:
 		w.judge.Observed().Put(b.WithoutLines())
-		w.tell(Decision{What: WouldBan, Ban: b})
-		if _, held := w.book.Get(b.Prefix, now); !held { // in the ledger it would end the ban that holds
+		w.announce(Decision{What: WouldBan, Ban: b})
+		if _, held := w.book.Get(b.Prefix, now); !held { // in the ledger it would end the present ban
 			b.Until, b.By, b.Strike = b.Since, "observe", 0
 			w.write(b)
 		}
 		return
 	}
-	if w.holdsReal(b.Prefix, now) { // what is only observed takes the place of no ban
-		if w.told.due(b.Prefix, now) {
-			w.tell(Decision{What: WouldBan, Ban: b})
+	if w.holdsReal(b.Prefix, now) { // an observed ban replaces no real one
+		if w.alerted.due(b.Prefix, now) {
+			w.announce(Decision{What: WouldBan, Ban: b})
 		}
 		return
 	}
 	b.Observed = w.observing
 	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
-		if !full { // told once
+		if !full { // logged once
 			w.log.Error("ban is not enforced", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 		}
 		return
 	}
-	w.tell(Decision{What: Banned, Ban: b})
+	w.announce(Decision{What: Banned, Ban: b})
 }
 
 func forWords(b book.Ban) string {
@@ -195,7 +195,7 @@ func forWords(b book.Ban) string {
 }
 
 // errFull is shown while the book holds MaxBans.
-var errFull error = hint.New("let out whom you can: jailctl unban; or shorten bantime", "as many bans as pbxjail keeps: the weakest make room for new ones")
+var errFull error = hint.New("end bans that you do not need: jailctl unban; or shorten bantime", "pbxjail holds as many bans as it can: each new ban ends the weakest one")
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
@@ -208,19 +208,19 @@ func (w *Warden) enter(b book.Ban, now time.Time) error {
 	}
 	w.counts.Bans++
 	err := w.enforce(b, now)
-	w.write(b) // after it: it wakes others up
+	w.write(b) // after enforce: it wakes Run
 	return err
 }
 
-// makeRoom ends the weakest ban, so that a new attacker finds a place in a full book.
+// makeRoom ends the weakest ban, so that a full book can take a new one.
 // mu is held.
 func (w *Warden) makeRoom(now time.Time) bool {
 	b, ok := w.book.MakeRoom(now)
 	if !ok {
 		return false
 	}
-	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison lets it out
-		w.log.Error("is not let out to make room", "prefix", b.Prefix, "err", err)
+	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison removes it
+		w.log.Error("weakest ban could not be removed from the firewall", "prefix", b.Prefix, "err", err)
 	}
 	delete(w.pending, b.Prefix)
 	if w.freed != nil {
@@ -233,7 +233,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 
 func (w *Warden) enforce(b book.Ban, now time.Time) error {
 	left, live := b.Left(now)
-	if !live { // a log read after the fact: its ban is over
+	if !live { // a log that is read later: its ban is over
 		return nil
 	}
 	err := w.enforcer.Ban(b.Prefix, b.Ports, left)
@@ -247,7 +247,7 @@ func (w *Warden) enforce(b book.Ban, now time.Time) error {
 	return nil
 }
 
-// allHeld says that all is well again, when it is. mu is held.
+// allHeld clears the problem when every ban is enforced. mu is held.
 func (w *Warden) allHeld() {
 	if len(w.pending) == 0 && !w.broken {
 		w.problem("enforcer", nil)
@@ -276,18 +276,18 @@ func (w *Warden) wake() {
 	}
 }
 
-// alert tells that a protected address did what would have banned it.
+// alert reports a protected address that would otherwise be banned.
 func (w *Warden) alert(b book.Ban, why string, now time.Time) {
-	if w.told.due(b.Prefix, now) {
-		w.tell(Decision{What: NotBanned, Ban: b, Why: why})
+	if w.alerted.due(b.Prefix, now) {
+		w.announce(Decision{What: NotBanned, Ban: b, Why: why})
 	}
 }
 
-// reminders remember when something was last told about a prefix, so that nobody
-// fills the journal by doing it again: anybody can forge an address's packets.
+// reminders remember when a prefix was last reported, so that repeated attacks do not
+// fill the journal: an attacker can forge the packets of any address.
 type reminders map[netip.Prefix]time.Time
 
-// due reports whether to tell about p again, and takes it for told.
+// due reports whether p is to be reported now, and notes it as reported.
 func (r reminders) due(p netip.Prefix, now time.Time) bool {
 	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
 	if last, ok := r[p]; ok && !old(p, last) {
@@ -303,7 +303,7 @@ func (r reminders) due(p netip.Prefix, now time.Time) bool {
 	return true
 }
 
-// problem notes what is wrong, or with nil that it is right again. mu is held.
+// problem notes what is wrong, or with nil that it is repaired. mu is held.
 func (w *Warden) problem(about string, err error) {
 	if err == nil {
 		delete(w.problems, about)
@@ -312,29 +312,29 @@ func (w *Warden) problem(about string, err error) {
 	}
 }
 
-// Run writes the ledger, tries pending bans again and keeps the kernel as it should
-// be, until ctx ends; what waits is written before it returns.
+// Run writes the ledger, tries pending bans again and repairs the firewall, until ctx
+// ends. It writes the bans that wait for the ledger before it returns.
 func (w *Warden) Run(ctx context.Context) error {
 	second, minute := time.NewTicker(time.Second), time.NewTicker(reconcileEvery)
 	defer second.Stop()
 	defer minute.Stop()
-	quiet := newLull()
-	defer quiet.Stop()
+	timer := newQuietTimer()
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return errors.Join(w.Flush(), w.saveHomes())
 		case <-w.kick:
-			if w.ready() { // what is on disk must not end before it is read
+			if w.ready() { // bans on disk must not end before they are read
 				w.Flush()
 			}
 		case by := <-w.woken:
-			quiet.wait(by, time.Now())
-		case <-quiet.C:
-			if by := quiet.over(); w.ready() {
+			timer.wait(by, time.Now())
+		case <-timer.C:
+			if by := timer.over(); w.ready() {
 				w.check(ctx, by, time.Now())
 			}
-		case <-w.again: // a Restore under way does it, else
+		case <-w.again: // otherwise the running Restore does it
 			if w.ready() {
 				w.reconcile(ctx, time.Now())
 			}
@@ -343,7 +343,7 @@ func (w *Warden) Run(ctx context.Context) error {
 				continue
 			}
 			w.retry(ctx, time.Now())
-			if !quiet.waits() {
+			if !timer.waits() {
 				w.check(ctx, "", time.Now())
 			}
 		case <-minute.C:
@@ -362,8 +362,8 @@ func (w *Warden) ready() bool {
 	return w.restored
 }
 
-// Flush writes what waits for the ledger. What cannot be written is kept, and the error
-// carries a hint.
+// Flush writes the bans that wait for the ledger. When that fails, they are kept, and the
+// error carries a hint.
 func (w *Warden) Flush() error {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
@@ -385,7 +385,7 @@ func (w *Warden) Flush() error {
 	return w.saveAlarms()
 }
 
-// ledgerSays notes what became of a write.
+// ledgerSays notes the result of a write.
 func (w *Warden) ledgerSays(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -79,7 +79,7 @@ func TestLedgerFails(t *testing.T) {
 			t.Errorf("got problem %q, want %q", got, errDisk)
 		}
 		if got := s.journal.count("ledger is not written"); got != 1 {
-			t.Errorf("got it told %d times, want once", got)
+			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.ledger.records
 		for i := range 100 { // a flood is no reason to try a full disk more often
@@ -156,7 +156,7 @@ func TestEnforcerFails(t *testing.T) {
 			t.Errorf("got problem %q, want %q", got, want)
 		}
 		if got := s.journal.count("ban is not enforced"); got != 1 {
-			t.Errorf("got it told %d times, want once", got)
+			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.kernel.called("ban")
 		pass(10 * time.Second)
@@ -322,7 +322,7 @@ func TestJailProlongsAnothersBan(t *testing.T) {
 	}, "maxretry: 2\nbantime: 1h", "maxretry: 3\nbantime: 1d")
 }
 
-// Lines that were written while nobody read them: what happened then is judged
+// Lines that were written while no one read them: what happened then is judged
 // then, and enforced for what is left.
 func TestOldLines(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
@@ -360,7 +360,7 @@ func TestObserveEnforcesNothing(t *testing.T) {
 			t.Errorf("got %+v in the ledger, want it once, as no strike", rows)
 		}
 		if got := s.journal.count("would ban"); got != 1 {
-			t.Errorf("got it told %d times, want once", got)
+			t.Errorf("got it logged %d times, want once", got)
 		}
 	}, "maxretry: 2\nobserve: true")
 }
@@ -383,7 +383,7 @@ func TestBookFull(t *testing.T) {
 			t.Errorf("got %v, want a problem with a hint", s.Report(time.Now()).Problems)
 		}
 		if got := s.journal.count("ban is not enforced"); got != 1 {
-			t.Errorf("got it told %d times, want once", got)
+			t.Errorf("got it logged %d times, want once", got)
 		}
 		if got := s.Report(time.Now()).Counts.Bans; got != 1 {
 			t.Errorf("got %d bans counted, want one", got)
@@ -440,7 +440,7 @@ func TestWhy(t *testing.T) {
 			t.Errorf("got %+v after findtime", got.Jails)
 		}
 		if got := s.Why(addr("198.51.100.1"), time.Now()); got.Banned != nil || got.Protected != "" || got.Jails != nil {
-			t.Errorf("got %+v of an address nobody knows", got)
+			t.Errorf("got %+v of an unknown address", got)
 		}
 	})
 }
@@ -492,9 +492,9 @@ func TestFlushIsRepaired(t *testing.T) {
 	})
 }
 
-// Rules that are removed are put back; where that happens again and again, we pause,
-// say so, and begin anew when there is peace.
-func TestFightIsLeft(t *testing.T) {
+// Rules that are removed are put back. Where that happens again and again, the warden
+// pauses, reports it, and forgets it when the other program stops.
+func TestFightLeadsToPauses(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.Neighbours = func() []string { return []string{"the FreePBX firewall"} }
 		remove := func() {
@@ -502,35 +502,35 @@ func TestFightIsLeft(t *testing.T) {
 			defer s.kernel.mu.Unlock()
 			s.kernel.broken = []string{"the jump from raw PREROUTING"}
 		}
-		standing := func() bool { ok, _, _ := s.kernel.Check(); return ok }
+		intact := func() bool { ok, _, _ := s.kernel.Check(); return ok }
 		for i := range fightRepairs {
 			remove()
 			s.Wake("iptables")
-			pass(lullFor + 100*time.Millisecond)
-			if !standing() {
+			pass(quietFor + 100*time.Millisecond)
+			if !intact() {
 				t.Fatalf("repair %d did not come", i+1)
 			}
 		}
-		if got := s.problem("firewall"); !strings.Contains(got, "removed 5 times within 10m0s, last by iptables; there is the FreePBX firewall; they are put back again only in 10s") {
+		if got := s.problem("firewall"); !strings.Contains(got, "rules were removed 5 times within 10m0s, last by iptables; also on this machine: the FreePBX firewall; the next repair is in 10s") {
 			t.Errorf("got problem %q", got)
 		}
 		remove()
 		pass(8 * time.Second)
-		if standing() {
+		if intact() {
 			t.Error("got a repair within the pause")
 		}
 		pass(4 * time.Second)
-		if !standing() {
+		if !intact() {
 			t.Error("got no repair after the pause")
 		}
 		remove()
 		pass(15 * time.Second)
-		if standing() {
+		if intact() {
 			t.Error("got the second pause no longer than the first")
 		}
 		pass(20 * time.Minute)
-		if got := s.problem("firewall"); !standing() || got != "" {
-			t.Errorf("got problem %q after peace, standing %t", got, standing())
+		if got := s.problem("firewall"); !intact() || got != "" {
+			t.Errorf("got problem %q after the fight, intact %t", got, intact())
 		}
 		if got := s.Report(time.Now()).Repairs.Rules; got != fightRepairs+2 {
 			t.Errorf("got %d repairs counted, want %d", got, fightRepairs+2)
@@ -539,7 +539,7 @@ func TestFightIsLeft(t *testing.T) {
 }
 
 // A change by others is looked at once they are done.
-func TestWakeWaitsForALull(t *testing.T) {
+func TestWakeWaitsUntilOthersAreDone(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		pass(10 * time.Millisecond) // off the second
 		s.kernel.broken = []string{"chain"}
@@ -551,11 +551,11 @@ func TestWakeWaitsForALull(t *testing.T) {
 		if got := s.kernel.called("setup"); got != before {
 			t.Error("got a repair in the middle of their commands")
 		}
-		pass(lullFor)
+		pass(quietFor)
 		if got := s.kernel.called("setup"); got != before+1 {
 			t.Errorf("got %d repairs, want 1", got-before)
 		}
-		for range 20 { // who never stops does not keep us from it
+		for range 20 { // a program that never stops does not prevent the repair
 			s.kernel.mu.Lock()
 			s.kernel.broken = []string{"chain"}
 			s.kernel.mu.Unlock()
@@ -597,7 +597,7 @@ func TestStubborn(t *testing.T) {
 		s.kernel.mu.Unlock()
 		left, _ := s.kernel.left(prefix(nine1))
 		if got := time.Until(s.ban(nine1).Until); got < 59*time.Minute || got != left {
-			t.Errorf("got %v left, %v in the kernel, want the hour anew", got, left)
+			t.Errorf("got %v left, %v in the kernel, want the whole hour again", got, left)
 		}
 		if got := time.Until(s.ban("192.0.2.1/32").Until); got != 29*time.Minute {
 			t.Errorf("got %v left of a ban by hand, want 29m", got)
@@ -608,7 +608,7 @@ func TestStubborn(t *testing.T) {
 	})
 }
 
-// What the main file says of logins and of the stubborn holds from a reload on.
+// The main file's settings for log-ins and for stubborn addresses hold from a reload on.
 func TestTune(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for _, d := range []time.Duration{10 * time.Minute, 2 * time.Hour} {
@@ -626,7 +626,7 @@ func TestTune(t *testing.T) {
 		s.kernel.mu.Unlock()
 		pass(time.Minute)
 		if got := time.Until(s.ban(nine1).Until); got < 59*time.Minute {
-			t.Errorf("got %v left, want the hour anew", got)
+			t.Errorf("got %v left, want the whole hour again", got)
 		}
 	})
 }
@@ -669,8 +669,8 @@ func TestShortBanStaysShort(t *testing.T) {
 	})
 }
 
-// What cannot be had is told as long as it is so, and no longer.
-func TestDegradedIsToldAnew(t *testing.T) {
+// What cannot be enforced is reported for as long as that is so, and no longer.
+func TestDegradedIsUpdated(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for _, want := range []string{"IPv6: not enforced", "", "IPv4: the jump is rule 2"} {
 			s.kernel.mu.Lock()
@@ -686,7 +686,7 @@ func TestDegradedIsToldAnew(t *testing.T) {
 	})
 }
 
-// A challenge that nobody answers is charged although no further record comes.
+// An unanswered challenge is charged although no further record comes.
 func TestUnansweredInSilence(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for i := range 2 {

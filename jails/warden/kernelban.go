@@ -8,8 +8,8 @@ import (
 	"pbxjail/configs/ports"
 )
 
-// found is what the kernel holds of a prefix.
-type found struct {
+// kernelBan is what the kernel holds for one prefix.
+type kernelBan struct {
 	prefix  netip.Prefix
 	left    time.Duration
 	packets uint64
@@ -18,7 +18,7 @@ type found struct {
 }
 
 // closes reports whether the kernel closes these ports, and no others.
-func (f found) closes(to ports.Set) bool {
+func (f kernelBan) closes(to ports.Set) bool {
 	if to == ports.All || len(f.groups) == 0 {
 		return to == ports.All && len(f.groups) == 0
 	}
@@ -27,21 +27,21 @@ func (f found) closes(to ports.Set) bool {
 	return !f.uneven && slices.Equal(f.groups, want)
 }
 
-// members are gathered while the kernel is listed.
-type members []found
+// members collects the bans while the kernel is listed.
+type members []kernelBan
 
 func (l *members) add(h ports.Held) {
-	f := found{prefix: h.Prefix, left: h.Left, packets: h.Packets}
+	f := kernelBan{prefix: h.Prefix, left: h.Left, packets: h.Packets}
 	if h.Group != "" {
 		f.groups = []string{h.Group}
 	}
 	*l = append(*l, f)
 }
 
-// joined makes one of all that the kernel holds of a prefix. Where that is a ban of every
-// port and one of some, groups has "" too: no ban is so.
-func (l members) joined() []found {
-	at := map[netip.Prefix]int{} // of those in groups, which are few
+// joined merges all that the kernel holds for a prefix into one. Where the kernel holds a
+// ban of every port and also one of some ports, groups contains "": no ban of the book does.
+func (l members) joined() []kernelBan {
+	at := map[netip.Prefix]int{} // only of members with groups, which are few
 	for i, f := range l {
 		if _, there := at[f.prefix]; !there && f.groups != nil {
 			at[f.prefix] = i
@@ -61,14 +61,14 @@ func (l members) joined() []found {
 		l[first].join(f)
 		l[i].prefix = netip.Prefix{}
 	}
-	list := slices.DeleteFunc(l, func(f found) bool { return !f.prefix.IsValid() })
+	list := slices.DeleteFunc(l, func(f kernelBan) bool { return !f.prefix.IsValid() })
 	for i := range list {
 		slices.Sort(list[i].groups)
 	}
 	return list
 }
 
-func (f *found) join(o found) {
+func (f *kernelBan) join(o kernelBan) {
 	f.groups = append(f.groups, o.groups...)
 	f.packets += o.packets
 	f.uneven = f.uneven || !sameLeft(f.left, o.left)
