@@ -11,13 +11,13 @@ import (
 func (a *app) ackVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ack [ACCOUNT|ADDR]",
-		Short: "say that you have seen an alarm about a password; without a name, all of them",
+		Short: "acknowledge an alarm about a password; without a name, all alarms",
 		Long: `pbxjail raises an alarm when an account logs in from an address for the first time after
-five failures or more of this account there: its password may be guessed. The alarm stands
-in status, doctor, list, top and why until you say that you have seen it.
+five failures or more of this account there: its password may be guessed. status,
+doctor, list, top and why show the alarm until you acknowledge it.
 
-When the password was guessed, change it first. After that the account is at home at the
-address from its next log-in on, unless it fails there again before.`,
+If the password was guessed, change it first. After that the next log-in makes the account
+at home at the address again, unless it fails there before.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -33,7 +33,7 @@ address from its next log-in on, unless it fails there again before.`,
 					q.Account = args[0]
 				}
 				if q == (control.AckRequest{}) {
-					return usage("write an account, an address, or nothing for all", "no account and no address")
+					return usage("write an account, an address, or nothing for all", "the name is empty")
 				}
 			}
 			done, err := control.Ask(c.Context(), a.client(), control.CallAck, q)
@@ -44,7 +44,7 @@ address from its next log-in on, unless it fails there again before.`,
 				return a.emit(done)
 			}
 			for _, alarm := range done.Acked {
-				a.say("seen: %s", alarm.What)
+				a.say("acknowledged: %s", alarm.What)
 			}
 			if len(done.Acked) == 0 {
 				a.say("there is no such alarm")
@@ -54,7 +54,7 @@ address from its next log-in on, unless it fails there again before.`,
 	}
 }
 
-// printAlarms prints what nobody has seen yet.
+// printAlarms prints the alarms that are not acknowledged.
 func (a *app) printAlarms(alarms []control.Alarm) {
 	for _, alarm := range alarms {
 		a.say("alarm: %s, %s; jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)

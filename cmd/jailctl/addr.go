@@ -9,9 +9,9 @@ import (
 	"pbxjail/configs/show"
 )
 
-// parsePrefix reads ADDR: an address or a prefix. note says what was taken
-// otherwise than it was written. Names are never looked up: whoever owns the
-// name would choose who is banned.
+// parsePrefix reads ADDR: an address or a prefix. note says what was changed
+// in it. Names are never looked up: the owner of a name would choose the address that is
+// banned.
 func parsePrefix(arg string) (p netip.Prefix, note string, err error) {
 	if strings.Contains(arg, "/") {
 		p, err = netip.ParsePrefix(arg)
@@ -26,7 +26,7 @@ func parsePrefix(arg string) (p netip.Prefix, note string, err error) {
 	}
 	exact, err := control.Canonical(p)
 	if err != nil {
-		return p, "", usage("name an IPv4 prefix, such as 203.0.113.0/24", "%w", err)
+		return p, "", usage("write an IPv4 prefix, such as 203.0.113.0/24", "%w", err)
 	}
 	if exact != p {
 		note = fmt.Sprintf("note: %s is taken as %s", arg, show.Address(exact))
@@ -44,7 +44,7 @@ func notAddress(arg string) error {
 	return usage(hint, "%q is not an address", arg)
 }
 
-// prefixArg is parsePrefix that tells its note to the user.
+// prefixArg is parsePrefix that prints its note.
 func (a *app) prefixArg(arg string) (netip.Prefix, error) {
 	p, note, err := parsePrefix(arg)
 	if err == nil && note != "" {

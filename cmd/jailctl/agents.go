@@ -16,7 +16,8 @@ func (a *app) agentsVerb() *cobra.Command {
 		Long: `agents lists the user agents that were seen on the wire since the daemon's start, with
 how many requests they sent, which accounts logged in with them, and from how many
 addresses. From those that logged in it suggests a list for packet_rules: allow_agents,
-which drops every other program. Anybody can write a name of that list: it stops noise.`,
+which drops every other program. A list of names stops noise, not attackers:
+any program can send any name.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			list, err := control.Ask(c.Context(), a.client(), control.CallAgents, control.None{})
@@ -33,7 +34,7 @@ which drops every other program. Anybody can write a name of that list: it stops
 
 func (a *app) printAgents(list []control.Agent) error {
 	if len(list) == 0 {
-		a.say("no user agent was seen yet")
+		a.say("no user agent seen yet")
 		return nil
 	}
 	t := a.newTable("REQUESTS", "LOGGED IN", "ADDRESSES", "LAST", "ACCOUNTS", "AGENT")
@@ -45,7 +46,7 @@ func (a *app) printAgents(list []control.Agent) error {
 	}
 	if names := allowed(list); len(names) > 0 {
 		a.say("")
-		a.say("those that logged in, for the main file:")
+		a.say("user agents that logged in, as a setting for the main file:")
 		a.say("packet_rules: {enabled: true, allow_agents: [%s]}", strings.Join(names, ", "))
 	}
 	return nil

@@ -16,16 +16,16 @@ func (a *app) allowVerb() *cobra.Command {
 	var req control.AllowRequest
 	c := &cobra.Command{
 		Use:   "allow ADDR|NET|NAME",
-		Short: "let an address, a network or a name in, whatever it does",
+		Short: "never ban an address, a network or a name, and lift its bans",
 		Long: `allow lifts the bans of an address or a network at once, takes it out of wider bans, and
 keeps it from being banned by any jail, feed or packet rule. The ledger keeps it over a
 restart. A NAME is looked up in the background, again and again: all its addresses are
 allowed. Never allow a name that a stranger can change.
 
-ignoreip in the main file does the same for those who stay.`,
+For a permanent entry use ignoreip in the main file.`,
 		Args: takes("ADDR"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if req.Prefix, req.Host, err = a.whom(args[0]); err != nil {
+			if req.Prefix, req.Host, err = a.allowArg(args[0]); err != nil {
 				return err
 			}
 			if c.Flags().Changed("for") {
@@ -47,13 +47,13 @@ ignoreip in the main file does the same for those who stay.`,
 		},
 	}
 	c.Flags().StringVar(&length, "for", "", "how long, such as 8h or 4w; until disallow if not given")
-	c.Flags().StringVar(&req.Note, "note", "", "why, for whoever reads jailctl allowed later")
-	c.Flags().BoolVar(&req.Force, "force", false, "allow although the network is very wide")
+	c.Flags().StringVar(&req.Note, "note", "", "why; jailctl allowed shows it")
+	c.Flags().BoolVar(&req.Force, "force", false, "allow even a very wide network")
 	return c
 }
 
-// whom reads an address, a network, or else a name.
-func (a *app) whom(arg string) (p netip.Prefix, name string, err error) {
+// allowArg reads an address, a network, or else a name.
+func (a *app) allowArg(arg string) (p netip.Prefix, name string, err error) {
 	if _, notAddr := prefix.Parse(arg); notAddr == nil || strings.ContainsAny(arg, "/:%") {
 		p, err = a.prefixArg(arg)
 		return p, "", err
@@ -76,13 +76,13 @@ func (a *app) printAllow(done control.AllowAnswer) {
 		a.say("the name is looked up in the background; jailctl allowed shows its addresses")
 	}
 	for _, addr := range one.Addrs {
-		a.say("it has the address %s", addr)
+		a.say("its address: %s", addr)
 	}
 	for _, p := range done.Lifted {
 		a.say("lifted the ban of %s", show.Address(p))
 	}
 	for _, p := range done.Carved {
-		a.say("took it out of the ban of %s; the rest stays banned", show.Address(p))
+		a.say("removed from the ban of %s; the rest of it stays banned", show.Address(p))
 	}
 	a.printCovers(done.Covered)
 }
@@ -102,7 +102,7 @@ func (a *app) printCovers(covers []control.Cover) {
 func (a *app) allowedVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "allowed",
-		Short: "who is let in by jailctl allow, oldest first",
+		Short: "the addresses and names of jailctl allow, oldest first",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			list, err := control.Ask(c.Context(), a.client(), control.CallAllowed, control.None{})
@@ -110,7 +110,7 @@ func (a *app) allowedVerb() *cobra.Command {
 				return cmpEmit(a, err, list)
 			}
 			if len(list) == 0 {
-				a.say("jailctl allow has let nobody in")
+				a.say("no address is allowed with jailctl allow")
 				return nil
 			}
 			t := a.newTable("WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")
@@ -151,10 +151,10 @@ func joinAddrs(addrs []netip.Addr) string {
 func (a *app) disallowVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "disallow ADDR|NET|NAME",
-		Short: "take back what allow did; that there was nothing is no error",
+		Short: "undo allow; it is no error if there was nothing to undo",
 		Args:  takes("ADDR"),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, what, err := a.whom(args[0])
+			p, what, err := a.allowArg(args[0])
 			if err != nil {
 				return err
 			}
@@ -169,7 +169,7 @@ func (a *app) disallowVerb() *cobra.Command {
 			case !done.Was:
 				a.say("%s was not allowed", what)
 			case done.Protected != "":
-				a.say("%s is not allowed any more, and still never banned: %s", what, done.Protected)
+				a.say("%s is not allowed any more, but is still protected: %s", what, done.Protected)
 			default:
 				a.say("%s is not allowed any more", what)
 			}
@@ -181,11 +181,12 @@ func (a *app) disallowVerb() *cobra.Command {
 func (a *app) protectedVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "protected [ADDR]",
-		Short: "who is never banned, and why",
-		Long: `protected lists who no jail bans: the PBX's own addresses and networks, its routers and
-name servers, admins who are logged in over SSH, ignoreip, whom jailctl allow lets in, and
-the trunks of Asterisk's own files. Addresses where an account logged in stand there too:
-what such accounts do wrong leads to no ban. With ADDR only what concerns it.`,
+		Short: "the addresses that are never banned, and why",
+		Long: `protected lists the addresses that no jail bans: the PBX's own addresses and networks, its
+routers and name servers, admins who are logged in over SSH, ignoreip, jailctl allow, and
+the trunks of Asterisk's own files. It also lists the addresses where an account logged in:
+failures of these accounts lead to no ban there. With ADDR it prints only the entries that
+contain it.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

@@ -32,13 +32,13 @@ func (a *app) banVerb() *cobra.Command {
 				return err
 			}
 			if b.Pending {
-				a.complain("note: decided, but not in the kernel yet: see jailctl status")
+				a.complain("note: the ban is not in the kernel yet: see jailctl status")
 			}
 			if a.json {
 				return a.emit(b)
 			}
 			if b.Observed {
-				a.say("nothing is dropped now: %s would be banned, jail %s, left: %s; it is never enforced", show.Address(b.Prefix), b.Jail, left(b))
+				a.say("observed only: %s would be banned, jail %s, left: %s; nothing is dropped now, and this ban is never enforced", show.Address(b.Prefix), b.Jail, left(b))
 				return nil
 			}
 			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))
@@ -46,9 +46,9 @@ func (a *app) banVerb() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&length, "for", "", "how long, such as 10m, 1h30m, 4w or forever; the jail's bantime if not given")
-	c.Flags().StringVar(&req.Ports, "ports", "all", "what it closes: all, or sip, iax, ami, http and ports such as 5060,10000-20000/udp")
-	c.Flags().StringVar(&req.Jail, "jail", "", "the jail to count it in")
-	c.Flags().BoolVar(&req.Force, "force", false, "ban although the address is protected or the prefix wide")
+	c.Flags().StringVar(&req.Ports, "ports", "all", "the ports it closes: all, or sip, iax, ami, http and numbers such as 5060,10000-20000/udp")
+	c.Flags().StringVar(&req.Jail, "jail", "", "the jail that the ban belongs to")
+	c.Flags().BoolVar(&req.Force, "force", false, "ban even a protected address or a wide prefix")
 	return c
 }
 
@@ -60,7 +60,7 @@ func onlyPorts(b control.Ban) string {
 	return ", ports: " + b.Ports
 }
 
-// parseFor reads the value of --for as the API's seconds, of which 0 is for ever.
+// parseFor reads the value of --for as the API's seconds, of which 0 is forever.
 func parseFor(text string) (*int64, error) {
 	d, err := configs.ParseDuration(text)
 	if err != nil {

@@ -22,16 +22,17 @@ func (a *app) checkVerb() *cobra.Command {
 	var reference bool
 	c := &cobra.Command{
 		Use:   "check [FILE]...",
-		Short: "whether the main file and the jail files are right; needs no daemon",
+		Short: "find mistakes in the main file and the jail files; needs no daemon",
 		Long: `check reads jail files, compiles their patterns and runs their samples. Without
 FILE it checks the main file, every jail that the daemon would load, the lists of user agents
-and numbers, the feeds that are files, and whether the packet rules would cut your own.
+and numbers, the feeds that are files, and whether the packet rules would drop packets
+of your own phones and peers.
 
 FILE is a main file, a jail file, or a list of user agents or numbers: check knows them by
 their keys. A main file is checked as with --config. A jail file is read over the shipped
 jail of its name, and over defaults and logs of the main file.
 
-jailctl jails shows what each setting is in the end, and where it comes from.`,
+jailctl jails shows the value of each setting, and where it comes from.`,
 		RunE: func(_ *cobra.Command, files []string) error {
 			if reference {
 				_, err := fmt.Fprint(a.stdout, configs.Reference())
@@ -48,21 +49,21 @@ jailctl jails shows what each setting is in the end, and where it comes from.`,
 
 // checkup is what check prints.
 type checkup struct {
-	Files    []checkedFile `json:"files"` // those that are right
+	Files    []checkedFile `json:"files"` // those without a problem
 	Problems []remark      `json:"problems"`
 	Warnings []remark      `json:"warnings"`
 
 	noStart bool // the daemon would not start
 }
 
-// checkedFile is a file that is right.
+// checkedFile is a file without a problem.
 type checkedFile struct {
 	File    string `json:"file"`
 	Kind    string `json:"kind"`    // main file, jail, user agents, numbers
 	Samples int    `json:"samples"` // of a jail
 }
 
-// remark is what is wrong, or read otherwise than written.
+// remark is one problem or warning.
 type remark struct {
 	File string `json:"file"` // "": it is about no file alone
 	Line int    `json:"line"` // 0: the file as a whole
@@ -79,7 +80,7 @@ func (a *app) check(config, asterisk string, files []string) error {
 	}
 	if len(mains) > 0 {
 		if config != "" || len(mains) > 1 {
-			return usage("check one after the other", "two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
+			return usage("check them one by one", "two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
 		}
 		config = mains[0]
 	}
@@ -220,16 +221,16 @@ func (a *app) report(c *checkup) error {
 		a.complainAbout("", c.Problems)
 		for _, f := range c.Files {
 			if f.Kind == configs.KindJail {
-				a.say("%s: right, %s", f.File, show.Count(f.Samples, "sample"))
+				a.say("%s: ok, %s", f.File, show.Count(f.Samples, "sample")+" passed")
 			} else {
-				a.say("%s: right, %s", f.File, f.Kind)
+				a.say("%s: ok, %s", f.File, f.Kind)
 			}
 		}
 	}
 	if n := len(c.Problems); n > 0 {
-		do := "the daemon refuses these files, and keeps what it had of them"
+		do := "correct the files; until then the daemon keeps what it read from them before"
 		if c.noStart {
-			do = "correct the main file; the daemon would not start with it"
+			do = "correct the main file; the daemon cannot start with it"
 		}
 		return control.Refuse(0, do, "%s", show.Count(n, "problem"))
 	}

@@ -66,7 +66,7 @@ func (a *app) compareJails(f replayFlags, files []string) error {
 
 func (c change) first() *fallen { return cmp.Or(c.Before, c.After) }
 
-// firstBans are the first ban of each prefix, and what was not enforced of none.
+// firstBans are the first ban of each prefix; bans that are only observed do not count.
 func (a *app) firstBans(f replayFlags, files []string) (map[netip.Prefix]*fallen, error) {
 	first := map[netip.Prefix]*fallen{}
 	_, _, err := a.run(f, files, func(v jails.Verdict) {

@@ -18,14 +18,14 @@ func (a *app) doctorVerb() *cobra.Command {
 	var knock bool
 	c := &cobra.Command{
 		Use:   "doctor [--probe]",
-		Short: "whether all is well, and what to do where it is not; --probe tries a ban out",
-		Long: `doctor asks the daemon, and says of each part whether it is well.
+		Short: "find problems and say what to do; --probe tests a ban with packets",
+		Long: `doctor asks the daemon about each of its parts, and prints ok or a problem with a hint.
 
 With --probe it proves with packets that a ban drops them: it makes two network
 namespaces of its own, in one of them the enforcer that the main file names, bans
-test addresses, and knocks from the other with udp, tcp and icmp, in IPv4 and IPv6.
-That needs root and no daemon, takes some seconds, and leaves nothing behind; no
-rule of this host is touched, and none of its packets leaves the namespaces.
+test addresses, and sends packets from the other with udp, tcp and icmp, in IPv4 and
+IPv6. That needs root and no daemon, takes some seconds, and leaves nothing behind. No
+rule of this host is changed, and no packet leaves the namespaces.
 
 The exit status is 1 when something is wrong.`,
 		Args: takes(),
@@ -34,7 +34,7 @@ The exit status is 1 when something is wrong.`,
 				return a.probe(c.Context(), config)
 			}
 			if config != "" {
-				return usage("without --probe it is the daemon that knows", "--config goes with --probe")
+				return usage("leave --config out, or add --probe", "--config is only for --probe")
 			}
 			s, err := a.client().Status(c.Context())
 			if err != nil {
@@ -92,7 +92,7 @@ func (a *app) tell(d diagnosis) error {
 		}
 	}
 	if bad > 0 {
-		return control.Refuse(0, "what to do stands under each; jailctl status shows more", "%s", show.Count(bad, "problem"))
+		return control.Refuse(0, "see the hint under each problem; jailctl status shows more", "%s", show.Count(bad, "problem"))
 	}
 	return nil
 }
@@ -103,10 +103,10 @@ func (a *app) diagnose(s control.Status) diagnosis {
 		well("daemon", "pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since))),
 		enforcing(s),
 	}
-	list = append(list, told(s)...)
+	list = append(list, reported(s)...)
 	list = append(list, a.reads(s)...)
 	if len(s.GeoIP.Files) == 0 {
-		list = append(list, wrong("geoip", places(s.GeoIP), "give it a file: jailctl geoip update --from FILE|URL"))
+		list = append(list, wrong("geoip", places(s.GeoIP), "fetch a database: jailctl geoip update --from FILE|URL"))
 	} else {
 		one := well("geoip", "%s", places(s.GeoIP))
 		one.Hint = aged(s.GeoIP)
@@ -122,14 +122,14 @@ func enforcing(s control.Status) finding {
 		return well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))
 	case strings.HasPrefix(s.Enforcer, "observe"):
 		return wrong("enforcing", "packets pass: "+s.Enforcer,
-			"when you trust what it would ban, start it without --observe, and without observe in the main file")
+			"to enforce the bans, set observe: false in the main file, and start pbxjail without --observe")
 	}
-	return wrong("enforcing", "packets pass: "+s.Enforcer, "see the problems, and the daemon's log; jailctl doctor --probe tries the enforcer out")
+	return wrong("enforcing", "packets pass: "+s.Enforcer, "see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer")
 }
 
-// told are the problems that the daemon itself tells, but for refused jails, which
-// judges tells.
-func told(s control.Status) (list []finding) {
+// reported are the problems that the daemon itself reports, without those of refused jails:
+// judges reports them.
+func reported(s control.Status) (list []finding) {
 	for _, p := range s.Problems {
 		if !slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Problem == p.What }) {
 			list = append(list, wrong(cmp.Or(p.About, "daemon"), p.What, p.Hint))
@@ -138,8 +138,8 @@ func told(s control.Status) (list []finding) {
 	return list
 }
 
-// reads tells of the logs that are there, and when each last had a line. What the daemon
-// says is wrong with one stands there already.
+// reads reports the logs that exist, and when each last had a line. Problems of a log that
+// the daemon reports are in the list already.
 func (a *app) reads(s control.Status) (list []finding) {
 	there := 0
 	for _, f := range s.Files {
@@ -148,7 +148,7 @@ func (a *app) reads(s control.Status) (list []finding) {
 		}
 		there++
 		if f.Problem != "" {
-			list = append(list, wrong("log "+f.Path, f.Problem, "let the daemon read it; it goes on where it was"))
+			list = append(list, wrong("log "+f.Path, f.Problem, "give the daemon the right to read it; it continues at its last position"))
 			continue
 		}
 		last := "no line yet"
@@ -161,19 +161,19 @@ func (a *app) reads(s control.Status) (list []finding) {
 		}
 	}
 	if there == 0 {
-		return append(list, wrong("logs", "none is there: nothing can be seen",
+		return append(list, wrong("logs", "no log exists: no attack can be seen",
 			"write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'"))
 	}
 	return list
 }
 
-// judges tells which jails run, and which files were refused.
+// judges reports which jails run, and which files are refused.
 func judges(s control.Status) (list []finding) {
 	var run []string
 	for _, j := range s.Jails {
 		switch {
 		case j.Problem != "":
-			hint := "jailctl check says what is wrong with it"
+			hint := "jailctl check shows the mistake"
 			for _, p := range s.Problems {
 				if p.What == j.Problem && p.Hint != "" {
 					hint = p.Hint
@@ -187,7 +187,7 @@ func judges(s control.Status) (list []finding) {
 		}
 	}
 	if len(run) == 0 {
-		return append(list, wrong("jails", "none runs: nobody is banned", "see jailctl check"))
+		return append(list, wrong("jails", "no jail runs: no address is banned", "see jailctl check"))
 	}
 	return append([]finding{well("jails", "%s", strings.Join(run, ", "))}, list...)
 }

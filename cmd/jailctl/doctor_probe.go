@@ -10,8 +10,8 @@ import (
 	"pbxjail/configs/show"
 )
 
-// probe tries the enforcer of the main file out. That the main file only observes is
-// no reason not to: what is to come is tried.
+// probe tests the enforcer of the main file, even where the main file only observes: it
+// may enforce later.
 func (a *app) probe(ctx context.Context, config string) error {
 	main, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
 	if err != nil {
@@ -48,8 +48,8 @@ func (a *app) printProbe(r probe.Report) error {
 		}
 	}
 	if n := r.Failed(); n > 0 {
-		return control.Refuse(0, "do not trust the bans of this host before that is mended; another enforcer or hook in the main file may do",
-			"%s failed: bans do not hold here as they should", show.Count(n, "check"))
+		return control.Refuse(0, "do not trust the bans of this host before this is fixed; try another enforcer or hook in the main file",
+			"%s failed: bans on this host may not drop packets", show.Count(n, "check"))
 	}
 	return nil
 }

@@ -56,8 +56,8 @@ func TestGoldenDoctor(t *testing.T) {
 		"doctor-blind.txt":  {func(a *app) error { return a.tell(a.diagnose(blind)) }, "4 problems"},
 		"doctor-broken.txt": {func(a *app) error { return a.tell(a.diagnose(broken)) }, "2 problems"},
 		"doctor.json":       {func(a *app) error { a.json = true; return a.tell(a.diagnose(broken)) }, "2 problems"},
-		"doctor-probe.txt":  {func(a *app) error { return a.printProbe(sampleProbe()) }, "1 check failed: bans do not hold here as they should"},
-		"doctor-probe.json": {func(a *app) error { a.json = true; return a.printProbe(sampleProbe()) }, "1 check failed: bans do not hold here as they should"},
+		"doctor-probe.txt":  {func(a *app) error { return a.printProbe(sampleProbe()) }, "1 check failed: bans on this host may not drop packets"},
+		"doctor-probe.json": {func(a *app) error { a.json = true; return a.printProbe(sampleProbe()) }, "1 check failed: bans on this host may not drop packets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -19,7 +19,7 @@ import (
 func (a *app) feedsVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "feeds",
-		Short: "the lists of bad addresses that others keep, and what is taken of them",
+		Short: "the lists of bad addresses from others, and what pbxjail uses of them",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			list, err := a.client().Feeds(c.Context())
@@ -69,7 +69,7 @@ func use(f control.Feed) string {
 	return "x " + points(f.Factor)
 }
 
-// feedState is one word: what is wrong with a feed stands among the problems.
+// feedState is one word: the problem itself is in the list of problems.
 func feedState(f control.Feed) string {
 	switch {
 	case !f.Enabled:
@@ -87,7 +87,7 @@ func (a *app) feedsCheckVerb() *cobra.Command {
 	var most int
 	c := &cobra.Command{
 		Use:   "check FILE|-",
-		Short: "what the daemon would take of a list; needs no daemon",
+		Short: "test a list as the daemon would read it; needs no daemon",
 		Args:  takes("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(configs.FeedFormats, format) {
@@ -96,8 +96,8 @@ func (a *app) feedsCheckVerb() *cobra.Command {
 			return a.checkFeed(args[0], format, most)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "auto", "what it is: "+strings.Join(configs.FeedFormats, ", "))
-	c.Flags().IntVar(&most, "max-entries", configs.MaxFeedEntries, "how many entries it may have")
+	c.Flags().StringVar(&format, "format", "auto", "format of the list: "+strings.Join(configs.FeedFormats, ", "))
+	c.Flags().IntVar(&most, "max-entries", configs.MaxFeedEntries, "the list is refused if it has more entries")
 	return c
 }
 
@@ -131,13 +131,13 @@ func (a *app) checkFeed(name, format string, most int) error {
 	if a.json {
 		return a.emit(r)
 	}
-	a.say("%s: %s, %s taken, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
+	a.say("%s: %s, %s used, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
 	a.say("masked: %d, dropped: %d, refused: %d", r.Masked, r.Dropped, r.Refused)
 	for _, n := range r.Notes {
 		a.say("line %d: %s", n.Line, n.What)
 	}
-	if told := len(r.Notes); told < r.Masked+r.Dropped+r.Refused {
-		a.say("and %d more like these", r.Masked+r.Dropped+r.Refused-told)
+	if shown := len(r.Notes); shown < r.Masked+r.Dropped+r.Refused {
+		a.say("and %d more like these", r.Masked+r.Dropped+r.Refused-shown)
 	}
 	return nil
 }

@@ -19,11 +19,11 @@ import (
 func (a *app) geoipVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "geoip",
-		Short: "where addresses are, and the files that say so; needs no daemon",
+		Short: "the countries and networks of addresses, and the databases they come from; needs no daemon",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("there is status, lookup and update: see jailctl geoip --help", "geoip needs a verb")
+				return usage("write status, lookup or update: see jailctl geoip --help", "geoip needs a verb")
 			}
 			return noVerb(c, args)
 		},
@@ -56,7 +56,7 @@ func (a *app) geoipStatusVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "which files are asked, what they say, and how old they are",
+		Short: "the databases in use, what they say, and how old they are",
 		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			t, err := tables(config)
@@ -115,7 +115,7 @@ const embeddedName = "embedded"
 func aged(g control.GeoIP) string {
 	for _, f := range g.Files {
 		if f.Embedded && f.AgeDays > int(geoip.MaxAge/(24*time.Hour)) {
-			return "the table that comes with pbxjail is old; a newer one: jailctl geoip update --from FILE|URL"
+			return "the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL"
 		}
 	}
 	return ""
@@ -124,7 +124,7 @@ func aged(g control.GeoIP) string {
 // places is one line about the files.
 func places(g control.GeoIP) string {
 	if len(g.Files) == 0 {
-		return "no file says where an address is"
+		return "no database: countries of addresses are not known"
 	}
 	var list []string
 	for _, f := range g.Files {
@@ -137,7 +137,7 @@ func places(g control.GeoIP) string {
 type found struct {
 	Addr netip.Addr `json:"addr"`
 	control.Place
-	CountryFrom string `json:"country_from"` // a path, embedded, or "" for nobody
+	CountryFrom string `json:"country_from"` // a path, embedded, or "" if no file knows it
 	ASNFrom     string `json:"asn_from"`
 }
 
@@ -145,7 +145,7 @@ func (a *app) geoipLookupVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "lookup ADDR...",
-		Short: "the country and the network of addresses, and which file says so",
+		Short: "the country and the network of addresses, and which database says so",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("write "+c.UseLine(), "lookup needs ADDR")

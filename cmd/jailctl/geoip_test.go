@@ -81,7 +81,7 @@ func TestPlaceInWords(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if got := places(control.GeoIP{}); got != "no file says where an address is" {
+	if got := places(control.GeoIP{}); got != "no database: countries of addresses are not known" {
 		t.Errorf("got %q", got)
 	}
 	for _, c := range [][3]string{{"a", "b", "a, b"}, {"a", "a", "a"}, {"a", "", "a"}, {"", "b", "b"}, {"", "", ""}} {

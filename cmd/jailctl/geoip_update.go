@@ -19,11 +19,11 @@ func (a *app) geoipUpdateVerb() *cobra.Command {
 	var from, to string
 	c := &cobra.Command{
 		Use:   "update --from FILE|URL",
-		Short: "take a new file of countries or networks; the daemon follows by itself",
+		Short: "install a new geoip database; the daemon loads it by itself",
 		Long: `update takes a MaxMind DB file (.mmdb), as it is or in a .gz, .tar.gz or .tgz, from
-a path or from http or https. It is checked first, and then takes the place of
-the one of its kind at once; a bad file changes nothing. An archive with several
-files gives the largest.
+a path or from http or https. It is checked first, and then replaces the database
+of the same kind at once; a bad file changes nothing. From an archive with several files
+the largest is used.
 
   jailctl geoip update --from GeoLite2-ASN_20261101.tar.gz
   jailctl geoip update --from https://geo.example.net/country.mmdb.gz`,
@@ -40,7 +40,7 @@ files gives the largest.
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "a file, or a URL (http, https)")
-	c.Flags().StringVar(&to, "to", geoip.Stored, "the folder; the daemon looks into the default only")
+	c.Flags().StringVar(&to, "to", geoip.Stored, "the folder for it; the daemon reads the default folder only")
 	return c
 }
 
@@ -49,7 +49,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 		a.complain("warning: %v", old)
 	}
 	if u.Old != nil && u.New.Built.Before(u.Old.Built) {
-		a.complain("warning: it is older than the one before")
+		a.complain("warning: the new database is older than the one before")
 	}
 	if a.json {
 		answer := geoipUpdate{Changed: !u.Same, New: a.geoipFile(u.New)}

@@ -12,7 +12,7 @@ import (
 // bantime writes a number of seconds as a bantime, of which 0 has no end.
 func bantime(seconds int64) string {
 	if seconds == 0 {
-		return "for ever"
+		return "forever"
 	}
 	return show.Duration(time.Duration(seconds) * time.Second)
 }
@@ -30,7 +30,7 @@ func (a *app) ago(t time.Time) string { return show.Ago(t, a.now()) }
 
 // left is how long a ban has still to go.
 func left(b control.Ban) string {
-	text := "for ever"
+	text := "forever"
 	if b.Until != nil {
 		text = show.Brief(time.Duration(b.LeftSeconds) * time.Second)
 	}

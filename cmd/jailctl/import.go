@@ -24,7 +24,7 @@ import (
 func (a *app) importVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import",
-		Short: "take over what another guard of this machine is set up to do",
+		Short: "take over the configuration of another ban program",
 		RunE:  noVerb,
 		Args:  cobra.ArbitraryArgs,
 	}
@@ -37,10 +37,10 @@ func (a *app) importFail2banVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "fail2ban [DIR]",
-		Short: "make jail files of fail2ban's jails; it shows them, --apply writes them",
+		Short: "turn fail2ban's jails into jail files; prints them, --apply writes them",
 		Long: `import fail2ban reads the jails and filters in DIR, /etc/fail2ban if not given, and shows
-what pbxjail makes of each enabled jail: a jail file, or which jail of pbxjail does its
-work already. What cannot be taken is named with the reason. It changes nothing.
+the result for each enabled jail: a jail file, or the jail of pbxjail that already does
+its work. It lists what it cannot take over, with the reason. It changes nothing.
 
 With --apply it writes the jail files into the folder of jails; a file that is there stays.
 It allows what fail2ban ignores (ignoreip) and bans what fail2ban bans now, each for as
@@ -89,7 +89,7 @@ func planImport(dir string) (*importPlan, error) {
 	list, bad, err := fail2ban.Load(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = hint.Add("name the folder in which its jail.conf is", err)
+			err = hint.Add("write the folder that holds jail.conf", err)
 		}
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (a *app) printImport(p *importPlan) error {
 	for _, t := range p.Jails {
 		switch {
 		case t.Covered != "":
-			a.say("jail %s: nothing to write; its work is done by %s", t.Name, t.Covered)
+			a.say("jail %s: no file needed; %s do its work", t.Name, t.Covered)
 		case t.Text != "":
 			a.say("jail %s: %d of %s carried over", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
 			for line := range strings.Lines(t.Text) {
@@ -159,7 +159,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		path := filepath.Join(dir, t.Name+".yaml")
 		switch err := writeNew(path, t.Text); {
 		case errors.Is(err, fs.ErrExist):
-			a.say("kept: %s is there already", path)
+			a.say("kept: %s exists already", path)
 		case err != nil:
 			return err
 		default:
@@ -178,7 +178,7 @@ func (a *app) allowImported(ctx context.Context, client *control.Client, word st
 	if known, err := prefix.Parse(word); err == nil && known.Addr().IsLoopback() {
 		return nil
 	}
-	p, host, err := a.whom(word)
+	p, host, err := a.allowArg(word)
 	if err == nil {
 		_, err = control.Ask(ctx, client, control.CallAllow, control.AllowRequest{Prefix: p, Host: host, Note: "ignoreip of fail2ban"})
 	}

@@ -22,7 +22,7 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, p *importPla
 	for _, t := range p.Jails {
 		out, err := program.Run(ctx, "fail2ban-client", "get", t.Name, "banip", "--with-time")
 		if err != nil {
-			a.say("note: bans of %s are not taken: fail2ban does not say them", t.Name)
+			a.say("note: bans of jail %s are not taken over: fail2ban-client cannot list them", t.Name)
 			continue
 		}
 		for line := range strings.Lines(string(out)) {
@@ -32,7 +32,7 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, p *importPla
 			}
 			req := control.BanRequest{Prefix: addr, ForSeconds: &left}
 			if _, err := client.Ban(ctx, req); err != nil {
-				a.say("note: %s is banned by fail2ban, and not here: %v", show.Address(addr), err)
+				a.say("note: %s is banned by fail2ban, but could not be banned here: %v", show.Address(addr), err)
 				continue
 			}
 			taken++

@@ -20,21 +20,21 @@ func (a *app) jailsVerb() *cobra.Command {
 	var effective bool
 	c := &cobra.Command{
 		Use:   "jails",
-		Short: "the settings of each jail, and where each comes from; needs no daemon",
-		Long: `jails reads the main file and the jail files as the daemon does. What counts last:
+		Short: "the settings of each jail, and where they come from; needs no daemon",
+		Long: `jails reads the main file and the jail files as the daemon does. Later sources win:
 
-  built-in   what a jail has when nothing else is said
+  built-in   the defaults of pbxjail
   shipped    the jail that comes with pbxjail
   defaults   defaults and logs of the main file, for all jails
   FILE:LINE  the jail's own file in /etc/pbxjail.d
 
-A file that names logs and match is a whole jail: of a shipped jail of its name it takes
-the place. Any other file changes the shipped jail, and what it does not name stays.
+A file with both logs and match is a whole jail: it replaces the shipped jail of its name.
+Any other file changes some settings of the shipped jail of its name.
 
   jailctl jails                           one line for each jail
   jailctl jails --effective               every setting of every jail
   jailctl jails --print NAME              the file of a jail, as it is written
-  jailctl jails --print NAME --effective  every setting of a jail, as a file that says all
+  jailctl jails --print NAME --effective  every setting of a jail, as a complete file
 
 What --print prints is a jail file: a good start for a jail of your own.`,
 		Args: takes(),
@@ -97,7 +97,7 @@ func (a *app) printJail(list []*configs.Jail, name string, effective bool) error
 	if a.json {
 		return a.emit(settingsOf(list[i]))
 	}
-	text := fmt.Sprintf("# The jail %s as it is in the end, and where each setting comes from.\n", name) + list[i].Text()
+	text := fmt.Sprintf("# All settings of the jail %s, and where each comes from.\n", name) + list[i].Text()
 	if !effective {
 		if data, ok := configs.ShippedText(list[i].File); ok {
 			text = string(data)
@@ -128,7 +128,7 @@ func (n *noJailError) Unwrap() error { return n.error }
 // noJail is the error about a jail that does not exist.
 func noJail(name string, names []string) error {
 	slices.Sort(names)
-	return &noJailError{control.Refuse(0, "there are: "+strings.Join(slices.Compact(names), ", "), "no such jail: %q", name)}
+	return &noJailError{control.Refuse(0, "the jails are: "+strings.Join(slices.Compact(names), ", "), "no such jail: %q", name)}
 }
 
 // jailSettings is what jails prints as JSON.

@@ -24,8 +24,8 @@ import (
 // namesWait is how long names of trunks and of ignore_hosts are waited for.
 const namesWait = 5 * time.Second
 
-// protections are whom the daemon would protect on this machine, but for those that its
-// ledger knows. Names are looked up once; those without an answer are told.
+// protections are the addresses that the daemon would protect on this machine, without those
+// that only its ledger knows. Names are looked up once; those without an answer are printed.
 func (a *app) protections(main *configs.Main) *guard.Protections {
 	p := guard.New(slog.New(slog.DiscardHandler), guard.ThisHost(os.Getenv("SSH_CONNECTION")), nil)
 	p.Read(main, a.now())
@@ -37,7 +37,7 @@ func (a *app) protections(main *configs.Main) *guard.Protections {
 	p.Answered(ctx)
 	p.Read(main, a.now())
 	if unanswered := p.Unanswered(); len(unanswered) > 0 {
-		a.complain("note: not protected, because nobody answers for the name: %s", strings.Join(unanswered, ", "))
+		a.complain("note: not protected, because the lookup of the name has no answer: %s", strings.Join(unanswered, ", "))
 	}
 	return p
 }
@@ -74,24 +74,24 @@ func (a *app) checkPlan(main *configs.Main) map[string]error {
 // machine, as far as they can be seen without starting it.
 func atStart(main *configs.Main) (list []error) {
 	if info, err := os.Stat(main.Database); err == nil && !info.Mode().IsRegular() {
-		list = append(list, hint.Errorf("name a file that pbxjail may make, such as /var/lib/pbxjail/pbxjail.db", "database: %s is not a file", main.Database))
+		list = append(list, hint.Errorf("write a file that pbxjail can create, such as /var/lib/pbxjail/pbxjail.db", "database: %s is not a file", main.Database))
 	}
 	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
-		list = append(list, hint.Errorf("move it away, or name another path", "socket: %s is there and is not a socket", main.Socket))
+		list = append(list, hint.Errorf("move it away, or write another path", "socket: %s exists and is not a socket", main.Socket))
 	}
 	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
-			list = append(list, hint.Errorf("name a path in a folder", "%s: %s is not a folder", key, filepath.Dir(path)))
+			list = append(list, hint.Errorf("write a path in a folder that exists", "%s: %s is not a folder", key, filepath.Dir(path)))
 		}
 	}
 	return list
 }
 
-// places warns of tables of places that are not there: the daemon starts without them.
+// places warns of geoip databases that do not exist: the daemon starts without them.
 func (c *checkup) places(main *configs.Main) {
 	for _, file := range main.GeoIP.Files {
 		if _, err := os.Stat(file); err != nil {
-			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "put the table there with jailctl geoip update; until then other tables are asked"}})
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "install it with jailctl geoip update; until then the other databases are used"}})
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (c *checkup) places(main *configs.Main) {
 // and the file that it is read from.
 func checkFeedOf(main *configs.Main, f configs.Feed) error {
 	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
-		return hint.Errorf(fmt.Sprintf("give it at most %d letters, or write use: factor", most), "feed %s: with chain %s no set of the kernel can have this name", f.Name, main.Chain)
+		return hint.Errorf(fmt.Sprintf("give it at most %d letters, or write use: factor", most), "feed %s: its name is too long for a set of the kernel with chain %s", f.Name, main.Chain)
 	}
 	if f.URL != "" || !f.Enabled {
 		return nil
@@ -114,7 +114,7 @@ func (a *app) knowledge(main *configs.Main) (k setup.Knowledge, err error) {
 	k.Places = geoip.Open(geoip.Options{Files: main.GeoIP.Files})
 	known, unread := feeds.OffLine(filepath.Join(filepath.Dir(main.Database), "feeds"), main.Feeds)
 	if unread != nil {
-		a.complain("note: without %v", unread)
+		a.complain("note: a feed is left out: %v", unread)
 	}
 	k.Feeds = known
 	var bad, worse error

@@ -29,7 +29,7 @@ Exit status 0: also when no address is banned. 3: there is no such jail.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if key, _ := q.By(); !slices.Contains(control.BanOrders, key) {
-				return usage("sort by one of "+strings.Join(control.BanOrders, ", ")+"; with - in front the other way round", "--sort: bans are not sorted by %q", key)
+				return usage("sort by one of "+strings.Join(control.BanOrders, ", ")+"; write - in front to reverse the order", "--sort: bans are not sorted by %q", key)
 			}
 			if c.Flags().Changed("since") {
 				if q.Since, err = configs.ParseDuration(since); err != nil || q.Since == configs.Forever {
@@ -105,9 +105,9 @@ func (a *app) list(c *cobra.Command, q control.BansRequest) error {
 	if p.first == nil && p.table == nil {
 		p.begin()
 		if q == (control.BansRequest{Sort: q.Sort, Jail: q.Jail}) {
-			a.say("nobody is banned")
+			a.say("no address is banned")
 		} else {
-			a.say("there is no such ban")
+			a.say("no ban matches")
 		}
 		return nil
 	}
@@ -145,9 +145,9 @@ func (p *banPrinter) start(more bool) {
 	p.begin()
 	switch {
 	case seemed == len(p.first) && !more:
-		a.say("observed: these would be banned, and nothing is dropped")
+		a.say("observed: these would be banned, but nothing is dropped")
 	case seemed > 0 && !more:
-		a.say("observed: %d of these would be banned, and are never enforced", seemed)
+		a.say("observed: %d of these would be banned, but are never enforced", seemed)
 		p.mixed = true
 	case more:
 		p.mixed = true
@@ -174,7 +174,7 @@ func (p *banPrinter) end() error {
 	return p.table.end()
 }
 
-// notJails stand in the place of a jail: bans by hand, and those that the kernel alone knew.
+// notJails are used in place of a jail: bans by hand, and those that the kernel alone knew.
 var notJails = []string{"manual", "unknown"}
 
 // knowsJail is an error when there is no jail of this name.

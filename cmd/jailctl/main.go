@@ -1,7 +1,7 @@
 // Command jailctl is the operator's side of pbxjail. It asks the daemon over its
 // socket, and reads log files by itself for parse and replay. It must never touch
 // the host's firewall, or follow a log: that is the daemon's. doctor --probe makes
-// rules too, but in network namespaces that it has made for them and nobody else is in.
+// rules too, but only in network namespaces that it has made for them.
 //
 // The rules of the terminal:
 //
@@ -67,7 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// usageError is a command line that cannot be meant.
+// usageError is a command line that makes no sense.
 type usageError struct{ error }
 
 func (u *usageError) Unwrap() error { return u.error }

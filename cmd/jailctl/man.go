@@ -41,12 +41,12 @@ func manVerbs() []*cobra.Command {
 	}}
 }
 
-// literalPage is a manual page of section 5 that shows a reference as it stands in a file.
+// literalPage is a manual page of section 5 that shows a reference as a file has it.
 func literalPage(name, what, text string) string {
 	safe := strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH %q 5 \"\" pbxjail pbxjail\n.SH NAME\n%s \\- %s\n.SH DESCRIPTION\n", strings.ToUpper(name), name, what)
-	b.WriteString("The file is YAML. Every setting stands below with its default and its meaning.\n.nf\n")
+	b.WriteString("The file is YAML. Every setting is listed below with its default and its meaning.\n.nf\n")
 	for line := range strings.Lines(safe) {
 		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
 			b.WriteString(`\&`)

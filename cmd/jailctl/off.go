@@ -10,13 +10,13 @@ func (a *app) offVerb() *cobra.Command {
 	var length string
 	c := &cobra.Command{
 		Use:   "off",
-		Short: "take all that is ours out of the kernel; on brings it back",
-		Long: `off removes the chains, sets, lists and packet rules of pbxjail from the kernel, whatever
-enforcer made them, and nothing else. It stays off over a restart, until jailctl on, or
-until --for is over. The time of each ban runs on. What is decided meanwhile is marked as
-observed, and is never enforced.
+		Short: "remove everything of pbxjail from the kernel; on brings it back",
+		Long: `off removes the chains, sets, lists and packet rules of pbxjail from the kernel, and nothing
+else. pbxjail stays off, also after a restart, until jailctl on or until the time of --for
+is over. The time of each ban goes on. Bans that are decided while it is off are marked as
+observed, and are never enforced.
 
-Where the daemon does not run, pbxjail --flush does it.`,
+If the daemon does not run, use pbxjail --flush.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var q control.OffRequest
@@ -38,7 +38,7 @@ Where the daemon does not run, pbxjail --flush does it.`,
 			if done.Off != nil && done.Off.Until != nil {
 				until = "until " + a.stamp(*done.Off.Until) + ", or: jailctl on"
 			}
-			a.say("pbxjail is off, %s; nothing of it is in the kernel", until)
+			a.say("pbxjail is off, %s; none of its rules is in the kernel", until)
 			return nil
 		},
 	}
@@ -61,9 +61,9 @@ func (a *app) onVerb() *cobra.Command {
 			case !done.Was:
 				a.say("pbxjail was not off")
 			case done.Observes:
-				a.say("pbxjail is on, and observes: nothing is dropped")
+				a.say("pbxjail is on, but only observes: nothing is dropped")
 			default:
-				a.say("pbxjail is on: the bans that hold go back into the kernel")
+				a.say("pbxjail is on: the bans that are not over go back into the kernel")
 			}
 			return nil
 		},

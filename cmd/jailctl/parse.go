@@ -30,9 +30,9 @@ type record struct {
 	Points   float64     `json:"points"`
 	Account  string      `json:"account"` // quoted, as all text of a log
 	Number   string      `json:"number"`
-	Doubt    string      `json:"doubt"` // why an ambiguous record charges nobody
+	Doubt    string      `json:"doubt"` // why an ambiguous record charges no address
 	Text     string      `json:"text"`
-	Times    int         `json:"times"`             // how many attempts it stands for
+	Times    int         `json:"times"`             // how many attempts it reports
 	Pattern  string      `json:"pattern,omitempty"` // the own pattern that matched
 }
 
@@ -42,11 +42,11 @@ func (a *app) parseVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "parse [FILE]",
 		Short: "what pbxjail reads in a log, line by line; needs no daemon",
-		Long: `parse says of each line of a log (stdin without FILE, or for -) what it is:
+		Long: `parse prints for each line of a log (stdin without FILE, or for -) what it is:
 
   offence    the address may be charged with it
-  signal     a login, a challenge, an alarm of the log: nobody is charged
-  ambiguous  an offence by its words, but whose it is cannot be trusted
+  signal     a login, a challenge, an alarm of the log: no address is charged
+  ambiguous  an offence, but its address cannot be trusted
   none       anything else; printed with --json only
 
 It reads as the daemon does, with the own patterns of the jails that read this log.
@@ -93,7 +93,7 @@ func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) 
 	}
 	defer closeLog()
 	if magic, _ := text.Peek(wire.MagicLen); wire.IsTrace(magic) {
-		return control.Refuse(0, "jailctl replay reads packets, beside logs or alone", "%s is a packet trace", name)
+		return control.Refuse(0, "use jailctl replay: it reads packets, alone or with logs", "%s is a packet trace", name)
 	}
 	p := parsing{
 		app: a, own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, patterns...),

@@ -34,7 +34,7 @@ func (a *app) complain(format string, args ...any) {
 }
 
 // emit prints v as JSON. encoding/json leaves C1, bidi and the like as they are;
-// here everything beyond ASCII, which can stand in strings only, is escaped.
+// here everything beyond ASCII, which can be in strings only, is escaped.
 func (a *app) emit(v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

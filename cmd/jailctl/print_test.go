@@ -16,7 +16,7 @@ import (
 	"pbxjail/configs/show"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // hostile is what an attacker would send to a terminal: ESC, a second line, CR, backspace, NUL, DEL,
 // C1 as UTF-8 and as a bare byte, bidi override and isolate, zero width, a
@@ -185,7 +185,7 @@ func TestGolden(t *testing.T) {
 			return p.end()
 		},
 		"why.txt": func(a *app) error { return a.printWhy(sampleWhy()) },
-		"why-nobody.txt": func(a *app) error {
+		"why-stranger.txt": func(a *app) error {
 			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"3 own addresses", "0 of ignoreip"},
 				Ends: "5 more points in jail guessing within 10m would ban it for 1h"})
 		},

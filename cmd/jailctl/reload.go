@@ -9,7 +9,7 @@ import (
 func (a *app) reloadVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "make the daemon read its files again; a bad one keeps the old",
+		Short: "make the daemon read its files again; a file with a mistake changes nothing",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := a.client().Reload(c.Context())
@@ -21,7 +21,7 @@ func (a *app) reloadVerb() *cobra.Command {
 			}
 			a.say("reloaded")
 			if len(r.Waiting) > 0 {
-				a.say("%s changed: this takes effect when pbxjail is restarted: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
+				a.say("%s changed: this takes effect after a restart: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
 			}
 			return nil
 		},

@@ -21,16 +21,16 @@ import (
 	"pbxjail/watcher/wire"
 )
 
-// fallen is a ban as it would have fallen.
+// fallen is a ban that would have been made.
 type fallen struct {
 	Time      time.Time    `json:"time"`
 	Prefix    netip.Prefix `json:"prefix"`
 	Jail      string       `json:"jail"`
-	Until     *time.Time   `json:"until"` // null: for ever
+	Until     *time.Time   `json:"until"` // null: forever
 	Strike    int          `json:"strike"`
 	Evidence  string       `json:"evidence"`
 	Reason    string       `json:"reason"`
-	Protected string       `json:"protected"` // why it is not banned all the same, or ""
+	Protected string       `json:"protected"` // why it is not banned, or ""
 	Observe   bool         `json:"observe"`   // the jail only observes
 	Lines     []string     `json:"lines"`     // quoted
 
@@ -49,13 +49,14 @@ func (a *app) replayVerb() *cobra.Command {
 	var f replayFlags
 	c := &cobra.Command{
 		Use:   "replay FILE...",
-		Short: "who would have been banned, by the clock of the logs; needs no daemon",
+		Short: "print the bans that logs and packet traces would have led to; needs no daemon",
 		Long: `replay reads logs and packet traces (plain or gzip), merged by time, and prints each
-ban as it would have fallen. It touches no firewall. A jail reads each log that has the
-last name of one of its own; a log of another name is read by every jail.
+ban that pbxjail would have made, at the time that the logs say. It touches no firewall.
+A jail reads the logs with the file names of its own logs; a log with any other name is
+read by every jail.
 
-A trace is a file of tcpdump, sngrep or Wireshark: pcap or pcapng, of any name. It may
-stand alone. Capture all of each packet, both directions: tcpdump -i any -s 0 -w FILE
+A trace is a file of tcpdump, sngrep or Wireshark: pcap or pcapng, of any name. It needs
+no log beside it. Capture all of each packet, both directions: tcpdump -i any -s 0 -w FILE
 --own says which side is the PBX; without it replay guesses and says so. Dates in logs
 are local time: set TZ where the PBX is in another zone.
 The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a trace packets=N too`,
@@ -119,7 +120,7 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	r := jails.Replay{Judge: judge, Zone: time.Local, Traces: traces.start(judge, own)}
 	err = r.Run(logs, decide)
 	if n := judge.Evicted(); n > 0 {
-		a.complain("note: %d addresses that still counted made room for others: max_addresses", n)
+		a.complain("note: %d addresses were forgotten before their time, because max_addresses is too small", n)
 	}
 	traces.report(a, r.Dates)
 	return r.Counts, traces.packets(), err
@@ -227,7 +228,7 @@ func (a *app) verdictLine(v jails.Verdict, banned bool) string {
 	case !banned:
 		what = "observed"
 	}
-	length := "for ever"
+	length := "forever"
 	if !b.Until.IsZero() {
 		length = "for " + show.Duration(b.Until.Sub(b.Since))
 	}

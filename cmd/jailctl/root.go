@@ -46,19 +46,19 @@ func (a *app) client() *control.Client {
 	return c
 }
 
-const about = `jailctl asks the pbxjail daemon what it does, and tells it what to do.
+const about = `jailctl shows what the pbxjail daemon does, and controls it.
 
 Exit status:
   0  done; also for unban of an address that was not banned
-  1  what was asked did not happen; stderr says why
-  2  wrong usage: an unknown verb or flag, or an argument that cannot be meant
+  1  it failed, or a problem was found; stderr says why
+  2  wrong usage: an unknown verb or flag, or a wrong argument
   3  there is no jail of this name`
 
 // newRoot makes the command line: one verb, one file.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:                        "jailctl",
-		Short:                      "look into pbxjail and tell it what to do",
+		Short:                      "show what pbxjail does, and control it",
 		Long:                       about,
 		Args:                       cobra.ArbitraryArgs,
 		RunE:                       noVerb,
@@ -73,7 +73,7 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().StringVar(&a.socket, "socket", control.DefaultPath, "the daemon's control socket")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.PersistentFlags().BoolVar(&a.utc, "utc", false, "print times in UTC, not in local time")
-	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("let lines be as long as they are; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
+	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("do not break long lines; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.columns = columns(*wide, os.Getenv("COLUMNS")) }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("see "+c.CommandPath()+" --help", "%w", err)
@@ -108,7 +108,7 @@ func columns(wide bool, env string) int {
 
 func noVerb(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usage("jailctl status says what goes on, jailctl --help names all verbs", "no verb given")
+		return usage("jailctl status shows what pbxjail does, jailctl --help lists all verbs", "no verb given")
 	}
 	hint := "see jailctl --help"
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {

@@ -26,7 +26,7 @@ func (a *app) rulesVerb() *cobra.Command {
 	var p printed
 	c := &cobra.Command{
 		Use:   "rules",
-		Short: "the packet rules and what they dropped; or print them to paste",
+		Short: "the packet rules and what they dropped; --format prints them for another firewall",
 		Long: `rules shows the packet rules in the kernel with their counters. With --format it
 prints what packet_rules in the main file asks for, whether enabled or not, and the
 lists of the feeds that ban, for a firewall that is filled by hand; that needs no daemon.`,
@@ -53,7 +53,7 @@ lists of the feeds that ban, for a firewall that is filled by hand; that needs n
 	c.Flags().StringVar(&p.format, "format", "", "print for "+strings.Join(packets.Formats, ", "))
 	c.Flags().StringVar(&p.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
 	c.Flags().IntVar(&p.family, "family", 4, "4 or 6, for iptables-restore and freepbx, which hold one")
-	c.Flags().BoolVar(&p.force, "force", false, "print although peers of ours may be cut")
+	c.Flags().BoolVar(&p.force, "force", false, "print even if packets of our own peers would be dropped")
 	return c
 }
 
@@ -71,12 +71,12 @@ func (a *app) printRules(p printed) error {
 	main, err := configs.LoadMain(path, p.config != "")
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "mend the main file; jailctl check tells more", "no rules are printed")
+		return control.Refuse(0, "correct the main file; see jailctl check", "no rules are printed")
 	}
 	agents, err := configs.LoadAgents(main.Useragents)
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "mend the lists of user agents", "no rules are printed")
+		return control.Refuse(0, "correct the list of user agents; see jailctl check", "no rules are printed")
 	}
 	main.PacketRules.Force = main.PacketRules.Force || p.force
 	known, notes := ours(main)
@@ -98,17 +98,17 @@ func (a *app) printRules(p printed) error {
 	return err
 }
 
-// ours are whom the main file and Asterisk's own files name. Names are not looked up:
-// whoever answers for them would be in the rules for good.
+// ours are the addresses in the main file and in Asterisk's own files. Names are not looked
+// up: the rules would keep the answer, even after the name has another address.
 func ours(main *configs.Main) (known packetrules.Known, notes []string) {
 	known.Protected = slices.Clone(main.Ignoreip)
 	for _, h := range main.IgnoreHosts {
-		notes = append(notes, "not let through, as a name: ignore_hosts "+h)
+		notes = append(notes, "not let through, because it is a name: ignore_hosts "+h)
 	}
 	trusts, _ := asterisk.Read(main.Asterisk)
 	for _, t := range trusts {
 		if t.Host != "" {
-			notes = append(notes, fmt.Sprintf("not let through, as a name: %s (%s)", t.Host, t.Why))
+			notes = append(notes, fmt.Sprintf("not let through, because it is a name: %s (%s)", t.Host, t.Why))
 			continue
 		}
 		known.Protected = append(known.Protected, t.Prefix)
@@ -123,7 +123,7 @@ func ours(main *configs.Main) (known packetrules.Known, notes []string) {
 // through for one reason.
 func (a *app) showRules(rules control.Rules) error {
 	if !rules.Enabled {
-		a.say("packet rules are off: packet_rules in the main file")
+		a.say("packet rules are off; packet_rules in the main file switches them on")
 		return nil
 	}
 	type row struct {

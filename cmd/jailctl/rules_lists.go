@@ -22,9 +22,9 @@ func listsOf(main *configs.Main, protected []netip.Prefix) (lists []packets.List
 		switch {
 		case !f.Enabled:
 		case !f.Bans():
-			notes = append(notes, fmt.Sprintf("not printed: feed %s only makes lines weigh more; to drop its addresses write use: ban", f.Name))
+			notes = append(notes, fmt.Sprintf("not printed: feed %s only adds weight to attempts; to drop its addresses write use: ban", f.Name))
 		case f.URL != "":
-			notes = append(notes, fmt.Sprintf("not printed: feed %s is fetched anew all the time; the daemon keeps it in the kernel", f.Name))
+			notes = append(notes, fmt.Sprintf("not printed: feed %s is fetched again and again; the daemon keeps it in the kernel", f.Name))
 		default:
 			l, err := listOfFeed(f, protected)
 			if err != nil {

@@ -75,8 +75,8 @@ func TestRulesOfTheSeed(t *testing.T) {
 	}
 }
 
-// A feed that only weighs, and one that is fetched, are named and not printed. Whom we
-// protect is cut out of a range, and neighbours are not merged.
+// A feed that only weighs, and one that is fetched, are named and not printed. A protected
+// address is cut out of a range, and neighbours are not merged.
 func TestRulesOfFeeds(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "list.txt")
 	if err := os.WriteFile(list, []byte("203.0.113.0/25\n203.0.113.128/25\n198.51.100.0/31\n"), 0o644); err != nil {
@@ -96,8 +96,8 @@ feeds:
 		t.Fatal(stderr)
 	}
 	for _, want := range []string{
-		"# not printed: feed vitox only makes lines weigh more; to drop its addresses write use: ban\n",
-		"# not printed: feed fetched is fetched anew all the time; the daemon keeps it in the kernel\n",
+		"# not printed: feed vitox only adds weight to attempts; to drop its addresses write use: ban\n",
+		"# not printed: feed fetched is fetched again and again; the daemon keeps it in the kernel\n",
 		"-s 203.0.113.0/25 ", "-s 203.0.113.128/25 ", "-s 198.51.100.0/32 ",
 	} {
 		if !strings.Contains(got, want) {

@@ -52,7 +52,7 @@ func TestRulesTable(t *testing.T) {
 		t.Errorf("json: got %s, want every rule", got)
 	}
 	f.broken = true
-	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off: packet_rules in the main file\n" {
+	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off; packet_rules in the main file switches them on\n" {
 		t.Errorf("off: got %s", got)
 	}
 }
@@ -82,7 +82,7 @@ func TestRulesFormat(t *testing.T) {
 	for _, want := range []string{
 		"*raw\n:pbxjail-sip - [0:0]\n", "-s 198.51.100.7/32 ", "-s 198.51.100.9/32 ", "-s 192.0.2.9/32 ",
 		`"|0d0a|User-Agent: friendly-scanner"`, `"|0d0a|User-Agent: acme" -m string --algo bm --icase --from 28 --to 2048 ! --hex-string "|0d0a|User-Agent: acme phone"`,
-		"# not let through, as a name: ignore_hosts trunk.example.org\n", "# not let through, as a name: iax.example.net (",
+		"# not let through, because it is a name: ignore_hosts trunk.example.org\n", "# not let through, because it is a name: iax.example.net (",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got no %q in\n%s", want, got)

@@ -16,7 +16,7 @@ import (
 )
 
 // TestScripts runs testdata/script: each file is a page of the manual, with a
-// daemon at $SOCKET that has nobody banned. UPDATE_SCRIPTS=1 writes cmp files anew.
+// daemon at $SOCKET without a ban. UPDATE_SCRIPTS=1 writes cmp files again.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",

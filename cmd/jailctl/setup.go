@@ -28,7 +28,7 @@ func (a *app) setupVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "setup",
-		Short: "look at this machine, show what to do, ask once, and begin to ban",
+		Short: "look at this machine, print what to change, ask once, and start to ban",
 		Long: `setup looks at this machine: which Asterisk, which logs, which trunks, which web interface,
 which firewalls, and whether fail2ban runs. It prints what it found and what it would do.
 It asks once. Then it does it:
@@ -36,7 +36,7 @@ It asks once. Then it does it:
   - it sets observe: false in the main file, so that pbxjail bans;
   - where Asterisk writes no security events it adds the line for them, with a copy of the
     file as it was; a file that a web interface generates is never written;
-  - it restarts pbxjail with systemctl, and waits until the kernel drops.
+  - it restarts pbxjail with systemctl, and waits until the bans are in the kernel.
 
 It changes nothing before you answer. --dry-run only prints; --yes asks nothing.`,
 		Args: takes(),
@@ -48,7 +48,7 @@ It changes nothing before you answer. --dry-run only prints; --yes asks nothing.
 			return a.runSetup(c.Context(), plan, yes, dry)
 		},
 	}
-	c.Flags().BoolVar(&yes, "yes", false, "do it without a question")
+	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	c.Flags().BoolVar(&dry, "dry-run", false, "print what would be done, and do nothing")
 	configFlag(c, &config)
 	return c
@@ -119,13 +119,13 @@ func (p *setupPlan) advise() {
 	f := p.Found
 	say := func(format string, args ...any) { p.Advice = append(p.Advice, fmt.Sprintf(format, args...)) }
 	if f.Asterisk == "" {
-		say("no Asterisk was found here: pbxjail waits for its logs")
+		say("no Asterisk found on this machine: pbxjail waits for its logs")
 	}
 	if f.Fail2ban.Running {
-		say("fail2ban runs here: two guards of the same logs ban twice; when you trust pbxjail, switch off fail2ban's Asterisk jails")
+		say("fail2ban runs here and reads the same logs; when you trust pbxjail, switch off fail2ban's jails for Asterisk")
 	}
 	if f.Docker {
-		say("Docker is here: when Asterisk runs in a container, name its log files in a jail's logs")
+		say("Docker is installed: if Asterisk runs in a container, write the paths of its logs into a jail's logs")
 	}
 	if len(f.Firewalls) > 0 {
 		say("%s runs here: pbxjail's rules come before its rules, and pbxjail puts them back after a restart of the firewall", strings.Join(f.Firewalls, " and "))
@@ -163,7 +163,7 @@ func (a *app) printSetup(p *setupPlan) {
 	found("Asterisk", asterisk)
 	found("interface", orNone(f.GUI))
 	found("logs", orNone(strings.Join(p.Logs, " ")))
-	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" that Asterisk's files and this machine name; see jailctl protected")
+	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" from Asterisk's files and this machine; see jailctl protected")
 	found("you", orNone(p.Admin)+" (protected while you are logged in, and after)")
 	found("firewalls", orNone(strings.Join(f.Firewalls, ", ")))
 	if f.Fail2ban.Installed {
@@ -207,7 +207,7 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 		return nil
 	}
 	if !yes && !a.confirms("Do it?") {
-		return control.Refuse(0, "jailctl setup --yes asks nothing", "nothing was changed")
+		return control.Refuse(0, "jailctl setup --yes does it without asking", "nothing was changed")
 	}
 	for _, s := range p.Steps {
 		if err := s.do(ctx); err != nil {

@@ -14,7 +14,7 @@ import (
 func (a *app) statusVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "what is followed, what is enforced, and what is wrong",
+		Short: "the logs, jails and bans at a glance, and all problems",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := a.client().Status(c.Context())
@@ -52,7 +52,7 @@ func (a *app) printStatus(s control.Status) error {
 	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
 		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
 	if n.Suspects > 0 {
-		a.say("suspect: %d records may be a caller's text inside another record: nobody is charged with them", n.Suspects)
+		a.say("suspect: %d records may be a caller's text inside another record: no address is charged with them", n.Suspects)
 	}
 	a.say("geoip: %s", places(s.GeoIP))
 	a.say("wire: %s", a.onWire(s.Wire))
@@ -125,7 +125,7 @@ func countries(list []control.Country) string {
 	return strings.Join(parts, ", ")
 }
 
-// jailState is one word: what is wrong with a jail's file stands among the problems.
+// jailState is one word: the mistake in a jail's file is in the list of problems.
 func jailState(j control.Jail) string {
 	switch {
 	case j.Problem != "":

@@ -34,9 +34,9 @@ func (a *app) topVerb() *cobra.Command {
 	var every string
 	c := &cobra.Command{
 		Use:   "top",
-		Short: "who does most now: jails, countries, accounts, addresses",
-		Long: `Who does most now: jails, countries, accounts, addresses, with the offences that a
-jail counted in the last minute and in the last ten, and their points in the ten.
+		Short: "the most active jails, countries, accounts and addresses now",
+		Long: `The most active jails, countries, accounts and addresses now: the offences that a jail
+counted in the last minute and in the last ten minutes, and their points in these ten.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -47,10 +47,10 @@ On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and w
 				return usage(hint.Of(err), "--every: %w", err)
 			}
 			if pause < time.Second {
-				return usage("1s is the least", "--every %s is no pause", every)
+				return usage("write 1s or more", "--every %s is too short", every)
 			}
 			if rows < 1 || rows > mostRows {
-				return usage(fmt.Sprintf("from 1 to %d", mostRows), "--rows %d are no rows to show", rows)
+				return usage(fmt.Sprintf("write a number from 1 to %d", mostRows), "--rows: %d is out of range", rows)
 			}
 			s := &screen{app: a, client: a.client(), most: rows}
 			if _, terminal := sizeOf(a.stdout); !terminal || once || a.json {
@@ -74,7 +74,7 @@ type asked interface {
 	Top(ctx context.Context, n int) (control.Top, error)
 }
 
-// screen shows who does most.
+// screen shows the most active.
 type screen struct {
 	*app
 	client asked
@@ -176,7 +176,7 @@ func printTop(w io.Writer, top control.Top) error {
 		}
 	}
 	if !any {
-		fmt.Fprintln(w, "nobody did anything that counts within the last ten minutes")
+		fmt.Fprintln(w, "no offence within the last ten minutes")
 	}
 	return nil
 }

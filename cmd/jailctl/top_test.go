@@ -60,8 +60,8 @@ func TestHeadline(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 		}
-		anew := control.Status{Version: "0.1.0", Since: t0}
-		if got, want := s.headline(anew, t0.Add(4*time.Second)), "pbxjail 0.1.0, up 4s: 0 lines, 0 matched, 0 bans; 0 hold now"; got != want {
+		restarted := control.Status{Version: "0.1.0", Since: t0}
+		if got, want := s.headline(restarted, t0.Add(4*time.Second)), "pbxjail 0.1.0, up 4s: 0 lines, 0 matched, 0 bans; 0 hold now"; got != want {
 			t.Errorf("of a daemon that was restarted: got %s, want %s", got, want)
 		}
 	})
@@ -101,7 +101,7 @@ func TestFrameFitsTheTerminal(t *testing.T) {
 		}
 		frame, _ := strings.CutPrefix(string(z.clip(text.String())), "\x1b[H\x1b[J")
 		lines := strings.Split(frame, "\n")
-		if !terminalSafe(frame) || len(lines) > max(2, z.height) { // the cursor stands in the last one
+		if !terminalSafe(frame) || len(lines) > max(2, z.height) { // the cursor is in the last one
 			t.Errorf("%v: got %d lines", z, len(lines))
 		}
 		for _, l := range lines {

@@ -144,10 +144,10 @@ func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
 		one.lookAhead(&g)
 	}
 	if own = g.Own(); len(own) == 0 {
-		a.complain("note: the trace holds no packet of SIP, IAX2, AMI or HTTP, so nothing tells which address is the PBX; --own says it")
+		a.complain("note: the trace holds no packet of SIP, IAX2, AMI or HTTP, so the address of the PBX is not known; give it with --own")
 		return nil, nil
 	}
-	a.complain("note: by the trace the PBX has %s; if that is wrong, name its addresses with --own", addrList(own))
+	a.complain("note: the trace suggests that the PBX has the address %s; if that is wrong, give its addresses with --own", addrList(own))
 	return own, nil
 }
 
@@ -202,7 +202,7 @@ func (t *traces) report(a *app, logs jails.Span) {
 		}
 	}
 	if !from.IsZero() && !logs.From.IsZero() && (from.After(logs.To.Add(lateRecord)) || to.Add(lateRecord).Before(logs.From)) {
-		a.complain("note: the logs are of %s to %s and the packets of %s to %s, so neither says anything of the other; dates in logs are local time: set TZ to that of the PBX",
+		a.complain("note: the logs are of %s to %s and the packets of %s to %s, so they cannot be compared; dates in logs are local time: set TZ to the time zone of the PBX",
 			a.stamp(logs.From), a.stamp(logs.To), a.stamp(from), a.stamp(to))
 	}
 	c := t.assembler.Counts()

@@ -43,9 +43,9 @@ func capture() []byte {
 }
 
 // TestReplaySaysThatLogsAndTraceAreOfDifferentTimes: a wrong zone makes each record one
-// that no packet stands behind, so it must not pass in silence.
+// that no packet supports, so it must be reported.
 func TestReplaySaysThatLogsAndTraceAreOfDifferentTimes(t *testing.T) {
-	const late = "so neither says anything of the other"
+	const late = "so they cannot be compared"
 	dir := t.TempDir()
 	trace, log := filepath.Join(dir, "trace"), filepath.Join(dir, "messages")
 	if err := os.WriteFile(trace, capture(), 0o600); err != nil {
@@ -71,7 +71,7 @@ func TestReplaySaysThatLogsAndTraceAreOfDifferentTimes(t *testing.T) {
 }
 
 func TestReplayReadsTraces(t *testing.T) {
-	const guessed = "note: by the trace the PBX has 192.0.2.10"
+	const guessed = "note: the trace suggests that the PBX has the address 192.0.2.10"
 	whole := capture()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -92,7 +92,7 @@ func TestReplayReadsTraces(t *testing.T) {
 		{"with --own", whole, []string{"--own", "192.0.2.10"}, 0, []string{"packets=2"}, "note:"},
 		{"cut", whole[:len(whole)-3], nil, 0, []string{"ends in the middle of a packet", "packets=1"}, ""},
 		{"of a link that is not read", odd, nil, 1, []string{"link type 147", "tcpdump"}, ""},
-		{"without a service", whole[:24], nil, 0, []string{"nothing tells which address is the PBX"}, ""},
+		{"without a service", whole[:24], nil, 0, []string{"the address of the PBX is not known"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "any-name")
@@ -122,7 +122,7 @@ func TestParseRefusesTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, err strings.Builder
-	if status := run([]string{"parse", file}, strings.NewReader(""), &out, &err); status != 1 || !strings.Contains(err.String(), "jailctl replay reads packets") || out.Len() > 0 {
+	if status := run([]string{"parse", file}, strings.NewReader(""), &out, &err); status != 1 || !strings.Contains(err.String(), "use jailctl replay") || out.Len() > 0 {
 		t.Errorf("got exit status %d, %q and %q", status, &out, &err)
 	}
 }

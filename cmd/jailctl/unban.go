@@ -19,13 +19,12 @@ func (a *app) unbanVerb() *cobra.Command {
 	var req control.UnbanRequest
 	c := &cobra.Command{
 		Use:   "unban ADDR|NET|--all",
-		Short: "lift a ban, those inside a network, or all of them; no ban to lift is no error",
-		Long: `unban lets out at once, and forgets the strikes. What was done before does not count any
-more, even where a log is read later. For the time of --grace each account that ever logged
-in there is at home there: what it does wrong leads to no ban. A stranger's guesses count
-from the start again.
+		Short: "lift a ban, all bans inside a network, or all bans; it is no error if there is none",
+		Long: `unban lifts the ban at once, and forgets the strikes. Earlier attempts do not count any
+more, even if a log is read later. During --grace, failures of accounts that ever logged in
+there lead to no ban. Attempts of strangers count from zero again.
 
-To keep somebody out of all bans, use jailctl allow.`,
+To never ban an address again, use jailctl allow.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if all {
 				return takes()(c, args)
@@ -49,7 +48,7 @@ To keep somebody out of all bans, use jailctl allow.`,
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "lift every ban")
-	c.Flags().StringVar(&grace, "grace", "10m", "how long accounts that logged in there lead to no ban again")
+	c.Flags().StringVar(&grace, "grace", "10m", "how long failures of accounts that logged in there lead to no ban")
 	return c
 }
 
@@ -122,6 +121,6 @@ func stillCovered(p netip.Prefix, covers []control.Cover) error {
 		return control.Refuse(0, "jailctl unban "+wide.String()+" lifts that one; jailctl allow "+show.Address(p)+" takes this address out of it",
 			"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
 	}
-	return control.Refuse(0, "let it in with jailctl allow "+show.Address(p)+", or put it into ignoreip: protection beats feeds",
+	return control.Refuse(0, "allow it with jailctl allow "+show.Address(p)+", or add it to ignoreip: feeds do not drop protected addresses",
 		"%s has no ban of its own, but the lists of %s drop it", show.Address(p), strings.Join(feeds, ", "))
 }

@@ -16,7 +16,7 @@ type versions struct {
 func (a *app) versionVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "the release of jailctl and of the daemon; no daemon is no error",
+		Short: "the release of jailctl and of the daemon, if it runs",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := versions{Jailctl: control.Release(), API: control.Major}

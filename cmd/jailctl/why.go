@@ -55,7 +55,7 @@ func (a *app) printWhy(w control.Why) error {
 		a.say("%s is not banned", w.Addr)
 	}
 	if len(w.DroppedBy) > 0 {
-		a.say("  feeds:    its packets are dropped, banned or not, by the lists of %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
+		a.say("  feeds:    its packets are dropped, because the lists of %s contain it; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
 	}
 	for _, alarm := range w.Alarms {
 		a.say("  alarm:    %s, %s", alarm.What, a.ago(alarm.At))
@@ -85,11 +85,11 @@ func (a *app) printCircumstances(w control.Why) {
 	}
 	switch {
 	case w.Protected != "":
-		a.say("  guard:    never banned by a jail: %s", w.Protected)
+		a.say("  guard:    protected, never banned by a jail: %s", w.Protected)
 	case w.LoggedIn != "":
 		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
-		a.say("  guard:    none of %s", strings.Join(w.Consulted, "; "))
+		a.say("  guard:    not protected by %s", strings.Join(w.Consulted, "; "))
 	}
 	if w.LastBan != nil {
 		a.say("  strikes:  %d, the last ban ended %s", w.Strikes, a.ago(*w.LastBan))
@@ -157,7 +157,7 @@ func (a *app) printEvidence(w control.Why) error {
 	a.say("")
 	t := a.newTable("BANNED BEFORE", "UNTIL", "JAIL", "STRIKE", "BY", "REASON")
 	for _, b := range w.History {
-		until := "for ever"
+		until := "forever"
 		if b.Until != nil {
 			until = a.stamp(*b.Until)
 		}
@@ -173,7 +173,7 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 	}
 	a.say("")
 	head := []string{"TIME", "JAIL", "EVIDENCE", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD"}
-	const beside = 7 // where PACKETS stands, if a witness of packets was asked
+	const beside = 7 // the column of PACKETS, if a witness of packets was asked
 	asked := slices.ContainsFunc(lines, func(l control.WhyLine) bool { return l.Packets != "" })
 	if asked {
 		head = slices.Insert(head, beside, "PACKETS")
@@ -210,10 +210,10 @@ func sumText(s control.Sum) string {
 		text += fmt.Sprintf(" of one /%d", s.Customer)
 	}
 	if s.Earlier > 0 {
-		text += fmt.Sprintf("; %s of %s that came before", points(s.Rest), show.Count(s.Earlier, "record"))
+		text += fmt.Sprintf("; %s from %s that came before", points(s.Rest), show.Count(s.Earlier, "record"))
 	}
 	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of other logs told of the same and count nothing", show.Count(s.Retold, "record"))
+		text += fmt.Sprintf("; %s of other logs report the same attempts and do not count", show.Count(s.Retold, "record"))
 	}
 	if s.Packets != "" {
 		text += "; packets: " + s.Packets

@@ -14,12 +14,12 @@ import (
 func (a *app) wireVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "wire [ADDR]",
-		Short: "live: each request on the wire with its answer, of an address or of all; root only",
-		Long: `wire prints a line for each request that reaches this PBX, or that it sends, once it is
-answered: when, from whom (-> means that we asked), what, as which account, for which
-number, what the answer was, after how many ms, and the user agent. It goes on until
-ctrl-c. It shows whom your customers call, so only root may ask. What is said in calls,
-and passwords, are never read. With --json each line is an object.`,
+		Short: "show each request on the wire with its answer, live, of one address or of all; root only",
+		Long: `wire prints a line for each request that this PBX receives or sends, when it is answered:
+the time, the other address (-> means that this PBX sent the request), the method, the
+account, the number, the answer, the time it took in ms, and the user agent. It runs until
+ctrl-c. It shows the numbers that your customers call, so only root may use it. Calls
+themselves and passwords are never read. With --json each line is an object.`,
 		Args: upTo1("ADDR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var q control.WireRequest
