@@ -10,7 +10,8 @@ import (
 	"pbxjail/jails/tally"
 )
 
-// accountID tells the accounts of an address apart; 0 is none.
+// accountID is a number for an account: it differs between the accounts of an address; 0
+// is none.
 func (j *Judge) accountID(account []byte) uint32 {
 	if len(account) == 0 {
 		return 0
@@ -18,8 +19,8 @@ func (j *Judge) accountID(account []byte) uint32 {
 	return uint32(maphash.Bytes(j.seed, account)) | 1
 }
 
-// forgive takes back what an account did wrong at an address before it logged in there:
-// a corrected password.
+// forgive removes the failures of an account at an address before it logged in there: its
+// password was corrected.
 func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 	if len(account) == 0 {
 		return
@@ -33,7 +34,7 @@ func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 	}
 }
 
-// verdictOf is an alarm about who is at home, as the judge tells it.
+// verdictOf makes a verdict of an alarm about the accounts at home.
 func verdictOf(a home.Alarm, now time.Time) Verdict {
 	return Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(a.Addr, a.Addr.BitLen()), Jail: a.Kind, Since: now.UTC(), Reason: a.Reason}, Alarm: true, Rare: true}
 }

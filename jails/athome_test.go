@@ -15,7 +15,7 @@ func of(e *parsers.Event, account string) *parsers.Event {
 	return with(e, func(e *parsers.Event) { e.Account = parsers.TextOf([]byte(account)) })
 }
 
-// entered is a log-in with a password, as a security event tells it.
+// entered is a log-in with a password, as a security event reports it.
 func entered(a, account string) *parsers.Event {
 	return with(of(failure(a), account), func(e *parsers.Event) {
 		e.Result, e.Kind, e.Password, e.Channel = parsers.Signal, parsers.Success, true, parsers.ChannelSecurity
@@ -54,7 +54,7 @@ func TestAnAccountAtHomeIsNotBanned(t *testing.T) {
 		t.Errorf("got a ban after %d failures, want none", banned)
 	}
 	if hours := int(end.Sub(start).Hours()); len(alarms) < hours-1 || len(alarms) > hours+1 {
-		t.Errorf("told %d times in %d hours, want once an hour", len(alarms), hours)
+		t.Errorf("got %d alarms in %d hours, want one an hour", len(alarms), hours)
 	}
 	for i, text := range alarms {
 		want := "phone 101 at 203.0.113.50 uses an old password: 36 attempts an hour; it logged in there before, so the address is not banned"
@@ -137,13 +137,13 @@ func TestAGuessedPassword(t *testing.T) {
 		t.Fatalf("got %+v, want the alarm", got)
 	}
 	if got := hear(j, entered(thief, "201"), end); len(got) != 0 {
-		t.Errorf("got %+v, want it told once", got)
+		t.Errorf("got %+v, want one alarm", got)
 	}
 	if why := j.Why(addr(thief), end); why.LoggedIn != "" || len(why.Guessed) != 1 {
 		t.Errorf("got %+v, want an alarm and no home", why)
 	}
 	if banned, _, _ := failures(j, thief, "202", 10, time.Second, end.Add(time.Hour)); banned != 5 {
-		t.Errorf("got a ban after %d, want 5: nobody is at home there", banned)
+		t.Errorf("got a ban after %d, want 5: no account is at home there", banned)
 	}
 	if seen := j.Home.Ack(func(g home.Guessed) bool { return g.Account == "201" }); len(seen) != 1 || len(j.Home.Guessed()) != 0 {
 		t.Errorf("got %v seen", seen)
@@ -153,7 +153,7 @@ func TestAGuessedPassword(t *testing.T) {
 	}
 }
 
-// One attempt that is told in three logs is one failure.
+// One attempt that three logs report is one failure.
 func TestRetoldFailuresAreNoGuesses(t *testing.T) {
 	j := homely(t)
 	for i := range 3 {
@@ -233,7 +233,7 @@ func TestHomesOutliveTheJudge(t *testing.T) {
 }
 
 // An account that Asterisk does not know any more has a name in the notice alone, and one
-// whose phone calls itself otherwise in the security event alone.
+// whose phone has another name only in the security event.
 func TestNamesOfOneFailure(t *testing.T) {
 	security := func(account, id string) *parsers.Event {
 		return with(of(failure(office), account), func(e *parsers.Event) {
@@ -250,12 +250,12 @@ func TestNamesOfOneFailure(t *testing.T) {
 		want             bool
 	}{
 		{"a deleted account", "101", "<unknown>", true, false},
-		{"a deleted account, told the other way round", "101", "<unknown>", false, false},
+		{"a deleted account, records in the other order", "101", "<unknown>", false, false},
 		{"another name in the notice", "4420", "101", true, false},
-		{"another name in the notice, told the other way round", "4420", "101", false, false},
+		{"another name in the notice, records in the other order", "4420", "101", false, false},
 		{"a stranger", "201", "201", true, true},
 		{"a stranger who has no account", "201", "<unknown>", true, true},
-		{"a stranger who says he is at home", "101", "201", true, true},
+		{"a stranger with the name of an account at home", "101", "201", true, true},
 	} {
 		j := homely(t)
 		hear(j, entered(office, "101"), start)

@@ -20,7 +20,7 @@ func TestBreaker(t *testing.T) {
 		}
 		at = at.Add(time.Minute)
 	}
-	var told []string
+	var reported []string
 	play := func(minutes int, e func(a, account string) *parsers.Event) {
 		for range minutes {
 			for i := range 12 {
@@ -28,7 +28,7 @@ func TestBreaker(t *testing.T) {
 				for _, v := range hear(j, e(a, account), at.Add(time.Duration(i)*time.Second)) {
 					switch {
 					case v.Ban.Jail == "breaker":
-						told = append(told, v.Ban.Reason)
+						reported = append(reported, v.Ban.Reason)
 					case v.Bans():
 						t.Fatalf("got a ban: %s", v.Ban.Reason)
 					}
@@ -51,8 +51,8 @@ func TestBreaker(t *testing.T) {
 	if banned, _, _ := failures(j, "203.0.113.8", "new", 50, time.Second, at); banned != 5 {
 		t.Errorf("got a ban after %d failures, want 5", banned)
 	}
-	if len(told) != 2 {
-		t.Errorf("got %q, want its begin and its end", told)
+	if len(reported) != 2 {
+		t.Errorf("got %q, want its begin and its end", reported)
 	}
 }
 

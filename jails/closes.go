@@ -12,8 +12,8 @@ import (
 // asterisk is every port that Asterisk listens on.
 const asterisk = ports.AMI + "," + ports.HTTP + "," + ports.IAX + "," + ports.SIP
 
-// portsOf are the ports of what was attacked. A call that the dialplan reports came over
-// SIP or IAX2; where no record names a service, it is one of Asterisk's.
+// portsOf are the ports of each service. A call that the dialplan reports came over SIP or
+// IAX2. When no record names a service, it can be any service of Asterisk.
 var portsOf = [parsers.Other + 1]ports.Set{
 	parsers.NoService: asterisk,
 	parsers.PJSIP:     ports.SIP,
@@ -25,7 +25,7 @@ var portsOf = [parsers.Other + 1]ports.Set{
 	parsers.Other:     asterisk,
 }
 
-// closes are the ports that a ban of this tally closes at its first strike.
+// closes returns the ports that a ban of this tally closes at its first strike.
 func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 	if !j.ClosesService() && j.fixed != ports.All {
 		return j.fixed
@@ -37,7 +37,7 @@ func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 			continue
 		}
 		if h.Witness.Service == parsers.Other && h.Witness.Channel == parsers.ChannelNotice {
-			return ports.All // a pattern of the jail's own: nobody knows what it is about
+			return ports.All // a regex of the jail: its service is not known
 		}
 		if one := portsOf[h.Witness.Service]; attacked == ports.All {
 			attacked = one
@@ -48,8 +48,8 @@ func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 	return attacked
 }
 
-// PortsOf is what the kernel closes by the names of groups. Lists are known while a jail has
-// them; of others nobody knows the ports, so they count as every port.
+// PortsOf returns the ports that the kernel closes by the names of groups. The name of a
+// list is known while a jail has that list; any other name counts as every port.
 func (j *Judge) PortsOf(groups []string) (s ports.Set) {
 	for i, group := range groups {
 		one := ports.Set(group)
@@ -74,12 +74,12 @@ func (j *Judge) listNamed(group string) ports.Set {
 	return ports.All
 }
 
-// Closed is what a ban closes that is known by what was attacked (in Ports), its strike,
-// and what its packets prove: every port from the strike on that the jail names. A ban that
-// is short because its packets prove little keeps to what was attacked.
+// Closed returns the ports that a ban closes, from the ports that were attacked (Ports), its
+// strike and its evidence. From the strike AllFrom on, a ban closes every port. A ban that is
+// short because its packets prove little closes only the ports that were attacked.
 func (j *Jail) Closed(b book.Ban) ports.Set {
 	switch {
-	case !j.ClosesService() && j.fixed == ports.All: // the jail says so
+	case !j.ClosesService() && j.fixed == ports.All: // as the jail file says
 		return ports.All
 	case b.Narrow || b.Most > 0:
 		return b.Ports

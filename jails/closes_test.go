@@ -36,7 +36,7 @@ func TestCloses(t *testing.T) {
 		"service":       {"", []step{{[]*parsers.Event{sip, sip}, "sip"}}},
 		"two services":  {"", []step{{[]*parsers.Event{sip, ami}, "ami,sip"}}},
 		"dialplan":      {"", []step{{[]*parsers.Event{of(parsers.Dialplan, parsers.ChannelDialplan), sip}, "iax,sip"}}},
-		"nobody knows":  {"", []step{{[]*parsers.Event{of(parsers.Other, parsers.ChannelSecurity), sip}, "ami,http,iax,sip"}}},
+		"not known":     {"", []step{{[]*parsers.Event{of(parsers.Other, parsers.ChannelSecurity), sip}, "ami,http,iax,sip"}}},
 		"all":           {"\nports: all", []step{{[]*parsers.Event{sip, sip}, "all"}}},
 		"a list":        {"\nports: [5060, 5061, 10000-20000/udp]", []step{{[]*parsers.Event{sip, sip}, "5060+5061+10000-20000/udp"}}},
 		"a list, named": {"\nports: [sip, 22/tcp]", []step{{[]*parsers.Event{ami, ami}, "22/tcp,sip"}}},
@@ -113,7 +113,7 @@ func TestCloses(t *testing.T) {
 		var got book.Ban
 		j.Hear(j.Source("/log"), e, start, func(v Verdict) { got = v.Ban })
 		if !got.Prefix.IsValid() || got.Ports != ports.All {
-			t.Errorf("got %+v, want every port: nobody knows what the pattern is about", got)
+			t.Errorf("got %+v, want every port: the service of the pattern is not known", got)
 		}
 	})
 }

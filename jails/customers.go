@@ -17,9 +17,8 @@ type customers struct {
 	bits int
 }
 
-// SetCustomer says how long the prefix of one IPv6 customer is, in bits; 128 scores each
-// address by itself alone, 0 is DefaultCustomer. What is known of prefixes of another
-// length is forgotten.
+// SetCustomer sets the length of the prefix of one IPv6 customer, in bits; 128 scores each
+// address alone, 0 is customer.DefaultBits. A change forgets the tallies of all customers.
 func (j *Judge) SetCustomer(bits int) {
 	if bits == 0 {
 		bits = customer.DefaultBits
@@ -31,15 +30,15 @@ func (j *Judge) SetCustomer(bits int) {
 
 // weighCustomer adds a hit of an address, whose own tally has it, to the tally of the
 // address's customer. It bans the customer's prefix if several addresses have done enough
-// together, and reports whether it did. An address that is only claimed says nothing
-// about a customer: whoever writes one could write them all.
+// together, and reports whether it did. An address that is only claimed does not count for
+// a customer: an attacker who can write one can write all of them.
 func (j *Judge) weighCustomer(jail *Jail, a netip.Addr, own *tally.Tally, h tally.Hit, now time.Time, decide func(Verdict)) bool {
 	p, ok := customer.Of(a, j.customers.bits)
 	if !ok || h.Evidence < parsers.Seen {
 		return false
 	}
 	key, id := tally.KeyOf(p.Addr(), jail.memory.id), h.Line
-	// The address's own tally has left out what repeats.
+	// The tally of the address has already removed repeats.
 	h.Member, h.Once, h.Again = j.memberID(a), false, own.IsAgain(h.Line)
 	t, _ := j.customers.Add(key, jail.span, h, func() uint32 { return id })
 	r, ok := jail.ruling(t, h.At, j.loginsSeen(a, h), j.leniency(a, h.Witness.Service, now))
@@ -54,14 +53,13 @@ func (j *Judge) weighCustomer(jail *Jail, a netip.Addr, own *tally.Tally, h tall
 	return fresh && v.Protected == ""
 }
 
-// memberID tells the addresses of a network apart.
+// memberID is a number for an address: it differs between the addresses of a network.
 func (j *Judge) memberID(a netip.Addr) uint32 {
 	raw := a.As16()
 	return uint32(maphash.Bytes(j.seed, raw[:]))
 }
 
-// members are the addresses of a network that took part in what is counted, and what
-// each did.
+// members returns the points of each address of a network in the window of a ruling.
 func members(t *tally.Tally, r ruling) map[uint32]parsers.Points {
 	did := map[uint32]parsers.Points{}
 	for i := range t.Hits {
@@ -72,8 +70,8 @@ func members(t *tally.Tally, r ruling) map[uint32]parsers.Points {
 	return did
 }
 
-// together reports whether several addresses did what is counted. One that did enough by
-// itself is banned alone, until others have done enough as well.
+// together reports whether several addresses made the points. An address that made enough
+// points by itself is banned alone, until the others have made enough as well.
 func together(t *tally.Tally, r ruling) bool {
 	did := members(t, r)
 	most := parsers.Points(0)
@@ -83,8 +81,8 @@ func together(t *tally.Tally, r ruling) bool {
 	return len(did) > 1 && (most < r.limit || r.Score-most >= r.limit)
 }
 
-// forgetCustomer drops what is known of the customers in a prefix, and of the one who
-// has it.
+// forgetCustomer drops the tallies of the customers in a prefix, and of the customer that
+// has the prefix.
 func (j *Judge) forgetCustomer(p netip.Prefix) {
 	if c, ok := customer.Of(p.Addr(), j.customers.bits); ok && p.Bits() > c.Bits() {
 		p = netip.PrefixFrom(c.Addr(), c.Addr().BitLen())
@@ -92,7 +90,7 @@ func (j *Judge) forgetCustomer(p netip.Prefix) {
 	j.customers.Forget(p)
 }
 
-// forgiveCustomer takes back what an account did at the addresses of one customer.
+// forgiveCustomer removes the failures of an account at the addresses of one customer.
 func (j *Judge) forgiveCustomer(jail *Jail, a netip.Addr, account uint32, now time.Time) {
 	p, ok := customer.Of(a, j.customers.bits)
 	if !ok {

@@ -91,7 +91,7 @@ func TestCustomers(t *testing.T) {
 	}
 }
 
-// Who is protected keeps his whole line from being banned; the addresses beside him are
+// A protected address keeps its whole customer from being banned; its neighbours are
 // banned by themselves. A line where accounts are at home has its allowance
 // (TestAThiefHopsInHisHome).
 func TestCustomersSpared(t *testing.T) {

@@ -1,16 +1,16 @@
-// Package jails gives jail files their meaning: it weighs events, decides on bans, and
-// says why. The warden calls it for the daemon, with an enforcer and a ledger; a replay
-// needs it alone.
+// Package jails applies jail files: it weighs events, decides on bans, and gives the
+// reasons. The warden calls it for the daemon, with an enforcer and a ledger; a replay
+// needs this package only.
 //
 // A Judge is pure: events and a clock in, verdicts out; it has no lock, no log, no kernel
-// and no disk. What it decides by it asks of rooms that decide nothing: jails/witness what
-// packets say of a record, jails/tally what an address did, jails/home who is at home
-// there, jails/fraud what attempts have in common, jails/book what was banned before.
-// Whatever an attacker can choose the number of is bounded here and there.
+// and no disk. It asks packages that decide nothing: jails/witness whether packets confirm
+// a record, jails/tally what an address did, jails/home which accounts are at home there,
+// jails/fraud what attempts have in common, jails/book what was banned before. Everything
+// whose number an attacker can choose is bounded, here and there.
 //
-// Logs are text that callers help to write. A record whose address sent nothing is forged,
-// whatever it says, and the wire is itself one more witness of each attempt.
+// Callers can write parts of the logs. A record is forged when its address sent no packet.
+// The wire is also one more witness of each attempt.
 //
-// It must never ban an address that the Guard protects, and nothing that it hands to an
-// enforcer is text.
+// It must never ban an address that the Guard protects, and must never pass text to an
+// enforcer.
 package jails

@@ -9,16 +9,16 @@ import (
 	"pbxjail/parsers"
 )
 
-// doubts are the records whose packets have not come so far, about the oldest first.
+// doubts are the records whose packets have not come yet, roughly the oldest first.
 // Owned by one Judge; bounded.
 type doubts struct {
 	list  []*held
-	named map[netip.Addr]int // how many name an address
+	named map[netip.Addr]int // how many records name an address
 }
 
 const (
-	// packetsWithin is how long a record waits for its packets: its date has no
-	// fraction, so that it may seem older than what it reports.
+	// packetsWithin is how long a record waits for its packets. The date of a record has
+	// no fraction of a second, so a record may seem older than its packets.
 	packetsWithin = 3 * time.Second
 	maxDoubts     = 512
 )
@@ -32,7 +32,7 @@ func (d *doubts) add(h *held) {
 	d.named[h.event.Addr]++
 }
 
-// take removes the records that are chosen, and returns them.
+// take removes the records that choose selects, and returns them.
 func (d *doubts) take(choose func(h *held) bool) (taken []*held) {
 	d.list = slices.DeleteFunc(d.list, func(h *held) bool {
 		if !choose(h) {
@@ -47,7 +47,7 @@ func (d *doubts) take(choose func(h *held) bool) (taken []*held) {
 	return taken
 }
 
-// doubt keeps a record until its packets come. In a flood the older half of them is
+// doubt keeps a record until its packets come. When too many wait, the older half is
 // refuted early.
 func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Verdict)) {
 	d := &j.forgery.doubts
@@ -60,9 +60,9 @@ func (j *Judge) doubt(s *Source, e *parsers.Event, at time.Time, decide func(Ver
 	d.add(&held{src: s, event: keep(e), at: at})
 }
 
-// resolve believes the records whose packets came, and refutes those whose time is
-// over. news is the address that the wire has just reported; without it only the
-// oldest record is looked at.
+// resolve believes the records whose packets came, and refutes those that waited too long.
+// news is the address that the wire has just reported; without it resolve looks only at
+// the oldest record.
 func (j *Judge) resolve(now time.Time, news netip.Addr, decide func(Verdict)) {
 	d := &j.forgery.doubts
 	if len(d.list) == 0 {

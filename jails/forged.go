@@ -12,37 +12,36 @@ import (
 	"pbxjail/parsers"
 )
 
-// forgery is what the judge holds of records that packets do not bear out. Owned by one
-// Judge; bounded.
+// forgery keeps the records that packets do not confirm. Owned by one Judge; bounded.
 type forgery struct {
 	doubts  doubts
 	forged  uint64
 	alarmed time.Time // when forged records were last reported
-	since   uint64    // how many there have been since then
+	since   uint64    // how many came since then
 }
 
 const (
-	// forgedEvery is how far apart the alarms about forged records are.
+	// forgedEvery is the shortest time between two alarms about forged records.
 	forgedEvery = time.Minute
-	// mostSuspects bounds those that an alarm names.
+	// mostSuspects bounds the addresses that an alarm names.
 	mostSuspects = 4
 )
 
-// SetWitnesses puts witnesses beside the logs in place of the old; each may be nil.
-// Without any, a judge believes logs as far as logs can be believed.
+// SetWitnesses replaces the witnesses of packets; each may be nil. Without any, the judge
+// has only the logs.
 func (j *Judge) SetWitnesses(heard witness.Heard, wire witness.Wire) { j.gate.Set(heard, wire) }
 
 // grade asks the witnesses about a record of a log at a time.
 func (j *Judge) grade(s *Source, e *parsers.Event, at time.Time) witness.Grade {
 	if !j.gate.Watched() && e.Channel != parsers.ChannelWire {
-		return witness.Ungated // most machines have no witness: no call, then
+		return witness.Ungated // many machines have no witness: save the call
 	}
 	return j.gate.Grade(witness.Record{Event: e, Log: s.id, Text: s.text}, at, func() bool { return j.Home.LogsIn(e.Addr, at) })
 }
 
-// refute takes a record for forged: its address is neither charged nor protected.
-// The admin is told, with those who were heard when it was written, but not for
-// each of a flood.
+// refute takes a record as forged: its address is neither charged nor protected. An alarm
+// names the addresses that sent packets when it was written. There is at most one alarm
+// within forgedEvery.
 func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 	g := &j.forgery
 	g.forged++
@@ -53,7 +52,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 	e := &h.event
 	what := "which sent no packet to " + e.Service.String() + ": the record is forged, or heard.ports lacks a port where Asterisk listens"
 	if j.gate.Ask(e.Addr, e.Service, h.at) == parsers.Yes {
-		what = "whose packets show nothing of the kind: it is not charged"
+		what = "but its packets do not show that: the address is not charged"
 	}
 	reason := fmt.Sprintf("a record of %s reports %s of %s, %s", h.src.file, e.Kind, e.Addr, what)
 	if g.since > 1 {
@@ -65,11 +64,11 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 	decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "forged", Since: now.UTC(), Reason: reason}, Alarm: true})
 }
 
-// suspected names those who were heard when a forged record was written.
+// suspected names the addresses that sent packets when a forged record was written.
 func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	list := j.gate.SuspectsOf(e.Addr, at)
 	if len(list) == 0 {
-		return "it is not known who sent packets then"
+		return "the senders of packets at that time are not known"
 	}
 	more := ""
 	if len(list) > mostSuspects {
@@ -83,10 +82,10 @@ func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	return "packets came then from " + strings.Join(names, ", ") + more
 }
 
-// Forged is how many records reported what no packet did.
+// Forged is how many records reported something that no packet did.
 func (j *Judge) Forged() uint64 { return j.forgery.forged }
 
-// gradeSilence asks about an address that has not answered a challenge until now.
+// gradeSilence asks the witnesses about an address that has not answered a challenge.
 func (j *Judge) gradeSilence(a netip.Addr, now time.Time) witness.Grade {
 	return j.gate.GradeAddr(a, parsers.Other, now.Add(-fraud.SilentAfter))
 }

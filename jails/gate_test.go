@@ -19,7 +19,7 @@ import (
 // packets is a witness that knows who was heard, whenever and on whatever service.
 type packets struct {
 	heard map[string]parsers.Answer // No for those that are not in it
-	blind bool                      // it cannot tell of anybody
+	blind bool                      // it cannot answer for any address
 	dark  bool                      // it cannot read what they say
 }
 
@@ -69,7 +69,7 @@ func hearWire(j *Judge, e *parsers.Event, at time.Time) (list []Verdict) {
 	return list
 }
 
-// outcome is who was banned for how long, and what was told, in the order of time.
+// outcome lists the bans with their lengths, and the alarms, in the order of time.
 func outcome(list []Verdict) string {
 	var out []string
 	for _, v := range list {
@@ -104,7 +104,7 @@ func TestRecordNeedsPackets(t *testing.T) {
 		{"the kernel heard it", &packets{heard: from("203.0.113.9")}, nil, record(same), "", "ban 203.0.113.9 15m"},
 		{"the kernel heard it, over TCP", &packets{heard: from("203.0.113.9")}, nil, record(func(e *parsers.Event) { e.Evidence = parsers.Proven }), "", "ban 203.0.113.9 1h"},
 		{"the kernel heard another one", &packets{heard: from("198.51.100.7")}, nil, record(same), "", "alarm 203.0.113.9"},
-		{"the kernel cannot tell", &packets{blind: true}, nil, record(same), "", "ban 203.0.113.9 15m"},
+		{"the kernel does not know", &packets{blind: true}, nil, record(same), "", "ban 203.0.113.9 15m"},
 		{"the wire heard nothing", nil, &packets{}, record(same), "", "alarm 203.0.113.9"},
 		{"the wire saw no attempt", nil, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
 		{"the wire saw no attempt, whatever the kernel heard", &packets{heard: from("203.0.113.9")}, &packets{heard: from("203.0.113.9")}, record(same), "", "alarm 203.0.113.9"},
@@ -182,9 +182,10 @@ func TestWitnessesAgree(t *testing.T) {
 	}
 }
 
-// TestForgedIsTold: the admin learns which log names whom, and who was heard then; a
+// TestForgedIsReported: the admin learns which log names which address, and which addresses
+// sent packets then; a
 // flood is one alarm a minute.
-func TestForgedIsTold(t *testing.T) {
+func TestForgedIsReported(t *testing.T) {
 	judge := judgeOf(jailOf(t, "x", guessing))
 	judge.SetWitnesses(packets{heard: from("198.51.100.7", "198.51.100.8")}, nil)
 	var got []string
@@ -221,8 +222,8 @@ func TestPacketsMayComeLater(t *testing.T) {
 		judge.SetWitnesses(nil, packets{heard: from("203.0.113.8", "203.0.113.9")})
 		got := hear(judge, failure("203.0.113.9"), start)
 		// It is no offence by itself, so that the record alone decides.
-		tell := with(wired(parsers.Challenge, c.addr, parsers.Proven, "1001"), func(*parsers.Event) {})
-		got = append(got, hearWire(judge, tell, start.Add(c.late))...)
+		note := with(wired(parsers.Challenge, c.addr, parsers.Proven, "1001"), func(*parsers.Event) {})
+		got = append(got, hearWire(judge, note, start.Add(c.late))...)
 		judge.Tick(start.Add(time.Minute), func(v Verdict) { got = append(got, v) })
 		if outcome(got) != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, outcome(got), c.want)
@@ -251,7 +252,7 @@ func TestAttemptOfManyWitnessesCountsOnce(t *testing.T) {
 }
 
 // TestNoWitnessReportsMoreThanThereWas: who fails now and then is no cover for forged
-// records that name him.
+// records that name it.
 func TestNoWitnessReportsMoreThanThereWas(t *testing.T) {
 	judge := judgeOf(jailOf(t, "x", "maxretry: 5\nbantime: 1h\nmatch: [{event: bad-password}]"))
 	judge.SetWitnesses(nil, packets{heard: from("203.0.113.9")})
@@ -309,7 +310,7 @@ func TestLogInNeedsPackets(t *testing.T) {
 		{"no witness", nil, nil, nil, login, true},
 		{"heard", &packets{heard: from(victim)}, nil, nil, login, true},
 		{"not heard", &packets{}, nil, nil, login, false},
-		{"cannot tell", &packets{blind: true}, nil, nil, login, true},
+		{"does not know", &packets{blind: true}, nil, nil, login, true},
 		{"the wire saw it", nil, &packets{heard: from(victim)}, wired(parsers.Success, victim, parsers.Proven, "1001"), login, true},
 		{"the wire saw it, and there is no record", nil, &packets{heard: from(victim)}, wired(parsers.Success, victim, parsers.Proven, "1001"), nil, true},
 		{"the wire saw another thing", nil, &packets{heard: from(victim)}, wired(parsers.BadPassword, victim, parsers.Proven, "1001"), login, false},

@@ -12,11 +12,11 @@ import (
 )
 
 // Guard knows the addresses that are never banned: by no jail, and by hand only
-// with force. The zero value protects what no packet from elsewhere can carry.
+// with force. The zero value protects the addresses that no packet from outside can have.
 // Safe for concurrent use once it is made.
 type Guard struct {
 	protections []Protection
-	table       bart.Table[int] // the first of protections that has a prefix, by its place
+	table       bart.Table[int] // for each prefix the index of its first protection
 }
 
 // Protection is a prefix and the reason it is protected.
@@ -27,7 +27,7 @@ type Protection struct {
 	group protectionGroup
 }
 
-// protectionGroup says from where a protection came.
+// protectionGroup is the source of a protection.
 type protectionGroup uint8
 
 const (
@@ -36,8 +36,8 @@ const (
 	ignoredAddress
 )
 
-// NewGuard protects our own addresses, those of ignoreip, and whom else the caller
-// knows a reason for.
+// NewGuard protects our own addresses, those of ignoreip, and further protections of the
+// caller.
 func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Guard {
 	g := &Guard{}
 	for _, a := range own {
@@ -54,8 +54,8 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 	return g
 }
 
-// Protects says why no part of p may be banned; ok is false when it may. What is trusted
-// as IPv4 is trusted behind a NAT64 too.
+// Protects returns why no part of p may be banned; ok is false when it may be banned. A
+// protected IPv4 address is protected behind a NAT64 too.
 func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	if !parsers.Bannable(p.Addr()) {
 		return "no packet from elsewhere has this address", true
@@ -70,7 +70,7 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	return g.protections[i].Why, true
 }
 
-// first is the place of the first protection that overlaps p; below 0 there is none.
+// first is the index of the first protection that overlaps p; -1 is none.
 func (g *Guard) first(p netip.Prefix) int {
 	first := -1
 	for _, list := range []iter.Seq2[netip.Prefix, int]{g.table.Supernets(p), g.table.Subnets(p)} {

@@ -73,7 +73,7 @@ func TestWindowEdge(t *testing.T) {
 }
 
 // One record with an odd date is its address's own affair.
-func TestOddDateTouchesNobodyElse(t *testing.T) {
+func TestOddDateChangesNoOtherAddress(t *testing.T) {
 	odd := map[string]time.Time{"2099": start.AddDate(73, 0, 0), "1970": time.Unix(0, 0), "none": {}}
 	for name, at := range odd {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestMillionSources(t *testing.T) {
 		t.Errorf("got %d of those banned who go on, want %d", len(banned), heavies)
 	}
 	if judge.Evicted() < sources/2 {
-		t.Errorf("got %d evicted, want most of them told", judge.Evicted())
+		t.Errorf("got %d evicted, want most of them counted", judge.Evicted())
 	}
 	if got := jailstest.HeapBytes() - before; got > 80<<20 {
 		t.Errorf("got %.0f MiB of memory held, want less than 80", got/(1<<20))

@@ -20,27 +20,27 @@ import (
 	"pbxjail/parsers"
 )
 
-// Jail is one jail file, compiled. What it knows belongs to the Judge it is in.
+// Jail is one jail file, compiled. Its memory belongs to the Judge that has it.
 type Jail struct {
 	*configs.Jail
-	kinds    [parsers.Custom + 1][parsers.Other + 1]parsers.Points // by kind and service, NoService for any; 0: does not count
+	kinds    [parsers.Custom + 1][parsers.Other + 1]parsers.Points // by kind and service (NoService is any); 0: does not count
 	patterns map[string]parsers.Points                             // by the pattern's text
 	compiled []*parsers.Pattern
 	least    parsers.Evidence
-	lines    int // that it can take to reach maxretry
+	lines    int // the most lines that reach maxretry
 	span     tally.Span
 	wide     tally.Span                // of networks
 	worth    [parsers.Proven + 1]int32 // by evidence, in thousandths
 	places   configs.PlaceRules
-	fixed    ports.Set // what its bans close, where that is not what was attacked
+	fixed    ports.Set // the ports its bans close; unused where a ban closes what was attacked
 	memory   *memory   // the Judge's
 }
 
-// asParsed stands for what the parser finds an event worth.
+// asParsed means: as many points as the parser gives the event.
 const asParsed parsers.Points = -1
 
-// Compile gives a jail file its meaning. The error lists every match that has
-// none, with file, line and what to do (configs.Problems).
+// Compile compiles a jail file. The error lists every match that is wrong, with file, line
+// and what to do (configs.Problems).
 func Compile(spec *configs.Jail) (*Jail, error) {
 	j := &Jail{Jail: spec, patterns: map[string]parsers.Points{}}
 	var bad configs.Problems
@@ -60,8 +60,8 @@ func Compile(spec *configs.Jail) (*Jail, error) {
 	return j, nil
 }
 
-// measure finds how long lines count and how many of an address are remembered:
-// enough for maxretry, however little each is worth.
+// measure computes how long lines count and how many are remembered for each address:
+// enough for maxretry, even with the smallest weight.
 func (j *Jail) measure() {
 	light := slices.Min(j.worth[j.least:])
 	lines := func(limit configs.Points) int {
@@ -78,9 +78,9 @@ func (j *Jail) measure() {
 }
 
 const (
-	// leastPoints is the least that the parser finds an event worth.
+	// leastPoints is the fewest points that the parser gives an event.
 	leastPoints = configs.Points(parsers.Point / 4)
-	// maxLines is how many lines of an address a jail may ask for: it remembers them all.
+	// maxLines is how many lines of an address a jail may need: it remembers all of them.
 	maxLines = 1000
 )
 
@@ -90,7 +90,7 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 	lines := int((j.Maxretry + least - 1) / least)
 	j.lines = max(j.lines, lines)
 	if m.Points > 0 && lines > maxLines {
-		complain(fmt.Sprintf("points: %d such lines make maxretry, and no more than %d of an address are remembered", lines, maxLines), "raise points, or lower maxretry")
+		complain(fmt.Sprintf("points: it takes %d such lines to reach maxretry, but at most %d lines of an address are remembered", lines, maxLines), "raise points, or lower maxretry")
 	}
 	if m.Regex == "" {
 		j.addEvent(m, complain)
@@ -98,11 +98,11 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 	}
 	p, err := parsers.NewPattern(m.Regex)
 	if err != nil {
-		complain("regex: "+show.Flat(err.Error(), 200), "write ^, the text Asterisk itself writes, <ADDR> where the address stands, and $ at the end")
+		complain("regex: "+show.Flat(err.Error(), 200), "write ^, the text Asterisk itself writes, <ADDR> in place of the address, and $ at the end")
 		return
 	}
 	if _, twice := j.patterns[m.Regex]; twice {
-		complain("regex: stands above already", "remove one of the two")
+		complain("regex: the same regex is above", "remove one of the two")
 	}
 	j.compiled = append(j.compiled, p)
 	j.patterns[m.Regex] = worth(m)
@@ -125,12 +125,12 @@ func (j *Jail) addEvent(m configs.Match, complain func(what, fix string)) {
 		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
 	}
 	if known && j.kinds[kind][service] != 0 {
-		complain("event: stands above already", "remove one of the two")
+		complain("event: the same event is above", "remove one of the two")
 	}
 	j.kinds[kind][service] = worth(m)
 }
 
-// points says what an event is worth in this jail; 0 is nothing.
+// points returns the points of an event in this jail; with 0 it does not count.
 func (j *Jail) points(e *parsers.Event) parsers.Points {
 	p := parsers.Points(0)
 	if e.Pattern != nil {
@@ -144,14 +144,14 @@ func (j *Jail) points(e *parsers.Event) parsers.Points {
 	return p
 }
 
-// rotated is what is added to the name of a log that was put aside: full.1,
-// full.2.gz, full-20260102.
+// rotated matches the ending of the name of a rotated log: full.1, full.2.gz,
+// full-20260102.
 var rotated = regexp.MustCompile(`([.-][0-9]+)*(\.(gz|xz|bz2|zst))?$`)
 
 func unrotated(file string) string { return file[:rotated.FindStringIndex(file)[0]] }
 
-// follows reports whether the jail reads this log. A replay names logs that lie
-// elsewhere, so there their last name alone tells.
+// follows reports whether the jail reads this log. The logs of a replay may be in another
+// directory: with anywhere only the file names are compared.
 func (j *Jail) follows(file string, anywhere bool) bool {
 	for _, pattern := range j.Logs {
 		name := file
@@ -165,7 +165,7 @@ func (j *Jail) follows(file string, anywhere bool) bool {
 	return false
 }
 
-// ignores reports whether the jail's own ignoreip holds any of p.
+// ignores reports whether the ignoreip of the jail overlaps p.
 func (j *Jail) ignores(p netip.Prefix) bool {
 	for _, i := range j.Ignoreip {
 		if i.Overlaps(p) || i.Overlaps(customer.ScoredIn(p)) {
@@ -175,8 +175,8 @@ func (j *Jail) ignores(p netip.Prefix) bool {
 	return false
 }
 
-// Length is how long a jail makes a ban that is known by its strike, its evidence and
-// what its packets prove; Forever is for ever.
+// Length is how long the jail makes this ban, from its strike, its evidence and Most;
+// Forever is without end.
 func (j *Jail) Length(b book.Ban) time.Duration {
 	d := j.BanLength(b.Strike, b.Evidence)
 	if b.Most > 0 && (d == book.Forever || d > b.Most) {
@@ -185,7 +185,7 @@ func (j *Jail) Length(b book.Ban) time.Duration {
 	return d
 }
 
-// BanLength is how long a jail bans on this strike and evidence; Forever is for ever.
+// BanLength is how long a jail bans on this strike and evidence; Forever is without end.
 func (j *Jail) BanLength(strike int, e parsers.Evidence) time.Duration {
 	d := j.Bantime
 	if j.Growth.Factor > 1 && strike > 1 && d != book.Forever {

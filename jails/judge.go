@@ -20,53 +20,53 @@ import (
 // Judge weighs events and decides. It starts nothing and reads no clock. Not safe
 // for concurrent use.
 type Judge struct {
-	guard    *Guard
-	book     *book.Book
-	observed *book.Book // bans of jails that only observe, as if they held
-	jails    []*Jail
-	memories map[string]*memory // by the jail's name
-	jailID   uint16             // the last one given
-	sources  map[string]*Source
-	next     uint16  // the number of the next source
-	onWire   *Source // the wire's; nil: made when it is asked for
-	gate     witness.Gate
-	forgery  forgery
-	proven   recent.Map[recent.Addr, int64] // who answered a challenge: when, unix ms
-	replay   bool
-	seed     maphash.Seed
-	table    *tally.Table // addresses
-	networks *tally.Table // of jails that widen
-	twins    twins
-	trust    trust
-	misdials misdials
-	senses   Senses
-	company  company
-	about    circumstances
-	weights  []book.Factor
-	rates    *rates.Rates
+	guard      *Guard
+	book       *book.Book
+	observed   *book.Book // bans of jails that only observe, as if they were real
+	jails      []*Jail
+	memories   map[string]*memory // by the jail's name
+	jailID     uint16             // the last one given
+	sources    map[string]*Source
+	next       uint16  // the number of the next source
+	onWire     *Source // the source of the wire; nil: not made yet
+	gate       witness.Gate
+	forgery    forgery
+	proven     recent.Map[recent.Addr, int64] // when an address answered a challenge, unix ms
+	replay     bool
+	seed       maphash.Seed
+	table      *tally.Table // addresses
+	networks   *tally.Table // of jails that widen
+	twins      twins
+	trust      trust
+	misdials   misdials
+	senses     Senses
+	comparison comparison
+	caller     callerFacts
+	weights    []book.Factor
+	rates      *rates.Rates
 
 	customers customers // of IPv6
 
-	// Home is who is at home where. What is there is set before use, as what stands here is.
+	// Home knows which accounts are at home where. Set its fields, and those below, before use.
 	Home *home.Homes
-	// Allowance is how many times maxretry an address may do, where accounts are at home,
-	// before it is banned for others; 0 and 1: no more than any. Set before use.
+	// Allowance multiplies maxretry for an address where accounts are at home, and other
+	// accounts fail; 0 and 1: maxretry as it is. Set before use.
 	Allowance int
-	// Young is until when bans are short, because it is not known yet who logs in; zero:
-	// it is known. Set before use.
+	// Young is until when bans are short, because it is not known yet which accounts log in
+	// where; zero: it is known. Set before use.
 	Young time.Time
 }
 
-// NewJudge makes a Judge that remembers at most maxAddresses, over all jails: one
-// that is known in two jails counts twice. replay lets logs lie anywhere: a jail
-// then reads every log of the same last name.
+// NewJudge makes a Judge that remembers at most maxAddresses in all jails together: an
+// address in two jails counts twice. With replay the logs may be in any directory: a jail
+// reads every log of the same file name.
 func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
 		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
 		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(),
-		rates: rates.New(rateKeys), company: company{silence: fraud.NewSilence(max(maxAddresses/companyShare, 1))},
+		rates: rates.New(rateKeys), comparison: comparison{silence: fraud.NewSilence(max(maxAddresses/comparedShare, 1))},
 	}
 	j.Home = home.New(&j.gate)
 	j.SetJails(list)
@@ -79,15 +79,16 @@ const networksShare = 8
 // rateKeys is how many of each kind of key are counted for jailctl top.
 const rateKeys = 512
 
-// memory is what a jail knows, whatever becomes of its file. id names its tallies.
+// memory is what a jail remembers; it survives a change of the jail file. id is part of
+// the keys of its tallies.
 type memory struct {
 	id     uint16
 	lines  book.Ring
 	events uint64 // that counted
 }
 
-// SetJails puts new jails in place of the old. A jail of the same name keeps what
-// it knows of each address; one that is gone is forgotten.
+// SetJails replaces the jails. A jail of the same name keeps its memory; the memory of a
+// jail that is gone is dropped.
 func (j *Judge) SetJails(list []*Jail) {
 	known := j.memories
 	j.memories = map[string]*memory{}
@@ -108,38 +109,38 @@ func (j *Judge) SetJails(list []*Jail) {
 	}
 	j.jails = list
 	j.place()
-	for file, s := range j.sources { // a witness stays the same one
+	for file, s := range j.sources { // a log keeps its id as a witness
 		j.sources[file] = j.source(file, s.id)
 	}
 	j.onWire = nil
 }
 
-// place gives jails the rules of the main file for what they leave out.
+// place fills in the country rules that a jail file leaves out from the main file.
 func (j *Judge) place() {
 	for _, jail := range j.jails {
 		jail.places = jail.Places.Or(j.senses.Rules)
 	}
 }
 
-// SetGuard puts new protections in place of the old.
+// SetGuard replaces the protections.
 func (j *Judge) SetGuard(g *Guard) { j.guard = g }
 
-// Verdict is what came of an event: a ban, or the reason why there is none where
-// there would have been one.
+// Verdict is the result of an event: a ban, or why there is no ban although there is
+// enough for one, or an alarm.
 type Verdict struct {
 	Ban       book.Ban
-	Protected string // why the address is not banned all the same; "" is none
+	Protected string // why the address is not banned; "" is not protected
 	Observe   bool   // the jail only observes
-	Alarm     bool   // there is no ban: Ban.Reason is what the admin must know
-	Rare      bool   // an alarm that the judge itself tells seldom enough
+	Alarm     bool   // not a ban: Ban.Reason is a message for the admin
+	Rare      bool   // an alarm that the judge itself limits in number
 }
 
-// Bans reports whether somebody is to be banned.
+// Bans reports whether the verdict is a real ban.
 func (v Verdict) Bans() bool { return v.Protected == "" && !v.Observe && !v.Alarm }
 
-// Hear weighs an event at now and calls decide for each jail that has heard
-// enough. Offences count, nothing else does. A record whose address the witnesses of
-// packets do not know waits for its packets first; without them it is forged.
+// Hear weighs an event at now and calls decide for each jail that has enough for a ban.
+// Only offences count. A record whose address the witnesses of packets do not know waits
+// for its packets first; when they do not come, it is forged.
 func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) {
 	e.Addr = e.Addr.Unmap()
 	news := netip.Addr{}
@@ -159,10 +160,10 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	switch {
 	case g < witness.Retold:
 		j.believe(s, e, g, now, decide)
-	case g == witness.Retold: // the wire counts it; whether the account exists, only the log knows
+	case g == witness.Retold: // the wire counts it; only the log knows whether the account exists
 		j.Home.LearnName(s.id, e, now)
 		j.tick(now, decide)
-	case e.Kind == parsers.Challenge: // if it was sent, the wire knows of it
+	case e.Kind == parsers.Challenge: // if it was sent, the wire saw it
 		j.tick(now, decide)
 	default:
 		j.doubt(s, e, now, decide)
@@ -170,18 +171,18 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 	}
 }
 
-// believe weighs an event that its packets do not contradict. What the security
-// channel tells, and an alarm that it could not tell, says which notices are to be
-// believed; the wire says it better.
+// believe weighs an event that its packets do not contradict. Security events confirm
+// notices, and so does the record that an event could not be written. An event that the
+// wire has seen needs no such confirmation.
 func (j *Judge) believe(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
-	told := j.testify(e, now)
+	news := j.testify(e, now)
 	j.Home.LinkCall(e, now)
 	j.learn(e, now, decide)
-	if g != witness.Seen || e.Kind != parsers.Challenge { // of challenges the wire tells itself
+	if g != witness.Seen || e.Kind != parsers.Challenge { // the wire reports challenges itself
 		j.listen(s, e, now)
 	}
 	j.tick(now, decide)
-	j.twins.settle(now, told, func(h held) { j.chargeHeld(h, decide) })
+	j.twins.settle(now, news, func(h held) { j.chargeHeld(h, decide) })
 	switch {
 	case e.Result != parsers.Offence:
 	case g == witness.Seen:
@@ -193,8 +194,7 @@ func (j *Judge) believe(s *Source, e *parsers.Event, g witness.Grade, now time.T
 	}
 }
 
-// chargeHeld charges a notice that its twin confirms, unless the wire contradicts it
-// by now.
+// chargeHeld charges a notice that its twin confirms, unless the wire contradicts it now.
 func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
 	switch g := j.grade(h.src, &h.event, h.at); {
 	case g < witness.Retold:
@@ -204,7 +204,7 @@ func (j *Judge) chargeHeld(h held, decide func(Verdict)) {
 	}
 }
 
-// charge adds an offence up in each jail that reads its log.
+// charge counts an offence in each jail that reads its log.
 func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Time, decide func(Verdict)) {
 	if before, _ := j.Home.Pardoned(e.Addr, now); before {
 		return
@@ -233,7 +233,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 		}
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
-		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.about.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
+		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.caller.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
 		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: g.String()}, tally.Hit{
 			At: now.UnixMilli(), Points: points, Account: account, Evidence: e.Evidence, Once: e.Once,
 			Witness: witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service}, Grade: g,
@@ -241,8 +241,8 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 	}
 }
 
-// count adds one hit to the tally of its address, to that of its customer, and to that of
-// its network, and decides.
+// count adds one hit to the tallies of its address, its customer and its network, and
+// decides.
 func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h tally.Hit, decide func(Verdict)) {
 	key := tally.KeyOf(a, jail.memory.id)
 	before := parsers.Points(0)
@@ -275,8 +275,8 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h tally.Hit, dec
 	}
 }
 
-// loginsSeen is when a log-in of an address would last have been seen, unix ms: by
-// security events, or on the wire.
+// loginsSeen is the last time at which a log-in of the address would have been seen, by
+// security events or on the wire, unix ms.
 func (j *Judge) loginsSeen(a netip.Addr, h tally.Hit) int64 {
 	if j.gate.Complete(a, h.Witness.Service, time.UnixMilli(h.At)) {
 		return max(h.At, j.twins.heard)
@@ -284,28 +284,28 @@ func (j *Judge) loginsSeen(a netip.Addr, h tally.Hit) int64 {
 	return j.twins.heard
 }
 
-// Evicted is how many tallies that still counted made room for others, and what
-// was known of how attempts are together.
+// Evicted is how many tallies, and records of related attempts, were dropped to make room
+// although they still counted.
 func (j *Judge) Evicted() uint64 {
-	return j.table.Evicted + j.networks.Evicted + j.customers.Evicted + j.company.evicted()
+	return j.table.Evicted + j.networks.Evicted + j.customers.Evicted + j.comparison.evicted()
 }
 
-// Book holds the bans that are live. The warden that owns the judge enters them.
+// Book holds the live bans. The warden enters them.
 func (j *Judge) Book() *book.Book { return j.book }
 
-// Observed holds the bans of jails that only observe, as if they held.
+// Observed holds the bans of jails that only observe, as if they were real.
 func (j *Judge) Observed() *book.Book { return j.observed }
 
-// Forget drops what the addresses of a prefix did: they were let out.
+// Forget drops what the addresses of a prefix did, after an unban.
 func (j *Judge) Forget(p netip.Prefix) {
 	j.table.Forget(p)
 	j.networks.Forget(p)
 	j.forgetCustomer(p)
-	j.company.forget(p)
+	j.comparison.forget(p)
 }
 
-// Protects says why p may not be banned by a jail, or by hand when that is nil;
-// "" when it may.
+// Protects returns why a jail may not ban p, or why it may not be banned by hand when jail
+// is nil; "" when it may be banned.
 func (j *Judge) Protects(p netip.Prefix, jail *Jail) string {
 	if why, ok := j.guard.Protects(p); ok {
 		return why

@@ -220,7 +220,7 @@ func TestAlreadyBanned(t *testing.T) {
 		{"for less", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(59 * time.Minute)}, "ban 203.0.113.9/32 by x"},
 		{"for as long", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(time.Hour)}, ""},
 		{"for longer", book.Ban{Prefix: only("203.0.113.9"), Jail: "y", Until: start.Add(2 * time.Hour)}, ""},
-		{"for ever", book.Ban{Prefix: only("203.0.113.9"), Jail: "y"}, ""},
+		{"forever", book.Ban{Prefix: only("203.0.113.9"), Jail: "y"}, ""},
 		{"by hand", book.Ban{Prefix: only("203.0.113.9"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},
 		{"with its network", book.Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(2 * time.Hour)}, ""},
 		{"with its network, for less", book.Ban{Prefix: prefix("203.0.113.0/24"), Jail: "manual", Until: start.Add(time.Minute)}, "ban 203.0.113.9/32 by x"},

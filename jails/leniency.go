@@ -7,18 +7,18 @@ import (
 	"pbxjail/parsers"
 )
 
-// leniency is what an address gains by the accounts that are at home there: an office sets
-// up a new phone, and mistypes. The zero value is that of an address without any.
+// leniency is what an address gains from the accounts that are at home there: an office may
+// set up a new phone, and mistype its password. The zero value is no leniency.
 type leniency struct {
-	allowance int              // so many times maxretry
-	least     parsers.Evidence // only this, or better, counts
+	allowance int              // maxretry is multiplied by this
+	least     parsers.Evidence // weaker evidence does not count
 }
 
-// MostAllowance is the largest Allowance: tallies have room for so many times maxretry.
+// MostAllowance is the largest Allowance: tallies have room for this many times maxretry.
 const MostAllowance = 5
 
-// leniency of an address at a time. Where the wire sees whether our challenges are
-// answered, what anybody can forge counts nothing against those who log in.
+// leniency returns the leniency of an address at a time. Where the wire sees whether
+// challenges are answered, forgeable packets do not count against addresses with log-ins.
 func (j *Judge) leniency(a netip.Addr, s parsers.Service, now time.Time) leniency {
 	if !j.Home.LogsIn(a, now) {
 		return leniency{}
@@ -30,7 +30,7 @@ func (j *Judge) leniency(a netip.Addr, s parsers.Service, now time.Time) lenienc
 	return l
 }
 
-// limit is what maxretry is with a leniency.
+// limit is maxretry with this leniency.
 func (l leniency) limit(maxretry parsers.Points) parsers.Points {
 	return maxretry * parsers.Points(max(l.allowance, 1))
 }

@@ -10,21 +10,21 @@ import (
 	"pbxjail/parsers"
 )
 
-// misdials count the calls of our own endpoints to numbers that do not exist. Such
-// a call has an account, so it is no guest's: it never leads to a ban. Many of them
-// are told, because a stolen password looks the same. Owned by one Judge; bounded.
+// misdials count the calls of our own endpoints to numbers that do not exist. Such a call
+// has an account, so it never leads to a ban. Many of them raise an alarm, because a stolen
+// password looks the same. Owned by one Judge; bounded.
 type misdials struct {
 	callers recent.Map[recent.Addr, misdialled]
 }
 
 type misdialled struct {
-	since time.Time // the first of those that are counted
+	since time.Time // the first counted call
 	calls int
 }
 
 const (
-	// misdialsTold is how many misdials of an address within misdialsWithin are told.
-	misdialsTold   = 10
+	// misdialsAlarm is how many misdials of an address within misdialsWithin raise an alarm.
+	misdialsAlarm  = 10
 	misdialsWithin = time.Hour
 	maxMisdials    = 1024
 )
@@ -41,9 +41,9 @@ func (m *misdials) hear(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	}
 	c.calls++
 	m.callers.Put(key, c)
-	if c.calls != misdialsTold {
+	if c.calls != misdialsAlarm {
 		return
 	}
-	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h: a phone that misdials, or somebody who knows its password", e.Account, c.calls)
+	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h: a phone that misdials, or a person who stole its password", e.Account, c.calls)
 	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "fraud", Since: now.UTC(), Reason: reason}, Alarm: true})
 }

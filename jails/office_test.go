@@ -13,7 +13,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// play is what several phones do, as two logs of Asterisk tell it.
+// play is what several phones do, as two logs of Asterisk report it.
 type play struct {
 	from time.Time
 	acts []act
@@ -96,7 +96,7 @@ func anOffice(r *rand.Rand, good, bad int, from time.Time) (p *play, changed, en
 	return p, changed, end
 }
 
-// TestOffice: an office whose password is changed is never banned, and told of once an
+// TestOffice: an office whose password is changed is never banned, and reported once an
 // hour, whatever its phones do; the judge is made from the ledger again in the middle. An
 // attacker is banned as fast as ever.
 func TestOffice(t *testing.T) {
@@ -113,7 +113,7 @@ func TestOffice(t *testing.T) {
 		verdicts = append(verdicts, p.replayed(t, after, restart, end)...)
 
 		attacker := time.Time{}
-		var told []time.Time
+		var reported []time.Time
 		for _, v := range verdicts {
 			a := v.Ban.Prefix.Addr().String()
 			switch {
@@ -122,7 +122,7 @@ func TestOffice(t *testing.T) {
 			case a == office && !strings.Contains(v.Ban.Reason, " an old password: "):
 				t.Errorf("seed %d: the cause is not named: %s", seed, v.Ban.Reason)
 			case a == office:
-				told = append(told, v.Ban.Since)
+				reported = append(reported, v.Ban.Since)
 			case v.Bans() && attacker.IsZero():
 				attacker = v.Ban.Since
 			}
@@ -130,19 +130,19 @@ func TestOffice(t *testing.T) {
 		if want := changed.Add(2*time.Hour + 8*time.Second); !attacker.Equal(want) {
 			t.Errorf("seed %d: got the attacker banned at %v, want %v", seed, attacker, want)
 		}
-		if len(told) == 0 {
-			t.Errorf("seed %d: nobody is told of the office", seed)
+		if len(reported) == 0 {
+			t.Errorf("seed %d: there is no alarm about the office", seed)
 		}
-		for i, at := range told {
-			if i > 0 && at.Sub(told[i-1]) < time.Hour && !(told[i-1].Before(restart) && !at.Before(restart)) {
-				t.Errorf("seed %d: told again after %v", seed, at.Sub(told[i-1]))
+		for i, at := range reported {
+			if i > 0 && at.Sub(reported[i-1]) < time.Hour && !(reported[i-1].Before(restart) && !at.Before(restart)) {
+				t.Errorf("seed %d: reported again after %v", seed, at.Sub(reported[i-1]))
 			}
 		}
 	}
 }
 
-// TestThiefWithAnAccount: who has an account of his own guesses the passwords of others no
-// more often than the allowance until he is banned, on each service, slow and fast. The
+// TestThiefWithAnAccount: an attacker with an account guesses the passwords of others no
+// more often than the allowance until it is banned, on each service, slow and fast. The
 // table is in the log of the test.
 func TestThiefWithAnAccount(t *testing.T) {
 	const thief = "203.0.113.91"

@@ -48,7 +48,7 @@ func defaultFraud() configs.Fraud {
 	return main.Fraud
 }
 
-// anything is an event that a log could tell.
+// anything is an event that a log could report.
 func anything(r *rand.Rand) *parsers.Event {
 	text := func(list ...string) parsers.Text { return parsers.TextOf([]byte(list[r.IntN(len(list))])) }
 	a := netip.AddrFrom4([4]byte{203, 0, 113, byte(r.IntN(12))})
@@ -153,7 +153,7 @@ func addsUp(t *testing.T, jail *Jail, sum *book.Reckoning, lines []book.Line) {
 	}
 }
 
-// again makes the points of a record once more, from what is told of it.
+// again computes the points of a record once more, from what its line reports.
 func again(t *testing.T, l book.Line) {
 	t.Helper()
 	p := l.Base
@@ -161,7 +161,7 @@ func again(t *testing.T, l book.Line) {
 		p = f.Of(p)
 	}
 	if p != l.Points {
-		t.Fatalf("%s points and %v make %s, and %s are told", l.Base, l.Factors, p, l.Points)
+		t.Fatalf("%s points and %v make %s, and %s are reported", l.Base, l.Factors, p, l.Points)
 	}
 }
 

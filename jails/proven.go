@@ -10,7 +10,7 @@ import (
 
 const (
 	maxProven = 16_384
-	// provenFor is how long it counts that an address answered a challenge.
+	// provenFor is how long an answered challenge counts for its address.
 	provenFor = 24 * time.Hour
 )
 
@@ -21,7 +21,7 @@ func (j *Judge) prove(e *parsers.Event, now time.Time) {
 	}
 }
 
-// proved reports whether an address answered a challenge of late.
+// proved reports whether an address answered a challenge within provenFor.
 func (j *Judge) proved(a netip.Addr, now time.Time) bool {
 	at, ok := j.proven.Get(recent.Addr(a.As16()))
 	return ok && now.Sub(time.UnixMilli(at)).Abs() < provenFor

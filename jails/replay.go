@@ -11,8 +11,8 @@ import (
 	"pbxjail/parsers"
 )
 
-// Replay runs logs through a Judge as if they happened: by the clock of their
-// records, merged. It touches no firewall and no ledger.
+// Replay runs logs through a Judge in the order of their dates, as if they happened now.
+// It touches no firewall and no ledger.
 type Replay struct {
 	Judge  *Judge
 	Zone   *time.Location // of dates without one; nil is UTC
@@ -25,14 +25,13 @@ type Replay struct {
 type Counts struct {
 	Lines     uint64
 	Matched   uint64 // records that are an offence by their words
-	Ambiguous uint64 // those of them that charge nobody
-	Suspects  uint64 // those of them that a caller has written, as it seems
+	Ambiguous uint64 // those of them that charge no address
+	Suspects  uint64 // those of them that a caller probably wrote
 	Signals   uint64
 	Bans      uint64
 }
 
-// Span is the time between the first and the last date of something; zero where there
-// is none.
+// Span is the time between the first and the last date; zero when there is no date.
 type Span struct{ From, To time.Time }
 
 // add widens the span.
@@ -61,8 +60,8 @@ func (c *Counts) Count(e *parsers.Event) {
 	}
 }
 
-// Log is one log to be replayed. Until is the latest time it can hold, usually
-// when the file was last written.
+// Log is one log to replay. Until is the latest date it can have, usually the time when
+// the file was last written.
 type Log struct {
 	Name  string
 	Text  io.Reader
@@ -132,15 +131,15 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		}
 		heap.Pop(&open)
 	}
-	if len(r.Traces) > 0 { // no more packets come for the records that wait
+	if len(r.Traces) > 0 { // no more packets come for the waiting records
 		r.Judge.resolve(last.Add(2*packetsWithin), netip.Addr{}, take)
 	}
 	return nil
 }
 
-// lateness is how long a record waits for packets. Its date says a whole second, and
-// the packets of that second come first: then the witness has heard all that the
-// record is about.
+// lateness is how long a record waits for packets. Its date has whole seconds, so all
+// packets of that second are played before it: then the witness has heard all packets
+// that the record is about.
 func (r *Replay) lateness() time.Duration {
 	if len(r.Traces) == 0 {
 		return 0
@@ -148,8 +147,8 @@ func (r *Replay) lateness() time.Duration {
 	return time.Second
 }
 
-// reader hands out the events of one log, one by one. They alias the block they
-// stand in, so they are queued until the next one is read.
+// reader returns the events of one log, one by one. They point into the block that was
+// read last, so they are queued until the next block is read.
 type reader struct {
 	src    *Source
 	counts *Counts
@@ -168,7 +167,8 @@ func (r *reader) event() *parsers.Event { return &r.queue[r.next-1] }
 
 func (r *reader) due() time.Time { return r.at().Add(r.late) }
 
-// at is the time of the event at hand; a record without one happens when the last did.
+// at is the time of the present event; a record without a date has the time of the one
+// before.
 func (r *reader) at() time.Time {
 	if t := r.event().Time; !t.IsZero() {
 		r.last = t
@@ -176,7 +176,7 @@ func (r *reader) at() time.Time {
 	return r.last
 }
 
-// advance moves on to the next event that matters; false at the end of the log.
+// advance goes to the next event that counts; false at the end of the log.
 func (r *reader) advance() (bool, error) {
 	for r.next == len(r.queue) {
 		data, cut, err := r.blocks.Next()
@@ -216,12 +216,12 @@ func (r *reader) take(e *parsers.Event) {
 
 // feed is a log or a trace that is replayed.
 type feed interface {
-	advance() (bool, error) // to what comes next; false at the end
-	due() time.Time         // when what is at hand is played
+	advance() (bool, error) // to the next event; false at the end
+	due() time.Time         // when the present event is played
 	play(j *Judge, take func(Verdict))
 }
 
-// feeds is a heap by the time at which what is at hand is played.
+// feeds is a heap, ordered by the time when the present event of each is played.
 type feeds []feed
 
 func (h feeds) Len() int           { return len(h) }

@@ -28,7 +28,7 @@ func iaxLine(at, a string) string {
 // after is a date as the log has it, so much after start.
 func after(d time.Duration) string { return start.Add(d).Format(stamp) }
 
-// replay runs logs by name through jails and tells what was decided and when.
+// replay runs logs by name through jails and returns what was decided and when.
 func replay(t *testing.T, jails []*Jail, logs ...Log) (*Replay, []string) {
 	t.Helper()
 	r := &Replay{Judge: NewJudge(jails, NewGuard(nil, nil), book.NewBook(nil, nil), 1000, true)}

@@ -9,24 +9,24 @@ import (
 	"pbxjail/parsers"
 )
 
-// CheckSamples runs a jail's samples through it, and returns those that do not
-// come out as the file says.
+// CheckSamples runs the samples of a jail through it, and returns those with another
+// result than the file says.
 func (j *Jail) CheckSamples() (bad configs.Problems) {
 	for _, s := range j.Samples {
 		got := j.charged([]byte(s.Text))
 		switch {
 		case s.Addr.IsValid() && len(got) == 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges nobody, not %s", s.Addr),
-				Fix: "see what is made of the line with: jailctl parse; then mend match, or the sample"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges no address, want %s", s.Addr),
+				Fix: "look at the line with: jailctl parse; then fix match or the sample"})
 		case !s.Addr.IsValid() && len(got) > 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, and should charge nobody", got[0]),
-				Fix: "make match say less"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, want no address", got[0]),
+				Fix: "make match fit fewer lines"})
 		case len(got) > 1:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample counts %d times, first for %s", len(got), got[0]),
-				Fix: "leave one match that fits it"})
+				Fix: "keep only one match that fits this line"})
 		case s.Addr.IsValid() && got[0] != s.Addr:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, not %s", got[0], s.Addr),
-				Fix: "see what is made of the line with: jailctl parse"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, want %s", got[0], s.Addr),
+				Fix: "look at the line with: jailctl parse"})
 		}
 	}
 	return bad

@@ -13,7 +13,7 @@ import (
 	"pbxjail/parsers"
 )
 
-// Senses are what the judge knows beside the logs. Each may be left out.
+// Senses is what the judge knows beside the logs. Each field may be left out.
 type Senses struct {
 	Places  Places
 	Rules   configs.PlaceRules // of the main file: jails may have their own
@@ -24,40 +24,40 @@ type Senses struct {
 	Fraud   configs.Fraud
 }
 
-// company is what the attempts of many have in common. What is only claimed of an
-// address is kept apart: whoever names a victim must not make the victim's own
-// slips weigh more. Owned by one Judge.
-type company struct {
+// comparison compares the attempts of different addresses. Claimed attempts are kept
+// apart: an attacker who names a victim must not make the failures of the victim weigh
+// more. Owned by one Judge.
+type comparison struct {
 	seen, claimed *fraud.Sense
 	silence       *fraud.Silence
-	log           string // that told of the last challenge
+	log           string // of the last challenge
 }
 
-// companyShare is how many of the addresses a judge remembers it compares with each other.
-const companyShare = 10
+// comparedShare: of the addresses that a judge remembers, it compares one in this many.
+const comparedShare = 10
 
-// SetSenses puts other knowledge beside the logs in place of the old. What is known
-// of each address is kept.
+// SetSenses replaces what the judge knows beside the logs. What is known of each address
+// is kept.
 func (j *Judge) SetSenses(s Senses) {
 	j.senses = s
 	j.place()
-	switch c := &j.company; {
+	switch c := &j.comparison; {
 	case s.Numbers == nil:
 		c.seen, c.claimed = nil, nil
 	case c.seen == nil:
-		c.seen = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/companyShare, 1))
-		c.claimed = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/companyShare/4, 1))
+		c.seen = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/comparedShare, 1))
+		c.claimed = fraud.New(s.Numbers, s.Fraud, max(j.table.Max/comparedShare/4, 1))
 	default:
 		c.seen.Change(s.Numbers, s.Fraud)
 		c.claimed.Change(s.Numbers, s.Fraud)
 	}
 }
 
-// sense asks what an attempt has in common with others.
+// sense asks jails/fraud what an attempt has in common with others.
 func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
-	who := j.company.seen
+	who := j.comparison.seen
 	if e.Evidence == parsers.Claimed {
-		who = j.company.claimed
+		who = j.comparison.claimed
 	}
 	if who == nil {
 		return
@@ -67,7 +67,7 @@ func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		Unknown: e.Kind == parsers.UnknownAccount || e.Kind == parsers.UnknownExtension, Failed: e.Kind == parsers.BadPassword,
 	}
 	who.Hear(attempt, now, func(f fraud.Finding) {
-		j.about.fraud = append(j.about.fraud, book.Factor{Name: f.Rule, Note: f.String(), By: f.Factor})
+		j.caller.fraud = append(j.caller.fraud, book.Factor{Name: f.Rule, Note: f.String(), By: f.Factor})
 		if f.Alarm {
 			p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
 			decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "fraud", Since: now.UTC(), Reason: fmt.Sprintf("%s: %s", f, e.Account)}, Alarm: true})
@@ -77,7 +77,7 @@ func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
 
 // listen follows challenges and their answers.
 func (j *Judge) listen(s *Source, e *parsers.Event, now time.Time) {
-	c := &j.company
+	c := &j.comparison
 	switch {
 	case !e.Addr.IsValid() || e.Result != parsers.Signal && e.Result != parsers.Offence:
 	case e.Kind == parsers.Challenge && e.Channel == parsers.ChannelSecurity:
@@ -94,37 +94,37 @@ func (j *Judge) listen(s *Source, e *parsers.Event, now time.Time) {
 	}
 }
 
-// RuleUnanswered is the rule of the one event that no record tells of.
+// RuleUnanswered is the rule of the only event that no record reports.
 const RuleUnanswered = "unanswered challenge"
 
-var unansweredText = parsers.TextOf([]byte("a challenge was sent there, and nobody answered it within 32 seconds"))
+var unansweredText = parsers.TextOf([]byte("a challenge was sent to this address, and was not answered within 32 seconds"))
 
-// Tick does what falls due without a record: it charges challenges that stayed open,
-// and takes records for forged whose packets did not come. Hear does so too; a daemon
-// calls it when nobody is heard.
+// Tick does what is due without a new record: it charges unanswered challenges, and takes
+// records as forged when their packets did not come. Hear does this too; a daemon calls
+// Tick when no record comes.
 func (j *Judge) Tick(now time.Time, decide func(Verdict)) {
 	j.resolve(now, netip.Addr{}, decide)
 	j.tick(now, decide)
 }
 
-// tick charges challenges that stayed open, and looks whether many still fail at once.
+// tick charges unanswered challenges, and checks whether many accounts still fail at once.
 func (j *Judge) tick(now time.Time, decide func(Verdict)) {
 	if j.Home.Failing() {
 		j.Home.Tick(now, func(a home.Alarm) { decide(verdictOf(a, now)) })
 	}
-	j.company.silence.Due(now, func(a netip.Addr, _ time.Time) {
+	j.comparison.silence.Due(now, func(a netip.Addr, _ time.Time) {
 		e := parsers.Event{
 			Result: parsers.Offence, Kind: parsers.Unanswered, Evidence: parsers.Seen, Service: parsers.Other, Channel: parsers.ChannelSecurity,
 			Points: parsers.Point, Addr: a, Rule: RuleUnanswered, Time: now, Line: unansweredText,
 		}
 		if g := j.gradeSilence(a, now); g != witness.Absent {
-			j.charge(j.Source(j.company.log), &e, g, now, decide)
+			j.charge(j.Source(j.comparison.log), &e, g, now, decide)
 		}
 	})
 }
 
 // forget drops what the addresses of a prefix did.
-func (c *company) forget(p netip.Prefix) {
+func (c *comparison) forget(p netip.Prefix) {
 	c.silence.Forget(p)
 	if c.seen != nil {
 		c.seen.Forget(p)
@@ -132,7 +132,7 @@ func (c *company) forget(p netip.Prefix) {
 	}
 }
 
-func (c *company) evicted() uint64 {
+func (c *comparison) evicted() uint64 {
 	n := c.silence.Evicted()
 	if c.seen != nil {
 		n += c.seen.Evicted() + c.claimed.Evicted()

@@ -56,7 +56,7 @@ func TestClaimsAreKeptApart(t *testing.T) {
 	}
 }
 
-// One account tried from everywhere: the admin is told once, and each of them weighs more.
+// One account tried from everywhere: one alarm, and each attempt weighs more.
 func TestSiege(t *testing.T) {
 	judge := sensible(t, "")
 	var alarms []Verdict
@@ -81,8 +81,8 @@ func challenge(a, id string) *parsers.Event {
 	})
 }
 
-// Challenges that nobody answers are counted when their time is over, by the clock
-// of whoever is heard next, or by a tick.
+// Unanswered challenges are counted when their time is over: with the next event, or by
+// a tick.
 func TestUnanswered(t *testing.T) {
 	const text = "maxretry: 5\nmatch: [{event: unanswered}]"
 	ask := func(judge *Judge) {

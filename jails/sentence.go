@@ -22,10 +22,10 @@ type ruling struct {
 	leniency
 }
 
-// ruling finds the window around a time in which an address has done enough for a
-// ban: the short one first. Without one it returns how the short one stands. The
-// long one counts only where log-ins were seen of late, in security events or on the
-// wire: without them an office that mistypes now and then looks like a slow attacker.
+// ruling finds a window in which an address has done enough for a ban: the short one
+// (findtime) first. When there is none, it returns the score of the short one. The long
+// window counts only where log-ins were seen lately, in security events or on the wire:
+// without log-ins, an office that sometimes mistypes looks like a slow attacker.
 func (j *Jail) ruling(t *tally.Tally, at, heard int64, l leniency) (ruling, bool) {
 	least := max(j.least, l.least)
 	r := ruling{limit: l.limit(parsers.Points(j.Maxretry)), within: j.Findtime, leniency: l}
@@ -43,7 +43,7 @@ func (j *Jail) ruling(t *tally.Tally, at, heard int64, l leniency) (ruling, bool
 	return r, false
 }
 
-// reckon adds up again what a ruling counts, and finds the lines it was told in.
+// reckon adds up the hits of a ruling again, and finds their lines.
 func (j *Jail) reckon(t *tally.Tally, r ruling) (book.Reckoning, []book.Line) {
 	sum := book.Reckoning{Score: r.Score, Maxretry: r.limit, Within: r.within, Allowance: r.allowance}
 	var counted []*tally.Hit
@@ -82,7 +82,7 @@ func listed(list, word string) string {
 }
 
 // sentence makes the ban of a prefix whose tally is full. It reports false when the
-// ban is there already: lines written before it fell still come in.
+// ban exists already: lines that were written before the ban may still come in.
 func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, now time.Time) (Verdict, bool) {
 	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
 	bans := j.book
@@ -100,16 +100,16 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	}
 	b.Until, b.Ports = book.EndOf(now, jail.Length(b)), jail.Closed(b)
 	why := j.Protects(p, jail)
-	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // else it had its allowance
+	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // with an allowance, the log-ins are counted already
 		why, _ = j.Home.Protects(p, now)
 	}
-	// Another jail may hold longer; that it heard of it later does not count, or
-	// two jails would renew each other's bans for ever.
+	// The ban of another jail is replaced only when this one lasts longer. That it begins
+	// later does not count: otherwise two jails would renew each other's bans without end.
 	if why == "" && banned && held.Ports.Covers(b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
 		return Verdict{}, false
 	}
 	if banned && why == "" {
-		if held.Prefix == p && b.Most > 0 && held.Outlasts(b) { // what proves little lengthens nothing
+		if held.Prefix == p && b.Most > 0 && held.Outlasts(b) { // a doubtful ban does not extend another
 			return Verdict{}, false
 		}
 		b.Join(*held)
@@ -131,7 +131,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
 }
 
-// uncertain says why a ban must be short; "" when it need not.
+// uncertain returns why a ban must be short; "" when it need not be.
 func (j *Judge) uncertain(t *tally.Tally, r ruling, b book.Ban, now time.Time) string {
 	if doubt := j.doubtful(t, r, b.Prefix, now); doubt != "" {
 		return doubt
@@ -140,7 +140,7 @@ func (j *Judge) uncertain(t *tally.Tally, r ruling, b book.Ban, now time.Time) s
 	case r.allowance > 0 && b.Evidence < parsers.Proven:
 		return "accounts log in there, and others can forge its packets"
 	case now.Before(j.Young):
-		return "pbxjail is new here, and does not know yet who logs in"
+		return "pbxjail was installed recently, and does not know yet which accounts log in from where"
 	}
 	return ""
 }
@@ -148,9 +148,9 @@ func (j *Judge) uncertain(t *tally.Tally, r ruling, b book.Ban, now time.Time) s
 // shortBan is the longest ban of an address whose packets do not prove it.
 const shortBan = 15 * time.Minute
 
-// doubtful says why the packets do not prove that a ban is right; "" when they do, or
-// when it stands without them. An address that sent packets, and never answered a
-// challenge, may be the victim of somebody who forges it.
+// doubtful returns why the packets do not prove that a ban is right; "" when they do, or
+// when the ban does not need them. An address that sent packets and never answered a
+// challenge may be forged.
 func (j *Judge) doubtful(t *tally.Tally, r ruling, p netip.Prefix, now time.Time) string {
 	proved := p.IsSingleIP() && j.proved(p.Addr(), now)
 	solid, blind := parsers.Points(0), false
@@ -168,12 +168,12 @@ func (j *Judge) doubtful(t *tally.Tally, r ruling, p netip.Prefix, now time.Time
 	case solid >= r.limit:
 		return ""
 	case blind:
-		return "it cannot be checked whether these packets came"
+		return "pbxjail could not check whether these packets came"
 	}
 	return "it never answered a challenge, so its address may be forged"
 }
 
-// known is the best evidence on which the ban would fall too.
+// known is the best evidence that is enough for the ban by itself.
 func (j *Jail) known(t *tally.Tally, r ruling, at int64) parsers.Evidence {
 	for e := parsers.Proven; e > j.least; e-- {
 		if t.Strongest(at, r.within.Milliseconds(), e, r.Fresh).Score >= r.limit {

@@ -6,23 +6,23 @@ import (
 	"pbxjail/parsers"
 )
 
-// Source is one log as the jails see it. It holds until the jails change.
+// Source is one log, with the jails that read it. It is valid until the jails change.
 type Source struct {
 	id       uint16
 	file     string
 	jails    []*Jail
 	patterns []*parsers.Pattern
-	text     bool    // its jails believe the text alone: heard: false
-	apart    *Source // of the jails that believe the text alone, where there are others too; else nil
+	text     bool    // its jails have heard: false, and need no packets
+	apart    *Source // the source of the jails with heard: false, when there are others too; else nil
 }
 
-// Patterns are the own patterns of the jails that read this log.
+// Patterns returns the regex patterns of the jails that read this log.
 func (s *Source) Patterns() []*parsers.Pattern { return s.patterns }
 
-// maxSources bounds the logs a Judge tells apart; the watcher follows fewer.
+// maxSources bounds the logs that a Judge knows; the watcher follows fewer.
 const maxSources = 1024
 
-// Source returns what the jails make of a log.
+// Source returns the source of a log, and makes it at the first call.
 func (j *Judge) Source(file string) *Source {
 	if s := j.sources[file]; s != nil {
 		return s
@@ -48,11 +48,11 @@ func (j *Judge) source(file string, id uint16) *Source {
 			s.jails = append(s.jails, jail)
 		}
 	}
-	if j.replay && len(s.jails) == 0 { // a log under a name of its own: every jail reads it
+	if j.replay && len(s.jails) == 0 { // no jail names this log: every jail reads it
 		s.jails = j.jails
 	}
 	for _, jail := range s.jails {
-		for _, p := range jail.compiled { // one that two jails share is one event, for both
+		for _, p := range jail.compiled { // a pattern of two jails makes one event, for both
 			if !slices.ContainsFunc(s.patterns, func(o *parsers.Pattern) bool { return o.String() == p.String() }) {
 				s.patterns = append(s.patterns, p)
 			}
@@ -62,7 +62,7 @@ func (j *Judge) source(file string, id uint16) *Source {
 	return s
 }
 
-// part puts the jails that believe the text alone apart from the others.
+// part separates the jails with heard: false from the others.
 func (s *Source) part() {
 	var near, far []*Jail
 	for _, jail := range s.jails {
@@ -81,12 +81,11 @@ func (s *Source) part() {
 	}
 }
 
-// wireName is the name of the wire where a log has that of its file.
+// wireName is the name of the wire, where a log has the name of its file.
 const wireName = "wire"
 
-// Wire returns the source of the events that a sensor on the wire reports: every
-// jail that counts a kind of event hears them, but those whose logs come from
-// elsewhere. It holds until the jails change.
+// Wire returns the source of the events that a sensor on the wire reports. Every jail
+// gets them, except those with heard: false. It is valid until the jails change.
 func (j *Judge) Wire() *Source {
 	if j.onWire == nil {
 		j.onWire = &Source{id: wireID, file: wireName}

@@ -7,12 +7,11 @@ import (
 	"pbxjail/jails/rates"
 )
 
-// Top lists who does most at now: at most n jails, countries, accounts and
-// addresses. An offence that two jails count is two samples, and so is an attempt
-// that two logs tell of.
+// Top lists the busiest at now: at most n jails, countries, accounts and addresses. An
+// offence that two jails count is two samples, and so is an attempt that two logs report.
 func (j *Judge) Top(n int, now time.Time) rates.Tops { return j.rates.Top(n, now) }
 
-// JailState is a jail and how it stands.
+// JailState is a jail and its counters.
 type JailState struct {
 	*configs.Jail
 	Tracked, Banned int    // addresses

@@ -20,7 +20,7 @@ type Trace interface {
 	Play(emit func(*parsers.Event))
 }
 
-// player hands out the packets of a trace, one by one.
+// player plays the packets of a trace, one by one.
 type player struct {
 	src   *Source
 	trace Trace
@@ -40,8 +40,8 @@ func (p *player) advance() (bool, error) {
 	return true, nil
 }
 
-// play judges what follows from the packet at hand. An event that falls due later
-// than it began, such as a challenge that nobody answered, has the packet's time.
+// play judges the events of the present packet. An event that is due later, such as an
+// unanswered challenge, has the time of the packet.
 func (p *player) play(j *Judge, take func(Verdict)) {
 	p.trace.Play(func(e *parsers.Event) { j.Hear(p.src, e, p.last, take) })
 }

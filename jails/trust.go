@@ -9,10 +9,9 @@ import (
 	"pbxjail/parsers"
 )
 
-// trust is what the log itself says for an address: that a challenge which was answered
-// had been sent to it. Owned by one Judge.
+// trust knows from the log which challenge was sent to which address. Owned by one Judge.
 type trust struct {
-	nonces recent.Map[uint64, recent.Addr] // whom each challenge was sent to, by its hash
+	nonces recent.Map[uint64, recent.Addr] // where each challenge was sent, by its hash
 }
 
 const maxNonces = 65_536
@@ -21,7 +20,7 @@ func newTrust() trust {
 	return trust{nonces: recent.Map[uint64, recent.Addr]{Max: maxNonces}}
 }
 
-// learn takes what a signal says for its address.
+// learn notes what a signal proves for its address.
 func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	switch {
 	case e.Result != parsers.Signal || !e.Addr.IsValid():
@@ -34,11 +33,11 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	}
 }
 
-// answered raises the evidence of a wrong password of chan_sip whose challenge had
-// been sent to the very address that answered it. That proves nothing: who puts an
-// address into Via maddr reads the challenge himself. But an INVITE that fails is
-// told in no other record, and a sender who never asks is not believed at all. PJSIP
-// writes no challenge (res_pjsip/security_events.c compares the scheme by case).
+// answered raises the evidence of a wrong password of chan_sip to seen, when the challenge
+// was sent to the address that answered it. That is no proof: a sender that puts an address
+// into Via maddr gets the challenge itself. But no other record reports an INVITE that
+// fails, and without a challenge the record is not believed at all. PJSIP writes no
+// challenge (res_pjsip/security_events.c compares the scheme by case).
 func (j *Judge) answered(e *parsers.Event) {
 	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence >= parsers.Seen {
 		return

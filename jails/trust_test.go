@@ -63,7 +63,7 @@ func times(n int, line string) (list []string) {
 
 var seven = time.Date(2026, 11, 22, 7, 0, 0, 0, time.UTC)
 
-func TestAGuestLoginProtectsNobody(t *testing.T) {
+func TestGuestLoginDoesNotProtect(t *testing.T) {
 	j := shippedJudge(t)
 	free := said("SuccessfulAuth", "SIP", victim, `,UsingPassword="0"`)
 	got := heard(t, j, seven, append([]string{free}, times(5, wrong(victim))...)...)
@@ -72,7 +72,7 @@ func TestAGuestLoginProtectsNobody(t *testing.T) {
 	}
 }
 
-// chan_sip takes the address of its events from Via maddr: one alone bans nobody, and
+// chan_sip takes the address of its events from Via maddr: one alone bans no address, and
 // nothing in them is proven.
 func TestChanSIPEventsAreClaimed(t *testing.T) {
 	sent := func(addr string) string { return said("ChallengeSent", "SIP", addr, `,Challenge="41873553"`) }
@@ -98,8 +98,8 @@ func TestChanSIPEventsAreClaimed(t *testing.T) {
 	}
 }
 
-// An event that its sender has spoiled is a witness all the same: he does not hide,
-// and nobody else is named.
+// An event that its sender has spoiled is still a witness: it does not hide the sender,
+// and it names no other address.
 func TestASpoiltEventIsAWitness(t *testing.T) {
 	long := strings.Repeat("a", 100)
 	notice := func(callid string) string {
@@ -136,8 +136,8 @@ func TestASpoiltEventIsAWitness(t *testing.T) {
 	}
 }
 
-// A login in a caller's text protects nobody.
-func TestAForgedLoginProtectsNobody(t *testing.T) {
+// A login in a caller's text does not protect.
+func TestForgedLoginDoesNotProtect(t *testing.T) {
 	j := shippedJudge(t)
 	j.Home.ProtectLogins = time.Hour
 	forged := "[2026-11-22 07:00:00] NOTICE[4080] chan_sip.c: Supervised transfer attempted to replace non-existent call id (x\n" +
@@ -156,8 +156,8 @@ func TestANoticeNeedsItsTwin(t *testing.T) {
 		want  bool
 	}{
 		{"the security channel is not written", times(5, noticed(victim)), true},
-		{"it is, and tells of nobody", append([]string{login("192.0.2.7")}, times(9, noticed(victim))...), false},
-		{"it is, and tells of another", append([]string{wrong("192.0.2.7")}, times(9, noticed(victim))...), false},
+		{"it is, and names no address", append([]string{login("192.0.2.7")}, times(9, noticed(victim))...), false},
+		{"it is, and names another address", append([]string{wrong("192.0.2.7")}, times(9, noticed(victim))...), false},
 		{"it could not be issued", func() (l []string) {
 			l = []string{login("192.0.2.7")}
 			for range 5 {

@@ -12,17 +12,17 @@ import (
 	"pbxjail/parsers"
 )
 
-// circumstances are what is known of an event's caller, whatever jail asks. Owned
-// by one Judge and used again for the next event.
-type circumstances struct {
+// callerFacts is what is known of the caller of an event, the same for all jails. Owned by
+// one Judge and used again for the next event.
+type callerFacts struct {
 	place   book.Place
-	factors []book.Factor // that hold in every jail: feeds, agent
-	fraud   []book.Factor // that hold where the jail lets them
+	factors []book.Factor // for every jail: feeds, agent
+	fraud   []book.Factor // for jails with fraud: true
 }
 
-// look finds out about the caller of an offence.
+// look collects the facts about the caller of an offence.
 func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
-	c := &j.about
+	c := &j.caller
 	c.place, c.factors, c.fraud = book.Place{}, c.factors[:0], c.fraud[:0]
 	if s := j.senses.Places; s != nil {
 		c.place = s.Place(customer.Scored(e.Addr))
@@ -41,16 +41,16 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	j.sense(e, now, decide)
 }
 
-// maxFactors bounds the feeds that one address can stand on.
+// maxFactors bounds the feeds that count for one address.
 const maxFactors = 8
 
-func (c *circumstances) add(name, note string, by int32) {
+func (c *callerFacts) add(name, note string, by int32) {
 	c.factors = append(c.factors, book.Factor{Name: name, Note: note, By: by})
 }
 
-// weigh makes an event's points in a jail and lists the factors that made them,
-// which hold until the next call. No place, and no address that is only claimed,
-// makes a single record a ban: it stays a hair below.
+// weigh returns the points of an event in a jail, and the factors that made them; the list
+// is valid until the next call. The place alone never makes a ban of a single record, and
+// neither does a claimed address: such a record stays just below maxretry.
 func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parsers.Points, []book.Factor) {
 	list, p := j.weights[:0], base
 	put := func(f book.Factor) {
@@ -62,23 +62,23 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 	if e.Times > 1 && !e.Once {
 		put(book.Factor{Name: "repeated", Note: "repeated", By: int32(e.Times) * book.One})
 	}
-	for _, f := range j.about.factors {
+	for _, f := range j.caller.factors {
 		put(f)
 	}
 	if jail.Fraud {
-		for _, f := range j.about.fraud {
+		for _, f := range j.caller.fraud {
 			put(f)
 		}
 	}
 	limit := parsers.Points(jail.Maxretry)
 	before := p
-	for _, f := range jail.placed(j.about.place) {
+	for _, f := range jail.placed(j.caller.place) {
 		put(f)
 	}
 	switch {
-	case jail.blocks(j.about.place):
+	case jail.blocks(j.caller.place):
 		if p < limit {
-			put(book.Factor{Name: "blocked country", Note: "blocked country " + j.about.place.Country, To: limit})
+			put(book.Factor{Name: "blocked country", Note: "blocked country " + j.caller.place.Country, To: limit})
 		}
 	case before < limit && p >= limit:
 		put(book.Factor{Name: book.PlaceAlone, To: limit - 1})
@@ -92,7 +92,7 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 
 var evidenceNotes = [...]string{"", "claimed evidence", "seen evidence", "proven evidence"}
 
-// placed are the factors of a place: its country and its network.
+// placed returns the factors of a place: of its country and its network.
 func (j *Jail) placed(p book.Place) []book.Factor {
 	var list [2]book.Factor
 	n := 0
@@ -115,7 +115,8 @@ func (j *Jail) blocks(p book.Place) bool {
 	return p.Country != "" && slices.Contains(j.places.Block, p.Country)
 }
 
-// where says what is known of the place of an address; the zero Place when nothing is.
+// where returns the country and the network of an address; the zero Place when they are
+// not known.
 func (j *Judge) where(a netip.Addr) book.Place {
 	if j.senses.Places == nil {
 		return book.Place{}

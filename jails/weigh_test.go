@@ -39,7 +39,7 @@ func TestFactors(t *testing.T) {
 	}{
 		{"nothing", "", known{}, nil, "1:"},
 		{"home", "", known{place: book.Place{Country: "IE"}}, nil, "1:"},
-		{"nobody knows", "", known{place: book.Place{}}, nil, "1:"},
+		{"not known", "", known{place: book.Place{}}, nil, "1:"},
 		{"elsewhere", "", known{place: book.Place{Country: "NL"}}, nil, "2: country NL x2"},
 		{"a network", "", known{place: book.Place{Country: "GB", ASN: 64500}}, nil, "1.5: network AS64500 x1.5"},
 		{"both", "", known{place: book.Place{Country: "NL", ASN: 64500}}, nil, "3: country NL x2, network AS64500 x1.5"},
@@ -103,7 +103,7 @@ func TestSlow(t *testing.T) {
 		name string
 		each time.Duration
 		in   int  // after so many failures somebody logs in
-		deaf bool // no security event was ever told: no login can be seen
+		deaf bool // no security event ever came: no login can be seen
 		want int  // failures until the ban; 0: none in 30
 	}{
 		{"hourly", time.Hour, 0, false, 8}, {"every four hours", 4 * time.Hour, 0, false, 0}, {"hourly, and a login", time.Hour, 4, false, 12},
@@ -170,7 +170,7 @@ func TestWiden(t *testing.T) {
 	}
 }
 
-// One who has logged in protects the network he is in, and claims widen nothing.
+// A log-in protects its network, and claimed addresses never widen a ban.
 func TestWidenSpares(t *testing.T) {
 	judge := judgeOf(jailOf(t, "x", "widen: {members: 2, maxretry: 2}\nevidence: {ban: claimed, factor: {claimed: 1}}"))
 	judge.Home.ProtectLogins = time.Hour

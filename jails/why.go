@@ -19,12 +19,12 @@ type Account struct {
 	Banned    *book.Ban
 	Protected string         // why no jail bans it; "" when one may
 	Spared    *Spared        // the last verdict that a protection stopped; nil: none is known. The warden fills it in
-	LoggedIn  string         // who is at home there, and when that logged in last
-	Guessed   []home.Guessed // alarms about it that nobody has seen yet
-	Consulted []string       // the protections that were asked
+	LoggedIn  string         // the accounts at home there, and their last log-in
+	Guessed   []home.Guessed // alarms about it that no one has seen yet
+	Consulted []string       // the protections that were checked
 	Place     book.Place
-	Feeds     []string    // that list it and have a factor, with that
-	Strike    book.Strike // its last ban that is over; Count 0: none
+	Feeds     []string    // that list it and have a factor, with the factor
+	Strike    book.Strike // its last expired ban; Count 0: none
 	Jails     []Standing
 }
 
@@ -35,19 +35,19 @@ type Spared struct {
 	At  time.Time
 }
 
-// Standing is an address in one jail.
+// Standing is what one jail has counted for an address.
 type Standing struct {
 	Jail *configs.Jail
 	Sum  book.Reckoning // of findtime
 	Slow book.Reckoning // of the long window; Maxretry 0: there is none
 	// Customer is what all addresses of its IPv6 customer did within findtime; Members 0:
-	// there is no such customer, or the address did it all.
+	// there is no such customer, or only this address did something.
 	Customer book.Reckoning
 	Lines    []book.Line   // oldest first, the last MaxLines of those that are remembered
-	Next     time.Duration // how long a ban would last now; Forever: for ever
+	Next     time.Duration // how long a ban would last now; Forever: without end
 }
 
-// Why tells all that is known of an address at now.
+// Why returns all that is known of an address at now.
 func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	p := netip.PrefixFrom(a, a.BitLen())
 	out := Account{Place: j.where(a), Consulted: j.consulted()}
@@ -72,7 +72,7 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 		t := j.table.Find(tally.KeyOf(a, jail.memory.id), jail.span, now.UnixMilli())
 		others := j.customerStanding(jail, a, t, now)
 		if t == nil && others.Members > 0 {
-			t = &tally.Tally{} // others of the same customer did it
+			t = &tally.Tally{} // only other addresses of the same customer did something
 		}
 		if t != nil {
 			s := j.standing(jail, t, p, now)
@@ -83,8 +83,8 @@ func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	return out
 }
 
-// customerStanding adds up what a jail holds against the customer who has an address; the
-// zero Reckoning where that is what own, the tally of the address, says too.
+// customerStanding adds up what a jail counted for the customer of an address. It returns
+// the zero Reckoning when own, the tally of the address, has the same.
 func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally.Tally, now time.Time) book.Reckoning {
 	p, ok := customer.Of(a, j.customers.bits)
 	if !ok {
@@ -106,7 +106,7 @@ func (j *Judge) customerStanding(jail *Jail, a netip.Addr, own *tally.Tally, now
 	return sum
 }
 
-// standing adds up what a jail holds against an address.
+// standing adds up what a jail counted for an address.
 func (j *Judge) standing(jail *Jail, t *tally.Tally, p netip.Prefix, now time.Time) Standing {
 	at := now.UnixMilli()
 	l := j.leniency(p.Addr(), t.Last().Service, now)
@@ -133,7 +133,7 @@ func (j *Judge) standing(jail *Jail, t *tally.Tally, p netip.Prefix, now time.Ti
 	return s
 }
 
-// consulted names the protections that stand between any address and a ban.
+// consulted names the protections that are checked before a ban.
 func (j *Judge) consulted() []string {
 	list := j.guard.consulted()
 	if j.Home.ProtectLogins == book.Forever {
@@ -142,7 +142,7 @@ func (j *Judge) consulted() []string {
 	return append(list, "accounts that logged in there within "+show.Duration(j.Home.ProtectLogins))
 }
 
-// consulted names what a guard knows, by the reasons it gives.
+// consulted counts the protections of a guard by their source.
 func (g *Guard) consulted() []string {
 	own, ignored, others := 0, 0, 0
 	for _, p := range g.protections {

@@ -10,9 +10,9 @@ import (
 	"pbxjail/parsers"
 )
 
-// widen counts what an address gained for its network too, and bans that when
-// enough of its addresses did enough together. An address that is only claimed says
-// nothing about a network: whoever writes one could write them all.
+// widen counts the new points of an address for its network too, and bans the network when
+// enough of its addresses did enough together. An address that is only claimed does not
+// count for a network: an attacker who can write one can write all of them.
 func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h tally.Hit, now time.Time, decide func(Verdict)) {
 	bits := jail.Widen.IPv4
 	if a.Is6() {
@@ -23,8 +23,7 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h tally.H
 		return
 	}
 	key := tally.KeyOf(p.Addr(), jail.memory.id)
-	// The tellings of each member were weighed already: all add up here, and each
-	// counts anew.
+	// The records of each member were weighed already: here all points add up.
 	h.Points, h.Account, h.Member, h.Witness, h.Once = gained, 0, j.memberID(a), witnessOfNetwork(h.Witness), false
 	line := h.Line
 	t, _ := j.networks.Add(key, jail.wide, h, func() uint32 { return line })
@@ -43,7 +42,7 @@ func (j *Judge) widen(jail *Jail, a netip.Addr, gained parsers.Points, h tally.H
 	}
 }
 
-// witnessOfNetwork is what a network's tally keeps of who reported an attempt: what was
+// witnessOfNetwork is what the tally of a network keeps of a witness: the service that was
 // attacked.
 func witnessOfNetwork(w witness.Witness) witness.Witness {
 	if w.Service != parsers.Other {

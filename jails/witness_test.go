@@ -51,7 +51,7 @@ func TestOneAttemptCountsOnce(t *testing.T) {
 	}
 }
 
-// What one log misses another tells: the witness that tells most is believed, not
+// What one log misses, another reports: the witness that reports most is believed, not
 // the mean and not the first.
 func TestWitnessThatTellsMost(t *testing.T) {
 	judge := judgeOf(jailOf(t, "guessing", "logs: [/full, /security]"))
@@ -98,8 +98,8 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// Whoever checks every minute that we refuse an account is no attacker, for
-// however long he does.
+// A monitor that checks every minute that an account is refused is no attacker, however
+// long it does so.
 func TestMonitorIsNeverBanned(t *testing.T) {
 	judge := judgeOf(jailOf(t, "scanning", "findtime: 10m\nmatch: [{event: unknown-account, points: 4.9}]"))
 	for i := range 10_000 {
@@ -135,7 +135,7 @@ func TestSourcesAreBounded(t *testing.T) {
 		file := fmt.Sprint("/log", i)
 		s := judge.Source(file)
 		if other, taken := ids[s.id]; taken {
-			t.Fatalf("%s: got the id of %s: what both tell would count twice", file, other)
+			t.Fatalf("%s: got the id of %s: what both report would count twice", file, other)
 		}
 		ids[s.id] = file
 		if n := len(judge.sources); n > maxSources {
