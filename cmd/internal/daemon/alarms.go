@@ -15,7 +15,7 @@ import (
 // Alarms lists the alarms about passwords that are not acknowledged yet.
 func (b *backend) Alarms() []control.Alarm { return alarmsOf(b.warden.Guessed()) }
 
-// Ack ends alarms: somebody has seen them.
+// Ack ends alarms: an admin has seen them.
 func (b *backend) Ack(q control.AckRequest, by string) (control.AckAnswer, error) {
 	seen, err := b.warden.Ack(func(g home.Guessed) bool {
 		return q == control.AckRequest{} || q.Account != "" && g.Account == q.Account || q.Addr.IsValid() && g.Addr == q.Addr
@@ -38,7 +38,7 @@ func alarmsOf(list []home.Guessed) (alarms []control.Alarm) {
 // mostAlarms is how many alarms are problems one by one.
 const mostAlarms = 5
 
-// alarmStatus adds the alarms, which are problems until somebody has seen them.
+// alarmStatus adds the alarms, which are problems until they are acknowledged.
 func (b *backend) alarmStatus(s *control.Status) {
 	s.Alarms = b.Alarms()
 	for i, a := range s.Alarms {

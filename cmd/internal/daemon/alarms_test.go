@@ -20,7 +20,7 @@ func refusedAs(addr, account string, n int) string {
 	return b.String()
 }
 
-// An alarm about a password is a problem until somebody has seen it, over a restart too.
+// An alarm about a password is a problem until it is acknowledged, also after a restart.
 func TestAlarmsStayUntilSeen(t *testing.T) {
 	s := newSite(t)
 	stop := s.run(s.open(), nil)

@@ -208,7 +208,7 @@ func TestSides(t *testing.T) {
 	var s sides
 	a := netip.MustParseAddr("192.0.2.10")
 	if s.own(a) || s.known(a) {
-		t.Error("the zero value knows somebody")
+		t.Error("the zero value knows an address")
 	}
 	s.set(guard.State{Own: []netip.Addr{a}}, nil)
 	if !s.own(a) || s.own(victim) || s.known(a) {
