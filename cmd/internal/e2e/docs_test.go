@@ -46,8 +46,13 @@ func TestCommandsInDocs(t *testing.T) {
 	})
 }
 
-// prepareDocs gives a script the packet trace that pages name.
+// prepareDocs gives a script the packet trace and the fail2ban that pages name.
 func prepareDocs(e *testscript.Env) error {
+	fail2ban, err := filepath.Abs(filepath.Join("..", "..", "..", "configs", "fail2ban", "testdata", "etc"))
+	if err != nil {
+		return err
+	}
+	e.Setenv("FAIL2BAN", fail2ban)
 	trace, err := os.ReadFile(filepath.Join("..", "..", "..", "parsers", "sensor", "testdata", "lab.pcap.gz"))
 	if err != nil {
 		return err
@@ -74,7 +79,7 @@ match: [{event: bad-password}]
 // docFolders turns a command of a page into one of a script: its folders, the words that
 // the reader fills in, and the quotes.
 var docFolders = strings.NewReplacer(
-	"/var/log/asterisk/", "log/", "full*", "full", "security*", "security", "/etc/pbxjail.d/", "etc/",
+	"/var/log/asterisk/", "log/", "full*", "full", "security*", "security", "/etc/pbxjail.d/", "etc/", "/etc/fail2ban", "$FAIL2BAN",
 	"ADDRESS", "203.0.113.9", "TOPIC", "words", `"`, "'",
 )
 
