@@ -36,8 +36,8 @@ func TestLogsAreFound(t *testing.T) {
 	s.banned("203.0.113.10")
 }
 
-// TestBlindnessIsTold: a log of which nothing is understood is no log that is well.
-func TestBlindnessIsTold(t *testing.T) {
+// TestBlindnessIsReported: a log of which nothing is understood is no log that is well.
+func TestBlindnessIsReported(t *testing.T) {
 	s := newSite(t)
 	s.write("asterisk/asterisk.conf", "[directories]\nastlogdir => "+s.path("logs")+"\n")
 	s.write("asterisk/logger.conf", "[logfiles]\nsecurity => notice,security\nfull => notice\n")

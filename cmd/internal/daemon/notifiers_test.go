@@ -20,8 +20,8 @@ type stuck struct {
 
 func (s *stuck) notify(warden.Decision) { <-s.open; s.got++ }
 
-// TestSlowNotifierHoldsUpNobody: the log goes on, and what the slow one lost is said.
-func TestSlowNotifierHoldsUpNobody(t *testing.T) {
+// TestSlowNotifierDelaysNothing: the log goes on, and what the slow one lost is said.
+func TestSlowNotifierDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, text, own := &stuck{open: make(chan struct{})}, &journal{}, &journal{}
 		n := notifiers{log: slog.New(slog.NewTextHandler(own, nil))}

@@ -18,8 +18,8 @@ import (
 	"pbxjail/parsers"
 )
 
-// toldGate is a gate whose answers a test chooses.
-type toldGate struct {
+// scriptedGate is a gate whose answers a test chooses.
+type scriptedGate struct {
 	actions.Gate
 	hearings map[string]actions.Hearing // by set; others have heard no address, and were always there
 	guarded  [][]actions.Port
@@ -31,31 +31,31 @@ type toldGate struct {
 	err error // guarded by mu, like guarded and checks
 }
 
-func (g *toldGate) fail(err error) {
+func (g *scriptedGate) fail(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.err = err
 }
 
-func (g *toldGate) Heard(_ netip.Addr, set string, _ time.Time) actions.Hearing {
+func (g *scriptedGate) Heard(_ netip.Addr, set string, _ time.Time) actions.Hearing {
 	return g.hearings[set]
 }
 
-func (g *toldGate) Guard(ports []actions.Port, _ time.Time) (degraded []string, err error) {
+func (g *scriptedGate) Guard(ports []actions.Port, _ time.Time) (degraded []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.guarded = append(g.guarded, ports)
 	return nil, g.err
 }
 
-func (g *toldGate) Check(time.Time) (made []string, err error) {
+func (g *scriptedGate) Check(time.Time) (made []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.checks++
 	return nil, g.err
 }
 
-func (g *toldGate) Recent(list []netip.Addr, set string, within time.Duration, n int) []netip.Addr {
+func (g *scriptedGate) Recent(list []netip.Addr, set string, within time.Duration, n int) []netip.Addr {
 	g.within = within
 	for _, a := range g.recent[set] {
 		if len(list) < n {
@@ -117,7 +117,7 @@ func TestSendersAnswer(t *testing.T) {
 		{parsers.Dialplan, map[string]actions.Hearing{"ami": came}, parsers.Yes},
 		{parsers.Other, map[string]actions.Hearing{"iax": blind}, parsers.CannotTell},
 	} {
-		g := &toldGate{hearings: map[string]actions.Hearing{}}
+		g := &scriptedGate{hearings: map[string]actions.Hearing{}}
 		for _, set := range setsOf(parsers.Other) {
 			g.hearings[set] = none
 		}
@@ -143,7 +143,7 @@ func TestSendersSuspects(t *testing.T) {
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
 	}
-	g := &toldGate{recent: map[string][]netip.Addr{"sipu": addrs("192.0.2.1"), "http": addrs("2001:db8::1"), "iax": many}}
+	g := &scriptedGate{recent: map[string][]netip.Addr{"sipu": addrs("192.0.2.1"), "http": addrs("2001:db8::1"), "iax": many}}
 	s := &senders{gate: g, clock: func() time.Time { return now }}
 	had := addrs("203.0.113.1")
 	if got, want := s.Suspects(had, parsers.PJSIP, now.Add(-3*time.Second)), addrs("203.0.113.1", "192.0.2.1", "2001:db8::1"); !slices.Equal(got, want) || g.within != 4*time.Second {
@@ -183,7 +183,7 @@ func TestSendersRun(t *testing.T) {
 	site := newSite(t)
 	synctest.Test(t, func(t *testing.T) {
 		main := &configs.Main{Asterisk: site.path("asterisk"), Heard: configs.Heard{Enabled: true}}
-		g := &toldGate{}
+		g := &scriptedGate{}
 		log := &journal{}
 		s := &senders{log: slog.New(slog.NewTextHandler(log, nil)), gate: g, sight: newAsteriskSight(t.TempDir()), settings: func() *configs.Main { return main }, clock: time.Now}
 		s.ports = guardedPorts(main, s.sight, s.log)

@@ -206,7 +206,7 @@ func (w *wireSource) packet(p *wire.Packet) {
 // that needs longer is overloaded, and says so.
 const catchUpWithin = 20 * time.Millisecond
 
-// catchUp reads all packets that have arrived. Packets of known phones wake nobody up, and
+// catchUp reads all packets that have arrived. Packets of known phones wake no goroutine, and
 // wait up to 100 ms: a record that Asterisk wrote about one of them must find it read, or it
 // looks forged. The caller must not hold the warden's lock.
 func (w *wireSource) catchUp() {
