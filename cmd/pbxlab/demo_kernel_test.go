@@ -173,11 +173,11 @@ func TestDemoTellsGoodFromBad(t *testing.T) {
 	}{
 		{"", "", "All checks passed.", patience},
 		{"dies", "ended at once", "dying", patience},
-		{"misses one", "things", "WRONG: 2001:db8:a1:40::66 is not banned", 5 * time.Second}, // it is waited for
-		{"bans the honest", "7 things", "WRONG: 192.0.2.130 must not be banned", patience},
-		{"leaks", "things", "WRONG: answered", patience},
-		{"does not unban", "1 things", "WRONG: 198.51.100.16 is not answered", patience},
-		{"takes its bans along", "1 things", "WRONG: 198.51.100.74 is answered without pbxjail too", patience},
+		{"misses one", "checks failed", "WRONG: 2001:db8:a1:40::66 is not banned", 5 * time.Second}, // it is waited for
+		{"bans the honest", "7 checks failed", "WRONG: 192.0.2.130 must not be banned", patience},
+		{"leaks", "checks failed", "WRONG: answered", patience},
+		{"does not unban", "1 checks failed", "WRONG: 198.51.100.16 is not answered", patience},
+		{"takes its bans along", "1 checks failed", "WRONG: 198.51.100.74 is answered without pbxjail too", patience},
 	} {
 		t.Run("guard "+c.fault, func(t *testing.T) {
 			t.Setenv(faultEnv, c.fault)

@@ -23,7 +23,7 @@ func TestExitStatus(t *testing.T) {
 		{"nonsense", 2, "unknown command"},
 		{"demo --nonsense", 2, "unknown flag"},
 		{"demo more", 2, "unknown command"},
-		{"net", 2, "name the addresses"},
+		{"net", 2, "give the addresses"},
 		{"net example.net", 2, `"example.net" is not an address`},
 		{"demo --pbxjail /nonexistent", 1, "build it"},
 		{"bench more", 2, "unknown command"},

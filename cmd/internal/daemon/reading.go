@@ -26,8 +26,9 @@ type hearer interface {
 type reading struct {
 	warden  hearer
 	places  *positions
-	changed atomic.Bool // jails have new patterns
-	catchUp func()      // reads the packets that have arrived; nil: none are read. Set before the first block
+	zone    *time.Location // of dates without one
+	changed atomic.Bool    // jails have new patterns
+	catchUp func()         // reads the packets that have arrived; nil: none are read. Set before the first block
 
 	turn sync.Mutex      // held while a parser works: deliver and settle take turns
 	logs map[string]*log // by file; guarded by turn
@@ -48,7 +49,7 @@ type log struct {
 
 // newReading starts nothing. Blocks that are dealt with are noted in places.
 func newReading(warden hearer, places *positions) *reading {
-	return &reading{warden: warden, places: places, logs: map[string]*log{}}
+	return &reading{warden: warden, places: places, zone: time.Local, logs: map[string]*log{}}
 }
 
 // renew makes the next block of each log take the patterns of the jails again.
@@ -66,7 +67,7 @@ func (r *reading) deliver(b watcher.Block) error {
 	}
 	l := r.logs[b.File]
 	if l == nil {
-		l = &log{parser: parsers.New(parsers.Clock{Zone: time.Local, Until: b.Arrived}, r.warden.Patterns(b.File)...)}
+		l = &log{parser: parsers.New(parsers.Clock{Zone: r.zone, Until: b.Arrived}, r.warden.Patterns(b.File)...)}
 		l.parser.LookAhead()
 		l.parser.Share(&r.threads)
 		r.logs[b.File] = l

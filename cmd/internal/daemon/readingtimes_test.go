@@ -39,9 +39,6 @@ func TestReadingTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	zone := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = zone })
 	now := time.Date(2026, 3, 5, 6, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		name   string
@@ -66,6 +63,7 @@ func TestReadingTimes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := &listener{patterns: []*parsers.Pattern{pattern}}
 			r := newReading(l, newPositions(nil, nil))
+			r.zone = time.UTC
 			for _, b := range c.blocks {
 				b.File = "/log"
 				if b.Arrived.IsZero() {
