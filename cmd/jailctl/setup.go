@@ -164,7 +164,9 @@ func (a *app) printSetup(p *setupPlan) {
 	found("interface", orNone(f.GUI))
 	found("logs", orNone(strings.Join(p.Logs, " ")))
 	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" from Asterisk's files and this machine; see jailctl protected")
-	found("you", orNone(p.Admin)+" (protected while you are logged in, and after)")
+	if p.Admin != "" {
+		found("you", p.Admin+", protected while you are logged in, and for some time after")
+	}
 	found("firewalls", orNone(strings.Join(f.Firewalls, ", ")))
 	if f.Fail2ban.Installed {
 		state := "installed, does not run"

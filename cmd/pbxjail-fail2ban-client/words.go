@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -314,7 +313,7 @@ func (c *client) except(ctx context.Context, word string, add bool) error {
 	if req.Prefix, bad = prefix.Parse(word); bad != nil {
 		req.Prefix = netip.Prefix{}
 		if req.Host, bad = control.HostName(word); bad != nil {
-			return errors.Join(bad)
+			return bad
 		}
 	}
 	_, err := control.Ask(ctx, c.ask, control.CallAllow, req)

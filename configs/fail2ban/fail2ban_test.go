@@ -93,7 +93,18 @@ ports: [22, 5060-5070]
 	if got := Take(j, f, nil, good); !strings.Contains(got.Text, "\nobserve: true\n") {
 		t.Errorf("a jail without its ignoreregex bans:\n%s", got.Text)
 	}
-	j.Filter = "asterisk"
+	f.Ignore = nil
+	j.Maxretry, j.Growth.Factor = "3\nobserve: false", "2}\nx: {"
+	if got := Take(j, f, nil, good); strings.Contains(got.Text, "observe") || strings.Contains(got.Text, "x: {") || len(got.Notes) == 0 {
+		t.Errorf("a value brings lines of its own:\n%s", got.Text)
+	}
+	for _, name := range []string{"../j", "a/b", ".j", "-j", "", "a\x1bb"} {
+		j.Name = name
+		if got := Take(j, f, nil, good); got.Text != "" || len(got.Notes) == 0 {
+			t.Errorf("a file is made of the name %q", name)
+		}
+	}
+	j.Name, j.Filter = "j", "asterisk"
 	if got := Take(j, f, nil, good); got.Text != "" || got.Covered == "" {
 		t.Errorf("%+v", got)
 	}

@@ -2,6 +2,7 @@ package fail2ban
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +20,12 @@ type Taken struct {
 	Notes    []string `json:"notes"`      // what is not taken, and why
 }
 
+// fileName is what a jail file may be named: a name must not lead out of its folder.
+var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+// count is a number as it may be written into a jail file.
+var count = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+)?$`)
+
 // covered are filters whose work jails of pbxjail do, and do better than a pattern could.
 var covered = map[string]string{
 	"asterisk":          "the shipped jails guessing, scanning, toll-fraud and manager",
@@ -32,6 +39,9 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 	t := Taken{Jail: j, Name: j.Name, Covered: covered[j.Filter], Patterns: len(f.Patterns), Notes: j.Notes}
 	note := func(format string, args ...any) { t.Notes = append(t.Notes, fmt.Sprintf(format, args...)) }
 	switch {
+	case !fileName.MatchString(j.Name):
+		note("not taken: its name cannot be the name of a file")
+		return t
 	case t.Covered != "":
 		return t
 	case failed != nil:
@@ -83,8 +93,11 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 		fmt.Fprintf(&b, "  - regex: %s\n", quoted(regex))
 	}
 	b.WriteString("\n")
-	if n := strings.TrimSpace(j.Maxretry); n != "" {
+	switch n := strings.TrimSpace(j.Maxretry); {
+	case count.MatchString(n):
 		fmt.Fprintf(&b, "maxretry: %s\n", n)
+	case n != "":
+		note("maxretry %q is not taken: pbxjail's default holds", n)
 	}
 	for _, length := range []struct{ key, text string }{{"findtime", j.Findtime}, {"bantime", j.Bantime}} {
 		if length.text == "" {
@@ -99,7 +112,7 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 	}
 	if g := j.Growth; g.On {
 		factor, most := g.Factor, "4w"
-		if factor == "" || factor == "1" {
+		if !count.MatchString(factor) || factor == "1" {
 			factor = "2" // fail2ban doubles by its formula
 		}
 		if text, err := ourDuration(g.Maxtime); err == nil {

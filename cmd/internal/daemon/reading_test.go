@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"pbxjail/configs"
 	"pbxjail/jails/store"
 	"pbxjail/parsers"
+	"pbxjail/parsers/sensor"
 	"pbxjail/watcher"
+	"pbxjail/watcher/wire"
 )
 
 // heard is a warden that only remembers.
@@ -133,6 +136,22 @@ func TestEventsWaitForPackets(t *testing.T) {
 	}
 	if want := []int{0}; len(h.events) != 3 || !slices.Equal(before, want) {
 		t.Errorf("%d events; packets were read at %v, want %v", len(h.events), before, want)
+	}
+}
+
+// TestReadingAsksTheCapture: the daemon connects the two.
+func TestReadingAsksTheCapture(t *testing.T) {
+	d := newSite(t).open()
+	c := &cable{}
+	d.wire = newWireSource(configs.Wire{Enabled: true}, sensor.DefaultPorts(), d.log, wire.LiveOptions{})
+	d.wire.live = c
+	d.openSources()
+	if d.reading.catchUp == nil {
+		t.Fatal("records do not wait for packets")
+	}
+	d.reading.catchUp()
+	if n := c.syncs.Load(); n != 1 {
+		t.Errorf("the capture was asked %d times", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 // cable is a capture that a test plays packets into.
 type cable struct {
+	syncs   atomic.Int32
 	packets chan *wire.Packet
 	mu      sync.Mutex
 	stats   wire.LiveStats
@@ -44,7 +46,7 @@ func (c *cable) works(err error, since time.Time) {
 
 func (c *cable) SetPorts([]wire.Port) error { return nil }
 
-func (c *cable) Sync(context.Context) {}
+func (c *cable) Sync(context.Context) { c.syncs.Add(1) }
 
 func (c *cable) Run(ctx context.Context, deliver func(*wire.Packet)) error {
 	c.mu.Lock()

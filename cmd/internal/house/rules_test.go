@@ -35,7 +35,7 @@ func calls(s source, visit func(pkg, name string, at token.Pos)) {
 	})
 }
 
-func TestNobodySleeps(t *testing.T) {
+func TestNoSleep(t *testing.T) {
 	for _, s := range sources(t) {
 		bubble := s.isTest() && slices.Contains(s.imports(t), "testing/synctest")
 		calls(s, func(pkg, name string, at token.Pos) {
@@ -63,7 +63,7 @@ func TestNoNameIsEverLookedUp(t *testing.T) {
 			name := sel.Sel.Name
 			resolver := (name == "Resolver" || name == "DefaultResolver") && s.pkg != "cmd/internal/names"
 			if resolver || strings.HasPrefix(name, "Lookup") || strings.HasPrefix(name, "Resolve") && name != "Resolver" {
-				t.Errorf("%s looks up a name: whoever wrote it would choose whom we ban", s.fset.Position(sel.Pos()))
+				t.Errorf("%s looks up a name: the one who wrote it would choose the banned address", s.fset.Position(sel.Pos()))
 			}
 			return true
 		})
@@ -128,7 +128,7 @@ func TestTopLevel(t *testing.T) {
 	}
 	for _, e := range entries {
 		if n := e.Name(); !strings.HasPrefix(n, ".") && n != "bin" && !slices.Contains(given, n) {
-			t.Errorf("%s stands at the top level: only %s may", n, strings.Join(given, " "))
+			t.Errorf("%s is at the top level: only %s may", n, strings.Join(given, " "))
 		}
 	}
 }
