@@ -14,6 +14,7 @@ import (
 // check compares every value of the struct v with the tag check of its key:
 //
 //	path            a path from the root
+//	log             a path from the root, or a unit in the journal
 //	one of a b c    one of these words
 //	from 2 to 7     a number, or a time such as 1s, between these two, both included
 //	from 0          a number that is not below this
@@ -61,6 +62,8 @@ func (d *decoder) checkValue(rule string, v reflect.Value, at string) {
 	switch {
 	case rule == "path":
 		checkAbsolute(d, at, v.String())
+	case rule == "log":
+		checkLog(d, at, v.String())
 	case isWord:
 		checkWord(d, at, v.String(), strings.Fields(words)...)
 	case kind == "from":

@@ -19,7 +19,7 @@ type Jail struct {
 	Enabled  bool           `yaml:"enabled" default:"true" own:"write it in the file of each jail" doc:"false switches the jail off. A file with this line alone switches off a shipped jail."`
 	Observe  bool           `yaml:"observe" default:"false" doc:"Decide and record, but ban no address."`
 	Heard    bool           `yaml:"heard" default:"true" doc:"Believe a line only if its address has sent packets to this host. Set false if these logs come from another host, or if all clients come through a proxy. Then the text alone is believed, and this jail ignores the sensor on the wire."`
-	Logs     []string       `yaml:"logs" fail2ban:"logpath" own:"write logs beside defaults, at the beginning of a line: it holds for all jails" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" check:"path" doc:"Files to follow: full paths, or patterns with * ? [ ]. At least one. They need not exist yet."`
+	Logs     []string       `yaml:"logs" fail2ban:"logpath" own:"write logs beside defaults, at the beginning of a line: it holds for all jails" example:"[/var/log/asterisk/security, /var/log/asterisk/full*]" check:"log" doc:"Logs to follow: full paths, patterns with * ? [ ], or units in the journal of systemd (journal:ssh.service; journal:NAME.slice for all instances of a template). At least one. They need not exist yet."`
 	Match    []Match        `yaml:"match" fail2ban:"filter failregex" own:"write it in the file of the jail" doc:"What gives points. At least one entry; each has either event or regex."`
 	Maxretry Points         `yaml:"maxretry" default:"5" doc:"Points within findtime that lead to a ban. 1 is one ordinary failure, 2.5 is allowed."`
 	Findtime time.Duration  `yaml:"findtime" default:"10m" doc:"How long a line counts."`

@@ -83,11 +83,36 @@ func (j *Jail) validateSources(d *decoder) {
 	}
 }
 
+// validateLogs checks the logs, and completes the names of units in the journal, so that a
+// unit has one name.
 func validateLogs(d *decoder, logs []string) {
 	for i, log := range logs {
+		if unit, is := strings.CutPrefix(log, JournalPrefix); is {
+			if !strings.Contains(unit, ".") {
+				logs[i] = log + ".service"
+			}
+			continue
+		}
 		if _, err := filepath.Match(log, ""); err != nil {
 			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
 		}
+	}
+}
+
+// JournalPrefix is what the name of a log begins with that is a unit in systemd's journal.
+const JournalPrefix = "journal:"
+
+// unitForm is the name of a unit or a slice: it becomes an argument of journalctl(1).
+var unitForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9:_.@-]{0,254}$`)
+
+// checkLog checks that a log is a path from the root, or a unit in the journal.
+func checkLog(d *decoder, at, log string) {
+	unit, is := strings.CutPrefix(log, JournalPrefix)
+	switch {
+	case !is:
+		checkAbsolute(d, at, log)
+	case !unitForm.MatchString(unit):
+		d.fault(at, "write a unit of systemd behind the colon, such as journal:asterisk.service", "%s names no unit of the journal", quote(log))
 	}
 }
 

@@ -46,6 +46,7 @@ type Position struct {
 	Offset int64
 	Head   []byte     // fingerprint of the first bytes, so that a reused inode is not taken for the same file
 	Older  []Position // inodes rotated away from File that were still being read; nearly always empty
+	Cursor string     `json:",omitempty"` // of a unit in the journal, which has nothing of the above but File
 }
 
 // Options of a Watcher.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/watcher/journal"
 )
 
 // openLog opens a log or a trace, plain or gzip, or stdin for "-". until is when it
@@ -43,13 +44,22 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 func plain(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
-		return b, nil
+		return entries(b), nil
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
-	return bufio.NewReaderSize(z, 64<<10), nil
+	return entries(bufio.NewReaderSize(z, 64<<10)), nil
+}
+
+// entries makes lines of saved entries of systemd's journal. Other text stays as it is.
+func entries(text *bufio.Reader) *bufio.Reader {
+	text.Peek(1)
+	if beginning, _ := text.Peek(text.Buffered()); !journal.IsSaved(beginning) { // no more is waited for
+		return text
+	}
+	return bufio.NewReaderSize(journal.Saved(text), 64<<10)
 }
 
 // atMost refuses more than n arguments.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pbxjail/configs/show"
+	"pbxjail/watcher/journal"
 )
 
 // announce says at start which jails there are, and what is followed.
@@ -19,6 +20,11 @@ func announce(log *slog.Logger, files *jailFiles) {
 	}
 	found, missing, channels := 0, []string{}, map[string]bool{}
 	for _, p := range files.patterns() {
+		if journal.Is(p) {
+			found++
+			log.Info("unit in the journal is followed", "log", p)
+			continue
+		}
 		if _, err := os.Stat(p); err == nil {
 			found++
 			channels[channelOf(p)] = true

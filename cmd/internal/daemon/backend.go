@@ -48,6 +48,7 @@ type backend struct {
 	rules    *packetRules
 	ports    *portGroups
 	logs     *watcher.Watcher
+	journals *journals
 	reading  *reading
 	found    *foundLogs
 	wire     *wireSource // nil: it is switched off

@@ -73,6 +73,7 @@ type Daemon struct {
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
+	journals  *journals
 	reading   *reading
 	positions *positions
 	own       *host.Own // nil: the kernel does not tell of own addresses
@@ -321,12 +322,13 @@ func (d *Daemon) openSources() {
 		d.reading.catchUp = d.wire.catchUp
 	}
 	remembered := d.positions.remembered(d.log)
+	resume := func(file string) (watcher.Position, bool) {
+		p, ok := remembered[file]
+		return p, ok
+	}
 	d.watcher = watcher.New(watcher.Options{
-		Patterns: d.upkeep.files.patterns(),
-		Resume: func(file string) (watcher.Position, bool) {
-			p, ok := remembered[file]
-			return p, ok
-		},
+		Patterns: filesOf(d.upkeep.files.patterns()),
+		Resume:   resume,
 		Notify: func(file string, problem error) {
 			switch {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
@@ -338,7 +340,9 @@ func (d *Daemon) openSources() {
 			}
 		},
 	})
-	d.upkeep.read, d.upkeep.logs = d.reading, d.watcher
+	d.journals = newJournals(d.log, resume, d.reading.deliver)
+	d.journals.set(d.upkeep.files.patterns())
+	d.upkeep.read, d.upkeep.logs, d.upkeep.journals = d.reading, d.watcher, d.journals
 }
 
 // fill gives the backend what it answers from.
@@ -349,7 +353,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, reading: d.reading, found: u.found, wire: d.wire,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire,
 	}
 }
 

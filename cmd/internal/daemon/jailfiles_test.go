@@ -32,7 +32,7 @@ func TestBadFileAtStart(t *testing.T) {
 	write("guessing.yaml", "maxretries: 1\n")
 	write("scanning.yaml", "enabled: false\n")
 	write("door.yaml", "maxretries: 1\n")
-	var text journal
+	var text ownLog
 	f := newJailFiles(slog.New(slog.NewTextHandler(&text, nil)))
 	f.load(&configs.Main{Jails: dir})
 	if find(f, "guessing") == nil || find(f, "scanning") != nil || find(f, "door") != nil {

@@ -3,11 +3,14 @@ package daemon
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/logs"
+	"pbxjail/configs/hint"
 	"pbxjail/watcher"
+	"pbxjail/watcher/journal"
 )
 
 // logStatus adds the logs that are followed, and what is wrong with them.
@@ -16,11 +19,8 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 	at := map[string]int{}
 	for _, f := range b.logs.Files() {
 		at[f.File] = len(s.Files)
-		a := b.reading.account(f.File)
-		file := control.File{
-			Path: f.File, Offset: f.Offset, Size: f.Size, LastLine: control.Moment(f.LastLine), Lines: a.Lines,
-			Records: a.Records, Matched: a.Matched, Doubtful: a.Doubtful, Unread: a.Unread, LastRecord: control.Moment(a.Last),
-		}
+		file := b.fileOf(f.File)
+		file.Offset, file.Size, file.LastLine = f.Offset, f.Size, control.Moment(f.LastLine)
 		switch {
 		case errors.Is(f.Problem, fs.ErrNotExist):
 			file.Problem = control.NotThere
@@ -32,6 +32,18 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		list = append(list, logs.Log{Path: f.File, There: file.Problem != control.NotThere})
 		s.Files = append(s.Files, file)
 	}
+	names, states := b.journals.states(now)
+	for i, name := range names {
+		at[name] = len(s.Files)
+		file := b.fileOf(name)
+		file.LastLine = control.Moment(states[i].LastLine)
+		if err := states[i].Problem; err != nil {
+			file.Problem = err.Error()
+			s.Problems = append(s.Problems, control.Problem{About: "log " + name, What: err.Error(), Hint: hint.Of(err)})
+		}
+		list = append(list, logs.Log{Path: name, There: true})
+		s.Files = append(s.Files, file)
+	}
 	for _, one := range b.reading.findings(b.found.current(), list, now) {
 		p := control.Problem{About: one.State, What: one.What, Hint: one.Hint}
 		if one.Log != "" {
@@ -40,4 +52,18 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		}
 		s.Problems = append(s.Problems, p)
 	}
+}
+
+// fileOf is what was read of a log.
+func (b *backend) fileOf(name string) control.File {
+	a := b.reading.account(name)
+	return control.File{
+		Path: name, Lines: a.Lines, Records: a.Records, Matched: a.Matched, Doubtful: a.Doubtful,
+		Unread: a.Unread, LastRecord: control.Moment(a.Last),
+	}
+}
+
+// filesOf are the logs that are no units in the journal.
+func filesOf(logs []string) []string {
+	return slices.DeleteFunc(slices.Clone(logs), journal.Is)
 }

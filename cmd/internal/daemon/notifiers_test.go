@@ -23,7 +23,7 @@ func (s *stuck) notify(warden.Decision) { <-s.open; s.got++ }
 // TestSlowNotifierDelaysNothing: the log goes on, and what the slow one lost is said.
 func TestSlowNotifierDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow, text, own := &stuck{open: make(chan struct{})}, &journal{}, &journal{}
+		slow, text, own := &stuck{open: make(chan struct{})}, &ownLog{}, &ownLog{}
 		n := notifiers{log: slog.New(slog.NewTextHandler(own, nil))}
 		n.add("mail", slow)
 		n.add("log", logger{slog.New(slog.NewTextHandler(text, nil))})
@@ -56,7 +56,7 @@ func TestEachDecisionIsALine(t *testing.T) {
 		warden.Banned: "level=INFO msg=ban ", warden.BannedByHand: `level=INFO msg="ban by hand"`, warden.LetOut: "level=INFO msg=unban ",
 		warden.WouldBan: `level=INFO msg="would ban"`, warden.NotBanned: `level=WARN msg="not banned: the address is protected"`, warden.Alarm: "level=WARN msg=alarm ",
 	} {
-		text := &journal{}
+		text := &ownLog{}
 		logger{slog.New(slog.NewTextHandler(text, nil))}.notify(warden.Decision{What: what, Ban: book.Ban{Prefix: p}})
 		if got := text.String(); !strings.Contains(got, want) || !strings.Contains(got, "prefix=203.0.113.9/32") {
 			t.Errorf("%d: got %q, want %q", what, got, want)

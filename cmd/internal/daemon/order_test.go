@@ -20,19 +20,19 @@ import (
 	"pbxjail/watcher/wire"
 )
 
-// journal is a log that a test can read while it is written.
-type journal struct {
+// ownLog is a log that a test can read while it is written.
+type ownLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *ownLog) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
-func (j *journal) String() string {
+func (j *ownLog) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
@@ -42,7 +42,7 @@ func (j *journal) String() string {
 type site struct {
 	*testing.T
 	dir     string
-	journal *journal
+	journal *ownLog
 
 	mu     sync.Mutex
 	states []string // by sd_notify; guarded by mu
@@ -58,7 +58,7 @@ func newSite(t *testing.T, more ...string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &site{T: t, dir: dir, journal: &journal{}}
+	s := &site{T: t, dir: dir, journal: &ownLog{}}
 	for _, sub := range []string{"jails", "asterisk", "logs"} {
 		if err := os.Mkdir(s.path(sub), 0o755); err != nil {
 			t.Fatal(err)
@@ -194,10 +194,10 @@ func TestOrder(t *testing.T) {
 			stops = append(stops, m[2])
 		}
 	}
-	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "homes", "feeds", "geoip", "watcher", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
+	if want := []string{"notifiers", "warden", "names", "addresses", "folders", "homes", "feeds", "geoip", "watcher", "journals", "housekeeping", "restore", "watchdog", "control", "positions"}; !slices.Equal(starts, want) {
 		t.Errorf("got starts %v,\nwant %v", starts, want)
 	}
-	if want := []string{"watcher", "restore", "homes", "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
+	if want := []string{"watcher", "journals", "restore", "homes", "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "warden", "control", "watchdog", "notifiers", "positions"}; !slices.Equal(stops, want) {
 		t.Errorf("got stops %v,\nwant %v", stops, want)
 	}
 	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {

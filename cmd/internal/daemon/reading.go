@@ -18,7 +18,7 @@ type hearer interface {
 	Patterns(log string) []*parsers.Pattern
 }
 
-// reading is where all sources meet. A source of text (files and pipes now) hands its
+// reading is where all sources meet. A source of text (files, pipes, and units in the journal) hands its
 // blocks to deliver; a source that makes events itself, as
 // the wire does, hands them to hear. Both end at
 // the warden, in the goroutine of the source: from the line to the kernel there is no
@@ -56,7 +56,7 @@ func newReading(warden hearer, places *positions) *reading {
 func (r *reading) renew() { r.changed.Store(true) }
 
 // deliver takes a block of a log. It never refuses one: a ban that fails is the
-// warden's problem. It must be called from one goroutine.
+// warden's problem. It may be called from any goroutine; the blocks of one log from one.
 func (r *reading) deliver(b watcher.Block) error {
 	r.turn.Lock()
 	defer r.turn.Unlock()

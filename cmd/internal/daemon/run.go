@@ -44,6 +44,10 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		defer d.reading.settle(time.Time{}) // what waits for a next line is behind the saved position
 		return d.watcher.Run(ctx, d.reading.deliver)
 	})
+	parts.start("journals", func(ctx context.Context) error {
+		defer d.reading.settle(time.Time{})
+		return d.journals.Run(ctx)
+	})
 	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	parts.start("restore", d.restore) // events are judged meanwhile
 	parts.start("watchdog", d.watchdog)
@@ -56,7 +60,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.notify("STOPPING=1")
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	parts.stop(limit, "wire", "watcher", "restore", "homes") // no event comes any more
+	parts.stop(limit, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
 	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
 	parts.stop(limit, "warden")                // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now

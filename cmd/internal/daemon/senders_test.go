@@ -184,7 +184,7 @@ func TestSendersRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		main := &configs.Main{Asterisk: site.path("asterisk"), Heard: configs.Heard{Enabled: true}}
 		g := &scriptedGate{}
-		log := &journal{}
+		log := &ownLog{}
 		s := &senders{log: slog.New(slog.NewTextHandler(log, nil)), gate: g, sight: newAsteriskSight(t.TempDir()), settings: func() *configs.Main { return main }, clock: time.Now}
 		s.ports = guardedPorts(main, s.sight, s.log)
 		stop, done := runFor(t, s.Run)

@@ -27,25 +27,26 @@ import (
 // methods may be called from any goroutine; those that change something wait for
 // each other.
 type upkeep struct {
-	log   *slog.Logger
-	path  string             // of the main file; "" is configs.DefaultMain, where that exists
-	level *slog.LevelVar     // set from the main file; may be nil
-	since time.Time          // when the daemon started
-	files *jailFiles         // the jails
-	found *foundLogs         // the logs that Asterisk's files name
-	lists *lists             // numbers and user agents
-	guard *guard.Protections // who is never banned
-	rules *packetRules       // in the kernel
-	wire  *wireSource        // nil: it is switched off
-	sides sides              // whose packets are whose
-	feeds *feeds.Feeds       // lists of others
-	place *geoip.Tables      // where addresses are
-	moved atomic.Bool        // something in Asterisk's folder has changed
-	stale atomic.Bool        // a name has other addresses than before, or others changed the firewall
-	judge *warden.Warden     // hears of each change
-	read  *reading           // takes new patterns
-	logs  *watcher.Watcher   // follows the logs of the jails
-	ports *portGroups        // what bans close
+	log      *slog.Logger
+	path     string             // of the main file; "" is configs.DefaultMain, where that exists
+	level    *slog.LevelVar     // set from the main file; may be nil
+	since    time.Time          // when the daemon started
+	files    *jailFiles         // the jails
+	found    *foundLogs         // the logs that Asterisk's files name
+	lists    *lists             // numbers and user agents
+	guard    *guard.Protections // who is never banned
+	rules    *packetRules       // in the kernel
+	wire     *wireSource        // nil: it is switched off
+	sides    sides              // whose packets are whose
+	feeds    *feeds.Feeds       // lists of others
+	place    *geoip.Tables      // where addresses are
+	moved    atomic.Bool        // something in Asterisk's folder has changed
+	stale    atomic.Bool        // a name has other addresses than before, or others changed the firewall
+	judge    *warden.Warden     // hears of each change
+	read     *reading           // takes new patterns
+	logs     *watcher.Watcher   // follows the logs of the jails
+	journals *journals          // follows those that are units in the journal
+	ports    *portGroups        // what bans close
 
 	save func([]book.Moment, time.Time) error // into the ledger; nil: there is none yet
 
@@ -234,7 +235,8 @@ func (u *upkeep) reloadJails(by string) error {
 	u.judge.Change(list, u.guard.Current().Guard(), u.senses())
 	u.spareFromFeeds()
 	u.read.renew()
-	u.logs.SetPatterns(u.files.patterns())
+	u.logs.SetPatterns(filesOf(u.files.patterns()))
+	u.journals.set(u.files.patterns())
 	u.log.Info("jails loaded", "by", by, "jails", len(list), "refused", len(u.files.refused()))
 	return u.files.refusal()
 }

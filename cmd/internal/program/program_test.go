@@ -1,6 +1,7 @@
 package program
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -18,5 +19,31 @@ func TestRun(t *testing.T) {
 	}
 	if There("there is no such program") || !There("ls") {
 		t.Error("what is in PATH is not known")
+	}
+}
+
+func TestFollow(t *testing.T) {
+	r, err := Follow(t.Context(), "tail", "-n", "1", "-f", "program_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Read(make([]byte, 8)); n == 0 || err != nil {
+		t.Errorf("read %d bytes, %v", n, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Errorf("got %v of a program that we ended", err)
+	}
+	r, err = Follow(t.Context(), "ls", "/a file that is not there\x1b[2J")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(r); err != nil {
+		t.Error(err)
+	}
+	if err := r.Close(); err == nil || !strings.Contains(err.Error(), "not there") || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("got %v of a program that failed", err)
+	}
+	if _, err := Follow(t.Context(), "there is no such program"); hint.Of(err) == "" {
+		t.Errorf("got %v", err)
 	}
 }
