@@ -11,20 +11,20 @@ import (
 )
 
 // say prints one line for people on stdout. One that is wider than the answer may be goes on
-// in the next lines, further in.
+// in the next lines, further in; see wrap.
 func (a *app) say(format string, args ...any) {
 	text := show.Terminal(fmt.Sprintf(format, args...))
-	if a.columns == 0 || len(text) <= a.columns {
+	if a.columns == 0 {
 		fmt.Fprintln(a.stdout, text)
 		return
 	}
 	first := len(text) - len(strings.TrimLeft(text, " "))
 	more := strings.Repeat(" ", min(first+4, a.columns/2))
-	rest := text
-	for lead := ""; rest != ""; lead = more {
-		var part string
-		part, rest = breakAt(rest, a.columns-len(lead))
-		fmt.Fprintln(a.stdout, lead+part)
+	for i, line := range wrap(text, a.columns, a.columns-len(more)) {
+		if i > 0 {
+			line = more + line
+		}
+		fmt.Fprintln(a.stdout, line)
 	}
 }
 
