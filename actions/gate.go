@@ -52,7 +52,7 @@ type Gate interface {
 // another kind left is removed.
 func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degraded []string) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
-	why := "plain iptables rules keep no sets of senders"
+	why := "plain iptables rules have no sets for that"
 	for _, k := range kinds() {
 		if k.gate == nil || g != nil || enforces(e) && !k.is(e) {
 			continue
@@ -72,10 +72,10 @@ func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degra
 		keep = g.Name()
 	}
 	if err := clearGates(o, keep); err != nil {
-		degraded = append(degraded, "the old set of senders could not be removed: "+err.Error())
+		degraded = append(degraded, "the old set of senders (heard) could not be removed: "+err.Error())
 	}
 	if g == nil {
-		return &noGate{why}, []string{"senders are not remembered: " + why}
+		return &noGate{why}, []string{"the kernel does not record who sends packets (heard): " + why}
 	}
 	return g, degraded
 }

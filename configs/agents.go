@@ -180,7 +180,7 @@ func (f *agentFile) validate(d *decoder) {
 		a.validate(d, path)
 		key := strings.ToLower(a.Name)
 		if line := first[key]; line != 0 && key != "" {
-			d.fault(path+".name", "remove one of the two", "%s is already in line %d", quote(a.Name), line)
+			d.fault(path+".name", "remove one of the two", "user agent %s is already in line %d", quote(a.Name), line)
 		}
 		first[key] = a.Line
 	}

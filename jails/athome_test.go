@@ -101,7 +101,7 @@ func TestAnOfficeSetsUpAPhone(t *testing.T) {
 		t.Errorf("got a ban after %d failures, want 15", banned)
 	}
 	b, _ := j.book.Get(only(office), start.Add(time.Minute))
-	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); no longer than 15m: accounts log in there, and others can forge its packets"; b == nil || b.Reason != want {
+	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); no longer than 15m: accounts log in there, and an attacker could forge its packets"; b == nil || b.Reason != want {
 		t.Errorf("got %+v, want %q", b, want)
 	}
 }
@@ -133,7 +133,7 @@ func TestAGuessedPassword(t *testing.T) {
 	const thief = "203.0.113.91"
 	_, _, end := failures(j, thief, "201", 6, 11*time.Minute, start)
 	got := hear(j, entered(thief, "201"), end)
-	if len(got) != 1 || !got[0].Alarm || !strings.HasPrefix(got[0].Ban.Reason, "the password of 201 may be guessed: it logged in from 203.0.113.91 after 6 failures there") {
+	if len(got) != 1 || !got[0].Alarm || !strings.HasPrefix(got[0].Ban.Reason, "someone may have guessed the password of 201: the account logged in from 203.0.113.91 after 6 failures there") {
 		t.Fatalf("got %+v, want the alarm", got)
 	}
 	if got := hear(j, entered(thief, "201"), end); len(got) != 0 {

@@ -50,9 +50,9 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 		return
 	}
 	e := &h.event
-	what := "which sent no packet to " + e.Service.String() + ": the record is forged, or heard.ports lacks a port where Asterisk listens"
+	what := "but that address sent no packet to " + e.Service.String() + ": the record is forged, or a port of Asterisk is missing in heard.ports"
 	if j.gate.Ask(e.Addr, e.Service, h.at) == parsers.Yes {
-		what = "but its packets do not show that: the address is not charged"
+		what = "but its packets do not show that: the address gets no points"
 	}
 	reason := fmt.Sprintf("a record of %s reports %s of %s, %s", h.src.file, e.Kind, e.Addr, what)
 	if g.since > 1 {
@@ -79,7 +79,7 @@ func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	for _, a := range list {
 		names = append(names, a.String())
 	}
-	return "packets came then from " + strings.Join(names, ", ") + more
+	return "at that time, packets came from " + strings.Join(names, ", ") + more
 }
 
 // Forged is how many records reported something that no packet did.

@@ -195,7 +195,7 @@ func TestForgedIsReported(t *testing.T) {
 			got = append(got, v.Ban.Reason)
 		}
 	}
-	want := "a record of /log reports bad-password of 10.0.0.0, which sent no packet to pjsip: the record is forged, or heard.ports lacks a port where Asterisk listens; packets came then from 198.51.100.7, 198.51.100.8"
+	want := "a record of /log reports bad-password of 10.0.0.0, but that address sent no packet to pjsip: the record is forged, or a port of Asterisk is missing in heard.ports; at that time, packets came from 198.51.100.7, 198.51.100.8"
 	if len(got) != 4 || got[0] != want || !strings.Contains(got[1], "more are like it") {
 		t.Errorf("got %q, want %q and three more", got, want)
 	}

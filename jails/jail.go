@@ -98,7 +98,7 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 	}
 	p, err := parsers.NewPattern(m.Regex)
 	if err != nil {
-		complain("regex: "+show.Flat(err.Error(), 200), "write ^, the text Asterisk itself writes, <ADDR> in place of the address, and $ at the end")
+		complain("regex: "+show.Flat(err.Error(), 200), "begin with ^, then write the text as Asterisk writes it, with <ADDR> in place of the address, and end with $")
 		return
 	}
 	if _, twice := j.patterns[m.Regex]; twice {

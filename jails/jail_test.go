@@ -16,7 +16,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"no offence", `{event: success}`, `:2: event: there is no kind "success"`},
 		{"unknown service", `{event: acl, service: ssh}`, `:2: service: there is no service "ssh"`},
 		{"both", `{event: x, service: y}`, `:2: event: there is no kind "x"` + "\n" + `x.yaml:2: service: there is no service "y"`},
-		{"not anchored", `{regex: 'NOTICE <ADDR>$'}`, `:2: regex: begins with no "^"`},
+		{"not anchored", `{regex: 'NOTICE <ADDR>$'}`, `:2: regex: does not begin with "^"`},
 		{"no address", `{regex: '^NOTICE'}`, ":2: regex: has no <ADDR>"},
 		{"two addresses", `{regex: '^<ADDR> <HOST>'}`, ":2: regex: has more than one <ADDR>"},
 		{"does not compile", `{regex: '^(<ADDR>'}`, ":2: regex: does not compile: "},

@@ -16,16 +16,16 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 		got := j.charged([]byte(s.Text))
 		switch {
 		case s.Addr.IsValid() && len(got) == 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges no address, want %s", s.Addr),
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives no address points, but %s should get them", s.Addr),
 				Fix: "look at the line with: jailctl parse; then fix match or the sample"})
 		case !s.Addr.IsValid() && len(got) > 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, want no address", got[0]),
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives points to %s, but no address should get them", got[0]),
 				Fix: "make match fit fewer lines"})
 		case len(got) > 1:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample counts %d times, first for %s", len(got), got[0]),
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample counts %d times instead of once, first for %s", len(got), got[0]),
 				Fix: "keep only one match that fits this line"})
 		case s.Addr.IsValid() && got[0] != s.Addr:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample charges %s, want %s", got[0], s.Addr),
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives points to %s, but %s should get them", got[0], s.Addr),
 				Fix: "look at the line with: jailctl parse"})
 		}
 	}

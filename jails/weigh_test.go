@@ -45,7 +45,7 @@ func TestFactors(t *testing.T) {
 		{"both", "", known{place: book.Place{Country: "NL", ASN: 64500}}, nil, "3: country NL x2, network AS64500 x1.5"},
 		{"the jail's own", "geoip: {elsewhere: 3}", known{place: book.Place{Country: "NL"}}, nil, "3: country NL x3"},
 		{"the jail's own home", "geoip: {home: [NL]}", known{place: book.Place{Country: "NL"}}, nil, "1:"},
-		{"a place alone never bans", "maxretry: 2", known{place: book.Place{Country: "NL"}}, nil, "1.999: country NL x2, a place alone never bans = 1.999"},
+		{"a country or network alone never bans", "maxretry: 2", known{place: book.Place{Country: "NL"}}, nil, "1.999: country NL x2, a country or network alone never bans = 1.999"},
 		{"enough by itself", "maxretry: 1", known{place: book.Place{Country: "NL"}}, nil, "2: country NL x2"},
 		{"blocked", "", known{place: book.Place{Country: "KP"}}, nil, "5: country KP x2, blocked country KP = 5"},
 		{"feeds", "", known{feeds: map[string]int32{"drop": 1500}}, nil, "1.5: feed drop x1.5"},

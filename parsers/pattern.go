@@ -21,7 +21,7 @@ type Pattern struct {
 }
 
 var (
-	errAnchor = errors.New(`begins with no "^": the sender could put the whole of it into a field of his`)
+	errAnchor = errors.New(`does not begin with "^": an attacker could write a matching text into one of its fields`)
 	errAddr   = errors.New("has no <ADDR>")
 	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
@@ -41,7 +41,7 @@ func NewPattern(text string) (*Pattern, error) {
 	if n := strings.Count(text, "<ADDR>") + strings.Count(text, "<HOST>"); n == 0 {
 		return nil, errAddr
 	} else if n > 1 {
-		return nil, errors.New("has more than one <ADDR>: only one address can be charged")
+		return nil, errors.New("has more than one <ADDR>: only one address can get the points")
 	}
 	inner := expand(text[1:])
 	plain, err := regexp.Compile(inner) // by itself: a bracket too many would let it out of ours

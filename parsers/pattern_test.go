@@ -19,8 +19,8 @@ func mustPattern(t testing.TB, text string) *Pattern {
 
 func TestNewPatternRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`login from <ADDR>`, `no "^"`},
-		{`(?i)^login from <ADDR>`, `no "^"`},
+		{`login from <ADDR>`, `not begin with "^"`},
+		{`(?i)^login from <ADDR>`, `not begin with "^"`},
 		{`^login refused`, "no <ADDR>"},
 		{`^from <ADDR> to <ADDR>`, "more than one <ADDR>"},
 		{`^from <ADDR> to <HOST>`, "more than one <ADDR>"},

@@ -52,11 +52,11 @@ var ErrSame = errors.New("the same file")
 // problemOwn is of a path that leads to where this program writes its own log: it would
 // read what it says about what it reads, without end.
 func problemOwn(path string) error {
-	return hint.Errorf("let Asterisk write a file (logger.conf), or give the file with the container's output", "%s: leads to the output of pbxjail itself", path)
+	return hint.Errorf("let Asterisk write a file (logger.conf), or name the file that holds the output of Asterisk's container", "%s: this is the output of pbxjail itself, not a log of Asterisk", path)
 }
 
 func problemSame(path, other string) error {
-	return hint.Errorf("it is read once, as "+other+": name it once", "%s: %w as %s", path, ErrSame, other)
+	return hint.Errorf("remove one of the two names: the file is read once, as "+other, "%s: %w as %s", path, ErrSame, other)
 }
 
 func problemTooMany(pattern string) error {
@@ -68,5 +68,5 @@ func problemPattern(pattern string, err error) error {
 }
 
 func problemEvents(what string, err error) error {
-	return hint.Errorf("no line is lost, pbxjail only reads a moment later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
+	return hint.Errorf("no line is lost, but pbxjail reads each a moment later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
 }

@@ -134,7 +134,7 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 		for _, name := range names {
 			g.frame.Ears.Deafen(name, s.v6, s.down.Error())
 		}
-		degraded = append(degraded, s.label+": senders are not remembered: "+s.down.Error())
+		degraded = append(degraded, s.label+": the kernel does not record who sends packets (heard): "+s.down.Error())
 		errs = append(errs, s.down)
 	}
 	if len(errs) == len(g.sides) {

@@ -69,7 +69,7 @@ func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err
 		}
 		_, err := g.setup(now)
 		if err != nil {
-			degraded = []string{"senders are not remembered: " + err.Error()}
+			degraded = []string{"the kernel does not record who sends packets (heard): " + err.Error()}
 		}
 		return err
 	})

@@ -90,7 +90,7 @@ func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hint.Errorf("write a port, or a range from low to high, without 4569 of IAX2", "ports %s cannot be used for SIP", r)
+			return hint.Errorf("write a port such as 5060, or a range such as 5060-5080; 4569 is the port of IAX2, so it cannot be among them", "ports %s cannot be used for SIP", r)
 		}
 		if slots++; r.First < r.Last {
 			slots++
@@ -108,7 +108,7 @@ func (p Plan) check() error {
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("name what several have in common, once", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
+			return hint.Errorf("where several have the same beginning, write only that beginning", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()

@@ -216,7 +216,7 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = hint.Errorf("pbxjail makes it again within seconds; find the program that changes it", "chain %s of %s was changed by another program", side.chain.name, side.label)
+			err = hint.Errorf("pbxjail repairs it within seconds; find the program that changes it, and stop that", "chain %s of %s was changed by another program", side.chain.name, side.label)
 		} else if err == nil {
 			for i, x := range have {
 				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes

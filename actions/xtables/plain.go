@@ -150,7 +150,7 @@ func (e *Enforcer) Replace(list string, _ []ports.Range, prefixes []netip.Prefix
 	if len(prefixes) == 0 {
 		return nil
 	}
-	return hint.Errorf("install ipset, and load its modules: modprobe xt_set ip_set_hash_net", "list %s: plain iptables rules cannot hold lists", list)
+	return hint.Errorf("install ipset, and load its modules: modprobe xt_set ip_set_hash_net", "feed %s: plain iptables rules cannot hold feeds", list)
 }
 
 func (e *Enforcer) Lists() []string { return nil }

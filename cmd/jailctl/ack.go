@@ -13,7 +13,7 @@ func (a *app) ackVerb() *cobra.Command {
 		Use:   "ack [ACCOUNT|ADDR]",
 		Short: "acknowledge an alarm about a password; without a name, all alarms",
 		Long: `pbxjail raises an alarm when an account logs in from an address for the first time after
-five failures or more of this account there: its password may be guessed. status,
+five failures or more of this account there: someone may have guessed its password. status,
 doctor, list, top and why show the alarm until you acknowledge it.
 
 If the password was guessed, change it first. After that the next log-in makes the account

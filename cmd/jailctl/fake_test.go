@@ -150,7 +150,7 @@ func (f *fake) Unban(q control.UnbanRequest, _ string) (control.UnbanAnswer, err
 		}
 	}
 	if len(f.why.DroppedBy) > 0 && q.Prefix.IsSingleIP() && f.why.Addr == q.Prefix.Addr() {
-		a.Covered = append(a.Covered, control.Cover{What: f.why.DroppedBy[0], Why: "the list of feed " + f.why.DroppedBy[0] + " drops it"})
+		a.Covered = append(a.Covered, control.Cover{What: f.why.DroppedBy[0], Why: "the feed " + f.why.DroppedBy[0] + " drops it"})
 	}
 	return a, nil
 }

@@ -122,5 +122,5 @@ func stillCovered(p netip.Prefix, covers []control.Cover) error {
 			"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
 	}
 	return control.Refuse(0, "allow it with jailctl allow "+show.Address(p)+", or add it to ignoreip: feeds do not drop protected addresses",
-		"%s has no ban of its own, but the lists of %s drop it", show.Address(p), strings.Join(feeds, ", "))
+		"%s has no ban of its own, but these feeds drop it: %s", show.Address(p), strings.Join(feeds, ", "))
 }

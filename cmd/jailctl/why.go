@@ -55,7 +55,7 @@ func (a *app) printWhy(w control.Why) error {
 		a.say("%s is not banned", w.Addr)
 	}
 	if len(w.DroppedBy) > 0 {
-		a.say("  feeds:    its packets are dropped, because the lists of %s contain it; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
+		a.say("  feeds:    its packets are dropped, because these feeds contain it: %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
 	}
 	for _, alarm := range w.Alarms {
 		a.say("  alarm:    %s, %s", alarm.What, a.ago(alarm.At))

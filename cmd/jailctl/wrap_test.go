@@ -15,7 +15,7 @@ func TestWrapCommands(t *testing.T) {
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
 		{"   hint: see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer", "jailctl doctor --probe"},
 		{"the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL", "jailctl geoip update --from FILE|URL"},
-		{"if this log-in was right, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},
+		{"if the owner made this log-in, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},
 		{"write wire: {enabled: true} in the main file, and start pbxjail again", "wire: {enabled: true}"},
 		{"a rule that is not ours jumps to the chain, find it with: iptables-save | grep -- '-j '", "iptables-save | grep -- '-j '"},
 	} {

@@ -24,7 +24,7 @@ const (
 // Factors that say how the others are bounded: a line shows them, a reason does not.
 const (
 	ByEvidence = "evidence"
-	PlaceAlone = "a place alone never bans"
+	PlaceAlone = "a country or network alone never bans"
 	ClaimAlone = "a claimed address alone never bans"
 )
 
@@ -36,7 +36,7 @@ func (f Factor) Of(p parsers.Points) parsers.Points {
 	return parsers.Points(min(max(int64(p)*int64(f.By)/One, 1), int64(mostPoints)))
 }
 
-// String is how people read it: country NL x2, or a place alone never bans = 4.999.
+// String is how people read it: country NL x2, or a country or network alone never bans = 4.999.
 func (f Factor) String() string {
 	text := cmp.Or(f.Note, f.Name)
 	if f.To > 0 {

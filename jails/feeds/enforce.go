@@ -118,7 +118,7 @@ func (f *Feeds) orders() (list []order) {
 
 // errTogether is the error of a feed if all banning feeds together would ban too many
 // addresses. Feeds before it in the main file stay in force.
-var errTogether error = hint.New("set use: factor for it, or remove a feed before it", "together with the feeds before it, it would ban more than a quarter of all addresses")
+var errTogether error = hint.New("write use: factor for this feed, or remove another feed", "it does not ban, because all feeds together would then ban more than a quarter of all addresses")
 
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stays. When there is
@@ -141,7 +141,7 @@ func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []n
 		more := apart(slices.Concat(together, s.list.Prefixes))
 		if wide(more, 2) {
 			bans[s.Name], s.excess = false, errTogether
-			f.opts.Log.Error("feed does not ban", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
+			f.opts.Log.Error("feed bans no address", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
 			continue
 		}
 		together = more
@@ -195,7 +195,7 @@ func (f *Feeds) note(o order, err error) {
 		f.kernel.held[o.name] = old
 	}
 	if old.err == nil || old.err.Error() != err.Error() {
-		f.opts.Log.Error("feed could not be put into the kernel", "feed", o.name, "err", err)
+		f.opts.Log.Error("feed could not be put into the firewall: its addresses are not dropped", "feed", o.name, "err", err)
 	}
 	old.err = err
 	f.kernel.next = time.Now().Add(enforceRetry)

@@ -163,8 +163,8 @@ func (f *Feeds) nudge() {
 func (f *Feeds) reported(name string, before, now error) {
 	switch {
 	case now == nil && before != nil:
-		f.opts.Log.Info("feed can be read again", "feed", name)
+		f.opts.Log.Info("feed is fetched again without errors", "feed", name)
 	case now != nil && fmt.Sprint(before) != now.Error():
-		f.opts.Log.Warn("feed cannot be read; the last good copy stays in use", "feed", name, "err", now, "hint", hint.Of(now))
+		f.opts.Log.Warn("feed could not be fetched: its last good copy stays in use", "feed", name, "err", now, "hint", hint.Of(now))
 	}
 }

@@ -93,8 +93,8 @@ func TestHTTP(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		{"web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>198.51.100.9") }, "it is a web page, not a list"},
-		{"nothing", func(http.ResponseWriter, *http.Request) {}, "it has no address"},
+		{"web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>198.51.100.9") }, "its url gives a web page, not a list of addresses"},
+		{"nothing", func(http.ResponseWriter, *http.Request) {}, "it has no addresses"},
 		{"refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "its server answers 403 Forbidden"},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "999")
@@ -106,10 +106,10 @@ func TestHTTP(t *testing.T) {
 				fmt.Fprintf(w, "198.51.%d.%d\n", i/256, i%256)
 			}
 		}, "it has more than 1000 entries"},
-		{"round and round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "it redirects more than 5 times"},
+		{"round and round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "its url redirects more than 5 times"},
 		{"elsewhere", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
-		}, "it redirects to something other than http and https"},
+		}, "its url redirects to something other than http and https"},
 	} {
 		answer = c.answer
 		again(f)
@@ -160,7 +160,7 @@ func TestTLS(t *testing.T) {
 	f = New(Options{Dir: t.TempDir(), Transport: closed.Client().Transport})
 	f.Set([]configs.Feed{feedOf("a", closed.URL)})
 	once(f)
-	if got := problem(f, 0); got != "it redirects from https to http" {
+	if got := problem(f, 0); got != "its url redirects from https to http" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -297,7 +297,7 @@ func TestFile(t *testing.T) {
 		write("<html>\n")
 		again(f)
 		again(f)
-		if listing(f, "198.51.100.7") != "a=1.5" || problem(f, 0) != "it is a web page, not a list" {
+		if listing(f, "198.51.100.7") != "a=1.5" || problem(f, 0) != "its url gives a web page, not a list of addresses" {
 			t.Errorf("got %q, %q", listing(f, "198.51.100.7"), problem(f, 0))
 		}
 	}

@@ -56,11 +56,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint.Errorf("set the url to the address it redirects to", "it redirects more than %d times", maxRedirects)
+		return hint.Errorf("write the address that it redirects to as its url", "its url redirects more than %d times", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint.Errorf("use another url", "it redirects to something other than http and https")
+		return hint.Errorf("use another url", "its url redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint.Errorf("use another url: a list sent without encryption can be changed on the way", "it redirects from https to http")
+		return hint.Errorf("use another url: without encryption, others can change the feed on the way", "its url redirects from https to http")
 	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
 		return nil
 	case inside(req.URL.Hostname()):
@@ -73,7 +73,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("set the url to the address of the list itself", "it redirects to an address of this machine or of a private network")
+var errInside error = hint.New("write the address of the feed itself as its url", "its url redirects to an address of this machine or of a private network")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}
@@ -113,7 +113,7 @@ func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
 func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
 	if err != nil {
-		return answer{}, hint.Errorf("correct its url", "it is not a valid url of a list")
+		return answer{}, hint.Errorf("correct its url", "its url is not valid")
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	if q.known {

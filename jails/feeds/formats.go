@@ -45,7 +45,7 @@ func firstColumn(line string) string {
 	return strings.Trim(f[0], `"'`)
 }
 
-const wrongFormat = "look at the list, and set format"
+const wrongFormat = "look at the feed, and set its format"
 
 // apiban reads {"ipaddress": ["192.0.2.1", ...], "ID": "..."}. Where there is
 // nothing new, apiban.org writes a sentence in place of the addresses.

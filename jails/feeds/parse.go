@@ -95,7 +95,7 @@ func readAll(in io.Reader) ([]byte, error) {
 		return nil, hint.Errorf("pbxjail tries again by itself", "read: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint.Errorf("use a shorter list", "it is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("use a shorter feed", "it is larger than %d MiB", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -104,7 +104,7 @@ func readAll(in io.Reader) ([]byte, error) {
 func formatOf(data []byte, format string) (string, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("<")) {
-		return "", hint.Errorf("open the url in a browser: it may need a key, or say why it refuses", "it is a web page, not a list")
+		return "", hint.Errorf("open the url in a browser: it may need a key, or say why it refuses", "its url gives a web page, not a list of addresses")
 	}
 	if format != "" && format != "auto" {
 		return format, nil
@@ -142,7 +142,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint.Errorf("raise max_entries of this feed, or use a shorter list", "it has more than %d entries", r.max)
+		return hint.Errorf("raise max_entries of this feed, or use a shorter feed", "it has more than %d entries", r.max)
 	}
 	return nil
 }
@@ -183,10 +183,10 @@ func (r *reader) finish() error {
 	kept := apart(r.Prefixes)
 	r.Prefixes = slices.Clip(kept)
 	if wide(kept, 1) {
-		return hint.Errorf("check the list: it would ban a large part of the internet", "it covers more than an eighth of all addresses")
+		return hint.Errorf("check the feed: it would ban a large part of the internet", "it covers more than an eighth of all addresses")
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("check the list; to switch it off, set enabled: false", "it has no address")
+		return hint.Errorf("check the feed; to switch it off, write enabled: false", "it has no addresses")
 	}
 	return nil
 }

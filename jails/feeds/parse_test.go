@@ -103,11 +103,11 @@ func TestRefusedAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, text, format, want string }{
-		{"empty", "", "", "it has no address"},
-		{"comments", "# nothing today\n", "", "it has no address"},
-		{"page", string(page), "", "it is a web page, not a list"},
-		{"page as text", string(page), "text", "it is a web page, not a list"},
-		{"nothing new", string(nothing), "", "it has no address"},
+		{"empty", "", "", "it has no addresses"},
+		{"comments", "# nothing today\n", "", "it has no addresses"},
+		{"page", string(page), "", "its url gives a web page, not a list of addresses"},
+		{"page as text", string(page), "text", "its url gives a web page, not a list of addresses"},
+		{"nothing new", string(nothing), "", "it has no addresses"},
 		{"other JSON", `{"error": "invalid key"}`, "", "it is not an answer of apiban.org: there is no ipaddress in it"},
 		{"other shape", `{"ipaddress": {"a": 1}}`, "", "it is not an answer of apiban.org: has another structure"},
 		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "it is not an answer of apiban.org: is not JSON"},

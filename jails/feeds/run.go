@@ -155,7 +155,7 @@ func (f *Feeds) saved(s *feed, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil && s.saveErr == nil {
-		f.opts.Log.Warn("copy of a feed cannot be written; the next start has none", "feed", s.Name, "err", err)
+		f.opts.Log.Warn("feed could not be saved on the disk: after a restart it is empty until it is fetched again", "feed", s.Name, "err", err)
 	}
 	s.saveErr = err
 }

@@ -20,7 +20,7 @@ type Status struct {
 	Problem error     // what is wrong, with a hint; nil: nothing
 }
 
-var errNoEnforcer = hint.Errorf("set enforcer: ipset in the main file, or use: factor", "the enforcer cannot hold feeds: no packet is dropped by this feed")
+var errNoEnforcer = hint.Errorf("write enforcer: ipset in the main file, or use: factor for the feed", "this enforcer cannot hold feeds, so this feed drops no packet")
 
 // Status returns the feeds in the order of the main file.
 func (f *Feeds) Status() []Status {

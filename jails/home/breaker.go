@@ -87,7 +87,7 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 		b.since = now
 		reason = b.reason()
 	case !broken && b.holds():
-		reason = fmt.Sprintf("accounts that log in here no longer fail at the same time: failures lead to bans again, after %s", agoWords(b.since, now))
+		reason = fmt.Sprintf("most accounts can log in again: wrong passwords lead to bans again, after a pause of %s", agoWords(b.since, now))
 		b.since = time.Time{}
 		clear(b.failing)
 	default:
@@ -105,7 +105,8 @@ func (hs *Homes) Tick(now time.Time, alarm func(Alarm)) {
 }
 
 func (b *breaker) reason() string {
-	return fmt.Sprintf("%d of %d addresses where accounts log in fail at the same time: no address is banned for a wrong password until that ends", b.counts[0], b.counts[0]+b.counts[1])
+	return fmt.Sprintf("%d of %d addresses where accounts normally log in are refused at the same time; the cause is probably Asterisk, not an attack, so no address is banned for a wrong password until most of them can log in again",
+		b.counts[0], b.counts[0]+b.counts[1])
 }
 
 // count says how many addresses began to fail at once, but no more than accounts did, and

@@ -26,7 +26,7 @@ type Guessed struct {
 
 // String is the alarm as text for people; the account is escaped.
 func (g Guessed) String() string {
-	return fmt.Sprintf("the password of %s may be guessed: it logged in from %s after %s there",
+	return fmt.Sprintf("someone may have guessed the password of %s: the account logged in from %s after %s there",
 		show.Escaped(g.Account), g.Addr, show.Count(g.Guesses, "failure"))
 }
 
@@ -94,7 +94,7 @@ func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alar
 	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.Count(), At: now.UTC()}
 	hs.guessed[key] = &g
 	hs.changedAlarms[key] = AlarmChange{Guessed: g}
-	reason := g.String() + "; if this log-in was right, or after you set a new password, run: jailctl ack " + g.Addr.String()
+	reason := g.String() + "; if the owner made this log-in, or after you set a new password, run: jailctl ack " + g.Addr.String()
 	alarm(Alarm{"guessed", e.Addr, reason})
 	return true
 }

@@ -90,9 +90,9 @@ func (r *report) text(a netip.Addr, n int, wrongName bool, now time.Time) string
 	what := "use" + s + " an old password"
 	switch r.kind {
 	case parsers.UnknownAccount:
-		what = "ask" + s + " for an account that is not there any more"
+		what = "ask" + s + " for an account that does not exist any more"
 	case parsers.ACL:
-		what = "log" + s + " in where an access list refuses it"
+		what = "log" + s + " in from an address that Asterisk's access list refuses"
 	}
 	return fmt.Sprintf("%s at %s %s: %s; it logged in there before, so the address is not banned", listOf(word, r.accounts), a, what, often)
 }

@@ -25,7 +25,7 @@ func TestSumIsKept(t *testing.T) {
 	line := lineOf("x")
 	line.Witness, line.Packets = "wire", "cannot tell"
 	line.Base, line.Counts, line.Evidence = 1000, 6000, parsers.Claimed
-	line.Factors = []book.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a place alone never bans", To: 4999}}
+	line.Factors = []book.Factor{{Name: "country", Note: "NL", By: 2000}, {Name: "a country or network alone never bans", To: 4999}}
 	ban.Lines = []book.Line{line}
 	record(t, s, ban)
 	ban.Until, ban.Sum, ban.Lines = ban.Until.Add(time.Hour), nil, nil // a change that knows neither

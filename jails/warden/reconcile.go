@@ -140,7 +140,7 @@ func (w *Warden) repair(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("limits of enforcement changed", "now", strings.Join(degraded, "; "))
+		w.log.Warn("the list of what this firewall cannot enforce changed", "now", strings.Join(degraded, "; "))
 		w.Degraded = degraded
 	}
 	if err != nil {
@@ -282,9 +282,9 @@ func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	w.book.Put(again)
 	w.write(again)
 	if err := w.enforce(again, now); err != nil {
-		w.log.Error("ban could not be restarted", "prefix", b.Prefix, "err", err)
+		w.log.Error("ban could not be restarted: it ends at its old time", "prefix", b.Prefix, "err", err)
 	} else {
-		w.log.Info("ban restarted: still receiving packets from it", "prefix", b.Prefix, "packets", m.packets, "until", again.Until)
+		w.log.Info("ban restarted, because its address still sends packets", "prefix", b.Prefix, "packets", m.packets, "until", again.Until)
 	}
 	return true
 }

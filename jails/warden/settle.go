@@ -134,7 +134,7 @@ func (w *Warden) expel(m kernelBan, now time.Time) {
 	if _, over := w.book.History(p); !over {
 		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
-		w.log.Error("expired ban could not be removed from the firewall", "prefix", p, "err", err)
+		w.log.Error("an expired ban is still in the firewall, because it could not be removed: pbxjail tries again", "prefix", p, "err", err)
 	} else {
 		w.repairs.Expelled++
 	}
@@ -168,7 +168,7 @@ func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	b, err := w.free(p, now)
 	if err != nil {
-		w.log.Error("ban of a protected address could not be ended", "prefix", p, "why", why, "err", err)
+		w.log.Error("a ban of a protected address is still in the firewall, because it could not be removed: pbxjail tries again", "prefix", p, "why", why, "err", err)
 		return false
 	}
 	if b != nil {

@@ -195,7 +195,8 @@ func forWords(b book.Ban) string {
 }
 
 // errFull is shown while the book holds MaxBans.
-var errFull error = hint.New("end bans that you do not need: jailctl unban; or shorten bantime", "pbxjail holds as many bans as it can: each new ban ends the weakest one")
+var errFull error = hint.Errorf("end bans that you do not need: jailctl unban ADDRESS; or write a shorter bantime",
+	"pbxjail holds %d bans, and cannot hold more: each new ban ends an older one early, first those with weak evidence and little time left", book.MaxBans)
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
@@ -220,7 +221,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 		return false
 	}
 	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison removes it
-		w.log.Error("weakest ban could not be removed from the firewall", "prefix", b.Prefix, "err", err)
+		w.log.Error("the list of bans is full, and a ban that ended early for that is still in the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
 	}
 	delete(w.pending, b.Prefix)
 	if w.freed != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Alarm is an account that logged in where it was not at home, after failures of the same
-// account there: its password may be guessed.
+// account there: someone may have guessed its password.
 type Alarm struct {
 	Account  string     `json:"account"` // quoted
 	Addr     netip.Addr `json:"addr"`

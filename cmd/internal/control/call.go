@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 )
 
 // Call is one request to a daemon: Q is the question, A the answer. Client and server both
@@ -98,9 +99,19 @@ func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.Handle
 			return
 		}
 		a, err := try(do, q, who.String())
-		s.opts.Log.Info("control", "path", r.URL.Path, "by", who.String(), "pid", who.pid, "error", err)
+		s.logCall(r.URL.Path, who, err)
 		answer(w, &a, err)
 	}
+}
+
+// logCall writes who asked for a change, and whether it was made.
+func (s *Server) logCall(path string, who peer, err error) {
+	verb := strings.TrimPrefix(path, "/v"+Major+"/")
+	if err != nil {
+		s.opts.Log.Info("a change through the control socket was refused", "verb", verb, "by", who.String(), "pid", who.pid, "err", err)
+		return
+	}
+	s.opts.Log.Info("a change was made through the control socket", "verb", verb, "by", who.String(), "pid", who.pid)
 }
 
 // try calls do, unless the check of the question refuses it.

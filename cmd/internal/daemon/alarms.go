@@ -56,7 +56,7 @@ func (b *backend) alarmStatus(s *control.Status) {
 }
 
 // brokenHint is what to do when many at home fail at once.
-const brokenHint = "check the accounts of Asterisk: its database, and the last change of passwords; jailctl ban still bans by hand"
+const brokenHint = "check that Asterisk can read its accounts (configuration, database), and the last change of passwords; until then you can still ban by hand: jailctl ban ADDRESS"
 
 // breakerStatus adds that failures lead to no ban.
 func (b *backend) breakerStatus(s *control.Status, now time.Time) {

@@ -26,7 +26,7 @@ func TestAlarmsStayUntilSeen(t *testing.T) {
 	stop := s.run(s.open(), nil)
 	thief, ctx := netip.MustParseAddr("203.0.113.91"), t.Context()
 	s.append(refusedAs(thief.String(), "201", 5) + loggedIn(time.Now(), thief.String(), "201", "1") + loggedIn(time.Now(), "203.0.113.50", "101", "1"))
-	s.eventually("the alarm", func() bool { return s.problem("the password of 201 may be guessed") })
+	s.eventually("the alarm", func() bool { return s.problem("someone may have guessed the password of 201") })
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestAlarmsStayUntilSeen(t *testing.T) {
 			t.Errorf("ack %+v: got %+v, %v, want %d", c.ask, done, err, c.want)
 		}
 	}
-	if s.problem("may be guessed") {
+	if s.problem("may have guessed") {
 		t.Error("it is still a problem")
 	}
 }
@@ -80,7 +80,7 @@ func TestBreakerIsAProblem(t *testing.T) {
 			out.WriteString(refused(time.Now(), fmt.Sprint("198.51.100.", i+1), fmt.Sprint(101+i)))
 		}
 		s.append(out.String())
-		return s.problem("of 8 addresses where accounts log in fail at the same time")
+		return s.problem("of 8 addresses where accounts normally log in are refused at the same time")
 	})
 	if st := s.status(); !strings.HasPrefix(st.Problems[0].What, "log-ins: ") || st.Problems[0].Hint == "" {
 		t.Errorf("got %+v first, want the breaker", st.Problems[0])

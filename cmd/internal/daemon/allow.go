@@ -105,7 +105,7 @@ func (b *backend) coversOf(p netip.Prefix, now time.Time) (list []control.Cover)
 	}
 	if p.IsSingleIP() {
 		for _, name := range b.feeds.Dropping(p.Addr()) {
-			list = append(list, control.Cover{What: name, Why: "the list of feed " + name + " drops it"})
+			list = append(list, control.Cover{What: name, Why: "the feed " + name + " drops it"})
 		}
 	}
 	return list

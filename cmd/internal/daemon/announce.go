@@ -37,7 +37,7 @@ func announce(log *slog.Logger, files *jailFiles) {
 		log.Info("some logs do not exist yet: they are read when they appear", "files", strings.Join(missing, " "))
 	}
 	if found == 0 {
-		log.Warn("no log exists yet: no attack can be seen", "hint", "check /etc/asterisk/logger.conf: it must write the channels security and messages, see the README")
+		log.Warn("no log of Asterisk exists yet: pbxjail cannot see attacks in logs", "hint", "check /etc/asterisk/logger.conf: it must write the channels security and messages, see the README")
 	}
 	switch {
 	case channels["full"] || !channels["security"] && !channels["messages"]:

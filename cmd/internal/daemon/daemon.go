@@ -184,7 +184,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
 	if err != nil {
-		d.log.Error("the ledger does not say whether pbxjail is switched off: it stays on", "err", err, "hint", hint.Of(err))
+		d.log.Error("pbxjail could not read in the ledger whether it was switched off (jailctl off): it stays on", "err", err, "hint", hint.Of(err))
 	}
 	if !off.Holds(d.since) {
 		off = book.Off{} // its time is over, too

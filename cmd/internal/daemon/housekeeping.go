@@ -31,7 +31,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			return nil
 		case <-reload:
 			if _, err := d.reload("signal"); err != nil {
-				d.log.Error("reload refused: everything stays as it was", "err", err, "hint", hint.Of(err))
+				d.log.Error("reload failed: no setting changed", "err", err, "hint", hint.Of(err))
 			}
 			seen = guard.Fingerprint(d.upkeep.settings().Jails)
 		case now := <-look.C:
@@ -67,7 +67,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 
 func (d *Daemon) expire(now time.Time) {
 	if err := d.enforcer.Expire(now); err != nil {
-		d.log.Error("expired bans could not be removed from the firewall", "err", err)
+		d.log.Error("expired bans are still in the firewall, because they could not be removed: pbxjail tries again every few seconds", "err", err, "hint", "if this is logged again and again: systemctl restart pbxjail")
 	}
 }
 

@@ -35,7 +35,7 @@ func (f *jailFiles) load(main *configs.Main) {
 	specs, bad := main.LoadJails()
 	if err := bad[""]; err != nil && f.jails != nil {
 		f.bad = bad
-		logProblems(f.log, "jail files cannot be read: all jails stay as they were", "", err)
+		logProblems(f.log, "jail files cannot be read: no jail changed", "", err)
 		return
 	}
 	fresh := map[string]*jails.Jail{}
@@ -54,14 +54,14 @@ func (f *jailFiles) load(main *configs.Main) {
 	for name, err := range bad {
 		kept := "no jail of this name runs"
 		if old := f.jails[name]; old != nil {
-			fresh[name], kept = old, "the jail stays as it was"
+			fresh[name], kept = old, "the jail keeps its old settings"
 		} else if shipped := main.ShippedJail(name); shipped != nil && f.jails == nil {
 			f.addLogs(shipped)
 			if j, wrong := jails.Compile(shipped); wrong == nil { // no other jail of this name runs
-				fresh[name], kept = j, "the shipped jail of this name runs"
+				fresh[name], kept = j, "the shipped jail of this name runs instead"
 			}
 		}
-		logProblems(f.log, "jail file refused: "+kept, name, err)
+		logProblems(f.log, "jail file has a mistake: "+kept, name, err)
 	}
 	f.jails, f.bad = fresh, bad
 }
@@ -106,10 +106,10 @@ func (f *jailFiles) refused() map[string]error {
 func (f *jailFiles) refusal() error {
 	bad := f.refused()
 	if err := bad[""]; err != nil {
-		return control.Refuse(http.StatusConflict, hint.Of(err), "all jails stay as they were: %w", err)
+		return control.Refuse(http.StatusConflict, hint.Of(err), "no jail changed: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
-		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s is refused, and stays as it was: %w", name, bad[name])
+		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s has a mistake, and keeps its old settings: %w", name, bad[name])
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestBadFileAtStart(t *testing.T) {
 	if find(f, "guessing") == nil || find(f, "scanning") != nil || find(f, "door") != nil {
 		t.Errorf("got %v, want guessing, and neither scanning nor door", f.list())
 	}
-	if got := text.String(); !strings.Contains(got, "the shipped jail of this name runs\" jail=guessing") || f.refused()["guessing"] == nil {
+	if got := text.String(); !strings.Contains(got, "the shipped jail of this name runs instead\" jail=guessing") || f.refused()["guessing"] == nil {
 		t.Errorf("it is not said: %s", got)
 	}
 	write("scanning.yaml", "enabld: false\n")

@@ -9,6 +9,9 @@ import (
 	"pbxjail/jails/store"
 )
 
+// damagedHint is what to do after a damaged ledger was replaced.
+const damagedHint = "check the disk; then remove the old file, or restore the ledger from a backup"
+
 // openStore opens the ledger. Where it cannot be written a copy takes its place: a PBX with
 // a full disk is attacked all the same.
 func (d *Daemon) openStore(path string) (err error) {
@@ -21,9 +24,9 @@ func (d *Daemon) openStore(path string) (err error) {
 		return err
 	}
 	if notes.Aside != "" {
-		d.troubles.note("the ledger was damaged, and a new one replaces it: the old file is "+notes.Aside+"; bans were taken from the kernel",
-			"strikes and history start from zero; keep the old file if you need them, otherwise remove it")
-		d.log.Error("the ledger was damaged: a new one replaces it", "old_file", notes.Aside, "err", notes.Cause)
+		d.troubles.note("the ledger was damaged, so pbxjail began a new one: all bans in the firewall are kept, strikes and history are lost; the damaged file is "+notes.Aside,
+			damagedHint)
+		d.log.Error("the ledger was damaged, so pbxjail began a new one: all bans in the firewall are kept, strikes and history are lost", "old_file", notes.Aside, "err", notes.Cause, "hint", damagedHint)
 	}
 	return nil
 }
@@ -35,9 +38,9 @@ func (d *Daemon) openSpare(path string, cause error) error {
 		return errors.Join(cause, err)
 	}
 	d.store = spare
-	what := fmt.Sprintf("the ledger cannot be written: a copy in %s is used, and new decisions are lost at the next boot: %v", where, cause)
+	what := fmt.Sprintf("the ledger cannot be written, so pbxjail uses a copy of it in %s: new bans are lost at the next boot: %v", where, cause)
 	if whole != nil {
-		what = fmt.Sprintf("the ledger cannot be written, and not all of it was read: strikes, history, and known log-ins may be lost. A new ledger in %s is used: %v; %v", where, cause, whole)
+		what = fmt.Sprintf("the ledger cannot be written, and not all of it could be read, so pbxjail uses a new ledger in %s: strikes, history and known log-ins may be missing: %v; %v", where, cause, whole)
 	}
 	d.troubles.note(what, hint.Of(cause)+"; then restart pbxjail")
 	d.log.Error(what, "hint", hint.Of(cause))

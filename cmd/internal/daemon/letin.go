@@ -57,11 +57,11 @@ func (u *upkeep) letInNames(now time.Time) {
 			}
 			answer, err := letIn(u.judge, []netip.Prefix{p}, a.By, now)
 			if err != nil {
-				u.log.Error("the bans of an allowed name could not be lifted", "name", a.Host, "prefix", p, "err", err)
+				u.log.Error("an allowed name has a new address, but its bans could not be ended", "name", a.Host, "prefix", p, "err", err)
 				delete(known, p) // tried again at the next change
 			}
 			if len(answer.Lifted)+len(answer.Carved) > 0 {
-				u.log.Info("an allowed name has a new address: its bans are lifted", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
+				u.log.Info("an allowed name has a new address: pbxjail ended the bans of that address", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
 			}
 		}
 	}

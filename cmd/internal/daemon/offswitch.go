@@ -145,7 +145,7 @@ func (o *offSwitch) notice() string {
 	if off.Since.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("OFF since %s by %s, %s: nothing is dropped; jailctl on brings it back", show.Stamp(off.Since), show.Terminal(off.By), untilText(off))
+	return fmt.Sprintf("OFF since %s by %s, %s: nothing is dropped; switch it on with: jailctl on", show.Stamp(off.Since), show.Terminal(off.By), untilText(off))
 }
 
 // untilText is the end of off as words.

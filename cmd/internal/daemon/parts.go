@@ -58,7 +58,7 @@ func (p *parts) stop(ctx context.Context, names ...string) {
 			case <-one.ended:
 				p.log.Debug("part stopped", "part", name)
 			default:
-				p.log.Error("a part of pbxjail did not stop in time: what it has not written is lost", "part", name)
+				p.log.Error("a part of pbxjail did not stop in time: data that it did not save is lost", "part", name)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func (p *parts) finish(ctx context.Context, name string, run func()) {
 	case <-one.ended:
 		p.log.Debug("part stopped", "part", name)
 	case <-ctx.Done():
-		p.log.Error("a part of pbxjail did not stop in time: what it has not written is lost", "part", name)
+		p.log.Error("a part of pbxjail did not stop in time: data that it did not save is lost", "part", name)
 	}
 	one.stop()
 }

@@ -43,7 +43,7 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	found := map[string]watcher.Position{}
 	list, err := p.store.Positions()
 	if err != nil {
-		log.Error("positions in the logs cannot be read: each log is read from its end", "err", err, "hint", hint.Of(err))
+		log.Error("pbxjail does not know how far it had read the logs: it reads each log from its end, and attacks before that are not seen", "err", err, "hint", hint.Of(err))
 		return found
 	}
 	for _, one := range list {

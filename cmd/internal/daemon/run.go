@@ -94,7 +94,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail goes on with them", "bans", d.warden.Report(time.Now()).Bans)
+		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail continues to add them", "bans", d.warden.Report(time.Now()).Bans)
 	case <-ctx.Done():
 		return false
 	}

@@ -174,7 +174,7 @@ func (s *senders) Close() error {
 // clearSenders removes what a run before left that remembered senders.
 func (d *Daemon) clearSenders(main *configs.Main) {
 	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
-		d.log.Warn("the rules that remembered senders in an earlier run could not be removed", "err", err, "hint", hint.Of(err))
+		d.log.Warn("the firewall rules that recorded who sends packets (heard) in an earlier run could not be removed", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -214,7 +214,7 @@ func (s *senders) watch(now time.Time) {
 		return
 	}
 	degraded, err := gate.Guard(ports, now)
-	s.log.Info("the ports that are watched for senders have changed", "ports", len(ports))
+	s.log.Info("the kernel records who sends packets (heard) for other ports now", "ports", len(ports))
 	s.mu.Lock()
 	s.ports, s.degraded = ports, degraded
 	s.mu.Unlock()
@@ -231,7 +231,7 @@ func (s *senders) check(now time.Time) {
 	}
 	made, err := gate.Check(now)
 	if len(made) > 0 {
-		s.log.Warn("another program removed rules that remember senders: they are restored", "made", fmt.Sprint(made))
+		s.log.Warn("another program removed the firewall rules that record who sends packets (heard): pbxjail restored them", "made", fmt.Sprint(made))
 	}
 	s.note(err)
 }
@@ -242,7 +242,7 @@ func (s *senders) note(err error) {
 	s.problem = err
 	s.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		s.log.Error("the kernel cannot remember who sends packets", "err", err, "hint", hint.Of(err))
+		s.log.Error("the kernel cannot record who sends packets (heard)", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -303,7 +303,7 @@ func (s *senders) problems() (list []control.Problem) {
 		list = append(list, control.Problem{What: what, Hint: degradedHint})
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{What: "the kernel cannot remember who sends packets: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{What: "the kernel cannot record who sends packets (heard): " + s.problem.Error(), Hint: hint.Of(s.problem)})
 	}
 	return list
 }

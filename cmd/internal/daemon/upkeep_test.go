@@ -55,7 +55,7 @@ func TestReloadTakesWhatIsGood(t *testing.T) {
 		t.Errorf("got %q, %v, want it protected by the new ignoreip", why.Protected, err)
 	}
 
-	// A bad jail file: the jail stays as it was, and the problem is reported.
+	// A bad jail file: the jail keeps its old settings, and the problem is reported.
 	s.write("jails/phones.yaml", "bantime: [7m\n")
 	s.eventually("the refusal", func() bool { j, _ := s.jailNamed("phones"); return j.Problem != "" })
 	if j, _ := s.jailNamed("phones"); j.Bantime != 7*60 || !s.problem("phones.yaml") {
@@ -120,7 +120,7 @@ func TestSignalReloads(t *testing.T) {
 	})
 	s.configure("nonsense: 1")
 	reload <- struct{}{}
-	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload refused") })
+	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload failed") })
 }
 
 func TestListsKeepWhatWasGood(t *testing.T) {

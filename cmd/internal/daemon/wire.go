@@ -262,7 +262,7 @@ func (w *wireSource) interrupted(err error) {
 	case err == nil:
 		w.log.Info("packets are read again")
 	case before == nil || before.Error() != err.Error():
-		w.log.Error("packets cannot be read: logs cannot be checked against them", "err", err, "hint", hint.Of(err))
+		w.log.Error("packets cannot be read (wire): log records cannot be checked against packets", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -365,7 +365,7 @@ func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("wire: packets were missed within the last minute (%d because a buffer was full, %d because of wire.limit): they cannot witness for or against a log", s.Dropped, s.Sampled),
+			What: fmt.Sprintf("wire: packets were missed within the last minute (%d because a buffer was full, %d because of wire.limit): logs of that time cannot be checked against packets", s.Dropped, s.Sampled),
 			Hint: "too many packets arrive; a flood ends when its senders are banned, otherwise raise wire.limit in the main file",
 		})
 	}

@@ -20,11 +20,11 @@ func TestFeedThatBans(t *testing.T) {
 			p.start()
 			p.eventually("the feed in the kernel", func() bool { return !p.hears(bad4) && !p.hears(bad6) })
 			p.wantAnswers(true, office, "203.0.113.9")
-			wantMatch(t, p.ctl("why", bad4), `its packets are dropped, because the lists of bad contain it`)
+			wantMatch(t, p.ctl("why", bad4), `its packets are dropped, because these feeds contain it: bad`)
 			if out := p.ctl("why", office); strings.Contains(out, "its packets are dropped") {
 				t.Errorf("got %q for who is protected", out)
 			}
-			wantMatch(t, p.refused("unban", bad4), `the lists of bad drop it\nhint: .*add it to ignoreip`)
+			wantMatch(t, p.refused("unban", bad4), `these feeds drop it: bad\nhint: .*add it to ignoreip`)
 			wantMatch(t, p.ctl("feeds"), `^bad +ban +2 `)
 
 			// what others flush comes back with the bans

@@ -210,7 +210,7 @@ func TestStartWithoutDisk(t *testing.T) {
 			p.banned(meanwhile)
 			p.wantAnswers(false, before, meanwhile)
 			problem := p.status().Problems[0]
-			wantMatch(t, problem.What, `^the ledger cannot be written: a copy in `+p.path("spare-pbxjail.db"))
+			wantMatch(t, problem.What, `^the ledger cannot be written, so pbxjail uses a copy of it in `+p.path("spare-pbxjail.db"))
 			wantMatch(t, problem.Hint, c.hint+`.*; then restart pbxjail$`)
 			p.logged(`level=ERROR msg="the ledger cannot be written`)
 			p.stop()

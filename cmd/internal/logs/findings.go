@@ -209,7 +209,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		if !conf.Known || slices.ContainsFunc(conf.Channels, func(c asterisk.Channel) bool { return c.Path != "" && c.Has(level) }) {
 			continue
 		}
-		one := Finding{State: level + " events", What: fmt.Sprintf("%s writes %s to no file: pbxjail does not see what only these records contain", show.Word(conf.File, 200), level)}
+		one := Finding{State: level + " events", What: fmt.Sprintf("%s writes %s to no file: pbxjail cannot see attacks that only these records show", show.Word(conf.File, 200), level)}
 		one.Hint = fmt.Sprintf("write %s below [logfiles] in %s", line, show.Word(conf.File, 200))
 		if conf.Logfiles.Line > 0 {
 			one.Hint += fmt.Sprintf(" (which is at line %d of %s)", conf.Logfiles.Line-1, show.Word(conf.Logfiles.File, 200))
