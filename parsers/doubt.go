@@ -23,6 +23,7 @@ type doubt struct {
 	exact   bool      // a first line counts what is to come
 	recipe  bool      // only lines of the dialplan recipe may go on
 	fresh   uint64    // the thread that the record itself made known
+	hit     uint32    // the known thread of the last line, which one of few guesses finds
 }
 
 // sender is an address, and how many of the next bytes it may have written.

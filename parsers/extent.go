@@ -44,6 +44,7 @@ type seenAhead struct {
 	from, to  int          // the lines from here up to there
 	found     int          // the first of them that begins a record; 0: none
 	strangers [classes]int // among them
+	hit       uint32       // the known thread of the last of them, which one of few guesses finds
 	threads   uint64
 }
 
@@ -62,11 +63,14 @@ func (p *Parser) nextProven(n int) int {
 	for s.found == 0 && s.to > max(here-n, 0) {
 		line, _, _ := bytes.Cut(rest[here-s.to:], newline)
 		switch fit, of := p.beginsRecord(trimLine(line), &envelope{}); {
-		case fit == proven && s.strangers[of] < left[of]:
-			s.found = s.to
-			continue
+		case fit >= weak && s.strangers[of] < left[of]:
+			if s.proves(fit, uint32(threadKey(&p.near.next))) {
+				s.found = s.to
+				continue
+			}
 		case fit == stranger:
 			s.strangers[of]++
+			s.hit = 0
 		}
 		s.to = max(s.to-len(line)-len(newline), 0)
 	}
@@ -74,6 +78,16 @@ func (p *Parser) nextProven(n int) int {
 		return here - s.found
 	}
 	return -1
+}
+
+// proves reports whether the line at to, which is of a known thread, provably begins a
+// record. A weak one needs another thread before it.
+func (s *seenAhead) proves(how fit, lwp uint32) bool {
+	if how == proven || s.hit != 0 && s.hit != lwp {
+		return true
+	}
+	s.hit = lwp
+	return false
 }
 
 // beyond reports whether there are more strangers than wrong guesses are allowed.
@@ -95,7 +109,7 @@ func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	}
 	key := threadKey(r)
 	how := p.threads.peek(key)
-	if how == proven && !steady && !p.isEvent(r) {
+	if how >= weak && !steady && !p.isEvent(r) {
 		how = familiar
 	}
 	return how, keyClass(key)

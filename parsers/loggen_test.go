@@ -13,9 +13,11 @@ import (
 const genPBX = "192.0.2.10"
 
 type logGen struct {
-	r   *rand.Rand
-	out bytes.Buffer
-	at  time.Time
+	r     *rand.Rand
+	out   bytes.Buffer
+	at    time.Time
+	calls []int // the threads of the calls that go on
+	next  int
 }
 
 func newLogGen() *logGen {
@@ -44,8 +46,23 @@ func hostPort(addr string, port int) string {
 
 // line writes one record; 200 of them make a second.
 func (g *logGen) line(level, call, file, msg string) {
+	g.write(level, 2200+g.r.IntN(40), call, file, msg)
+}
+
+// ofCall writes one record of a call, which has a thread of its own.
+func (g *logGen) ofCall(level, file, msg string) {
+	if len(g.calls) < 20 || g.r.IntN(50) == 0 {
+		g.next++
+		g.calls = append(g.calls, 2300+g.next)
+		g.calls = g.calls[max(len(g.calls)-30, 0):]
+	}
+	lwp := g.calls[g.r.IntN(len(g.calls))]
+	g.write(level, lwp, fmt.Sprintf("[C-%08x]", lwp-2300), file, msg)
+}
+
+func (g *logGen) write(level string, lwp int, call, file, msg string) {
 	g.at = g.at.Add(5 * time.Millisecond)
-	fmt.Fprintf(&g.out, "[%s] %s[%d]%s %s: %s\n", g.at.Format(time.DateTime), level, 2200+g.r.IntN(40), call, file, msg)
+	fmt.Fprintf(&g.out, "[%s] %s[%d]%s %s: %s\n", g.at.Format(time.DateTime), level, lwp, call, file, msg)
 }
 
 // genFull is a full log, five attacks in a hundred lines.
@@ -62,21 +79,21 @@ func genFull(lines int) []byte {
 }
 
 func (g *logGen) traffic() {
-	call, ext := fmt.Sprintf("[C-%08x]", g.r.IntN(65536)), fmt.Sprint(1000+g.r.IntN(300))
+	ext := fmt.Sprint(1000 + g.r.IntN(300))
 	switch n := g.r.IntN(100); {
 	case n < 60:
-		g.line("VERBOSE", call, "pbx.c", fmt.Sprintf(`Executing [%s@from-internal:%d] %s("PJSIP/%s-%s", "CALLERID(number)=%s") in new stack`,
+		g.ofCall("VERBOSE", "pbx.c", fmt.Sprintf(`Executing [%s@from-internal:%d] %s("PJSIP/%s-%s", "CALLERID(number)=%s") in new stack`,
 			ext, g.r.IntN(60), g.pick("Set", "GotoIf", "NoOp", "Dial"), ext, g.hex(8), ext))
 	case n < 72:
-		g.line("VERBOSE", call, g.pick("app_dial.c", "file.c", "app_queue.c"), fmt.Sprintf("PJSIP/%s-%s is ringing", ext, g.hex(8)))
+		g.ofCall("VERBOSE", g.pick("app_dial.c", "file.c", "app_queue.c"), fmt.Sprintf("PJSIP/%s-%s is ringing", ext, g.hex(8)))
 	case n < 78:
 		g.line("VERBOSE", "", "res_pjsip_registrar.c", fmt.Sprintf("Added contact 'sip:%s@%s:5060;ob' to AOR '%s' with expiration of 300 seconds", ext, g.phone(), ext))
 	case n < 90:
-		g.line("DEBUG", call, "res_rtp_asterisk.c", fmt.Sprintf("Got RTP packet from %s:%d (type 08, seq %06d, ts 000160, len 000160)", g.phone(), g.port(), g.r.IntN(65536)))
+		g.ofCall("DEBUG", "res_rtp_asterisk.c", fmt.Sprintf("Got RTP packet from %s:%d (type 08, seq %06d, ts 000160, len 000160)", g.phone(), g.port(), g.r.IntN(65536)))
 	case n < 94:
 		g.line("NOTICE", "", "chan_sip.c", fmt.Sprintf("Peer '%s' is now Reachable. (%dms / 2000ms)", ext, g.r.IntN(90)))
 	case n < 96:
-		g.line("WARNING", call, "chan_sip.c", fmt.Sprintf("Retransmission timeout reached on transmission %s@%s for seqno 102 (Critical Response) -- See the wiki", g.hex(16), genPBX))
+		g.ofCall("WARNING", "chan_sip.c", fmt.Sprintf("Retransmission timeout reached on transmission %s@%s for seqno 102 (Critical Response) -- See the wiki", g.hex(16), genPBX))
 	case n < 98:
 		g.line("VERBOSE", "", "manager.c", fmt.Sprintf("Manager 'admin' logged %s from 127.0.0.1", g.pick("on", "off")))
 	default:

@@ -160,9 +160,17 @@ func (p *Parser) place(r *record, doubted, look bool) place {
 	case proven:
 		p.sure()
 		return begun
+	case weak:
+		if hit := p.doubt.hit; hit != 0 && hit != uint32(key) {
+			p.sure() // a caller has to guess two numbers at once
+			return begun
+		}
+		p.doubt.hit = uint32(key)
+		return likely
 	case familiar:
 		return likely
 	}
+	p.doubt.hit = 0
 	return inDoubt
 }
 

@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"bytes"
 	"slices"
 	"sync"
 )
@@ -14,27 +13,12 @@ type Threads struct {
 	mu         sync.Mutex
 	writers    map[uint32]*recent  // the threads of a file, or of files that share theirs
 	young, old map[uint32]struct{} // those that were learned: the latest are young, and two generations bound both
+	calls      recentKeys          // the latest threads of calls, each with its call
 	sessions   [fewSessions]uint64 // the latest threads of sessions, which are many and short
 	session    uint32              // how many there were
 	highest    uint32              // the highest number that is proven
 	guessed    [classes]guesses
 	news       uint64 // how often a thread became known
-}
-
-// class says whose the threads are: wrong guesses are counted for each by itself, as
-// each call has a thread of its own, which is a stranger at first.
-type class uint8
-
-const (
-	ofFile class = iota
-	ofCall
-	classes
-)
-
-// guesses are what was wrong lately.
-type guesses struct {
-	wrong []uint32 // the numbers that are not known, the oldest first
-	right uint32   // records of known threads since a wrong one was last made good
 }
 
 const (
@@ -49,15 +33,11 @@ const (
 	// fewSessions is how many threads of sessions count. A caller that opens many sessions
 	// must not make more numbers known.
 	fewSessions = 8
+	// fewCalls is how many threads of calls count. Who guesses one must guess its call too.
+	fewCalls = 256
 	// fewThreads is the number below which a thread's number is no secret: in a
 	// container they begin at 1.
 	fewThreads = 1024
-	// maxGuesses is how many wrong numbers are allowed before no guess is believed. A busy
-	// log that begins in doubt has as many honest ones, until they are known.
-	maxGuesses = 48
-	// goodFor is how many records of known threads make one wrong guess good again. It is many:
-	// a busy log has a hundred in a second, and each call may be a guess.
-	goodFor = 1024
 )
 
 // recent is the latest threads of one file or of calls, the last one used first.
@@ -81,15 +61,6 @@ func (r *recent) add(lwp uint32) {
 	r.lwps[0] = lwp
 }
 
-// fit says how the thread of a record fits what is known.
-type fit uint8
-
-const (
-	stranger fit = iota // the thread is not known to write for this file
-	familiar            // it is, and the number could be guessed
-	proven              // it is, and the number could not
-)
-
 // prove notes a thread of a record that cannot be a caller's text. It reports
 // whether that is news.
 func (t *Threads) prove(key uint64, ofSession bool) (news bool) {
@@ -102,6 +73,9 @@ func (t *Threads) prove(key uint64, ofSession bool) (news bool) {
 	t.highest = max(t.highest, lwp)
 	if ofSession {
 		return t.proveSession(key)
+	}
+	if keyClass(key) == ofCall {
+		return t.proveCall(key)
 	}
 	w := t.writers[file]
 	switch {
@@ -122,9 +96,19 @@ func (t *Threads) writer(file uint32) *recent {
 	if t.writers == nil {
 		t.writers = map[uint32]*recent{}
 	}
-	w := new(recent)
+	w := &recent{make([]uint32, 0, fewWriters)}
 	t.writers[file] = w
 	return w
+}
+
+// proveCall is prove for a thread at work for a call.
+func (t *Threads) proveCall(key uint64) (news bool) {
+	if t.calls.use(key) {
+		return false
+	}
+	t.calls.add(key)
+	t.isTrue(uint32(key))
+	return true
 }
 
 // proveSession is prove for a thread that lives as long as a connection of its own.
@@ -145,10 +129,16 @@ func (t *Threads) proveSession(key uint64) (news bool) {
 func (t *Threads) isTrue(lwp uint32) {
 	t.news++
 	for i := range t.guessed {
-		if wrong := t.guessed[i].wrong; slices.Contains(wrong, lwp) {
-			t.guessed[i].wrong = slices.DeleteFunc(wrong, func(n uint32) bool { return n == lwp })
-		}
+		t.guessed[i].wrong = without(t.guessed[i].wrong, lwp)
+		t.guessed[i].isTrue(lwp)
 	}
+}
+
+func without(numbers []uint32, n uint32) []uint32 {
+	if at := slices.Index(numbers, n); at >= 0 {
+		return slices.Delete(numbers, at, at+1)
+	}
+	return numbers
 }
 
 // fits looks up the thread of a record that may be a caller's text. A stranger here is
@@ -159,20 +149,12 @@ func (t *Threads) fits(key uint64) fit {
 	g := &t.guessed[keyClass(key)]
 	if !t.knows(key) {
 		if t.isGuess(key) {
-			g.wrong = append(g.wrong, uint32(key))
+			g.isWrong(uint32(key))
 		}
 		return stranger
 	}
-	if g.right++; g.right >= goodFor {
-		g.right = 0
-		if len(g.wrong) > 0 {
-			g.wrong = slices.Delete(g.wrong, 0, 1)
-		}
-	}
-	if t.highest < fewThreads || len(g.wrong) >= maxGuesses {
-		return familiar
-	}
-	return proven
+	g.isRight()
+	return t.trust(key, g)
 }
 
 // isGuess reports whether a thread that does not fit is one more wrong guess. The same
@@ -180,7 +162,11 @@ func (t *Threads) fits(key uint64) fit {
 // caller does not learn that it was near.
 func (t *Threads) isGuess(key uint64) bool {
 	lwp, file, wrong := uint32(key), uint32(key>>32), t.guessed[keyClass(key)].wrong
-	if lwp == 0 || t.writers[file] == nil && len(t.young) == 0 || len(wrong) >= maxGuesses || slices.Contains(wrong, lwp) {
+	none := t.writers[file] == nil && len(t.young) == 0
+	if keyClass(key) == ofCall {
+		none = len(t.calls.keys) == 0
+	}
+	if lwp == 0 || none || len(wrong) >= maxGuesses || slices.Contains(wrong, lwp) {
 		return false
 	}
 	for _, w := range t.writers {
@@ -188,7 +174,7 @@ func (t *Threads) isGuess(key uint64) bool {
 			return false
 		}
 	}
-	return true
+	return !t.calls.has(lwp)
 }
 
 // guessesLeft is how many wrong guesses are allowed yet, 0 where numbers are no secret;
@@ -212,9 +198,7 @@ func (t *Threads) peek(key uint64) fit {
 	defer t.mu.Unlock()
 	switch {
 	case t.knows(key):
-		if t.highest >= fewThreads && len(t.guessed[keyClass(key)].wrong) < maxGuesses {
-			return proven
-		}
+		return t.trust(key, &t.guessed[keyClass(key)])
 	case t.isGuess(key):
 		return stranger
 	}
@@ -226,6 +210,9 @@ func (t *Threads) knows(key uint64) bool {
 		return false
 	}
 	lwp := uint32(key)
+	if keyClass(key) == ofCall && (t.calls.use(key) || t.calls.has(lwp)) {
+		return true
+	}
 	if w := t.writers[uint32(key>>32)]; w != nil && w.use(lwp) {
 		return true
 	}
@@ -255,65 +242,4 @@ func (t *Threads) Learn(lwp uint32) {
 	}
 	t.young[lwp] = struct{}{}
 	t.isTrue(lwp)
-}
-
-// threadKey is the thread of a record and the file it wrote for: 0 where the record
-// names none, or a number that was dialled. The low half is the thread.
-func threadKey(r *record) uint64 {
-	if len(r.lwp) == 0 || len(r.lwp) > 10 || bytes.HasPrefix(r.file, []byte("Ext. ")) {
-		return 0
-	}
-	lwp := uint64(0)
-	for _, c := range r.lwp {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		lwp = lwp*10 + uint64(c-'0')
-	}
-	if lwp == 0 || lwp > 1<<31 {
-		return 0
-	}
-	file := r.file
-	switch {
-	case isCallRecord(r):
-		return uint64(callFiles)<<32 | lwp
-	case bytes.HasPrefix(file, pjsipFiles): // one pool of threads writes for all of them
-		file = pjsipFiles
-	}
-	h := uint32(2166136261) // FNV-1a
-	for _, c := range file {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return uint64(h)<<32 | lwp
-}
-
-// callFiles is for the files that threads of calls write for.
-const callFiles = 1
-
-func keyClass(key uint64) class {
-	if key>>32 == callFiles {
-		return ofCall
-	}
-	return ofFile
-}
-
-// isCallRecord reports whether a record belongs to a call, and its thread may be the
-// call's own: such a thread writes for many files, and each of its records begins where
-// a record begins.
-func isCallRecord(r *record) bool { return len(r.call) > 0 && !isRead(r) && !ownThreads(r.file) }
-
-// pjsipFiles is what the names of all source files of res_pjsip begin with.
-var pjsipFiles = []byte("res_pjsip")
-
-// isSteady reports whether the thread of a record serves its file for long, so that it
-// is one of few, or a call, so that it is one of the latest.
-func isSteady(r *record) bool {
-	if len(r.call) > 0 {
-		return isCallRecord(r)
-	}
-	switch string(r.file) {
-	case "chan_sip.c", "chan_iax2.c", "res_security_log.c":
-		return true
-	}
-	return bytes.HasPrefix(r.file, pjsipFiles)
 }

@@ -52,6 +52,39 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// TestFewNumbers: where numbers are few, wrong guesses make one right guess too little,
+// unless few threads write for the file or the record names its call too.
+func TestFewNumbers(t *testing.T) {
+	ofCall := func(lwp int, call string) uint64 {
+		return threadKey(&record{lwp: []byte(fmt.Sprint(lwp)), file: []byte("pbx.c"), call: []byte(call)})
+	}
+	var threads Threads
+	for i := range 2 * aloneWriters {
+		threads.prove(keyFor(5001+i, "pool.c"), false)
+		threads.prove(keyFor(fewNumbers+i, "pool.c"), false)
+		threads.prove(ofCall(7001+i, fmt.Sprint("C-", i)), false)
+	}
+	threads.prove(keyFor(5100, "one.c"), false)
+	want := func(name string, key uint64, want fit) {
+		t.Helper()
+		if got := threads.fits(key); got != want {
+			t.Errorf("%s: got %d, want %d", name, got, want)
+		}
+	}
+	want("before a guess", keyFor(5001, "pool.c"), proven)
+	for i := range maxKept {
+		threads.fits(keyFor(6000+i, "pool.c"))
+		threads.fits(ofCall(6000+i, "C-1"))
+	}
+	want("a pool", keyFor(5001, "pool.c"), weak)
+	want("a high number", keyFor(fewNumbers+1, "pool.c"), proven)
+	want("one thread", keyFor(5100, "one.c"), proven)
+	want("a call", ofCall(7001, "C-0"), proven)
+	want("another call of its thread", ofCall(7001, "C-1"), weak)
+	threads.prove(keyFor(6000, "pool.c"), false)
+	want("a guess that was none", keyFor(5001, "pool.c"), proven)
+}
+
 // TestThreadsAreBounded: connections make threads without end.
 func TestThreadsAreBounded(t *testing.T) {
 	var threads Threads
