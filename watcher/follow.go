@@ -33,6 +33,7 @@ type follower struct {
 	problem  error
 
 	queued, look bool // waits for a turn; stat is to be asked before
+	clock        bool // and no event was the reason
 }
 
 // position is how far the newest inode is read, and the older ones.

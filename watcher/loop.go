@@ -27,6 +27,10 @@ type loop struct {
 	stale     bool              // what is watched for events is not what should be
 	pipes     chan *pipe        // have a batch to hand out
 	near      map[string]string // what nearest said since the last event or look around
+
+	tick       *time.Timer // the next look around
+	unheard    bool        // something can change without an event: see weigh
+	briskUntil time.Time   // until then it may, whatever weigh says
 }
 
 // closedChan is ready whenever it is asked.
@@ -65,8 +69,8 @@ func (l *loop) close() {
 }
 
 func (l *loop) run(ctx context.Context) error {
-	tick := time.NewTicker(l.w.opts.Tick)
-	defer tick.Stop()
+	l.tick = time.NewTimer(l.w.opts.Tick)
+	defer l.tick.Stop()
 	if err := l.repattern(time.Now()); err != nil {
 		return err
 	}
@@ -87,18 +91,20 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.wake.errors():
 			// The queue of the kernel overflowed (inotify(7)): anything may have happened.
 			err = l.lookAround()
-		case <-tick.C:
+		case <-l.tick.C:
 			l.stale = l.stale || len(l.wake.failed) > 0
+			for _, f := range l.followers {
+				f.clock = !f.queued
+			}
 			err = l.lookAround()
+			l.unheard = l.weigh()
+			l.tick.Reset(l.pause(time.Now()))
 		case <-l.w.changed:
 			err = l.repattern(time.Now())
 		case p := <-l.pipes:
 			err = l.handBatch(p)
 		case <-queued:
-			f := l.queue[0]
-			l.queue = slices.Delete(l.queue, 0, 1)
-			f.queued = false
-			err = l.serve(f, f.look, time.Now())
+			err = l.serveNext(time.Now())
 		}
 		if err != nil {
 			return err
@@ -114,7 +120,28 @@ func (l *loop) rewatch() error {
 	}
 	l.wake.index(l.followers, l.patterns)
 	l.stale = l.wake.watch()
-	return l.lookAround() // for what happened before the watch stood
+	err := l.lookAround() // for what happened before the watch stood
+	before := l.unheard
+	if l.unheard = l.weigh(); l.unheard && !before {
+		l.tick.Reset(l.pause(time.Now()))
+	}
+	return err
+}
+
+// serveNext serves the follower that has waited longest. When the clock queued it and it has
+// news, no event reported them, or not yet.
+func (l *loop) serveNext(now time.Time) error {
+	f := l.queue[0]
+	l.queue = slices.Delete(l.queue, 0, 1)
+	f.queued = false
+	before, clock := f.mark(), f.clock
+	f.clock = false
+	err := l.serve(f, f.look, now)
+	if clock && f.mark() != before {
+		l.briskUntil = now.Add(unheardTime)
+		l.tick.Reset(l.pause(now))
+	}
+	return err
 }
 
 // serve gives f its turn, and another one when that is not enough.

@@ -199,5 +199,5 @@ func open(path string) (g *generation, size int64, err error) {
 		file.Close()
 		return nil, 0, err
 	}
-	return &generation{file: file, id: identityOf(info)}, info.Size(), nil
+	return &generation{file: file, id: identityOf(info), unheard: writtenElsewhere(file)}, info.Size(), nil
 }

@@ -31,6 +31,7 @@ type generation struct {
 	copy  bool      // a copy made before a truncation: no program writes to it
 
 	drained bool // the last read reached the end
+	unheard bool // it may be written without an event
 }
 
 // outcome is how a read ended.
@@ -190,7 +191,7 @@ func (g *generation) continues(last *generation) bool {
 
 // restart makes g begin at its first byte: it was truncated.
 func (g *generation) restart() {
-	*g = generation{file: g.file, id: g.id, seam: g.seam[:0], since: g.since}
+	*g = generation{file: g.file, id: g.id, seam: g.seam[:0], since: g.since, unheard: g.unheard}
 	if info, err := g.file.Stat(); err == nil {
 		g.old = info.Size()
 	}

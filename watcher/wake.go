@@ -14,13 +14,14 @@ type waker struct {
 	notify func(string, error)
 	failed map[string]bool // folders that could not be watched
 
+	unheard map[string]bool        // folders on file systems that do not report everything
 	names   map[string][]*follower // by real path, as events call them
 	folders map[string][]*follower // by real path of the folder
 	watched map[string]bool
 }
 
 func newWaker(notify func(string, error)) *waker {
-	k := &waker{notify: notify, failed: map[string]bool{}, watched: map[string]bool{}}
+	k := &waker{notify: notify, failed: map[string]bool{}, unheard: map[string]bool{}, watched: map[string]bool{}}
 	var err error
 	// Unbuffered: what waits in the kernel is merged there.
 	if k.fs, err = fsnotify.NewWatcher(); err != nil {
@@ -77,7 +78,11 @@ func (k *waker) index(followers map[string]*follower, patterns []*pattern) {
 // watch asks the kernel for the events of the indexed folders, and of no others.
 // It reports whether one went away before it could be asked for.
 func (k *waker) watch() (gone bool) {
+	clear(k.unheard)
 	for folder := range k.folders {
+		if !heardAll(folder) {
+			k.unheard[folder] = true
+		}
 		// Always asked: it costs one system call, and the folder may be another one
 		// of the same name by now, and even of the same inode.
 		err := k.fs.Add(folder)

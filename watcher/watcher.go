@@ -53,7 +53,7 @@ type Position struct {
 type Options struct {
 	Patterns []string                           // paths and globs; they need not exist yet, nor their folders
 	Resume   func(file string) (Position, bool) // the remembered position; nil or false: none
-	Tick     time.Duration                      // how often stat is asked when no event wakes us; 0 is 250 ms
+	Tick     time.Duration                      // how often stat is asked where the kernel may report no event; 0 is 250 ms. Elsewhere every 20 ticks
 	Notify   func(file string, problem error)   // a file or pattern that cannot be read, with a hint; called again with nil when it can; may be nil
 }
 

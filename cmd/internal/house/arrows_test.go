@@ -83,6 +83,7 @@ var arrows = map[string]arrow{
 // leaves say once what every room says: every package may import them, and they import
 // nothing of ours and no library. They hold no state and decide nothing.
 var leaves = map[string]string{
+	"configs/beat":   "one clock for all that is done from time to time: a processor that sleeps wakes up once for all rooms",
 	"configs/hint":   "an error with what the operator can do about it: each room makes such errors, and the printers must know them all",
 	"configs/show":   "foreign text, times and counts for people: a room that escapes by itself forgets a case",
 	"configs/ports":  "one spelling of what a ban closes: jails decide it, the ledger stores it, and the enforcers do it",
