@@ -233,7 +233,7 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 		return explainSet("mark", one.set, err)
 	}
 	g.frame.Ears.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
-	g.sample(one, s.v6, now)
+	g.sample(one.service, one.set, s.v6, now)
 	return nil
 }
 
@@ -263,19 +263,26 @@ func (g *Gate) intact(s *gateSide, now time.Time) bool {
 	if err != nil || s.settled == nil || mark != *s.settled || !s.sure && kernel.Tracking() {
 		return false
 	}
-	for _, one := range g.plan(s) {
-		if whole, err := g.sets.Test(one.set, kernel.Sentinel(s.v6)); err != nil || !whole {
-			return false
+	names, _ := kernel.Services(g.frame.Ports())
+	marks := make([]kernel.Held, 0, len(names))
+	for _, name := range names {
+		marks = append(marks, kernel.Held{Set: g.set(name, s.v6), Addr: kernel.Sentinel(s.v6)})
+	}
+	if whole, err := g.sets.AllHold(marks); err != nil || !whole {
+		return false
+	}
+	for i, name := range names {
+		if g.frame.Ears.Due(name, s.v6, gateFull, now) {
+			g.sample(name, marks[i].Set, s.v6, now)
 		}
-		g.sample(one, s.v6, now)
 	}
 	return true
 }
 
-// sample finds out whether a set has room.
-func (g *Gate) sample(one gatePlan, v6 bool, now time.Time) {
-	if have, err := g.sets.Header(one.set); err == nil {
-		g.frame.Ears.Sampled(one.service, v6, have.Members > gateFull, now)
+// sample finds out whether a set has room. The kernel goes through the whole table for that.
+func (g *Gate) sample(service, set string, v6 bool, now time.Time) {
+	if have, err := g.sets.Header(set); err == nil {
+		g.frame.Ears.Counted(service, v6, have.Members, gateFull, now)
 	}
 }
 
@@ -297,7 +304,7 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 		return h
 	}
 	if g.frame.Ears.Stale(service, a.Is6(), now) {
-		g.sample(gatePlan{service: service, set: set}, a.Is6(), now)
+		g.sample(service, set, a.Is6(), now)
 		h = g.frame.Ears.Hearing(service, a.Is6())
 	}
 	return h

@@ -102,6 +102,7 @@ type ear struct {
 type state struct {
 	hearing Hearing
 	sampled time.Time // when it was last known whether there is room
+	members int       // that were counted then
 }
 
 // at gives the state of a service; mu is held.
@@ -156,6 +157,35 @@ func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
 	if full {
 		s.hearing.Since = now
 	}
+}
+
+const (
+	// countEvery is how often senders are counted while there are few, and countOften while
+	// there are many: a quarter of what makes a set full.
+	countEvery = 10 * time.Second
+	countOften = 900 * time.Millisecond // each second, even if that comes a little early
+)
+
+// Due reports whether the senders of a service are to be counted again. full is the number
+// that leaves no room for new ones.
+func (e *Ears) Due(service string, v6 bool, full int, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.at(service, v6)
+	age := now.Sub(s.sampled)
+	return age >= countEvery || age < 0 || s.members >= full/4 && age >= countOften
+}
+
+// Counted is Sampled by a count. Between two counts there may have been more: a sender stays
+// for Memory, so of those that came in between all are counted, but some from before may
+// have gone. After more than a moment, half of full can mean that it was full.
+func (e *Ears) Counted(service string, v6 bool, members, full int, now time.Time) {
+	e.mu.Lock()
+	s := e.at(service, v6)
+	long := now.Sub(s.sampled) > 3*countOften && !s.sampled.IsZero()
+	s.members = members
+	e.mu.Unlock()
+	e.Sampled(service, v6, members > full || long && members > full/2, now)
 }
 
 // sampleEvery is how old a sample may be when a sender was not found.

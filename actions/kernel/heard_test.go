@@ -53,6 +53,41 @@ func TestEars(t *testing.T) {
 	}
 }
 
+// TestEarsCount: few senders are counted rarely. What came between two counts may have filled
+// a set, even if fewer are left.
+func TestEarsCount(t *testing.T) {
+	const full = 1000
+	start := time.Date(2024, 3, 5, 6, 7, 8, 0, time.UTC)
+	for name, c := range map[string]struct {
+		before, now int // senders
+		after       time.Duration
+		due, full   bool
+	}{
+		"few":            {10, 10, time.Second, false, false},
+		"few, long ago":  {10, 10, 10 * time.Second, true, false},
+		"many":           {300, 300, time.Second, true, false},
+		"many more":      {300, 900, time.Second, true, false},
+		"full":           {300, 1001, time.Second, true, true},
+		"maybe full":     {10, 501, 10 * time.Second, true, true},
+		"the clock jump": {10, 10, -time.Hour, true, false},
+	} {
+		var e Ears
+		e.Open("sip", false, false, true, start)
+		if !e.Due("sip", false, full, start) {
+			t.Errorf("%s: senders that were never counted are not due", name)
+		}
+		e.Counted("sip", false, c.before, full, start)
+		at := start.Add(c.after)
+		if got := e.Due("sip", false, full, at); got != c.due {
+			t.Errorf("%s: due: got %v, want %v", name, got, c.due)
+		}
+		e.Counted("sip", false, c.now, full, at)
+		if got := e.Hearing("sip", false); got.Full != c.full || c.full && !got.Since.Equal(at) {
+			t.Errorf("%s: got %+v, want full %v", name, got, c.full)
+		}
+	}
+}
+
 func TestCheckPorts(t *testing.T) {
 	for _, p := range []Port{{"sip", "udp", 5060, 5060}, {"a234567", "tcp", 1, 65535}} {
 		if err := CheckPorts([]Port{p}); err != nil {

@@ -37,9 +37,10 @@ type Sets struct {
 	lister  *nl.NetlinkSocket
 	seqs    map[int]*nl.SocketHandle // lister, as requests want it
 
-	asking sync.Mutex // one question at a time
-	asker  *nl.NetlinkSocket
-	answer [4096]byte // to the question; guarded by asking
+	asking    sync.Mutex // one question at a time
+	asker     *nl.NetlinkSocket
+	answer    [4096]byte // to the question; guarded by asking
+	questions []byte     // asked in one packet; guarded by asking
 }
 
 // OpenSets opens the sockets. They work in the network namespace of the calling thread.
