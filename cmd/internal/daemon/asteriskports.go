@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/host"
@@ -23,6 +24,7 @@ type asteriskSight struct {
 	proc string // "/proc"
 
 	mu        sync.Mutex // guards all below
+	finder    *host.Finder
 	by        *configs.Main
 	files     uint64 // fingerprint of its configuration
 	processes []string
@@ -30,7 +32,9 @@ type asteriskSight struct {
 	mark      uint64   // changes when ports may say something else
 }
 
-func newAsteriskSight(proc string) *asteriskSight { return &asteriskSight{proc: proc} }
+func newAsteriskSight(proc string) *asteriskSight {
+	return &asteriskSight{proc: proc, finder: host.NewFinder(proc, "asterisk")}
+}
 
 // look looks again.
 func (s *asteriskSight) look(main *configs.Main) {
@@ -42,7 +46,7 @@ func (s *asteriskSight) look(main *configs.Main) {
 // see looks again. mu is held.
 func (s *asteriskSight) see(main *configs.Main) {
 	s.by, s.files = main, guard.Fingerprint(main.Asterisk)
-	s.processes = host.Processes(s.proc, "asterisk")
+	s.processes = s.finder.Find(time.Now())
 	s.open = openPorts(host.Listening(s.proc, s.processes), main)
 	sum := fnv.New64a()
 	b := strconv.AppendUint(nil, s.files, 16)
