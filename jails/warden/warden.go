@@ -5,11 +5,11 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"sync"
 	"time"
 
+	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
@@ -93,9 +93,6 @@ const (
 	// maxUnwritten bounds the bans that wait for the ledger with their lines; beyond it
 	// bans are kept without their lines.
 	maxUnwritten = 1000
-	// alertEvery is how often an address that is not banned is reported.
-	alertEvery = 10 * time.Minute
-	maxAlerts  = 1000
 	// bantimeByHand is how long a ban by hand lasts when the order gives no time.
 	bantimeByHand = time.Hour
 )
@@ -277,33 +274,6 @@ func (w *Warden) wake() {
 	}
 }
 
-// alert reports a protected address that would otherwise be banned.
-func (w *Warden) alert(b book.Ban, why string, now time.Time) {
-	if w.alerted.due(b.Prefix, now) {
-		w.announce(Decision{What: NotBanned, Ban: b, Why: why})
-	}
-}
-
-// reminders remember when a prefix was last reported, so that repeated attacks do not
-// fill the journal: an attacker can forge the packets of any address.
-type reminders map[netip.Prefix]time.Time
-
-// due reports whether p is to be reported now, and notes it as reported.
-func (r reminders) due(p netip.Prefix, now time.Time) bool {
-	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
-	if last, ok := r[p]; ok && !old(p, last) {
-		return false
-	}
-	if len(r) >= maxAlerts {
-		maps.DeleteFunc(r, old)
-	}
-	if len(r) >= maxAlerts {
-		return false
-	}
-	r[p] = now
-	return true
-}
-
 // problem notes what is wrong, or with nil that it is repaired. mu is held.
 func (w *Warden) problem(about string, err error) {
 	if err == nil {
@@ -316,7 +286,8 @@ func (w *Warden) problem(about string, err error) {
 // Run writes the ledger, tries pending bans again and repairs the firewall, until ctx
 // ends. It writes the bans that wait for the ledger before it returns.
 func (w *Warden) Run(ctx context.Context) error {
-	second, minute := time.NewTicker(time.Second), time.NewTicker(reconcileEvery)
+	now := time.Now()
+	second, minute := time.NewTimer(beat.Until(now, time.Second)), time.NewTimer(beat.Until(now, reconcileEvery))
 	defer second.Stop()
 	defer minute.Stop()
 	timer := newQuietTimer()
@@ -340,14 +311,15 @@ func (w *Warden) Run(ctx context.Context) error {
 				w.reconcile(ctx, time.Now())
 			}
 		case <-second.C:
-			if !w.ready() {
-				continue
+			if w.ready() {
+				w.retry(ctx, time.Now())
+				if !timer.waits() {
+					w.check(ctx, "", time.Now())
+				}
 			}
-			w.retry(ctx, time.Now())
-			if !timer.waits() {
-				w.check(ctx, "", time.Now())
-			}
-		case <-minute.C:
+			second.Reset(beat.Until(time.Now(), time.Second))
+		case now := <-minute.C:
+			minute.Reset(beat.Until(now, reconcileEvery))
 			if w.ready() {
 				w.reconcile(ctx, time.Now())
 				w.saveHomes()

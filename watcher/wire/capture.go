@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/beat"
 )
 
 const (
 	readEvery  = 100 * time.Millisecond // what no answer wakes us up for
 	readIdle   = time.Second            // the same while nothing comes
-	lookEvery  = time.Second            // at the kernel's counters
+	lookEvery  = 900 * time.Millisecond // at the kernel's counters: each second, even if that comes a little early
 	cardsEvery = 10 * time.Second       // at the cards' names
 	gapEvery   = 100 * time.Millisecond // between two reports of packets left out
 )
@@ -32,12 +34,12 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 	var pace pace
 	var due time.Time
 	for ctx.Err() == nil {
-		if now := time.Now(); !now.Before(due) || due.Sub(now) > readIdle {
+		if now := time.Now(); !now.Before(due) || due.Sub(now) > 2*readIdle {
 			every := readIdle
 			if l.counts.Received != l.read {
 				every = readEvery
 			}
-			l.read, due = l.counts.Received, now.Add(every)
+			l.read, due = l.counts.Received, now.Add(beat.Until(now, every))
 			l.look(now)
 		}
 		if !pace.turns && l.arm(due) && ctx.Err() == nil {

@@ -76,6 +76,7 @@ type Daemon struct {
 	journals  *journals
 	reading   *reading
 	positions *positions
+	soon      soon      // housekeeping has something to do
 	own       *host.Own // nil: the kernel does not tell of own addresses
 }
 
@@ -133,10 +134,11 @@ func (d *Daemon) Close() error {
 }
 
 func (d *Daemon) openUpkeep() {
-	u := &upkeep{log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
+	d.soon = newSoon()
+	u := &upkeep{soon: d.soon, log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
 	u.files, u.lists, u.found = newJailFiles(d.log), newLists(d.log), &foundLogs{log: d.log}
 	u.files.logs = func(spec *configs.Jail) { u.found.current().AddTo(spec) }
-	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.stale.Store(true) })
+	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.change(&u.stale) })
 	u.sight = newAsteriskSight("/proc")
 	u.ports = &portGroups{log: d.log, settings: u.settings, sight: u.sight}
 	u.rules = &packetRules{log: d.log, spared: u.uncut}
@@ -266,7 +268,7 @@ func (d *Daemon) openWarden() {
 	d.notifiers.log = d.log
 	d.notifiers.add("log", logger{d.log})
 	d.warden.Decided = d.notifiers.tell
-	d.warden.Repaired = func() { u.stale.Store(true) }
+	d.warden.Repaired = func() { u.change(&u.stale) }
 	d.warden.Ours = d.ours()
 	d.warden.Neighbours = func() []string { return actions.Neighbours(main.Chain) }
 	d.warden.Degraded = d.degraded
@@ -317,6 +319,7 @@ func (d *Daemon) openPacketRules() {
 func (d *Daemon) openSources() {
 	d.positions = newPositions(d.store, d.warden.Flush)
 	d.reading = newReading(d.warden, d.positions)
+	d.reading.soon = d.soon
 	if d.wire != nil {
 		d.wire.hear = d.reading.hear
 		d.reading.catchUp = d.wire.catchUp

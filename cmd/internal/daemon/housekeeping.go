@@ -5,27 +5,38 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 )
 
 const (
-	lookEvery  = 500 * time.Millisecond // at the folder of jail files: a stat or two each
-	guardEvery = 10 * time.Second       // at our own addresses, and at those that Asterisk trusts
+	tidyEvery  = time.Second            // on the beat of the clock, as the other parts look at the kernel
+	soonAfter  = 200 * time.Millisecond // after a sign that there is something to do: a record is whole by then, and a file too
+	guardEvery = 10 * time.Second       // at our own addresses, at those that Asterisk trusts, and at folders, should an event be lost
 	saveEvery  = 2 * time.Second        // positions
 	trimEvery  = time.Hour              // history
+	early      = tidyEvery / 8          // a beat may come so much too early
 )
 
-// housekeeping does what is due from time to time, and reloads when asked.
+// housekeeper does what is due from time to time. It belongs to one goroutine.
+type housekeeper struct {
+	d       *Daemon
+	seen    uint64 // fingerprint of the jail folder
+	threads *threadFinder
+
+	guarded, saved, trimmed time.Time
+}
+
+// housekeeping does what is due from time to time, what is due soon, and reloads when asked.
 func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	seen := guard.Fingerprint(d.upkeep.settings().Jails)
-	threads := newThreadFinder()
-	threads.look(d.upkeep.sight.running(d.upkeep.settings()), d.reading.threads.Learn)
-	guarded, saved, trimmed := time.Now(), time.Now(), time.Time{}
+	now := time.Now()
+	h := &housekeeper{d: d, threads: newThreadFinder(), seen: guard.Fingerprint(d.upkeep.settings().Jails), guarded: now, saved: now}
+	h.threads.look(d.upkeep.sight.running(d.upkeep.settings()), d.reading.threads.Learn)
 	started := time.AfterFunc(guardEvery, forgetStart)
 	defer started.Stop()
-	for {
+	next := time.NewTimer(beat.Until(now, tidyEvery))
+	defer next.Stop()
+	for soon := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -33,35 +44,73 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 			if _, err := d.reload("signal"); err != nil {
 				d.log.Error("reload failed: no setting changed", "err", err, "hint", hint.Of(err))
 			}
-			seen = guard.Fingerprint(d.upkeep.settings().Jails)
-		case now := <-look.C:
-			main := d.upkeep.settings()
-			if f := guard.Fingerprint(main.Jails); f != seen {
-				seen = f
-				d.upkeep.reloadJails("jail folder changed") // what is refused is logged
+			h.seen = guard.Fingerprint(d.upkeep.settings().Jails)
+		case <-d.soon.sign:
+			if !soon {
+				soon = true
+				next.Reset(soonAfter)
 			}
-			if d.upkeep.moved.Swap(false) {
-				d.upkeep.lookAtLogs()
+		case now := <-next.C:
+			soon = false
+			if h.tidy(now) {
+				d.soon.give()
 			}
-			d.off.look(now)
-			d.expire(now)
-			d.reading.settle(now)
-			if now.Sub(guarded) >= guardEvery || d.upkeep.stale.Swap(false) {
-				guarded = now
-				d.upkeep.look()
-				threads.look(d.upkeep.sight.running(main), d.reading.threads.Learn)
-			}
-			if now.Sub(saved) >= saveEvery {
-				saved = now
-				d.savePositions(now)
-			}
-			if now.Sub(trimmed) >= trimEvery {
-				trimmed = now
-				if err := d.store.Trim(now, main.Retention); err != nil {
-					d.log.Warn("old history cannot be deleted from the ledger", "err", err)
-				}
-			}
+			next.Reset(beat.Until(time.Now(), tidyEvery))
 		}
+	}
+}
+
+// tidy does what is due now, and reports whether something is due soon again.
+func (h *housekeeper) tidy(now time.Time) (soon bool) {
+	d := h.d
+	look := due(now, h.guarded, guardEvery)
+	if d.upkeep.moved.Swap(false) || look {
+		h.folders()
+	}
+	d.off.look(now)
+	d.expire(now)
+	soon = d.reading.settle(now)
+	if d.upkeep.stale.Swap(false) || look {
+		h.guarded = now
+		d.upkeep.look()
+		h.threads.look(d.upkeep.sight.running(d.upkeep.settings()), d.reading.threads.Learn)
+	}
+	if due(now, h.saved, saveEvery) {
+		h.saved = now
+		d.savePositions(now)
+	}
+	if due(now, h.trimmed, trimEvery) {
+		h.trimmed = now
+		if err := d.store.Trim(now, d.upkeep.settings().Retention); err != nil {
+			d.log.Warn("old history cannot be deleted from the ledger", "err", err)
+		}
+	}
+	return soon
+}
+
+// due reports whether what was done last is to be done again.
+func due(now, last time.Time, every time.Duration) bool { return now.Sub(last) >= every-early }
+
+// folders looks at the jail files and at Asterisk's.
+func (h *housekeeper) folders() {
+	u := h.d.upkeep
+	if f := guard.Fingerprint(u.settings().Jails); f != h.seen {
+		h.seen = f
+		u.reloadJails("jail folder changed") // what is refused is logged
+	}
+	u.lookAtLogs()
+}
+
+// soon is a sign that housekeeping has something to do before its next beat. Any goroutine
+// may give it, and never waits.
+type soon struct{ sign chan struct{} }
+
+func newSoon() soon { return soon{make(chan struct{}, 1)} }
+
+func (s soon) give() {
+	select {
+	case s.sign <- struct{}{}:
+	default: // it is given already
 	}
 }
 

@@ -29,9 +29,11 @@ type reading struct {
 	zone    *time.Location // of dates without one
 	changed atomic.Bool    // jails have new patterns
 	catchUp func()         // reads the packets that have arrived; nil: none are read. Set before the first block
+	soon    soon           // is given when an event waits for settle. Set before the first block
 
-	turn sync.Mutex      // held while a parser works: deliver and settle take turns
-	logs map[string]*log // by file; guarded by turn
+	turn  sync.Mutex      // held while a parser works: deliver and settle take turns
+	logs  map[string]*log // by file; guarded by turn
+	waits bool            // an event waits for settle; guarded by turn
 
 	threads parsers.Threads // of Asterisk, as its logs show them
 
@@ -89,6 +91,10 @@ func (r *reading) deliver(b watcher.Block) error {
 		}
 		hear(e)
 	})
+	if l.parser.Waits() && !r.waits {
+		r.waits = true
+		r.soon.give()
+	}
 	r.warden.Lines(lines)
 	r.places.passed(b.File, b.Next)
 	r.mu.Lock()
@@ -128,10 +134,15 @@ func (r *reading) heard(file string, old bool, now time.Time) func(*parsers.Even
 }
 
 // settle hands out the events that waited for a next line until now; all of them when
-// now is the zero time. It may be called from any goroutine.
-func (r *reading) settle(now time.Time) {
+// now is the zero time. It reports whether others wait still. It may be called from any
+// goroutine.
+func (r *reading) settle(now time.Time) (wait bool) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
+	if !r.waits {
+		return false
+	}
+	r.waits = false
 	for file, l := range r.logs {
 		if l.parser.Waits() {
 			at := now
@@ -140,7 +151,9 @@ func (r *reading) settle(now time.Time) {
 			}
 			l.parser.Settle(now, r.behindPackets(l.old, r.heard(file, l.old, at)))
 		}
+		r.waits = r.waits || l.parser.Waits()
 	}
+	return r.waits
 }
 
 // hasTwin knows the attempts of which Asterisk writes a security event as well:

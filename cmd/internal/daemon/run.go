@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pbxjail/actions"
+	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 	"pbxjail/watcher"
@@ -74,10 +75,11 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	return nil
 }
 
-// watchFolders notices at once when Asterisk's files change, so that a log that is new in
-// logger.conf is followed from its first line.
+// watchFolders notices at once when jail files change, or Asterisk's files, so that a log
+// that is new in logger.conf is followed from its first line.
 func (d *Daemon) watchFolders(ctx context.Context) error {
-	return watcher.Folders(ctx, []string{d.upkeep.settings().Asterisk}, func() { d.upkeep.moved.Store(true) })
+	main := d.upkeep.settings()
+	return watcher.Folders(ctx, []string{main.Asterisk, main.Jails}, func() { d.upkeep.change(&d.upkeep.moved) })
 }
 
 // stopTime is how long the parts get to end; a ledger on a dead disk must not stop the
@@ -117,13 +119,14 @@ func (d *Daemon) watchdog(ctx context.Context) error {
 	if d.opts.Watchdog <= 0 {
 		return nil
 	}
-	tick := time.NewTicker(d.opts.Watchdog / 2)
+	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			tick.Reset(beat.Until(now, d.opts.Watchdog/2))
 			d.warden.Lines(0) // waits as an event would
 			d.notify("WATCHDOG=1")
 		}

@@ -14,6 +14,7 @@ import (
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
+	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 	"pbxjail/parsers"
 )
@@ -180,7 +181,7 @@ func (d *Daemon) clearSenders(main *configs.Main) {
 
 // Run checks the rules in the kernel, and repairs them, until ctx ends.
 func (s *senders) Run(ctx context.Context) error {
-	look := time.NewTicker(sendersEvery)
+	look := time.NewTimer(beat.Until(time.Now(), sendersEvery))
 	defer look.Stop()
 	seen, at := s.sight.changed(s.settings()), s.clock()
 	for {
@@ -194,6 +195,7 @@ func (s *senders) Run(ctx context.Context) error {
 				s.watch(now)
 			}
 			s.check(now)
+			look.Reset(beat.Until(time.Now(), sendersEvery))
 		}
 	}
 }

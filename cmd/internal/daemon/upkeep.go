@@ -40,7 +40,8 @@ type upkeep struct {
 	sides    sides              // whose packets are whose
 	feeds    *feeds.Feeds       // lists of others
 	place    *geoip.Tables      // where addresses are
-	moved    atomic.Bool        // something in Asterisk's folder has changed
+	soon     soon               // given with moved and stale
+	moved    atomic.Bool        // something in Asterisk's folder, or in that of the jails, has changed
 	stale    atomic.Bool        // a name has other addresses than before, or others changed the firewall
 	judge    *warden.Warden     // hears of each change
 	read     *reading           // takes new patterns
@@ -58,6 +59,12 @@ type upkeep struct {
 	sight     *asteriskSight // what Asterisk shows of itself
 	portsBy   *configs.Main  // the settings by which the ports of the wire were read; owned by look
 	portsSeen uint64         // fingerprint of Asterisk's files then
+}
+
+// change notes that something has changed, which housekeeping looks at soon.
+func (u *upkeep) change(what *atomic.Bool) {
+	what.Store(true)
+	u.soon.give()
 }
 
 // load reads the main file.
@@ -153,7 +160,6 @@ func (u *upkeep) look() {
 	}
 	u.saveAdmins(time.Now())
 	u.rules.repair()
-	u.lookAtLogs()
 	u.sight.look(u.settings())
 	u.lookAtPorts()
 	u.ports.look()

@@ -12,6 +12,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
+	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
@@ -160,17 +161,17 @@ const wireStarts = 20 * time.Millisecond
 // tick tells the sensor each second what time it is: a challenge without an answer is
 // an event without a packet.
 func (w *wireSource) tick(ctx context.Context) {
-	every := time.NewTicker(wireStarts)
-	defer every.Stop()
+	next := time.NewTimer(wireStarts)
+	defer next.Stop()
 	for began := false; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-every.C:
+		case now := <-next.C:
 			complete := w.live.Stats().Complete
-			if !began && !complete.IsZero() {
-				began = true
-				every.Reset(time.Second)
+			began = began || !complete.IsZero()
+			if next.Reset(wireStarts); began || w.failing() {
+				next.Reset(beat.Until(now, time.Second))
 			}
 			if w.failing() && !complete.IsZero() {
 				w.interrupted(nil)

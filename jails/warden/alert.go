@@ -1,0 +1,42 @@
+package warden
+
+import (
+	"maps"
+	"net/netip"
+	"time"
+
+	"pbxjail/jails/book"
+)
+
+const (
+	// alertEvery is how often an address that is not banned is reported.
+	alertEvery = 10 * time.Minute
+	maxAlerts  = 1000
+)
+
+// alert reports a protected address that would otherwise be banned.
+func (w *Warden) alert(b book.Ban, why string, now time.Time) {
+	if w.alerted.due(b.Prefix, now) {
+		w.announce(Decision{What: NotBanned, Ban: b, Why: why})
+	}
+}
+
+// reminders remember when a prefix was last reported, so that repeated attacks do not
+// fill the journal: an attacker can forge the packets of any address.
+type reminders map[netip.Prefix]time.Time
+
+// due reports whether p is to be reported now, and notes it as reported.
+func (r reminders) due(p netip.Prefix, now time.Time) bool {
+	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
+	if last, ok := r[p]; ok && !old(p, last) {
+		return false
+	}
+	if len(r) >= maxAlerts {
+		maps.DeleteFunc(r, old)
+	}
+	if len(r) >= maxAlerts {
+		return false
+	}
+	r[p] = now
+	return true
+}
