@@ -41,10 +41,10 @@ func at(when time.Time, cursor, text string) string {
 
 // scene runs a Journal with one fake after another until the last one blocks.
 type scene struct {
-	calls  [][]string
-	ended  int
-	blocks []string
-	told   []string
+	calls   [][]string
+	ended   int
+	blocks  []string
+	notices []string
 }
 
 func (s *scene) run(t *testing.T, o Options, fakes ...*fake) *Journal {
@@ -62,7 +62,7 @@ func (s *scene) run(t *testing.T, o Options, fakes ...*fake) *Journal {
 		f.ended = &s.ended
 		return f, nil
 	}
-	o.Notify = func(problem error) { s.told = append(s.told, fmt.Sprint(problem)) }
+	o.Notify = func(problem error) { s.notices = append(s.notices, fmt.Sprint(problem)) }
 	j := New(o)
 	go func() {
 		if err := j.Run(t.Context(), func(b Block) error {
@@ -109,8 +109,8 @@ func TestRestart(t *testing.T) {
 		if want := []string{"--after-cursor=s=1", "--after-cursor=s=4", "--after-cursor=s=4"}; !slices.Equal(places, want) {
 			t.Errorf("got %q, want %q", places, want)
 		}
-		if s.ended != 1 || len(s.told) != 1 || !strings.Contains(s.told[0], "broken") {
-			t.Errorf("%d ended, %q", s.ended, s.told)
+		if s.ended != 1 || len(s.notices) != 1 || !strings.Contains(s.notices[0], "broken") {
+			t.Errorf("%d ended, %q", s.ended, s.notices)
 		}
 		if st := j.State(time.Now()); st.Problem != nil || st.Passed != 1 {
 			t.Errorf("got %+v of one that works again", st)
@@ -135,8 +135,8 @@ func TestBound(t *testing.T) {
 		if place := s.calls[3][len(s.calls[3])-2]; place != since {
 			t.Errorf("got %q, want %q", place, since)
 		}
-		if err := j.State(time.Now()).Problem; err == nil || hint.Of(err) != "install it" || len(s.told) != 1 {
-			t.Errorf("got %v, said %q", err, s.told)
+		if err := j.State(time.Now()).Problem; err == nil || hint.Of(err) != "install it" || len(s.notices) != 1 {
+			t.Errorf("got %v, said %q", err, s.notices)
 		}
 	})
 }
