@@ -13,12 +13,16 @@ type Problem struct {
 	What string
 	Fix  string // what to do; Hint returns it
 
-	cause error
-	aged  bool // the embedded table is old, and nothing else is wrong
+	cause   error
+	aged    bool // the table is old, and nothing else is wrong
+	shipped bool // it is the embedded table
 }
 
 // OldShipped reports whether this is the age of the table that comes with the program.
-func (p *Problem) OldShipped() bool { return p.aged }
+func (p *Problem) OldShipped() bool { return p.aged && p.shipped }
+
+// IsAge reports whether the table is old, and nothing else is wrong.
+func (p *Problem) IsAge() bool { return p.aged }
 
 func (p *Problem) Error() string {
 	if p.File == "" {
@@ -71,7 +75,7 @@ func (t Table) Old(now time.Time) *Problem {
 		return nil
 	}
 	return &Problem{
-		aged: t.Path == "",
+		aged: true, shipped: t.Path == "",
 		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some networks have moved since then", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
 		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
 	}

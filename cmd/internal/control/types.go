@@ -51,6 +51,11 @@ type Status struct {
 	GeoIP     GeoIP     `json:"geoip"`
 	Wire      Wire      `json:"wire"`
 	Counters  Counters  `json:"counters"`
+
+	MainFile     string   `json:"main_file"`     // the main file; "": the built-in defaults
+	Asterisk     []string `json:"asterisk"`      // folders of Asterisk's configuration that are read
+	MaxBans      int      `json:"max_bans"`      // how many live bans there can be
+	MaxAddresses int      `json:"max_addresses"` // how many addresses can have a score, in all jails together
 }
 
 // Country is a country and the number of its live bans.
@@ -61,10 +66,17 @@ type Country struct {
 
 // Problem is one thing that the operator should repair, with a hint.
 type Problem struct {
-	About string `json:"about,omitempty"` // "log PATH", or a log level that Asterisk does not write; "" is the daemon
+	About string `json:"about,omitempty"` // "log PATH", a log level that Asterisk does not write, or one of those below; "" is the daemon
 	What  string `json:"what"`
 	Hint  string `json:"hint"`
 }
+
+// What a Problem can be about.
+const (
+	AboutGeoIP    = "geoip"
+	AboutGeoIPAge = "geoip age" // a table is old, and nothing else is wrong with it
+	AboutFeed     = "feed "     // and its name
+)
 
 // File is a log that is followed, or that does not exist yet.
 type File struct {

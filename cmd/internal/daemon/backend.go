@@ -55,7 +55,11 @@ type backend struct {
 }
 
 // mainFile are the settings at start that answers depend on.
-type mainFile struct{ chain, hook string }
+type mainFile struct {
+	file        string // "": the built-in defaults
+	chain, hook string
+	addresses   int // how many have a score at most
+}
 
 // handlers are the calls that the daemon answers, one line each.
 func (b *backend) handlers() []control.Handler {

@@ -352,7 +352,7 @@ func (d *Daemon) openSources() {
 func (d *Daemon) fill(b *backend) {
 	u, main := d.upkeep, d.upkeep.settings()
 	*b = backend{
-		log: d.log, since: d.since, main: mainFile{main.Chain, main.Hook}, drops: d.enforcer.IsOn, off: d.off,
+		log: d.log, since: d.since, main: mainFile{main.File, main.Chain, main.Hook, main.MaxAddresses}, drops: d.enforcer.IsOn, off: d.off,
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,

@@ -34,7 +34,7 @@ func (b *backend) Feeds() (list []control.Feed) {
 func (b *backend) feedProblems() (list []control.Problem) {
 	for _, s := range b.feeds.Status() {
 		if s.Problem != nil {
-			list = append(list, control.Problem{What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hint.Of(s.Problem)})
+			list = append(list, control.Problem{About: control.AboutFeed + s.Name, What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hint.Of(s.Problem)})
 		}
 	}
 	return list

@@ -27,6 +27,7 @@ type foundLogs struct {
 	known   bool      // it was read
 	seen    string    // fingerprints of the folders
 	at      time.Time // when the files were read
+	read    []string  // the folders of the last look
 	running []string  // folders of Asterisks that run here
 	ranAt   time.Time // when those were looked for
 }
@@ -49,7 +50,7 @@ func (f *foundLogs) look(main *configs.Main, now time.Time) (changed bool) {
 	}
 	fresh := logs.Find(folders, hostname)
 	changed = !f.known || !fresh.Same(f.found)
-	f.found, f.known, f.seen, f.at = fresh, true, seen, now
+	f.found, f.known, f.seen, f.at, f.read = fresh, true, seen, now, folders
 	if changed {
 		f.log.Info("logs named by the configuration of Asterisk", "found", fresh.Text())
 		for _, p := range fresh.Problems {
@@ -70,6 +71,13 @@ func (f *foundLogs) folders(main *configs.Main, now time.Time) []string {
 		f.ranAt, f.running = now, host.ConfigFolders("/proc", "asterisk")
 	}
 	return append([]string{folder}, slices.DeleteFunc(slices.Clone(f.running), func(one string) bool { return one == folder })...)
+}
+
+// reads are the folders of Asterisk's configuration that the last look read.
+func (f *foundLogs) reads() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.read)
 }
 
 // current is what was found at the last look.

@@ -13,6 +13,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
+	"pbxjail/jails/book"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/warden"
 )
@@ -24,6 +25,7 @@ func (b *backend) Status() control.Status {
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
 		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
+		MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: book.MaxBans, MaxAddresses: b.main.addresses,
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,
@@ -118,9 +120,13 @@ func (b *backend) placesStatus(s *control.Status, now time.Time) {
 		})
 	}
 	for _, err := range b.places.Problems(now) {
-		if old, ok := errors.AsType[*geoip.Problem](err); ok && old.OldShipped() {
-			continue // it comes with the program: a fresh install would begin with a problem
+		about := control.AboutGeoIP
+		if p, ok := errors.AsType[*geoip.Problem](err); ok && p.IsAge() {
+			if p.OldShipped() {
+				continue // it comes with the program: a fresh install would begin with a problem
+			}
+			about = control.AboutGeoIPAge
 		}
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+		s.Problems = append(s.Problems, control.Problem{About: about, What: err.Error(), Hint: hint.Of(err)})
 	}
 }
