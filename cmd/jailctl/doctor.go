@@ -1,15 +1,11 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs/hint"
+	"pbxjail/cmd/internal/doctor"
+	"pbxjail/cmd/internal/findings"
 	"pbxjail/configs/show"
 )
 
@@ -19,7 +15,17 @@ func (a *app) doctorVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor [--probe]",
 		Short: "find problems and say what to do; --probe tests a ban with packets",
-		Long: `doctor asks the daemon about each of its parts, and prints ok or a problem with a hint.
+		Long: `doctor asks the daemon about each of its parts, and looks at this machine: the logs and the
+configuration of Asterisk, its dialplan, the firewall, the disks and the clock. It asks
+whether pbxjail can see attacks, decide, and drop packets. It changes nothing. Run it as
+root: what it may not read it does not report.
+
+Each finding has one of these words:
+  broken  a part does not do its work, or a caller can run commands
+  blind   attacks can happen that pbxjail does not see
+  risky   an attacker can use it, or a ban can go wrong
+  note    worth to know; nothing is wrong
+  ok      it was looked at, and nothing is wrong
 
 With --probe it proves with packets that a ban drops them: it makes two network
 namespaces of its own, in one of them the enforcer that the main file names, bans
@@ -27,7 +33,8 @@ test addresses, and sends packets from the other with udp, tcp and icmp, in IPv4
 IPv6. That needs root and no daemon, takes some seconds, and leaves nothing behind. No
 rule of this host is changed, and no packet leaves the namespaces.
 
-The exit status is 1 when something is wrong.`,
+The exit status is 0 when there are only ok and note, 1 when something is broken or blind,
+and 4 when something is risky and nothing is worse.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if knock {
@@ -36,11 +43,7 @@ The exit status is 1 when something is wrong.`,
 			if config != "" {
 				return usage("leave --config out, or add --probe", "--config is only for --probe")
 			}
-			s, err := a.client().Status(c.Context())
-			if err != nil {
-				return a.tell(diagnosis{[]finding{wrong("daemon", err.Error(), hint.Of(err))}})
-			}
-			return a.tell(a.diagnose(s))
+			return a.tell(doctor.Examine(c.Context(), a.client(), a.now()))
 		},
 	}
 	c.Flags().BoolVar(&knock, "probe", false, "prove in namespaces of its own that a ban drops packets")
@@ -48,146 +51,28 @@ The exit status is 1 when something is wrong.`,
 	return c
 }
 
-// diagnosis is what doctor prints.
-type diagnosis struct {
-	Findings []finding `json:"findings"`
-}
+// riskyError says that something is risky, and nothing is worse.
+type riskyError struct{ error }
 
-// finding is one thing that was looked at.
-type finding struct {
-	About string `json:"about"`
-	OK    bool   `json:"ok"`
-	What  string `json:"what"`
-	Hint  string `json:"hint"`
-}
-
-func well(about, format string, args ...any) finding {
-	return finding{About: about, OK: true, What: fmt.Sprintf(format, args...)}
-}
-
-func wrong(about, what, hint string) finding { return finding{About: about, What: what, Hint: hint} }
+func (r *riskyError) Unwrap() error { return r.error }
 
 // tell prints what was found; what is wrong makes it an error.
-func (a *app) tell(d diagnosis) error {
-	bad := 0
-	for _, f := range d.Findings {
-		if !f.OK {
-			bad++
-		}
-	}
+func (a *app) tell(r findings.Report) error {
 	if a.json {
-		if err := a.emit(d); err != nil {
+		if err := a.emit(r); err != nil {
 			return err
 		}
 	} else {
-		for _, f := range d.Findings {
-			state := "ok     "
-			if !f.OK {
-				state = "problem"
-			}
-			a.say("%s  %s: %s", state, f.About, f.What)
-			if f.Hint != "" {
-				a.say("   hint: %s", f.Hint)
-			}
+		for _, f := range r.Findings {
+			a.printFinding(f)
 		}
 	}
-	if bad > 0 {
-		return control.Refuse(0, "see the hint under each problem; jailctl status shows more", "%s", show.Count(bad, "problem"))
+	if r.Worst() <= findings.Note {
+		return nil
 	}
-	return nil
-}
-
-// diagnose judges what a daemon says of itself.
-func (a *app) diagnose(s control.Status) diagnosis {
-	list := []finding{
-		well("daemon", "pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since))),
-		enforcing(s),
+	err := control.Refuse(0, "see what to do under each problem; jailctl status shows more", "%s", show.Count(r.Problems(), "problem"))
+	if r.Worst() == findings.Risky {
+		return &riskyError{err}
 	}
-	list = append(list, reported(s)...)
-	list = append(list, a.reads(s)...)
-	if len(s.GeoIP.Files) == 0 {
-		list = append(list, wrong("geoip", places(s.GeoIP), "fetch a database: jailctl geoip update --from FILE|URL"))
-	} else {
-		one := well("geoip", "%s", places(s.GeoIP))
-		one.Hint = aged(s.GeoIP)
-		list = append(list, one)
-	}
-	list = append(list, a.sees(s.Wire)...)
-	return diagnosis{append(list, judges(s)...)}
-}
-
-func enforcing(s control.Status) finding {
-	switch {
-	case s.Enforcing:
-		return well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))
-	case strings.HasPrefix(s.Enforcer, "observe"):
-		return wrong("enforcing", "packets pass: "+s.Enforcer,
-			"to enforce the bans, set observe: false in the main file, and start pbxjail without --observe")
-	}
-	return wrong("enforcing", "packets pass: "+s.Enforcer, "see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer")
-}
-
-// reported are the problems that the daemon itself reports, without those of refused jails:
-// judges reports them.
-func reported(s control.Status) (list []finding) {
-	for _, p := range s.Problems {
-		if !slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Problem == p.What }) {
-			list = append(list, wrong(cmp.Or(p.About, "daemon"), p.What, p.Hint))
-		}
-	}
-	return list
-}
-
-// reads reports the logs that exist, and when each last had a line. Problems of a log that
-// the daemon reports are in the list already.
-func (a *app) reads(s control.Status) (list []finding) {
-	there := 0
-	for _, f := range s.Files {
-		if f.Problem == control.NotThere {
-			continue
-		}
-		there++
-		if f.Problem != "" {
-			list = append(list, wrong("log "+f.Path, f.Problem, "give the daemon the right to read it; it continues at its last position"))
-			continue
-		}
-		last := "no line yet"
-		if f.LastLine != nil {
-			last = fmt.Sprintf("last line %s, %s, %s", a.ago(*f.LastLine), show.Count(int(f.Lines), "line"), show.Count(int(f.Records), "record"))
-		}
-		about := "log " + f.Path
-		if !slices.ContainsFunc(s.Problems, func(p control.Problem) bool { return p.About == about }) {
-			list = append(list, well(about, "%s", cmp.Or(f.Finding, last)))
-		}
-	}
-	if there == 0 {
-		return append(list, wrong("logs", "no log exists: no attack can be seen",
-			"write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'"))
-	}
-	return list
-}
-
-// judges reports which jails run, and which files are refused.
-func judges(s control.Status) (list []finding) {
-	var run []string
-	for _, j := range s.Jails {
-		switch {
-		case j.Problem != "":
-			hint := "jailctl check shows the mistake"
-			for _, p := range s.Problems {
-				if p.What == j.Problem && p.Hint != "" {
-					hint = p.Hint
-				}
-			}
-			list = append(list, wrong("jail "+j.Name, "its file is refused: "+j.Problem, hint))
-		case j.Enabled && j.Observe:
-			run = append(run, j.Name+" (observes)")
-		case j.Enabled:
-			run = append(run, j.Name)
-		}
-	}
-	if len(run) == 0 {
-		return append(list, wrong("jails", "no jail runs: no address is banned", "see jailctl check"))
-	}
-	return append([]finding{well("jails", "%s", strings.Join(run, ", "))}, list...)
+	return err
 }

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/doctor"
+	"pbxjail/cmd/internal/findings"
 	"pbxjail/cmd/internal/probe"
 	"pbxjail/configs/hint"
 )
@@ -36,6 +39,25 @@ func sampleProbe() probe.Report {
 	}}
 }
 
+// faulty is a report with each severity and each kind of step.
+func faulty() findings.Report {
+	return findings.Run(0, []findings.Check[int]{{Name: "made-up", Run: func(int) []findings.Finding {
+		return []findings.Finding{
+			{About: "dialplan", Severity: findings.Broken, What: "a caller can run commands on this machine: System() gives text to a shell that the caller wrote",
+				Evidence: []string{"/etc/asterisk/extensions_custom.conf:12: System() in [catchall], extension s"},
+				Fix: []findings.Step{
+					findings.Write("in place of /etc/asterisk/extensions_custom.conf:12", "same => n,Set(FILE(/var/log/asterisk/sipsec.log,,,al,u)=[${STRFTIME(${EPOCH},,%b %d %H:%M:%S)}] SECURITY[] Unknown Call)"),
+					findings.Command("asterisk -rx 'dialplan reload'"),
+				}},
+			{About: "log /var/log/asterisk/messages", Severity: findings.Blind, What: "no record for 2h, while other logs in its folder had 300 records that belong in it",
+				Hint: "Asterisk may still write to a file that was moved away, perhaps for a long time: asterisk -rx 'logger reload', and call that after each rotation"},
+			{About: "guests", Severity: findings.Risky, What: "callers without an account can call out", Fix: []findings.Step{findings.Write("remove the section [anonymous] from pjsip.conf")}},
+			{About: "json", Severity: findings.Note, What: "no log has the [json] format"},
+			{About: "jails", What: "guessing, sipsec"},
+		}
+	}}})
+}
+
 func TestGoldenDoctor(t *testing.T) {
 	refused := sampleStatus()
 	refused.Problems = append(refused.Problems, control.Problem{What: "line 3: unknown key maxrety", Hint: "correct line 3"})
@@ -47,21 +69,25 @@ func TestGoldenDoctor(t *testing.T) {
 	}
 	broken := wellStatus()
 	broken.Enforcing, broken.Files[2].Problem = false, "permission denied"
+	of := func(s control.Status) findings.Report {
+		return findings.Run(&doctor.Env{Now: t0, Status: &s}, doctor.Checks())
+	}
 	for name, c := range map[string]struct {
 		print func(*app) error
 		bad   string // the error
 	}{
-		"doctor-well.txt":   {func(a *app) error { return a.tell(a.diagnose(wellStatus())) }, ""},
-		"doctor.txt":        {func(a *app) error { return a.tell(a.diagnose(refused)) }, "3 problems"},
-		"doctor-blind.txt":  {func(a *app) error { return a.tell(a.diagnose(blind)) }, "4 problems"},
-		"doctor-broken.txt": {func(a *app) error { return a.tell(a.diagnose(broken)) }, "2 problems"},
-		"doctor.json":       {func(a *app) error { a.json = true; return a.tell(a.diagnose(broken)) }, "2 problems"},
+		"doctor-well.txt":   {func(a *app) error { return a.tell(of(wellStatus())) }, ""},
+		"doctor.txt":        {func(a *app) error { return a.tell(of(refused)) }, "3 problems"},
+		"doctor-blind.txt":  {func(a *app) error { return a.tell(of(blind)) }, "4 problems"},
+		"doctor-broken.txt": {func(a *app) error { return a.tell(of(broken)) }, "2 problems"},
+		"doctor-faulty.txt": {func(a *app) error { return a.tell(faulty()) }, "3 problems"},
+		"doctor.json":       {func(a *app) error { a.json = true; return a.tell(of(broken)) }, "2 problems"},
 		"doctor-probe.txt":  {func(a *app) error { return a.printProbe(sampleProbe()) }, "1 check failed: bans on this host may not drop packets"},
 		"doctor-probe.json": {func(a *app) error { a.json = true; return a.printProbe(sampleProbe()) }, "1 check failed: bans on this host may not drop packets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := c.print(&app{stdout: &out, stderr: io.Discard, now: func() time.Time { return t0 }})
+			err := c.print(&app{stdout: &out, stderr: io.Discard, columns: usualColumns, now: func() time.Time { return t0 }})
 			if (err == nil) != (c.bad == "") || err != nil && (err.Error() != c.bad || hint.Of(err) == "") {
 				t.Errorf("got %v, want %q with a hint", err, c.bad)
 			}
@@ -70,30 +96,42 @@ func TestGoldenDoctor(t *testing.T) {
 	}
 }
 
-// TestOldTable: the table that comes with pbxjail is no problem, whatever its age.
-func TestOldTable(t *testing.T) {
-	s := wellStatus()
-	s.GeoIP.Files = []control.GeoIPFile{{Embedded: true, Says: "country", AgeDays: 400}}
-	d := (&app{now: func() time.Time { return t0 }}).diagnose(s)
-	i := slices.IndexFunc(d.Findings, func(f finding) bool { return f.About == "geoip" })
-	if f := d.Findings[i]; !f.OK || !strings.Contains(f.Hint, "geoip update") {
-		t.Errorf("got %+v, want that it is well, and how to get a newer one", f)
+// TestSeverityIsExitStatus: notes are no problem, risks have a status of their own.
+func TestSeverityIsExitStatus(t *testing.T) {
+	for severity, want := range map[findings.Severity]string{findings.OK: "<nil>", findings.Note: "<nil>", findings.Risky: "risky", findings.Blind: "failed", findings.Broken: "failed"} {
+		r := findings.Run(0, []findings.Check[int]{{Run: func(int) []findings.Finding { return []findings.Finding{{}, {Severity: severity}} }}})
+		err := (&app{stdout: io.Discard}).tell(r)
+		got := fmt.Sprint(err)
+		if _, risky := errors.AsType[*riskyError](err); risky {
+			got = "risky"
+		} else if err != nil {
+			got = "failed"
+		}
+		if got != want {
+			t.Errorf("%v: got %s, want %s", severity, got, want)
+		}
 	}
 }
 
-// TestLogOfFindings: what is wrong with a log is said once, and nothing else of it.
-func TestLogOfFindings(t *testing.T) {
-	s := wellStatus()
-	s.Problems = []control.Problem{{About: "log " + s.Files[0].Path, What: "blind", Hint: "do"}}
-	d := (&app{now: func() time.Time { return t0 }}).diagnose(s)
-	var about []finding
-	for _, f := range d.Findings {
-		if f.About == "log "+s.Files[0].Path {
-			about = append(about, f)
+// TestNothingToCopyIsBroken: no line is too wide but those with a command or a line of a
+// configuration, and these are in one piece.
+func TestNothingToCopyIsBroken(t *testing.T) {
+	for columns := leastColumns; columns < 140; columns++ {
+		var out bytes.Buffer
+		a := &app{stdout: &out, columns: columns}
+		for _, f := range faulty().Findings {
+			a.printFinding(f)
 		}
-	}
-	if len(about) != 1 || about[0].OK || about[0].Hint != "do" {
-		t.Errorf("got %+v, want the problem alone", about)
+		for _, piece := range []string{"asterisk -rx 'logger reload'", "run: asterisk -rx 'dialplan reload'\n", faulty().Findings[0].Fix[0].Lines[0] + "\n"} {
+			if !strings.Contains(out.String(), piece) {
+				t.Errorf("%d columns: got\n%s\nwant %q in one piece", columns, out.String(), piece)
+			}
+		}
+		for line := range strings.Lines(out.String()) {
+			if len(line) > columns+1 && !strings.Contains(line, "same => n") {
+				t.Errorf("%d columns: too wide: %s", columns, line)
+			}
+		}
 	}
 }
 

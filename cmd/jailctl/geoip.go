@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -109,29 +108,6 @@ func fileName(f control.GeoIPFile) string {
 }
 
 const embeddedName = "embedded"
-
-// aged says what to do where the table that comes with the program is old. It is no
-// problem: every install begins with it.
-func aged(g control.GeoIP) string {
-	for _, f := range g.Files {
-		if f.Embedded && f.AgeDays > int(geoip.MaxAge/(24*time.Hour)) {
-			return "the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL"
-		}
-	}
-	return ""
-}
-
-// places is one line about the files.
-func places(g control.GeoIP) string {
-	if len(g.Files) == 0 {
-		return "no database: countries of addresses are not known"
-	}
-	var list []string
-	for _, f := range g.Files {
-		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), show.Count(f.AgeDays, "day")))
-	}
-	return strings.Join(list, "; ")
-}
 
 // found is what geoip lookup prints of one address.
 type found struct {

@@ -14,8 +14,8 @@
 //     stdout is one;
 //   - --json prints the API's own types, and nothing but ASCII.
 //
-// Exit status: 0 done; 1 what was asked did not happen; 2 wrong usage; 3 there is no
-// jail of the name. Lifting a ban that is not there is done: afterwards the address is
+// Exit status: 0 done; 1 what was asked did not happen, or a problem was found; 2 wrong
+// usage; 3 there is no jail of the name; 4 only risks were found (doctor). Lifting a ban that is not there is done: afterwards the address is
 // not banned. So is a list of bans that is empty.
 package main
 
@@ -35,6 +35,7 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 	exitNoJail = 3
+	exitRisky  = 4
 )
 
 func main() {
@@ -63,6 +64,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if _, ok := errors.AsType[*noJailError](err); ok {
 		return exitNoJail
+	}
+	if _, ok := errors.AsType[*riskyError](err); ok {
+		return exitRisky
 	}
 	return exitFailed
 }

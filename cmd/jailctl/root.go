@@ -52,7 +52,8 @@ Exit status:
   0  done; also for unban of an address that was not banned
   1  it failed, or a problem was found; stderr says why
   2  wrong usage: an unknown verb or flag, or a wrong argument
-  3  there is no jail of this name`
+  3  there is no jail of this name
+  4  something is risky, and nothing is worse (doctor)`
 
 // newRoot makes the command line: one verb, one file.
 func newRoot(a *app) *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/doctor"
 	"pbxjail/configs/show"
 )
 
@@ -54,8 +55,8 @@ func (a *app) printStatus(s control.Status) error {
 	if n.Suspects > 0 {
 		a.say("suspect: %d records may be a caller's text inside another record: no address is charged with them", n.Suspects)
 	}
-	a.say("geoip: %s", places(s.GeoIP))
-	a.say("wire: %s", a.onWire(s.Wire))
+	a.say("geoip: %s", doctor.Places(s.GeoIP))
+	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
 		a.say("kernel: repaired %d times, %d bans put back, %d adopted, %d expelled", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
 	}

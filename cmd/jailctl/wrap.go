@@ -50,7 +50,7 @@ func breakOf(text string, kept []bool, width int) int {
 }
 
 // programs are those whose commands are in our messages.
-var programs = []string{"apt-get", "asterisk", "fuser", "ipset", "iptables-save", "jailctl", "journalctl", "modprobe", "nft", "ss", "systemctl", "tcpdump"}
+var programs = []string{"apt-get", "asterisk", "fuser", "ipset", "iptables-save", "jailctl", "journalctl", "modprobe", "nft", "ss", "systemctl", "tcpdump", "timedatectl"}
 
 // keptParts marks what is a command, or a line for a configuration file such as
 // "security => security" or "wire: {enabled: true}".

@@ -1,0 +1,203 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/findings"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+)
+
+func well(about, format string, args ...any) findings.Finding {
+	return findings.Finding{About: about, What: fmt.Sprintf(format, args...)}
+}
+
+func daemon(e *Env) []findings.Finding {
+	if e.Status == nil {
+		f := findings.Finding{About: "daemon", Severity: findings.Broken, What: "no daemon answers"}
+		if e.NoDaemon != nil {
+			f.What, f.Hint = e.NoDaemon.Error(), hint.Of(e.NoDaemon)
+		}
+		return []findings.Finding{f}
+	}
+	s := e.Status
+	return []findings.Finding{well("daemon", "pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(e.Now.Sub(s.Since)))}
+}
+
+func enforcing(e *Env) []findings.Finding {
+	if e.Status == nil {
+		return nil
+	}
+	s := e.Status
+	f := findings.Finding{About: "enforcing", Severity: findings.Broken, What: "packets pass: " + s.Enforcer}
+	switch {
+	case s.Enforcing:
+		return []findings.Finding{well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))}
+	case s.Off != nil:
+		f.What, f.Fix = "packets pass: pbxjail is switched off", []findings.Step{findings.Command("jailctl on")}
+	case strings.HasPrefix(s.Enforcer, "observe"):
+		f.Hint = "to enforce the bans, set observe: false in the main file, and start pbxjail without --observe"
+	default:
+		f.Hint = "see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer"
+	}
+	return []findings.Finding{f}
+}
+
+// reported are the problems that the daemon itself reports, without those that another check
+// reports with more evidence.
+func reported(e *Env) (list []findings.Finding) {
+	if e.Status == nil {
+		return nil
+	}
+	for _, p := range e.Status.Problems {
+		switch {
+		case slices.ContainsFunc(e.Status.Jails, func(j control.Jail) bool { return j.Problem == p.What }), // jails
+			p.About == control.AboutGeoIP, p.About == control.AboutGeoIPAge, // geoip
+			strings.HasPrefix(p.About, control.AboutFeed),                                     // feeds
+			p.About == "security events" && len(securityChannel(e)) > 0,                       // security-channel
+			strings.Contains(p.What, "the jump to ") && worst(firewallOrder(e)) > findings.OK: // firewall-order
+			continue
+		}
+		f := findings.Finding{About: cmp.Or(p.About, "daemon"), Severity: findings.Broken, What: p.What, Hint: p.Hint}
+		if strings.HasPrefix(p.About, "log ") || strings.HasSuffix(p.About, " events") {
+			f.Severity = findings.Blind
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+func worst(list []findings.Finding) (w findings.Severity) {
+	for _, f := range list {
+		w = max(w, f.Severity)
+	}
+	return w
+}
+
+// jails says which jails run, and which files are refused.
+func jails(e *Env) (list []findings.Finding) {
+	if e.Status == nil {
+		return nil
+	}
+	var run []string
+	for _, j := range e.Status.Jails {
+		switch {
+		case j.Problem != "":
+			f := findings.Finding{About: "jail " + j.Name, Severity: findings.Broken, What: "its file is refused: " + j.Problem, Hint: "jailctl check shows the mistake"}
+			for _, p := range e.Status.Problems {
+				if p.What == j.Problem && p.Hint != "" {
+					f.Hint = p.Hint
+				}
+			}
+			list = append(list, f)
+		case j.Enabled && j.Observe:
+			run = append(run, j.Name+" (observes)")
+		case j.Enabled:
+			run = append(run, j.Name)
+		}
+	}
+	if len(run) == 0 {
+		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs: no address is banned", Hint: "see jailctl check"})
+	}
+	return append(list, well("jails", "%s", strings.Join(run, ", ")))
+}
+
+// wire says what the sensor reads. Why it does not read is a problem of the daemon, which is
+// in the list already.
+func wire(e *Env) []findings.Finding {
+	switch {
+	case e.Status == nil:
+		return nil
+	case !e.Status.Wire.Enabled:
+		return []findings.Finding{well("wire", "it is switched off: logs are not checked against packets")}
+	case e.Status.Wire.Problem != "":
+		return nil
+	}
+	return []findings.Finding{well("wire", "%s", OnWire(e.Status.Wire, e.Now))}
+}
+
+// readsPackets reports whether the sensor runs.
+func (e *Env) readsPackets() bool {
+	return e.Status != nil && e.Status.Wire.Enabled && e.Status.Wire.Problem == ""
+}
+
+// feedsAge is how many times its interval a feed may be late.
+const feedsAge = 3
+
+// feeds says which lists of bad addresses are stale.
+func feeds(e *Env) (list []findings.Finding) {
+	for _, f := range e.Feeds {
+		if !f.Enabled {
+			continue
+		}
+		about := control.AboutFeed + f.Name
+		one := findings.Finding{About: about, Severity: findings.Blind, Fix: []findings.Step{findings.Command("jailctl feeds")}, Evidence: []string{"source: " + f.Source}}
+		switch {
+		case f.Problem != "":
+			one.What, one.Hint = f.Problem, f.Hint
+		case f.Checked != nil && e.stale(f):
+			one.What = fmt.Sprintf("its source last confirmed it %s: newer bad addresses are not in it", show.Ago(*f.Checked, e.Now))
+			one.Hint = "see whether this machine reaches the source; jailctl feeds shows the last answer"
+		default:
+			continue
+		}
+		if f.Checked != nil {
+			one.Evidence = append(one.Evidence, "last confirmed: "+show.Ago(*f.Checked, e.Now))
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// stale knows a feed that is fetched and was not confirmed for several intervals.
+func (e *Env) stale(f control.Feed) bool {
+	if e.Main == nil || f.Next == nil {
+		return false
+	}
+	for _, c := range e.Main.Feeds {
+		if c.Name == f.Name && c.Interval > 0 {
+			return e.Now.Sub(*f.Checked) > feedsAge*c.Interval
+		}
+	}
+	return false
+}
+
+// nearlyFull is the part of a table, in percent, from which an attacker could fill it soon.
+const nearlyFull = 90
+
+// room says which tables are nearly full.
+func room(e *Env) (list []findings.Finding) {
+	full := func(about, what, hint string, used, room int) {
+		if room > 0 && used*100 >= room*nearlyFull {
+			list = append(list, findings.Finding{
+				About: about, Severity: findings.Risky, What: what, Hint: hint,
+				Evidence: []string{fmt.Sprintf("%d of %d are used", used, room)},
+			})
+		}
+	}
+	if s := e.Status; s != nil {
+		full("room for bans", "the list of bans is nearly full: then the weakest ban ends for each new one",
+			"shorten the bantime of the jails, or set widen in a jail to ban networks", s.Bans, s.MaxBans)
+		tracked := 0
+		for _, j := range s.Jails {
+			tracked += j.Tracked
+		}
+		full("room for addresses", "the table of addresses is nearly full: then addresses that are quiet are forgotten, with their points",
+			"write a greater max_addresses into the main file; each address needs about 1 KiB of memory", tracked, s.MaxAddresses)
+	}
+	for _, set := range e.Sets {
+		full("set "+set.Name, "a set of the kernel is nearly full", setHint(set.Name), set.Used, set.Room)
+	}
+	return list
+}
+
+func setHint(name string) string {
+	if strings.Contains(name, "_") { // actions/ipset: those who were heard
+		return "a flood of senders fills it, and then records cannot be checked against it; it empties itself within minutes after the flood"
+	}
+	return "shorten the bantime of the jails, or set widen in a jail to ban networks"
+}

@@ -1,0 +1,280 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/findings"
+	"pbxjail/configs/asterisk"
+	"pbxjail/configs/show"
+)
+
+// followed says of each log that exists when it last had a line. What the daemon reports of
+// a log is in the list already.
+func followed(e *Env) (list []findings.Finding) {
+	if e.Status == nil {
+		return nil
+	}
+	there := 0
+	for _, f := range e.Status.Files {
+		if f.Problem == control.NotThere {
+			continue
+		}
+		there++
+		about := "log " + f.Path
+		if f.Problem != "" {
+			list = append(list, findings.Finding{
+				About: about, Severity: findings.Blind, What: f.Problem,
+				Hint: "give the daemon the right to read it; it continues at its last position",
+			})
+			continue
+		}
+		last := "no line yet"
+		if f.LastLine != nil {
+			last = fmt.Sprintf("last line %s, %s, %s", show.Ago(*f.LastLine, e.Now), show.Count(int(f.Lines), "line"), show.Count(int(f.Records), "record"))
+		}
+		if !slices.ContainsFunc(e.Status.Problems, func(p control.Problem) bool { return p.About == about }) {
+			list = append(list, well(about, "%s", cmp.Or(f.Finding, last)))
+		}
+	}
+	if there == 0 {
+		list = append(list, findings.Finding{
+			About: "logs", Severity: findings.Blind, What: "no log exists: no attack can be seen",
+			Hint: "write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'",
+		})
+	}
+	return list
+}
+
+// loggerReload makes Asterisk read logger.conf again.
+const loggerReload = "asterisk -rx 'logger reload'"
+
+// securityChannel says for each Asterisk that it writes no security events, and what that
+// costs.
+func securityChannel(e *Env) (list []findings.Finding) {
+	for _, l := range e.Logs.Asterisks {
+		writes := func(c asterisk.Channel) bool { return c.Path != "" && c.Has(asterisk.LevelSecurity) }
+		if !l.Known || slices.ContainsFunc(l.Channels, writes) {
+			continue
+		}
+		f := findings.Finding{
+			About: "security events", Severity: findings.Blind,
+			What: show.Word(l.File, 200) + " writes security to no file. Then logs show no log-in with a password, so no account is at home anywhere; " +
+				"no challenge that is never answered (jail silent); and a record that a caller forged has no second record to be checked with",
+		}
+		if e.readsPackets() {
+			f.What += ". Packets show a part of that; what is inside TLS they do not show"
+		}
+		for _, c := range l.Channels {
+			f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s => %s", where(c.At), show.Flat(c.Name, 100), show.Flat(strings.Join(c.Levels, ","), 100)))
+		}
+		if i := slices.IndexFunc(l.Channels, func(c asterisk.Channel) bool {
+			return c.Has(asterisk.LevelSecurity) && !strings.EqualFold(c.Name, "console")
+		}); i >= 0 {
+			f.What = fmt.Sprintf("%s writes security only to %s, which pbxjail does not read", where(l.Channels[i].At), show.Word(l.Channels[i].Name, 100))
+			f.Hint = "name the file that receives it under logs of the jails, or write it to a file of its own"
+		}
+		f.Fix = []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "security => security"), findings.Command(loggerReload)}
+		list = append(list, f)
+	}
+	return list
+}
+
+// loggerPlace is the file to write a channel into: where a web interface generates
+// logger.conf, the one that it leaves to the admin.
+func (e *Env) loggerPlace(l asterisk.Logging) string {
+	if e.Found.Generated && e.Found.Custom != "" {
+		return e.Found.Custom
+	}
+	return show.Word(cmp.Or(l.Logfiles.File, l.File), 200)
+}
+
+// jsonFormat says where no log keeps the text of callers inside its record, and where a JSON
+// log drops what is not UTF-8.
+func jsonFormat(e *Env) (list []findings.Finding) {
+	if version := e.major(); version != 0 && version < 14 { // asterisk:main/logger.c has had it since 14
+		return nil
+	}
+	for _, l := range e.Logs.Asterisks {
+		var plain, structured []asterisk.Channel
+		for _, c := range l.Channels {
+			switch {
+			case c.Path == "" || !slices.ContainsFunc([]string{asterisk.LevelNotice, asterisk.LevelSecurity}, c.Has):
+			case c.JSON:
+				structured = append(structured, c)
+			default:
+				plain = append(plain, c)
+			}
+		}
+		switch {
+		case len(plain) > 0 && len(structured) == 0:
+			list = append(list, findings.Finding{
+				About: "json", Severity: findings.Note,
+				What: "no log has the [json] format: in plain text a caller can write lines that look like records; pbxjail charges no address with those, but it also has less to go by",
+				Hint: "a log in [json] beside the others closes that: write full.json => [json]notice,warning,error,security below [logfiles] in " + e.loggerPlace(l) + ", then: " + loggerReload,
+			})
+		case len(plain) == 0 && len(structured) > 0:
+			list = append(list, findings.Finding{
+				About: "json", Severity: findings.Risky,
+				What:     "all logs have the [json] format, and Asterisk drops a record whose text is not UTF-8: an attacker that writes such a user name is in no log",
+				Evidence: channelLines(structured),
+				Fix:      []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "messages => notice,warning,error", "security => security"), findings.Command(loggerReload)},
+			})
+		}
+	}
+	return list
+}
+
+func channelLines(list []asterisk.Channel) (lines []string) {
+	for _, c := range list {
+		format := ""
+		if c.JSON {
+			format = "[json]"
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s => %s%s", where(c.At), show.Flat(c.Name, 100), format, show.Flat(strings.Join(c.Levels, ","), 100)))
+	}
+	return lines
+}
+
+// usualQueue is the limit of asterisk:main/logger.c where logger.conf names none.
+const usualQueue = 1000
+
+var (
+	discardedForm = regexp.MustCompile(`Logging resumed\.\s+(\d+) messages? discarded`)
+	exceededForm  = regexp.MustCompile(`^\[[^\]]*\] WARNING\[[^\]]*\](?:\[[^\]]*\])?:? .*?Log queue threshold \(\d+\) exceeded`)
+)
+
+// loggerQueue says where Asterisk discards records: what pbxjail reads goes first, since
+// warnings and errors are kept.
+func loggerQueue(e *Env) (list []findings.Finding) {
+	for _, folder := range e.Folders {
+		sections, _ := asterisk.Sections(folder, "logger.conf", "logger_queue_limit")
+		for _, s := range sections {
+			set, found := s.Last("logger_queue_limit")
+			n, err := strconv.Atoi(set.Value)
+			if !found || err != nil || n >= usualQueue || !strings.EqualFold(s.Name, "general") {
+				continue
+			}
+			list = append(list, findings.Finding{
+				About: "logger queue", Severity: findings.Risky,
+				What:     fmt.Sprintf("Asterisk discards log records when %d wait to be written: a flood of attempts hides itself. Warnings and errors are kept, but notices and security events go first", n),
+				Evidence: []string{fmt.Sprintf("%s: logger_queue_limit = %d; without the line it is %d", where(set.At), n, usualQueue)},
+				Fix:      []findings.Step{findings.Write("in place of "+where(set.At), "logger_queue_limit = 10000"), findings.Command(loggerReload)},
+			})
+		}
+	}
+	for _, t := range e.Tails {
+		for _, r := range e.recent(t) {
+			if discardedForm.MatchString(r.text) || exceededForm.MatchString(r.text) {
+				list = append(list, findings.Finding{
+					About: "logger queue", Severity: findings.Blind, What: "Asterisk discarded log records in the last minutes: attempts in them are in no log",
+					Evidence: []string{show.Word(t.Path, 200) + ": " + show.Flat(r.text, 160)},
+					Fix:      []findings.Step{findings.Write("below [general] in logger.conf", "logger_queue_limit = 10000"), findings.Command(loggerReload)},
+				})
+				break
+			}
+		}
+	}
+	return list
+}
+
+// record is a line of a log that begins a record, with its date.
+type record struct {
+	text string
+	at   time.Time
+}
+
+// lately is how old a record may be that shows how Asterisk is set now.
+const lately = 5 * time.Minute
+
+// recent are the last records of a log that are not old. A record whose date cannot be read
+// counts when the log was written lately.
+func (e *Env) recent(t Tail) (list []record) {
+	for _, r := range t.records(e.Now.Location()) {
+		at := r.at
+		if at.IsZero() {
+			at = t.Written
+		}
+		if e.Now.Sub(at) <= lately {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+var headForm = regexp.MustCompile(`^\[([^\]]{5,40})\] (?:NOTICE|WARNING|ERROR|SECURITY|VERBOSE|DEBUG|DTMF)\[\d+\]`)
+
+func (t Tail) records(zone *time.Location) (list []record) {
+	for line := range strings.Lines(t.Text) {
+		if form := headForm.FindStringSubmatch(line); form != nil {
+			list = append(list, record{strings.TrimSpace(line), dateOf(form[1], t.Written, zone)})
+		}
+	}
+	return list
+}
+
+// dateOf reads the two usual forms of a date: "%F %T", perhaps with parts of a second, and
+// "%b %e %T", which has no year; zero: it is another form.
+func dateOf(text string, written time.Time, zone *time.Location) time.Time {
+	text, _, _ = strings.Cut(text, ".")
+	if at, err := time.ParseInLocation(time.DateTime, text, zone); err == nil {
+		return at
+	}
+	at, err := time.ParseInLocation("Jan _2 15:04:05", text, zone)
+	if err != nil {
+		return time.Time{}
+	}
+	at = time.Date(written.In(zone).Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), 0, zone)
+	switch {
+	case at.Sub(written) > 180*24*time.Hour:
+		at = at.AddDate(-1, 0, 0)
+	case written.Sub(at) > 180*24*time.Hour:
+		at = at.AddDate(1, 0, 0)
+	}
+	return at
+}
+
+const (
+	mostSkew  = 2 * time.Minute // between a date and the time of the write
+	skewSince = 24 * time.Hour  // a log that was written longer ago says nothing
+)
+
+// clock says where the dates of a log are not those of this machine's clock.
+func clock(e *Env) (list []findings.Finding) {
+	for _, t := range e.Tails {
+		records := t.records(e.Now.Location())
+		if len(records) == 0 || records[len(records)-1].at.IsZero() || e.Now.Sub(t.Written) > skewSince {
+			continue
+		}
+		last := records[len(records)-1]
+		skew := t.Written.Sub(last.at)
+		if skew < 0 {
+			skew = -skew
+		}
+		if skew < mostSkew {
+			continue
+		}
+		list = append(list, findings.Finding{
+			About: "clock", Severity: findings.Risky,
+			What: fmt.Sprintf("the last record of a log has a date that is %s away from when it was written: Asterisk and pbxjail have different clocks or zones. Records that pbxjail reads after a restart count at a wrong time", show.Brief(skew)),
+			Evidence: []string{
+				fmt.Sprintf("%s: %s", show.Word(t.Path, 200), show.Flat(last.text, 60)),
+				"written at " + show.StampIn(t.Written, e.Now.Location()),
+			},
+			Hint: "give Asterisk and pbxjail the same zone (TZ of both services, /etc/localtime of a container), and restart the one that was wrong; check the clock with timedatectl",
+		})
+	}
+	if e.Clock.Known && !e.Clock.Synchronised {
+		list = append(list, findings.Finding{
+			About: "clock", Severity: findings.Note, What: "the kernel says that its clock is not synchronised",
+			Hint: "a service of time keeps it right: timedatectl set-ntp true",
+		})
+	}
+	return list
+}

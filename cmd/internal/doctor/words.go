@@ -1,0 +1,43 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
+)
+
+// OnWire is the state of the sensor in one line.
+func OnWire(w control.Wire, now time.Time) string {
+	switch {
+	case !w.Enabled:
+		return "off; logs cannot be checked against packets"
+	case w.Problem != "":
+		return "NOT READ: " + w.Problem
+	case w.Complete == nil:
+		return "not read yet"
+	}
+	text := fmt.Sprintf("%d packets read, %s, complete for %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
+	if w.Dropped+w.Sampled > 0 {
+		text += fmt.Sprintf("; missed %d because a buffer was full, %d because of wire.limit", w.Dropped, w.Sampled)
+	}
+	if w.Forged > 0 {
+		text += fmt.Sprintf("; %s of logs matched no packet", show.Count(int(w.Forged), "record"))
+	}
+	return text
+}
+
+// Places is one line about the databases of countries and networks.
+func Places(g control.GeoIP) string {
+	if len(g.Files) == 0 {
+		return "no database: countries of addresses are not known"
+	}
+	var list []string
+	for _, f := range g.Files {
+		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), show.Count(f.AgeDays, "day")))
+	}
+	return strings.Join(list, "; ")
+}
