@@ -14,7 +14,7 @@ func TestCompileRefuses(t *testing.T) {
 	for _, c := range []struct{ name, match, want string }{
 		{"unknown kind", `{event: bad-pasword}`, `:2: event: there is no kind "bad-pasword"`},
 		{"no offence", `{event: success}`, `:2: event: there is no kind "success"`},
-		{"unknown service", `{event: acl, service: ssh}`, `:2: service: there is no service "ssh"`},
+		{"unknown service", `{event: acl, service: gopher}`, `:2: service: there is no service "gopher"`},
 		{"both", `{event: x, service: y}`, `:2: event: there is no kind "x"` + "\n" + `x.yaml:2: service: there is no service "y"`},
 		{"not anchored", `{regex: 'NOTICE <ADDR>$'}`, `:2: regex: does not begin with "^"`},
 		{"no address", `{regex: '^NOTICE'}`, ":2: regex: has no <ADDR>"},

@@ -42,6 +42,16 @@ const catalogueMessages = `
 |---|---|---|---|---|---|---|
 `
 
+const cataloguePrograms = `
+## Messages of other programs
+
+They are read only in logs of jails that want them. Each is a line of its own. A field of the
+sender ends at the last place where the rest of the message fits.
+
+| id | program | message | kind | evidence | points | source |
+|---|---|---|---|---|---|---|
+`
+
 // TestCatalogueIsCurrent compares catalogue.md with the rules. UPDATE_CATALOGUE=1 writes it.
 func TestCatalogueIsCurrent(t *testing.T) {
 	want := catalogue()
@@ -94,6 +104,12 @@ func catalogue() []byte {
 	slices.SortStableFunc(messages, func(a, b message) int { return compareIDs(a.id, b.id) })
 	for _, m := range messages {
 		fmt.Fprintf(&b, "| %s | %s | `%s` | %s | %s | %s | %s |\n", m.id, levelsOf(m.levels), m.text, m.kind, m.evidence, pointsOf(m.points), m.src)
+	}
+	b.WriteString(cataloguePrograms)
+	for _, g := range programs {
+		for _, r := range g.rules {
+			fmt.Fprintf(&b, "| %s | %s | `%s` | %s | %s | %s | %s |\n", r.id, g.name, formText(r.form), r.kind, r.evidence, pointsOf(r.points), r.src)
+		}
 	}
 	return b.Bytes()
 }

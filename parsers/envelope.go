@@ -11,9 +11,11 @@ type envelope struct {
 	writer []byte // who wrote the text: "pbx asterisk[812]:", "stdout"
 	text   []byte // what was written
 	tag    tagKind
-	part   bool // the text goes on in the writer's next line
-	times  int  // how many records the text means; 0 is one
-	again  int  // there is no text: the line before came so many times more
+	name   []byte // of the program, in syslog's tag
+	pid    bool   // the tag has a number
+	part   bool   // the text goes on in the writer's next line
+	times  int    // how many records the text means; 0 is one
+	again  int    // there is no text: the line before came so many times more
 }
 
 // envelopeKind tells envelopes apart. A log has one of them.

@@ -49,7 +49,8 @@ const (
 	Proven              // the sender received something from us first
 )
 
-// Service is the part of Asterisk that was spoken to.
+// Service is the part of Asterisk that was spoken to, or what another program on the
+// machine serves. The zero value is no service.
 type Service uint8
 
 const (
@@ -61,8 +62,25 @@ const (
 	HTTP
 	Dialplan
 	Other
+	SSH // from here on: of other programs (programs.go)
 	services
 )
+
+// ServiceCount is how many services there are, for tables by service.
+const ServiceCount = int(services)
+
+// Foreign reports whether another program than Asterisk serves it. A log is searched for
+// lines of that program only if a jail that reads the log wants them.
+func (s Service) Foreign() bool { return s > Other }
+
+// Services is a set of services. The zero value is empty.
+type Services uint32
+
+// With returns the set with one more service.
+func (s Services) With(one Service) Services { return s | 1<<one }
+
+// Has reports whether a service is in the set.
+func (s Services) Has(one Service) bool { return s&(1<<one) != 0 }
 
 // Points are thousandths of one ordinary failure: 1000 is one wrong password.
 type Points int32

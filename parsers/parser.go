@@ -15,6 +15,7 @@ const maxRecord = 8190
 // for concurrent use.
 type Parser struct {
 	patterns  []*Pattern
+	foreign   Services // of other programs, whose lines are read too
 	clock     Clock
 	threads   *Threads
 	doubt     doubt
@@ -172,6 +173,10 @@ func (p *Parser) builtin(r *record, e *Event) bool {
 	}
 	return p.match(rules, r, e)
 }
+
+// SetForeign says which services of other programs the log is searched for; those of
+// Asterisk in the set mean nothing. New searches for none.
+func (p *Parser) SetForeign(s Services) { p.foreign = s }
 
 // SetPatterns puts other patterns in place of those New was given.
 func (p *Parser) SetPatterns(patterns []*Pattern) { p.patterns = patterns }

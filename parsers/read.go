@@ -9,6 +9,9 @@ import (
 // read reads the text of the line at hand.
 func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
 	env := &p.env
+	if p.foreign != 0 && env.kind != plainLine && p.program(line, cut, emit) {
+		return
+	}
 	text := env.text
 	others := env.kind != plainLine && env.tag == otherTag // another program's, which no record goes on in
 	doubted := !others && p.doubted(line, arrived)

@@ -86,6 +86,7 @@ func (env *envelope) takeTag(tag []byte) bool {
 }
 
 func (env *envelope) takeTagOf(name []byte, pid bool) bool {
+	env.name, env.pid = name, pid
 	switch {
 	case string(name) == "asterisk":
 		env.tag = asteriskTag

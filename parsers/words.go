@@ -7,7 +7,7 @@ var (
 	resultWords   = []string{"none", "signal", "offence", "ambiguous"}
 	kindWords     = []string{"", "bad-password", "unknown-account", "unknown-extension", "guest-call", "acl", "not-allowed", "malformed", "rate", "scan", "unanswered", "success", "challenge", "blind", "custom"}
 	evidenceWords = []string{"", "claimed", "seen", "proven"}
-	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other"}
+	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other", "ssh"}
 	channelWords  = []string{"security", "notice", "acl", "dialplan", "wire"}
 )
 
@@ -34,6 +34,9 @@ func ParseEvidence(word string) (e Evidence, ok bool) {
 	e = Evidence(max(i, 0))
 	return e, e != NoEvidence
 }
+
+// ServiceWords lists the words that ParseService takes, for hints.
+func ServiceWords() []string { return slices.Clone(serviceWords[PJSIP:]) }
 
 // ParseService finds the service a jail file names.
 func ParseService(word string) (s Service, ok bool) {
