@@ -108,7 +108,7 @@ func (m *Main) applyDefaults(j *Jail) *decoder {
 		d.mapping(node, reflect.ValueOf(over).Elem(), "")
 		*j = over.Jail
 	}
-	if len(m.Logs) > 0 {
+	if len(m.Logs) > 0 && !j.ReadsOthers() {
 		logs := slices.Clone(m.Logs)
 		if j.readsDialplan() {
 			logs = append(logs, j.Logs...)
@@ -123,6 +123,15 @@ func (m *Main) applyDefaults(j *Jail) *decoder {
 // readsDialplan reports whether the jail reads nothing that Asterisk's logger writes.
 func (j *Jail) readsDialplan() bool {
 	return len(j.Match) > 0 && !slices.ContainsFunc(j.Match, func(m Match) bool { return m.Service != "dialplan" })
+}
+
+// asteriskServices are the services of Asterisk; the others are of other programs.
+var asteriskServices = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other"}
+
+// ReadsOthers reports whether the jail counts only lines of other programs, such as sshd:
+// Asterisk's logs hold nothing for it.
+func (j *Jail) ReadsOthers() bool {
+	return len(j.Match) > 0 && !slices.ContainsFunc(j.Match, func(m Match) bool { return m.Regex != "" || slices.Contains(asteriskServices, m.Service) })
 }
 
 // hasKey reports whether a mapping has a key with a value.

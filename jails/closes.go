@@ -14,7 +14,7 @@ const asterisk = ports.AMI + "," + ports.HTTP + "," + ports.IAX + "," + ports.SI
 
 // portsOf are the ports of each service. A call that the dialplan reports came over SIP or
 // IAX2. When no record names a service, it can be any service of Asterisk.
-var portsOf = [parsers.Other + 1]ports.Set{
+var portsOf = [parsers.ServiceCount]ports.Set{
 	parsers.NoService: asterisk,
 	parsers.PJSIP:     ports.SIP,
 	parsers.SIP:       ports.SIP,

@@ -23,8 +23,9 @@ import (
 // Jail is one jail file, compiled. Its memory belongs to the Judge that has it.
 type Jail struct {
 	*configs.Jail
-	kinds    [parsers.Custom + 1][parsers.Other + 1]parsers.Points // by kind and service (NoService is any); 0: does not count
-	patterns map[string]parsers.Points                             // by the pattern's text
+	kinds    [parsers.Custom + 1][parsers.ServiceCount]parsers.Points // by kind and service (NoService is any of Asterisk's); 0: does not count
+	foreign  parsers.Services                                         // of other programs, that count
+	patterns map[string]parsers.Points                                // by the pattern's text
 	compiled []*parsers.Pattern
 	least    parsers.Evidence
 	lines    int // the most lines that reach maxretry
@@ -122,12 +123,15 @@ func (j *Jail) addEvent(m configs.Match, complain func(what, fix string)) {
 	}
 	service, ok := parsers.ParseService(m.Service)
 	if !ok && m.Service != "" {
-		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "one of: pjsip, sip, iax2, ami, http, dialplan, other")
+		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "one of: "+strings.Join(parsers.ServiceWords(), ", "))
 	}
 	if known && j.kinds[kind][service] != 0 {
 		complain("event: the same event is above", "remove one of the two")
 	}
 	j.kinds[kind][service] = worth(m)
+	if service.Foreign() {
+		j.foreign = j.foreign.With(service)
+	}
 }
 
 // points returns the points of an event in this jail; with 0 it does not count.
@@ -135,7 +139,7 @@ func (j *Jail) points(e *parsers.Event) parsers.Points {
 	p := parsers.Points(0)
 	if e.Pattern != nil {
 		p = j.patterns[e.Pattern.String()]
-	} else if p = j.kinds[e.Kind][e.Service]; p == 0 {
+	} else if p = j.kinds[e.Kind][e.Service]; p == 0 && !e.Service.Foreign() {
 		p = j.kinds[e.Kind][parsers.NoService]
 	}
 	if p == asParsed {

@@ -150,6 +150,10 @@ func (j *Judge) Hear(s *Source, e *parsers.Event, now time.Time, decide func(Ver
 		news = e.Addr
 	}
 	j.resolve(now, news, decide)
+	if e.Service.Foreign() {
+		j.hearForeign(s, e, now, decide)
+		return
+	}
 	if s.apart != nil && e.Result == parsers.Offence && !j.Home.Knows(e, now) {
 		j.charge(s.apart, e, witness.Ungated, now, decide)
 	}
@@ -209,12 +213,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 	if before, _ := j.Home.Pardoned(e.Addr, now); before {
 		return
 	}
-	j.answered(e)
-	if e.Pattern == nil && e.Misdialled() {
-		j.misdials.hear(e, now, decide)
-		return
-	}
-	if j.Home.Excuse(s.id, e, now, func(a home.Alarm) { decide(verdictOf(a, now)) }) {
+	if !e.Service.Foreign() && j.excused(s, e, now, decide) {
 		return
 	}
 	account := j.accountID(home.AccountName(e.Account.Raw()))
@@ -239,6 +238,17 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 			Witness: witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service}, Grade: g,
 		}, decide)
 	}
+}
+
+// excused reports whether an offence counts for no address: an account of ours misdialled,
+// or fails where it is at home.
+func (j *Judge) excused(s *Source, e *parsers.Event, now time.Time, decide func(Verdict)) bool {
+	j.answered(e)
+	if e.Pattern == nil && e.Misdialled() {
+		j.misdials.hear(e, now, decide)
+		return true
+	}
+	return j.Home.Excuse(s.id, e, now, func(a home.Alarm) { decide(verdictOf(a, now)) })
 }
 
 // count adds one hit to the tallies of its address, its customer and its network, and

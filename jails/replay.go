@@ -80,6 +80,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 			late:   r.lateness(), dates: &r.Dates,
 		}
 		next.parser.Share(threads)
+		next.parser.SetForeign(src.Foreign())
 		all = append(all, next)
 	}
 	for _, t := range r.Traces {

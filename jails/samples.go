@@ -35,6 +35,7 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 // charged lists the addresses that a record counts against in this jail.
 func (j *Jail) charged(text []byte) (list []netip.Addr) {
 	p := parsers.New(parsers.Clock{}, j.compiled...)
+	p.SetForeign(j.foreign)
 	p.Block(text, false, time.Time{}, func(e *parsers.Event) {
 		if e.Result == parsers.Offence && e.Evidence >= j.least && j.points(e) > 0 {
 			list = append(list, e.Addr)

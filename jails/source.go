@@ -12,12 +12,16 @@ type Source struct {
 	file     string
 	jails    []*Jail
 	patterns []*parsers.Pattern
+	foreign  parsers.Services
 	text     bool    // its jails have heard: false, and need no packets
 	apart    *Source // the source of the jails with heard: false, when there are others too; else nil
 }
 
 // Patterns returns the regex patterns of the jails that read this log.
 func (s *Source) Patterns() []*parsers.Pattern { return s.patterns }
+
+// Foreign returns the services of other programs that the jails which read this log want.
+func (s *Source) Foreign() parsers.Services { return s.foreign }
 
 // maxSources bounds the logs that a Judge knows; the watcher follows fewer.
 const maxSources = 1024
@@ -52,6 +56,7 @@ func (j *Judge) source(file string, id uint16) *Source {
 		s.jails = j.jails
 	}
 	for _, jail := range s.jails {
+		s.foreign |= jail.foreign
 		for _, p := range jail.compiled { // a pattern of two jails makes one event, for both
 			if !slices.ContainsFunc(s.patterns, func(o *parsers.Pattern) bool { return o.String() == p.String() }) {
 				s.patterns = append(s.patterns, p)

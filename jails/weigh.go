@@ -38,7 +38,9 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 			return len(c.factors) < maxFactors
 		})
 	}
-	j.sense(e, now, decide)
+	if !e.Service.Foreign() { // its accounts are none of Asterisk's
+		j.sense(e, now, decide)
+	}
 }
 
 // maxFactors bounds the feeds that count for one address.

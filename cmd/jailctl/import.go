@@ -100,7 +100,7 @@ func planImport(dir string) (*importPlan, error) {
 		f, failed = fail2ban.LoadFilter(dir, j)
 		t := fail2ban.Take(j, f, failed, func(regex string) error { _, err := parsers.NewPattern(regex); return err })
 		if t.Text != "" {
-			if _, err := configs.ParseJail(t.Name+".yaml", []byte(t.Text)); err != nil {
+			if err := configs.CheckJail(t.File, []byte(t.Text)); err != nil {
 				t.Text, t.Carried = "", 0
 				t.Notes = append(t.Notes, "not taken: "+err.Error())
 			}
@@ -113,7 +113,7 @@ func planImport(dir string) (*importPlan, error) {
 		}
 	}
 	for name, err := range bad {
-		p.Jails = append(p.Jails, fail2ban.Taken{Name: name, Notes: []string{"not taken: " + err.Error()}})
+		p.Jails = append(p.Jails, fail2ban.Taken{Name: name, File: name + ".yaml", Notes: []string{"not taken: " + err.Error()}})
 	}
 	return p, nil
 }
@@ -124,13 +124,14 @@ func (a *app) printImport(p *importPlan) error {
 	}
 	for _, t := range p.Jails {
 		switch {
+		case t.Covered != "" && t.Text != "":
+			a.say("jail %s: its work is done by %s; %s switches it on", t.Name, t.Covered, t.File)
+			a.sayText(t.Text)
 		case t.Covered != "":
 			a.say("jail %s: no file needed; %s do its work", t.Name, t.Covered)
 		case t.Text != "":
 			a.say("jail %s: %d of %s carried over", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
-			for line := range strings.Lines(t.Text) {
-				a.say("    %s", strings.TrimSuffix(line, "\n"))
-			}
+			a.sayText(t.Text)
 		default:
 			a.say("jail %s: nothing carried over", t.Name)
 		}
@@ -142,6 +143,13 @@ func (a *app) printImport(p *importPlan) error {
 		a.say("ignoreip: %s", strings.Join(p.Ignore, " "))
 	}
 	return nil
+}
+
+// sayText prints the text of a jail file, indented.
+func (a *app) sayText(text string) {
+	for line := range strings.Lines(text) {
+		a.say("    %s", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // applyImport writes, allows, bans and reloads, in this order: what is ignored is protected
@@ -156,7 +164,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		if t.Text == "" {
 			continue
 		}
-		path := filepath.Join(dir, t.Name+".yaml")
+		path := filepath.Join(dir, t.File)
 		switch err := writeNew(path, t.Text); {
 		case errors.Is(err, fs.ErrExist):
 			a.say("kept: %s exists already", path)

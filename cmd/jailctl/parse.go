@@ -62,8 +62,9 @@ A log that no jail names, and stdin, is read with the patterns of all jails.`,
 			if err != nil {
 				return err
 			}
+			every, _ := main.EveryJail() // also those that are switched off: parse shows what they would read
 			judge := jails.NewJudge(list, jails.NewGuard(nil, nil), book.NewBook(nil, nil), main.MaxAddresses, true)
-			return a.parse(name, addrs, judge.Source(name).Patterns())
+			return a.parse(name, addrs, judge.Source(name), jails.ForeignIn(every, name))
 		},
 	}
 	c.Flags().StringArrayVar(&own, "own", nil, "an address of the PBX itself, never charged; may be repeated")
@@ -86,7 +87,7 @@ type parsing struct {
 // mostLines bounds the lines that wait for an event about them.
 const mostLines = 4096
 
-func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) error {
+func (a *app) parse(name string, own []netip.Addr, source *jails.Source, foreign parsers.Services) error {
 	text, until, closeLog, err := a.openLog(name)
 	if err != nil {
 		return err
@@ -96,9 +97,10 @@ func (a *app) parse(name string, own []netip.Addr, patterns []*parsers.Pattern) 
 		return control.Refuse(0, "use jailctl replay: it reads packets, alone or with logs", "%s is a packet trace", name)
 	}
 	p := parsing{
-		app: a, own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, patterns...),
+		app: a, own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, source.Patterns()...),
 		table: a.newTable("LINE", "RESULT", "ADDRESS", "KIND", "EVIDENCE", "POINTS", "RULE", "DOUBT"),
 	}
+	p.parser.SetForeign(source.Foreign() | foreign)
 	p.parser.LookAhead()
 	for blocks := parsers.NewBlocks(text); ; {
 		data, cut, err := blocks.Next()

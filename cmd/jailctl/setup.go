@@ -36,6 +36,8 @@ It asks once. Then it does it:
   - it sets observe: false in the main file, so that pbxjail bans;
   - where Asterisk writes no security events it adds the line for them, with a copy of the
     file as it was; a file that a web interface generates is never written;
+  - it switches on the jails for other programs, such as sshd, whose log is there, with a
+    file of their name; a jail that has a file already stays as it is;
   - it restarts pbxjail with systemctl, and waits until the bans are in the kernel.
 
 It changes nothing before you answer. --dry-run only prints; --yes asks nothing.`,
@@ -92,6 +94,7 @@ func (a *app) planSetup(ctx context.Context, config string) (*setupPlan, error) 
 	hostname, _ := os.Hostname()
 	written, _ := asterisk.Logs(main.Asterisk, hostname) // its problems are the daemon's to say
 	p.loggerSteps(written)
+	p.jailSteps(logsThatAreThere)
 	p.steps(path)
 	p.advise()
 	return p, nil

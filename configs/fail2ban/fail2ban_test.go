@@ -1,6 +1,7 @@
 package fail2ban
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -170,4 +171,18 @@ func FuzzFilter(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A jail that a shipped one covers becomes a file that switches that one on, with their values.
+func TestTakeSwitchesOn(t *testing.T) {
+	j := Jail{Name: "ssh-door", Filter: "sshd", Logs: []string{"/var/log/auth.log"}, Maxretry: "3", Findtime: "1d", Bantime: "600", Ports: "ssh"}
+	got := Take(j, Filter{}, errors.New("not read"), nil)
+	if got.File != "sshd.yaml" || got.Covered != "the shipped jail sshd" || len(got.Notes) > 0 {
+		t.Errorf("got %+v", got)
+	}
+	for _, line := range []string{"enabled: true", "  - '/var/log/auth.log'", "maxretry: 3", "findtime: 1d", "bantime: 10m", "ports: [22]"} {
+		if !strings.Contains(got.Text, line+"\n") {
+			t.Errorf("%q is not in\n%s", line, got.Text)
+		}
+	}
 }

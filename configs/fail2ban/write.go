@@ -12,6 +12,7 @@ import (
 // Taken is a jail as pbxjail would have it.
 type Taken struct {
 	Jail     Jail     `json:"-"`
+	File     string   `json:"file"` // the name of the jail file that Text is for
 	Name     string   `json:"jail"`
 	Covered  string   `json:"covered_by"` // what of pbxjail does its work; "": Text does
 	Patterns int      `json:"patterns"`   // how many the filter has
@@ -33,12 +34,19 @@ var covered = map[string]string{
 	"recidive":          "bantime_growth, which makes each further ban longer, and all_ports_from",
 }
 
+// switched are filters whose work a shipped jail does that is off until a file switches it on.
+var switched = map[string]string{"sshd": "sshd"}
+
 // Take makes a jail file of a jail and its filter. failed is why the filter could not be
 // read, or nil. good reports whether pbxjail takes a pattern, and why not.
 func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
-	t := Taken{Jail: j, Name: j.Name, Covered: covered[j.Filter], Patterns: len(f.Patterns), Notes: j.Notes}
+	t := Taken{Jail: j, File: j.Name + ".yaml", Name: j.Name, Covered: covered[j.Filter], Patterns: len(f.Patterns), Notes: j.Notes}
 	note := func(format string, args ...any) { t.Notes = append(t.Notes, fmt.Sprintf(format, args...)) }
-	switch {
+	switch shipped := switched[j.Filter]; {
+	case shipped != "":
+		t.Covered, t.File = "the shipped jail "+shipped, shipped+".yaml"
+		t.Text = t.switchOn(note)
+		return t
 	case !fileName.MatchString(j.Name):
 		note("not taken: its name cannot be the name of a file")
 		return t
@@ -84,18 +92,46 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 		b.WriteString("\n# The filter has an ignoreregex, which pbxjail has not: the jail observes until you have looked.\nobserve: true\n")
 		note("its ignoreregex is not taken, so the jail only observes: look at jailctl list, then remove observe")
 	}
-	b.WriteString("\nlogs:\n")
-	for _, log := range j.Logs {
-		fmt.Fprintf(&b, "  - %s\n", quoted(log))
-	}
+	t.writeLogs(&b)
 	b.WriteString("\nmatch:\n")
 	for _, regex := range regexes {
 		fmt.Fprintf(&b, "  - regex: %s\n", quoted(regex))
 	}
 	b.WriteString("\n")
+	t.writeLimits(&b, note)
+	t.writePorts(&b, note)
+	return b.String()
+}
+
+// switchOn writes a file that switches a shipped jail on, with the values of theirs.
+func (t *Taken) switchOn(note func(string, ...any)) string {
+	var b strings.Builder
+	b.WriteString("# Made by jailctl import from a jail of fail2ban. The shipped jail of this name has the rest.\nenabled: true\n")
+	if len(t.Jail.Logs) > 0 {
+		t.writeLogs(&b)
+	}
+	if t.Jail.Journal {
+		note("it reads the journal, and pbxjail reads files: let rsyslog write the log")
+	}
+	b.WriteString("\n")
+	t.writeLimits(&b, note)
+	t.writePorts(&b, note)
+	return b.String()
+}
+
+func (t *Taken) writeLogs(b *strings.Builder) {
+	b.WriteString("\nlogs:\n")
+	for _, log := range t.Jail.Logs {
+		fmt.Fprintf(b, "  - %s\n", quoted(log))
+	}
+}
+
+// writeLimits writes how many lines lead to a ban, and how long it lasts.
+func (t *Taken) writeLimits(b *strings.Builder, note func(string, ...any)) {
+	j := t.Jail
 	switch n := strings.TrimSpace(j.Maxretry); {
 	case count.MatchString(n):
-		fmt.Fprintf(&b, "maxretry: %s\n", n)
+		fmt.Fprintf(b, "maxretry: %s\n", n)
 	case n != "":
 		note("maxretry %q is not taken: pbxjail's default holds", n)
 	}
@@ -108,7 +144,7 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 			note("%s %q is not taken: pbxjail's default holds", length.key, length.text)
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s\n", length.key, text)
+		fmt.Fprintf(b, "%s: %s\n", length.key, text)
 	}
 	if g := j.Growth; g.On {
 		factor, most := g.Factor, "4w"
@@ -118,18 +154,21 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 		if text, err := ourDuration(g.Maxtime); err == nil {
 			most = text
 		}
-		fmt.Fprintf(&b, "bantime_growth: {factor: %s, max: %s}\n", factor, most)
+		fmt.Fprintf(b, "bantime_growth: {factor: %s, max: %s}\n", factor, most)
 	}
-	switch list, all, unknown := Ports(j.Ports); {
+}
+
+// writePorts writes which ports a ban closes.
+func (t *Taken) writePorts(b *strings.Builder, note func(string, ...any)) {
+	switch list, all, unknown := Ports(t.Jail.Ports); {
 	case unknown != "":
 		note("port %q is not known here: its bans close every port", unknown)
 		b.WriteString("ports: all\n")
 	case all:
 		b.WriteString("ports: all\n")
 	default:
-		fmt.Fprintf(&b, "ports: [%s]\n", strings.Join(list, ", "))
+		fmt.Fprintf(b, "ports: [%s]\n", strings.Join(list, ", "))
 	}
-	return b.String()
 }
 
 // quoted is a string of YAML in which nothing but the quote means something.

@@ -165,7 +165,7 @@ func (v view) Holds(h *Hit) bool {
 // or for each of its services the log that reports most. The zero value has none.
 type Belief struct {
 	view
-	best   [parsers.Other + 1]claim
+	best   [parsers.ServiceCount]claim
 	byWire [witness.Families]bool
 	Score  parsers.Points
 }

@@ -8,6 +8,7 @@ import (
 	"pbxjail/jails/book"
 	"pbxjail/jails/home"
 	"pbxjail/jails/rates"
+	"pbxjail/parsers"
 )
 
 // Why returns all that is known of an address at now.
@@ -77,4 +78,11 @@ func (w *Warden) BansOf(list []netip.Prefix, now time.Time, yield func(ban *book
 			yield(b, pending)
 		}
 	}
+}
+
+// Foreign returns the services of other programs that the jails which read a log want.
+func (w *Warden) Foreign(file string) parsers.Services {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judge.Source(file).Foreign()
 }

@@ -16,7 +16,7 @@ const (
 	Families
 )
 
-var familyOfService = [parsers.Other + 1]Family{
+var familyOfService = [parsers.ServiceCount]Family{
 	parsers.PJSIP: sipFamily, parsers.SIP: sipFamily, parsers.Dialplan: sipFamily,
 	parsers.IAX2: iaxFamily, parsers.AMI: WebFamily, parsers.HTTP: WebFamily,
 }

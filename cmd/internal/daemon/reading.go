@@ -16,6 +16,7 @@ type hearer interface {
 	HearWire(e *parsers.Event, now time.Time)
 	Lines(n int)
 	Patterns(log string) []*parsers.Pattern
+	Foreign(log string) parsers.Services
 }
 
 // reading is where all sources meet. A source of text (files, pipes, and units in the journal) hands its
@@ -65,11 +66,13 @@ func (r *reading) deliver(b watcher.Block) error {
 	if r.changed.Swap(false) {
 		for file, l := range r.logs {
 			l.parser.SetPatterns(r.warden.Patterns(file))
+			l.parser.SetForeign(r.warden.Foreign(file))
 		}
 	}
 	l := r.logs[b.File]
 	if l == nil {
 		l = &log{parser: parsers.New(parsers.Clock{Zone: r.zone, Until: b.Arrived}, r.warden.Patterns(b.File)...)}
+		l.parser.SetForeign(r.warden.Foreign(b.File))
 		l.parser.LookAhead()
 		l.parser.Share(&r.threads)
 		r.logs[b.File] = l

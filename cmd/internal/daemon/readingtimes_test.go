@@ -22,6 +22,7 @@ func (l *listener) Hear(_ string, e *parsers.Event, at, _ time.Time) {
 func (l *listener) HearWire(*parsers.Event, time.Time) {}
 
 func (l *listener) Lines(int)                          {}
+func (l *listener) Foreign(string) parsers.Services    { return 0 }
 func (l *listener) Patterns(string) []*parsers.Pattern { return l.patterns }
 
 const (

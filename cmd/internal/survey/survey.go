@@ -32,6 +32,7 @@ type Found struct {
 	Firewalls []string `json:"firewalls"`
 	Docker    bool     `json:"docker"`
 	Fail2ban  Fail2ban `json:"fail2ban"`
+	SSH       []uint16 `json:"ssh_ports"` // where sshd listens, by its files; empty: they say nothing
 }
 
 // Fail2ban is a fail2ban on this machine.
@@ -94,6 +95,7 @@ func Look(ctx context.Context, m Machine) (f Found) {
 	f.Docker = there("run/docker.sock") || there("run/docker.pid")
 	f.Fail2ban.Installed = there("etc/fail2ban/jail.conf") || there("etc/fail2ban/jail.local")
 	f.Fail2ban.Running = there("run/fail2ban/fail2ban.sock") || running(m.Root, "fail2ban-server")
+	f.SSH = sshPorts(m.Root)
 	return f
 }
 
