@@ -94,7 +94,7 @@ func (g *program) message(l *rule, addr netip.Addr, text []byte) string {
 	return msg
 }
 
-// header is what stands before a message in the log of a program.
+// header is the text before a message in the log of a program.
 func (g *program) header() string { return "Mar  5 06:07:08 pbx " + g.tags[0] + "[1638]: " }
 
 // victim is an address that no line of the test is from.

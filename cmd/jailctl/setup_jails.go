@@ -16,15 +16,15 @@ import (
 const switchedOn = "# Written by jailctl setup. The shipped jail of this name has the rest.\nenabled: true\n"
 
 // jailSteps switch on the shipped jails for logs of other programs, where a log is there. A
-// jail that has a file is the admin's matter. thereOf returns the logs of jails that exist.
-func (p *setupPlan) jailSteps(thereOf func([]*configs.Jail) []string) {
+// jail that has a file is the admin's matter. logsThere returns the logs of jails that exist.
+func (p *setupPlan) jailSteps(logsThere func([]*configs.Jail) []string) {
 	every, bad := p.main.EveryJail()
 	for _, j := range every {
 		shipped := configs.ShippedJail(j.Name)
 		if shipped == nil || j.File != shipped.File || j.Enabled || !j.ReadsOthers() || bad[j.Name] != nil {
 			continue
 		}
-		there := thereOf([]*configs.Jail{j})
+		there := logsThere([]*configs.Jail{j})
 		if len(there) == 0 {
 			continue
 		}
