@@ -44,8 +44,9 @@ type Options struct {
 	Transactions int    // most open requests and dialogs that are kept; 0: 3072
 	Addresses    int    // most addresses of which the last time is kept; 0: 8192
 
-	// Finished, when it is not nil, is called for each finished transaction. Its texts
-	// hold only until it returns. It must not block, nor call the Sensor.
+	// Finished, when it is not nil, is called for each finished transaction. The
+	// transaction and its texts hold only until it returns. It must not block, nor call
+	// the Sensor.
 	Finished func(*Transaction)
 }
 

@@ -50,8 +50,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if st := s.Stats(); st.Transactions > defaultTransactions || st.Evicted == 0 {
 		t.Errorf("got %+v", st)
 	}
-	if len(s.peers.index) > defaultAddresses || len(s.conns.index) > maxConns || s.conns.held > maxAllHeld || len(s.agents.byName) > maxAgents || len(s.nonces.has) > maxNonces {
-		t.Errorf("got %d addresses, %d connections, %d bytes, %d agents, %d nonces", len(s.peers.index), len(s.conns.index), s.conns.held, len(s.agents.byName), len(s.nonces.has))
+	if len(s.peers.index) > defaultAddresses || len(s.conns.index) > maxConns || s.conns.held > maxAllHeld || len(s.agents.byName) > maxAgents || len(s.nonces.ring) > maxNonces {
+		t.Errorf("got %d addresses, %d connections, %d bytes, %d agents, %d nonces", len(s.peers.index), len(s.conns.index), s.conns.held, len(s.agents.byName), len(s.nonces.ring))
 	}
 	runtime.KeepAlive(l)
 }

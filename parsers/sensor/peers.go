@@ -42,14 +42,25 @@ func (t *peerTable) init(max int) {
 }
 
 func (t *peerTable) find(a netip.Addr) *peer {
+	if p := t.latest(); p.addr == a && a.IsValid() {
+		return p
+	}
 	if i, ok := t.index[a]; ok {
 		return &t.slots[i]
 	}
 	return nil
 }
 
+// latest is the entry that was taken last; slot 0, of no address, when there is none. One
+// packet asks for the same address several times.
+func (t *peerTable) latest() *peer { return &t.slots[t.slots[0].prev] }
+
 // take finds or makes the entry of an address that is heard now.
 func (t *peerTable) take(a netip.Addr, at int64) *peer {
+	if p := t.latest(); p.addr == a && a.IsValid() {
+		p.seen = max(p.seen, at)
+		return p
+	}
 	i, ok := t.index[a]
 	switch {
 	case ok:

@@ -29,6 +29,9 @@ type Sensor struct {
 	msg    sip.Message
 	event  parsers.Event
 	line   []byte // the text of the event that is being sent
+	mix    []byte // what is being hashed
+
+	finished Transaction // the one that is shown
 
 	socketPort *port  // what SIP in a WebSocket is spoken to
 	unmasked   []byte // the payload of a WebSocket frame
@@ -66,7 +69,7 @@ func New(opts Options) *Sensor {
 	if opts.Ports == nil {
 		opts.Ports = DefaultPorts()
 	}
-	s := &Sensor{opts: opts, seed: maphash.MakeSeed(), ports: map[portKey]*port{}, line: make([]byte, 0, maxText)}
+	s := &Sensor{opts: opts, seed: maphash.MakeSeed(), ports: map[portKey]*port{}, line: make([]byte, 0, maxText), mix: make([]byte, 0, maxMix/2)}
 	for _, p := range opts.Ports {
 		s.ports[keyOfPort(p.Number, p.TCP)] = &port{service: p.Service, class: classOf(p.Service), tls: p.TLS}
 	}

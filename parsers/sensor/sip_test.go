@@ -513,7 +513,7 @@ func TestForgedLogIns(t *testing.T) {
 	l.want("a guest's call with an unknown challenge", "offence guest-call pjsip seen 1001")
 
 	l = begin()
-	l.last.method, l.last.user = "INVITE", "nobody"
+	l.last.method, l.last.user = "INVITE", "stranger"
 	l.again(junk(l, "n1"))
 	l.answer(100)
 	l.answer(200)

@@ -198,9 +198,10 @@ func (s *Sensor) tell(x *tx, now time.Time, answer string) {
 	if s.opts.Finished == nil {
 		return
 	}
-	s.opts.Finished(&Transaction{
+	s.finished = Transaction{
 		Time: time.Unix(0, x.at), Took: now.Sub(time.Unix(0, x.at)), Remote: x.remote, Local: x.local, Service: x.port.service,
 		TCP: x.tcp, Out: x.out, Method: x.word, Account: x.account.text(), Number: x.number.text(), Agent: x.agent.text(),
 		Status: x.status, Answer: answer,
-	})
+	}
+	s.opts.Finished(&s.finished)
 }

@@ -107,7 +107,7 @@ func (m *Message) via(b []byte) {
 			b = b[1:]
 		}
 	}
-	end := bytes.IndexAny(b, ";,")
+	end := indexEither(b, ';', ',')
 	if end < 0 {
 		end = len(b)
 	}
@@ -195,7 +195,7 @@ func userOf(uri []byte) []byte {
 		return rest[:0]
 	}
 	user := rest[:at]
-	if end := bytes.IndexAny(user, ":;"); end >= 0 { // a password, or parameters of a number
+	if end := indexEither(user, ':', ';'); end >= 0 { // a password, or parameters of a number
 		user = user[:end]
 	}
 	return user

@@ -56,7 +56,21 @@ func isToken(c byte) bool {
 	if isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' {
 		return true
 	}
-	return c > ' ' && bytes.IndexByte([]byte("-.!%*_+`'~"), c) >= 0
+	switch c {
+	case '-', '.', '!', '%', '*', '_', '+', '`', '\'', '~':
+		return true
+	}
+	return false
+}
+
+// indexEither is the place of the first byte that is one of two; -1: there is none.
+func indexEither(b []byte, one, other byte) int {
+	for i, c := range b {
+		if c == one || c == other {
+			return i
+		}
+	}
+	return -1
 }
 
 func trimLeft(b []byte) []byte {
@@ -77,7 +91,11 @@ func trim(b []byte) []byte {
 // lastField is what follows the last blank of a line.
 func lastField(line []byte) []byte {
 	line = trim(line)
-	return line[bytes.LastIndexAny(line, " \t")+1:]
+	from := len(line)
+	for from > 0 && line[from-1] != ' ' && line[from-1] != '\t' {
+		from--
+	}
+	return line[from:]
 }
 
 func hasPrefixFold(b []byte, prefix string) bool {
@@ -85,10 +103,10 @@ func hasPrefixFold(b []byte, prefix string) bool {
 }
 
 // isName compares without regard to case; name is ours.
-func isName(b []byte, name string) bool {
-	if len(b) != len(name) {
-		return false
-	}
+func isName(b []byte, name string) bool { return len(b) == len(name) && sameFold(b, name) }
+
+// sameFold is isName for texts of the same length.
+func sameFold(b []byte, name string) bool {
 	for i, c := range b {
 		if c != name[i] && (c|0x20 != name[i]|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
 			return false

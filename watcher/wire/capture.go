@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	readEvery  = 100 * time.Millisecond // what no answer wakes us up for
+	readSoon   = 100 * time.Millisecond // what no answer wakes us up for, while much of it comes
+	readLater  = 250 * time.Millisecond // the same while little comes: each wake-up costs as much as a dozen packets
 	readIdle   = time.Second            // the same while nothing comes
 	lookEvery  = 900 * time.Millisecond // at the kernel's counters: each second, even if that comes a little early
 	cardsEvery = 10 * time.Second       // at the cards' names
@@ -32,14 +33,11 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 	defer rest.Stop()
 	take := func(p *raw) { l.take(p, deliver) }
 	var pace pace
-	var due time.Time
+	var due, asked time.Time
 	for ctx.Err() == nil {
 		if now := time.Now(); !now.Before(due) || due.Sub(now) > 2*readIdle {
-			every := readIdle
-			if l.counts.Received != l.read {
-				every = readEvery
-			}
-			l.read, due = l.counts.Received, now.Add(beat.Until(now, every))
+			every := untilRead(l.counts.Received-l.read, now.Sub(asked))
+			l.read, asked, due = l.counts.Received, now, now.Add(beat.Until(now, every))
 			l.look(now)
 		}
 		if !pace.turns && l.arm(due) && ctx.Err() == nil {
@@ -68,6 +66,19 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 		}
 	}
 	return nil
+}
+
+// untilRead is how long packets that wake no reader may wait, after n of them came in a
+// time. If they come on like that, the ring is three eighths full then.
+func untilRead(n uint64, in time.Duration) time.Duration {
+	const most = inFrames * 3 / 8
+	switch {
+	case n == 0:
+		return readIdle
+	case in <= 0 || time.Duration(n)*readLater > most*in:
+		return readSoon
+	}
+	return readLater
 }
 
 // arm sets when to stop waiting for packets; false when a caller of Sync waits for packets
@@ -137,7 +148,7 @@ const (
 	minScore  = 32               // and end
 	farCosts  = 4                // one that is not close takes away so much
 	many      = 64               // packets at once: turns begin now
-	crowd     = inFrames / 4     // the same of packets that do not wake us up
+	crowd     = inFrames / 2     // the same of packets that do not wake us up
 )
 
 // next notes that n packets were read at now.

@@ -20,7 +20,7 @@ type LiveOptions struct {
 
 	Own    func(netip.Addr) bool // whether an address is this host's
 	Banned func(netip.Addr) bool // whether the packets of a source are dropped by us; nil: of none
-	Known  func(netip.Addr) bool // whether an address is known: it is not left out when too much comes, and our answers to it are read later, within 100 ms; nil: none is known
+	Known  func(netip.Addr) bool // whether an address is known: it is not left out when too much comes, and our answers to it are read later, within 250 ms; nil: none is known
 
 	Limit int // packets in a second; of more than these a share of the strangers is left out. 0: 8,000
 

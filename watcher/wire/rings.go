@@ -11,7 +11,7 @@ import (
 // rings are two sockets: one for what comes, one for what this host sends. Only the second
 // wakes its reader up. To wake up costs more than ten packets, and it is our answer that
 // says what a request was worth: the request is read with it. What is not answered is read
-// when the reader looks, a few times a second, or at a call of Live.Sync. So is what we
+// when the reader looks, four to ten times a second, or at a call of Live.Sync. So is what we
 // send to familiar addresses: most of what a PBX sends goes to its own phones, and decides
 // nothing.
 type rings struct {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -15,6 +16,7 @@ import (
 // followers are those who watch the transactions on the wire. A slow one loses some, and
 // delays nothing else. The zero value has none. All methods may be called from any goroutine.
 type followers struct {
+	many atomic.Int32 // how many there are: mostly none, and a transaction need not take the lock
 	mu   sync.Mutex
 	list map[*follower]bool // guarded by mu
 }
@@ -32,6 +34,9 @@ const (
 
 // tell hands a transaction to all who follow its address. It never waits.
 func (l *followers) tell(t *sensor.Transaction) {
+	if l.many.Load() == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for one := range l.list {
@@ -83,6 +88,7 @@ func (l *followers) add(one *follower) bool {
 		l.list = map[*follower]bool{}
 	}
 	l.list[one] = true
+	l.many.Store(int32(len(l.list)))
 	return true
 }
 
@@ -90,4 +96,5 @@ func (l *followers) remove(one *follower) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.list, one)
+	l.many.Store(int32(len(l.list)))
 }

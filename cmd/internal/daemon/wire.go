@@ -49,8 +49,9 @@ type wireSource struct {
 	since   time.Time // when the ports were last changed
 	sensor  *sensor.Sensor
 	piece   sensor.Packet
-	found   []parsers.Event // what follows from the packet at hand; the texts are copies
-	problem error           // why packets are not read
+	found   *findings // what follows from the packet at hand
+	spare   *findings // empty, so that the next packet needs no memory of its own
+	problem error     // why packets are not read
 }
 
 // wireRetry is how long we wait before a capture that could not begin is tried again.
@@ -208,7 +209,7 @@ func (w *wireSource) packet(p *wire.Packet) {
 const catchUpWithin = 20 * time.Millisecond
 
 // catchUp reads all packets that have arrived. Packets of known phones wake no goroutine, and
-// wait up to 100 ms: a record that Asterisk wrote about one of them must find it read, or it
+// wait up to 250 ms: a record that Asterisk wrote about one of them must find it read, or it
 // looks forged. The caller must not hold the warden's lock.
 func (w *wireSource) catchUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), catchUpWithin)
@@ -223,18 +224,29 @@ func (w *wireSource) read(at time.Time, sense func()) {
 	found := w.found
 	w.found = nil
 	w.mu.Unlock()
-	for i := range found {
-		w.hear(&found[i], at)
+	if found == nil {
+		return
+	}
+	for i := range found.events {
+		w.hear(&found.events[i], at)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(found.events) <= mostSpare {
+		found.events, found.text = found.events[:0], found.text[:0]
+		w.spare = found
 	}
 }
 
 // keep copies an event until the sensor is done. mu is held.
 func (w *wireSource) keep(e *parsers.Event) {
-	k := *e
-	for _, t := range []*parsers.Text{&k.Account, &k.Number, &k.Agent, &k.Session, &k.Challenge, &k.Line} {
-		*t = t.Clone()
+	if w.found == nil {
+		w.found, w.spare = w.spare, nil
 	}
-	w.found = append(w.found, k)
+	if w.found == nil {
+		w.found = &findings{}
+	}
+	w.found.keep(e)
 }
 
 // longestGap bounds a gap, which is reported to the sensor second by second.
