@@ -46,25 +46,11 @@ func benchIdleVerb() *cobra.Command {
 }
 
 func (o idleBench) run(ctx context.Context, out io.Writer) (err error) {
-	for _, program := range []*string{&o.pbxjail, &o.jailctl} {
-		if *program, err = found(*program); err != nil {
-			return err
-		}
-	}
-	dir, err := os.MkdirTemp("", "pbxlab-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	m := &measurer{benchOptions: benchOptions{pbxjail: o.pbxjail, jailctl: o.jailctl}, report: report{out: out}, dir: dir}
-	g, leave, err := m.newGuard("idle", "auto")
+	m, g, leave, err := oneGuard(ctx, out, o.pbxjail, o.jailctl, o.more+"\n")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	if err := errors.Join(g.configure(o.more+"\n"), m.ready(ctx, g)); err != nil {
-		return err
-	}
 	m.title("no traffic, shipped jails, %s each", o.length)
 	t := m.table("PROCESSOR", "WAKE-UPS A SECOND", "VMRSS", "OF IT ANONYMOUS", "VMHWM")
 	until(ctx, o.settle, g.gone)
@@ -88,6 +74,30 @@ func (o idleBench) run(ctx context.Context, out io.Writer) (err error) {
 	return t.Flush()
 }
 
+// oneGuard is a daemon that runs with the shipped jails and with more lines of the main
+// file, and who measures it. leave ends it and removes its files.
+func oneGuard(ctx context.Context, out io.Writer, pbxjail, jailctl, more string) (m *measurer, g *guard, leave func() error, err error) {
+	for _, program := range []*string{&pbxjail, &jailctl} {
+		if *program, err = found(*program); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	m = &measurer{benchOptions: benchOptions{pbxjail: pbxjail, jailctl: jailctl}, report: report{out: out}}
+	if m.dir, err = os.MkdirTemp("", "pbxlab-"); err != nil {
+		return nil, nil, nil, err
+	}
+	remove := func() error { return os.RemoveAll(m.dir) }
+	g, end, err := m.newGuard("guard", "auto")
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, remove())
+	}
+	leave = func() error { return errors.Join(end(), remove()) }
+	if err := errors.Join(g.configure(more), m.ready(ctx, g)); err != nil {
+		return nil, nil, nil, errors.Join(err, leave())
+	}
+	return m, g, leave, nil
+}
+
 // usage is what a process has used since its start.
 type usage struct {
 	processor            time.Duration
@@ -95,7 +105,9 @@ type usage struct {
 	rss, anonymous, most int // KiB
 }
 
-// usedBy asks proc(5): schedstat counts nanoseconds, where stat counts ticks.
+// usedBy asks proc(5): schedstat counts nanoseconds, where stat counts ticks. Interrupts that
+// come while the process runs are in it, unless the kernel counts them apart
+// (CONFIG_IRQ_TIME_ACCOUNTING).
 func usedBy(pid int) (u usage, err error) {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[1-9]*", pid))
 	if len(tasks) == 0 {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,25 +46,11 @@ func benchWireVerb() *cobra.Command {
 }
 
 func (o wireBench) run(ctx context.Context, out io.Writer) (err error) {
-	for _, program := range []*string{&o.pbxjail, &o.jailctl} {
-		if *program, err = found(*program); err != nil {
-			return err
-		}
-	}
-	dir, err := os.MkdirTemp("", "pbxlab-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	m := &measurer{benchOptions: benchOptions{pbxjail: o.pbxjail, jailctl: o.jailctl}, report: report{out: out}, dir: dir}
-	g, leave, err := m.newGuard("wire", "ipset")
+	m, g, leave, err := oneGuard(ctx, out, o.pbxjail, o.jailctl, "log_format: json\n")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	if err := g.configure("log_format: json\n"); err != nil {
-		return err
-	}
 	pbx, err := g.net.NewResponder(lab.Port)
 	if err != nil {
 		return err
@@ -75,9 +60,6 @@ func (o wireBench) run(ctx context.Context, out io.Writer) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- pbx.Run(ctx) }()
 	defer func() { cancel(); err = errors.Join(err, <-ended) }()
-	if err := m.ready(ctx, g); err != nil {
-		return err
-	}
 	if err := o.latency(ctx, m, g, pbx); err != nil {
 		return err
 	}
@@ -166,7 +148,7 @@ func bansIn(path string) (map[netip.Addr]time.Time, error) {
 
 // cost lets honest phones register, and reports what that costs the daemon.
 func (o wireBench) cost(ctx context.Context, m *measurer, g *guard) error {
-	before, err := processor(g.daemon.Process.Pid)
+	before, err := usedBy(g.daemon.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -179,8 +161,8 @@ func (o wireBench) cost(ctx context.Context, m *measurer, g *guard) error {
 	if err != nil {
 		return err
 	}
-	took := time.Since(begin)
-	after, err := processor(g.daemon.Process.Pid)
+	took := time.Since(begin).Seconds()
+	after, err := usedBy(g.daemon.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -188,17 +170,19 @@ func (o wireBench) cost(ctx context.Context, m *measurer, g *guard) error {
 	if err != nil {
 		return err
 	}
-	rss, most, err := memory(g.daemon.Process.Pid)
-	if err != nil {
-		return err
-	}
 	m.title("honest phones, %s", o.length)
-	t := m.table("PACKETS A SECOND", "NOT REGISTERED", "PROCESSOR OF PBXJAIL", "FOR 1,000 PACKETS A SECOND", "VMRSS", "VMHWM")
-	rate := float64(all-packets) / took.Seconds()
-	share := 100 * (after - before).Seconds() / took.Seconds()
-	fmt.Fprintf(t, "%.0f\t%d\t%.2f %%\t%.2f %%\t%.1f MiB\t%.1f MiB\n", rate, refused, share, share*1000/rate, float64(rss)/1024, float64(most)/1024)
+	t := m.table("PACKETS A SECOND", "NOT REGISTERED", "PROCESSOR OF PBXJAIL", "FOR 1,000 PACKETS A SECOND", "WAKE-UPS A SECOND", "VMRSS", "OF IT ANONYMOUS", "VMHWM")
+	rate := float64(all-packets) / took
+	share := 100 * (after.processor - before.processor).Seconds() / took
+	perThousand := share * 1000 / rate
+	fmt.Fprintf(t, "%.0f\t%d\t%.2f %%\t%s\t%.1f\t%.1f MiB\t%.1f MiB\t%.1f MiB\n", rate, refused, share,
+		m.required(fmt.Sprintf("%.2f %%", perThousand), perThousand <= mostOfWire), float64(after.wakeUps-before.wakeUps)/took,
+		mib(after.rss), mib(after.anonymous), mib(after.most))
 	return t.Flush()
 }
+
+// mostOfWire is the share of a core that 1,000 packets a second may cost, on a quiet machine.
+const mostOfWire = 1.0 // percent
 
 // phonesRegister lets all phones register in turn, and returns how often that failed.
 func (o wireBench) phonesRegister(ctx context.Context, n *lab.Net) (refused int, err error) {
@@ -231,23 +215,6 @@ func (o wireBench) phonesRegister(ctx context.Context, n *lab.Net) (refused int,
 	}
 	wg.Wait()
 	return refused, err
-}
-
-// processor is how long a process has computed, in user space and in system calls:
-// proc_pid_stat(5). A tick is a hundredth of a second.
-func processor(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has another form", pid)
-	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond, nil
 }
 
 // wirePackets is how many packets the daemon has read.
