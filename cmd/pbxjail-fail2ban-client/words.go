@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/fail2ban"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/prefix"
 	"pbxjail/configs/show"
@@ -46,20 +47,9 @@ func (c *client) answer(ctx context.Context, words []string) (string, error) {
 	return "", errWord
 }
 
-// asteriskJails are the jails that are one jail for those who know fail2ban: "asterisk".
-var asteriskJails = []string{"guessing", "scanning", "toll-fraud", "silent", "manager", "sipsec", "manual"}
-
 // ours are the jails of pbxjail behind a name of fail2ban, or nil: there is none.
 func ours(s control.Status, name string) (jails []control.Jail) {
-	wanted := []string{name}
-	switch {
-	case strings.HasPrefix(name, "asterisk"):
-		wanted = asteriskJails
-	case strings.HasPrefix(name, "ssh"):
-		wanted = append(wanted, "sshd")
-	case strings.HasSuffix(name, "-iptables"): // as Issabel and old FreePBX name them
-		wanted = append(wanted, strings.TrimSuffix(name, "-iptables"))
-	}
+	wanted, _ := fail2ban.Ours(name)
 	for _, j := range s.Jails {
 		if j.Enabled && slices.Contains(wanted, j.Name) {
 			jails = append(jails, j)
@@ -82,6 +72,7 @@ func (c *client) status(ctx context.Context, name []string) (string, error) {
 		return c.statusOf(ctx, s, name[0])
 	}
 	var names []string
+	asteriskJails, _ := fail2ban.Ours("asterisk")
 	for _, j := range s.Jails {
 		if !j.Enabled {
 			continue

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -39,12 +38,7 @@ type Growth struct {
 func Load(dir string) (jails []Jail, bad map[string]error, err error) {
 	f := newFile()
 	f.section("DEFAULT")
-	paths := []string{filepath.Join(dir, "jail.conf")}
-	for _, step := range []string{"jail.d/*.conf", "jail.local", "jail.d/*.local"} {
-		found, _ := filepath.Glob(filepath.Join(dir, step)) // the patterns are right
-		slices.Sort(found)
-		paths = append(paths, found...)
-	}
+	paths := append([]string{filepath.Join(dir, "jail.conf")}, overlayFiles(dir)...)
 	there := 0
 	for _, path := range paths {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -108,9 +102,7 @@ func (f *file) jail(name string) (Jail, error) {
 		}
 	}
 	j.Maxretry, j.Findtime, j.Bantime, j.Ports = get("maxretry"), get("findtime"), get("bantime"), get("port")
-	for word := range strings.FieldsFuncSeq(get("ignoreip"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
-		j.Ignoreip = append(j.Ignoreip, word)
-	}
+	j.Ignoreip = words(get("ignoreip"))
 	j.Growth = Growth{On: isTrue(get("bantime.increment")), Factor: get("bantime.factor"), Maxtime: get("bantime.maxtime")}
 	if get("bantime.formula") != "" || get("bantime.multipliers") != "" {
 		j.Notes = append(j.Notes, "bantime.formula and bantime.multipliers are not taken: set bantime_growth by hand")

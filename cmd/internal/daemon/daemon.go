@@ -138,6 +138,7 @@ func (d *Daemon) openUpkeep() {
 	u := &upkeep{soon: d.soon, log: d.log, path: d.opts.Config, level: d.opts.Level, since: d.since}
 	u.files, u.lists, u.found = newJailFiles(d.log), newLists(d.log), &foundLogs{log: d.log}
 	u.files.logs = func(spec *configs.Jail) { u.found.current().AddTo(spec) }
+	u.followFail2ban()
 	u.guard = guard.New(d.log, guard.ThisHost(os.Getenv("SSH_CONNECTION")), func() { u.change(&u.stale) })
 	u.sight = newAsteriskSight("/proc")
 	u.ports = &portGroups{log: d.log, settings: u.settings, sight: u.sight}
@@ -324,11 +325,7 @@ func (d *Daemon) openSources() {
 		d.wire.hear = d.reading.hear
 		d.reading.catchUp = d.wire.catchUp
 	}
-	remembered := d.positions.remembered(d.log)
-	resume := func(file string) (watcher.Position, bool) {
-		p, ok := remembered[file]
-		return p, ok
-	}
+	resume := d.positions.resume(d.log)
 	d.watcher = watcher.New(watcher.Options{
 		Patterns: filesOf(d.upkeep.files.patterns()),
 		Resume:   resume,
@@ -364,6 +361,7 @@ func (d *Daemon) fill(b *backend) {
 func (d *Daemon) problems() []control.Problem {
 	list := append(d.troubles.list(), d.upkeep.ports.problems()...)
 	list = append(list, d.off.problems()...)
+	list = append(list, d.upkeep.over.problems()...)
 	if err := d.store.Unreadable(); err != nil {
 		list = append(list, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}

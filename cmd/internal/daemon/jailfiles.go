@@ -18,6 +18,7 @@ import (
 type jailFiles struct {
 	log  *slog.Logger
 	logs func(*configs.Jail) // adds the logs of Asterisk to a jail; nil: adds none
+	over func(*configs.Jail) // puts in what a web interface wrote for fail2ban; nil: nothing
 
 	mu    sync.Mutex // guards all below
 	jails map[string]*jails.Jail
@@ -40,7 +41,7 @@ func (f *jailFiles) load(main *configs.Main) {
 	}
 	fresh := map[string]*jails.Jail{}
 	for _, spec := range specs {
-		f.addLogs(spec)
+		f.complete(spec)
 		j, err := jails.Compile(spec)
 		if err != nil {
 			bad[spec.Name] = err
@@ -56,7 +57,7 @@ func (f *jailFiles) load(main *configs.Main) {
 		if old := f.jails[name]; old != nil {
 			fresh[name], kept = old, "the jail keeps its old settings"
 		} else if shipped := main.ShippedJail(name); shipped != nil && f.jails == nil {
-			f.addLogs(shipped)
+			f.complete(shipped)
 			if j, wrong := jails.Compile(shipped); wrong == nil { // no other jail of this name runs
 				fresh[name], kept = j, "the shipped jail of this name runs instead"
 			}
@@ -66,9 +67,13 @@ func (f *jailFiles) load(main *configs.Main) {
 	f.jails, f.bad = fresh, bad
 }
 
-func (f *jailFiles) addLogs(spec *configs.Jail) {
+// complete adds what other programs' files say of a jail.
+func (f *jailFiles) complete(spec *configs.Jail) {
 	if f.logs != nil {
 		f.logs(spec)
+	}
+	if f.over != nil {
+		f.over(spec)
 	}
 }
 

@@ -55,6 +55,15 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	return found
 }
 
+// resume says where a log goes on.
+func (p *positions) resume(log *slog.Logger) func(name string) (watcher.Position, bool) {
+	remembered := p.remembered(log)
+	return func(name string) (watcher.Position, bool) {
+		at, ok := remembered[name]
+		return at, ok
+	}
+}
+
 // passed notes that all before a position is judged.
 func (p *positions) passed(log string, next watcher.Position) {
 	p.mu.Lock()

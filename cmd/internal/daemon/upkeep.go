@@ -34,6 +34,7 @@ type upkeep struct {
 	files    *jailFiles         // the jails
 	found    *foundLogs         // the logs that Asterisk's files name
 	lists    *lists             // numbers and user agents
+	over     *overlay           // settings that web interfaces write for fail2ban
 	guard    *guard.Protections // who is never banned
 	rules    *packetRules       // in the kernel
 	wire     *wireSource        // nil: it is switched off
@@ -72,6 +73,12 @@ func (u *upkeep) load() (*configs.Main, error) {
 	return configs.LoadMain(cmp.Or(u.path, configs.DefaultMain), u.path != "")
 }
 
+// overlaid is a main file with what a web interface wrote for fail2ban.
+func (u *upkeep) overlaid(main *configs.Main) *configs.Main {
+	u.over.read(main.Fail2ban)
+	return u.over.except(main)
+}
+
 // open takes the main file of the start, and reads it when main is nil.
 func (u *upkeep) open(main *configs.Main) (err error) {
 	if main == nil {
@@ -79,7 +86,7 @@ func (u *upkeep) open(main *configs.Main) (err error) {
 			return err
 		}
 	}
-	u.take(main)
+	u.take(u.overlaid(main))
 	for _, w := range main.Warnings {
 		u.log.Warn(w.Error(), "hint", w.Hint())
 	}
@@ -205,6 +212,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	asked = u.overlaid(asked)
 	u.changing.Lock()
 	old := u.settings()
 	fresh, waiting := old.Reloaded(asked)
