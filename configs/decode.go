@@ -64,9 +64,11 @@ func (d *decoder) faultAt(line int, path, fix, what string) {
 	}
 }
 
-func (d *decoder) warn(path, fix, what string) {
+func (d *decoder) warn(path, fix, what string) { d.warnAt(d.line(path), path, fix, what) }
+
+func (d *decoder) warnAt(line int, path, fix, what string) {
 	if len(d.warnings) < maxProblems {
-		d.warnings = append(d.warnings, Problem{File: d.file, Line: d.line(path), What: within(path, what), Fix: fix})
+		d.warnings = append(d.warnings, Problem{File: d.file, Line: line, What: within(path, what), Fix: fix})
 	}
 }
 
@@ -242,11 +244,14 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 			d.faultAt(key.Line, path, cmp.Or(elsewhere(v.Type(), key.Value), suggest(known, key.Value)), "unknown key "+quote(key.Value))
 			continue
 		}
-		if first := seen[key.Value]; first != 0 {
+		if key.Value != field.name {
+			d.warnAt(key.Line, path, "write "+field.name, fmt.Sprintf("key %s is called %s now", key.Value, field.name))
+		}
+		if first := seen[field.name]; first != 0 {
 			d.faultAt(key.Line, path, "remove one of the two", fmt.Sprintf("key %s is already in line %d", field.name, first))
 			continue
 		}
-		seen[key.Value] = key.Line
+		seen[field.name] = key.Line
 		if value.Value == "0" && field.Tag.Get("zero") == "off" {
 			v.FieldByIndex(field.Index).SetZero()
 			d.given[strings.TrimPrefix(path+"."+field.name, ".")] = value.Line

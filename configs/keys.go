@@ -10,7 +10,8 @@ import (
 // once, for the decoder and for Reference: yaml (its name), doc, fail2ban (what
 // it is called there), one of default, example (must be given) and optional (an
 // example; may be left out), check (what a value must be, see decoder.check), zero (off:
-// 0 may be written and switches it off), in the main file reload (when a change takes
+// 0 may be written and switches it off), was (its old names, which files may still use; each
+// gives a warning), in the main file reload (when a change takes
 // effect), and in a jail file own (defaults in the main file cannot have it, and what to
 // do). A new key is one field here, and what is done with it.
 type key struct {
@@ -31,8 +32,12 @@ func keysOf(t reflect.Type) []key {
 	return keys
 }
 
+// find is the key that has this name, or had it before it was renamed.
 func find(keys []key, name string) (key, bool) {
 	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		i = slices.IndexFunc(keys, func(k key) bool { return slices.Contains(strings.Fields(k.Tag.Get("was")), name) })
+	}
 	if i < 0 {
 		return key{}, false
 	}
