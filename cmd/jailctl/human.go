@@ -35,7 +35,7 @@ func left(b control.Ban) string {
 		text = show.Brief(time.Duration(b.LeftSeconds) * time.Second)
 	}
 	if b.Pending {
-		text += " (pending)"
+		text += " (not in the firewall yet)"
 	}
 	return text
 }

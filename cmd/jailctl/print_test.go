@@ -157,6 +157,7 @@ func sampleStatus() control.Status {
 
 func sampleWhy() control.Why {
 	b := ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute)
+	b.Strike, b.Reason = 2, "7 points within 10m, maxretry 5; country NL x2"
 	old := ban("203.0.113.7/32", 26*time.Hour, 0)
 	old.Until = control.Moment(t0.Add(-25 * time.Hour))
 	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Evidence: "seen", Base: 1, Points: 2, Counts: 2,
@@ -164,10 +165,10 @@ func sampleWhy() control.Why {
 	half := line
 	half.Base, half.Points, half.Counts, half.Rule, half.Factors = 0.5, 0.5, 0, "D2 guest call", nil
 	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 3, Earlier: 2, Retold: 1}
-	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Protected: "a phone has registered from it",
+	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Consulted: []string{"3 own addresses", "1 of ignoreip"},
 		Jails: []control.WhyJail{{Name: "guessing", Score: 2.5, Maxretry: 5, Findtime: 600, NextBan: 7200, Slow: &control.Sum{Score: 4, Maxretry: 20, Within: 259200}, Window: []control.WhyLine{half}}},
 		Place: control.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")}, Feeds: []string{"drop x1.5"},
-		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or by jailctl unban 203.0.113.7"}
+		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or with: jailctl unban 203.0.113.7"}
 }
 
 func TestGolden(t *testing.T) {
@@ -188,6 +189,11 @@ func TestGolden(t *testing.T) {
 		"why-stranger.txt": func(a *app) error {
 			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"3 own addresses", "0 of ignoreip"},
 				Ends: "5 more points in jail guessing within 10m would ban it for 1h"})
+		},
+		"why-forced.txt": func(a *app) error {
+			b := ban("198.51.100.1/32", 12*time.Minute, 48*time.Minute)
+			b.Jail, b.By, b.Reason, b.Evidence, b.Ports = "manual", "root", "banned by root", "", "all"
+			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"})
 		},
 		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
 		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}) },

@@ -190,7 +190,7 @@ func (a *app) printVerdict(v jails.Verdict, f replayFlags) {
 	default:
 		a.say("%s", a.verdictLine(v, banned))
 		if f.explain {
-			a.printLines(explain.Lines(b.Jail, b.Lines), explain.Sum(b.Sum))
+			a.printLines("", explain.Lines(b.Jail, b.Lines), explain.Sum(b.Sum))
 			a.say("")
 		}
 	}

@@ -44,21 +44,24 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
 	}
 	if len(s.Beside) > 0 {
-		a.say("beside: %s", strings.Join(s.Beside, ", "))
+		a.say("other firewalls: %s", strings.Join(s.Beside, ", "))
 	}
 	if text := countries(s.Countries); text != "" {
 		a.say("banned, by country: %s", text)
 	}
 	n := s.Counters
-	a.say("since start: %d lines, %d matched, %d ambiguous, %d signals, %d bans, %d unbans, %d evicted",
-		n.Lines, n.Matched, n.Ambiguous, n.Signals, n.Bans, n.Unbans, n.Evicted)
+	a.say("since start: %d lines read, %s found, %d doubtful, %s, %d lifted",
+		n.Lines, show.Count(int(n.Matched), "attempt"), n.Ambiguous, show.Count(int(n.Bans), "ban"), n.Unbans)
 	if n.Suspects > 0 {
-		a.say("suspect: %d records may be a caller's text inside another record: no address is charged with them", n.Suspects)
+		a.say("suspect: %d of the doubtful records look like text that a caller wrote into a log; no address gets points for them", n.Suspects)
+	}
+	if n.Evicted+n.Displaced > 0 {
+		a.say("no room: %d addresses with few points were forgotten early (max_addresses), %d bans ended early", n.Evicted, n.Displaced)
 	}
 	a.say("geoip: %s", doctor.Places(s.GeoIP))
 	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
-		a.say("kernel: repaired %d times, %d bans put back, %d adopted, %d expelled", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
+		a.say("firewall: repaired %d times; %d missing bans put back, %d unknown bans taken over, %d ended bans removed", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
 	}
 
 	a.say("")
@@ -83,7 +86,25 @@ func (a *app) printStatus(s control.Status) error {
 		jails.row(j.Name, number(j.Events), number(j.Tracked), number(j.Banned), points(j.Maxretry),
 			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
 	}
-	return jails.end()
+	if err := jails.end(); err != nil {
+		return err
+	}
+	a.say("")
+	a.say("%s", legend(s))
+	return nil
+}
+
+// legend explains the heads of columns that have something to explain, and says where all
+// words are explained.
+func legend(s control.Status) string {
+	var parts []string
+	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Size > f.Offset }) {
+		parts = append(parts, "BEHIND: bytes of the log that are not read yet")
+	}
+	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
+		parts = append(parts, "DOUBTFUL: records that may be a caller's text, so no address gets points for them")
+	}
+	return strings.Join(append(parts, "all words: jailctl help words"), "; ")
 }
 
 // printRead says what was understood of the logs that have lines.
@@ -126,11 +147,13 @@ func countries(list []control.Country) string {
 	return strings.Join(parts, ", ")
 }
 
-// jailState is one word: the mistake in a jail's file is in the list of problems.
+// jailState is what a jail does. The mistake in its file is in the list of problems.
 func jailState(j control.Jail) string {
 	switch {
+	case j.Problem != "" && j.Enabled:
+		return "old settings"
 	case j.Problem != "":
-		return "refused"
+		return "does not run"
 	case !j.Enabled:
 		return "off"
 	case j.Observe:

@@ -36,7 +36,8 @@ func (a *app) topVerb() *cobra.Command {
 		Use:   "top",
 		Short: "the most active jails, countries, accounts and addresses now",
 		Long: `The most active jails, countries, accounts and addresses now: the offences that a jail
-counted in the last minute and in the last ten minutes, and their points in these ten.
+counted in the last minute and in the last ten minutes, and their points in these ten. 1 to 40
+means: at least 1 and at most 40, because more names are active than pbxjail counts exactly.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -149,12 +150,12 @@ func (s *screen) headline(status control.Status, at time.Time) string {
 	n, last := status.Counters, s.last
 	s.last = &moment{at, n}
 	if last == nil || !at.After(last.at) || n.Lines < last.counters.Lines || n.Matched < last.counters.Matched || n.Bans < last.counters.Bans {
-		return fmt.Sprintf("pbxjail %s, up %s: %d lines, %d matched, %d bans; %d hold now",
+		return fmt.Sprintf("pbxjail %s, up %s: %d lines, %d attempts, %d bans; %d active now",
 			status.Version, show.Brief(at.Sub(status.Since)), n.Lines, n.Matched, n.Bans, status.Bans)
 	}
 	passed := at.Sub(last.at)
 	rate := func(now, before uint64) string { return fmt.Sprintf("%.1f", float64(now-before)/passed.Seconds()) }
-	return fmt.Sprintf("pbxjail %s, up %s: %s lines/s, %s matched/s, %d bans within %s; %d hold now",
+	return fmt.Sprintf("pbxjail %s, up %s: %s lines/s, %s attempts/s, %d bans within %s; %d active now",
 		status.Version, show.Brief(at.Sub(status.Since)), rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched),
 		n.Bans-last.counters.Bans, show.Brief(passed.Round(time.Second)), status.Bans)
 }
@@ -214,7 +215,7 @@ func upTo(n, tooHigh uint64) string {
 	if tooHigh == 0 {
 		return number(n)
 	}
-	return number(n-min(n, tooHigh)) + ".." + number(n)
+	return number(n-min(n, tooHigh)) + " to " + number(n)
 }
 
 // size is that of a terminal, in characters.

@@ -51,8 +51,8 @@ func TestHeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, daemon := &screen{}, &steady{}
 		for i, want := range []string{
-			"pbxjail 0.1.0, up 1h12m: 1000 lines, 100 matched, 7 bans; 3 hold now",
-			"pbxjail 0.1.0, up 1h12m: 25.0 lines/s, 0.5 matched/s, 2 bans within 2s; 3 hold now",
+			"pbxjail 0.1.0, up 1h12m: 1000 lines, 100 attempts, 7 bans; 3 active now",
+			"pbxjail 0.1.0, up 1h12m: 25.0 lines/s, 0.5 attempts/s, 2 bans within 2s; 3 active now",
 		} {
 			status, _ := daemon.Status(t.Context())
 			if got := s.headline(status, t0.Add(time.Duration(2*i)*time.Second)); got != want {
@@ -61,7 +61,7 @@ func TestHeadline(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		restarted := control.Status{Version: "0.1.0", Since: t0}
-		if got, want := s.headline(restarted, t0.Add(4*time.Second)), "pbxjail 0.1.0, up 4s: 0 lines, 0 matched, 0 bans; 0 hold now"; got != want {
+		if got, want := s.headline(restarted, t0.Add(4*time.Second)), "pbxjail 0.1.0, up 4s: 0 lines, 0 attempts, 0 bans; 0 active now"; got != want {
 			t.Errorf("of a daemon that was restarted: got %s, want %s", got, want)
 		}
 	})

@@ -81,25 +81,32 @@ func (a *app) printCircumstances(w control.Why) {
 		a.say("  place:    %s", text)
 	}
 	if len(w.Feeds) > 0 {
-		a.say("  listed:   %s", strings.Join(w.Feeds, ", "))
+		a.say("  listed:   in feed %s", strings.Join(w.Feeds, ", in feed "))
 	}
 	switch {
+	case w.Protected != "" && w.Banned != nil && byHand(*w.Banned):
+		a.say("  guard:    no jail bans it, because it is protected: %s; this ban was made by hand", w.Protected)
+	case w.Protected != "" && w.Banned != nil:
+		a.say("  guard:    it is protected now, and was not when the ban began: %s", w.Protected)
 	case w.Protected != "":
 		a.say("  guard:    protected, never banned by a jail: %s", w.Protected)
 	case w.LoggedIn != "":
 		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
-		a.say("  guard:    not protected by %s", strings.Join(w.Consulted, "; "))
+		a.say("  guard:    not protected; checked: %s", strings.Join(w.Consulted, "; "))
 	}
 	if w.LastBan != nil {
-		a.say("  strikes:  %d, the last ban ended %s", w.Strikes, a.ago(*w.LastBan))
+		a.say("  last ban: strike %d, ended %s", w.Strikes, a.ago(*w.LastBan))
 	}
 	if w.Ends != "" && w.Banned != nil {
 		a.say("  ends:     %s", w.Ends)
 	} else if w.Ends != "" {
-		a.say("  ahead:    %s", w.Ends)
+		a.say("  next ban: %s", w.Ends)
 	}
 }
+
+// byHand reports whether a person ordered a ban: it is neither from a log nor from the kernel.
+func byHand(b control.Ban) bool { return b.By != "log" && b.By != "kernel" }
 
 func placeText(p control.Place) string {
 	var parts []string
@@ -136,18 +143,18 @@ func (a *app) printScores(jails []control.WhyJail) error {
 // printEvidence prints the records behind the ban, those in the windows, and the
 // bans that are over.
 func (a *app) printEvidence(w control.Why) error {
-	if err := a.printLines(w.Lines, w.Sum); err != nil {
+	if err := a.printLines("records that led to the ban:", w.Lines, w.Sum); err != nil {
 		return err
 	}
 	if s := w.Spared; s != nil {
 		a.say("")
 		a.say("would have been banned %s, jail %s: %s; protected: %s", a.ago(s.At), s.Jail, s.Reason, s.Why)
-		if err := a.printLines(s.Lines, s.Sum); err != nil {
+		if err := a.printLines("", s.Lines, s.Sum); err != nil {
 			return err
 		}
 	}
 	for _, j := range w.Jails {
-		if err := a.printLines(j.Window, nil); err != nil {
+		if err := a.printLines("newest records of jail "+j.Name+", with the points that count for the next ban:", j.Window, nil); err != nil {
 			return err
 		}
 	}
@@ -166,12 +173,14 @@ func (a *app) printEvidence(w control.Why) error {
 	return t.end()
 }
 
-// printLines prints records with what made their points, and how these add up.
-func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
+// printLines prints records below a title, with what made their points, and how these add up.
+func (a *app) printLines(title string, lines []control.WhyLine, sum *control.Sum) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	a.say("")
+	if a.say(""); title != "" {
+		a.say("%s", title)
+	}
 	head := []string{"TIME", "JAIL", "EVIDENCE", "BASE", "FACTORS", "POINTS", "COUNTS", "RULE", "FILE", "RECORD"}
 	const beside = 7 // the column of PACKETS, if a witness of packets was asked
 	asked := slices.ContainsFunc(lines, func(l control.WhyLine) bool { return l.Packets != "" })
@@ -201,7 +210,7 @@ func (a *app) printLines(lines []control.WhyLine, sum *control.Sum) error {
 func sumText(s control.Sum) string {
 	text := fmt.Sprintf("together %s points within %s, maxretry %s", points(s.Score), bantime(s.Within), points(s.Maxretry))
 	if s.Allowance > 0 {
-		text += fmt.Sprintf(" (%d times the jail's: accounts are at home there)", s.Allowance)
+		text += fmt.Sprintf(" (%d times the jail's: accounts log in there)", s.Allowance)
 	}
 	if s.Members > 0 {
 		text += fmt.Sprintf(", of %d addresses", s.Members)
@@ -210,10 +219,10 @@ func sumText(s control.Sum) string {
 		text += fmt.Sprintf(" of one /%d", s.Customer)
 	}
 	if s.Earlier > 0 {
-		text += fmt.Sprintf("; %s from %s that came before", points(s.Rest), show.Count(s.Earlier, "record"))
+		text += fmt.Sprintf("; %s of them from %s before these", points(s.Rest), show.Count(s.Earlier, "record"))
 	}
 	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of other logs report the same attempts and do not count", show.Count(s.Retold, "record"))
+		text += fmt.Sprintf("; %s of other logs about the same attempts not counted again", show.Count(s.Retold, "record"))
 	}
 	if s.Packets != "" {
 		text += "; packets: " + s.Packets
