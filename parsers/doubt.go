@@ -6,22 +6,25 @@ import (
 	"time"
 )
 
-// A text log escapes nothing, so a line that looks like a record may be text of the record
-// before it: a sender that gets a newline into a field can write whole lines. Doubt is how
-// many bytes after the current line can still be such text. It begins with each record whose
-// text may hold a newline (all records except those known to hold none), and is as long as
-// that text can be. A record in doubt is believed if its thread is known (Threads), or if it
-// names the same address that sent each record whose text it may be. Only bytes count: the
-// sender could write an end marker too.
+// A text log does not escape newlines. A sender that gets a newline into a field can write
+// whole lines, and such a line can look like a record. doubt counts how many bytes after the
+// current line can still be such text.
+//
+// It begins with each record that may contain a newline; only records that are known to
+// contain none begin no doubt. It lasts for as many bytes as the text of that record can have.
+// An end marker would not help, because the sender could write it too.
+//
+// A record in doubt is believed in two cases: its thread is known (Threads), or it names the
+// address that sent all the records whose text it may be.
 type doubt struct {
-	bytes   int       // the most of those below
-	others  int       // of records whose sender is not known
-	senders [4]sender // of records whose sender is
-	used    int
-	since   time.Time // arrival of the latest
-	strict  bool      // a first line shows that it goes on
-	exact   bool      // a first line counts what is to come
-	recipe  bool      // only lines of the dialplan recipe may go on
+	bytes   int       // how many bytes are in doubt: the largest number of those below
+	others  int       // bytes of records whose sender is not known
+	senders [4]sender // bytes of records whose sender is known
+	used    int       // how many of senders are in use
+	since   time.Time // when the latest of these records arrived
+	strict  bool      // a record's first line shows that more lines follow
+	exact   bool      // a record's first line says how many bytes follow
+	recipe  bool      // only lines of the dialplan recipe may follow
 	fresh   uint64    // the thread that the record itself made known
 	hit     uint32    // the known thread of the last line, which one of few guesses finds
 }
@@ -34,8 +37,8 @@ type sender struct {
 }
 
 const (
-	// doubtLasts is how long after its record's arrival a record's text can still
-	// come: it is written at once.
+	// doubtLasts is how long after the beginning of a record the rest of its text can still
+	// arrive. Asterisk writes a record at once.
 	doubtLasts = 300 * time.Millisecond
 	// dumpReach bounds a record: what the logger's buffer holds.
 	dumpReach = 8192
@@ -54,8 +57,8 @@ const (
 	httpReach = 4096
 )
 
-// doubted reports whether a line may be the text of the record before it, and
-// takes it off what can still come.
+// doubted reports whether a line may be text of the record before it. If so, it notes the
+// length of the line, which pass subtracts later.
 func (p *Parser) doubted(line []byte, arrived time.Time) bool {
 	d := &p.doubt
 	if d.bytes <= 0 {
@@ -72,7 +75,7 @@ func (p *Parser) doubted(line []byte, arrived time.Time) bool {
 	return true
 }
 
-// pass takes the line at hand off what can still come.
+// pass subtracts the current line from the bytes that are in doubt.
 func (d *doubt) pass(n int) {
 	d.bytes -= n
 	d.others -= n
@@ -81,8 +84,8 @@ func (d *doubt) pass(n int) {
 	}
 }
 
-// goOn says that n bytes after the line at hand may be its text. by is who wrote
-// it, where that is known for sure if the line begins a record.
+// goOn puts the n bytes after the current line in doubt, because they may be its text. by is
+// the address that wrote this text, if it is known for certain; otherwise it is invalid.
 func (p *Parser) goOn(n int, strict bool, arrived time.Time, by netip.Addr, evidence Evidence) {
 	if n <= 0 {
 		return
@@ -132,15 +135,15 @@ func (d *doubt) wroteAll(a netip.Addr) (least Evidence, ok bool) {
 	return least, ok
 }
 
-// sure ends all doubt: the line at hand began a record.
+// sure ends all doubt, because the current line certainly began a record.
 func (p *Parser) sure() {
 	if p.doubt.bytes != 0 || p.doubt.used != 0 || p.doubt.strict || p.doubt.fresh != 0 {
 		p.doubt = doubt{}
 	}
 }
 
-// reach is how many bytes after its line the text of a record can go on, whether
-// the line shows that it does, and whether it counts them.
+// reach returns how many bytes after its first line a record can have. strict: the first line
+// shows that more lines follow. exact: it says how many bytes follow.
 func (p *Parser) reach(r *record, line []byte, open bool) (n int, strict, exact bool) {
 	switch {
 	case r.whole || r.kind == syslogMessage:
@@ -165,8 +168,8 @@ func (p *Parser) reach(r *record, line []byte, open bool) (n int, strict, exact 
 
 const tailUnknown = -1
 
-// fileReach is how long a record can be of which only the source file is known.
-// Those that write no text of a caller are named; all others may.
+// fileReach is the longest possible record of a source file that has no rule for it. The files
+// that never write text of a caller are listed; any other file may write it.
 func fileReach(r *record) int {
 	if r.level == levelOther {
 		return dumpReach
@@ -176,7 +179,7 @@ func fileReach(r *record) int {
 		"res_http_media_cache.c", "taskprocessor.c", "threadpool.c", "astobj2.c", "sorcery.c", "res_timing_timerfd.c", "res_timing_dahdi.c",
 		"res_stun_monitor.c", "dnsmgr.c", "acl.c", "security_events.c":
 		return 0
-	case "db.c": // others name what was to be stored
+	case "db.c": // its other records contain the value that was to be stored
 		if bytes.HasPrefix(r.msg, []byte("Error executing SQL (COMMIT)")) {
 			return 0
 		}
@@ -190,7 +193,7 @@ func fileReach(r *record) int {
 	return dumpReach
 }
 
-// headlessReach is the same for a line that begins no record.
+// headlessReach is what reach is, for a line that does not begin a record.
 func headlessReach(line []byte) (n int, exact bool) {
 	switch {
 	case len(line) == 0, string(line) == "-- end of packet.", isBanner(line), isCallDetail(line):
@@ -201,9 +204,9 @@ func headlessReach(line []byte) (n int, exact bool) {
 	return dumpReach, false
 }
 
-// dumpSize is how many bytes of packet follow the record. Most of them count
-// their packet; the logger's buffer bounds those that do not. The packet needs
-// no known sender, and the level is a matter of pjproject.conf.
+// dumpSize returns how many bytes of a dumped packet follow the record. Most records say how
+// long the packet is (exact); for the others the limit is the logger's buffer. Anyone can send
+// such a packet. Its level depends on pjproject.conf, so the level is not checked.
 func dumpSize(r *record) (n int, exact bool) {
 	switch string(r.file) {
 	case "pjproject":
@@ -212,7 +215,7 @@ func dumpSize(r *record) (n int, exact bool) {
 		if !ok || bytes.Contains(r.msg, rsyslogNewline) {
 			return 0, false
 		}
-		if !bytes.HasSuffix(r.msg, colon) { // the message is another one, and what it counts unknown
+		if !bytes.HasSuffix(r.msg, colon) { // another message: its number may mean something else
 			return pjprojectReach, false
 		}
 		if n := leadingNumber(rest); n > 0 {

@@ -2,14 +2,14 @@ package parsers
 
 import "bytes"
 
-// upTo is how far the text of a record that ends with end can go on within n bytes:
-// to the last line that ends so, and never past a line that provably begins a record.
-// line is the length of the record's first line.
+// upTo returns how many of the next n bytes can still be text of the current record. The
+// record ends with end, so its text can go on to the last line that ends with it, but not past
+// a line that certainly begins another record. line is the length of the record's first line.
 func (p *Parser) upTo(n, line int, end []byte) int {
 	return p.upToIn(n, line, end, len(p.near.rest) >= n || p.behind == 0 && p.arrived.IsZero())
 }
 
-// upToIn is upTo where it is known whether all that may follow within n bytes is there.
+// upToIn is upTo for a caller that knows whether all of the next n bytes have arrived.
 func (p *Parser) upToIn(n, line int, end []byte, all bool) int {
 	if n == 0 || len(end) == 0 || p.env.kind != plainLine {
 		return n
@@ -21,9 +21,9 @@ func (p *Parser) upToIn(n, line int, end []byte, all bool) int {
 	return min(lastLineEnding(text, end, p.holds), n)
 }
 
-// within is the text of the n bytes that follow the line at hand, and what is left of
-// the line that they end in: the record's own end may be there. A line that provably
-// begins a record ends it; closed says that there is one.
+// within returns the next n bytes, and the rest of the line in which they end, because the end
+// of the record may be there. The text stops before a line that certainly begins another
+// record; closed reports whether there is such a line.
 func (p *Parser) within(n int) (text []byte, closed bool) {
 	rest := p.near.rest
 	if at := p.nextProven(n); at >= 0 {
@@ -38,18 +38,19 @@ func (p *Parser) within(n int) (text []byte, closed bool) {
 	return rest, false
 }
 
-// seenAhead is what nextProven has looked at, so that each line is looked at once. All
-// are numbers of bytes up to the end of the text, which stays where it is.
+// seenAhead remembers which lines nextProven has checked, so that it checks each line only
+// once. Positions are counted in bytes from the end of the text, because the end does not move.
 type seenAhead struct {
-	from, to  int          // the lines from here up to there
-	found     int          // the first of them that begins a record; 0: none
-	strangers [classes]int // among them
-	hit       uint32       // the known thread of the last of them, which one of few guesses finds
-	threads   uint64
+	from, to  int          // the lines between these positions are checked
+	found     int          // position of the first of them that begins a record; 0: none
+	strangers [classes]int // how many of them have a thread that is not known
+	hit       uint32       // the last known thread among them that few guesses would find
+	threads   uint64       // version of the known threads when they were checked
 }
 
-// nextProven is the place of the first line within n bytes that provably begins a record,
-// or -1. It stops when there are more unknown threads than a caller may guess.
+// nextProven returns the position of the first line within n bytes that certainly begins a
+// record, or -1. It gives up after too many unknown threads: a caller could write many lines
+// and guess the number of a thread with one of them.
 func (p *Parser) nextProven(n int) int {
 	left, threads := p.threads.guessesLeft()
 	rest, s := p.near.rest, &p.near.ahead
@@ -80,8 +81,8 @@ func (p *Parser) nextProven(n int) int {
 	return -1
 }
 
-// proves reports whether the line at to, which is of a known thread, provably begins a
-// record. A weak one needs another thread before it.
+// proves reports whether the line at position to, whose thread is known, certainly begins a
+// record. If few guesses would find the thread, a line of another known thread must come before.
 func (s *seenAhead) proves(how fit, lwp uint32) bool {
 	if how == proven || s.hit != 0 && s.hit != lwp {
 		return true
@@ -90,14 +91,15 @@ func (s *seenAhead) proves(how fit, lwp uint32) bool {
 	return false
 }
 
-// beyond reports whether there are more strangers than wrong guesses are allowed.
+// beyond reports whether there were more unknown threads than the guesses that are left.
 func (s *seenAhead) beyond(left *[classes]int) bool {
 	return s.strangers[ofFile] >= left[ofFile] && s.strangers[ofFile] > 0 || s.strangers[ofCall] >= left[ofCall] && s.strangers[ofCall] > 0
 }
 
-// beginsRecord says whether a line behind the one at hand provably begins a record: one
-// of a thread that is known to write such, where its wrong guesses are counted too. Others
-// that could be meant are strangers, and the rest familiar.
+// beginsRecord returns how well the thread of a later line is known. proven: the line
+// certainly begins a record, because its thread is known to write such records. weak: the same,
+// but few guesses would find the thread. stranger: it looks like a record, but its thread is not
+// known. familiar: all other lines; they prove nothing.
 func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	r := &p.near.next
 	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
@@ -115,7 +117,7 @@ func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	return how, keyClass(key)
 }
 
-// isRead reports whether rules read records of this file.
+// isRead reports whether there are rules for records of this source file.
 func isRead(r *record) bool {
 	if r.level == levelSecurity {
 		return string(r.file) == "res_security_log.c"
@@ -123,8 +125,8 @@ func isRead(r *record) bool {
 	return string(r.file) != "pjproject" && len(builtin.rulesOf(r.file)) > 0
 }
 
-// isEvent reports whether a rule reads the record, and leaves what is known of the one
-// at hand as it was.
+// isEvent reports whether a rule matches the record. It does not change what is known of the
+// current record.
 func (p *Parser) isEvent(r *record) bool {
 	found, tail, end, holds, mark := p.found, p.tail, p.end, p.holds, p.mark
 	var e Event
@@ -133,12 +135,12 @@ func (p *Parser) isEvent(r *record) bool {
 	return ok
 }
 
-// loggerBuffer is where the logger cuts a record, newline and all: BUFSIZ.
+// loggerBuffer is the length at which Asterisk's logger cuts a record, with its newline: BUFSIZ.
 const loggerBuffer = 8192
 
-// cutIn reports whether the logger may have cut a record that so many bytes of text
-// belong to: what Asterisk writes behind a caller's text is then not there, and the
-// next record begins where the cut is.
+// cutIn reports whether the logger may have cut the record at position at of its text. Then
+// what Asterisk writes after the caller's text is missing, and the next record begins at the
+// cut.
 func cutIn(text []byte, at int) bool {
 	const slack = 4
 	if at-slack > len(text) {
@@ -151,8 +153,8 @@ func cutIn(text []byte, at int) bool {
 	return at < 0 || hasHead(near)
 }
 
-// lastLineEnding is where the last line of text that ends with end, and holds what
-// such a line must, does so; or 0.
+// lastLineEnding returns the end of the last line of text that ends with end and contains
+// holds; 0 if there is none.
 func lastLineEnding(text, end, holds []byte) int {
 	for n := len(text); n > 0; {
 		at := max(bytes.LastIndexByte(text[:n], '\n'), 0)

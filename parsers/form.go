@@ -6,26 +6,34 @@ import (
 	"strings"
 )
 
-// form is the shape of one message: literal text that Asterisk writes, and
-// fields between. It is written as the message looks, a field in angle brackets:
+// form is the pattern of one message: the fixed text that Asterisk writes, and fields between.
+// It looks like the message, with each field in angle brackets:
 //
 //	Host <addr> failed MD5 authentication for '<account>' (<text> != <text>)
 //
-// addr is a bare address, hostport has a port, either may have one, glued may
-// have its IPv6 port without brackets, dotted has a dot before it. transport,
-// word and number hold what only Asterisk can have put there, endpoint and name
-// what its configuration says. nameaddr is a From header as pjsip prints it.
-// account, dialled, session and text are the sender's: they end at the first
-// place where the rest can follow, with a "*" at the last. reason, at the end, is
-// looked up in the rule's reasons.
+// Fields with an address:
+//   - addr: without a port
+//   - hostport: with a port
+//   - either: with or without a port
+//   - glued: an IPv6 address may have its port without brackets
+//   - dotted: a dot comes before the port
+//
+// Fields that only Asterisk or its administrator can fill: transport, word, number; endpoint
+// and name come from the configuration.
+//
+// Fields that the sender can fill: account, dialled, session, text, and nameaddr, which is a
+// From header as pjsip prints it. Such a field ends at the first place where the rest of the
+// form matches; written with a star (<*text>), at the last place.
+//
+// reason comes last, and is looked up in the reasons of the rule.
 type form struct {
 	steps []step
 }
 
 type step struct {
-	lit   []byte // to be matched as it is, when field is fieldNone
+	lit   []byte // the fixed text, if field is fieldNone
 	field field
-	last  bool
+	last  bool // the field ends at the last place where the rest matches
 }
 
 type field uint8
@@ -82,7 +90,7 @@ func newForm(text string) form {
 	return f
 }
 
-// texts is how many fields of the sender a form has.
+// texts is how many fields the sender can fill.
 func (f *form) texts() (n int) {
 	for i := range f.steps {
 		if f.steps[i].isText() && f.steps[i].field != fieldEndpoint && f.steps[i].field != fieldName {
@@ -92,7 +100,7 @@ func (f *form) texts() (n int) {
 	return n
 }
 
-// end is what Asterisk writes behind the last field, or nil.
+// end is the fixed text after the last field, or nil.
 func (f *form) end() []byte {
 	if n := len(f.steps); n > 0 {
 		return f.steps[n-1].lit
@@ -100,7 +108,7 @@ func (f *form) end() []byte {
 	return nil
 }
 
-// mark is what Asterisk writes between the sender's text and the address.
+// mark is the fixed text between the sender's text and the address.
 func (f *form) mark() []byte {
 	for i := 2; i < len(f.steps); i++ {
 		if f.steps[i].isAddr() {
@@ -128,14 +136,14 @@ type outcome uint8
 const (
 	noMatch   outcome = iota
 	cutMatch          // the line ends inside the sender's text, and the address comes after it
-	openMatch         // the address and what follows it stand, the end is missing: the record goes on in the next line
+	openMatch         // the address and the text after it match, but the end is missing: the record goes on in the next line
 	fullMatch
 )
 
 // match reads the whole of msg.
 func (f *form) match(msg []byte, got *found) outcome { return f.matchFrom(0, msg, msg, got) }
 
-// matchFrom reads b, the end of msg, with the steps from i on.
+// matchFrom matches b, the rest of msg, with the steps from i on.
 func (f *form) matchFrom(i int, msg, b []byte, got *found) outcome {
 	miss := noMatch
 	for ; i < len(f.steps); i++ {
@@ -171,13 +179,15 @@ func (f *form) matchFrom(i int, msg, b []byte, got *found) outcome {
 	return fullMatch
 }
 
-// endsAtAddr says that an address after a free field marks its end.
+// endsAtAddr reports whether step i is a free field, and fixed text and an address follow. Then
+// the address shows where the field ends.
 func (f *form) endsAtAddr(i int) bool {
 	return f.steps[i].isText() && !f.steps[i].last && i+2 < len(f.steps) && f.steps[i+2].isAddr()
 }
 
-// matchEnds tries each place where the free field i can end, until the rest
-// matches: otherwise a sender hides by writing the literal into the field.
+// matchEnds tries each place where the free field i can end, until the rest matches. If it
+// tried only the first place, a sender could hide its address by writing the fixed text into
+// the field.
 func (f *form) matchEnds(i int, msg, b []byte, got *found) outcome {
 	lit := f.steps[i+1].lit
 	for n := 0; ; n++ {
@@ -198,7 +208,7 @@ func (f *form) matchEnds(i int, msg, b []byte, got *found) outcome {
 	return noMatch
 }
 
-// take reads the step's field from the start of b and says how long it is.
+// take reads the field of the step from the beginning of b, and returns its length.
 func (s *step) take(b []byte, next []step, got *found) (n int, ok bool) {
 	switch s.field {
 	case fieldAddr:
@@ -255,8 +265,8 @@ func (s *step) keep(text []byte, got *found) {
 	}
 }
 
-// takeText ends a free field at the next literal: the first one, or the last for
-// a "*" field; where that literal ends the message it must do so in both cases.
+// takeText ends a free field at the next fixed text: at its first place, or with a star at its
+// last. If this fixed text is the end of the form, it must also be the end of the message.
 func (s *step) takeText(b []byte, next []step) (int, bool) {
 	switch {
 	case len(next) == 0:
@@ -304,7 +314,8 @@ func takeTransport(b []byte, got *found) (n int, ok bool) {
 	return n, ok
 }
 
-// handshake knows the transports, and which of them prove the sender's address.
+// handshake reports whether a transport is known, and whether its handshake proves the
+// sender's address.
 func handshake(name []byte) (proven, known bool) {
 	switch string(name) {
 	case "UDP":
@@ -315,10 +326,10 @@ func handshake(name []byte) (proven, known bool) {
 	return false, false
 }
 
-// takeNameaddr reads `"display" <uri>`, `<uri>` or a bare uri, as
-// pjproject:pjsip/src/pjsip/sip_uri.c prints a From header. The display is the
-// sender's, quotes in it keep their backslash; a quote inside the brackets could
-// hide a ">", so there is none.
+// takeNameaddr reads `"display" <uri>`, `<uri>` or a uri alone, as
+// pjproject:pjsip/src/pjsip/sip_uri.c prints a From header. The sender chooses the display
+// name; a quote in it has a backslash before it. A quote inside the brackets is refused,
+// because it could hide a ">".
 func takeNameaddr(b []byte) (int, bool) {
 	n := 0
 	if len(b) > 0 && b[0] == '"' {

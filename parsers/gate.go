@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	insideDoubt = "it may stand in the text of the record before it"
+	insideDoubt = "it may be part of the text of the record before it"
 	longDoubt   = "a line this long is not one record"
 	goesOnDoubt = "the record goes on in the next line, and so may its address"
 )
 
-// gate turns into Ambiguous what the whole line shows not to be one record of
-// Asterisk's own, and what may be a caller's text. single says that its address is
-// the sender's if a record begins here. It reports false where nothing more is to
-// be asked.
+// gate looks at the whole line of an event. It makes the event Ambiguous if the line is not
+// one record that Asterisk wrote, or if it may be a caller's text. single means: if a record
+// begins in this line, its address is the sender's. gate returns false if the event needs no
+// further check.
 func (p *Parser) gate(e *Event, line []byte, cut bool, at place, single bool) bool {
 	long := cut || len(line) >= maxRecord
 	switch {
@@ -37,13 +37,14 @@ func (p *Parser) gate(e *Event, line []byte, cut bool, at place, single bool) bo
 		e.Evidence = min(e.Evidence, Claimed)
 	}
 	if e.Suspect || long {
-		e.Addr = netip.Addr{} // not even a witness
+		e.Addr = netip.Addr{} // the address must not be used, not even as a witness
 	}
 	return e.Result != None
 }
 
-// compare doubts a record whose address comes after a caller's text, unless the record ends
-// with its line. If the next line is not there yet, the event waits for it.
+// compare checks a record whose address comes after a caller's text. If the text may go on
+// in the next line, the true address may be there, and the event becomes Ambiguous. If the
+// next line has not arrived yet, the event waits for it.
 func (p *Parser) compare(e *Event, r *record) {
 	if !e.Addr.IsValid() || r.whole || r.kind == syslogMessage {
 		return
@@ -60,29 +61,30 @@ func (p *Parser) compare(e *Event, r *record) {
 	}
 }
 
-// endsHere reports whether no line that follows can be the end of the record at hand.
-// The head of a dialplan's Log() may itself go on, so its form proves nothing.
+// endsHere reports whether the current record ends with its line: no line after it can be its
+// end. This does not work for records of the dialplan's Log(): their head may also go on.
 func (p *Parser) endsHere(r *record, e *Event) bool {
 	return len(p.end) > 0 && !bytes.HasPrefix(r.file, []byte("Ext. ")) && p.upToIn(p.tail, e.Line.Len(), p.end, !p.short()) == 0
 }
 
-// short reports whether the record at hand may go on in the block that comes next.
+// short reports whether the current record may go on in the next block.
 func (p *Parser) short() bool {
 	return p.lookAhead && !p.final && p.behind == 0 && p.near.block != nil && len(p.near.rest) < p.tail
 }
 
-// doubtEnd takes its address from an event whose record goes on in the next line.
+// doubtEnd makes an event Ambiguous whose record goes on in the next line, and removes its
+// address.
 func (p *Parser) doubtEnd(e *Event, next []byte) {
 	e.Result, e.Doubt = Ambiguous, goesOnDoubt
 	e.Evidence = min(e.Evidence, Claimed)
 	e.Addr = netip.Addr{}
-	if e.Channel == ChannelSecurity { // nothing of the sender's follows its true address
+	if e.Channel == ChannelSecurity { // here the sender can write nothing after the true address
 		e.Addr, e.Port = lastAddress(next)
 	}
 }
 
-// namesNoOther reports whether the address is the same, wherever the record ends: after its
-// text come p.mark and the true address.
+// namesNoOther reports whether the record has the same address at each place where it can
+// end. The caller's text ends with p.mark, and the true address follows.
 func (p *Parser) namesNoOther(r *record, a netip.Addr) bool {
 	if r.whole || r.kind == syslogMessage {
 		return true
@@ -92,10 +94,10 @@ func (p *Parser) namesNoOther(r *record, a netip.Addr) bool {
 		return false
 	}
 	most := p.tail + len(p.mark)
-	if r.kind != plainLine { // and the text before each line
+	if r.kind != plainLine { // other programs write more text before each line
 		most += len(rest)
 	}
-	for { // the text ends where the mark begins
+	for { // the caller's text may end at each mark
 		at := bytes.Index(rest[:min(len(rest), most)], p.mark)
 		if at < 0 {
 			return true

@@ -5,14 +5,14 @@ import (
 	"pbxjail/parsers/sip"
 )
 
-// weAnswer weighs what we answered to a request of theirs. Only the first final answer
-// counts; the others are the same one, sent again.
+// weAnswer judges our answer to a request of a remote address. Only the first final answer
+// counts; later ones are the same answer, sent again.
 func (s *Sensor) weAnswer(f *flow, m *sip.Message) {
 	x := s.find(f, m)
 	if x == nil || x.done {
 		return
 	}
-	if f.remote.Addr() != x.remote.Addr() { // Via sent our answer elsewhere
+	if f.remote.Addr() != x.remote.Addr() { // the Via header of the request named another address
 		from := *f
 		from.remote, from.elsewhere = x.remote, true
 		f = &from
@@ -34,12 +34,12 @@ func (s *Sensor) weAnswer(f *flow, m *sip.Message) {
 	s.tell(x, f.time, status(m.Status))
 }
 
-// weigh finds out what a final answer means.
+// weigh makes the event that a final answer leads to, if any.
 func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
 	ok := m.Status < 300
 	switch x.method {
-	case sip.Bye, sip.Cancel, sip.Prack: // a stray one is a phone after a restart
+	case sip.Bye, sip.Cancel, sip.Prack: // without a call they come from a phone that restarted
 		return
 	case sip.Invite, sip.Subscribe:
 		if ok {
@@ -53,7 +53,7 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	switch {
 	case m.Status == 401 || m.Status == 407:
 		for _, nonce := range m.AllNonces[:m.Nonces] {
-			if f.elsewhere { // it does not know the nonce
+			if f.elsewhere { // the sender did not get this answer, so it does not know the nonce
 				break
 			}
 			h := s.hash(f.remote.Addr(), nonce)
@@ -66,7 +66,7 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
 	case x.verified:
 		s.afterAnswer(f, m, x, p)
-	case x.creds && m.Status == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip's word for a wrong password
+	case x.creds && m.Status == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip answers a wrong password with 403
 		s.badPassword(f, x, p)
 	case x.ours && p.loggedIn(f.time.Unix()): // a phone that uses the challenge of another request
 	case ok:
@@ -76,7 +76,7 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 	}
 }
 
-// challenged weighs a 401 or 407.
+// challenged judges an answer 401 or 407.
 func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 	switch {
 	case x.method == sip.Options && !x.creds:
@@ -87,23 +87,24 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 		s.openChallenge(f, m, x, p)
 	case m.Stale:
 	case f.port.service == parsers.SIP && !x.sameCall:
-		// chan_sip forgets its nonces with the call, and says no more of an old one
-		// than of a wrong password: an honest phone answers the new challenge. In
-		// a call where one waits it compares the password first, and calls a right
-		// one stale (asterisk:channels/chan_sip.c, check_auth): who goes on is guessing.
+		// chan_sip forgets its nonces at the end of the call. For an old nonce it sends the
+		// same answer as for a wrong password; an honest phone then answers the new
+		// challenge. While a challenge of the call is open, chan_sip compares the password
+		// first, and calls a right one stale (asterisk:channels/chan_sip.c, check_auth). So a
+		// sender that goes on with wrong answers is guessing.
 		if x.again {
 			s.badPassword(f, x, p)
 		}
 		s.openChallenge(f, m, x, p)
-	case p.digest == x.digest: // no other guess, but our new challenge waits for its answer
+	case p.digest == x.digest: // the same guess again; only our new challenge waits for an answer
 		s.openChallenge(f, m, x, p)
 	default:
 		s.badPassword(f, x, p)
 	}
 }
 
-// badPassword charges a wrong answer to a challenge. The same answer to the same
-// challenge is no other guess.
+// badPassword charges a wrong answer to a challenge. The same answer sent again is not another
+// guess, and is not charged again.
 func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
 	if p.digest == x.digest {
 		return
@@ -116,14 +117,15 @@ func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
 	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire sip bad password", why})
 }
 
-// afterAnswer weighs other answers to a request that had answered a challenge, and is
-// a request that is challenged: a wrong password never passes. What
-// carries a password that was not asked for is weighed as if it had none.
+// afterAnswer judges other answers to a request that answered our challenge. Asterisk checks
+// the password of such a request, so an answer other than 401, 403 and 407 means that the
+// password was right. A request with a password that we did not ask for is judged as if it had
+// none.
 func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
 	switch st := m.Status; {
 	case st < 300:
 		s.loggedIn(f, x)
-	case st == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip's word for a wrong password
+	case st == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip answers a wrong password with 403
 		s.badPassword(f, x, p)
 	case st == 403 && !x.trying:
 		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, again, "wire sip not allowed", "the account may not do that"})
@@ -135,7 +137,7 @@ func (s *Sensor) afterAnswer(f *flow, m *sip.Message, x *tx, p *peer) {
 	}
 }
 
-// letIn weighs a 2xx to a request without a password.
+// letIn judges an answer 2xx to a request without a password.
 func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
 	switch x.method {
 	case sip.Options:
@@ -150,24 +152,24 @@ func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
 	}
 }
 
-// guest weighs a call without an account that was answered. A call of a provider
-// looks the same if it is identified by its address, so a call by itself charges no
-// address. But no provider sends the same number under another prefix.
+// guest judges an answered call without an account. A call of a provider that Asterisk knows
+// by its address looks the same, so one such call charges no address. But a provider does not
+// dial the same number with another prefix: an attacker that searches for the prefix does.
 func (s *Sensor) guest(f *flow, x *tx, p *peer) {
 	number := x.number.bytes()
 	const end = 7
 	tail := s.hash(f.remote.Addr(), number[max(len(number)-end, 0):])
 	whole := s.hash(f.remote.Addr(), number)
-	hunts := p.tail == tail && p.number != whole && len(number) > end
+	searches := p.tail == tail && p.number != whole && len(number) > end
 	p.tail, p.number = tail, whole
-	if hunts {
+	if searches {
 		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "it called without an account, the same number under another prefix"})
 		return
 	}
 	s.signal(f, x, parsers.GuestCall, nil, "wire sip guest call", "it called without an account, and the call was answered")
 }
 
-// refused weighs a refusal of a request without a password.
+// refused judges the refusal of a request without a password.
 func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	st := m.Status
 	if x.method == sip.Invite && st == 481 && !x.inside { // asterisk:res/res_pjsip_session.c, Replaces
@@ -203,15 +205,16 @@ func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	}
 }
 
-// freeTargets is for how many numbers, and as how many users, an address may ask with
-// OPTIONS: a monitor asks for one, or for each of its trunks, again and again.
+// freeTargets is how many different numbers and users an address may ask for with OPTIONS. A
+// monitor asks again and again, but always for the same few.
 const freeTargets = 3
 
-// manyOptions within a minute are no monitor's: those ask once a second at most.
+// manyOptions is how many OPTIONS within a minute are too many for a monitor, which asks once a
+// second at most.
 const manyOptions = 200
 
-// options weighs an OPTIONS without an account, whatever we answered: asking for one
-// number after another looks for those that exist.
+// options judges an OPTIONS without an account, whatever the answer was. A sender that asks for
+// one number after another searches for those that exist.
 func (s *Sensor) options(f *flow, x *tx, p *peer) {
 	n := p.asks(s.hash(f.remote.Addr(), x.number.bytes(), x.account.bytes()), f.time.Unix())
 	if n > freeTargets {
@@ -224,7 +227,7 @@ func (s *Sensor) options(f *flow, x *tx, p *peer) {
 	}
 }
 
-// loggedIn tells of a log-in with a password, once a transaction.
+// loggedIn reports a log-in with a password, once for each transaction.
 func (s *Sensor) loggedIn(f *flow, x *tx) {
 	if x.in {
 		return
@@ -237,7 +240,8 @@ func (s *Sensor) loggedIn(f *flow, x *tx) {
 	s.signal(f, x, parsers.Success, nil, "wire sip log-in", "it logged in with a password")
 }
 
-// accountBit is one bit for an account's name: a set of them fits into a number.
+// accountBit is one of 64 bits for the name of an account, so that a number holds a set of
+// accounts. Two accounts may have the same bit.
 func (s *Sensor) accountBit(x *tx) uint64 {
 	return 1 << (s.hash(x.remote.Addr(), x.account.bytes()) & 63)
 }

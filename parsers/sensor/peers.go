@@ -2,39 +2,40 @@ package sensor
 
 import "net/netip"
 
-// peer is what is known of one address. Seconds are unix seconds; 0 is never.
+// peer is what is known of one address. Times without a unit are unix seconds; 0 is never.
 type peer struct {
 	addr       netip.Addr
-	prev, next int32
-	seen       int64
+	prev, next int32 // slots in the order of last use
+	seen       int64 // when its last packet came
 	visits     [classes]visit
-	dark       uint32 // when it last sent what we cannot read
-	login      uint32 // the last, with a password
-	accounts   uint64 // that logged in, a bit each
-	answers    uint32 // when it last answered a request of ours
-	open       uint16 // challenges that it has not answered
-	openSince  int64  // unix ns, of the first of them
-	asked      [4]uint64
-	askedCount uint16
-	askedLast  uint32
-	pings      uint16 // OPTIONS since
+	dark       uint32    // when it last sent something that cannot be read
+	login      uint32    // when it last logged in with a password
+	accounts   uint64    // the accounts that logged in, one bit each; see accountBit
+	answers    uint32    // when it last answered a request of ours
+	open       uint16    // how many challenges it has not answered
+	openSince  int64     // unix ns: when the first of them was sent
+	asked      [4]uint64 // what it asked for: a set of hashes; see asks
+	askedCount uint16    // how many different things it asked for
+	askedLast  uint32    // when it last asked
+	pings      uint16    // how many OPTIONS it sent since pingsSince
 	pingsSince uint32
-	refused    uint64 // what was refused last, as a hash
+	refused    uint64 // hash of the last refused request
 	refusedAt  int64  // unix ns
-	hasty      uint16 // short visits over TLS
-	hastySince int64  // unix ns, of the first of them
-	digest     uint64 // the last wrong answer, as a hash
-	tail       uint64 // the end of the number that it called last, as a hash
-	number     uint64 // and the whole
+	hasty      uint16 // how many short visits over TLS it made
+	hastySince int64  // unix ns: when the first of them was
+	digest     uint64 // hash of the last wrong answer to a challenge
+	tail       uint64 // hash of the last digits of the number that it called last
+	number     uint64 // hash of that whole number
 }
 
-// peerTable holds the addresses that were heard last. Slot 0 is the ring's head.
+// peerTable holds the addresses that sent packets last. When it is full, the address that was
+// quiet for the longest time makes room. The slots form a ring; slot 0 is its head.
 type peerTable struct {
 	slots       []peer
 	index       map[netip.Addr]int32
 	max         int
 	evicted     uint64
-	lastEvicted int64 // seconds: when the latest one that was forgotten had been seen
+	lastEvicted int64 // unix seconds: the latest time at which a forgotten address was seen
 }
 
 func (t *peerTable) init(max int) {
@@ -51,11 +52,11 @@ func (t *peerTable) find(a netip.Addr) *peer {
 	return nil
 }
 
-// latest is the entry that was taken last; slot 0, of no address, when there is none. One
-// packet asks for the same address several times.
+// latest returns the entry that was taken last. If there is none, it is slot 0, which has no
+// address. One packet asks for the same address several times.
 func (t *peerTable) latest() *peer { return &t.slots[t.slots[0].prev] }
 
-// take finds or makes the entry of an address that is heard now.
+// take returns the entry of an address that sends a packet now. It makes one if there is none.
 func (t *peerTable) take(a netip.Addr, at int64) *peer {
 	if p := t.latest(); p.addr == a && a.IsValid() {
 		p.seen = max(p.seen, at)
@@ -85,8 +86,8 @@ func (t *peerTable) take(a netip.Addr, at int64) *peer {
 	return p
 }
 
-// oldest finds the entry that makes room: of the oldest few rather a stranger's. Those
-// of ours that are passed over count as new.
+// oldest returns the entry that makes room. Of the oldest few it takes one without a log-in. The
+// entries that it spares count as new.
 func (t *peerTable) oldest(at int64) int32 {
 	const tries = 8
 	for range tries {
@@ -100,7 +101,7 @@ func (t *peerTable) oldest(at int64) int32 {
 	return t.slots[0].next
 }
 
-// link puts a slot at the end, unlink takes it out.
+// link puts a slot at the end of the ring, and unlink removes it from the ring.
 func (t *peerTable) link(i int32) {
 	last := t.slots[0].prev
 	t.slots[i].prev, t.slots[i].next = last, 0
@@ -113,20 +114,21 @@ func (t *peerTable) unlink(i int32) {
 }
 
 const (
-	// knownFor is how long an address that logged in, or that answers us, counts as
-	// one of ours for small offences: phones register once an hour, or once a day.
+	// knownFor is how long after a log-in, or an answer to our request, an address is known.
+	// Small offences of a known address are not charged. Phones register once an hour, or once
+	// a day.
 	knownFor = 24 * 3600
 )
 
 // loggedIn reports whether the address logged in with a password within knownFor.
 func (p *peer) loggedIn(at int64) bool { return p.login != 0 && at-int64(p.login) < knownFor }
 
-// isOurs reports whether the address answers what we ask of it: a provider where we
-// registered, a phone that we call or qualify.
+// isOurs reports whether the address answered a request of ours within knownFor: a provider
+// where we register, or a phone that we call or qualify.
 func (p *peer) isOurs(at int64) bool { return p.answers != 0 && at-int64(p.answers) < knownFor }
 
-// asks notes what an address asks for, and says how many different things that makes
-// if this one is new, 0 if it is not.
+// asks notes what an address asks for. It returns how many different things the address asked
+// for until now; 0 if it asked for this one before.
 func (p *peer) asks(number uint64, at int64) int {
 	const forget = 3600
 	if at-int64(p.askedLast) > forget {
