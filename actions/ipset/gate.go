@@ -241,42 +241,52 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 // made names what was missing.
 func (g *Gate) Check(now time.Time) (made []string, err error) {
 	err = g.frame.Check(func() (err error) {
-		if slices.ContainsFunc(g.sides[:], func(s *gateSide) bool { return g.needs(s, now) }) {
+		if g.needs(now) {
 			made, _, err = g.setup(now)
+		} else {
+			g.count(now)
 		}
 		return err
 	})
 	return made, err
 }
 
-// needs reports whether something of a side is missing that can be made now.
-func (g *Gate) needs(s *gateSide, now time.Time) bool {
-	if s.down != nil {
-		return !now.Before(s.next)
-	}
-	return !g.intact(s, now)
-}
-
-// intact reports whether a side is as it was made, and samples its sets. the lock of frame is held.
-func (g *Gate) intact(s *gateSide, now time.Time) bool {
-	mark, err := s.chain.Look(g.view)
-	if err != nil || s.settled == nil || mark != *s.settled || !s.sure && kernel.Tracking() {
-		return false
-	}
+// needs reports whether something is missing that can be made now: a side that is down and
+// may be tried again, a rule, or a set. the lock of frame is held.
+func (g *Gate) needs(now time.Time) bool {
+	var marks []kernel.Held
 	names, _ := kernel.Services(g.frame.Ports())
-	marks := make([]kernel.Held, 0, len(names))
-	for _, name := range names {
-		marks = append(marks, kernel.Held{Set: g.set(name, s.v6), Addr: kernel.Sentinel(s.v6)})
-	}
-	if whole, err := g.sets.AllHold(marks); err != nil || !whole {
-		return false
-	}
-	for i, name := range names {
-		if g.frame.Ears.Due(name, s.v6, gateFull, now) {
-			g.sample(name, marks[i].Set, s.v6, now)
+	generation, tracked := g.view.Now(), false
+	for _, s := range g.sides {
+		if s.down != nil {
+			if !now.Before(s.next) {
+				return true
+			}
+			continue
+		}
+		tracked = tracked || !s.sure && kernel.Tracking()
+		mark, err := s.chain.LookSince(g.view, generation)
+		if err != nil || s.settled == nil || mark != *s.settled || !s.sure && tracked {
+			return true
+		}
+		for _, name := range names {
+			marks = append(marks, kernel.Held{Set: g.set(name, s.v6), Addr: kernel.Sentinel(s.v6)})
 		}
 	}
-	return true
+	whole, err := g.sets.AllHold(marks)
+	return err != nil || !whole
+}
+
+// count samples the sets that are due. the lock of frame is held.
+func (g *Gate) count(now time.Time) {
+	names, _ := kernel.Services(g.frame.Ports())
+	for _, s := range g.sides {
+		for _, name := range names {
+			if s.down == nil && g.frame.Ears.Due(name, s.v6, gateFull, now) {
+				g.sample(name, g.set(name, s.v6), s.v6, now)
+			}
+		}
+	}
 }
 
 // sample finds out whether a set has room. The kernel goes through the whole table for that.

@@ -162,7 +162,7 @@ func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
 const (
 	// countEvery is how often senders are counted while there are few, and countOften while
 	// there are many: a quarter of what makes a set full.
-	countEvery = 10 * time.Second
+	countEvery = 30 * time.Second
 	countOften = 900 * time.Millisecond // each second, even if that comes a little early
 )
 

@@ -64,11 +64,11 @@ func TestEarsCount(t *testing.T) {
 		due, full   bool
 	}{
 		"few":            {10, 10, time.Second, false, false},
-		"few, long ago":  {10, 10, 10 * time.Second, true, false},
+		"few, long ago":  {10, 10, countEvery, true, false},
 		"many":           {300, 300, time.Second, true, false},
 		"many more":      {300, 900, time.Second, true, false},
 		"full":           {300, 1001, time.Second, true, true},
-		"maybe full":     {10, 501, 10 * time.Second, true, true},
+		"maybe full":     {10, 501, countEvery, true, true},
 		"the clock jump": {10, 10, -time.Hour, true, false},
 	} {
 		var e Ears

@@ -176,9 +176,27 @@ func contentOf(exprs []byte) uint64 {
 // Look marks our chain and the one that jumps to it. If no rule changed anywhere, that is
 // one short request.
 func (v *NftReader) Look(family uint8, table, parent, name string) (ChainState, error) {
-	chain := NftChain{Family: family, Table: table, Name: name}
+	return v.LookSince(v.Now(), family, table, parent, name)
+}
+
+// Now is the generation for LookSince; 0: the kernel does not count. A nil reader asks
+// nothing.
+func (v *NftReader) Now() uint32 {
+	if v == nil {
+		return 0
+	}
 	n, err := v.Generation()
-	if err != nil || n == 0 { // a kernel that does not count
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// LookSince is Look for a caller that looks at several chains: n is what Now gave just
+// before. What changed after it is seen with the next n.
+func (v *NftReader) LookSince(n uint32, family uint8, table, parent, name string) (ChainState, error) {
+	chain := NftChain{Family: family, Table: table, Name: name}
+	if n == 0 {
 		return v.lookAt(family, table, parent, name)
 	}
 	v.mu.Lock()

@@ -141,6 +141,14 @@ func (c *Chain) Look(view *kernel.NftReader) (kernel.ChainState, error) {
 	return marks[0], nil
 }
 
+// LookSince is Look; now is what view.Now gave just before.
+func (c *Chain) LookSince(view *kernel.NftReader, now uint32) (kernel.ChainState, error) {
+	if !c.nft {
+		return c.Look(view)
+	}
+	return view.LookSince(now, c.family, c.table, c.parent, c.name)
+}
+
 // lookAll is Look for several chains of our table.
 func (c *Chain) lookAll(view *kernel.NftReader, names ...string) (marks []kernel.ChainState, err error) {
 	if !c.nft {

@@ -145,8 +145,9 @@ func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error
 func (s *Sides) Intact() (ok bool, err error) {
 	up := s.Up()
 	ok = slices.Contains(up, s.List[0]) // without IPv4 the last Setup failed
+	generation := s.view.Now()
 	for _, side := range up {
-		now, err := side.Chain.Look(s.view)
+		now, err := side.Chain.LookSince(s.view, generation)
 		if err != nil {
 			return false, err
 		}

@@ -26,6 +26,9 @@ const (
 	// another program makes them fail.
 	quietFor  = 400 * time.Millisecond
 	quietMost = 1200 * time.Millisecond
+	// setupEvery is how often Setup is called though nothing looks changed: it sees more than
+	// Check does.
+	setupEvery = 10 * time.Minute
 	// idleLooks is the time between closer looks that find nothing wrong.
 	idleLooks = time.Second
 	// A fight is fightRepairs repairs within fightWithin. Then the warden pauses, twice
@@ -88,6 +91,8 @@ type firewallState struct {
 	lacks   int           // members too few after a comparison that found nothing missing
 	listed  time.Duration // how long the last list of all members took
 	compare time.Time     // no comparison of all bans by the clock before
+
+	repaired time.Time // when a comparison of all bans last called Setup
 }
 
 // check puts back our rules and members that other programs removed. It is cheap when
@@ -202,7 +207,7 @@ func (w *Warden) forgetFight(now time.Time) {
 	if n := len(p.repairs); n == 0 || now.Sub(p.repairs[n-1]) < max(countWithin, p.pause+fightWithin) {
 		return
 	}
-	*p = firewallState{by: p.by, lacks: p.lacks, listed: p.listed, compare: p.compare}
+	*p = firewallState{by: p.by, lacks: p.lacks, listed: p.listed, compare: p.compare, repaired: p.repaired}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("firewall", nil)
@@ -238,7 +243,10 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	if now.Before(w.firewall.rest) {
 		return
 	}
-	w.repair(now)
+	if !w.sound(now) {
+		w.repair(now)
+		w.firewall.repaired = now
+	}
 	w.mu.Lock()
 	broken := w.broken
 	w.mu.Unlock()
@@ -254,6 +262,19 @@ func (w *Warden) reconcile(ctx context.Context, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.problem("enforcer", nil)
+}
+
+// sound reports whether a Setup can be left out: the enforcer finds nothing changed, all
+// works, and the last Setup, which starts programs, is not long ago. look is held.
+func (w *Warden) sound(now time.Time) bool {
+	w.mu.Lock()
+	works := !w.broken && len(w.Degraded) == 0
+	w.mu.Unlock()
+	if ago := now.Sub(w.firewall.repaired); !works || ago < 0 || ago >= setupEvery {
+		return false
+	}
+	intact, _, err := w.enforcer.Check()
+	return err == nil && intact
 }
 
 // unsettled notes the error that keeps bans out of the kernel.
