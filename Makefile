@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture picture words catalogue cover reference packages release install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire fuzz bench bench-kernel torture edges picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -94,9 +94,18 @@ bench-kernel: setup build
 	$(BIN)/pbxlab bench
 
 # What others do to a firewall, each twenty times under each enforcer (half an hour), and
-# 300 crashes under load.
+# 300 crashes and 300 stops under load.
 torture: setup-test
-	PBXJAIL_KERNEL=1 PBXJAIL_FLUSHES=20 PBXJAIL_CRASHES=300 $(GO) test -count=1 -timeout 60m -v -run 'Flush|Crash' ./cmd/internal/e2e
+	PBXJAIL_KERNEL=1 PBXJAIL_FLUSHES=20 PBXJAIL_CRASHES=300 PBXJAIL_STOPS=300 $(GO) test -count=1 -timeout 60m -v -run 'Flush|Crash|TestStops' ./cmd/internal/e2e
+
+# What the daemon does at a start, a stop, a reload, in observe and off, and with files that
+# are wrong, as a table. BIN names a folder with the programs of another release.
+edges: setup-test
+	@PBXJAIL_KERNEL=1 $(GO) test -count=1 -timeout 20m -v -run '^TestEdges$$' ./cmd/internal/e2e | awk ' \
+		/=== (RUN|NAME|CONT)/ { point = $$3 } \
+		/figure: / { sub(/.*figure: /, ""); figure[point] = $$0 } \
+		/^    --- / { split($$3, name, "/"); gsub("_", " ", name[2]); printf "%-36s %-5s %s\n", name[2], $$2 == "PASS:" ? "ok" : "WRONG", figure[$$3]; n++; bad = bad || $$2 != "PASS:" } \
+		END { exit bad || !n }'
 
 # Which package imports which, and how many files of a package use another one.
 # TREE names another source tree, for a picture of before.

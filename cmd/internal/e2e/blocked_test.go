@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,10 @@ import (
 // still banned, jailctl gets an answer that shows the problem, and SIGTERM ends the daemon.
 func TestLogWithoutReader(t *testing.T) {
 	t.Parallel()
+	logWithoutReader(t)
+}
+
+func logWithoutReader(t *testing.T) {
 	dir, err := os.MkdirTemp("", "e2e") // short: a socket's path has 107 bytes
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +39,7 @@ func TestLogWithoutReader(t *testing.T) {
 	}
 	write("jails/phones.yaml", fmt.Sprintf("logs: [%s]\nmatch: [{event: bad-password}]\nmaxretry: 3\n", path("security")))
 	write("security", "")
-	write("pbxjail.yaml", fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nenforcer: observe\nwire: {enabled: false}\nlog_level: debug\n", path("jails"), dir, path("db"), path("sock")))
+	write("pbxjail.yaml", known(fmt.Sprintf("jails: %s\nasterisk: %s\ndatabase: %s\nsocket: %s\nenforcer: observe\nwire: {enabled: false}\nlog_level: debug\n", path("jails"), dir, path("db"), path("sock"))))
 
 	_, full := fullPipe(t)
 	cmd := exec.Command(program("pbxjail"), "--config", path("pbxjail.yaml"))
@@ -50,7 +55,9 @@ func TestLogWithoutReader(t *testing.T) {
 	t.Cleanup(func() { cmd.Process.Kill() })
 
 	jailctl := func(args ...string) string {
-		out, _ := exec.Command(program("jailctl"), append(args, "--socket", path("sock"))...).CombinedOutput()
+		ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+		defer cancel()
+		out, _ := exec.CommandContext(ctx, program("jailctl"), append(args, "--socket", path("sock"))...).CombinedOutput()
 		return string(out)
 	}
 	if !poll(func() bool { return strings.Contains(jailctl("status"), "phones") }) {
@@ -71,11 +78,13 @@ func TestLogWithoutReader(t *testing.T) {
 	if got := jailctl("status"); !strings.Contains(got, "lines of pbxjail's own log were lost") {
 		t.Errorf("status does not say that the log is not read:\n%s", got)
 	}
+	begin := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case err := <-ended:
+		figure(t, "SIGTERM ends it in %s", time.Since(begin).Round(time.Millisecond))
 		if err != nil {
 			t.Errorf("got %v, want a clean end", err)
 		}
