@@ -76,6 +76,9 @@ func ends(t *testing.T, times int, end func(*pbx)) {
 		p.daemon = d
 		alive := time.NewTimer(time.Duration(5+rand.IntN(600)) * time.Millisecond)
 		<-alive.C
+		if d.gone() {
+			t.Fatalf("the daemon ended by itself: %v\n%s", d.exit, p.said()[max(0, len(p.said())-2000):])
+		}
 		begin := time.Now()
 		end(p)
 		longest = max(longest, time.Since(begin))
