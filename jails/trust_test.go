@@ -148,8 +148,9 @@ func TestForgedLoginDoesNotProtect(t *testing.T) {
 	}
 }
 
+const unissued = "[2026-11-22 07:00:00] ERROR[78] security_events.c: Failed to issue security event of type ChallengeResponseFailed."
+
 func TestANoticeNeedsItsTwin(t *testing.T) {
-	unissued := "[2026-11-22 07:00:00] ERROR[78] security_events.c: Failed to issue security event of type ChallengeResponseFailed."
 	for _, c := range []struct {
 		name  string
 		lines []string
@@ -169,6 +170,34 @@ func TestANoticeNeedsItsTwin(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			banned := false
 			for _, v := range heard(t, shippedJudge(t), seven, c.lines...) {
+				banned = banned || v.Bans() && v.Ban.Prefix.Addr() == netip.MustParseAddr(victim)
+			}
+			if banned != c.want {
+				t.Errorf("got banned %v, want %v", banned, c.want)
+			}
+		})
+	}
+}
+
+// TestSpoiledEventOfChanSIP: a byte that is not UTF-8 takes the security event away, and the
+// notice alone must do, unless an ESC may have forged it.
+func TestSpoiledEventOfChanSIP(t *testing.T) {
+	const head = "[2026-11-22 07:00:00] NOTICE[77] chan_sip.c: Registration from '"
+	for _, c := range []struct {
+		name, notice string
+		want         bool
+	}{
+		{"a byte in the name", head + "<sip:1001%ff@192.0.2.10>' failed for '" + victim + ":5060' - Wrong password", true},
+		{"the reason holds an m", head + "<sip:1001%ff@192.0.2.10>' failed for '" + victim + ":5060' - No matching peer found", false},
+		{"another record is in the line", head + "x[2026-11-22 07:00:00] VERBOSE[77] x.c: y' failed for '" + victim + ":5060' - Wrong password", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lines := []string{said("SuccessfulAuth", "SIP", "192.0.2.7", `,UsingPassword="1"`)}
+			for range 9 {
+				lines = append(lines, c.notice, unissued)
+			}
+			banned := false
+			for _, v := range heard(t, shippedJudge(t), seven, lines...) {
 				banned = banned || v.Bans() && v.Ban.Prefix.Addr() == netip.MustParseAddr(victim)
 			}
 			if banned != c.want {

@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"bytes"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -111,10 +112,10 @@ func (t *twins) vouch(at time.Time) {
 	t.vouched = append(t.vouched, at.UnixMilli())
 }
 
-// vouchedFor uses up one such report. It does not count for chan_sip: the same header can
-// hold a byte that spoils the event and an ESC that forges the notice.
+// vouchedFor uses up one such report. It does not count for a notice of chan_sip that an ESC
+// may have forged: the same header can hold a byte that spoils the event and an ESC.
 func (t *twins) vouchedFor(e *parsers.Event, at time.Time) bool {
-	if e.Service == parsers.SIP {
+	if e.Service == parsers.SIP && !endsItself(e.Line.Raw()) {
 		return false
 	}
 	for i, v := range t.vouched {
@@ -124,6 +125,21 @@ func (t *twins) vouchedFor(e *parsers.Event, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// endsItself reports whether no ESC can have forged the address in a notice of chan_sip. The
+// logger removes what stands from an ESC to the next letter m: the true address goes too if
+// the reason behind it holds an m, and what is left of the reason ends the line. Without
+// an m all of the record goes, its newline too, and the head of the next record is in the line.
+// asterisk:main/term.c, term_strip
+func endsItself(line []byte) bool {
+	at := bytes.LastIndex(line, []byte(" failed for '"))
+	if at < 0 {
+		return false
+	}
+	_, text, ok := bytes.Cut(line[:at], []byte("chan_sip.c"))
+	_, reason, hasReason := bytes.Cut(line[at:], []byte("' - "))
+	return ok && hasReason && !bytes.ContainsRune(reason, 'm') && !bytes.ContainsRune(text, '[')
 }
 
 // wait keeps a notice until its twin comes.
