@@ -219,7 +219,12 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		if elem.Kind() == reflect.Struct && !isLeaf(elem) {
 			setDefaults(elem)
 		}
-		d.value(item, elem, fmt.Sprintf("%s[%d]", path, i))
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if item.ShortTag() == "!!null" && item.Kind == yaml.ScalarNode {
+			d.faultAt(item.Line, at, "write the item behind the dash, or remove the dash", "is empty")
+			continue
+		}
+		d.value(item, elem, at)
 		v.Set(reflect.Append(v, elem))
 	}
 }
