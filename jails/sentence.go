@@ -16,7 +16,7 @@ import (
 
 // ruling is a window in which enough was done.
 type ruling struct {
-	tally.Belief
+	tally.Selection
 	limit  parsers.Points
 	within time.Duration
 	leniency
@@ -32,7 +32,7 @@ func (j *Jail) ruling(t *tally.Tally, at, heard int64, l leniency) (ruling, bool
 	if t.Sum < int64(r.limit) {
 		return r, false
 	}
-	if r.Belief = t.Strongest(at, j.span.Find, least, false); r.Score >= r.limit {
+	if r.Selection = t.Strongest(at, j.span.Find, least, false); r.Score >= r.limit {
 		return r, true
 	}
 	if long := l.limit(parsers.Points(j.Slow.Maxretry)); j.span.Slow > 0 && t.Sum >= int64(long) && at-heard < j.span.Slow {

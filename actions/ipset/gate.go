@@ -132,7 +132,7 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 		s.next = now.Add(gateRetry)
 		names, _ := kernel.Services(g.frame.Ports())
 		for _, name := range names {
-			g.frame.Ears.Deafen(name, s.v6, s.down.Error())
+			g.frame.Coverage.SetBlind(name, s.v6, s.down.Error())
 		}
 		degraded = append(degraded, s.label+": the kernel does not record who sends packets (heard): "+s.down.Error())
 		errs = append(errs, s.down)
@@ -232,7 +232,7 @@ func (g *Gate) begin(s *gateSide, one gatePlan, fresh, surer bool, now time.Time
 	if _, err := g.sets.Put(one.set, []kernel.Member{sentinel}); err != nil && !errors.Is(err, kernel.ErrFull) {
 		return explainSet("mark", one.set, err)
 	}
-	g.frame.Ears.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
+	g.frame.Coverage.Open(one.service, s.v6, one.tcp && !s.sure, fresh || surer, now)
 	g.sample(one.service, one.set, s.v6, now)
 	return nil
 }
@@ -282,7 +282,7 @@ func (g *Gate) count(now time.Time) {
 	names, _ := kernel.Services(g.frame.Ports())
 	for _, s := range g.sides {
 		for _, name := range names {
-			if s.down == nil && g.frame.Ears.Due(name, s.v6, gateFull, now) {
+			if s.down == nil && g.frame.Coverage.Due(name, s.v6, gateFull, now) {
 				g.sample(name, g.set(name, s.v6), s.v6, now)
 			}
 		}
@@ -292,7 +292,7 @@ func (g *Gate) count(now time.Time) {
 // sample finds out whether a set has room. The kernel goes through the whole table for that.
 func (g *Gate) sample(service, set string, v6 bool, now time.Time) {
 	if have, err := g.sets.Header(set); err == nil {
-		g.frame.Ears.Counted(service, v6, have.Members, gateFull, now)
+		g.frame.Coverage.Counted(service, v6, have.Members, gateFull, now)
 	}
 }
 
@@ -300,7 +300,7 @@ func (g *Gate) sample(service, set string, v6 bool, now time.Time) {
 // age only the highest possible one.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
-	h := g.frame.Ears.Hearing(service, a.Is6())
+	h := g.frame.Coverage.Hearing(service, a.Is6())
 	if h.Blind != "" {
 		return h
 	}
@@ -313,9 +313,9 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 		h.Heard, h.Age = true, kernel.Memory
 		return h
 	}
-	if g.frame.Ears.Stale(service, a.Is6(), now) {
+	if g.frame.Coverage.Stale(service, a.Is6(), now) {
 		g.sample(service, set, a.Is6(), now)
-		h = g.frame.Ears.Hearing(service, a.Is6())
+		h = g.frame.Coverage.Hearing(service, a.Is6())
 	}
 	return h
 }

@@ -9,7 +9,7 @@ import (
 // and the lock for everything that may start a program or wait for the kernel. The zero
 // value guards nothing. Its methods may be called from any goroutine.
 type GateFrame struct {
-	Ears Ears
+	Coverage Coverage
 
 	slow   sync.Mutex // guards ports and closed, and is held by what the methods call
 	ports  []Port
@@ -29,7 +29,7 @@ func (f *GateFrame) Guard(ports []Port, setup func() error) error {
 	}
 	f.ports = slices.Clone(ports)
 	names, _ := Services(ports)
-	f.Ears.Keep(names)
+	f.Coverage.Keep(names)
 	return setup()
 }
 
@@ -68,6 +68,6 @@ func (f *GateFrame) Close(release func() error) error {
 		return nil
 	}
 	f.closed = true
-	f.Ears.Keep(nil)
+	f.Coverage.Keep(nil)
 	return release()
 }

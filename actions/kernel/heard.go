@@ -87,14 +87,14 @@ type Hearing struct {
 	Full bool
 }
 
-// Ears remember since when the sets of a Gate include every sender. The zero value knows no
+// Coverage remembers since when the sets of a Gate include every sender. The zero value knows no
 // service. Its methods may be called from any goroutine.
-type Ears struct {
+type Coverage struct {
 	mu sync.Mutex // guards of
-	of map[ear]*state
+	of map[coverKey]*state
 }
 
-type ear struct {
+type coverKey struct {
 	service string
 	v6      bool
 }
@@ -106,24 +106,24 @@ type state struct {
 }
 
 // at gives the state of a service; mu is held.
-func (e *Ears) at(service string, v6 bool) *state {
-	if e.of == nil {
-		e.of = map[ear]*state{}
+func (c *Coverage) at(service string, v6 bool) *state {
+	if c.of == nil {
+		c.of = map[coverKey]*state{}
 	}
-	s := e.of[ear{service, v6}]
+	s := c.of[coverKey{service, v6}]
 	if s == nil {
 		s = &state{}
-		e.of[ear{service, v6}] = s
+		c.of[coverKey{service, v6}] = s
 	}
 	return s
 }
 
 // Open notes that a service is watched. fresh means that earlier packets may be missing.
 // Without it the set has all senders within Memory, as after a restart of pbxjail.
-func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	h := &e.at(service, v6).hearing
+func (c *Coverage) Open(service string, v6, doubt, fresh bool, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := &c.at(service, v6).hearing
 	if fresh {
 		h.Since = now
 	} else if h.Since.IsZero() {
@@ -132,27 +132,27 @@ func (e *Ears) Open(service string, v6, doubt, fresh bool, now time.Time) {
 	h.Blind, h.Doubt = "", doubt
 }
 
-// Deafen notes why a service cannot be watched. After that, Open without fresh means that
+// SetBlind notes why a service cannot be watched. After that, Open without fresh means that
 // nothing was missed: the kernel continued by itself.
-func (e *Ears) Deafen(service string, v6 bool, why string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.at(service, v6).hearing.Blind = why
+func (c *Coverage) SetBlind(service string, v6 bool, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at(service, v6).hearing.Blind = why
 }
 
 // Keep forgets all services but these. Those that stay keep their Since.
-func (e *Ears) Keep(services []string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	maps.DeleteFunc(e.of, func(one ear, _ *state) bool { return !slices.Contains(services, one.service) })
+func (c *Coverage) Keep(services []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.of, func(one coverKey, _ *state) bool { return !slices.Contains(services, one.service) })
 }
 
 // Sampled notes whether there is room for new senders. If there is none, senders up to now
 // may be missing.
-func (e *Ears) Sampled(service string, v6, full bool, now time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.at(service, v6)
+func (c *Coverage) Sampled(service string, v6, full bool, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.at(service, v6)
 	s.sampled, s.hearing.Full = now, full
 	if full {
 		s.hearing.Since = now
@@ -168,10 +168,10 @@ const (
 
 // Due reports whether the senders of a service are to be counted again. full is the number
 // that leaves no room for new ones.
-func (e *Ears) Due(service string, v6 bool, full int, now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.at(service, v6)
+func (c *Coverage) Due(service string, v6 bool, full int, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.at(service, v6)
 	age := now.Sub(s.sampled)
 	return age >= countEvery || age < 0 || s.members >= full/4 && age >= countOften
 }
@@ -179,30 +179,30 @@ func (e *Ears) Due(service string, v6 bool, full int, now time.Time) bool {
 // Counted is Sampled by a count. Between two counts there may have been more: a sender stays
 // for Memory, so of those that came in between all are counted, but some from before may
 // have gone. After more than a moment, half of full can mean that it was full.
-func (e *Ears) Counted(service string, v6 bool, members, full int, now time.Time) {
-	e.mu.Lock()
-	s := e.at(service, v6)
+func (c *Coverage) Counted(service string, v6 bool, members, full int, now time.Time) {
+	c.mu.Lock()
+	s := c.at(service, v6)
 	long := now.Sub(s.sampled) > 3*countOften && !s.sampled.IsZero()
 	s.members = members
-	e.mu.Unlock()
-	e.Sampled(service, v6, members > full || long && members > full/2, now)
+	c.mu.Unlock()
+	c.Sampled(service, v6, members > full || long && members > full/2, now)
 }
 
 // sampleEvery is how old a sample may be when a sender was not found.
 const sampleEvery = 100 * time.Millisecond
 
 // Stale reports whether a new sample is needed.
-func (e *Ears) Stale(service string, v6 bool, now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return now.Sub(e.at(service, v6).sampled) > sampleEvery
+func (c *Coverage) Stale(service string, v6 bool, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Sub(c.at(service, v6).sampled) > sampleEvery
 }
 
 // Hearing is what is known about a service, before an address is looked up.
-func (e *Ears) Hearing(service string, v6 bool) Hearing {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if s := e.of[ear{service, v6}]; s != nil && s.hearing.Blind == "" {
+func (c *Coverage) Hearing(service string, v6 bool) Hearing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.of[coverKey{service, v6}]; s != nil && s.hearing.Blind == "" {
 		return s.hearing
 	} else if s != nil {
 		return Hearing{Blind: s.hearing.Blind}

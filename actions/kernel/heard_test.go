@@ -11,7 +11,7 @@ import (
 func TestEars(t *testing.T) {
 	start := time.Date(2024, 3, 5, 6, 7, 8, 0, time.UTC)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
-	var e Ears
+	var e Coverage
 	since := func(name string, want time.Time) {
 		t.Helper()
 		if h := e.Hearing("sip", false); h.Blind != "" || !h.Since.Equal(want) {
@@ -35,7 +35,7 @@ func TestEars(t *testing.T) {
 	}
 	e.Sampled("sip", false, false, at(30))
 	since("no longer full", at(20))
-	e.Deafen("sip", false, "no table")
+	e.SetBlind("sip", false, "no table")
 	if h := e.Hearing("sip", false); h.Blind != "no table" || !h.Since.IsZero() {
 		t.Errorf("got %+v, want that it hears nothing", h)
 	}
@@ -71,7 +71,7 @@ func TestEarsCount(t *testing.T) {
 		"maybe full":     {10, 501, countEvery, true, true},
 		"the clock jump": {10, 10, -time.Hour, true, false},
 	} {
-		var e Ears
+		var e Coverage
 		e.Open("sip", false, false, true, start)
 		if !e.Due("sip", false, full, start) {
 			t.Errorf("%s: senders that were never counted are not due", name)

@@ -136,7 +136,7 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 				return made, err
 			}
 		}
-		g.frame.Ears.Open(one.Service, one.v6, one.Proto == "tcp" && !g.sure, fresh[one.set], now)
+		g.frame.Coverage.Open(one.Service, one.v6, one.Proto == "tcp" && !g.sure, fresh[one.set], now)
 	}
 	if len(made) == 0 {
 		g.gen, g.verified = gen, true
@@ -148,8 +148,8 @@ func (g *Gate) setup(now time.Time) (made []string, err error) {
 func (g *Gate) deafen(err error) {
 	names, _ := kernel.Services(g.frame.Ports())
 	for _, name := range names {
-		g.frame.Ears.Deafen(name, false, err.Error())
-		g.frame.Ears.Deafen(name, true, err.Error())
+		g.frame.Coverage.SetBlind(name, false, err.Error())
+		g.frame.Coverage.SetBlind(name, true, err.Error())
 	}
 }
 
@@ -306,7 +306,7 @@ func (g *Gate) sample(now time.Time) {
 	g.counting.Lock()
 	defer g.counting.Unlock()
 	for _, one := range g.plan() {
-		g.frame.Ears.Sampled(one.Service, one.v6, missed[one.set] > g.missed[one.set], now)
+		g.frame.Coverage.Sampled(one.Service, one.v6, missed[one.set] > g.missed[one.set], now)
 	}
 	g.missed = missed
 }
@@ -314,7 +314,7 @@ func (g *Gate) sample(now time.Time) {
 // Heard looks up an address, in a few microseconds.
 func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing {
 	a = prefix.Addr(a)
-	h := g.frame.Ears.Hearing(service, a.Is6())
+	h := g.frame.Coverage.Hearing(service, a.Is6())
 	if h.Blind != "" {
 		return h
 	}
@@ -327,8 +327,8 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 		h.Age = max(kernel.Memory-time.Duration(m.Seconds-1)*time.Second, 0) // they are rounded up
 		return h
 	}
-	if g.frame.Ears.Stale(service, a.Is6(), now) && g.frame.IfIdle(func() { g.sample(now) }) {
-		h = g.frame.Ears.Hearing(service, a.Is6())
+	if g.frame.Coverage.Stale(service, a.Is6(), now) && g.frame.IfIdle(func() { g.sample(now) }) {
+		h = g.frame.Coverage.Hearing(service, a.Is6())
 	}
 	return h
 }

@@ -89,7 +89,7 @@ func (m *model) within(hits []Hit, at int64) (list []Hit) {
 }
 
 // scoreOf adds up services; of a service's witnesses it takes the largest sum.
-func scoreOf(hits []Hit, v view) (total parsers.Points) {
+func scoreOf(hits []Hit, v window) (total parsers.Points) {
 	sums := map[witness.Witness]parsers.Points{}
 	for _, h := range hits {
 		if h.At > v.after && h.At <= v.until && h.Evidence >= v.least && !(v.Fresh && h.Again) {
@@ -109,10 +109,10 @@ func scoreOf(hits []Hit, v view) (total parsers.Points) {
 // strongestOf tries each window of this length that holds a time and ends with it
 // or with a hit.
 func strongestOf(hits []Hit, at, length int64, least parsers.Evidence, fresh bool) parsers.Points {
-	best := scoreOf(hits, view{at - length, at, least, fresh})
+	best := scoreOf(hits, window{at - length, at, least, fresh})
 	for _, h := range hits {
 		if h.At >= at && h.At-length < at {
-			best = max(best, scoreOf(hits, view{h.At - length, h.At, least, fresh}))
+			best = max(best, scoreOf(hits, window{h.At - length, h.At, least, fresh}))
 		}
 	}
 	return best
@@ -167,7 +167,7 @@ func runModel(t *testing.T, r *rand.Rand, step func(*rand.Rand, int64) int64) {
 				t.Fatalf("event %d, %s: got %d in the long window, want %d", i, e, got, want)
 			}
 		}
-		checkBelief(t, got, got.Strongest(at, s.Find, parsers.Claimed, false))
+		checkSelection(t, got, got.Strongest(at, s.Find, parsers.Claimed, false))
 		if got.Strongest(at, s.Find, parsers.Claimed, false).Score >= limit {
 			w.Drop(KeyOf(a, 1))
 			m.take(a)
@@ -191,8 +191,8 @@ func runModel(t *testing.T, r *rand.Rand, step func(*rand.Rand, int64) int64) {
 	}
 }
 
-// checkBelief: the hits that count are the score, and no more.
-func checkBelief(t *testing.T, tally *Tally, b Belief) {
+// checkSelection: the hits that count are the score, and no more.
+func checkSelection(t *testing.T, tally *Tally, b Selection) {
 	t.Helper()
 	var sum parsers.Points
 	for i := range tally.Hits {

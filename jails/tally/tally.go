@@ -149,36 +149,36 @@ func (t *Tally) keep(first, end int) {
 	t.Hits = append(t.Hits[:0], t.Hits[first:end]...)
 }
 
-// view is a choice of a tally's hits: those of a window, with enough evidence.
-type view struct {
+// window selects the hits of a tally that lie between two times and have enough evidence.
+type window struct {
 	after, until int64 // a hit at until is in it, one at after is not
 	least        parsers.Evidence
 	Fresh        bool // without those that are there again
 }
 
-// Holds reports whether a hit is in the view.
-func (v view) Holds(h *Hit) bool {
+// Holds reports whether a hit is in the window.
+func (v window) Holds(h *Hit) bool {
 	return h.At > v.after && h.At <= v.until && h.Evidence >= v.least && !(v.Fresh && h.Again)
 }
 
-// Belief is the choice of witnesses whose hits count: for each family of services the wire,
-// or for each of its services the log that reports most. The zero value has none.
-type Belief struct {
-	view
-	best   [parsers.ServiceCount]claim
+// Selection says which witnesses count, and their score. For each family of services that is the
+// wire, or for each of its services the log that reports most. The zero value has none.
+type Selection struct {
+	window
+	best   [parsers.ServiceCount]report
 	byWire [witness.Families]bool
 	Score  parsers.Points
 }
 
-// claim is what one witness reports.
-type claim struct {
+// report is what one witness reports.
+type report struct {
 	witness witness.Witness
 	points  parsers.Points
 	ok      bool
 }
 
 // Counts reports whether a hit is one of those that make the score.
-func (b *Belief) Counts(h *Hit) bool {
+func (b *Selection) Counts(h *Hit) bool {
 	if !b.Holds(h) {
 		return false
 	}
@@ -190,9 +190,9 @@ func (b *Belief) Counts(h *Hit) bool {
 	return !wire && best.ok && best.witness == h.Witness
 }
 
-// believe weighs the witnesses of a view.
-func (t *Tally) believe(v view) Belief {
-	var sums [maxWitnesses]claim
+// choose selects the witnesses that count within a window.
+func (t *Tally) choose(v window) Selection {
+	var sums [maxWitnesses]report
 	n := 0
 next:
 	for i := range t.Hits {
@@ -207,11 +207,11 @@ next:
 			}
 		}
 		if n < len(sums) {
-			sums[n] = claim{h.Witness, h.Points, true}
+			sums[n] = report{h.Witness, h.Points, true}
 			n++
 		}
 	}
-	b := Belief{view: v}
+	b := Selection{window: v}
 	var logs, wire [witness.Families]parsers.Points
 	for _, s := range sums[:n] {
 		f := witness.FamilyOf(s.witness.Service)
@@ -234,17 +234,17 @@ next:
 	return b
 }
 
-// Strongest is the belief about that window, of so many milliseconds, in which
-// most was done, among those that hold a time. There is one such window while
-// clocks go forward; records that come late are looked at from each later one.
-func (t *Tally) Strongest(at, length int64, least parsers.Evidence, fresh bool) Belief {
-	best := t.believe(view{at - length, at, least, fresh})
+// Strongest returns the selection with the highest score, of all windows of this length in
+// milliseconds that contain the time at. While clocks go forward there is one such window; when
+// records came late, there is one more that ends at each later record.
+func (t *Tally) Strongest(at, length int64, least parsers.Evidence, fresh bool) Selection {
+	best := t.choose(window{at - length, at, least, fresh})
 	for i := len(t.Hits) - 1; i >= 0 && t.Hits[i].At > at; i-- {
 		end := t.Hits[i].At
 		if end >= at+length || i+1 < len(t.Hits) && t.Hits[i+1].At == end {
 			continue
 		}
-		if b := t.believe(view{end - length, end, least, fresh}); b.Score > best.Score {
+		if b := t.choose(window{end - length, end, least, fresh}); b.Score > best.Score {
 			best = b
 		}
 	}

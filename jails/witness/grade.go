@@ -12,7 +12,7 @@ const (
 	Absent               // nothing came from the address, or not what the record reports
 )
 
-var gradeWords = [...]string{"", "cannot tell", "heard", "wire", "told before", "forged"}
+var gradeWords = [...]string{"", "cannot tell", "heard", "wire", "seen before", "forged"}
 
 // String is the word that a line of evidence has for it.
 func (g Grade) String() string { return gradeWords[g] }

@@ -113,7 +113,7 @@ func TestIsHere(t *testing.T) {
 
 // avoidedWords is how many of the words that readers have to look up are left. It may only
 // be made smaller: when you remove some, write the new count here.
-const avoidedWords = 6
+const avoidedWords = 4
 
 func TestAvoidedWordsBecomeFewer(t *testing.T) {
 	list, err := count.Tree(filepath.Join("..", "..", ".."))
