@@ -128,7 +128,7 @@ func (t *twins) vouchedFor(e *parsers.Event, at time.Time) bool {
 }
 
 // endsItself reports whether no ESC can have forged the address in a notice of chan_sip. The
-// logger removes what stands from an ESC to the next letter m: the true address goes too if
+// logger removes all from an ESC to the next letter m: the true address goes too if
 // the reason behind it holds an m, and what is left of the reason ends the line. Without
 // an m all of the record goes, its newline too, and the head of the next record is in the line.
 // asterisk:main/term.c, term_strip
