@@ -54,6 +54,7 @@ var layouts = []string{
 	"2006/01/02 15:04:05",
 	"02.01.2006 15:04:05",
 	"Jan _2 2006 15:04:05",
+	"Jan _2 15:04:05 2006",       // Issabel
 	"Mon Jan _2 15:04:05 2006",   // %c, and Apache's error log
 	"02/Jan/2006:15:04:05 -0700", // Apache and nginx
 	"02-Jan-2006 15:04:05",

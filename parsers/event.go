@@ -63,6 +63,12 @@ const (
 	Dialplan
 	Other
 	SSH // from here on: of other programs (programs.go)
+	Web
+	GUI // the web interface of the PBX
+	FTP
+	Mail
+	VPN
+	Provisioning // files for phones, over HTTP
 	services
 )
 

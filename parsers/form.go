@@ -298,6 +298,9 @@ func startsWith(next []step, b []byte) bool {
 func takeAddr(how addrForm, b []byte, next []step, got *found) (int, bool) {
 	n := addrToken(b)
 	if len(next) > 0 && len(next[0].lit) > 0 {
+		if at := bytes.IndexByte(b[:n], ']'); at >= 0 && next[0].lit[0] == ']' && b[0] != '[' {
+			n = at
+		}
 		for c := next[0].lit[0]; (c == ':' || c == '.') && n > 0 && b[n-1] == c; { // the literal's, not the address's
 			n--
 		}

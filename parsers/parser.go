@@ -15,6 +15,7 @@ const maxRecord = 8190
 // for concurrent use.
 type Parser struct {
 	patterns  []*Pattern
+	raw       bool     // a program of the log does not escape newlines
 	foreign   Services // of other programs, whose lines are read too
 	clock     Clock
 	threads   *Threads
@@ -121,6 +122,9 @@ func (p *Parser) Counts() Counts { return p.counts }
 func (p *Parser) Line(line []byte, cut bool, arrived time.Time, emit func(*Event)) {
 	p.counts.Lines++
 	env := &p.env
+	if p.foreign != 0 && p.ownLog(line, cut, emit) {
+		return
+	}
 	if len(line) > 0 && line[0] != '[' {
 		wrapped := false
 		if p.unescape, wrapped = unwrap(trimLine(line), p.unescape, env); wrapped {

@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 )
 
 // program is a program beside Asterisk whose lines are read: sshd and its like. It writes
@@ -11,10 +12,40 @@ import (
 type program struct {
 	name    string
 	service Service
-	tags    []string // its names in syslog, each with a process number
-	strip   []string // what it may write before a message, each once, in this order
-	most    int      // it cuts messages at so many bytes, so one of this length may end in a caller's text; 0: it does not cut
+	tags    []string                               // its names in syslog, each with a process number; a "*" in the middle is any text
+	head    func(line []byte) (head ownHead)       // takes off what it writes before a message in a log of its own; nil: it has none
+	read    func(g *program, line []byte) readLine // reads a whole line of its own log, in place of the rules' forms; nil: they do
+	strip   []string                               // what it may write before a message, each once, in this order
+	most    int                                    // it cuts messages at so many bytes, so one of this length may end in a caller's text; 0: it does not cut
+	mark    string                                 // what messages begin with in versions that escape newlines; "": all versions do
 	rules   []rule
+}
+
+// ownHead is the text before the message in a line of a program's own log. The zero value
+// is a line of another kind.
+type ownHead struct {
+	stamp []byte // the date
+	peer  []byte // the address, if the head has it
+	text  []byte // the message; nil: the line has no such head
+}
+
+// readLine is what a program's read function found. The zero value: the line is not of its log.
+type readLine struct {
+	known   bool  // the line is of its log
+	rule    *rule // nil: it means nothing
+	peer    []byte
+	account []byte
+	stamp   []byte
+}
+
+// programs are compiled once and never change.
+var programs = []program{sshd(), apache(), accessLog(), provisioning(), freepbx(), issabel(), vsftpd(), postfix(), openvpn()}
+
+// add appends a rule for each form.
+func (g *program) add(id string, k Kind, e Evidence, p Points, src string, forms ...string) {
+	for _, text := range forms {
+		g.rules = append(g.rules, rule{id: id, form: newForm(text), service: g.service, channel: ChannelNotice, kind: k, evidence: e, points: p, src: src})
+	}
 }
 
 // program reads a line of syslog as one of the wanted programs. It reports whether one of
@@ -35,28 +66,90 @@ func (p *Parser) program(line []byte, cut bool, emit func(*Event)) bool {
 
 func (g *program) hasTag(name []byte) bool {
 	for _, tag := range g.tags {
-		if string(name) == tag {
+		first, last, any := strings.Cut(tag, "*")
+		if string(name) == tag || any && len(name) >= len(first)+len(last) && bytes.HasPrefix(name, []byte(first)) && bytes.HasSuffix(name, []byte(last)) {
 			return true
 		}
 	}
 	return false
 }
 
-// programLine reads a message of a program.
-func (p *Parser) programLine(g *program, line, text []byte, cut bool, emit func(*Event)) {
+// ownLog reads a line as one of a log that one of the wanted programs writes itself. It
+// reports whether it is one.
+func (p *Parser) ownLog(line []byte, cut bool, emit func(*Event)) (known bool) {
+	if p.headed { // it is a log of Asterisk, where callers write parts of lines
+		return false
+	}
+	text := trimLine(line)
+	for i := range programs {
+		g := &programs[i]
+		switch {
+		case !p.foreign.Has(g.service):
+			continue
+		case g.read != nil:
+			got := g.read(g, text)
+			known = known || got.known
+			if got.rule == nil {
+				continue
+			}
+			p.env, p.found = envelope{stamp: got.stamp}, found{account: got.account}
+			if p.found.addr, p.found.hasAddr = parseAddr(got.peer); p.found.hasAddr {
+				p.charge(g, got.rule, line, cut, emit)
+			}
+		case g.head != nil:
+			head := g.head(text)
+			if head.text == nil {
+				continue
+			}
+			known = true
+			p.env = envelope{stamp: head.stamp}
+			text := head.text
+			if head.peer != nil {
+				p.textBuf = append(append(append(p.textBuf[:0], head.peer...), ' '), text...)
+				text = p.textBuf
+			}
+			if p.programLine(g, line, text, cut, emit) {
+				p.counts.Heads++
+				return true
+			}
+		}
+	}
+	var env envelope
+	if _, wrapped := unwrap(text, nil, &env); known && wrapped { // syslog, which has its own programs
+		return false
+	}
+	if known {
+		p.counts.Heads++
+	}
+	return known
+}
+
+// programLine reads a message of a program. It reports whether a rule fits.
+func (p *Parser) programLine(g *program, line, text []byte, cut bool, emit func(*Event)) bool {
 	text = trimLine(text)
 	length := len(text)
+	if g.mark != "" {
+		var marked bool
+		if text, marked = bytes.CutPrefix(text, []byte(g.mark)); !marked {
+			p.raw = true
+		}
+	}
 	for _, s := range g.strip {
 		text = bytes.TrimPrefix(text, []byte(s))
 	}
 	for i := range g.rules {
 		p.found = found{}
 		if l := &g.rules[i]; l.form.whole(text, &p.found) {
-			p.charge(g, l, line, cut || g.most > 0 && length >= g.most, emit)
-			return
+			if l.ours == nil || !l.ours(p.found.text) {
+				p.charge(g, l, line, cut || g.most > 0 && length >= g.most, emit)
+			}
+			return true
 		}
 	}
+	return false
 }
+
+const rawDoubt = "the program writes newlines of a user name as they came, so this line may be a caller's text"
 
 const cutDoubt = "the program cuts messages of this length, so the end of this one may be a caller's text"
 
@@ -65,13 +158,15 @@ func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*E
 	e := &p.event
 	*e = Event{
 		Result: Offence, Kind: l.kind, Evidence: l.evidence, Service: g.service, Channel: ChannelNotice, Points: l.points, Rule: l.id,
-		Addr: p.found.addr, Port: p.found.port, Account: TextOf(p.found.account), Line: TextOf(line), Doubt: l.doubt,
+		Addr: p.found.addr, Port: p.found.port, Account: TextOf(p.found.account), Line: TextOf(line), Doubt: l.doubt, Once: l.once,
 	}
 	switch {
 	case !Bannable(e.Addr):
 		return // no packet from elsewhere has this address
 	case cut || len(line) >= maxRecord:
 		e.Doubt = cutDoubt
+	case g.mark != "" && p.raw:
+		e.Doubt = rawDoubt
 	case bytes.IndexByte(line, 0) >= 0:
 		e.Doubt = "a NUL byte: the file is damaged"
 	}

@@ -70,6 +70,14 @@ func TestPrograms(t *testing.T) {
 // message is what a program writes by a rule: its own text, and the sender's in each field
 // that is the sender's. The program cuts it.
 func (g *program) message(l *rule, addr netip.Addr, text []byte) string {
+	if g.read != nil { // quotes are escaped
+		status := "404"
+		if l.kind == BadPassword {
+			status = "401"
+		}
+		said := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(text))
+		return fmt.Sprintf(`%s - %s [05/Mar/2024:06:07:08 +0000] "GET /.env/001565abcdef.cfg?%s HTTP/1.1" %s 179 "%s" "%s"`, addr, said, said, status, said, said)
+	}
 	var b strings.Builder
 	for _, s := range l.form.steps {
 		switch s.field {
@@ -94,8 +102,23 @@ func (g *program) message(l *rule, addr netip.Addr, text []byte) string {
 	return msg
 }
 
-// header is the text before a message in the log of a program.
-func (g *program) header() string { return "Mar  5 06:07:08 pbx " + g.tags[0] + "[1638]: " }
+// line is a message in the log of a program.
+func (g *program) line(msg string) string {
+	switch {
+	case g.read != nil:
+		return msg
+	case g.name == "apache":
+		peer, rest, _ := strings.Cut(msg, " ")
+		return "[Tue Mar 05 06:07:08.123456 2024] [auth_basic:error] [pid 1:tid 2] [client " + peer + "] AH01618: " + rest
+	case g.name == "issabel":
+		return "[Mar 05 06:07:08 2024] " + msg
+	case g.head != nil && len(g.tags) == 0:
+		return "[2024-03-05 06:07:08] " + g.mark + msg
+	case g.name == "vsftpd":
+		return "Tue Mar  5 06:07:08 2024 [pid 1638] " + msg
+	}
+	return "Mar  5 06:07:08 pbx " + strings.ReplaceAll(g.tags[0], "*", "") + "[1638]: " + msg
+}
 
 // victim is an address that no line of the test is from.
 var victim = netip.MustParseAddr("198.51.100.8")
@@ -109,7 +132,7 @@ func TestForgedNames(t *testing.T) {
 		var names []string
 		for k := range g.rules {
 			msg := g.message(&g.rules[k], victim, []byte("x"))
-			names = append(names, msg, g.header()+msg)
+			names = append(names, msg, g.line(msg))
 			for at := range len(msg) {
 				if msg[at] == ' ' || msg[at] == '\'' || msg[at] == '"' {
 					names = append(names, "x"+msg[at:])
@@ -145,7 +168,7 @@ func (g *program) isText(rule int) bool { return g.rules[rule].form.texts() > 0 
 // checkForged fails where a line that a program writes about one address charges another.
 func checkForged(t *testing.T, g *program, l *rule, text string) (charged int) {
 	t.Helper()
-	line := g.header() + g.message(l, trueAddrs[0], []byte(text))
+	line := g.line(g.message(l, trueAddrs[0], []byte(text)))
 	for _, e := range readForeign(line, Services(0).With(g.service)) {
 		if e.Result == Offence && e.Addr != trueAddrs[0] {
 			t.Errorf("%s: charges %s by %s\n%s", l.id, e.Addr, e.Rule, line)

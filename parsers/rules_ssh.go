@@ -2,9 +2,6 @@ package parsers
 
 import "strings"
 
-// programs are compiled once and never change.
-var programs = []program{sshd()}
-
 // sshd of OpenSSH. What it writes, and what a caller writes of it:
 //
 //   - Each message is one syslog record. sshd escapes control bytes and newlines with

@@ -7,7 +7,7 @@ var (
 	resultWords   = []string{"none", "signal", "offence", "ambiguous"}
 	kindWords     = []string{"", "bad-password", "unknown-account", "unknown-extension", "guest-call", "acl", "not-allowed", "malformed", "rate", "scan", "unanswered", "success", "challenge", "blind", "custom"}
 	evidenceWords = []string{"", "claimed", "seen", "proven"}
-	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other", "ssh"}
+	serviceWords  = []string{"", "pjsip", "sip", "iax2", "ami", "http", "dialplan", "other", "ssh", "web", "gui", "ftp", "mail", "vpn", "provisioning"}
 	channelWords  = []string{"security", "notice", "acl", "dialplan", "wire"}
 )
 
