@@ -177,7 +177,7 @@ func TestTextIsTheJail(t *testing.T) {
 		"ignoreip: [2001:db8::/32, 192.0.2.1]\ngeoip: {home: [GB], asn: [64500=1.5], elsewhere: 2}\nports: [5060/udp, sip]\nevidence: {max_bantime: {claimed: 90s}}\n"
 	m := folder(t, "defaults: {bantime: 90m}\n", map[string]string{"guessing": "maxretry: 2.5\n", "odd": odd})
 	list, bad := m.EveryJail()
-	if len(list) != 8 || len(bad) > 0 {
+	if len(list) != 16 || len(bad) > 0 {
 		t.Fatalf("got %d jails, %v", len(list), bad)
 	}
 	for _, want := range list {

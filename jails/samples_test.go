@@ -9,7 +9,7 @@ import (
 
 // What the shipped jails say of themselves is true.
 func TestShippedSamples(t *testing.T) {
-	list, bad := configs.LoadJails("")
+	list, bad := (&configs.Main{}).EveryJail()
 	if len(bad) > 0 || len(list) == 0 {
 		t.Fatalf("got %d jails, %v", len(list), bad)
 	}

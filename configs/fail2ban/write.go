@@ -35,7 +35,10 @@ var covered = map[string]string{
 }
 
 // switched are filters whose work a shipped jail does that is off until a file switches it on.
-var switched = map[string]string{"sshd": "sshd"}
+var switched = map[string]string{
+	"sshd": "sshd", "vsftpd": "vsftpd", "openvpn": "openvpn", "postfix": "postfix", "postfix-sasl": "postfix", "issabel-gui": "issabel",
+	"apache-auth": "apache", "apache-noscript": "apache", "apache-botsearch": "apache", "nginx-botsearch": "nginx", "freepbx": "freepbx", "pbx-gui": "freepbx",
+}
 
 // Take makes a jail file of a jail and its filter. failed is why the filter could not be
 // read, or nil. good reports whether pbxjail takes a pattern, and why not.
