@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pbxjail/parsers"
 )
@@ -42,6 +43,19 @@ func TestAnAccountHidesNoGuess(t *testing.T) {
 		if got := l.points[phone.Addr()]; got != c.want {
 			t.Errorf("%s: got %v points, want %v: %v", name, got, c.want, l.events)
 		}
+	}
+}
+
+func TestLoggedIn(t *testing.T) {
+	l := newLab(t, Options{})
+	l.login(phone, "1001")
+	l.ask(other, "REGISTER", "1001", "")
+	l.answer(401, challenge("n"))
+	if !l.s.LoggedIn(phone.Addr(), l.now) || l.s.LoggedIn(other.Addr(), l.now) {
+		t.Error("a challenge is no log-in, and an answer to it with the right password is one")
+	}
+	if l.s.LoggedIn(phone.Addr(), l.now.Add(25*time.Hour)) {
+		t.Error("a log-in counts for more than a day")
 	}
 }
 

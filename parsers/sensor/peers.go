@@ -1,6 +1,9 @@
 package sensor
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // peer is what is known of one address. Times without a unit are unix seconds; 0 is never.
 type peer struct {
@@ -122,6 +125,12 @@ const (
 
 // loggedIn reports whether the address logged in with a password within knownFor.
 func (p *peer) loggedIn(at int64) bool { return p.login != 0 && at-int64(p.login) < knownFor }
+
+// LoggedIn reports whether an address logged in with a password within the last day.
+func (s *Sensor) LoggedIn(a netip.Addr, now time.Time) bool {
+	p := s.peers.find(a.Unmap())
+	return p != nil && p.loggedIn(now.Unix())
+}
 
 // isOurs reports whether the address answered a request of ours within knownFor: a provider
 // where we register, or a phone that we call or qualify.

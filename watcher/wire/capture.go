@@ -75,7 +75,7 @@ func untilRead(n uint64, in time.Duration) time.Duration {
 	switch {
 	case n == 0:
 		return readIdle
-	case in <= 0 || time.Duration(n)*readLater > most*in:
+	case in <= 0 || time.Duration(min(n, inFrames*64))*readLater > most*in:
 		return readSoon
 	}
 	return readLater

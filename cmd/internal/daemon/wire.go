@@ -66,6 +66,8 @@ func newWireSource(main configs.Wire, ports []sensor.Port, log *slog.Logger, tra
 	traffic.Ports = portsOf(w.ports)
 	traffic.Cards, traffic.Limit = main.Interfaces, main.Limit
 	traffic.Gap, traffic.Problem = w.gap, w.interrupted
+	known := traffic.Known
+	traffic.Known = func(a netip.Addr) bool { return known != nil && known(a) || w.loggedIn(a) }
 	w.live = wire.NewLive(traffic)
 	return w
 }
@@ -290,6 +292,14 @@ func (w *wireSource) failing() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.problem != nil
+}
+
+// loggedIn reports whether an address logged in with a password: from then on it is no
+// stranger, and not only when those who are at home are looked at again.
+func (w *wireSource) loggedIn(a netip.Addr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sensor.LoggedIn(a, time.Now())
 }
 
 // Heard implements witness.Heard.
