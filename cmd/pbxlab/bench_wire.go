@@ -77,7 +77,7 @@ func (o wireBench) latency(ctx context.Context, m *measurer, g *guard, pbx *lab.
 		answered[to.Addr()] = at
 	})
 	for i := range o.attackers {
-		if err := guessUntilDropped(ctx, g.net, bot(i)); err != nil {
+		if err := guessUntilDropped(ctx, g.net, bot(i), "101"); err != nil {
 			return err
 		}
 	}
@@ -105,8 +105,8 @@ func (o wireBench) latency(ctx context.Context, m *measurer, g *guard, pbx *lab.
 // betweenGuesses is longer than a ban takes, so that the answer before it decided.
 const betweenGuesses = 20 * time.Millisecond
 
-// guessUntilDropped tries passwords from an address until there is no answer.
-func guessUntilDropped(ctx context.Context, n *lab.Net, from netip.Addr) error {
+// guessUntilDropped tries passwords of an account from an address until there is no answer.
+func guessUntilDropped(ctx context.Context, n *lab.Net, from netip.Addr, account string) error {
 	s, err := n.NewSender(ctx, "udp", from, lab.Port)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func guessUntilDropped(ctx context.Context, n *lab.Net, from netip.Addr) error {
 	rest := time.NewTicker(betweenGuesses)
 	defer rest.Stop()
 	for i := range 20 {
-		status, err := s.Register("101", fmt.Sprint("wrong", i))
+		status, err := s.Register(account, fmt.Sprint("wrong", i))
 		if err != nil || status == 0 {
 			return err
 		}

@@ -13,11 +13,12 @@ import (
 type cell struct {
 	logs string // "all", "security+messages", "messages" or "none"
 	wire bool
+	more string // lines of pbxjail's main file
 }
 
 // cells are the settings that `pbxlab e2e-wire` compares: each witness alone, then both.
 var cells = []cell{
-	{"messages", false}, {"all", false}, {"none", true}, {"messages", true}, {"all", true},
+	{logs: "messages"}, {logs: "all"}, {logs: "none", wire: true}, {logs: "messages", wire: true}, {logs: "all", wire: true},
 }
 
 // shipped is the logger.conf that Asterisk ships, reduced to its messages log.
@@ -62,7 +63,7 @@ func (c cell) configure(g *guard) error {
 	}
 	// Asterisk's own files would protect the network of the honest. Without them its ports
 	// are those of its sockets.
-	more := fmt.Sprintf("asterisk: %q\n", g.path("nowhere"))
+	more := fmt.Sprintf("asterisk: %q\n", g.path("nowhere")) + c.more
 	if !c.wire {
 		more += "wire: {enabled: false}\n"
 	}

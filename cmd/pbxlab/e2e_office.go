@@ -102,7 +102,7 @@ func (o officeOptions) day(ctx context.Context, r *report, version, root string)
 	defer cancel()
 	random := rand.New(rand.NewPCG(o.seed, uint64(len(version))))
 	d := &officeDay{
-		scene: &scene{version: version, cell: cell{"security+messages", o.wire}}, report: r, officeOptions: o,
+		scene: &scene{version: version, cell: cell{logs: "security+messages", wire: o.wire}}, report: r, officeOptions: o,
 		all: newOffices(random, version, o.offices), banned: map[string]string{},
 	}
 	if d.dir, err = os.MkdirTemp("", "pbxlab-"); err != nil {

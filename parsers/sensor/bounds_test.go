@@ -43,6 +43,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		clear(l.points)
 		clear(l.once)
 	}
+	t.Logf("the tables are full: %d KiB", (int64(heap())-int64(before))>>10)
 	if got := int64(heap()) - int64(before); got > 5<<20 {
 		t.Errorf("got %d KiB, want no more than 5 MiB", got>>10)
 	}
