@@ -31,6 +31,8 @@ const (
 	gateSuffix = "-heard"
 	// gateRetry is the time before a side that failed is tried again.
 	gateRetry = time.Minute
+	// trackEvery is how often it is asked whether connections are tracked by now.
+	trackEvery = 5 * time.Second
 )
 
 // Gate makes the kernel remember the senders of packets to the ports of a service. It has
@@ -42,6 +44,7 @@ type Gate struct {
 	view    *kernel.NftReader
 	frame   kernel.GateFrame
 	sides   [2]*gateSide // the lock of frame guards them
+	tracked time.Time    // when it was asked last whether connections are tracked; guarded by it too
 }
 
 // gateSide is one address family.
@@ -130,8 +133,7 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 			continue
 		}
 		s.next = now.Add(gateRetry)
-		names, _ := kernel.Services(g.frame.Ports())
-		for _, name := range names {
+		for _, name := range g.frame.Names() {
 			g.frame.Coverage.SetBlind(name, s.v6, s.down.Error())
 		}
 		degraded = append(degraded, s.label+": the kernel does not record who sends packets (heard): "+s.down.Error())
@@ -255,8 +257,11 @@ func (g *Gate) Check(now time.Time) (made []string, err error) {
 // may be tried again, a rule, or a set. the lock of frame is held.
 func (g *Gate) needs(now time.Time) bool {
 	var marks []kernel.Held
-	names, _ := kernel.Services(g.frame.Ports())
 	generation, tracked := g.view.Now(), false
+	askTracking := now.Sub(g.tracked).Abs() >= trackEvery
+	if askTracking {
+		g.tracked = now
+	}
 	for _, s := range g.sides {
 		if s.down != nil {
 			if !now.Before(s.next) {
@@ -264,12 +269,12 @@ func (g *Gate) needs(now time.Time) bool {
 			}
 			continue
 		}
-		tracked = tracked || !s.sure && kernel.Tracking()
+		tracked = tracked || askTracking && !s.sure && kernel.Tracking()
 		mark, err := s.chain.LookSince(g.view, generation)
 		if err != nil || s.settled == nil || mark != *s.settled || !s.sure && tracked {
 			return true
 		}
-		for _, name := range names {
+		for _, name := range g.frame.Names() {
 			marks = append(marks, kernel.Held{Set: g.set(name, s.v6), Addr: kernel.Sentinel(s.v6)})
 		}
 	}
@@ -279,9 +284,8 @@ func (g *Gate) needs(now time.Time) bool {
 
 // count samples the sets that are due. the lock of frame is held.
 func (g *Gate) count(now time.Time) {
-	names, _ := kernel.Services(g.frame.Ports())
 	for _, s := range g.sides {
-		for _, name := range names {
+		for _, name := range g.frame.Names() {
 			if s.down == nil && g.frame.Coverage.Due(name, s.v6, gateFull, now) {
 				g.sample(name, g.set(name, s.v6), s.v6, now)
 			}

@@ -238,17 +238,30 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 		return false, 0, err
 	}
 	for _, s := range e.sides.Up() {
-		for _, group := range e.places() {
-			h, err := e.sets.Header(e.set(s, group))
+		for _, set := range e.filled(s, !intact) {
+			h, err := e.sets.Header(set)
 			if errors.Is(err, os.ErrNotExist) {
 				intact = false
 			} else if err != nil {
-				return false, 0, explainSet("look at", e.set(s, group), err)
+				return false, 0, explainSet("look at", set, err)
 			}
 			members += h.Members
 		}
 	}
 	return intact && whole, members, e.sides.Flows.Settle(time.Now())
+}
+
+// filled are the sets of bans of a side that may hold a member, or all. One without is not
+// looked at while its rule is there: the kernel removes no set that a rule uses.
+func (e *Enforcer) filled(s *xtables.Side, all bool) (sets []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, group := range e.groups.Places() {
+		if set := e.set(s, group); all || e.used[set] {
+			sets = append(sets, set)
+		}
+	}
+	return sets
 }
 
 func (e *Enforcer) Teardown() error {

@@ -13,6 +13,7 @@ type GateFrame struct {
 
 	slow   sync.Mutex // guards ports and closed, and is held by what the methods call
 	ports  []Port
+	names  []string // of their services
 	closed bool
 }
 
@@ -28,8 +29,8 @@ func (f *GateFrame) Guard(ports []Port, setup func() error) error {
 		return ErrClosed
 	}
 	f.ports = slices.Clone(ports)
-	names, _ := Services(ports)
-	f.Coverage.Keep(names)
+	f.names, _ = Services(ports)
+	f.Coverage.Keep(f.names)
 	return setup()
 }
 
@@ -49,6 +50,10 @@ func (f *GateFrame) Check(look func() error) error {
 // Ports are those that are guarded. Only functions that Guard, Check and IfIdle call may
 // call it.
 func (f *GateFrame) Ports() []Port { return f.ports }
+
+// Names are the services of Ports, in order; the caller must not change them. Who may call
+// Ports may call it.
+func (f *GateFrame) Names() []string { return f.names }
 
 // IfIdle calls do unless another method has the lock, and reports whether it did.
 func (f *GateFrame) IfIdle(do func()) bool {
