@@ -17,7 +17,7 @@ import (
 
 func (a *app) jailsVerb() *cobra.Command {
 	var config, folder, name string
-	var effective bool
+	var effective, logs bool
 	c := &cobra.Command{
 		Use:   "jails",
 		Short: "the settings of each jail, and where they come from; needs no daemon",
@@ -32,6 +32,7 @@ A file with both logs and match is a whole jail: it replaces the shipped jail of
 Any other file changes some settings of the shipped jail of its name.
 
   jailctl jails                           one line for each jail
+  jailctl jails --logs                    the logs that each jail follows, found ones too
   jailctl jails --effective               every setting of every jail
   jailctl jails --print NAME              the file of a jail, as it is written
   jailctl jails --print NAME --effective  every setting of a jail, as a complete file
@@ -47,8 +48,11 @@ What --print prints is a jail file: a good start for a jail of your own.`,
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("print") {
+			switch {
+			case c.Flags().Changed("print"):
 				return a.printJail(list, name, effective)
+			case logs:
+				return a.printJailLogs(list, main)
 			}
 			return a.printJails(list, effective)
 		},
@@ -56,6 +60,7 @@ What --print prints is a jail file: a good start for a jail of your own.`,
 	configFlag(c, &config)
 	c.Flags().StringVar(&folder, "jails", "", "folder of jail files, in place of the main file's")
 	c.Flags().StringVar(&name, "print", "", "print the file of this jail")
+	c.Flags().BoolVar(&logs, "logs", false, "print the logs that each jail follows, and whether they exist")
 	c.Flags().BoolVar(&effective, "effective", false, "print every setting, and where it comes from")
 	return c
 }
