@@ -53,6 +53,9 @@ func apacheHead(line []byte) (h ownHead) {
 		if !ok || len(inside) == 0 || inside[0] != '[' {
 			return ownHead{}
 		}
+		if bytes.HasPrefix(inside, []byte("[evasive")) { // it denies those who ask often, who may be honest
+			return ownHead{}
+		}
 		h.text = rest
 		peer, client := bytes.CutPrefix(inside, []byte("[client "))
 		if !client {

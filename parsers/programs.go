@@ -165,6 +165,8 @@ func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*E
 		return // no packet from elsewhere has this address
 	case cut || len(line) >= maxRecord:
 		e.Doubt = cutDoubt
+	case l.unique != nil && bytes.Contains(p.found.account, l.unique):
+		e.Doubt = "the record can be read in more than one way"
 	case g.mark != "" && p.raw:
 		e.Doubt = rawDoubt
 	case bytes.IndexByte(line, 0) >= 0:

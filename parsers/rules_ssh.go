@@ -16,6 +16,8 @@ import "strings"
 //   - Text of the caller follows "ssh2: ": of a certificate, its key id, of any length
 //     (openssh:auth.c:243, format_method_key); of a hostbased log-in, its user and host. Such
 //     messages (Failed publickey, Failed hostbased) have no rule.
+//     A key that was tried before may leave such a text behind a wrong password too, so a
+//     name with " ssh2:" in it charges no address.
 //   - "Received disconnect" ends in a text of the caller (openssh:packet.c:1889). Its address
 //     comes first, so only the beginning of the message is believed.
 //
@@ -71,6 +73,9 @@ func sshd() program {
 		"Timeout before authentication for connection from <addr> to <text>, pid = <number>", "Timeout before authentication for <addr> port <number>", "Timeout before authentication for <addr>")
 	add("S17 ssh dropped", Rate, half, "sshd.c:623, drop_connection",
 		"drop connection #<number> from <hostport> on <text> penalty: <text>")
+	for i := range g.rules {
+		g.rules[i].unique = []byte(" ssh2:") // what follows it may be of a key, and the address before it the sender's
+	}
 	return g
 }
 
