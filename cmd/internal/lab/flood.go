@@ -24,19 +24,24 @@ const (
 // sending took. The kernel takes a packet across the wire as part of the send, so
 // that time is the whole cost of both sides, the firewall's included.
 func (n *Net) Flood(from netip.Addr, count int) (through int, took time.Duration, err error) {
+	return n.FloodTo(from, floodPort, count)
+}
+
+// FloodTo is Flood for another port, on which no program may listen.
+func (n *Net) FloodTo(from netip.Addr, port uint16, count int) (through int, took time.Duration, err error) {
 	var sink *net.UDPConn
 	err = n.PBX.Do(func() (err error) {
-		sink, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(PBX4, floodPort)))
+		sink, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(PBX4, port)))
 		return err
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("open port %d: %w", floodPort, err)
+		return 0, 0, fmt.Errorf("open port %d: %w", port, err)
 	}
 	defer sink.Close()
 	if err := sink.SetReadBuffer(1); err != nil { // the least there is: what came is counted by the kernel
 		return 0, 0, err
 	}
-	conn, err := n.dial(from, floodPort)
+	conn, err := n.dial(from, port)
 	if err != nil {
 		return 0, 0, err
 	}
