@@ -186,3 +186,30 @@ func TestTakeSwitchesOn(t *testing.T) {
 		}
 	}
 }
+
+// TestTakeJournal: a jail that reads the journal reads the units that its filter names, and
+// nothing that another program could write.
+func TestTakeJournal(t *testing.T) {
+	good := func(string) error { return nil }
+	f := Filter{Patterns: []Pattern{{Theirs: "a", Regex: "^a <ADDR>$"}}, Match: "_SYSTEMD_UNIT=door.service + _COMM=door"}
+	got := Take(Jail{Name: "door", Filter: "door", Journal: true, Logs: []string{"/var/log/door"}}, f, nil, good)
+	if !strings.Contains(got.Text, "  - 'journal:door.service'\n") || strings.Contains(got.Text, "/var/log/door") {
+		t.Errorf("got %q", got.Text)
+	}
+	got = Take(Jail{Name: "sshd", Filter: "sshd", Journal: true, Match: "_SYSTEMD_UNIT=sshd.service"}, f, nil, good)
+	if !strings.Contains(got.Text, "'journal:ssh.service'") || !strings.Contains(got.Text, "'journal:sshd.service'") {
+		t.Errorf("got %q", got.Text)
+	}
+	f.Match = "_COMM=door"
+	if got := Take(Jail{Name: "door", Filter: "door", Journal: true}, f, nil, good); got.Text != "" || len(got.Notes) == 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestGrouped: a group of fail2ban's stays one, so that its alternatives stay inside.
+func TestGrouped(t *testing.T) {
+	regex, why := translate("", "^x <F-ALT_USER>a|b</F-ALT_USER> from <HOST>$")
+	if !strings.HasSuffix(regex, "x (?:a|b) from <ADDR>$") || why != "" {
+		t.Errorf("got %q, %q", regex, why)
+	}
+}

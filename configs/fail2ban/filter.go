@@ -16,6 +16,7 @@ type Filter struct {
 	Name     string
 	Patterns []Pattern
 	Ignore   []string // ignoreregex, which pbxjail has not
+	Match    string   // journalmatch: what it reads in the journal
 }
 
 // Pattern is one failregex. Regex is ours, or empty with the reason in Why.
@@ -70,7 +71,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		return text
 	}
 	prefix := strings.TrimSpace(whole("prefregex"))
-	out := Filter{Name: j.Filter}
+	out := Filter{Name: j.Filter, Match: whole("journalmatch")}
 	for line := range strings.SplitSeq(whole("failregex"), "\n") {
 		if line = strings.TrimSpace(line); line != "" {
 			p := Pattern{Theirs: line}
@@ -101,7 +102,7 @@ const ambit = `(?:\[\])?`
 
 var (
 	content  = regexp.MustCompile(`<F-CONTENT>.*</F-CONTENT>`)
-	plainTag = regexp.MustCompile(`</?F-(?:MLFID|ID|ALT_USER\d*|CONTENT|RHOST|PORT)>`)
+	plainTag = regexp.MustCompile(`<(/?)F-(?:MLFID|ID|ALT_USER\d*|CONTENT|RHOST|PORT|ERROR)>`)
 	ourTag   = regexp.MustCompile(`^</?(?:HOST|ADDR|F-USER)>$`)
 	anyTag   = regexp.MustCompile(`</?[A-Z][A-Z0-9_-]*>`)
 	either   = regexp.MustCompile(`\(\?:(?:\(\?:IPv6:\)\?|IPv6:)<(?:F-)?IP6>\|<(?:F-)?IP4>\)`)
@@ -155,7 +156,7 @@ func translate(prefix, line string) (regex, why string) {
 		return "", "it has no ^ at its beginning: an attacker could put the whole of it into a field of its own"
 	}
 	line = hosts.ReplaceAllLiteralString(line, "<ADDR>")
-	line = plainTag.ReplaceAllLiteralString(line, "")
+	line = grouped(line)
 	for _, t := range anyTag.FindAllString(line, -1) {
 		if !ourTag.MatchString(t) {
 			return "", "it uses " + t + ", which pbxjail has not"
@@ -169,6 +170,16 @@ func translate(prefix, line string) (regex, why string) {
 		return "", "it does not compile in RE2: " + err.Error()
 	}
 	return line, ""
+}
+
+// grouped makes plain groups of the groups that only fail2ban has a use for.
+func grouped(line string) string {
+	return plainTag.ReplaceAllStringFunc(line, func(tag string) string {
+		if strings.HasPrefix(tag, "</") {
+			return ")"
+		}
+		return "(?:"
+	})
 }
 
 // dated puts the date back: where its empty brackets stand, or else at the beginning.

@@ -22,6 +22,7 @@ type Jail struct {
 	Ignoreip []string // addresses, networks and names
 	Growth   Growth
 	Journal  bool     // its backend reads the journal, and no file
+	Match    string   // journalmatch, where the jail has its own
 	Notes    []string // what is not taken, and why
 }
 
@@ -95,7 +96,7 @@ func (f *file) jail(name string) (Jail, error) {
 		j.Filter = name
 	}
 	backend := get("backend")
-	j.Journal = strings.HasPrefix(backend, "systemd")
+	j.Journal, j.Match = strings.HasPrefix(backend, "systemd"), get("journalmatch")
 	for line := range strings.FieldsSeq(strings.ReplaceAll(get("logpath"), "\n", " ")) {
 		if line != "tail" && line != "head" { // where to begin, not a file
 			j.Logs = append(j.Logs, line)

@@ -1,8 +1,10 @@
 package fail2ban
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +47,10 @@ var switched = map[string]string{
 func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 	t := Taken{Jail: j, File: j.Name + ".yaml", Name: j.Name, Covered: covered[j.Filter], Patterns: len(f.Patterns), Notes: j.Notes}
 	note := func(format string, args ...any) { t.Notes = append(t.Notes, fmt.Sprintf(format, args...)) }
+	if j.Journal {
+		j.Logs = journalUnits(j, f)
+		t.Jail.Logs = j.Logs
+	}
 	switch shipped := switched[j.Filter]; {
 	case shipped != "":
 		t.Covered, t.File = "the shipped jail "+shipped, shipped+".yaml"
@@ -59,7 +65,7 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 		note("not taken: %v", failed)
 		return t
 	case len(j.Logs) == 0 && j.Journal:
-		note("not taken: it reads the journal, and pbxjail reads files; name the file in logpath, or let rsyslog write one")
+		note(noUnit)
 		return t
 	case len(j.Logs) == 0:
 		note("not taken: it has no logpath")
@@ -113,8 +119,8 @@ func (t *Taken) switchOn(note func(string, ...any)) string {
 	if len(t.Jail.Logs) > 0 {
 		t.writeLogs(&b)
 	}
-	if t.Jail.Journal {
-		note("it reads the journal, and pbxjail reads files: let rsyslog write the log")
+	if t.Jail.Journal && len(t.Jail.Logs) == 0 {
+		note(noUnit)
 	}
 	b.WriteString("\n")
 	t.writeLimits(&b, note)
@@ -172,6 +178,35 @@ func (t *Taken) writePorts(b *strings.Builder, note func(string, ...any)) {
 	default:
 		fmt.Fprintf(b, "ports: [%s]\n", strings.Join(list, ", "))
 	}
+}
+
+// noUnit says why a jail that reads the journal is not taken.
+const noUnit = "not taken: its journalmatch names no unit (_SYSTEMD_UNIT=NAME), and any program can imitate the other fields"
+
+// unitMatch is a word of a journalmatch that only the processes of a unit fulfil.
+var unitMatch = regexp.MustCompile(`^_SYSTEMD_UNIT=([A-Za-z0-9][A-Za-z0-9:_.@-]{0,250})$`)
+
+// sshUnits are the names that distributions give to the unit of sshd. The filter knows one.
+var sshUnits = []string{"ssh.service", "sshd.service"}
+
+// journalUnits are the units that a jail reads in the journal, as logs.
+func journalUnits(j Jail, f Filter) (logs []string) {
+	for _, word := range strings.Fields(cmp.Or(j.Match, f.Match)) {
+		found := unitMatch.FindStringSubmatch(word)
+		if found == nil {
+			continue
+		}
+		units := found[1:]
+		if slices.Contains(sshUnits, units[0]) {
+			units = sshUnits
+		}
+		for _, unit := range units {
+			if log := "journal:" + unit; !slices.Contains(logs, log) {
+				logs = append(logs, log)
+			}
+		}
+	}
+	return logs
 }
 
 // quoted is a string of YAML in which nothing but the quote means something.
