@@ -146,3 +146,8 @@ func hasKey(node *yaml.Node, key string) bool {
 	}
 	return false
 }
+
+// JailOf is the jail that a file of this name and text would make beside this main file.
+func (m *Main) JailOf(file string, data []byte) (*Jail, error) {
+	return m.parseJail(JailName(file), file, append([]byte{}, data...))
+}

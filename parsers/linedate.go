@@ -8,10 +8,10 @@ import (
 // maxLineDate bounds how far into a line its date is looked for.
 const maxLineDate = 256
 
-// ofLine reads the date at or near the start of a line of any program: that of
+// OfLine reads the date at or near the start of a line of any program: that of
 // syslog or a container, ISO 8601, Apache, nginx, or seconds since 1970. It returns
 // the zero time when there is none that it can read.
-func (c *Clock) ofLine(line []byte) time.Time {
+func (c *Clock) OfLine(line []byte) time.Time {
 	line = trimLine(line)
 	var env envelope
 	if _, ok := unwrap(line, nil, &env); ok {
@@ -149,7 +149,7 @@ const nearLines = 64
 // timeOf is when a line was written that has no head of Asterisk's: its own date, or
 // that of the lines around it; the zero time where none can be read.
 func (p *Parser) timeOf(line []byte) time.Time {
-	if t := p.clock.ofLine(line); !t.IsZero() {
+	if t := p.clock.OfLine(line); !t.IsZero() {
 		return t
 	}
 	before := p.near.before()
@@ -159,7 +159,7 @@ func (p *Parser) timeOf(line []byte) time.Time {
 		}
 		before = before[:len(before)-1]
 		at := bytes.LastIndexByte(before, '\n') + 1
-		if t := p.clock.ofLine(before[at:]); !t.IsZero() {
+		if t := p.clock.OfLine(before[at:]); !t.IsZero() {
 			return t
 		}
 		before = before[:at]
@@ -174,7 +174,7 @@ func (p *Parser) timeOf(line []byte) time.Time {
 		}
 		var next []byte
 		next, rest, _ = bytes.Cut(rest, newline)
-		if t := p.clock.ofLine(next); !t.IsZero() {
+		if t := p.clock.OfLine(next); !t.IsZero() {
 			return t
 		}
 	}

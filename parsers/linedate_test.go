@@ -38,13 +38,13 @@ func TestLineDates(t *testing.T) {
 		{"login: 2026-01-02T03:04:05Z x", 0},
 	} {
 		clock := Clock{Until: want.AddDate(0, 0, 1)}
-		if got := clock.ofLine([]byte(c.line)); !got.Equal(want.Add(c.frac)) {
+		if got := clock.OfLine([]byte(c.line)); !got.Equal(want.Add(c.frac)) {
 			t.Errorf("%q: got %v, want %v", c.line, got, want.Add(c.frac))
 		}
 	}
 	for _, line := range []string{"", "x", "login failed from 203.0.113.5", "[x] [y] [z]", "2026-13-02 03:04:05 x", "12 x", "[", strings.Repeat("x", 300) + " 2026-01-02T03:04:05Z"} {
 		clock := Clock{Until: want}
-		if got := clock.ofLine([]byte(line)); !got.IsZero() {
+		if got := clock.OfLine([]byte(line)); !got.IsZero() {
 			t.Errorf("%q: got %v, want no time", line, got)
 		}
 	}
@@ -94,8 +94,8 @@ func FuzzLineDate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		clock := Clock{Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)}
-		first := clock.ofLine(line)
-		if again := clock.ofLine(line); !again.Equal(first) {
+		first := clock.OfLine(line)
+		if again := clock.OfLine(line); !again.Equal(first) {
 			t.Errorf("%q: got %v the second time, want %v", line, again, first)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -168,6 +169,21 @@ func (p *Pattern) match(text []byte, e *Event) bool {
 		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
 	}
 	return true
+}
+
+// Find is the first address that the pattern finds in a line, in whatever other ways the line
+// can be read. It says what a program without doubts would find, and is no evidence.
+func (p *Pattern) Find(line []byte) (netip.Addr, bool) {
+	g := p.greedy.FindSubmatchIndex(line)
+	if g == nil {
+		return netip.Addr{}, false
+	}
+	at := 2 * p.greedy.SubexpIndex("ADDR")
+	if g[at] < 0 {
+		return netip.Addr{}, false
+	}
+	a, _, ok := anyAddr.parse(line[g[at]:g[at+1]])
+	return a, ok
 }
 
 // otherLevel is what every level but the five known ones was called in patterns

@@ -33,14 +33,16 @@ func (a *app) importVerb() *cobra.Command {
 }
 
 func (a *app) importFail2banVerb() *cobra.Command {
-	var apply bool
+	var apply, quick bool
 	var config string
 	c := &cobra.Command{
 		Use:   "fail2ban [DIR]",
 		Short: "turn fail2ban's jails into jail files; prints them, --apply writes them",
 		Long: `import fail2ban reads the jails and filters in DIR, /etc/fail2ban if not given, and shows
 the result for each enabled jail: a jail file, or the jail of pbxjail that already does
-its work. It lists what it cannot take over, with the reason. It changes nothing.
+its work, with the settings of both side by side. It lists what it cannot take over, with
+the reason. Then it replays the last day of the logs under both, and prints the addresses
+that both ban, only fail2ban, and only pbxjail. It changes nothing.
 
 With --apply it writes the jail files into the folder of jails; a file that is there stays.
 It allows what fail2ban ignores (ignoreip) and bans what fail2ban bans now, each for as
@@ -53,21 +55,27 @@ fail2ban itself is not touched. When you trust the result: systemctl disable --n
 			if len(args) > 0 {
 				dir = args[0]
 			}
-			plan, err := planImport(dir)
-			if err != nil {
-				return err
-			}
-			if err := a.printImport(plan); err != nil || !apply {
-				return err
-			}
 			main, err := configs.LoadMain(orDefault(config), config != "")
 			if err != nil {
+				return err
+			}
+			plan, err := planImport(dir, main)
+			if err != nil {
+				return err
+			}
+			if !apply && !quick {
+				if plan.Replay, err = a.replayImport(c.Context(), dir, config, plan); err != nil {
+					a.complain("note: the logs are not replayed: %v", err)
+				}
+			}
+			if err := a.printImport(plan); err != nil || !apply {
 				return err
 			}
 			return a.applyImport(c.Context(), plan, main.Jails)
 		},
 	}
 	c.Flags().BoolVar(&apply, "apply", false, "write the jail files, and take over what is ignored and banned")
+	c.Flags().BoolVar(&quick, "no-replay", false, "do not replay the logs")
 	configFlag(c, &config)
 	return c
 }
@@ -83,9 +91,12 @@ func orDefault(config string) string {
 type importPlan struct {
 	Jails  []fail2ban.Taken `json:"jails"`
 	Ignore []string         `json:"ignoreip"`
+
+	Sides  map[string][]importSide `json:"sides"`            // by jail of fail2ban
+	Replay *importReplay           `json:"replay,omitempty"` // of the last day of the logs; null: no log is there
 }
 
-func planImport(dir string) (*importPlan, error) {
+func planImport(dir string, main *configs.Main) (*importPlan, error) {
 	list, bad, err := fail2ban.Load(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +104,7 @@ func planImport(dir string) (*importPlan, error) {
 		}
 		return nil, err
 	}
-	p := &importPlan{}
+	p := &importPlan{Sides: map[string][]importSide{}}
 	for _, j := range list {
 		var f fail2ban.Filter
 		var failed error
@@ -106,6 +117,7 @@ func planImport(dir string) (*importPlan, error) {
 			}
 		}
 		p.Jails = append(p.Jails, t)
+		p.Sides[t.Name] = sidesOf(main, t)
 		for _, word := range j.Ignoreip {
 			if !slices.Contains(p.Ignore, word) {
 				p.Ignore = append(p.Ignore, word)
@@ -135,12 +147,16 @@ func (a *app) printImport(p *importPlan) error {
 		default:
 			a.say("jail %s: nothing carried over", t.Name)
 		}
+		a.printSides(p.Sides[t.Name])
 		for _, note := range t.Notes {
 			a.say("  note: %s", note)
 		}
 	}
 	if len(p.Ignore) > 0 {
 		a.say("ignoreip: %s", strings.Join(p.Ignore, " "))
+	}
+	if p.Replay != nil {
+		a.printReplay(p.Replay)
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -144,4 +146,19 @@ func optionValue(text string) (value, rest string) {
 	}
 	value, rest, _ = strings.Cut(text, ",")
 	return strings.TrimSpace(value), strings.TrimLeft(rest, " \t\n")
+}
+
+// Written writes the options of a filter as a jail does, and as fail2ban-regex reads them. A
+// value that cannot be quoted is left out.
+func Written(opts map[string]string) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(opts)) {
+		if !strings.ContainsAny(key+opts[key], "\"[]\n") {
+			parts = append(parts, fmt.Sprintf(`%s="%s"`, key, opts[key]))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
 }
