@@ -45,8 +45,9 @@ the reason. Then it replays the last day of the logs under both, and prints the 
 that both ban, only fail2ban, and only pbxjail. It changes nothing.
 
 With --apply it writes the jail files into the folder of jails; a file that is there stays.
-It allows what fail2ban ignores (ignoreip) and bans what fail2ban bans now, each for as
-long as fail2ban would; both go through the daemon. Then it reloads the daemon.
+It allows what fail2ban ignores (ignoreip), and reloads the daemon. It bans what fail2ban
+bans now, each for as long as fail2ban would; while pbxjail only observes, jailctl setup
+does that when it switches pbxjail on.
 
 fail2ban itself is not touched. When you trust the result: systemctl disable --now fail2ban`,
 		Args: cobra.MaximumNArgs(1),
@@ -193,7 +194,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 	if _, err := client.Reload(ctx); err != nil {
 		return errors.Join(failed, fmt.Errorf("reload: %w", err))
 	}
-	return errors.Join(failed, a.takeBans(ctx, client, p))
+	return errors.Join(failed, a.takeBansWhenGuarding(ctx, client, p))
 }
 
 // allowImported allows an address, a network or a name of ignoreip; our own side never

@@ -12,17 +12,60 @@ import (
 	"pbxjail/configs/show"
 )
 
-// takeBans bans what a running fail2ban bans now, for the time that is left there. An
-// address that is protected here is not banned; that is said.
-func (a *app) takeBans(ctx context.Context, client *control.Client, p *importPlan) error {
-	if !program.There("fail2ban-client") {
+// takeBansWhenGuarding takes over the bans if pbxjail drops packets now. What is decided
+// while it observes is never enforced, and would be lost: jailctl setup takes them over then.
+func (a *app) takeBansWhenGuarding(ctx context.Context, client *control.Client, p *importPlan) error {
+	s, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.Enforcing {
+		a.say("bans of fail2ban stay there: pbxjail observes; jailctl setup takes them over when it starts to enforce")
 		return nil
 	}
-	taken := 0
+	a.takeBans(ctx, client, p.jails())
+	return nil
+}
+
+// jails are the names of the jails of fail2ban.
+func (p *importPlan) jails() (names []string) {
 	for _, t := range p.Jails {
-		out, err := program.Run(ctx, "fail2ban-client", "get", t.Name, "banip", "--with-time")
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// liveJails are the jails of a fail2ban that runs here; nil where none does, or where its
+// client is that of pbxjail.
+func liveJails(ctx context.Context) (names []string) {
+	if !program.There("fail2ban-client") || program.Leads("fail2ban-client", "pbxjail-fail2ban-client") {
+		return nil
+	}
+	out, err := program.Run(ctx, "fail2ban-client", "status")
+	if err != nil {
+		return nil // it does not run
+	}
+	_, list, _ := strings.Cut(string(out), "Jail list:")
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+}
+
+// takeBans bans what a running fail2ban bans now, for the time that is left there. An
+// address that is protected here is not banned; that is said.
+func (a *app) takeBans(ctx context.Context, client *control.Client, jails []string) {
+	if !program.There("fail2ban-client") {
+		return
+	}
+	tell, taken := a.say, 0
+	if a.json {
+		tell = a.complain // the answer is JSON alone
+	}
+	for _, name := range jails {
+		if strings.HasPrefix(name, "-") {
+			continue
+		}
+		out, err := program.Run(ctx, "fail2ban-client", "get", name, "banip", "--with-time")
 		if err != nil {
-			a.say("note: bans of jail %s are not taken over: fail2ban-client cannot list them", t.Name)
+			tell("note: bans of jail %s are not taken over: fail2ban-client cannot list them", show.Word(name, 64))
 			continue
 		}
 		for line := range strings.Lines(string(out)) {
@@ -32,14 +75,13 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, p *importPla
 			}
 			req := control.BanRequest{Prefix: addr, ForSeconds: &left}
 			if _, err := client.Ban(ctx, req); err != nil {
-				a.say("note: %s is banned by fail2ban, but could not be banned here: %v", show.Address(addr), err)
+				tell("note: %s is banned by fail2ban, but could not be banned here: %v", show.Address(addr), err)
 				continue
 			}
 			taken++
 		}
 	}
-	a.say("bans taken over: %d", taken)
-	return nil
+	tell("bans taken over from fail2ban: %d", taken)
 }
 
 // liveBan reads "203.0.113.9 \t2026-11-26 12:00:00 + 600 = 2026-11-26 12:10:00", of which

@@ -219,7 +219,13 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 			return fmt.Errorf("%s: %w", s.What, err)
 		}
 	}
-	return a.waitUntilGuarding(ctx)
+	if err := a.waitUntilGuarding(ctx); err != nil || !p.Found.Fail2ban.Running {
+		return err
+	}
+	if jails := liveJails(ctx); len(jails) > 0 {
+		a.takeBans(ctx, a.client(), jails)
+	}
+	return nil
 }
 
 // confirms asks on the terminal; only yes is a yes.

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"pbxjail/configs/hint"
@@ -20,6 +21,16 @@ import (
 func There(name string) bool {
 	_, err := exec.LookPath(name)
 	return err == nil
+}
+
+// Leads reports whether a program of this name in PATH is a link to a file of another name.
+func Leads(name, to string) bool {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return false
+	}
+	target, err := filepath.EvalSymlinks(path)
+	return err == nil && filepath.Base(target) == to
 }
 
 // shownOutput is how much of a failed program's output an error repeats, in bytes.

@@ -2,6 +2,8 @@ package program
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +21,17 @@ func TestRun(t *testing.T) {
 	}
 	if There("there is no such program") || !There("ls") {
 		t.Error("what is in PATH is not known")
+	}
+}
+
+func TestLeads(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if err := os.Symlink("/bin/ls", filepath.Join(dir, "fail2ban-client")); err != nil {
+		t.Fatal(err)
+	}
+	if Leads("fail2ban-client", "pbxjail-fail2ban-client") || Leads("there is no such program", "ls") || !Leads("fail2ban-client", "ls") {
+		t.Error("where a link leads is not known")
 	}
 }
 
