@@ -48,7 +48,7 @@ func TestLoadFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	why := map[string]string{ // what is found in the reason, by what is found in theirs
-		"refused": "", "knocks": "", "(?!root)": "looks ahead", "no address": "names no address",
+		"refused": "", "knocks": "", "(?!root )": "looks ahead", "no address": "names no address",
 		"F-NOFAIL": "several lines", "(?P=who)": "refers to a group", "two": "more than one address",
 	}
 	if len(f.Patterns) != len(why) {

@@ -141,6 +141,7 @@ func translate(prefix, line string) (regex, why string) {
 		}
 		line = content.ReplaceAllLiteralString(prefix, "(?:"+inner+")")
 	}
+	line = withoutLookahead(line)
 	for _, u := range untranslatable {
 		if strings.Contains(line, u.mark) {
 			return "", u.why
