@@ -52,10 +52,11 @@ type Status struct {
 	Wire      Wire      `json:"wire"`
 	Counters  Counters  `json:"counters"`
 
-	MainFile     string   `json:"main_file"`     // the main file; "": the built-in defaults
-	Asterisk     []string `json:"asterisk"`      // folders of Asterisk's configuration that are read
-	MaxBans      int      `json:"max_bans"`      // how many live bans there can be
-	MaxAddresses int      `json:"max_addresses"` // how many addresses can have a score, in all jails together
+	MainFile     string   `json:"main_file"`             // the main file; "": the built-in defaults
+	Asterisk     []string `json:"asterisk"`              // folders of Asterisk's configuration that are read
+	ZoneOffset   *int     `json:"zone_offset,omitempty"` // seconds east of UTC, in which the daemon reads dates of logs; missing: not known
+	MaxBans      int      `json:"max_bans"`              // how many live bans there can be
+	MaxAddresses int      `json:"max_addresses"`         // how many addresses can have a score, in all jails together
 }
 
 // Country is a country and the number of its live bans.

@@ -21,11 +21,12 @@ import (
 // Status is the daemon on one screen.
 func (b *backend) Status() control.Status {
 	now := time.Now()
+	_, offset := now.Zone()
 	report := b.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
 		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
-		MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: book.MaxBans, MaxAddresses: b.main.addresses,
+		ZoneOffset: &offset, MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: book.MaxBans, MaxAddresses: b.main.addresses,
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,

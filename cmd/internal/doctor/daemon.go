@@ -190,7 +190,7 @@ func room(e *Env) (list []findings.Finding) {
 			"write a greater max_addresses into the main file; each address needs about 1 KiB of memory", tracked, s.MaxAddresses)
 	}
 	for _, set := range e.Sets {
-		full("set "+set.Name, "a set of the kernel is nearly full", setHint(set.Name), set.Used, set.Room)
+		full("set "+set.Name, "set "+set.Name+" of the kernel is nearly full", setHint(set.Name), set.Used, set.Room)
 	}
 	return list
 }

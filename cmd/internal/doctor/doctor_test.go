@@ -121,7 +121,11 @@ func TestFaults(t *testing.T) {
 		{"packets in the log", "debug", findings.Risky, nil, func(e *Env) {
 			e.Tails[0].Text = "[2026-01-02 03:04:00] VERBOSE[7] res_pjsip_logger.c: <--- Received SIP request (300 bytes) from UDP:192.0.2.1:5060 --->\n" + e.Tails[0].Text
 		}, "pjsip set logger off"},
+		{"packets of chan_sip in the log", "debug", findings.Risky, nil, func(e *Env) {
+			e.Tails[0].Text = "[2026-01-02 03:04:00] VERBOSE[7] chan_sip.c: \n<--- SIP read from UDP:192.0.2.1:5060 --->\nOPTIONS sip:a SIP/2.0\n" + e.Tails[0].Text
+		}, "sip set debug off"},
 		{"zone", "clock", findings.Risky, nil, func(e *Env) { e.Tails[0].Text = "[2026-01-01 22:04:00] NOTICE[1] x.c: y\n" }, "5h"},
+		{"zone of the daemon", "clock", findings.Risky, nil, func(e *Env) { e.Status.ZoneOffset = new(9 * 3600) }, "9h"},
 		{"authdebug", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf: authdebug is not there"},
 		{"authdebug=no", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\nauthdebug=no\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf:2: authdebug = no"},
 		{"refused jail", "jails", findings.Broken, nil, func(e *Env) {
@@ -175,6 +179,15 @@ func TestFaults(t *testing.T) {
 				t.Errorf("got no finding of %s that says %q, in %+v", c.check, c.says, findings.Run(e, Checks()).Findings)
 			}
 		})
+	}
+}
+
+// TestOldDumps: packets that were written long ago say nothing about now.
+func TestOldDumps(t *testing.T) {
+	e := env(t, nil)
+	e.Tails[0].Text = "[2026-01-02 02:04:00] VERBOSE[7] res_pjsip_logger.c: <--- Received SIP request (3 bytes)\n" + e.Tails[0].Text
+	if r := findings.Run(e, Checks()); r.Worst() > findings.Note {
+		t.Errorf("got %+v", r.Findings[0])
 	}
 }
 

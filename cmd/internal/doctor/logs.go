@@ -196,7 +196,7 @@ const lately = 5 * time.Minute
 // recent are the last records of a log that are not old. A record whose date cannot be read
 // counts when the log was written lately.
 func (e *Env) recent(t Tail) (list []record) {
-	for _, r := range t.records(e.Now.Location()) {
+	for _, r := range t.records(e.zone()) {
 		at := r.at
 		if at.IsZero() {
 			at = t.Written
@@ -208,10 +208,24 @@ func (e *Env) recent(t Tail) (list []record) {
 	return list
 }
 
+// zone is the one in which the daemon reads dates. The shell of an admin may have another.
+func (e *Env) zone() *time.Location {
+	if e.Status == nil || e.Status.ZoneOffset == nil {
+		return e.Now.Location()
+	}
+	return time.FixedZone("", *e.Status.ZoneOffset)
+}
+
 var headForm = regexp.MustCompile(`^\[([^\]]{5,40})\] (?:NOTICE|WARNING|ERROR|SECURITY|VERBOSE|DEBUG|DTMF)\[\d+\]`)
 
+// records are those of the text. A text that begins with a newline, as chan_sip writes its
+// packets, goes on in the next line.
 func (t Tail) records(zone *time.Location) (list []record) {
 	for line := range strings.Lines(t.Text) {
+		if n := len(list); n > 0 && strings.HasSuffix(list[n-1].text, ".c:") && !headForm.MatchString(line) {
+			list[n-1].text += " " + strings.TrimSpace(line)
+			continue
+		}
 		if form := headForm.FindStringSubmatch(line); form != nil {
 			list = append(list, record{strings.TrimSpace(line), dateOf(form[1], t.Written, zone)})
 		}
@@ -248,7 +262,7 @@ const (
 // clock says where the dates of a log are not those of this machine's clock.
 func clock(e *Env) (list []findings.Finding) {
 	for _, t := range e.Tails {
-		records := t.records(e.Now.Location())
+		records := t.records(e.zone())
 		if len(records) == 0 || records[len(records)-1].at.IsZero() || e.Now.Sub(t.Written) > skewSince {
 			continue
 		}
@@ -265,7 +279,7 @@ func clock(e *Env) (list []findings.Finding) {
 			What: fmt.Sprintf("the last record of a log has a date that is %s away from when it was written: Asterisk and pbxjail have different clocks or zones. Records that pbxjail reads after a restart count at a wrong time", show.Brief(skew)),
 			Evidence: []string{
 				fmt.Sprintf("%s: %s", show.Word(t.Path, 200), show.Flat(last.text, 60)),
-				"written at " + show.StampIn(t.Written, e.Now.Location()),
+				"written at " + show.StampIn(t.Written, e.zone()),
 			},
 			Hint: "give Asterisk and pbxjail the same zone (TZ of both services, /etc/localtime of a container), and restart the one that was wrong; check the clock with timedatectl",
 		})
