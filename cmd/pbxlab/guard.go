@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ type guard struct {
 	pbxjail string // the program
 	jailctl string // the program
 	dir     string
+	env     []string // more of the daemon's environment
 	daemon  *exec.Cmd
 	ended   chan struct{} // closed when the daemon has ended
 	exit    error         // how it ended; to be read after that
@@ -63,7 +65,10 @@ func (g *guard) putJails(files map[string]string) (err error) {
 
 // configure writes the main file, with more than the paths.
 func (g *guard) configure(more string) error {
-	config := fmt.Sprintf("jails: %q\ndatabase: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.db"), g.path("pbxjail.sock"))
+	config := fmt.Sprintf("jails: %q\nsocket: %q\n", g.path("jails"), g.path("pbxjail.sock"))
+	if !strings.Contains(more, "database:") {
+		config += fmt.Sprintf("database: %q\n", g.path("pbxjail.db"))
+	}
 	return os.WriteFile(g.path("pbxjail.yaml"), []byte(config+more), 0o644)
 }
 
@@ -79,6 +84,9 @@ func (g *guard) start() error {
 	defer said.Close()
 	g.daemon = exec.Command(g.pbxjail, "--config", g.path("pbxjail.yaml"))
 	g.daemon.Stdout, g.daemon.Stderr = said, said
+	if g.env != nil {
+		g.daemon.Env = append(os.Environ(), g.env...)
+	}
 	if err := g.net.PBX.Start(g.daemon); err != nil {
 		return fmt.Errorf("start pbxjail: %w", err)
 	}
