@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// everyForeign wants the lines of all other programs.
-func everyForeign() (s Services) {
-	for i := range programs {
-		s = s.With(programs[i].service)
-	}
-	return s
-}
-
 // readForeign reads lines as a log that is searched for a service.
 func readForeign(text string, s Services) (list []Event) {
 	p := New(Clock{})

@@ -163,7 +163,7 @@ func inPlace(p *patient, one finding) error {
 	}
 	shown, err := p.pbx.CLI("dialplan show planted")
 	if err == nil && (!strings.Contains(shown, "Set(FILE(") || !strings.Contains(shown, "Hangup()")) {
-		err = fmt.Errorf("Asterisk does not have the new lines: %s", shown)
+		err = fmt.Errorf("the new lines are not in the dialplan of Asterisk: %s", shown)
 	}
 	return err
 }
