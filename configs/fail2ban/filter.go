@@ -15,7 +15,7 @@ import (
 type Filter struct {
 	Name     string
 	Patterns []Pattern
-	Ignore   []string // ignoreregex, which pbxjail has not
+	Ignore   []string // ignoreregex, which pbxjail does not have
 	Match    string   // journalmatch: what it reads in the journal
 }
 
@@ -113,16 +113,16 @@ var (
 // untranslatable are constructs of Python's re without a counterpart in RE2, or of fail2ban
 // without one in pbxjail.
 var untranslatable = []struct{ mark, why string }{
-	{"(?(", "it has a condition, (?(name)...), which RE2 has not"},
-	{"(?=", "it looks ahead, (?=...), which RE2 has not"},
-	{"(?!", "it looks ahead, (?!...), which RE2 has not"},
-	{"(?<=", "it looks behind, (?<=...), which RE2 has not"},
-	{"(?<!", "it looks behind, (?<!...), which RE2 has not"},
-	{"(?P=", "it refers to a group before, which RE2 has not"},
-	{"<SKIPLINES>", "it goes over several lines; pbxjail reads one record at a time"},
-	{"<F-NOFAIL>", "it only helps patterns for several lines, and is no failure itself"},
-	{"<F-MLFFORGET>", "it only helps patterns for several lines"},
-	{"<F-MLFGAINED>", "it tells of a success, not of a failure"},
+	{"(?(", "it has a condition, (?(name)...), which RE2 does not have; write one pattern for each case"},
+	{"(?=", "it looks ahead, (?=...), which RE2 does not have; write that text as a part of the pattern"},
+	{"(?!", "it looks ahead, (?!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?<=", "it looks behind, (?<=...), which RE2 does not have; write that text as a part of the pattern"},
+	{"(?<!", "it looks behind, (?<!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?P=", "it refers to a group before, which RE2 does not have; write that text a second time"},
+	{"<SKIPLINES>", "it goes over several lines, and pbxjail reads one record at a time; write a pattern for the line that names the address"},
+	{"<F-NOFAIL>", "it only helps patterns for several lines, and is no failure itself; leave it out"},
+	{"<F-MLFFORGET>", "it only helps patterns for several lines; leave it out"},
+	{"<F-MLFGAINED>", "it reports a success, not a failure; leave it out"},
 }
 
 // translate makes our pattern of a failregex and the prefregex before it. why says what
@@ -130,7 +130,7 @@ var untranslatable = []struct{ mark, why string }{
 func translate(prefix, line string) (regex, why string) {
 	if prefix != "" {
 		if !content.MatchString(prefix) {
-			return "", "its prefregex has no <F-CONTENT>"
+			return "", "its prefregex has no <F-CONTENT>; write the prefregex and the failregex as one pattern"
 		}
 		inner := strings.TrimSuffix(strings.TrimPrefix(line, "^"), "$")
 		if !strings.HasPrefix(line, "^") {
@@ -150,25 +150,25 @@ func translate(prefix, line string) (regex, why string) {
 	line = either.ReplaceAllLiteralString(line, "(?:IPv6:)?<ADDR>")
 	switch n := len(hosts.FindAllString(line, -1)); {
 	case n == 0:
-		return "", "it names no address, <HOST>"
+		return "", "it names no address, <HOST>; write a pattern for another line of the same failure"
 	case n > 1:
-		return "", "it names more than one address"
+		return "", "it names more than one address; keep <ADDR> where the program writes the true one, and write [^ ]+ for the other"
 	case !strings.HasPrefix(line, "^"):
-		return "", "it has no ^ at its beginning: an attacker could put the whole of it into a field of its own"
+		return "", "it has no ^ at its beginning: an attacker could put the whole of it into a field of its own; write ^ and the beginning of the line"
 	}
 	line = hosts.ReplaceAllLiteralString(line, "<ADDR>")
 	line = grouped(line)
 	for _, t := range anyTag.FindAllString(line, -1) {
 		if !ourTag.MatchString(t) {
-			return "", "it uses " + t + ", which pbxjail has not"
+			return "", "it uses " + t + ", which pbxjail does not have; write what is there, such as \\S+"
 		}
 	}
 	if named3.MatchString(line) {
-		return "", "it names its groups host, ip4, ip6 or dns by hand"
+		return "", "it names its groups host, ip4, ip6 or dns by hand; write <ADDR> in their place"
 	}
 	line = "^" + dated(strings.TrimPrefix(line, "^"))
 	if _, err := syntax.Parse(strings.NewReplacer("<ADDR>", "a", "<F-USER>", "(", "</F-USER>", ")").Replace(line), syntax.Perl); err != nil {
-		return "", "it does not compile in RE2: " + err.Error()
+		return "", "it does not compile in RE2: " + err.Error() + "; write it in the syntax of RE2"
 	}
 	return line, ""
 }

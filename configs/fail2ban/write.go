@@ -98,7 +98,7 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 	j := t.Jail
 	fmt.Fprintf(&b, "# Made by jailctl import from the jail %s of fail2ban, filter %s.\n", j.Name, j.Filter)
 	if len(ignore) > 0 {
-		b.WriteString("\n# The filter has an ignoreregex, which pbxjail has not: the jail observes until you have looked.\nobserve: true\n")
+		b.WriteString("\n# The filter has an ignoreregex, which pbxjail does not have: the jail observes until you have looked.\nobserve: true\n")
 		note("its ignoreregex is not taken, so the jail only observes: look at jailctl list, then remove observe")
 	}
 	t.writeLogs(&b)
