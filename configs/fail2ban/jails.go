@@ -1,12 +1,14 @@
 package fail2ban
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -83,6 +85,9 @@ func isTrue(text string) bool {
 	return false
 }
 
+// actionPort is the ports in an action such as iptables-multiport[name=SSH, port="ssh"].
+var actionPort = regexp.MustCompile(`[\[,]\s*port\s*=\s*(?:"([^"\]]*)"|([^,"\]\s]+))`)
+
 func (f *file) jail(name string) (Jail, error) {
 	j := Jail{Name: name}
 	var failed error
@@ -105,6 +110,11 @@ func (f *file) jail(name string) (Jail, error) {
 		}
 	}
 	j.Maxretry, j.Findtime, j.Bantime, j.Ports = get("maxretry"), get("findtime"), get("bantime"), get("port")
+	if _, all, _ := Ports(j.Ports); all { // older files name the ports in the action alone
+		if m := actionPort.FindStringSubmatch(get("action")); m != nil {
+			j.Ports = cmp.Or(m[1], m[2])
+		}
+	}
 	j.Ignoreip = words(get("ignoreip"))
 	j.Growth = Growth{On: isTrue(get("bantime.increment")), Factor: get("bantime.factor"), Maxtime: get("bantime.maxtime")}
 	if get("bantime.formula") != "" || get("bantime.multipliers") != "" {

@@ -124,7 +124,9 @@ func (t *Taken) switchOn(note func(string, ...any)) string {
 	}
 	b.WriteString("\n")
 	t.writeLimits(&b, note)
-	t.writePorts(&b, note)
+	if _, all, unknown := Ports(t.Jail.Ports); !all || unknown != "" { // or else the shipped jail's ports
+		t.writePorts(&b, note)
+	}
 	return b.String()
 }
 
