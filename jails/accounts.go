@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/jails/tally"
+	"pbxjail/parsers"
 )
 
 // accountID is a number for an account: it differs between the accounts of an address; 0
@@ -17,6 +18,18 @@ func (j *Judge) accountID(account []byte) uint32 {
 		return 0
 	}
 	return uint32(maphash.Bytes(j.seed, account)) | 1
+}
+
+// repeatID is the number of what an event is a repeat of, if it comes again: its account, or
+// what the event names in place of it.
+func (j *Judge) repeatID(e *parsers.Event) uint32 {
+	switch {
+	case e.Once && !e.Same.Empty():
+		return j.accountID(e.Same.Raw())
+	case e.Once:
+		return j.accountID(e.Account.Raw())
+	}
+	return j.accountID(home.AccountName(e.Account.Raw()))
 }
 
 // forgive removes the failures of an account at an address before it logged in there: its

@@ -39,6 +39,7 @@ type Judge struct {
 	twins      twins
 	trust      trust
 	misdials   misdials
+	fetched    fetched
 	senses     Senses
 	comparison comparison
 	caller     callerFacts
@@ -65,7 +66,7 @@ func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, rep
 		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
-		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(),
+		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(), fetched: newFetched(),
 		rates: rates.New(rateKeys), comparison: comparison{silence: fraud.NewSilence(max(maxAddresses/comparedShare, 1))},
 	}
 	j.Home = home.New(&j.gate)
@@ -216,10 +217,7 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 	if !e.Service.Foreign() && j.excused(s, e, now, decide) {
 		return
 	}
-	account := j.accountID(home.AccountName(e.Account.Raw()))
-	if e.Once {
-		account = j.accountID(e.Account.Raw())
-	}
+	account := j.repeatID(e)
 	looked := false
 	for _, jail := range s.jails {
 		base := jail.points(e)

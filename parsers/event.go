@@ -115,6 +115,7 @@ type Event struct {
 	Digest    uint64     // of the answer to a challenge, on the wire: two that are the same are one guess; 0: not known
 	Password  bool       // a Success that used a password
 	Once      bool       // a repeat for the same account proves nothing new within findtime
+	Same      Text       // what a repeat is a repeat of, where that is not the account, such as a path
 	Open      bool       // the record goes on in the next line
 	Twin      bool       // Asterisk also writes a security event for it, if these are on
 	Before    bool       // text of the sender comes before the address, and may hold a newline

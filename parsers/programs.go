@@ -35,11 +35,18 @@ type readLine struct {
 	rule    *rule // nil: it means nothing
 	peer    []byte
 	account []byte
+	same    []byte // what a repeat is a repeat of
 	stamp   []byte
 }
 
 // programs are compiled once and never change.
 var programs = []program{sshd(), apache(), accessLog(), provisioning(), freepbx(), issabel(), vsftpd(), postfix(), openvpn()}
+
+// login appends rules for log-ins: an account that logs in from an address is at home there.
+// The program has checked the account, so its name is none that a stranger makes up.
+func (g *program) login(id, src string, forms ...string) {
+	g.add(id, Success, Proven, 0, src, forms...)
+}
 
 // add appends a rule for each form.
 func (g *program) add(id string, k Kind, e Evidence, p Points, src string, forms ...string) {
@@ -92,7 +99,7 @@ func (p *Parser) ownLog(line []byte, cut bool, emit func(*Event)) (known bool) {
 			if got.rule == nil {
 				continue
 			}
-			p.env, p.found = envelope{stamp: got.stamp}, found{account: got.account}
+			p.env, p.found = envelope{stamp: got.stamp}, found{account: got.account, text: got.same}
 			if p.found.addr, p.found.hasAddr = parseAddr(got.peer); p.found.hasAddr {
 				p.charge(g, got.rule, line, cut, emit)
 			}
@@ -160,6 +167,9 @@ func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*E
 		Result: Offence, Kind: l.kind, Evidence: l.evidence, Service: g.service, Channel: ChannelNotice, Points: l.points, Rule: l.id,
 		Addr: p.found.addr, Port: p.found.port, Account: TextOf(p.found.account), Line: TextOf(line), Doubt: l.doubt, Once: l.once,
 	}
+	if l.same != nil {
+		e.Same = TextOf(l.same(&p.found))
+	}
 	switch {
 	case !Bannable(e.Addr):
 		return // no packet from elsewhere has this address
@@ -172,7 +182,15 @@ func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*E
 	case bytes.IndexByte(line, 0) >= 0:
 		e.Doubt = "a NUL byte: the file is damaged"
 	}
-	if e.Doubt != "" {
+	switch {
+	case l.kind == Success && (e.Doubt != "" || g.service == FTP && isAnonymous(p.found.account)):
+		return // it protects no address
+	case l.kind == Success:
+		e.Result, e.Password = Signal, true
+		if e.Account.Empty() { // sshd's form has it in a word
+			e.Account = TextOf(p.found.method)
+		}
+	case e.Doubt != "":
 		e.Result, e.Addr, e.Evidence = Ambiguous, netip.Addr{}, Claimed
 	}
 	if p.env.times > 1 {

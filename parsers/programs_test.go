@@ -31,7 +31,7 @@ func TestPrograms(t *testing.T) {
 		}
 		got := "-"
 		for _, e := range readForeign(r.line, Services(0).With(service)) {
-			if e.Result == Offence {
+			if e.Result == Offence || e.Result == Signal && e.Authenticated() {
 				got = fmt.Sprintf("%s %s %s", e.Addr, e.Kind, e.Rule)
 				samples[e.Rule]++
 			}
@@ -64,8 +64,11 @@ func TestPrograms(t *testing.T) {
 func (g *program) message(l *rule, addr netip.Addr, text []byte) string {
 	if g.read != nil { // quotes are escaped
 		status := "404"
-		if l.kind == BadPassword {
+		switch l.kind {
+		case BadPassword:
 			status = "401"
+		case Success:
+			status = "200"
 		}
 		said := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(text))
 		return fmt.Sprintf(`%s - %s [05/Mar/2024:06:07:08 +0000] "GET /.env/001565abcdef.cfg?%s HTTP/1.1" %s 179 "%s" "%s"`, addr, said, said, status, said, said)
@@ -162,7 +165,10 @@ func checkForged(t *testing.T, g *program, l *rule, text string) (charged int) {
 	t.Helper()
 	line := g.line(g.message(l, trueAddrs[0], []byte(text)))
 	for _, e := range readForeign(line, Services(0).With(g.service)) {
-		if e.Result == Offence && e.Addr != trueAddrs[0] {
+		if e.Result == Signal && l.kind != Success {
+			t.Errorf("%s: reads as a log-in by %s\n%s", l.id, e.Rule, line)
+		}
+		if e.Result != Ambiguous && e.Addr != trueAddrs[0] {
 			t.Errorf("%s: charges %s by %s\n%s", l.id, e.Addr, e.Rule, line)
 		} else if e.Result == Offence {
 			charged++

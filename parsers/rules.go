@@ -13,6 +13,7 @@ type rule struct {
 	points   Points
 	fn       string                 // the function that must have written it, if the text alone does not show it
 	once     bool                   // a repeat for the same account proves nothing new within findtime
+	same     func(*found) []byte    // what a repeat is a repeat of, in place of the account; nil: the account
 	twin     bool                   // Asterisk also writes a security event for it
 	before   bool                   // the sender writes before the address, and may write a newline
 	tail     int                    // how far the sender's text can go on behind the line: 0 where it can hold no newline

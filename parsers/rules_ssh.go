@@ -53,9 +53,10 @@ func sshd() program {
 		add("S6 ssh left, unknown user", UnknownAccount, half, "packet.c:2074, sshpkt_vfatal", end+" invalid user <account> <addr> port <number> [preauth]")
 		add("S7 ssh left", NotAllowed, half/2, "packet.c:2074, sshpkt_vfatal", end+" authenticating user <account> <addr> port <number> [preauth]")
 	}
-	add("S8 ssh too many attempts", Rate, Point, "auth.c:335, auth_maxtries_exceeded", maybePreauth("maximum authentication attempts exceeded for <account>"+peer)...)
+	// A client that offers many keys ends so, without one wrong password.
+	add("S8 ssh too many attempts", Rate, half, "auth.c:335, auth_maxtries_exceeded", maybePreauth("maximum authentication attempts exceeded for <account>"+peer)...)
 	for _, why := range []string{"not listed in AllowUsers", "listed in DenyUsers", "not in any group", "a group is listed in DenyGroups", "none of user's groups are listed in AllowGroups"} {
-		add("S9 ssh user not allowed", ACL, Point, "auth.c:175, allowed_user", "User <account> from <addr> not allowed because "+why)
+		add("S9 ssh user not allowed", ACL, half, "auth.c:175, allowed_user", "User <account> from <addr> not allowed because "+why)
 	}
 	add("S10 ssh root refused", NotAllowed, Point, "auth.c:367, auth_root_allowed", maybePreauth("ROOT LOGIN REFUSED FROM <addr> port <number>")...)
 	add("S10 ssh root refused", NotAllowed, Point, "auth.c, auth_root_allowed (before 7.0)", "ROOT LOGIN REFUSED FROM <addr>")
@@ -64,18 +65,24 @@ func sshd() program {
 		"Received disconnect from <addr>: 3: <text>: Auth fail", "Received disconnect from <addr>: 3: <text>: Auth fail [preauth]",
 		"Received disconnect from <addr> port <number>:3: <text>: Auth fail", "Received disconnect from <addr> port <number>:3: <text>: Auth fail [preauth]")
 	add("S13 ssh no common algorithm", Malformed, half/2, "packet.c:2096, sshpkt_vfatal", "Unable to negotiate with <addr> port <number>: no matching <text>")
-	add("S14 ssh not the protocol", Malformed, half, "packet.c:2108, sshpkt_vfatal; kex.c, kex_exchange_identification",
+	// Health checks in another protocol do this too.
+	add("S14 ssh not the protocol", Malformed, half/2, "packet.c:2108, sshpkt_vfatal; kex.c, kex_exchange_identification",
 		"banner exchange: Connection from <addr> port <number>: invalid format", "Bad protocol version identification '<text>' from <addr> port <number>")
 	add("S15 ssh broken packets", Malformed, half, "packet.c:2108, sshpkt_vfatal",
 		"ssh_dispatch_run_fatal: Connection from <addr> port <number>: message authentication code incorrect [preauth]",
 		"ssh_dispatch_run_fatal: Connection from <addr> port <number>: Connection corrupted [preauth]")
-	add("S16 ssh never logged in", Rate, half, "sshd.c:380, child_reap; sshd.c, grace_alarm_handler (before 9.8)",
+	// So does a person who was asked for the password and went away.
+	add("S16 ssh never logged in", Rate, half/2, "sshd.c:380, child_reap; sshd.c, grace_alarm_handler (before 9.8)",
 		"Timeout before authentication for connection from <addr> to <text>, pid = <number>", "Timeout before authentication for <addr> port <number>", "Timeout before authentication for <addr>")
-	add("S17 ssh dropped", Rate, half, "sshd.c:623, drop_connection",
+	// It repeats what sshd has counted already.
+	add("S17 ssh dropped", Rate, half/2, "sshd.c:623, drop_connection",
 		"drop connection #<number> from <hostport> on <text> penalty: <text>")
 	for i := range g.rules {
 		g.rules[i].unique = []byte(" ssh2:") // what follows it may be of a key, and the address before it the sender's
 	}
+	// What a client's certificate says follows "ssh2: ". The name of an account that exists has
+	// no blank, so the first address is sshd's own.
+	g.login("S18 ssh log-in", "openssh:auth.c:294, auth_log", "Accepted <word> for <word>"+peer, "Accepted <word> for <word>"+peer+": <text>")
 	return g
 }
 

@@ -17,9 +17,47 @@ func apache() program {
 			"<either> "+begins+"invalid qop `<text>", "<either> "+begins+"invalid nonce <text> received - length is not <text>", "<either> "+begins+"invalid nonce <text> received - user attempted time travel")
 	}
 	add("H4 web wrong scheme", Malformed, half, basic, "<either> client used wrong authentication scheme: <text>")
+	first := len(g.rules)
 	add("H5 web denied", ACL, half, "httpd:modules/aaa/mod_authz_core.c, mod_access_compat.c", "<either> client denied by server configuration: <text>")
-	add("H6 web no such script", Scan, half, "httpd:modules/generators/mod_cgi.c; php:sapi/apache2handler", "<either> script '<text>' not found or unable to stat<text>", "<either> script not found or unable to stat: <text>")
+	add("H6 web no such script", Scan, half, "httpd:modules/generators/mod_cgi.c; php:sapi/apache2handler", "<either> script '<session>' not found or unable to stat<text>", "<either> script not found or unable to stat: <session>")
+	for i := first; i < len(g.rules); i++ {
+		g.rules[i].once, g.rules[i].same = true, deniedPath // a page asks for the same file again and again
+	}
+	for i := range g.rules {
+		switch g.rules[i].kind {
+		case ACL:
+			g.rules[i].ours = isOpenPath
+		case Malformed:
+			g.rules[i].once = true // all parts of one page do so, after a restart or a change of the realm
+		}
+	}
 	return g
+}
+
+// deniedPath is the path in a record about a file. H6 has it in its first text.
+func deniedPath(got *found) []byte {
+	path := got.session
+	if len(path) == 0 {
+		path = got.text
+	}
+	path, _, _ = bytes.Cut(path, []byte(", referer: "))
+	return path
+}
+
+// isOpenPath reports whether a path that the server denies is none that only attackers ask for: a
+// page of ours may refer to a picture or a script that is denied.
+func isOpenPath(path []byte) bool {
+	name, _, _ := bytes.Cut(path, []byte(", referer: "))
+	for {
+		_, after, hidden := bytes.Cut(name, []byte("/."))
+		if !hidden {
+			return true
+		}
+		if !bytes.HasPrefix(after, []byte("well-known")) {
+			return false
+		}
+		name = after
+	}
 }
 
 // accessLog is the access log of Apache and nginx. nginx's error log is not read: nginx
@@ -30,6 +68,8 @@ func accessLog() program {
 	const src = "nginx:src/http/modules/ngx_http_log_module.c; httpd:modules/loggers/mod_log_config.c"
 	g.add("H7 web refused user", BadPassword, Proven, Point, src, `<addr> - <account> [<text>] "<text>" 401 <text>`)
 	g.add("H8 web scanner's path", Scan, Proven, Point, src, `<addr> - <text> [<text>] "<text>" 404 <text>`)
+	g.rules[1].once = true // a monitor, or a page of a broken application, asks for one path again and again
+	g.rules[1].same = func(got *found) []byte { return got.text }
 	return g
 }
 
@@ -44,6 +84,7 @@ func readAccess(g *program, line []byte) (r readLine) {
 		r.rule = &g.rules[0]
 	case isScan(a):
 		r.rule = &g.rules[1]
+		r.same, _, _ = bytes.Cut(a.path, []byte("?"))
 	}
 	return r
 }
@@ -64,6 +105,9 @@ func isScan(a access) bool {
 		return false
 	}
 	path := a.path
+	if isPartOfPage(path) {
+		return false
+	}
 	for bytes.HasPrefix(path, []byte("//")) {
 		path = path[1:]
 	}
@@ -75,13 +119,30 @@ func isScan(a access) bool {
 	return false
 }
 
+// isPartOfPage knows files that browsers load with a page. A page of ours that refers to such files
+// where there are none, such as a WordPress that was moved, makes each visitor ask for them.
+func isPartOfPage(path []byte) bool {
+	path, _, _ = bytes.Cut(path, []byte("?"))
+	dot := bytes.LastIndexByte(path, '.')
+	if dot < 0 || bytes.IndexByte(path[dot:], '/') >= 0 {
+		return false
+	}
+	switch string(bytes.ToLower(path[dot+1:])) {
+	case "css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff", "woff2", "ttf", "eot", "mp3", "mp4", "webm":
+		return true
+	}
+	return false
+}
+
 // provisioning knows who walks through the files of phones, which have the phone's MAC in
 // their name. A file that is there counts nothing, and neither does a second request for a
-// file of the same phone.
+// file of the same phone. A phone that gets one of its files may ask for others that do not
+// exist: phones ask for many names (.boot, -all.cfg, -directory.xml).
 func provisioning() program {
 	g := program{name: "access log", service: Provisioning, read: readProvisioning}
 	g.add("P1 provisioning file of another phone", Scan, Proven, Point, "nginx:src/http/modules/ngx_http_log_module.c; httpd:modules/loggers/mod_log_config.c", `<addr> - <text> [<text>] "<text>" 404 <text>`)
 	g.rules[0].once = true
+	g.login("P2 provisioning file given", "nginx:src/http/modules/ngx_http_log_module.c; httpd:modules/loggers/mod_log_config.c", `<addr> - <text> [<text>] "<text>" 200 <text>`)
 	return g
 }
 
@@ -91,10 +152,16 @@ func readProvisioning(g *program, line []byte) (r readLine) {
 		return r
 	}
 	r = readLine{known: true, peer: a.peer, stamp: a.stamp}
-	if a.status == "404" || a.status == "403" {
-		if r.account = macOf(a.path); r.account != nil {
-			r.rule = &g.rules[0]
-		}
+	rule := &g.rules[0]
+	switch a.status {
+	case "404", "403":
+	case "200", "206", "304":
+		rule = &g.rules[1]
+	default:
+		return r
+	}
+	if mac := macOf(a.path); mac != nil {
+		r.account, r.rule = bytes.ToLower(mac), rule // a phone may write it in two ways
 	}
 	return r
 }
@@ -124,6 +191,9 @@ func macOf(path []byte) []byte {
 			n++
 		}
 		if n == 12 && (i+12 == len(name) || !isHex(name[i+12])) {
+			if bytes.HasPrefix(name[i:], []byte("00000000")) { // the file of a whole model, such as y000000000028.cfg
+				return nil
+			}
 			return name[i : i+12]
 		}
 	}

@@ -112,8 +112,10 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 		hs.table.change(row)
 	}
 	row.failing, row.failed = 0, 0
-	hs.breaker.fine(a, now)
-	hs.weighBreaker(e.Addr, now, alarm)
+	if !e.Service.Foreign() {
+		hs.breaker.fine(a, now)
+		hs.weighBreaker(e.Addr, now, alarm)
+	}
 	return true
 }
 
@@ -135,8 +137,16 @@ func (hs *Homes) Knows(e *parsers.Event, now time.Time) bool { return hs.residen
 
 // resident finds the account of an offence, if it is at home at its address.
 func (hs *Homes) resident(e *parsers.Event, now time.Time) *homeRow {
+	if !e.Refused() {
+		return nil
+	}
+	return hs.rowOf(e, now)
+}
+
+// rowOf finds the account of an event, if it is at home at its address.
+func (hs *Homes) rowOf(e *parsers.Event, now time.Time) *homeRow {
 	f := witness.FamilyOf(e.Service)
-	if f == witness.NoFamily || !e.Addr.IsValid() || !e.Refused() {
+	if f == witness.NoFamily || !e.Addr.IsValid() {
 		return nil
 	}
 	a := customer.Home(e.Addr)
@@ -180,6 +190,30 @@ func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(
 	}
 	hs.try(log, e, now)
 	return hs.breaker.holds()
+}
+
+// ExcuseForeign is Excuse for an offence of another program than Asterisk. Whatever an account
+// does where it is at home is reported: it may leave without a log-in, or offer too many keys. The
+// breaker is about Asterisk alone.
+func (hs *Homes) ExcuseForeign(log uint16, e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
+	if row := hs.rowOf(e, now); row != nil {
+		hs.reportFailure(log, e, row, now, alarm)
+		return true
+	}
+	if e.Refused() {
+		hs.try(log, e, now)
+	}
+	return false
+}
+
+// Phones is how many accounts of phones are at home at an address.
+func (hs *Homes) Phones(a netip.Addr, now time.Time) (n int) {
+	for _, r := range hs.table.at[customer.Home(a)] {
+		if r.family.OfPhones() && hs.live(r.Last, now) {
+			n++
+		}
+	}
+	return n
 }
 
 // LinkCall notes the call of an account at home that a security event reports: its notice

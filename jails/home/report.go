@@ -21,6 +21,7 @@ type report struct {
 	reported time.Time // zero: never
 	kind     parsers.Kind
 	phones   bool
+	foreign  string   // the service of another program than Asterisk; "": Asterisk's
 	accounts []string // that failed, escaped; the first mostAccounts
 }
 
@@ -49,7 +50,11 @@ func (hs *Homes) addReport(reports *recent.Map[netip.Addr, *report], log uint16,
 	}
 	reports.Put(a, r)
 	r.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
-	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service) != witness.WebFamily
+	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service).OfPhones()
+	r.foreign = ""
+	if e.Service.Foreign() {
+		r.foreign = e.Service.String()
+	}
 	if name := show.Escaped(account); len(r.accounts) < mostAccounts && !slices.Contains(r.accounts, name) {
 		r.accounts = append(r.accounts, name)
 	}
@@ -93,6 +98,9 @@ func (r *report) text(a netip.Addr, n int, wrongName bool, now time.Time) string
 		what = "ask" + s + " for an account that does not exist any more"
 	case parsers.ACL:
 		what = "log" + s + " in from an address that Asterisk's access list refuses"
+	}
+	if r.foreign != "" {
+		what = "cannot log in to " + r.foreign
 	}
 	return fmt.Sprintf("%s at %s %s: %s; it logged in there before, so the address is not banned", listOf(word, r.accounts), a, what, often)
 }

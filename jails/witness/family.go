@@ -13,13 +13,22 @@ const (
 	sipFamily
 	iaxFamily
 	WebFamily
+	sshFamily // from here on: of other programs, of which there are log-ins and no packets
+	guiFamily
+	ftpFamily
+	mailFamily
+	vpnFamily
 	Families
 )
 
 var familyOfService = [parsers.ServiceCount]Family{
 	parsers.PJSIP: sipFamily, parsers.SIP: sipFamily, parsers.Dialplan: sipFamily,
 	parsers.IAX2: iaxFamily, parsers.AMI: WebFamily, parsers.HTTP: WebFamily,
+	parsers.SSH: sshFamily, parsers.GUI: guiFamily, parsers.FTP: ftpFamily, parsers.Mail: mailFamily, parsers.VPN: vpnFamily,
 }
+
+// OfPhones reports whether phones and trunks log in over it.
+func (f Family) OfPhones() bool { return f == sipFamily || f == iaxFamily }
 
 // doors are the services on whose ports one is heard. AMI is spoken over HTTP too.
 func doors(s parsers.Service) []parsers.Service {
