@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -34,11 +35,13 @@ type Options struct {
 	Notice func() string
 }
 
-// Server serves Handlers. Only one goroutine may call its methods.
+// Server serves Handlers. Only one goroutine may call Listen and Run; Close may be called
+// from any.
 type Server struct {
 	opts   Options
 	socket *socket
 	gate   *gate
+	closed sync.Once
 }
 
 // New makes a Server. It touches nothing before Listen or Run.
@@ -104,14 +107,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close releases the socket, for a daemon that ends before Run. A second call does nothing.
-func (s *Server) Close() error {
+// Close releases the socket, for a daemon that ends before Run, or that does not wait for
+// its end. A second call does nothing. A closed Server serves no more.
+func (s *Server) Close() (err error) {
 	if s.socket == nil {
 		return nil
 	}
-	s.socket.remove()
-	s.gate.Close()
-	err := s.socket.lock.Close() // last: until then no other daemon can start
-	s.socket, s.gate = nil, nil
+	s.closed.Do(func() {
+		s.socket.remove()
+		s.gate.Close()
+		err = s.socket.lock.Close() // last: until then no other daemon can start
+	})
 	return err
 }

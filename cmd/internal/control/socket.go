@@ -49,6 +49,10 @@ func openSocket(path, group string) (s *socket, note string, err error) {
 	return s, note, nil
 }
 
+// lockPatience is how long a start waits for the daemon before it to end. A program that it
+// was about to start has its lock for some moments more: from fork(2) to execve(2).
+const lockPatience = 2 * time.Second
+
 // lockFile prevents a second daemon. The file is never removed: a daemon that removes it
 // could remove the lock of the next daemon.
 func lockFile(path string) (*os.File, error) {
@@ -56,9 +60,15 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, Refuse(0, "run the daemon as root", "lock: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return f, nil
+	for end := time.Now().Add(lockPatience); ; {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
+		<-time.After(lockPatience / 100)
 	}
 	f.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
