@@ -214,6 +214,8 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 	if !yes && !a.confirms("Do it?") {
 		return control.Refuse(0, "jailctl setup --yes does it without asking", "nothing was changed")
 	}
+	// Each call tells a daemon that runs from where it comes: the ledger keeps that over the restart.
+	_, _ = a.client().Status(ctx)
 	for _, s := range p.Steps {
 		if err := s.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.What, err)

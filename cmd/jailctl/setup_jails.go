@@ -33,7 +33,7 @@ func (p *setupPlan) jailSteps(logsThere func([]*configs.Jail) []string) {
 			text += portsOfSSH(p.Found.SSH)
 		}
 		path := filepath.Join(p.main.Jails, j.Name+".yaml")
-		p.Steps = append(p.Steps, setupStep{fmt.Sprintf("switch on the jail %s, because %s is there: write %s", j.Name, strings.Join(there, " and "), path), func(context.Context) error {
+		p.Steps = append(p.Steps, setupStep{fmt.Sprintf("switch on the jail %s, because %s: write %s", j.Name, areThere(there), path), func(context.Context) error {
 			if err := os.MkdirAll(p.main.Jails, 0o755); err != nil {
 				return err
 			}
@@ -43,6 +43,14 @@ func (p *setupPlan) jailSteps(logsThere func([]*configs.Jail) []string) {
 			return nil // the admin was faster
 		}})
 	}
+}
+
+// areThere says that files are there.
+func areThere(files []string) string {
+	if len(files) == 1 {
+		return files[0] + " is there"
+	}
+	return strings.Join(files, " and ") + " are there"
 }
 
 // portsOfSSH is the line of a jail file for an sshd that listens elsewhere than on port 22.

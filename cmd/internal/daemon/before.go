@@ -14,11 +14,13 @@ const (
 )
 
 // homes finds out who logs in from where: from the ledger, and at the first start from
-// Asterisk and its old logs.
+// Asterisk and its old logs. Log-ins to another program are read from its log once its jail is on.
 func (d *Daemon) homes(ctx context.Context) error {
 	d.warden.RestoreHomes(time.Now())
 	if homes, alarms, err := d.store.Homes(1); err == nil && len(homes)+len(alarms) == 0 && !d.young().IsZero() {
 		d.firstDay(ctx, time.Now())
+	} else {
+		d.learnForeign(ctx, time.Now())
 	}
 	return nil
 }

@@ -43,17 +43,46 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 		d.log.Warn("the registrations of Asterisk cannot be read", "err", problem, "hint", hint.Of(problem))
 	}
 	n := len(homes)
-	// A judge of its own, without jails, finds out who logged in without guessing.
-	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
-	old.Home.ProtectLogins = main.ProtectLogins
+	old := newOldLogins(main.ProtectLogins)
 	for _, name := range existing(d.upkeep.files.patterns()) {
-		if err := hearOldLog(ctx, name, old, now); err != nil {
-			d.log.Debug("log-ins of an old log cannot be read", "file", name, "err", err)
-		}
+		d.hearOld(ctx, name, old, d.upkeep.files.foreignIn(name), now)
 	}
 	homes = append(homes, old.Home.Homes()...)
 	d.warden.Learn(homes, now)
 	d.log.Info("first start with this ledger: known log-ins are taken from Asterisk and its logs", "short_bans", main.DayOne, "registered", n, "log-ins", len(homes)-n)
+}
+
+// newOldLogins is a judge of its own, without jails: it finds out who logged in without guessing.
+func newOldLogins(protect time.Duration) *jails.Judge {
+	old := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
+	old.Home.ProtectLogins = protect
+	return old
+}
+
+func (d *Daemon) hearOld(ctx context.Context, name string, old *jails.Judge, foreign parsers.Services, now time.Time) {
+	if err := hearOldLog(ctx, name, old, foreign, now); err != nil {
+		d.log.Debug("log-ins of an old log cannot be read", "file", name, "err", err)
+	}
+}
+
+// learnForeign reads the old logs of other programs, such as sshd, to which the ledger knows no
+// log-ins: jailctl setup has switched on their jail, and the admin who did so logged in before.
+func (d *Daemon) learnForeign(ctx context.Context, now time.Time) {
+	var known parsers.Services
+	for _, l := range d.warden.LoggedIn(now) {
+		known = known.With(l.Service)
+	}
+	old := newOldLogins(d.upkeep.settings().ProtectLogins)
+	for _, name := range existing(d.upkeep.files.patterns()) {
+		if wanted := d.upkeep.files.foreignIn(name) &^ known; wanted != 0 {
+			d.hearOld(ctx, name, old, wanted, now)
+		}
+	}
+	homes := slices.DeleteFunc(old.Home.Homes(), func(h home.Home) bool { return !h.Service.Foreign() })
+	if len(homes) > 0 {
+		d.warden.Learn(homes, now)
+		d.log.Info("known log-ins are taken from the logs of other programs", "log-ins", len(homes))
+	}
 }
 
 // young is until when bans are short; the zero time when they are not.
@@ -111,8 +140,9 @@ func existing(patterns []string) (files []string) {
 	return files
 }
 
-// hearOldLog lets a judge hear the log-ins at the end of a log.
-func hearOldLog(ctx context.Context, name string, judge *jails.Judge, now time.Time) error {
+// hearOldLog lets a judge hear the log-ins at the end of a log, to Asterisk and to other
+// programs.
+func hearOldLog(ctx context.Context, name string, judge *jails.Judge, foreign parsers.Services, now time.Time) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", name, err)
@@ -137,6 +167,7 @@ func hearOldLog(ctx context.Context, name string, judge *jails.Judge, now time.T
 		}
 	}
 	parser := parsers.New(parsers.Clock{Zone: time.Local, Until: info.ModTime()})
+	parser.SetForeign(foreign)
 	parser.LookAhead()
 	blocks := parsers.NewBlocks(text)
 	for ctx.Err() == nil {

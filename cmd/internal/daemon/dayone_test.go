@@ -47,7 +47,7 @@ func TestLogInsOfOldLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
-		err := hearOldLog(context.Background(), path, judge, now)
+		err := hearOldLog(context.Background(), path, judge, 0, now)
 		var got []string
 		for _, h := range judge.Home.Homes() {
 			got = append(got, h.Account+" "+h.Addr.String())
@@ -57,10 +57,10 @@ func TestLogInsOfOldLogs(t *testing.T) {
 		}
 	}
 	judge := jails.NewJudge(nil, jails.NewGuard(nil, nil), book.NewBook(nil, nil), 1, true)
-	if err := hearOldLog(context.Background(), filepath.Join(t.TempDir(), "none"), judge, now); err == nil {
+	if err := hearOldLog(context.Background(), filepath.Join(t.TempDir(), "none"), judge, 0, now); err == nil {
 		t.Error("no file: got no error")
 	}
-	if err := hearOldLog(context.Background(), t.TempDir(), judge, now); err != nil {
+	if err := hearOldLog(context.Background(), t.TempDir(), judge, 0, now); err != nil {
 		t.Errorf("a folder: got %v", err)
 	}
 }

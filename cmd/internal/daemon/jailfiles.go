@@ -11,6 +11,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/jails"
+	"pbxjail/parsers"
 )
 
 // jailFiles are the jails that run, and the files that are refused. All methods may
@@ -98,6 +99,15 @@ func (f *jailFiles) patterns() []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(set))
+}
+
+// foreignIn are the services of other programs that jails want in a log.
+func (f *jailFiles) foreignIn(file string) parsers.Services {
+	var specs []*configs.Jail
+	for _, j := range f.list() {
+		specs = append(specs, j.Jail)
+	}
+	return jails.ForeignIn(specs, file)
 }
 
 // refused says why files are refused, by jail.
