@@ -74,6 +74,13 @@ func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, rep
 	return j
 }
 
+// SetRoom sets for how many addresses there is memory: so many bans are kept at most, and
+// tables that would need more are smaller. Set before use.
+func (j *Judge) SetRoom(addresses int) {
+	j.book.SetLimit(addresses)
+	j.Home.SetLimit(addresses)
+}
+
 // networksShare is how many addresses are remembered for each network.
 const networksShare = 8
 

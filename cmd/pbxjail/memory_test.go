@@ -26,14 +26,14 @@ func TestMemoryLimit(t *testing.T) {
 		}
 	}
 	for own, want := range map[string]int64{
-		"0::/system.slice/pbxjail.service\n": 32000000,
-		"0::/small/in\n":                     800000,
+		"0::/system.slice/pbxjail.service\n": 21125632,
+		"0::/small/in\n":                     500000,
 		"0::/\n":                             0,
 		"0::/nowhere\n":                      0,
 		"0::/../../etc\n":                    0,
 		"5:memory:/old\n":                    0,
-		"5:cpu,memory:/machine/pbx\n0::/\n":  40000000,
-		"5:memory:/machine\n0::/small\n":     800000,
+		"5:cpu,memory:/machine/pbx\n0::/\n":  31125632,
+		"5:memory:/machine\n0::/small\n":     500000,
 		"5:cpu:/machine\n":                   0,
 		"":                                   0,
 	} {
@@ -45,7 +45,7 @@ func TestMemoryLimit(t *testing.T) {
 
 // Few addresses in little memory, and never fewer than the main file may say.
 func TestAddressesIn(t *testing.T) {
-	for limit, want := range map[int64]int{0: 1000, 10 << 20: 1000, 32 << 20: 24576, 1 << 30: 2056192} {
+	for limit, want := range map[int64]int{0: 1000, 10 << 20: 1000, 32 << 20: 20480, 1 << 30: 1036288} {
 		if got := addressesIn(limit); got != want {
 			t.Errorf("%d bytes: got %d, want %d", limit, got, want)
 		}

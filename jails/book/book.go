@@ -17,6 +17,7 @@ type Book struct {
 	pass    uint32    // the comparison that runs, or ran last
 	places  int       // in how many groups of ports the bans are, together
 	weak    weakest
+	limit   int // how many bans there may be; 0 is MaxBans
 }
 
 const (
@@ -25,6 +26,18 @@ const (
 	// MaxStrikes is how many prefixes have a history.
 	MaxStrikes = 200_000
 )
+
+// SetLimit sets how many bans are kept at once, where memory is too small for MaxBans, which
+// is the most. It ends no ban. Not more than as many strikes are kept then. Set before use.
+func (b *Book) SetLimit(n int) { b.limit = n }
+
+// Limit is how many bans are kept at once.
+func (b *Book) Limit() int {
+	if b.limit <= 0 {
+		return MaxBans
+	}
+	return min(b.limit, MaxBans)
+}
 
 // NewBook starts with what the ledger remembers.
 func NewBook(bans []Ban, strikes []Strike) *Book {
@@ -132,7 +145,7 @@ func (b *Book) Covering(p netip.Prefix, now time.Time) (*Ban, bool) {
 
 // Put enters a ban. It reports false when the book is full: MakeRoom helps then.
 func (b *Book) Put(ban Ban) bool {
-	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= MaxBans {
+	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= b.Limit() {
 		return false
 	}
 	b.enter(&ban)
@@ -181,7 +194,7 @@ func (b *Book) close(ban *Ban) {
 	if known && ban.Observed && !old.Observed { // what was not enforced changes no history
 		return
 	}
-	if !known && len(b.strikes) >= MaxStrikes {
+	if !known && len(b.strikes) >= min(MaxStrikes, b.Limit()) {
 		for p := range b.strikes { // any one: which does not matter among so many
 			delete(b.strikes, p)
 			break

@@ -84,3 +84,27 @@ func BenchmarkMakeRoom(b *testing.B) {
 		i++
 	}
 }
+
+// TestLimit: where memory is small, the book holds fewer bans and strikes, and the weakest
+// makes room as in a full book.
+func TestLimit(t *testing.T) {
+	b := NewBook(nil, nil)
+	b.SetLimit(3)
+	for i := range 3 {
+		if !b.Put(Ban{Prefix: netip.PrefixFrom(numbered(i), 32), By: "log", Since: start, Until: start.Add(time.Duration(i+1) * time.Hour)}) {
+			t.Fatalf("ban %d: got refused, want %d bans", i, b.Limit())
+		}
+	}
+	more := Ban{Prefix: netip.PrefixFrom(numbered(9), 32), By: "log", Since: start, Until: start.Add(time.Hour)}
+	if b.Put(more) {
+		t.Error("got a ban beyond the limit")
+	}
+	for i := range 9 {
+		if _, ok := b.MakeRoom(start); !ok || !b.Put(Ban{Prefix: netip.PrefixFrom(numbered(20+i), 32), By: "log", Since: start, Until: start.Add(time.Hour)}) {
+			t.Fatal("got no room")
+		}
+	}
+	if len(b.strikes) > 3 || b.Len() != 3 {
+		t.Errorf("got %d strikes and %d bans, want at most 3", len(b.strikes), b.Len())
+	}
+}

@@ -69,6 +69,9 @@ func New(wire wireReader) *Homes {
 	}
 }
 
+// SetLimit sets how many tries are remembered at most, where memory is small. Set before use.
+func (hs *Homes) SetLimit(n int) { hs.tries.Max = min(max(n/4, 1), maxTries) }
+
 // live reports whether a log-in protects still.
 func (hs *Homes) live(last, now time.Time) bool {
 	return hs.ProtectLogins == book.Forever || now.Sub(last) <= hs.ProtectLogins

@@ -262,10 +262,10 @@ func leftOf(bans []*book.Ban, now time.Time) iter.Seq[ports.Ban] {
 // retry enforces what the kernel refused before, and writes what the ledger refused.
 func (w *Warden) retry(ctx context.Context, now time.Time) {
 	w.mu.Lock()
-	if w.book.Len() >= book.MaxBans {
+	if w.book.Len() >= w.book.Limit() {
 		w.book.Expire(now)
 	}
-	if w.book.Len() < book.MaxBans {
+	if w.book.Len() < w.book.Limit() {
 		w.problem("book", nil)
 	}
 	if w.changed {

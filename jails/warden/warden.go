@@ -191,17 +191,19 @@ func forWords(b book.Ban) string {
 	return show.Duration(b.Until.Sub(b.Since).Round(time.Second))
 }
 
-// errFull is shown while the book holds MaxBans.
-var errFull error = hint.Errorf("end bans that you do not need: jailctl unban ADDRESS; or write a shorter bantime",
-	"pbxjail holds %d bans, and cannot hold more: each new ban ends an older one early, first those with weak evidence and little time left", book.MaxBans)
+// errFull is shown while the book is full.
+func (w *Warden) errFull() error {
+	return hint.Errorf("end bans that you do not need: jailctl unban ADDRESS; or write a shorter bantime",
+		"pbxjail holds %d bans, and cannot hold more: each new ban ends an older one early, first those with weak evidence and little time left", w.book.Limit())
+}
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
 // that refuses leaves the ban pending: Run tries again.
 func (w *Warden) enter(b book.Ban, now time.Time) error {
 	for !w.book.Put(b.WithoutLines()) {
-		w.problem("book", errFull)
+		w.problem("book", w.errFull())
 		if !w.makeRoom(now) {
-			return errFull
+			return w.errFull()
 		}
 	}
 	w.counts.Bans++
@@ -257,7 +259,7 @@ func (w *Warden) write(b book.Ban) {
 	if len(w.unwritten) >= maxUnwritten {
 		b.Lines = nil
 	}
-	if len(w.unwritten) < book.MaxBans {
+	if len(w.unwritten) < w.book.Limit() {
 		w.unwritten = append(w.unwritten, b)
 	}
 	w.wake()

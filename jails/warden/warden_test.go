@@ -373,8 +373,8 @@ func TestBookFull(t *testing.T) {
 		s.Order(Order{Prefix: prefix("192.0.2.1/32"), For: new(2 * time.Second)}, time.Now())
 		s.attack(nine, 2)
 		s.attack("203.0.113.8", 2)
-		if _, err := s.Order(Order{Prefix: prefix("203.0.113.7/32")}, time.Now()); !errors.Is(err, errFull) {
-			t.Errorf("got %v, want %v", err, errFull)
+		if _, err := s.Order(Order{Prefix: prefix("203.0.113.7/32")}, time.Now()); err == nil || err.Error() != s.errFull().Error() {
+			t.Errorf("got %v, want %v", err, s.errFull())
 		}
 		if h, ok := errors.AsType[interface {
 			error

@@ -59,6 +59,7 @@ type mainFile struct {
 	file        string // "": the built-in defaults
 	chain, hook string
 	addresses   int // how many have a score at most
+	bans        int // how many there may be at once
 }
 
 // handlers are the calls that the daemon answers, one line each.

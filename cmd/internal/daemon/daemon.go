@@ -253,6 +253,9 @@ func (d *Daemon) openWarden() {
 	u.lists.read(main)
 	judge := setup.Judge(d.fitting(main), u.files.list(), u.guard.Current().Guard(), u.knowledge(), false)
 	judge.Young = d.young()
+	if d.opts.MaxAddresses > 0 {
+		judge.SetRoom(d.opts.MaxAddresses)
+	}
 	var heard witness.Heard // nil, and no nil *senders: the judge asks whether there is one
 	if d.senders != nil {
 		heard = d.senders
@@ -349,7 +352,7 @@ func (d *Daemon) openSources() {
 func (d *Daemon) fill(b *backend) {
 	u, main := d.upkeep, d.upkeep.settings()
 	*b = backend{
-		log: d.log, since: d.since, main: mainFile{main.File, main.Chain, main.Hook, main.MaxAddresses}, drops: d.enforcer.IsOn, off: d.off,
+		log: d.log, since: d.since, main: mainFile{main.File, main.Chain, main.Hook, main.MaxAddresses, d.maxBans()}, drops: d.enforcer.IsOn, off: d.off,
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,

@@ -1,6 +1,9 @@
 package daemon
 
-import "pbxjail/configs"
+import (
+	"pbxjail/configs"
+	"pbxjail/jails/book"
+)
 
 // fitting is the main file with no more addresses than fit into memory: a daemon that the
 // kernel kills for its memory bans no address.
@@ -13,4 +16,12 @@ func (d *Daemon) fitting(main *configs.Main) *configs.Main {
 	small := *main
 	small.MaxAddresses = d.opts.MaxAddresses
 	return &small
+}
+
+// maxBans is how many bans fit into memory.
+func (d *Daemon) maxBans() int {
+	if n := d.opts.MaxAddresses; n > 0 {
+		return min(n, book.MaxBans)
+	}
+	return book.MaxBans
 }

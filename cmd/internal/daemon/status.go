@@ -13,7 +13,6 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
-	"pbxjail/jails/book"
 	"pbxjail/jails/geoip"
 	"pbxjail/jails/warden"
 )
@@ -26,7 +25,7 @@ func (b *backend) Status() control.Status {
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
 		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
-		ZoneOffset: &offset, MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: book.MaxBans, MaxAddresses: b.main.addresses,
+		ZoneOffset: &offset, MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: b.main.bans, MaxAddresses: b.main.addresses,
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{
 			Lines: report.Counts.Lines, Matched: report.Counts.Matched, Ambiguous: report.Counts.Ambiguous, Suspects: report.Counts.Suspects, Signals: report.Counts.Signals,

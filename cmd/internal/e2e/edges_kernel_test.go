@@ -34,6 +34,7 @@ func TestEdges(t *testing.T) {
 		{"a jail file that never ends", edgeKernelLog},
 		{"history is kept forever", edgeForever},
 		{"stops under load lose nothing", edgeStops},
+		{"60,000 sources in 40 MB of memory", edgeMemory},
 		{"parse prints JSON alone", edgeParse},
 		{"why of a network that is banned", edgeWhyNetwork},
 	} {

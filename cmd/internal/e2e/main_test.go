@@ -24,7 +24,12 @@ import (
 // programs is the folder of the binaries under test. TestMain sets it.
 var programs string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if procs := os.Getenv(inCgroup); procs != "" {
+		enterCgroup(procs)
+	}
+	os.Exit(run(m))
+}
 
 // run builds the programs. BIN names a folder of others, to see what another release does
 // in a script: BIN=DIR go test ./cmd/internal/e2e -run TestScripts/logs_found
