@@ -11,13 +11,16 @@ import (
 
 // trust knows from the log which challenge was sent to which address. Owned by one Judge.
 type trust struct {
-	nonces recent.Map[uint64, recent.Addr] // where each challenge was sent, by its hash
+	nonces recent.Map[uint64, struct{}] // each challenge with the address it was sent to, as a hash
 }
 
-const maxNonces = 65_536
+// maxNonces is how many challenges are remembered at least. A phone answers within a moment;
+// the sensor on the wire reports 4,000 challenges a second at most. The number is just below
+// one at which a map doubles its memory.
+const maxNonces = 12_288
 
 func newTrust() trust {
-	return trust{nonces: recent.Map[uint64, recent.Addr]{Max: maxNonces}}
+	return trust{nonces: recent.Map[uint64, struct{}]{Max: maxNonces}}
 }
 
 // learn notes what a signal proves for its address.
@@ -25,7 +28,7 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	switch {
 	case e.Result != parsers.Signal || !e.Addr.IsValid():
 	case e.Kind == parsers.Challenge && !e.Challenge.Empty():
-		j.trust.nonces.Put(j.nonce(e), recent.Addr(e.Addr.As16()))
+		j.trust.nonces.Put(j.nonce(e), struct{}{})
 	case e.Authenticated():
 		if j.Home.Welcome(e, now, func(a home.Alarm) { decide(verdictOf(a, now)) }) {
 			j.forgive(e.Addr, home.AccountName(e.Account.Raw()), now)
@@ -42,9 +45,17 @@ func (j *Judge) answered(e *parsers.Event) {
 	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence >= parsers.Seen {
 		return
 	}
-	if to, ok := j.trust.nonces.Get(j.nonce(e)); ok && to == recent.Addr(e.Addr.As16()) {
+	if _, sent := j.trust.nonces.Get(j.nonce(e)); sent {
 		e.Evidence = parsers.Seen
 	}
 }
 
-func (j *Judge) nonce(e *parsers.Event) uint64 { return maphash.Bytes(j.seed, e.Challenge.Raw()) }
+// nonce is a hash of an event's challenge and address.
+func (j *Judge) nonce(e *parsers.Event) uint64 {
+	var h maphash.Hash
+	h.SetSeed(j.seed)
+	a := e.Addr.As16()
+	h.Write(a[:])
+	h.Write(e.Challenge.Raw())
+	return h.Sum64()
+}
