@@ -41,8 +41,8 @@ func DefaultPorts() []Port {
 type Options struct {
 	Ports        []Port // nil: DefaultPorts
 	LearnPorts   bool   // take a port of this host for SIP's when SIP is spoken to it; for traces, where no configuration says
-	Transactions int    // most open requests and dialogs that are kept; 0: 3072
-	Addresses    int    // most addresses of which the last time is kept; 0: 8192
+	Transactions int    // most open requests and dialogs that are kept, up to 65,535; 0: 3072
+	Addresses    int    // most addresses of which the last time is kept, up to 65,535; 0: 8192
 
 	// Finished, when it is not nil, is called for each finished transaction. The
 	// transaction and its texts hold only until it returns. It must not block, nor call

@@ -45,7 +45,8 @@ const (
 	maxAllHeld = 256 << 10
 )
 
-// connTable holds the connections that spoke last. Slot 0 is the ring's head.
+// connTable holds the connections that spoke last. Slot 0 is the ring's head. Their memory is
+// reserved with the first one.
 type connTable struct {
 	slots   []conn
 	free    []int32
@@ -56,7 +57,7 @@ type connTable struct {
 	lastEvicted int64 // seconds
 }
 
-func (t *connTable) init() { t.slots, t.index = make([]conn, 1, 16), map[connKey]int32{} }
+func (t *connTable) init() { t.slots, t.index = make([]conn, 1), map[connKey]int32{} }
 
 // take finds or makes a connection, and makes it the youngest.
 func (t *connTable) take(key connKey, start bool, at int64) *conn {
@@ -77,7 +78,10 @@ func (t *connTable) take(key connKey, start bool, at int64) *conn {
 			i, t.free = t.free[n-1], t.free[:n-1]
 		} else {
 			i = int32(len(t.slots))
-			t.slots = append(grown(t.slots, maxConns+1), conn{})
+			if i == 1 {
+				t.slots = append(make([]conn, 0, maxConns+1), t.slots[0])
+			}
+			t.slots = append(t.slots, conn{})
 		}
 		t.slots[i] = conn{key: key, start: start}
 		t.index[key] = i

@@ -37,7 +37,7 @@ func (s *Sensor) iaxAsk(f *flow, m *iax.Frame) {
 	switch m.Subclass {
 	case iax.New, iax.RegReq, iax.RegRel:
 		if x != nil && x.done && m.Dest == 0 && !m.Retry { // the number is used again
-			s.txs.drop(s.txs.index[key])
+			s.txs.drop(s.txs.slot(x))
 			x = nil
 		}
 		if x == nil {
@@ -64,7 +64,7 @@ func (s *Sensor) iaxAsk(f *flow, m *iax.Frame) {
 // frame, and ours was sent there alone.
 func (s *Sensor) iaxCredentials(f *flow, x *tx, m *iax.Frame) {
 	if x.challenge != 0 {
-		s.answered(s.txs.index[x.key])
+		s.answered(s.txs.slot(x))
 		x.ours, x.verified = true, true
 	}
 	x.creds, x.digest = true, s.hash(f.remote.Addr(), m.Answer)
@@ -87,7 +87,7 @@ func (s *Sensor) iaxAnswer(f *flow, m *iax.Frame) {
 		}
 		return
 	case iax.CallToken: // the call comes again, with the token
-		s.txs.drop(s.txs.index[x.key])
+		s.txs.drop(s.txs.slot(x))
 		return
 	case iax.Accept, iax.RegAck:
 		answer = "accepted"
@@ -100,7 +100,7 @@ func (s *Sensor) iaxAnswer(f *flow, m *iax.Frame) {
 	}
 	x.done = true
 	if x.challenge != 0 {
-		s.answered(s.txs.index[x.key])
+		s.answered(s.txs.slot(x))
 	}
 	s.tell(x, f.time, answer)
 }

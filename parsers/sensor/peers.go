@@ -1,13 +1,14 @@
 package sensor
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"time"
 )
 
 // peer is what is known of one address. Times without a unit are unix seconds; 0 is never.
 type peer struct {
-	addr       netip.Addr
+	addr       [16]byte
 	prev, next int32 // slots in the order of last use
 	seen       int64 // when its last packet came
 	visits     [classes]visit
@@ -32,56 +33,70 @@ type peer struct {
 }
 
 // peerTable holds the addresses that sent packets last. When it is full, the address that was
-// quiet for the longest time makes room. The slots form a ring; slot 0 is its head.
+// quiet for the longest time makes room. The slots form a ring; slot 0 is its head. Their
+// memory is reserved at once, and the kernel gives it when a slot is used.
 type peerTable struct {
 	slots       []peer
-	index       map[netip.Addr]int32
+	index       index
+	seed        maphash.Seed
 	max         int
 	evicted     uint64
 	lastEvicted int64 // unix seconds: the latest time at which a forgotten address was seen
 }
 
 func (t *peerTable) init(max int) {
-	t.max, t.slots, t.index = max, make([]peer, 1, 64), map[netip.Addr]int32{}
+	t.max, t.slots, t.seed = max, make([]peer, 1, max+1), maphash.MakeSeed()
+	t.index.init(max, func(place uint16) uint64 { return t.hash(t.slots[place].addr) })
 }
 
+func (t *peerTable) hash(a [16]byte) uint64 { return maphash.Bytes(t.seed, a[:]) }
+
+// find returns the entry of an address; nil if there is none.
 func (t *peerTable) find(a netip.Addr) *peer {
-	if p := t.latest(); p.addr == a && a.IsValid() {
+	key := a.As16()
+	if p := t.latest(); p != nil && p.addr == key {
 		return p
 	}
-	if i, ok := t.index[a]; ok {
+	if i := t.index.get(t.hash(key)); i != 0 {
 		return &t.slots[i]
 	}
 	return nil
 }
 
-// latest returns the entry that was taken last. If there is none, it is slot 0, which has no
-// address. One packet asks for the same address several times.
-func (t *peerTable) latest() *peer { return &t.slots[t.slots[0].prev] }
+// latest returns the entry that was taken last; nil if there is none. One packet asks for the
+// same address several times.
+func (t *peerTable) latest() *peer {
+	if last := t.slots[0].prev; last != 0 {
+		return &t.slots[last]
+	}
+	return nil
+}
 
 // take returns the entry of an address that sends a packet now. It makes one if there is none.
 func (t *peerTable) take(a netip.Addr, at int64) *peer {
-	if p := t.latest(); p.addr == a && a.IsValid() {
+	key := a.As16()
+	if p := t.latest(); p != nil && p.addr == key {
 		p.seen = max(p.seen, at)
 		return p
 	}
-	i, ok := t.index[a]
+	h := t.hash(key)
+	i := int32(t.index.get(h))
 	switch {
-	case ok:
+	case i != 0:
 		t.unlink(i)
 	case len(t.slots) <= t.max:
 		i = int32(len(t.slots))
-		t.slots = append(grown(t.slots, t.max+1), peer{addr: a})
-		t.index[a] = i
+		t.slots = append(t.slots, peer{addr: key})
+		t.index.put(h, uint16(i))
 	default:
 		i = t.oldest(at)
 		t.unlink(i)
 		old := &t.slots[i]
-		delete(t.index, old.addr)
+		t.index.drop(t.hash(old.addr), uint16(i))
 		t.evicted++
 		t.lastEvicted = max(t.lastEvicted, old.seen)
-		*old = peer{addr: a}
-		t.index[a] = i
+		*old = peer{addr: key}
+		t.index.put(h, uint16(i))
 	}
 	p := &t.slots[i]
 	p.seen = max(p.seen, at)

@@ -74,8 +74,8 @@ func New(opts Options) *Sensor {
 		s.ports[keyOfPort(p.Number, p.TCP)] = &port{service: p.Service, class: classOf(p.Service), tls: p.TLS}
 	}
 	s.socketPort = &port{service: parsers.PJSIP, class: classSIP}
-	s.txs.init(cmp.Or(opts.Transactions, defaultTransactions))
-	s.peers.init(cmp.Or(opts.Addresses, defaultAddresses))
+	s.txs.init(min(cmp.Or(opts.Transactions, defaultTransactions), mostPlaces))
+	s.peers.init(min(cmp.Or(opts.Addresses, defaultAddresses), mostPlaces))
 	s.nonces.init(maxNonces)
 	s.calls.init(maxCalls)
 	s.conns.init()
@@ -159,6 +159,6 @@ func (s *Sensor) Tick(now time.Time, emit func(*parsers.Event)) {
 func (s *Sensor) Stats() Stats {
 	st := s.stats
 	st.Evicted = s.txs.evicted + s.peers.evicted + s.conns.evicted
-	st.Transactions = len(s.txs.index)
+	st.Transactions = s.txs.held()
 	return st
 }

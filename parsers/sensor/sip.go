@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 
 	"pbxjail/parsers"
@@ -58,10 +59,7 @@ func (s *Sensor) find(f *flow, m *sip.Message) *tx {
 	if x := s.txs.find(key); x != nil {
 		return x
 	}
-	if i, ok := s.txs.loose[loose]; ok {
-		return &s.txs.slots[i]
-	}
-	return nil
+	return s.txs.at(s.txs.loose.get(loose))
 }
 
 // theyAsk notes a request of theirs.
@@ -75,7 +73,7 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 			return
 		}
 		// The same request with another password: chan_sip tries that one too.
-		s.expire(s.txs.index[key], f.time, f.emit)
+		s.expire(s.txs.slot(x), f.time, f.emit)
 	}
 	x := s.newTx(f, key)
 	s.txs.alias(x, loose)
@@ -93,7 +91,7 @@ func (s *Sensor) theyAsk(f *flow, m *sip.Message) {
 		x.number.set(m.User)
 	}
 	x.as = s.accountKey(f, m)
-	_, x.again = s.txs.opens[x.call]
+	x.again = s.txs.calls.get(x.call) != 0
 	if m.Answers > 0 {
 		s.credentials(f, m, x)
 	}
@@ -135,11 +133,8 @@ func (s *Sensor) credentials(f *flow, m *sip.Message, x *tx) {
 		}
 		c, x.ours, x.sameCall = o, true, s.nonces.holds(nonce^x.call)
 		x.verified = s.nonces.holds(nonce ^ x.as)
-		for _, key := range [...]uint64{x.call, nonce} {
-			if i, ok := s.txs.opens[key]; ok {
-				s.answered(i)
-				break
-			}
+		if open := cmp.Or(s.txs.calls.get(x.call), s.txs.nonces.get(nonce)); open != 0 {
+			s.answered(int32(open))
 		}
 		break
 	}

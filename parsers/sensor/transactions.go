@@ -58,13 +58,15 @@ type tx struct {
 	agent      words
 }
 
-// txTable holds transactions, the oldest first. Slot 0 is the ring's head.
+// txTable holds transactions, the oldest first. Slot 0 is the ring's head. Their memory is
+// reserved at once, and the kernel gives it when a slot is used.
 type txTable struct {
 	slots   []tx
 	free    []int32
-	index   map[uint64]int32
-	loose   map[uint64]int32 // by the call and the number alone, the last one
-	opens   map[uint64]int32 // challenges
+	keys    index
+	loose   index // by the call and the number alone, the last one
+	calls   index // of open challenges, by the call
+	nonces  index // of open challenges, by the nonce
 	max     int
 	evicted uint64
 
@@ -72,15 +74,28 @@ type txTable struct {
 }
 
 func (t *txTable) init(max int) {
-	t.max, t.slots, t.index, t.loose, t.opens = max, make([]tx, 1, 64), map[uint64]int32{}, map[uint64]int32{}, map[uint64]int32{}
+	t.max, t.slots = max, make([]tx, 1, max+1)
+	t.keys.init(max, func(place uint16) uint64 { return t.slots[place].key })
+	t.loose.init(max, func(place uint16) uint64 { return t.slots[place].loose })
+	t.calls.init(max, func(place uint16) uint64 { return t.slots[place].challenge })
+	t.nonces.init(max, func(place uint16) uint64 { return t.slots[place].nonce })
 }
 
-func (t *txTable) find(key uint64) *tx {
-	if i, ok := t.index[key]; ok {
-		return &t.slots[i]
+// held is how many there are.
+func (t *txTable) held() int { return len(t.slots) - 1 - len(t.free) }
+
+func (t *txTable) find(key uint64) *tx { return t.at(t.keys.get(key)) }
+
+// at is the entry of a slot; nil for 0.
+func (t *txTable) at(place uint16) *tx {
+	if place == 0 {
+		return nil
 	}
-	return nil
+	return &t.slots[place]
 }
+
+// slot is where an entry lies.
+func (t *txTable) slot(x *tx) int32 { return int32(t.keys.get(x.key)) }
 
 // full reports whether one has to go before another is made.
 func (t *txTable) full() bool { return len(t.free) == 0 && len(t.slots) > t.max }
@@ -92,10 +107,10 @@ func (t *txTable) make(key uint64) *tx {
 		i, t.free = t.free[n-1], t.free[:n-1]
 	} else {
 		i = int32(len(t.slots))
-		t.slots = append(grown(t.slots, t.max+1), tx{})
+		t.slots = append(t.slots, tx{})
 	}
 	t.slots[i] = tx{key: key}
-	t.index[key] = i
+	t.keys.put(key, uint16(i))
 	last := t.slots[0].prev
 	t.slots[i].prev, t.slots[i].next = last, 0
 	t.slots[last].next, t.slots[0].prev = i, i
@@ -105,7 +120,7 @@ func (t *txTable) make(key uint64) *tx {
 // alias gives a transaction a second name; the last one of a name has it.
 func (t *txTable) alias(x *tx, loose uint64) {
 	x.loose = loose
-	t.loose[loose] = t.index[x.key]
+	t.loose.put(loose, uint16(t.slot(x)))
 }
 
 // oldest is the slot that falls due first; 0 when there is none.
@@ -142,10 +157,8 @@ func (t *txTable) due(now int64) int32 {
 func (t *txTable) drop(i int32) {
 	x := &t.slots[i]
 	t.settle(i)
-	delete(t.index, x.key)
-	if t.loose[x.loose] == i {
-		delete(t.loose, x.loose)
-	}
+	t.keys.drop(x.key, uint16(i))
+	t.loose.drop(x.loose, uint16(i))
 	t.slots[x.prev].next, t.slots[x.next].prev = x.next, x.prev
 	t.free = append(t.free, i)
 }
@@ -154,13 +167,14 @@ func (t *txTable) drop(i int32) {
 // one call a single challenge is open, which counts the others. It says whether this
 // one is.
 func (t *txTable) open(x *tx, call, nonce uint64) bool {
-	i := t.index[x.key]
-	if first, ok := t.opens[call]; ok {
-		t.slots[first].challenges++
+	if first := t.at(t.calls.get(call)); first != nil {
+		first.challenges++
 		return false
 	}
 	x.challenge, x.nonce, x.challenges = call, nonce, 1
-	t.opens[call], t.opens[nonce] = i, i
+	place := uint16(t.slot(x))
+	t.calls.put(call, place)
+	t.nonces.put(nonce, place)
 	return true
 }
 
@@ -170,11 +184,8 @@ func (t *txTable) settle(i int32) {
 	if x.challenge == 0 {
 		return
 	}
-	for _, key := range [...]uint64{x.challenge, x.nonce} {
-		if t.opens[key] == i {
-			delete(t.opens, key)
-		}
-	}
+	t.calls.drop(x.challenge, uint16(i))
+	t.nonces.drop(x.nonce, uint16(i))
 	x.challenge = 0
 }
 
