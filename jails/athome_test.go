@@ -133,7 +133,7 @@ func TestAGuessedPassword(t *testing.T) {
 	const thief = "203.0.113.91"
 	_, _, end := failures(j, thief, "201", 6, 11*time.Minute, start)
 	got := hear(j, entered(thief, "201"), end)
-	if len(got) != 1 || !got[0].Alarm || !strings.HasPrefix(got[0].Ban.Reason, "someone may have guessed the password of 201: the account logged in from 203.0.113.91 after 6 failures there") {
+	if len(got) != 1 || !got[0].Alarm || !strings.HasPrefix(got[0].Ban.Reason, "someone may have guessed the password of 201: 203.0.113.91 logged in as 201 after 6 failed tries") {
 		t.Fatalf("got %+v, want the alarm", got)
 	}
 	if got := hear(j, entered(thief, "201"), end); len(got) != 0 {

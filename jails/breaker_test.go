@@ -38,7 +38,7 @@ func TestBreaker(t *testing.T) {
 		}
 	}
 	play(300, func(a, account string) *parsers.Event { return of(failure(a), account) })
-	if since, why := j.Home.Broken(); since.IsZero() || why != "12 of 12 addresses where accounts normally log in are refused at the same time; the cause is probably Asterisk, not an attack, so no address is banned for a wrong password until most of them can log in again" {
+	if since, why := j.Home.Broken(); since.IsZero() || why != "log-ins fail at 12 of 12 addresses of known phones at the same time. Asterisk is probably the cause, not an attack. No address is banned for a wrong password until most of these phones can log in again" {
 		t.Fatalf("got %v %q, want it to hold", since, why)
 	}
 	if banned, _, _ := failures(j, "203.0.113.7", "new", 50, time.Second, at); banned != 0 {

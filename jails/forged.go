@@ -50,15 +50,15 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 		return
 	}
 	e := &h.event
-	what := "but that address sent no packet to " + e.Service.String() + ": the record is forged, or a port of Asterisk is missing in heard.ports"
+	what := "sent no packet to " + e.Service.String() + ". The record is forged, or a port of Asterisk is missing in heard.ports of the main file"
 	if j.gate.Ask(e.Addr, e.Service, h.at) == parsers.Yes {
-		what = "but its packets do not show that: the address gets no points"
+		what = "sent other packets than that"
 	}
-	reason := fmt.Sprintf("a record of %s reports %s of %s, %s", h.src.file, e.Kind, e.Addr, what)
+	reason := fmt.Sprintf("a record in %s reports %s from %s, but %s %s. The record counts for nothing: %s is not banned for it", h.src.file, e.Kind, e.Addr, e.Addr, what, e.Addr)
 	if g.since > 1 {
-		reason += fmt.Sprintf("; %d more are like it", g.since-1)
+		reason += fmt.Sprintf(". There are %d more such records", g.since-1)
 	}
-	reason += "; " + j.suspected(e, h.at)
+	reason += ". " + j.suspected(e, h.at)
 	g.alarmed, g.since = now, 0
 	p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
 	decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "forged", Since: now.UTC(), Reason: reason}, Alarm: true})
@@ -68,7 +68,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	list := j.gate.SuspectsOf(e.Addr, at)
 	if len(list) == 0 {
-		return "the senders of packets at that time are not known"
+		return "Which addresses sent packets at that time is not known"
 	}
 	more := ""
 	if len(list) > mostSuspects {
@@ -79,7 +79,7 @@ func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	for _, a := range list {
 		names = append(names, a.String())
 	}
-	return "at that time, packets came from " + strings.Join(names, ", ") + more
+	return "At that time, packets came from " + strings.Join(names, ", ") + more + ": one of them may have forged it; they are not banned for that"
 }
 
 // Forged is how many records reported something that no packet did.

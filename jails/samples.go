@@ -16,17 +16,17 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 		got := j.charged([]byte(s.Text))
 		switch {
 		case s.Addr.IsValid() && len(got) == 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives no address points, but %s should get them", s.Addr),
-				Fix: "look at the line with: jailctl parse; then fix match or the sample"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to no address; addr says that %s must get them", s.Addr),
+				Fix: "write the sample into a file and run: jailctl parse FILE; then correct the keys match or samples of this jail"})
 		case !s.Addr.IsValid() && len(got) > 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives points to %s, but no address should get them", got[0]),
-				Fix: "make match fit fewer lines"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that no address must get them", got[0]),
+				Fix: "make the key match fit fewer lines"})
 		case len(got) > 1:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample counts %d times instead of once, first for %s", len(got), got[0]),
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample counts %d times instead of once, first for %s", len(got), got[0]),
 				Fix: "keep only one match that fits this line"})
 		case s.Addr.IsValid() && got[0] != s.Addr:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("sample gives points to %s, but %s should get them", got[0], s.Addr),
-				Fix: "look at the line with: jailctl parse"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that %s must get them", got[0], s.Addr),
+				Fix: "write the sample into a file and run: jailctl parse FILE"})
 		}
 	}
 	return bad

@@ -22,7 +22,7 @@ type Pattern struct {
 }
 
 var (
-	errAnchor = errors.New(`does not begin with "^": an attacker could write a matching text into one of its fields`)
+	errAnchor = errors.New(`does not begin with "^": an attacker could write a matching text into the record, such as in a user name`)
 	errAddr   = errors.New("has no <ADDR>")
 	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)

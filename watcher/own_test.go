@@ -36,7 +36,7 @@ func TestOwnOutput(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		text, err := os.ReadFile(out.Name())
-		if err != nil || bytes.Count(text, []byte("read")) > 0 || !bytes.Contains(text, []byte("this is the output of pbxjail itself")) {
+		if err != nil || bytes.Count(text, []byte("read")) > 0 || !bytes.Contains(text, []byte("pbxjail writes its own messages into this file")) {
 			t.Errorf("%s: got %.300s, %v", name, text, err)
 		}
 		out.Close()

@@ -52,7 +52,7 @@ var ErrSame = errors.New("the same file")
 // problemOwn is of a path that leads to where this program writes its own log: it would
 // read what it says about what it reads, without end.
 func problemOwn(path string) error {
-	return hint.Errorf("let Asterisk write a file (logger.conf), or name the file that holds the output of Asterisk's container", "%s: this is the output of pbxjail itself, not a log of Asterisk", path)
+	return hint.Errorf("name another file under logs: one that Asterisk writes, such as /var/log/asterisk/full; if Asterisk runs in a container, the file with the output of that container", "%s: pbxjail writes its own messages into this file, so it cannot be a log of Asterisk", path)
 }
 
 func problemSame(path, other string) error {

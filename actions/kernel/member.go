@@ -71,7 +71,7 @@ func Canonical(p netip.Prefix) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("prefix %s is not valid", p)
 	}
 	if prefix.Mixed(p) || prefix.Unmap(p).Bits() == 0 {
-		return netip.Prefix{}, hint.Errorf("ban smaller networks; to block all IPv4 or all IPv6, add a rule of your own to the firewall", "refuse to ban %s: it contains every address", p)
+		return netip.Prefix{}, hint.Errorf("ban smaller networks; to block all IPv4 or all IPv6, add a rule of your own to the firewall", "%s is not banned: it contains every address", p)
 	}
 	return prefix.Unmap(p), nil
 }

@@ -90,7 +90,7 @@ func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hint.Errorf("write a port such as 5060, or a range such as 5060-5080; 4569 is the port of IAX2, so it cannot be among them", "ports %s cannot be used for SIP", r)
+			return hint.Errorf("write a port such as 5060, or a range such as 5060-5080 without 4569", "ports %s cannot be SIP ports: a range goes from 1 to 65535, the lower port first, and must not contain %d, the port of IAX2", r, IAXPort)
 		}
 		if slots++; r.First < r.Last {
 			slots++

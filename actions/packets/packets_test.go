@@ -308,7 +308,7 @@ func TestRefused(t *testing.T) {
 		want string
 	}{
 		{"no ports", Plan{Drop: agent("abcd")}, "no SIP ports are given"},
-		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be used for SIP"},
+		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be SIP ports: a range goes from 1 to 65535, the lower port first, and must not contain 4569, the port of IAX2"},
 		{"port 0", Plan{Ports: []Ports{{0, 5}}}, "ports 0:5 cannot"},
 		{"backwards", Plan{Ports: []Ports{{6, 5}}}, "ports 6:5 cannot"},
 		{"many ports", Plan{Ports: slices.Repeat([]Ports{{5060, 5061}}, 8)}, "16 ports, a range counting twice are too many"},

@@ -302,7 +302,7 @@ var hints = []struct{ text, hint string }{
 	{LockText, "another program holds /run/xtables.lock: find it with fuser -v /run/xtables.lock"},
 	{"Permission denied", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
 	{"Operation not permitted", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Table does not exist", "load the table (modprobe iptable_raw ip6table_raw), or set the hook to filter"},
+	{"Table does not exist", "load the table (modprobe -a iptable_raw ip6table_raw), or set the hook to filter"},
 	{"match `set'", "install the set match (modprobe xt_set), or use plain iptables rules"},
 	{"Too many links", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},
 	{"resource busy", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},

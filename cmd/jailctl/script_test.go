@@ -82,7 +82,7 @@ func scriptGuessed(ts *testscript.TestScript, _ bool, args []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a := control.Alarm{Account: args[0], Addr: netip.MustParseAddr(args[1]), Service: "pjsip", Failures: 6, At: time.Now().Add(-time.Minute)}
-	a.What = "someone may have guessed the password of " + a.Account + ": the account logged in from " + args[1] + " after 6 failures there"
+	a.What = "someone may have guessed the password of " + a.Account + ": " + args[1] + " logged in as " + a.Account + " after 6 failed tries"
 	f.status.Alarms = append(f.status.Alarms, a)
 }
 

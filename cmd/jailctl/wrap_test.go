@@ -11,8 +11,8 @@ func TestWrapCommands(t *testing.T) {
 	for _, c := range []struct{ text, whole string }{
 		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'", "asterisk -rx 'logger reload'"},
 		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then reload", "messages => notice,warning,error"},
-		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and restart pbxjail", "modprobe xt_set ip_set_hash_net)"},
-		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
+		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "modprobe -a xt_set ip_set_hash_net)"},
+		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
 		{"   hint: see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer", "jailctl doctor --probe"},
 		{"the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL", "jailctl geoip update --from FILE|URL"},
 		{"if the owner made this log-in, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},

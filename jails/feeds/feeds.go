@@ -15,6 +15,7 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
+	"pbxjail/configs/show"
 )
 
 // Replacer holds named lists of prefixes in the kernel, whose packets to some ports are
@@ -160,11 +161,15 @@ func (f *Feeds) nudge() {
 }
 
 // reported logs an error of a feed when it is another one than before.
-func (f *Feeds) reported(name string, before, now error) {
+func (f *Feeds) reported(s *feed, before, now error) {
 	switch {
 	case now == nil && before != nil:
-		f.opts.Log.Info("feed is fetched again without errors", "feed", name)
+		f.opts.Log.Info("feed is fetched again without errors", "feed", s.Name, "source", Source(s.Feed))
 	case now != nil && fmt.Sprint(before) != now.Error():
-		f.opts.Log.Warn("feed could not be fetched: its last good copy stays in use", "feed", name, "err", now, "hint", hint.Of(now))
+		what, copied := "feed could not be fetched, and there is no earlier copy: this feed does nothing yet", "none"
+		if s.list != nil {
+			what, copied = "feed could not be fetched: the last good copy stays in use", show.Stamp(s.fetched)
+		}
+		f.opts.Log.Warn(what, "feed", s.Name, "source", Source(s.Feed), "err", now, "copy", copied, "next_try", show.Stamp(s.next), "hint", hint.Of(now))
 	}
 }

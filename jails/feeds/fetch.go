@@ -73,7 +73,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("write the address of the feed itself as its url", "its url redirects to an address of this machine or of a private network")
+var errInside error = hint.New("write the final address of the feed as its url; a url that names a private address itself is allowed", "its url redirects to this machine or to a private address, and pbxjail does not follow it")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}

@@ -122,7 +122,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 		s.tag.file = got.tag.file // a file that is refused is read again when it changes
 		s.fails++
 		s.err, s.next = err, now.Add(s.wait(retry<<min(s.fails-1, 10)))
-		f.reported(s.Name, before, err)
+		f.reported(s, before, err)
 		return false
 	}
 	s.next = now.Add(s.wait(s.Interval))
@@ -130,7 +130,7 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 		return false // what was wrong with it still is
 	}
 	s.err, s.fails, s.checked = nil, 0, now
-	f.reported(s.Name, before, nil)
+	f.reported(s, before, nil)
 	if got.same {
 		return false
 	}

@@ -87,7 +87,7 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 		b.since = now
 		reason = b.reason()
 	case !broken && b.holds():
-		reason = fmt.Sprintf("most accounts can log in again: wrong passwords lead to bans again, after a pause of %s", agoWords(b.since, now))
+		reason = fmt.Sprintf("most known phones can log in again: wrong passwords lead to bans again, after a pause of %s", agoWords(b.since, now))
 		b.since = time.Time{}
 		clear(b.failing)
 	default:
@@ -105,7 +105,7 @@ func (hs *Homes) Tick(now time.Time, alarm func(Alarm)) {
 }
 
 func (b *breaker) reason() string {
-	return fmt.Sprintf("%d of %d addresses where accounts normally log in are refused at the same time; the cause is probably Asterisk, not an attack, so no address is banned for a wrong password until most of them can log in again",
+	return fmt.Sprintf("log-ins fail at %d of %d addresses of known phones at the same time. Asterisk is probably the cause, not an attack. No address is banned for a wrong password until most of these phones can log in again",
 		b.counts[0], b.counts[0]+b.counts[1])
 }
 

@@ -26,8 +26,8 @@ type Guessed struct {
 
 // String is the alarm as text for people; the account is escaped.
 func (g Guessed) String() string {
-	return fmt.Sprintf("someone may have guessed the password of %s: the account logged in from %s after %s there",
-		show.Escaped(g.Account), g.Addr, show.Count(g.Guesses, "failure"))
+	return fmt.Sprintf("someone may have guessed the password of %s: %s logged in as %s after %d failed tries",
+		show.Escaped(g.Account), g.Addr, show.Escaped(g.Account), g.Guesses)
 }
 
 // tries are failures of an account at an address where it is not at home.
@@ -94,7 +94,8 @@ func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alar
 	g := Guessed{Account: key.account, Addr: e.Addr, Service: e.Service, Guesses: t.Count(), At: now.UTC()}
 	hs.guessed[key] = &g
 	hs.changedAlarms[key] = AlarmChange{Guessed: g}
-	reason := g.String() + "; if the owner made this log-in, or after you set a new password, run: jailctl ack " + g.Addr.String()
+	reason := g.String() + ". This alarm bans no address. If the owner of the account did not make this log-in: jailctl ban " + g.Addr.String() +
+		", and set a new password. Then clear the alarm: jailctl ack " + g.Addr.String()
 	alarm(Alarm{"guessed", e.Addr, reason})
 	return true
 }

@@ -164,7 +164,7 @@ func (w *Warden) repair(now time.Time) bool {
 	if w.Repaired != nil {
 		w.Repaired()
 	}
-	w.log.Warn("firewall repaired: another program had changed it", "missing", strings.Join(made, ", "), "by", cmp.Or(w.firewall.by, "unknown"))
+	w.log.Warn("firewall repaired: another program had removed rules or sets of pbxjail", "put_back", strings.Join(made, ", "), "removed_by", cmp.Or(w.firewall.by, "unknown program"))
 	w.countRepair(now)
 	return true
 }
@@ -305,7 +305,7 @@ func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	if err := w.enforce(again, now); err != nil {
 		w.log.Error("ban could not be restarted: it ends at its old time", "prefix", b.Prefix, "err", err)
 	} else {
-		w.log.Info("ban restarted, because its address still sends packets", "prefix", b.Prefix, "packets", m.packets, "until", again.Until)
+		w.log.Info("ban restarted with its full time: packets still come from there", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
 	}
 	return true
 }

@@ -127,6 +127,9 @@ func (w *Warden) adopt(m kernelBan, now time.Time) {
 	}
 }
 
+// stuckHint is what to do when a ban cannot be removed from the kernel.
+const stuckHint = "if this is logged again and again: systemctl restart pbxjail (it keeps all bans)"
+
 // expel removes a member whose ban is over in the book: it was put back while the clock
 // was behind. It adopts a member that the book does not know. mu is held.
 func (w *Warden) expel(m kernelBan, now time.Time) {
@@ -134,7 +137,7 @@ func (w *Warden) expel(m kernelBan, now time.Time) {
 	if _, over := w.book.History(p); !over {
 		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
-		w.log.Error("an expired ban is still in the firewall, because it could not be removed: pbxjail tries again", "prefix", p, "err", err)
+		w.log.Error("an expired ban is still in the firewall, because it could not be removed: pbxjail tries again within a minute", "prefix", p, "err", err, "hint", stuckHint)
 	} else {
 		w.repairs.Expelled++
 	}
@@ -168,7 +171,7 @@ func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	b, err := w.free(p, now)
 	if err != nil {
-		w.log.Error("a ban of a protected address is still in the firewall, because it could not be removed: pbxjail tries again", "prefix", p, "why", why, "err", err)
+		w.log.Error("a ban of a protected address is still in the firewall, because it could not be removed: pbxjail tries again within a minute", "prefix", p, "why", why, "err", err, "hint", stuckHint)
 		return false
 	}
 	if b != nil {

@@ -193,8 +193,8 @@ func forWords(b book.Ban) string {
 
 // errFull is shown while the book is full.
 func (w *Warden) errFull() error {
-	return hint.Errorf("end bans that you do not need: jailctl unban ADDRESS; or write a shorter bantime",
-		"pbxjail holds %d bans, and cannot hold more: each new ban ends an older one early, first those with weak evidence and little time left", w.book.Limit())
+	return hint.Errorf("see with jailctl status which jail has most bans, and write a shorter bantime in that jail: it is for new bans. To end bans now: jailctl unban ADDRESS",
+		"pbxjail holds %d bans, the most it can hold. Each new ban ends an older one early: the one with the weakest evidence; of equal ones, the one with the least time left", w.book.Limit())
 }
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // Alarm is an account that logged in where it was not at home, after failures of the same
@@ -31,6 +33,16 @@ func (r *AckRequest) check() error {
 	}
 	r.Addr = r.Addr.Unmap().WithZone("")
 	return nil
+}
+
+func (r *AckRequest) subject() string {
+	switch {
+	case r.Account != "":
+		return "alarms about " + show.Escaped(r.Account)
+	case r.Addr.IsValid():
+		return "alarms about " + r.Addr.String()
+	}
+	return "all alarms"
 }
 
 // AckAnswer lists the alarms that are marked as seen.

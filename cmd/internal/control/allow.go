@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/configs/prefix"
+	"pbxjail/configs/show"
 )
 
 // AllowRequest protects an address, a network or a name from every ban. Exactly one of
@@ -19,6 +20,13 @@ type AllowRequest struct {
 	ForSeconds int64        `json:"for_seconds"`    // 0: until disallow
 	Note       string       `json:"note,omitempty"`
 	Force      bool         `json:"force,omitempty"` // even if the network is wide
+}
+
+func (r *AllowRequest) subject() string {
+	if r.Host != "" {
+		return show.Escaped(r.Host)
+	}
+	return r.Prefix.String()
 }
 
 // Allowed is an address, network or name that an operator allowed.
@@ -49,6 +57,8 @@ type Cover struct {
 type DisallowRequest struct {
 	What string `json:"what"` // as in Allowed
 }
+
+func (r *DisallowRequest) subject() string { return show.Escaped(r.What) }
 
 // DisallowAnswer says whether it was allowed before.
 type DisallowAnswer struct {

@@ -50,6 +50,17 @@ type inAddress interface {
 // daemon expects.
 type checked interface{ check() error }
 
+// named is a question that names what it is about, such as an address, for the log.
+type named interface{ subject() string }
+
+// subjectOf is what a question is about; "" when it is about no single thing.
+func subjectOf(q any) string {
+	if n, ok := q.(named); ok {
+		return n.subject()
+	}
+	return ""
+}
+
 // Handler answers one call. Handle makes it.
 type Handler struct {
 	pattern string // of http.ServeMux
@@ -99,19 +110,23 @@ func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.Handle
 			return
 		}
 		a, err := try(do, q, who.String())
-		s.logCall(r.URL.Path, who, err)
+		s.logCall(r.URL.Path, subjectOf(&q), who, err)
 		answer(w, &a, err)
 	}
 }
 
-// logCall writes who asked for a change, and whether it was made.
-func (s *Server) logCall(path string, who peer, err error) {
-	verb := strings.TrimPrefix(path, "/v"+Major+"/")
+// logCall writes who asked for a change of what, and whether it was made.
+func (s *Server) logCall(path, subject string, who peer, err error) {
+	args := []any{"command", strings.TrimPrefix(path, "/v"+Major+"/")}
+	if subject != "" {
+		args = append(args, "what", subject)
+	}
+	args = append(args, "by", who.String(), "pid", who.pid)
 	if err != nil {
-		s.opts.Log.Info("a change through the control socket was refused", "verb", verb, "by", who.String(), "pid", who.pid, "err", err)
+		s.opts.Log.Info("command of an admin refused", append(args, "err", err)...)
 		return
 	}
-	s.opts.Log.Info("a change was made through the control socket", "verb", verb, "by", who.String(), "pid", who.pid)
+	s.opts.Log.Info("command of an admin done", args...)
 }
 
 // try calls do, unless the check of the question refuses it.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // OffRequest switches pbxjail off.
@@ -17,6 +19,14 @@ func (q *OffRequest) check() error {
 		return Refuse(http.StatusBadRequest, "give a time such as --for 2h", "the time must not be negative")
 	}
 	return nil
+}
+
+// subject implements named.
+func (q *OffRequest) subject() string {
+	if q.ForSeconds == 0 {
+		return "until jailctl on"
+	}
+	return "for " + show.Duration(time.Duration(q.ForSeconds)*time.Second)
 }
 
 // Off says that pbxjail is switched off: it has no rules or sets in the kernel.

@@ -14,6 +14,8 @@ type BanRequest struct {
 	Ports      string       `json:"ports"`       // ports to close: sip,iax,ami,http or ranges, with commas; "" and all: every port
 }
 
+func (q *BanRequest) subject() string { return q.Prefix.String() }
+
 // Ban is a live or a past ban.
 type Ban struct {
 	Prefix      netip.Prefix `json:"prefix"`
@@ -139,6 +141,13 @@ type UnbanRequest struct {
 	// GraceSeconds is how long failures of accounts that logged in there do not ban again;
 	// null: 10 minutes.
 	GraceSeconds *int64 `json:"grace_seconds,omitempty"`
+}
+
+func (q *UnbanRequest) subject() string {
+	if q.All {
+		return "all bans"
+	}
+	return q.Prefix.String()
 }
 
 // UnbanAnswer says how many bans were lifted, and what still drops packets of the prefix.

@@ -1,13 +1,12 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 	"pbxjail/jails/home"
 )
@@ -39,7 +38,7 @@ func alarmsOf(list []home.Guessed) (alarms []control.Alarm) {
 const mostAlarms = 5
 
 // alarmStatus adds the alarms, which are problems until they are acknowledged.
-func (b *backend) alarmStatus(s *control.Status) {
+func (b *backend) alarmStatus(s *control.Status, now time.Time) {
 	s.Alarms = b.Alarms()
 	for i, a := range s.Alarms {
 		if i == mostAlarms {
@@ -49,14 +48,27 @@ func (b *backend) alarmStatus(s *control.Status) {
 			return
 		}
 		s.Problems = append(s.Problems, control.Problem{
-			What: a.What,
-			Hint: "change the password of " + a.Account + " and check which calls it made; then: jailctl ack " + a.Addr.String(),
+			What: a.What + ". " + b.bannedWords(a.Addr, now),
+			Hint: "if this was not the owner: jailctl ban " + a.Addr.String() + "; change the password of " + a.Account +
+				" and check which calls it made; then clear the alarm: jailctl ack " + a.Addr.String(),
 		})
 	}
 }
 
+// bannedWords says whether an address is banned.
+func (b *backend) bannedWords(a netip.Addr, now time.Time) string {
+	p := netip.PrefixFrom(a, a.BitLen())
+	switch {
+	case !b.drops():
+		return "pbxjail drops no packets of " + a.String() + " now"
+	case len(b.warden.Inside(p, now))+len(b.warden.Around(p, now)) > 0:
+		return a.String() + " is banned"
+	}
+	return a.String() + " is not banned"
+}
+
 // brokenHint is what to do when many at home fail at once.
-const brokenHint = "check that Asterisk can read its accounts (configuration, database), and the last change of passwords; until then you can still ban by hand: jailctl ban ADDRESS"
+const brokenHint = "check that Asterisk can read its accounts (configuration, database), and that no passwords were changed by mistake; to ban an address meanwhile: jailctl ban ADDRESS"
 
 // breakerStatus adds that failures lead to no ban.
 func (b *backend) breakerStatus(s *control.Status, now time.Time) {
@@ -64,6 +76,5 @@ func (b *backend) breakerStatus(s *control.Status, now time.Time) {
 	if why == "" {
 		return
 	}
-	err := hint.Add(brokenHint, errors.New(why))
-	s.Problems = slices.Insert(s.Problems, 0, control.Problem{What: fmt.Sprintf("log-ins: %s; since %s", err, show.Brief(now.Sub(since))), Hint: brokenHint})
+	s.Problems = slices.Insert(s.Problems, 0, control.Problem{What: why + ". This began " + show.Ago(since, now), Hint: brokenHint})
 }

@@ -80,9 +80,9 @@ func TestBreakerIsAProblem(t *testing.T) {
 			out.WriteString(refused(time.Now(), fmt.Sprint("198.51.100.", i+1), fmt.Sprint(101+i)))
 		}
 		s.append(out.String())
-		return s.problem("of 8 addresses where accounts normally log in are refused at the same time")
+		return s.problem("of 8 addresses of known phones at the same time")
 	})
-	if st := s.status(); !strings.HasPrefix(st.Problems[0].What, "log-ins: ") || st.Problems[0].Hint == "" {
+	if st := s.status(); !strings.HasPrefix(st.Problems[0].What, "log-ins fail ") || st.Problems[0].Hint == "" {
 		t.Errorf("got %+v first, want the breaker", st.Problems[0])
 	}
 }

@@ -228,7 +228,7 @@ func (d *Daemon) openOff() {
 
 const (
 	degradedHint      = "everything else is enforced; pbxjail tries this again every minute"
-	otherEnforcerHint = "bans work all the same; to see them with iptables, install it with the kernel's sets (apt-get install iptables ipset; modprobe xt_set ip_set_hash_net) and restart pbxjail; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
+	otherEnforcerHint = "bans work all the same; to see them with iptables, install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
 )
 
 // enforcing reports whether packets are to be dropped at all.

@@ -30,11 +30,23 @@ func (b *backend) Feeds() (list []control.Feed) {
 	return list
 }
 
+// feedHint adds to a hint where the feed is set.
+func (b *backend) feedHint(name, todo string) string {
+	if b.main.file == "" {
+		return todo
+	}
+	where := "feed " + name + " is set in " + b.main.file
+	if todo == "" {
+		return where
+	}
+	return todo + "; " + where
+}
+
 // feedProblems are those of the feeds, for status.
 func (b *backend) feedProblems() (list []control.Problem) {
 	for _, s := range b.feeds.Status() {
 		if s.Problem != nil {
-			list = append(list, control.Problem{About: control.AboutFeed + s.Name, What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: hint.Of(s.Problem)})
+			list = append(list, control.Problem{About: control.AboutFeed + s.Name, What: "feed " + s.Name + ": " + s.Problem.Error(), Hint: b.feedHint(s.Name, hint.Of(s.Problem))})
 		}
 	}
 	return list

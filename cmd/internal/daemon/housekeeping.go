@@ -116,7 +116,7 @@ func (s soon) give() {
 
 func (d *Daemon) expire(now time.Time) {
 	if err := d.enforcer.Expire(now); err != nil {
-		d.log.Error("expired bans are still in the firewall, because they could not be removed: pbxjail tries again every few seconds", "err", err, "hint", "if this is logged again and again: systemctl restart pbxjail")
+		d.log.Error("expired bans are still in the firewall, because they could not be removed: pbxjail tries again every few seconds", "err", err, "hint", "if this is logged again and again: systemctl restart pbxjail (it keeps all bans)")
 	}
 }
 

@@ -9,9 +9,6 @@ import (
 	"pbxjail/jails/store"
 )
 
-// damagedHint is what to do after a damaged ledger was replaced.
-const damagedHint = "check the disk; then remove the old file, or restore the ledger from a backup"
-
 // openStore opens the ledger. Where it cannot be written a copy takes its place: a PBX with
 // a full disk is attacked all the same.
 func (d *Daemon) openStore(path string) (err error) {
@@ -24,11 +21,19 @@ func (d *Daemon) openStore(path string) (err error) {
 		return err
 	}
 	if notes.Aside != "" {
-		d.troubles.note("the ledger was damaged, so pbxjail began a new one: all bans in the firewall are kept, strikes and history are lost; the damaged file is "+notes.Aside,
-			damagedHint)
-		d.log.Error("the ledger was damaged, so pbxjail began a new one: all bans in the firewall are kept, strikes and history are lost", "old_file", notes.Aside, "err", notes.Cause, "hint", damagedHint)
+		todo := damagedHint(path, notes.Aside)
+		d.troubles.note(damagedLedger+". The damaged file is now "+notes.Aside, todo)
+		d.log.Error(damagedLedger, "damaged_file", notes.Aside, "err", notes.Cause, "hint", todo)
 	}
 	return nil
+}
+
+const damagedLedger = "the ledger (the database of pbxjail) was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and what jailctl allow allowed are lost"
+
+// damagedHint is what to do after a damaged ledger was replaced.
+func damagedHint(ledger, damaged string) string {
+	return "check the disk. No backup: delete the damaged file " + damaged +
+		". With a backup: systemctl stop pbxjail; copy the backup to " + ledger + "; systemctl start pbxjail"
 }
 
 // openSpare opens a copy of the ledger beside the socket, or an empty ledger in memory.

@@ -35,7 +35,7 @@ func (b *backend) Status() control.Status {
 	}
 	s.Problems = append(s.Problems, b.rules.problems()...)
 	b.firewallStatus(&s, report)
-	b.alarmStatus(&s)
+	b.alarmStatus(&s, now)
 	b.breakerStatus(&s, now)
 	if b.wire != nil {
 		s.Wire = b.wire.status()

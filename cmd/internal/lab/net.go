@@ -115,7 +115,7 @@ func (n *Net) wire() error {
 		err = n.World.Do(ownEverything)
 	}
 	if err != nil {
-		return hint.Errorf("the kernel must know veth and IPv6: modprobe veth ipv6", "make the wire (veth): %w", err)
+		return hint.Errorf("the kernel must know veth and IPv6: modprobe -a veth ipv6", "make the wire (veth): %w", err)
 	}
 	return nil
 }
