@@ -122,7 +122,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 func ban(prefix string, since, left time.Duration) control.Ban {
 	b := control.Ban{Ports: "sip", Prefix: netip.MustParsePrefix(prefix), Jail: "guessing", Since: t0.Add(-since), Strike: 1, Evidence: "seen",
-		By: "log", Reason: "6 points within 10m: 6 wrong passwords for 3 accounts", Packets: 1234, Bytes: 567890}
+		By: "log", Reason: "6 points within 10m, maxretry 5; country NL x2", Country: "NL", Packets: 1234, Bytes: 567890}
 	if left > 0 {
 		b.LeftSeconds = int64(left / time.Second)
 		b.Until = control.Moment(t0.Add(left))
@@ -156,19 +156,23 @@ func sampleStatus() control.Status {
 }
 
 func sampleWhy() control.Why {
-	b := ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute)
-	b.Strike, b.Reason = 2, "7 points within 10m, maxretry 5; country NL x2"
+	b := ban("203.0.113.7/32", 12*time.Minute, 108*time.Minute)
+	b.Strike, b.Reason = 2, "7 points within 10m, maxretry 5; country NL x2, feed scanners x1.5"
 	old := ban("203.0.113.7/32", 26*time.Hour, 0)
-	old.Until = control.Moment(t0.Add(-25 * time.Hour))
-	line := control.WhyLine{Time: t0.Add(-13 * time.Minute), Jail: "guessing", Rule: "J1 pjsip no matching endpoint", Evidence: "seen", Base: 1, Points: 2, Counts: 2,
-		Factors: []control.WhyFactor{{Name: "country", Note: "NL", By: 2, Text: "country NL x2"}}, File: "/var/log/asterisk/full", Text: `NOTICE[1] res_pjsip.c: Request 'INVITE' from '\x1b[2J' failed`}
-	half := line
-	half.Base, half.Points, half.Counts, half.Rule, half.Factors = 0.5, 0.5, 0, "D2 guest call", nil
-	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 3, Earlier: 2, Retold: 1}
+	old.Until, old.Ports = control.Moment(t0.Add(-25*time.Hour)), "sip"
+	factors := []control.WhyFactor{{Name: "country", Note: "country NL", By: 2, Text: "country NL x2"}, {Name: "feed", Note: "feed scanners", By: 1.5, Text: "feed scanners x1.5"}}
+	line := func(before time.Duration, call string) control.WhyLine {
+		return control.WhyLine{Time: t0.Add(-before), Jail: "guessing", Rule: "J1 pjsip request", Evidence: "seen", Base: 1, Points: 3, Counts: 3, Factors: factors,
+			File: "/var/log/asterisk/full", Text: "NOTICE[812] res_pjsip.c: Request 'INVITE' from 'sip:100@203.0.113.7' failed for '203.0.113.7:5060' (callid: " + call + ") - No matching endpoint found"}
+	}
+	later := line(11*time.Minute+55*time.Second, "a4")
+	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 1, Earlier: 1, Retold: 1}
 	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Consulted: []string{"3 own addresses", "1 of ignoreip"},
-		Jails: []control.WhyJail{{Name: "guessing", Score: 2.5, Maxretry: 5, Findtime: 600, NextBan: 7200, Slow: &control.Sum{Score: 4, Maxretry: 20, Within: 259200}, Window: []control.WhyLine{half}}},
-		Place: control.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")}, Feeds: []string{"drop x1.5"},
-		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line, line}, History: []control.Ban{old}, Ends: "in 48m, or with: jailctl unban 203.0.113.7"}
+		Jails: []control.WhyJail{{Name: "guessing", Score: 3, Maxretry: 5, Findtime: 600, NextBan: 14400, Slow: &control.Sum{Score: 3, Maxretry: 20, Within: 259200},
+			Window: []control.WhyLine{later}}},
+		Place: control.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")}, Feeds: []string{"scanners x1.5"},
+		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line(12*time.Minute+9*time.Second, "a2"), line(12*time.Minute, "a3")},
+		History: []control.Ban{b, old}, Ends: "in 1h48m, or with: jailctl unban 203.0.113.7"}
 }
 
 func TestGolden(t *testing.T) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,9 +48,16 @@ func (a *app) printWhy(w control.Why) error {
 		if !b.Prefix.IsSingleIP() {
 			a.say("  prefix:   %s", b.Prefix)
 		}
+		if w.Protected != "" && byHand(*b) {
+			a.say("warning: this address is protected, and was banned by hand: %s", w.Protected)
+			a.say("   hint: lift the ban with: jailctl unban %s", show.Address(b.Prefix))
+		}
 		a.say("  reason:   %s", b.Reason)
+		if text := deeds(w.Lines); text != "" {
+			a.say("  records:  %s", text)
+		}
 		a.say("  since:    %s (%s), strike %d, by %s", a.stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
-		a.say("  evidence: %s", b.Evidence)
+		a.say("  evidence: %s", evidenceText(*b))
 		a.say("  closes:   %s", closesText(b.Ports))
 		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
 	} else {
@@ -64,7 +73,14 @@ func (a *app) printWhy(w control.Why) error {
 	if err := a.printScores(w.Jails); err != nil {
 		return err
 	}
-	return a.printEvidence(w)
+	if err := a.printEvidence(w); err != nil {
+		return err
+	}
+	if len(w.Lines) > 0 || len(w.Jails) > 0 {
+		a.say("")
+		a.say("POINTS: BASE with its FACTORS; COUNTS: the part of POINTS that is added up; all words: jailctl help words")
+	}
+	return nil
 }
 
 // closesText says which ports a ban closes.
@@ -72,7 +88,47 @@ func closesText(ports string) string {
 	if ports == "" || ports == "all" {
 		return "every port"
 	}
-	return "the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; all others are open"
+	return "only the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; this ban drops no packets to other ports"
+}
+
+// evidenceText is how the address of a ban is known.
+func evidenceText(b control.Ban) string {
+	switch {
+	case b.Evidence != "" && b.Evidence != "none":
+		return b.Evidence + means[b.Evidence]
+	case byHand(b):
+		return "none: banned by hand"
+	case b.By == "kernel":
+		return "none: the ban was found in the firewall, and the ledger did not know it"
+	}
+	return "none"
+}
+
+// means explains each kind of evidence.
+var means = map[string]string{
+	"claimed": ": only a text of the caller names this address",
+	"seen":    ": a packet came from this address; one UDP packet can be forged",
+	"proven":  ": this address answered, so its packets are not forged",
+}
+
+// mostDeeds is how many kinds of records one line names.
+const mostDeeds = 3
+
+// deeds says what the records behind a ban report, the most frequent first.
+func deeds(lines []control.WhyLine) string {
+	counts := map[string]int{}
+	for _, l := range lines {
+		counts[l.Rule]++
+	}
+	rules := slices.SortedFunc(maps.Keys(counts), func(x, y string) int { return cmp.Or(counts[y]-counts[x], cmp.Compare(x, y)) })
+	var parts []string
+	for _, r := range rules[:min(len(rules), mostDeeds)] {
+		parts = append(parts, fmt.Sprintf("%d of rule %s", counts[r], r))
+	}
+	if more := len(rules) - mostDeeds; more > 0 {
+		parts = append(parts, show.Count(more, "other kind"))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // printCircumstances prints what is known of an address beside the logs.
@@ -81,11 +137,11 @@ func (a *app) printCircumstances(w control.Why) {
 		a.say("  place:    %s", text)
 	}
 	if len(w.Feeds) > 0 {
-		a.say("  listed:   in feed %s", strings.Join(w.Feeds, ", in feed "))
+		a.say("  listed:   now in feed %s", strings.Join(w.Feeds, ", in feed "))
 	}
 	switch {
 	case w.Protected != "" && w.Banned != nil && byHand(*w.Banned):
-		a.say("  guard:    no jail bans it, because it is protected: %s; this ban was made by hand", w.Protected)
+		a.say("  guard:    protected from jails and feeds, but not from a ban by hand")
 	case w.Protected != "" && w.Banned != nil:
 		a.say("  guard:    it is protected now, and was not when the ban began: %s", w.Protected)
 	case w.Protected != "":
@@ -93,7 +149,7 @@ func (a *app) printCircumstances(w control.Why) {
 	case w.LoggedIn != "":
 		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
-		a.say("  guard:    not protected; checked: %s", strings.Join(w.Consulted, "; "))
+		a.say("  guard:    nothing protects this address; checked: %s", strings.Join(w.Consulted, "; "))
 	}
 	if w.LastBan != nil {
 		a.say("  last ban: strike %d, ended %s", w.Strikes, a.ago(*w.LastBan))
@@ -127,7 +183,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return nil
 	}
 	a.say("")
-	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN")
+	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN LASTS")
 	for _, j := range jails {
 		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
 		if c := j.Customer; c != nil {
@@ -154,7 +210,7 @@ func (a *app) printEvidence(w control.Why) error {
 		}
 	}
 	for _, j := range w.Jails {
-		if err := a.printLines("newest records of jail "+j.Name+", with the points that count for the next ban:", j.Window, nil); err != nil {
+		if err := a.printLines("records that jail "+j.Name+" remembers for the next ban:", j.Window, nil); err != nil {
 			return err
 		}
 	}
@@ -162,7 +218,8 @@ func (a *app) printEvidence(w control.Why) error {
 		return nil
 	}
 	a.say("")
-	t := a.newTable("BANNED BEFORE", "UNTIL", "JAIL", "STRIKE", "BY", "REASON")
+	a.say("bans of this address, newest first:")
+	t := a.newTable("FROM", "UNTIL", "JAIL", "STRIKE", "BY", "REASON")
 	for _, b := range w.History {
 		until := "forever"
 		if b.Until != nil {
@@ -222,7 +279,7 @@ func sumText(s control.Sum) string {
 		text += fmt.Sprintf("; %s of them from %s before these", points(s.Rest), show.Count(s.Earlier, "record"))
 	}
 	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of other logs about the same attempts not counted again", show.Count(s.Retold, "record"))
+		text += fmt.Sprintf("; %s of other logs: the same attempts, counted once", show.Count(s.Retold, "record"))
 	}
 	if s.Packets != "" {
 		text += "; packets: " + s.Packets
