@@ -38,8 +38,9 @@ func (p *parts) start(name string, run func(context.Context) error) {
 }
 
 // stop ends parts at the same time, and waits for them until ctx ends. Those that
-// never started are passed over.
-func (p *parts) stop(ctx context.Context, names ...string) {
+// never started are passed over. It reports whether all have ended.
+func (p *parts) stop(ctx context.Context, names ...string) (all bool) {
+	all = true
 	for _, name := range names {
 		if one := p.runs[name]; one != nil {
 			one.stop()
@@ -59,9 +60,11 @@ func (p *parts) stop(ctx context.Context, names ...string) {
 				p.log.Debug("part stopped", "part", name)
 			default:
 				p.log.Error("a part of pbxjail did not stop in time: data that it did not save is lost", "part", name)
+				all = false
 			}
 		}
 	}
+	return all
 }
 
 // ended is closed when a part that was started has ended.

@@ -61,12 +61,14 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.notify("STOPPING=1")
 	limit, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
-	parts.stop(limit, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
+	judged := parts.stop(limit, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
 	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
-	parts.stop(limit, "warden")                // it writes what waits for the ledger
+	written := parts.stop(limit, "warden")     // it writes what waits for the ledger
 	parts.stop(limit, "control")               // it has answered until now
 	parts.stop(limit, "watchdog", "notifiers") // all is decided
-	parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
+	if judged && written {                     // or else the next start reads the last lines again
+		parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
+	}
 
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
