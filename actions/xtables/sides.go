@@ -107,7 +107,7 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			r.Notes = []string{"not enforced: " + err.Error()}
+			r.Notes = []string{"not enforced: " + err.Error() + "; packets of banned " + side.Label + " addresses pass"}
 		}
 		for _, note := range r.Notes {
 			degraded = append(degraded, side.Label+": "+note)

@@ -26,6 +26,7 @@ func wellStatus() control.Status {
 		{Path: "/var/log/asterisk/security", Lines: 0},
 		{Path: "/var/log/asterisk/security.log", Problem: control.NotThere},
 	}
+	s.Enforcer = "ipset, raw PREROUTING, v4 and v6"
 	return s
 }
 
@@ -60,7 +61,6 @@ func faulty() findings.Report {
 
 func TestGoldenDoctor(t *testing.T) {
 	refused := sampleStatus()
-	refused.Problems = append(refused.Problems, control.Problem{What: "line 3: unknown key maxrety", Hint: "correct line 3"})
 	blind := wellStatus()
 	blind.Enforcing, blind.Enforcer = false, "observe, nothing is dropped"
 	blind.Jails, blind.GeoIP = nil, control.GeoIP{}

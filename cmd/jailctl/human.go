@@ -28,12 +28,17 @@ func (a *app) stamp(t time.Time) string {
 // ago writes when something was.
 func (a *app) ago(t time.Time) string { return show.Ago(t, a.now()) }
 
-// left is how long a ban has still to go.
-func left(b control.Ban) string {
-	text := "forever"
-	if b.Until != nil {
-		text = show.Brief(time.Duration(b.LeftSeconds) * time.Second)
+// timeLeft is how long a ban has still to go.
+func timeLeft(b control.Ban) string {
+	if b.Until == nil {
+		return "forever"
 	}
+	return show.Brief(time.Duration(b.LeftSeconds) * time.Second)
+}
+
+// left is timeLeft, and says when the ban is not in the firewall.
+func left(b control.Ban) string {
+	text := timeLeft(b)
 	if b.Pending {
 		text += " (not in the firewall yet)"
 	}

@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -121,9 +123,33 @@ type banPrinter struct {
 	first []control.Ban
 	table *table
 	mixed bool // some are observed and some are not, or it is not known
+
+	count   int
+	stuck   int      // bans that should be in the firewall, and are not
+	missing []string // the addresses of the first of them
 }
 
+// settingUp is how long a new ban may take until it is in the firewall.
+const settingUp = 10 * time.Second
+
+// stuck reports whether a ban is not in the firewall, though it had time enough.
+func (a *app) stuck(b *control.Ban) bool {
+	return b.Pending && !b.Observed && a.now().Sub(b.Since) > settingUp
+}
+
+// mostMissing is how many of them one line names.
+const mostMissing = 5
+
+// stuckHint is what to do about such bans.
+const stuckHint = "jailctl status shows why; pbxjail tries again every few seconds"
+
 func (p *banPrinter) ban(b *control.Ban) error {
+	if p.count++; p.app.stuck(b) {
+		p.stuck++
+		if len(p.missing) < mostMissing {
+			p.missing = append(p.missing, show.Address(b.Prefix))
+		}
+	}
 	if p.table != nil {
 		p.row(b)
 		return p.table.err
@@ -164,14 +190,31 @@ func (p *banPrinter) row(b *control.Ban) {
 	if p.mixed && b.Observed {
 		mark = " (observed)"
 	}
-	p.table.row(show.Address(b.Prefix), b.Jail, b.Country, p.app.ago(b.Since), left(*b)+mark, number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
+	if b.Pending && !b.Observed && !p.app.stuck(b) {
+		mark += " (being set)"
+	}
+	p.table.row(show.Address(b.Prefix), b.Jail, cmp.Or(b.Country, "unknown"), p.app.ago(b.Since), timeLeft(*b)+mark, number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
 }
 
 func (p *banPrinter) end() error {
 	if p.table == nil {
 		p.start(false)
 	}
-	return p.table.end()
+	if err := p.table.end(); err != nil {
+		return err
+	}
+	a := p.app
+	a.say("")
+	a.say("%s; PACKETS, BYTES: dropped by the ban; PORTS: closed by the ban", show.Count(p.count, "ban"))
+	if p.stuck > 0 {
+		text := strings.Join(p.missing, ", ")
+		if more := p.stuck - len(p.missing); more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		a.say("problem: banned, but not in the firewall, so packets from there pass: %s", text)
+		a.say("   hint: %s", stuckHint)
+	}
+	return nil
 }
 
 // notJails are used in place of a jail: bans by hand, and those that the kernel alone knew.

@@ -131,22 +131,27 @@ func ban(prefix string, since, left time.Duration) control.Ban {
 }
 
 func sampleStatus() control.Status {
+	read := func(path string, lines, records, matched, doubtful uint64, behind int64) control.File {
+		last := control.Moment(t0.Add(-2 * time.Second))
+		return control.File{Path: path, Offset: 4096, Size: 4096 + behind, LastLine: last, Lines: lines, Records: records, Matched: matched, Doubtful: doubtful, LastRecord: last}
+	}
 	return control.Status{
 		Version: "0.1.0", Pid: 812, Since: t0.Add(-3*time.Hour - 12*time.Minute),
-		Enforcer: "ipset, raw PREROUTING, v4 and v6", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
+		Enforcer: "ipset, raw PREROUTING, v4 only", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
 		Problems: []control.Problem{
-			{What: "/var/log/asterisk/security is not there", Hint: "add a security line to logger.conf"},
-			{What: "no ip6tables here"},
+			{What: "log /var/log/asterisk/security does not exist", Hint: "add to logger.conf of Asterisk: security => security; then: asterisk -rx 'logger reload'"},
+			{What: "IPv6: not enforced: no ip6tables here; packets of banned IPv6 addresses pass", Hint: "everything else is enforced; pbxjail tries this again every minute"},
+			{What: "manager.yaml:3: unknown key \"maxrety\"", Hint: "did you mean maxretry?"},
 		},
 		Files: []control.File{
-			{Path: "/var/log/asterisk/full", Offset: 4096, Size: 4196, LastLine: control.Moment(t0.Add(-2 * time.Second)), Lines: 123456, Records: 120000, Matched: 345, Doubtful: 6, LastRecord: control.Moment(t0.Add(-2 * time.Second))},
+			read("/var/log/asterisk/full", 123456, 120000, 345, 6, 100),
 			{Path: "/var/log/asterisk/security", Problem: "not there yet"},
 		},
 		Jails: []control.Jail{
 			{Name: "guessing", Enabled: true, Logs: []string{"/var/log/asterisk/full", "/var/log/asterisk/security*"}, Tracked: 12,
-				Banned: 2, Events: 345, Maxretry: 5, Findtime: 600, Bantime: 3600},
-			{Name: "sipsec", Enabled: true, Observe: true, Maxretry: 2.5, Findtime: 90, Bantime: 0},
-			{Name: "manager", Problem: "line 3: unknown key maxrety", Maxretry: 5, Findtime: 600, Bantime: 3600},
+				Banned: 2, Events: 396, Maxretry: 5, Findtime: 600, Bantime: 3600},
+			{Name: "trial", Enabled: true, Observe: true, Logs: []string{"/var/log/asterisk/full"}, Tracked: 4, Events: 40, Maxretry: 2.5, Findtime: 90, Bantime: 0},
+			{Name: "manager", Problem: "manager.yaml:3: unknown key \"maxrety\"", Maxretry: 5, Findtime: 600, Bantime: 3600},
 		},
 		Wire: control.Wire{Enabled: true, Complete: control.Moment(t0.Add(-3 * time.Hour)), Packets: 81234, Events: 57, Sampled: 12, Forged: 3},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{
@@ -177,12 +182,17 @@ func sampleWhy() control.Why {
 
 func TestGolden(t *testing.T) {
 	pending := ban("198.51.100.0/24", 26*time.Hour, 76*time.Hour)
-	pending.Pending, pending.Country, pending.Strike = true, "NL", 3
+	pending.Pending, pending.Country, pending.Strike, pending.Packets, pending.Bytes = true, "", 3, 0, 0
+	pending.Reason = "9 points of 4 addresses within 10m, maxretry 5"
+	known := *sampleWhy().Banned
+	byHand := ban("192.0.2.66/32", 5*time.Second, 0)
+	byHand.Jail, byHand.By, byHand.Reason, byHand.Evidence, byHand.Ports, byHand.Country = "manual", "root", "banned by root", "", "all", ""
+	byHand.Packets, byHand.Bytes = 3, 1380
 	for name, print := range map[string]func(*app) error{
 		"status.txt": func(a *app) error { return a.printStatus(sampleStatus()) },
 		"list.txt": func(a *app) error {
 			p := banPrinter{app: a, begin: func() {}}
-			for _, b := range []control.Ban{pending, ban("203.0.113.7/32", 12*time.Minute, 48*time.Minute), ban("2001:db8::/64", 0, 0)} {
+			for _, b := range []control.Ban{pending, known, byHand} {
 				if err := p.ban(&b); err != nil {
 					return err
 				}
@@ -200,7 +210,7 @@ func TestGolden(t *testing.T) {
 			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"})
 		},
 		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
-		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}) },
+		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}, true) },
 		"feeds.txt":       func(a *app) error { return a.printFeeds(sampleFeeds()) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,31 @@ func (a *app) statusVerb() *cobra.Command {
 	}
 }
 
+// glance says in one line whether pbxjail protects this machine.
+func (a *app) glance(s control.Status) string {
+	bans := func(j control.Jail) bool { return j.Enabled && !j.Observe }
+	reads := func(f control.File) bool { return f.Problem == "" && f.Finding == "" }
+	switch {
+	case s.Off != nil && s.Off.Until != nil:
+		return "off: pbxjail drops nothing until " + a.stamp(*s.Off.Until)
+	case s.Off != nil:
+		return "off: pbxjail drops nothing until jailctl on"
+	case !s.Enforcing && strings.HasPrefix(s.Enforcer, "observe"):
+		return "observing: pbxjail records what it would ban, and drops nothing"
+	case !s.Enforcing:
+		return "NOT guarding: the firewall drops nothing for pbxjail; see the problems"
+	case !slices.ContainsFunc(s.Jails, bans):
+		return "NOT guarding: no jail bans"
+	case !slices.ContainsFunc(s.Files, reads) && s.Wire.Complete == nil:
+		return "guarding, but blind: no log and no packet is read"
+	case len(s.Problems) > 0:
+		return "guarding, but with " + show.Count(len(s.Problems), "problem")
+	}
+	return "guarding: no problems"
+}
+
 func (a *app) printStatus(s control.Status) error {
+	a.say("%s", a.glance(s))
 	for _, p := range s.Problems {
 		a.say("problem: %s", p.What)
 		if p.Hint != "" {
@@ -39,9 +63,9 @@ func (a *app) printStatus(s control.Status) error {
 	}
 	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since)))
 	if s.Enforcing {
-		a.say("enforcer: %s; %d bans", s.Enforcer, s.Bans)
+		a.say("enforcer: %s; %s live", s.Enforcer, show.Count(s.Bans, "ban"))
 	} else {
-		a.say("enforcer: %s, NOT ENFORCING: packets pass; %d bans", s.Enforcer, s.Bans)
+		a.say("enforcer: %s, NOT ENFORCING: packets pass; %s live", s.Enforcer, show.Count(s.Bans, "ban"))
 	}
 	if len(s.Beside) > 0 {
 		a.say("other firewalls: %s", strings.Join(s.Beside, ", "))
@@ -50,7 +74,7 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("banned, by country: %s", text)
 	}
 	n := s.Counters
-	a.say("since start: %d lines read, %s found, %d doubtful, %s, %d lifted",
+	a.say("since start: %d lines read, %s found, %d of them doubtful, %s, %d lifted by hand; the other bans are live, or ended in time",
 		n.Lines, show.Count(int(n.Matched), "attempt"), n.Ambiguous, show.Count(int(n.Bans), "ban"), n.Unbans)
 	if n.Suspects > 0 {
 		a.say("suspect: %d of the doubtful records look like text that a caller wrote into a log; no address gets points for them", n.Suspects)
@@ -90,21 +114,31 @@ func (a *app) printStatus(s control.Status) error {
 		return err
 	}
 	a.say("")
-	a.say("%s", legend(s))
+	for _, line := range legend(s) {
+		a.say("%s", line)
+	}
 	return nil
 }
 
-// legend explains the heads of columns that have something to explain, and says where all
-// words are explained.
-func legend(s control.Status) string {
-	var parts []string
-	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Size > f.Offset }) {
-		parts = append(parts, "BEHIND: bytes of the log that are not read yet")
+// legend explains the heads of columns, and says where all words are explained.
+func legend(s control.Status) []string {
+	list := []string{
+		"RECORDS: messages in the log; MATCHED: those that report an attempt",
+		"EVENTS: attempts that the jail counted, from logs and packets; TRACKED: addresses with points; MAXRETRY: in points",
 	}
 	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
-		parts = append(parts, "DOUBTFUL: records that may be a caller's text, so no address gets points for them")
+		list = append(list, "DOUBTFUL: records that may be text written by a caller, so no address gets points for them")
 	}
-	return strings.Join(append(parts, "all words: jailctl help words"), "; ")
+	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Size > f.Offset }) {
+		list = append(list, "BEHIND: bytes of the log that are not read yet")
+	}
+	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return strings.Contains(strings.Join(j.Logs, ""), "*") }) {
+		list = append(list, "* in the name of a log: any text, so all files with such names")
+	}
+	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Enabled && j.Observe }) {
+		list = append(list, "observes: the jail records what it would ban, and bans nothing")
+	}
+	return append(list, "all words: jailctl help words")
 }
 
 // printRead says what was understood of the logs that have lines.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +36,10 @@ func (a *app) topVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "top",
 		Short: "the most active jails, countries, accounts and addresses now",
-		Long: `The most active jails, countries, accounts and addresses now: the offences that a jail
-counted in the last minute and in the last ten minutes, and their points in these ten. 1 to 40
+		Long: `The most active jails, countries, accounts and addresses now: the attempts that a jail
+counted in the last minute and in the last ten minutes, and their points in these ten. 1..40
 means: at least 1 and at most 40, because more names are active than pbxjail counts exactly.
+BANNED yes: the kernel drops the packets of the address now; its attempts came before.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -141,7 +143,7 @@ func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
 	for _, alarm := range status.Alarms[:min(len(status.Alarms), topAlarms)] {
 		fmt.Fprintln(w, show.Terminal("alarm: "+alarm.What))
 	}
-	return printTop(w, top)
+	return printTop(w, top, status.Enforcing)
 }
 
 // headline says how much came since the last screen; on the first one, since the
@@ -160,8 +162,22 @@ func (s *screen) headline(status control.Status, at time.Time) string {
 		n.Bans-last.counters.Bans, show.Brief(passed.Round(time.Second)), status.Bans)
 }
 
-// printTop prints a table of each kind that there is something of.
-func printTop(w io.Writer, top control.Top) error {
+// topLegend explains the columns.
+const topLegend = "1 MIN, 10 MIN: attempts; POINTS: in 10 min; BANNED yes: dropped now"
+
+// unsure explains the numbers that may be too high, if there are some.
+func unsure(top control.Top) string {
+	for _, rows := range [][]control.TopRow{top.Jails, top.Countries, top.Accounts, top.Addresses} {
+		if slices.ContainsFunc(rows, func(r control.TopRow) bool { return r.Error > 0 }) {
+			return "; 1..9: between 1 and 9"
+		}
+	}
+	return ""
+}
+
+// printTop prints a table of each kind that there is something of. enforcing: packets of
+// banned addresses are dropped.
+func printTop(w io.Writer, top control.Top, enforcing bool) error {
 	any := false
 	for _, kind := range []struct {
 		name string
@@ -170,14 +186,17 @@ func printTop(w io.Writer, top control.Top) error {
 		if len(kind.rows) == 0 {
 			continue
 		}
+		if !any {
+			fmt.Fprintln(w, topLegend+unsure(top))
+		}
 		any = true
 		fmt.Fprintln(w)
-		if err := printRows(w, kind.name, kind.rows); err != nil {
+		if err := printRows(w, kind.name, kind.rows, enforcing); err != nil {
 			return err
 		}
 	}
 	if !any {
-		fmt.Fprintln(w, "no offence within the last ten minutes")
+		fmt.Fprintln(w, "no attempt counted within the last ten minutes")
 	}
 	return nil
 }
@@ -186,7 +205,7 @@ func printTop(w io.Writer, top control.Top) error {
 const addresses = "ADDRESS"
 
 // printRows puts the key last: an account can be wider than the screen.
-func printRows(w io.Writer, name string, rows []control.TopRow) error {
+func printRows(w io.Writer, name string, rows []control.TopRow, enforcing bool) error {
 	head := []string{"1 MIN", "10 MIN", "POINTS"}
 	if name == addresses {
 		head = append(head, "BANNED")
@@ -195,19 +214,22 @@ func printRows(w io.Writer, name string, rows []control.TopRow) error {
 	for _, r := range rows {
 		cells := []string{upTo(r.LastMinute, r.Error), upTo(r.LastTen, r.Error), points(r.Points)}
 		if name == addresses {
-			cells = append(cells, yes(r.Banned))
+			cells = append(cells, banState(r.Banned, enforcing))
 		}
 		t.row(append(cells, r.Key)...)
 	}
 	return t.end()
 }
 
-// yes writes what is not so as an empty cell.
-func yes(so bool) string {
-	if so {
-		return "yes"
+// banState says whether an address is banned, and whether its packets pass nevertheless.
+func banState(banned, enforcing bool) string {
+	switch {
+	case !banned:
+		return "no"
+	case !enforcing:
+		return "yes, not dropped"
 	}
-	return ""
+	return "yes"
 }
 
 // upTo writes a number that may be too high as what it is at least and at most.
@@ -215,7 +237,7 @@ func upTo(n, tooHigh uint64) string {
 	if tooHigh == 0 {
 		return number(n)
 	}
-	return number(n-min(n, tooHigh)) + " to " + number(n)
+	return number(n-min(n, tooHigh)) + ".." + number(n)
 }
 
 // size is that of a terminal, in characters.
@@ -239,8 +261,8 @@ func sizeOf(w io.Writer) (size, bool) {
 }
 
 // fit is how many rows of each of four tables there is room for, beside their
-// heads, the lines between them and the line on top.
-func (z size) fit(most int) int { return max(1, min(most, (z.height-2)/4-2)) }
+// heads, the lines between them and the two lines on top.
+func (z size) fit(most int) int { return max(1, min(most, (z.height-3)/4-2)) }
 
 // clip makes a frame that replaces the one before: home, what there is room for,
 // and the rest of the screen cleared. The text is ASCII.

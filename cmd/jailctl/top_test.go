@@ -32,18 +32,18 @@ func (s *steady) Status(context.Context) (control.Status, error) {
 		return control.Status{}, s.fails
 	}
 	n := uint64(time.Since(s.begun) / time.Second)
-	return control.Status{Version: "0.1.0", Since: t0.Add(-72 * time.Minute), Bans: 3, Counters: control.Counters{
+	return control.Status{Version: "0.1.0", Since: t0.Add(-72 * time.Minute), Bans: 3, Enforcing: true, Counters: control.Counters{
 		Lines: 1000 + 25*n, Matched: 100 + n/2, Bans: 7 + n}}, nil
 }
 
 func (s *steady) Top(_ context.Context, n int) (control.Top, error) {
 	return control.Top{
 		At:        t0.Add(time.Since(s.begun).Round(time.Second)),
-		Jails:     []control.TopRow{{Key: "guessing", LastMinute: 1234, LastTen: 5678, Points: 5678}, {Key: "scanning", LastTen: 2, Points: 0.5}},
-		Countries: []control.TopRow{{Key: "NL", LastMinute: 1, LastTen: 3, Points: 3}},
-		Accounts:  []control.TopRow{{Key: `\x1b[2J`, LastMinute: 40, LastTen: 140, Points: 101, Error: 39}},
-		Addresses: []control.TopRow{{Key: "203.0.113.7", LastMinute: 1234, LastTen: 5000, Points: 5000, Banned: true},
-			{Key: "2001:db8::7", LastMinute: 3, LastTen: 3, Points: 2.25}},
+		Jails:     []control.TopRow{{Key: "guessing", LastMinute: 12, LastTen: 61, Points: 75}, {Key: "scanning", LastTen: 2, Points: 0.5}},
+		Countries: []control.TopRow{{Key: "NL", LastMinute: 9, LastTen: 58, Points: 72.5}, {Key: "US", LastMinute: 3, LastTen: 5, Points: 3}},
+		Accounts:  []control.TopRow{{Key: "201", LastMinute: 9, LastTen: 40, Points: 40, Error: 8}},
+		Addresses: []control.TopRow{{Key: "203.0.113.7", LastMinute: 9, LastTen: 58, Points: 72.5, Banned: true},
+			{Key: "198.51.100.20", LastMinute: 3, LastTen: 5, Points: 3}},
 	}, nil
 }
 
@@ -96,7 +96,7 @@ func TestFrameFitsTheTerminal(t *testing.T) {
 		var text bytes.Buffer
 		fmt.Fprintln(&text, "head")
 		n := z.fit(10)
-		if err := printTop(&text, control.Top{Jails: rows[:n], Countries: rows[:n], Accounts: rows[:n], Addresses: rows[:n]}); err != nil {
+		if err := printTop(&text, control.Top{Jails: rows[:n], Countries: rows[:n], Accounts: rows[:n], Addresses: rows[:n]}, true); err != nil {
 			t.Fatal(err)
 		}
 		frame, _ := strings.CutPrefix(string(z.clip(text.String())), "\x1b[H\x1b[J")

@@ -52,6 +52,10 @@ func (a *app) printWhy(w control.Why) error {
 			a.say("warning: this address is protected, and was banned by hand: %s", w.Protected)
 			a.say("   hint: lift the ban with: jailctl unban %s", show.Address(b.Prefix))
 		}
+		if a.stuck(b) {
+			a.say("problem: this ban is not in the firewall, so packets from there pass")
+			a.say("   hint: %s", stuckHint)
+		}
 		a.say("  reason:   %s", b.Reason)
 		if text := deeds(w.Lines); text != "" {
 			a.say("  records:  %s", text)
