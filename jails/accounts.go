@@ -1,7 +1,6 @@
 package jails
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"pbxjail/jails/book"
 	"pbxjail/jails/home"
@@ -17,7 +16,17 @@ func (j *Judge) accountID(account []byte) uint32 {
 	if len(account) == 0 {
 		return 0
 	}
-	return uint32(maphash.Bytes(j.seed, account)) | 1
+	return hash(j.hashKey, account) | 1
+}
+
+// hash is a hash under a secret key, which the next run has too (maphash has no such key).
+// Without the key, an attacker cannot choose two texts with one hash.
+func hash(key uint64, text []byte) uint32 {
+	for _, b := range text { // FNV-1a, which begins at the key
+		key = (key ^ uint64(b)) * 0x100000001b3
+	}
+	key = (key ^ key>>33) * 0xff51afd7ed558ccd // the finalizer of MurmurHash3: each bit changes all
+	return uint32(key ^ key>>33)
 }
 
 // repeatID is the number of what an event is a repeat of, if it comes again: its account, or

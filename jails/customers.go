@@ -1,7 +1,6 @@
 package jails
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -56,7 +55,7 @@ func (j *Judge) weighCustomer(jail *Jail, a netip.Addr, own *tally.Tally, h tall
 // memberID is a number for an address: it differs between the addresses of a network.
 func (j *Judge) memberID(a netip.Addr) uint32 {
 	raw := a.As16()
-	return uint32(maphash.Bytes(j.seed, raw[:]))
+	return hash(j.hashKey, raw[:])
 }
 
 // members returns the points of each address of a network in the window of a ruling.

@@ -2,6 +2,7 @@ package jails
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -34,6 +35,7 @@ type Judge struct {
 	proven     recent.Map[recent.Addr, int64] // when an address answered a challenge, unix ms
 	replay     bool
 	seed       maphash.Seed
+	hashKey    uint64       // of the hashes in tallies, which outlive a run
 	table      *tally.Table // addresses
 	networks   *tally.Table // of jails that widen
 	twins      twins
@@ -66,7 +68,7 @@ func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, rep
 		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
-		replay:    replay, seed: maphash.MakeSeed(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(), fetched: newFetched(),
+		replay:    replay, seed: maphash.MakeSeed(), hashKey: rand.Uint64(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(), fetched: newFetched(),
 		rates: rates.New(rateKeys), comparison: comparison{silence: fraud.NewSilence(max(maxAddresses/comparedShare, 1))},
 	}
 	j.Home = home.New(&j.gate)

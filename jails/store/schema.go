@@ -22,7 +22,8 @@ const applicationID = 0x7062786a
 // the witnesses of packets say of it. homes are the accounts that log in from an address,
 // alarms those whose password may be guessed; a mark says when something was. observed is
 // 1 for a ban that was decided while nothing was dropped. off has a row while pbxjail is
-// switched off. moments are what happened to a prefix and matters for a while.
+// switched off. moments are what happened to a prefix and matters for a while. counts are
+// what led to no ban yet at the last clean stop, as JSON of package jails.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -122,6 +123,12 @@ CREATE TABLE moments (
 	why    TEXT NOT NULL,
 	PRIMARY KEY (kind, prefix)
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE counts (
+	id    INTEGER PRIMARY KEY CHECK (id = 1),
+	saved INTEGER NOT NULL,
+	data  BLOB NOT NULL
+);
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

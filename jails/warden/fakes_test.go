@@ -212,6 +212,7 @@ type ledger struct {
 	records int
 	strikes []book.Strike
 	moments []book.Moment
+	counts  []byte
 	homes   map[homeKey]home.Home
 	alarms  map[homeKey]home.Guessed
 	read    func() // called once, after the bans are read; may be nil
@@ -504,4 +505,24 @@ func (s *scene) problem(about string) string {
 func pass(d time.Duration) {
 	time.Sleep(d) // in a bubble this is no waiting
 	synctest.Wait()
+}
+
+func (l *ledger) SaveCounts(data []byte, _ time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail == nil {
+		l.counts = data
+	}
+	return l.fail
+}
+
+func (l *ledger) TakeCounts() ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return nil, l.fail
+	}
+	data := l.counts
+	l.counts = nil
+	return data, nil
 }

@@ -34,6 +34,7 @@ func (w *Warden) restoreHomes(now time.Time) {
 	w.judge.Home.LoadGuessed(alarms)
 	w.judge.Home.LoadMoments(moments, now)
 	w.mu.Unlock()
+	w.loadCounts(now)
 	for len(homes) > 0 {
 		part := homes[:min(homesPart, len(homes))]
 		homes = homes[len(part):]

@@ -30,6 +30,9 @@ type Ledger interface {
 	SaveMoments(list []book.Moment, now time.Time) error
 	// Moments returns those that still matter at now, the oldest first.
 	Moments(now time.Time) ([]book.Moment, error)
+	// SaveCounts keeps what the judge counted; TakeCounts returns it once, or nil.
+	SaveCounts(data []byte, now time.Time) error
+	TakeCounts() ([]byte, error)
 	// Strikes returns the history of the prefixes whose last ban ended between since and
 	// now, newest first, at most limit rows.
 	Strikes(since, now time.Time, limit int) ([]book.Strike, error)

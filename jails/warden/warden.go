@@ -83,6 +83,7 @@ type Warden struct {
 	part      int    // how many bans go to the kernel at once; 0 is 1
 	observing bool   // new bans are marked as observed, and drop nothing
 	broken    bool   // the last Setup of the enforcer failed
+	counted   bool   // the counts of the run before are loaded
 	restored  bool   // Restore is done: until then the kernel may know more than the book
 	changed   bool   // jails or protections changed, and some bans of protected addresses are not ended yet
 }

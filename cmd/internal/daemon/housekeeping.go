@@ -122,8 +122,20 @@ func (d *Daemon) expire(now time.Time) {
 
 // savePositions remembers how far each log was read. A crash before that reads some
 // lines twice, and they find their ban in place.
-func (d *Daemon) savePositions(now time.Time) {
-	if err := d.positions.save(now); err != nil {
+func (d *Daemon) savePositions(now time.Time) error {
+	err := d.positions.save(now)
+	if err != nil {
 		d.log.Debug("positions in the logs could not be saved", "err", err)
+	}
+	return err
+}
+
+// saveLast remembers at a stop how far each log was read, and what was counted there.
+func (d *Daemon) saveLast(now time.Time) {
+	if d.savePositions(now) != nil {
+		return // the lines are read again, and count then
+	}
+	if err := d.warden.KeepCounts(now); err != nil {
+		d.log.Warn("attempts that led to no ban yet could not be saved: pbxjail counts them from zero after the restart", "err", err)
 	}
 }

@@ -67,7 +67,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.stop(limit, "control")               // it has answered until now
 	parts.stop(limit, "watchdog", "notifiers") // all is decided
 	if judged && written {                     // or else the next start reads the last lines again
-		parts.finish(limit, "positions", func() { d.savePositions(time.Now()) })
+		parts.finish(limit, "positions", func() { d.saveLast(time.Now()) })
 	}
 
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {

@@ -1,0 +1,37 @@
+package warden
+
+import "time"
+
+// KeepCounts writes what was counted and led to no ban yet to the ledger, so that the next
+// run goes on counting. Call it at a stop, when no event comes any more, and only after the
+// positions of the logs: lines that are read again would count twice.
+func (w *Warden) KeepCounts(now time.Time) error {
+	w.ledgerMu.Lock()
+	defer w.ledgerMu.Unlock()
+	w.mu.Lock()
+	if !w.counted { // what the run before kept is still in the ledger
+		w.mu.Unlock()
+		return nil
+	}
+	data, err := w.judge.Counts()
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return w.ledger.SaveCounts(data, now)
+}
+
+// loadCounts goes on with what the run before counted. Without it, attempts are counted
+// from now on.
+func (w *Warden) loadCounts(now time.Time) {
+	data, err := w.ledger.TakeCounts()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counted = true
+	if err == nil && data != nil {
+		err = w.judge.LoadCounts(data, now)
+	}
+	if err != nil {
+		w.log.Warn("attempts that were counted before the restart could not be read from the ledger: pbxjail counts again from zero", "err", err)
+	}
+}
