@@ -81,7 +81,12 @@ func (s *Sensor) amiAnswer(f *flow, c *conn, p *ami.Packet) {
 
 // strange charges bytes on a TCP port that are not of its protocol.
 func (s *Sensor) strange(f *flow, c *conn, rule, why string) {
+	s.accuse(f, rule, why)
+	s.conns.close(c)
+}
+
+// accuse charges bytes that are not of the port's protocol.
+func (s *Sensor) accuse(f *flow, rule, why string) {
 	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: f.port.service.String(), method: sip.NoMethod}
 	s.offend(f, &x, s.peers.take(f.remote.Addr(), f.time.Unix()), verdict{parsers.Malformed, parsers.Point, strangers, rule, why})
-	s.conns.close(c)
 }

@@ -131,7 +131,7 @@ func (s *Sensor) stream(f *flow, p *Packet) {
 	if !c.dark && len(p.Data) > 0 {
 		s.feed(f, c, h, p.Data)
 	}
-	if (c.dark && !c.known || h.behind) && len(p.Data) > 0 {
+	if (c.dark && !c.known || h.behind || c.web.blind) && len(p.Data) > 0 {
 		s.peers.take(f.remote.Addr(), p.Time.Unix()).dark = uint32(p.Time.Unix())
 	}
 	h.ended = h.ended || p.End
@@ -145,8 +145,27 @@ func (s *Sensor) lose(f *flow, c *conn, h *half) {
 	s.conns.held -= h.held()
 	h.parts = nil
 	h.buf, h.skip, h.behind = nil, 0, true
-	if f.port.class != classSIP && c.start { // requests and answers cannot be counted any more
+	switch {
+	case f.port.class == classSIP || !c.start:
+	case f.port.class == classHTTP && !c.socket:
+		c.web = webState{blind: c.web.blind, lost: true}
+	default: // requests and answers cannot be counted any more
 		s.conns.close(c)
+	}
+}
+
+// tooLong gives up what a direction holds, because there is no room for more of it.
+func (s *Sensor) tooLong(f *flow, c *conn, h *half) {
+	s.conns.evicted++
+	s.conns.lastEvicted = f.time.Unix()
+	switch {
+	case f.port.class != classHTTP || c.socket:
+		s.conns.close(c)
+	case h == &c.in:
+		s.blind(c)
+	default:
+		s.conns.held -= h.held()
+		h.buf, h.behind = nil, true
 	}
 }
 
@@ -155,9 +174,7 @@ func (s *Sensor) feed(f *flow, c *conn, h *half, data []byte) {
 	b := data
 	if len(h.buf) > 0 {
 		if len(h.buf)+len(data) > maxHeld || s.conns.held+len(data) > maxAllHeld {
-			s.conns.evicted++
-			s.conns.lastEvicted = f.time.Unix()
-			s.conns.close(c)
+			s.tooLong(f, c, h)
 			return
 		}
 		s.conns.held += len(data)
@@ -181,9 +198,7 @@ func (s *Sensor) feed(f *flow, c *conn, h *half, data []byte) {
 		return
 	}
 	if !s.conns.keep(h, b) {
-		s.conns.evicted++
-		s.conns.lastEvicted = f.time.Unix()
-		s.conns.close(c)
+		s.tooLong(f, c, h)
 	}
 }
 

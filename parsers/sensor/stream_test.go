@@ -179,6 +179,99 @@ func TestWeb(t *testing.T) {
 	}
 }
 
+// TestUnreadRequests: guesses in requests that Asterisk reads and others may not. Each beginning was
+// sent to Asterisk 22.10, and the guesses behind it on the same connection were answered 401.
+func TestUnreadRequests(t *testing.T) {
+	refused := func(body string) string {
+		return fmt.Sprintf("HTTP/1.1 401 x\r\nWWW-Authenticate: Basic\r\nContent-type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	guess := lines("GET /ari/asterisk/info HTTP/1.1", "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("admin:secret")))
+	const nothing = "HTTP/1.1 404 x\r\nContent-type: text/html\r\nContent-Length: 3\r\n\r\n<p>"
+	for name, c := range map[string]struct {
+		first, answer string
+		guess         string
+		unread        bool
+	}{
+		"a body in chunks":      {"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", nothing, guess, false},
+		"chunks that are wrong": {"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n 3\r\nabc\r\n0\r\n\r\n", nothing, guess, true},
+		"only the head":         {"HEAD /ari/x HTTP/1.1\r\n\r\n", refused(`{"message":"no"}`), guess, false},
+		"the head, small":       {"head /ari/x HTTP/1.1\r\n\r\n", refused(`{"message":"no"}`), guess, false},
+		"two lengths":           {"POST /a HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 0\r\n\r\nabc", nothing, guess, true},
+		"another encoding":      {"GET /a HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", nothing, guess, true},
+		"small letters":         {"get /a http/1.1\r\n\r\n", nothing, strings.Replace(guess, "GET ", "get  ", 1), false},
+		"another version":       {"GET /a XYZ\r\n\r\n", nothing, strings.Replace(guess, "HTTP/1.1", "x", 1), true},
+		"long headers":          {"GET /a HTTP/1.1\r\n" + strings.Repeat("A: "+strings.Repeat("a", 3900)+"\r\n", 5) + "\r\n", nothing, guess, true},
+	} {
+		l := newLab(t, Options{})
+		l.dial(other, 8088)
+		for text := c.first; len(text) > 0; {
+			n := min(len(text), 1400)
+			l.packet(other, false, text[:n])
+			text = text[n:]
+		}
+		l.packet(other, true, c.answer)
+		l.events = nil
+		want := "offence bad-password http proven admin"
+		if c.unread {
+			want = "offence bad-password http proven "
+		}
+		for range 3 {
+			l.packet(other, false, c.guess)
+			l.packet(other, true, refused(`{"message":"no"}`))
+			l.want(name, want)
+		}
+	}
+}
+
+// TestWebGap: after bytes were missing, the next packet may begin a request. What follows proves no
+// log-in.
+func TestWebGap(t *testing.T) {
+	guess := lines("GET /ari/x HTTP/1.1", "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("admin:secret")))
+	l := newLab(t, Options{})
+	l.dial(other, 8088)
+	l.s.Packet(&Packet{Time: l.now, TCP: true, Src: other, Dst: netipPBX(8088), Data: []byte("rest of a body"), Lost: true}, l.emit)
+	l.packet(other, false, guess)
+	l.packet(other, true, "HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n")
+	l.want("a guess behind a gap", "offence bad-password http proven admin")
+	l.packet(other, false, guess)
+	l.packet(other, true, "HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")
+	l.want("a log-in behind a gap")
+}
+
+// TestNoForgedWebLogin: a 404 for a path that is not there is given whatever the password is.
+func TestNoForgedWebLogin(t *testing.T) {
+	basic := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("admin:wrong"))
+	for _, path := range []string{"/asterisk/ari/x", "/ari/x", "/x/arawman"} {
+		l := newLab(t, Options{})
+		l.dial(other, 8088)
+		l.packet(other, false, lines("GET "+path+" HTTP/1.1", basic))
+		l.packet(other, true, "HTTP/1.1 404 Not Found\r\nContent-type: text/html\r\nContent-Length: 0\r\n\r\n")
+		if got := l.s.LoggedIn(other.Addr(), l.now); got {
+			t.Errorf("%s: it counts as logged in", path)
+		}
+		for _, e := range l.events {
+			if strings.HasPrefix(e, "signal success") {
+				t.Errorf("%s: got %s", path, e)
+			}
+		}
+	}
+}
+
+// TestWebSocketOfAnUnreadRequest: our answer says that SIP follows.
+func TestWebSocketOfAnUnreadRequest(t *testing.T) {
+	l := newLab(t, Options{})
+	l.dial(other, 8088)
+	l.packet(other, false, lines("GET /ws X", "Upgrade: websocket", "Sec-WebSocket-Protocol: sip"))
+	l.packet(other, true, lines("HTTP/1.1 101 Switching Protocols", "Sec-WebSocket-Protocol: sip"))
+	l.events = nil
+	r := request{from: other, method: "REGISTER", user: "1001", call: "c", cseq: 1, branch: "z9hG4bK1", tag: "t"}
+	text := r.text()
+	l.packet(other, false, string([]byte{0x81, 126, byte(len(text) >> 8), byte(len(text))})+text)
+	answer := lines("SIP/2.0 403 Forbidden", "Via: SIP/2.0/WS x;branch=z9hG4bK1", "From: <sip:1001@pbx>;tag=t", "To: <sip:1001@pbx>;tag=u", "Call-ID: c", "CSeq: 1 REGISTER")
+	l.packet(other, true, string([]byte{0x81, 126, byte(len(answer) >> 8), byte(len(answer))})+answer)
+	l.want("a registration", "offence unknown-account pjsip proven 1001 once")
+}
+
 // TestWebSocket: SIP within a WebSocket, with and without a mask.
 func TestWebSocket(t *testing.T) {
 	l := newLab(t, Options{})

@@ -11,15 +11,23 @@ import (
 	"pbxjail/parsers/web"
 )
 
-// webState is the requests of an HTTP connection that have no answer yet, in order.
+// webState is what is known of an HTTP connection.
+//
+// A client can write requests that Asterisk reads and we do not. So our answers count: one that
+// refuses a password is charged, whether its request was read or not.
 type webState struct {
-	asked []webRequest
+	asked  []webRequest // those that have no answer yet, in order
+	chunks bool         // a body in chunks comes in
+	blind  bool         // their requests are not read any more: it is not certain where one begins
+	lost   bool         // bytes were missing, so an answer may be taken for that of another request
+	body   int          // bytes of the last answer's body, which an answer to HEAD may have or not
 }
 
 // maxAsked is how many of them there may be.
 const maxAsked = 4
 
 type webRequest struct {
+	unread  bool // it could not be read
 	creds   bool // the request carried a user and a password
 	login   bool // it asks the manager for a log-in: the answer is in the body
 	socket  bool // it asks for a WebSocket
@@ -36,18 +44,31 @@ type webRequest struct {
 
 // web reads one request or answer.
 func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
-	if f.out {
+	switch {
+	case f.out:
 		return s.webAnswer(f, c, b)
+	case c.web.blind:
+		return len(b), false
+	case c.web.chunks:
+		n, last, ok := web.ReadChunk(b)
+		if !ok {
+			s.blind(c)
+			return len(b), false
+		}
+		c.web.chunks = !last
+		return n, n == 0
 	}
 	var r web.Request
 	n, ok := web.ReadRequest(b, &r)
 	switch {
+	case !ok && tlsHello(b):
+		s.conns.close(c)
+		return len(b), false
+	case c.in.behind && (!ok || n == 0 && bytes.IndexByte(b, '\n') < 0): // the next packet may begin a request
+		return len(b), false
 	case !ok:
-		if c.start && !tlsHello(b) {
-			s.strange(f, c, "wire http malformed", "it sent text that is not HTTP")
-		} else {
-			s.conns.close(c)
-		}
+		s.accuse(f, "wire http malformed", "it sent text that is not HTTP")
+		s.blind(c)
 		return len(b), false
 	case n == 0:
 		return 0, true
@@ -56,29 +77,41 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 	if isManager(r.Path) && len(body) < min(r.Length, bodyPeek) {
 		return 0, true
 	}
+	c.in.behind = false
 	if len(c.web.asked) == maxAsked {
-		s.strange(f, c, "wire http malformed", "it sends requests without waiting for answers")
+		s.accuse(f, "wire http malformed", "it sends requests without waiting for answers")
+		s.blind(c)
 		return len(b), false
 	}
 	c.web.asked = append(c.web.asked, s.asked(f, &r, body))
-	if r.Chunked { // what follows is not read, but the answer is
-		return 1 << 30, false
+	if r.Odd {
+		s.blind(c)
+		return len(b), false
 	}
+	c.web.chunks = r.Chunked
 	return n + r.Length, false
+}
+
+// blind gives up reading the requests of a connection. Its answers are still read.
+func (s *Sensor) blind(c *conn) {
+	c.web.blind, c.web.chunks = true, false
+	s.conns.held -= len(c.in.buf)
+	c.in.buf, c.in.skip = nil, 0
 }
 
 // asked notes a request. The manager takes its parameters from the query or the body.
 func (s *Sensor) asked(f *flow, r *web.Request, body []byte) webRequest {
-	w := webRequest{at: f.time.UnixNano(), verb: "GET", head: string(r.Method) == "HEAD"}
-	if string(r.Method) != "GET" {
+	w := webRequest{at: f.time.UnixNano(), verb: "GET", head: bytes.EqualFold(r.Method, []byte("HEAD"))}
+	if !bytes.EqualFold(r.Method, []byte("GET")) {
 		w.verb = "HTTP request"
 	}
 	w.path.set(r.Path)
 	w.agent.set(r.Agent)
 	w.socket, w.isSIP = r.WebSocket, bytes.Contains(bytes.ToLower(r.Protocol), []byte("sip"))
 	w.manager, w.asks = isManager(r.Path), asksPassword(r.Path)
-	if user, ok := userOf(r.Credentials); ok {
+	if r.Credentials != nil {
 		w.creds = true
+		user, _ := userOf(r.Credentials)
 		w.account.set(user)
 	} else if key := web.Parameter(r.Query, "api_key"); key != nil {
 		user, _, _ := bytes.Cut(key, []byte(":"))
@@ -128,43 +161,62 @@ func userOf(b []byte) (user []byte, ok bool) {
 
 // webAnswer reads one answer of ours.
 func (s *Sensor) webAnswer(f *flow, c *conn, b []byte) (n int, wait bool) {
+	if c.web.body > 0 || c.out.behind {
+		const begins = "HTTP/"
+		switch n := min(len(b), len(begins)); {
+		case string(b[:n]) != begins[:n] && c.out.behind:
+			return len(b), false
+		case string(b[:n]) != begins[:n]:
+			n, c.web.body = c.web.body, 0
+			return n, false
+		case n < len(begins):
+			return 0, true
+		}
+		c.web.body, c.out.behind = 0, false
+	}
 	var r web.Response
 	n, ok := web.ReadResponse(b, &r)
 	switch {
 	case !ok:
-		s.conns.close(c)
+		c.out.behind = true
 		return len(b), false
 	case n == 0:
 		return 0, true
 	case r.Status == 100:
 		return n, false
-	case len(c.web.asked) == 0:
-		s.conns.close(c)
-		return len(b), false
 	}
-	w := &c.web.asked[0]
+	w := webRequest{unread: true, verb: "HTTP request", at: f.time.UnixNano()}
+	if len(c.web.asked) > 0 {
+		w = c.web.asked[0]
+	}
 	if r.Status == 200 && w.head && w.login {
-		s.headLogin(f, w)
+		s.headLogin(f, &w)
 	} else if r.Status == 200 && !w.asks && !w.head {
 		body := b[n:]
 		if len(body) < bodyPeek && (len(body) < r.Length || r.Length < 0 && len(body) == 0) {
 			return 0, true
 		}
-		s.opened(f, w, body[:min(len(body), bodyPeek)])
+		s.opened(f, &w, body[:min(len(body), bodyPeek)])
 	} else {
-		s.webStatus(f, w, r.Status)
+		s.webStatus(f, c, &w, &r)
+	}
+	if len(c.web.asked) > 0 {
+		c.web.asked = slices.Delete(c.web.asked, 0, 1)
 	}
 	switch {
-	case r.Status == 101 && w.socket && w.isSIP:
+	case r.Status == 101 && (r.SIP || w.socket && w.isSIP):
 		c.socket = true
 		return n, false
-	case r.Status == 101, r.Chunked, r.Length < 0 && !w.head:
+	case r.Status == 101:
 		s.conns.close(c)
 		return len(b), false
-	case w.head:
-		r.Length = 0
+	case w.head || w.unread: // asterisk:main/http.c, ast_http_send: to HEAD, only refusals have a body
+		c.web.body = max(r.Length, 0)
+		return n, false
+	case r.Chunked, r.Length < 0:
+		c.out.behind = true
+		return len(b), false
 	}
-	c.web.asked = slices.Delete(c.web.asked, 0, 1)
 	return n + r.Length, false
 }
 
@@ -225,7 +277,8 @@ func asksPassword(path []byte) bool {
 }
 
 // webStatus weighs a status.
-func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
+func (s *Sensor) webStatus(f *flow, c *conn, w *webRequest, r *web.Response) {
+	code := r.Status
 	x := webTx(f, w, code)
 	p := s.peers.take(f.remote.Addr(), f.time.Unix())
 	service := parsers.HTTP
@@ -233,10 +286,15 @@ func (s *Sensor) webStatus(f *flow, w *webRequest, code int) {
 		service = parsers.AMI
 	}
 	switch {
+	case w.unread:
+		if code == 401 && (c.start || c.web.blind) {
+			s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "we refused it, and its request cannot be read"})
+		}
 	case w.creds && (code == 401 || code == 403):
 		s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the password was wrong"})
-	case w.creds && w.asks && (code < 300 || code == 404 || code == 409 || code == 422):
-		x.verified = true
+	case w.creds && w.asks && !c.web.lost && (code < 300 || r.JSON && (code == 404 || code == 409 || code == 422)):
+		x.verified = true // a 404 that is not JSON says that there is no ARI at that path, whatever the password
+
 		p.login = uint32(f.time.Unix())
 		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
 	case code == 401 || code == 403 || code == 404 || code == 405 || code == 426 || code == 501: // a browser asks once, and then with a password

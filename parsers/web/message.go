@@ -17,6 +17,7 @@ type Request struct {
 	Protocol    []byte // that is wanted on it
 	Length      int    // of the body
 	Chunked     bool
+	Odd         bool // other readers may see another end of it, and what follows it is not certain
 }
 
 // Response is the head of an answer.
@@ -25,30 +26,37 @@ type Response struct {
 	Length  int // of the body; -1 when it goes on to the end of the connection
 	Chunked bool
 	Asks    bool // for credentials (WWW-Authenticate)
+	JSON    bool // the body is JSON
+	SIP     bool // it agrees to SIP in a WebSocket
 }
 
 // maxHeaders is how many header lines are looked at.
 const maxHeaders = 128
 
 // ReadRequest reads the head at the start of b. n is its length, 0 when it has not
-// ended yet; ok is false when it is no HTTP.
+// ended yet; ok is false when it is no HTTP. It reads what Asterisk reads, which takes methods in
+// either case, more than one blank, no version, and of two equal headers the first
+// (asterisk:main/http.c, httpd_process_request).
 func ReadRequest(b []byte, r *Request) (n int, ok bool) {
 	*r = Request{}
 	line, n, whole := cutLine(b)
 	if !whole {
 		return 0, len(b) < maxLine
 	}
-	method, rest, ok := bytes.Cut(line, []byte(" "))
-	target, version, ok2 := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
-	if !ok || !ok2 || !isMethod(method) || !bytes.HasPrefix(version, []byte("HTTP/")) {
+	method, rest := cutBlank(line)
+	target, version := cutBlank(rest)
+	if len(target) == 0 || !isMethod(method) || len(version) > 0 && (len(version) < 5 || !is(version[:5], "HTTP/")) {
 		return n, false
 	}
 	r.Method, r.Target = method, target
 	r.Path, r.Query, _ = bytes.Cut(target, []byte("?"))
-	return headers(b, n, func(name, value []byte) {
+	hasLength, hasEncoding := false, false
+	n = headers(b, n, func(name, value []byte) {
 		switch {
 		case is(name, "Authorization"):
-			r.Credentials = value
+			if r.Credentials == nil || !isBasic(r.Credentials) && isBasic(value) {
+				r.Credentials = value
+			}
 		case is(name, "User-Agent"):
 			r.Agent = value
 		case is(name, "Upgrade"):
@@ -56,11 +64,34 @@ func ReadRequest(b []byte, r *Request) (n int, ok bool) {
 		case is(name, "Sec-WebSocket-Protocol"):
 			r.Protocol = value
 		case is(name, "Content-Length"):
-			r.Length = length(value)
+			number, plain := length(value)
+			r.Odd = r.Odd || hasLength || !plain
+			if !hasLength {
+				r.Length, hasLength = number, true
+			}
 		case is(name, "Transfer-Encoding"):
-			r.Chunked = true
+			r.Chunked = r.Chunked || !hasEncoding && is(value, "chunked")
+			r.Odd = r.Odd || hasEncoding || !r.Chunked
+			hasEncoding = true
 		}
-	}), true
+	})
+	r.Odd = r.Odd || r.Chunked && hasLength || bytes.IndexByte(b[:n], 0) >= 0
+	return n, true
+}
+
+// cutBlank cuts a line at its first blank, as Asterisk does: each byte up to a space is one.
+func cutBlank(b []byte) (word, rest []byte) {
+	b = bytes.TrimLeftFunc(b, isBlank)
+	if end := bytes.IndexFunc(b, isBlank); end >= 0 {
+		return b[:end], bytes.TrimFunc(b[end:], isBlank)
+	}
+	return b, nil
+}
+
+func isBlank(r rune) bool { return r <= ' ' }
+
+func isBasic(credentials []byte) bool {
+	return len(credentials) > 6 && is(credentials[:6], "Basic ")
 }
 
 // ReadResponse reads the head of an answer, as ReadRequest does.
@@ -83,11 +114,15 @@ func ReadResponse(b []byte, r *Response) (n int, ok bool) {
 	n = headers(b, n, func(name, value []byte) {
 		switch {
 		case is(name, "Content-Length"):
-			r.Length = length(value)
+			r.Length, _ = length(value)
 		case is(name, "Transfer-Encoding"):
 			r.Chunked = true
 		case is(name, "WWW-Authenticate"):
 			r.Asks = true
+		case is(name, "Content-Type"):
+			r.JSON = is(value, "application/json")
+		case is(name, "Sec-WebSocket-Protocol"):
+			r.SIP = is(value, "sip")
 		}
 	})
 	if code < 200 || code == 204 || code == 304 {
@@ -110,7 +145,7 @@ func headers(b []byte, n int, yield func(name, value []byte)) int {
 			return n
 		}
 		if name, value, ok := bytes.Cut(line, []byte(":")); ok && i < maxHeaders {
-			yield(name, bytes.TrimSpace(value))
+			yield(bytes.TrimRightFunc(name, isBlank), bytes.TrimFunc(value, isBlank))
 		}
 	}
 }
@@ -120,27 +155,32 @@ func cutLine(b []byte) (line []byte, size int, whole bool) {
 	if end < 0 {
 		return nil, 0, false
 	}
-	return bytes.TrimRight(b[:end], "\r"), end + 1, true
+	return bytes.TrimRightFunc(b[:end], isBlank), end + 1, true
 }
 
 func is(b []byte, word string) bool { return len(b) == len(word) && bytes.EqualFold(b, []byte(word)) }
 
 func isMethod(b []byte) bool {
 	for _, c := range b {
-		if c < 'A' || c > 'Z' {
+		if c = lower(c); c < 'a' || c > 'z' {
 			return false
 		}
 	}
 	return len(b) > 0 && len(b) <= 16
 }
 
-// length reads a Content-Length; what cannot be one counts as 0.
-func length(b []byte) int {
-	n, err := strconv.Atoi(string(b))
-	if err != nil || n < 0 || n > 1<<30 {
-		return 0
+// length reads a Content-Length. What cannot be one counts as 0, and is not plain.
+func length(b []byte) (n int, plain bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
 	}
-	return n
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
 }
 
 // Parameter finds a parameter of a query; nil where there is none. Its name may be

@@ -18,7 +18,7 @@ func TestReadRequest(t *testing.T) {
 			t.Errorf("%q has not ended: got %d %v", text[:n], got, ok)
 		}
 	}
-	for _, bad := range []string{"INVITE sip:a SIP/2.0\r\n\r\n", "get / HTTP/1.1\r\n\r\n", "\x16\x03\x01\n", "GET /\r\n\r\n", strings.Repeat("x", 5000)} {
+	for _, bad := range []string{"INVITE sip:a SIP/2.0\r\n\r\n", "G3T / HTTP/1.1\r\n\r\n", "\x16\x03\x01\n", "GET\r\n\r\n", strings.Repeat("x", 5000)} {
 		if _, ok := ReadRequest([]byte(bad), &r); ok {
 			t.Errorf("%.30q is no request", bad)
 		}
@@ -29,14 +29,58 @@ func TestReadRequest(t *testing.T) {
 	}
 }
 
+// TestReadRequestAsAsterisk: requests that only Asterisk would read. What was asked of Asterisk 22.10
+// with each answered 401 to a wrong password.
+func TestReadRequestAsAsterisk(t *testing.T) {
+	for text, want := range map[string]struct {
+		length       int
+		chunked, odd bool
+	}{
+		"get /ari/x http/1.1\r\nAuthorization: Basic abc\r\n\r\n":                                           {},
+		" GET \t /ari/x   HTTP/1.1\r\nAuthorization: Basic abc\r\n\r\n":                                     {},
+		"GET /ari/x\r\nAuthorization: Basic abc\r\n\r\n":                                                    {},
+		"GET /ari/x HTTP/1.1\r\nAuthorization\t: Basic abc\r\n \t\r\n":                                      {},
+		"GET /ari/x HTTP/1.1\r\nAuthorization: x\r\nauthorization: Basic abc\r\nAuthorization: y\r\n\r\n":   {},
+		"GET /ari/x HTTP/1.1\r\nContent-Length: 0\r\nAuthorization: Basic abc\r\nContent-Length: 5\r\n\r\n": {odd: true},
+		"GET /ari/x HTTP/1.1\r\nContent-Length: +5\r\nAuthorization: Basic abc\r\n\r\n":                     {odd: true},
+		"GET /ari/x HTTP/1.1\r\nContent-Length: 5\r\nAuthorization: Basic abc\r\n\r\n":                      {length: 5},
+		"GET /ari/x HTTP/1.1\r\nTransfer-Encoding: identity\r\nAuthorization: Basic abc\r\n\r\n":            {odd: true},
+		"GET /ari/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nAuthorization: Basic abc\r\n\r\n":             {chunked: true},
+		"GET /ari/x HTTP/1.1\r\nA: \x00\r\nAuthorization: Basic abc\r\n\r\n":                                {odd: true},
+	} {
+		var r Request
+		n, ok := ReadRequest([]byte(text), &r)
+		if n != len(text) || !ok || string(r.Path) != "/ari/x" || string(r.Credentials) != "Basic abc" || r.Length != want.length || r.Chunked != want.chunked || r.Odd != want.odd {
+			t.Errorf("%q: got %d %v %+v", text, n, ok, r)
+		}
+	}
+}
+
+func TestReadChunk(t *testing.T) {
+	for text, want := range map[string]struct {
+		n        int
+		last, ok bool
+	}{
+		"5\r\nhello\r\n": {10, false, true}, "1F;x=y\r\n": {8 + 31 + 2, false, true}, "0\r\n\r\nGET": {5, true, true}, "0\r\nA: b\r\n\r\n": {11, true, true},
+		"5": {0, false, true}, "0\r\n": {0, false, true}, "0\r\nA: b\r\n": {0, false, true},
+		"\r\n": {2, false, false}, "5\n": {2, false, false}, "g\r\n": {3, false, false}, "5 \r\n": {4, false, false}, "12345678\r\n": {10, false, false},
+	} {
+		if n, last, ok := ReadChunk([]byte(text)); n != want.n || last != want.last || ok != want.ok {
+			t.Errorf("%q: got %d %v %v, want %+v", text, n, last, ok, want)
+		}
+	}
+}
+
 func TestReadResponse(t *testing.T) {
 	for text, want := range map[string]Response{
-		"HTTP/1.1 401 Unauthorized\r\nWWW-authenticate: Digest x\r\nContent-Length: 9\r\n\r\n": {401, 9, false, true},
-		"HTTP/1.1 200 OK\r\n\r\n":                                  {200, -1, false, false},
-		"HTTP/1.1 101 Switching Protocols\r\n\r\n":                 {101, 0, false, false},
-		"HTTP/1.1 204 x\r\nContent-Length: 7\r\n\r\n":              {204, 0, false, false},
-		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n":     {200, -1, true, false},
-		"HTTP/1.1 200 x\r\nContent-Length: 99999999999999\r\n\r\n": {200, 0, false, false},
+		"HTTP/1.1 401 Unauthorized\r\nWWW-authenticate: Digest x\r\nContent-Length: 9\r\n\r\n": {Status: 401, Length: 9, Asks: true},
+		"HTTP/1.1 200 OK\r\n\r\n":                                                       {Status: 200, Length: -1},
+		"HTTP/1.1 101 Switching Protocols\r\n\r\n":                                      {Status: 101},
+		"HTTP/1.1 404 x\r\nContent-type: application/json\r\nContent-Length: 9\r\n\r\n": {Status: 404, Length: 9, JSON: true},
+		"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Protocol: sip\r\n\r\n":       {Status: 101, SIP: true},
+		"HTTP/1.1 204 x\r\nContent-Length: 7\r\n\r\n":                                   {Status: 204},
+		"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n":                          {Status: 200, Length: -1, Chunked: true},
+		"HTTP/1.1 200 x\r\nContent-Length: 99999999999999\r\n\r\n":                      {Status: 200},
 	} {
 		var r Response
 		if n, ok := ReadResponse([]byte(text), &r); n != len(text) || !ok || r != want {
