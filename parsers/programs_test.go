@@ -157,6 +157,24 @@ func TestForgedNames(t *testing.T) {
 	}
 }
 
+// TestForgedPaths: vsftpd 3.0.3 wrote these lines for a client at 203.0.113.17, with log_ftp_protocol for
+// those of commands. What follows its address is the client's text.
+func TestForgedPaths(t *testing.T) {
+	for _, line := range []string{
+		`Fri Nov 27 06:53:13 2026 [pid 31341] [daemon] OK MKDIR: Client "203.0.113.17", "/up/x] FAIL LOGIN: Client "198.51.100.8"`,
+		`Fri Nov 27 06:53:13 2026 [pid 31341] [daemon] OK MKDIR: Client "203.0.113.17", "/up/x] OK LOGIN: Client "198.51.100.8"`,
+		`Fri Nov 27 06:53:13 2026 [pid 31341] [daemon] FTP command: Client "203.0.113.17", "DELE /up/q] FAIL LOGIN: Client "198.51.100.8"`,
+		`Fri Nov 27 06:53:13 2026 [pid 31340] [y] FAIL LOGIN: Client "198.51.100.9] FTP response: Client "203.0.113.17", "530 This FTP server is anonymous only."`,
+		`Fri Nov 27 06:53:13 2026 [pid 31339] [daemon] OK LOGIN: Client "203.0.113.17", anon password "x]_FAIL_LOGIN:_Client_"198.51.100.8"`,
+	} {
+		for _, e := range readForeign(line, Services(0).With(FTP)) {
+			if e.Result != Ambiguous {
+				t.Errorf("it charges or protects %s by %s\n%s", e.Addr, e.Rule, line)
+			}
+		}
+	}
+}
+
 // isText reports whether a rule has a field of the sender.
 func (g *program) isText(rule int) bool { return g.rules[rule].form.texts() > 0 }
 

@@ -32,14 +32,19 @@ func issabel() program {
 	return g
 }
 
-// vsftpd writes the user name before the address, and nothing of the caller's behind it. It
-// writes a "?" in place of bytes that cannot be printed.
+// vsftpd writes the user name before the address, and nothing of the caller's behind it where a
+// log-in failed. It writes a "?" in place of bytes that cannot be printed. Behind `Client "ADDR", ` of
+// its other lines comes a path or a command of the caller, which may look like the end of a log-in: so a
+// line with that text before the log-in charges no address, and protects none.
 func vsftpd() program {
 	g := program{name: "vsftpd", service: FTP, tags: []string{"vsftpd"}, head: vsftpdHead}
 	const src = "vsftpd:logging.c, vsf_log_do_log_vsftpd_format"
 	g.add("F1 ftp wrong password", BadPassword, Proven, Point, src, `[<account>] FAIL LOGIN: Client "<addr>"`)
 	g.add("F2 ftp user not allowed", ACL, Proven, Point, src, `[<account>] FAIL LOGIN: Client "<addr>", "User is not in the allow user list."`)
 	g.login("F3 ftp log-in", src, `[<account>] OK LOGIN: Client "<addr>"`)
+	for i := range g.rules {
+		g.rules[i].unique = []byte(`", `)
+	}
 	return g
 }
 
