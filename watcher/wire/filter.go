@@ -29,12 +29,16 @@ const wholePacket = 0x40000
 //
 // What we send to a familiar address belongs to In: it does not wake us up.
 func filter(way Way, ports []Port, l lists) []bpf.Instruction {
-	var f program
+	f := program{list: make([]bpf.Instruction, 0, usualSteps+4*len(ports)+2*(len(l.shut)+len(l.familiar)))}
 	f.device(way, len(l.familiar) > 0)
 	f.transport(ports)
 	f.addresses(way, l)
 	return f.link()
 }
+
+// usualSteps is room for a program without ports and addresses. Most programs do not grow
+// beyond the room that filter makes: while many are banned, filters are made often.
+const usualSteps = 128
 
 // lists are the addresses that a filter treats in another way.
 type lists struct {
@@ -253,10 +257,10 @@ func (f *program) search(list []uint32, found, other uint32) {
 		return
 	}
 	half := len(list) / 2
-	lower := program{}
-	lower.search(list[:half], found, other)
-	f.add(bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: list[half], SkipFalse: 1}, bpf.Jump{Skip: uint32(len(lower.list))})
-	f.add(lower.list...)
+	f.add(bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: list[half], SkipFalse: 1}, bpf.Jump{})
+	lower := len(f.list)
+	f.search(list[:half], found, other)
+	f.list[lower-1] = bpf.Jump{Skip: uint32(len(f.list) - lower)}
 	f.search(list[half:], found, other)
 }
 

@@ -17,6 +17,7 @@ import (
 type rings struct {
 	in, out *ring
 	bell    *bell // of out
+	torn    bool  // the last refilter failed on the way: the next one gives both sockets a filter
 }
 
 // How many packets may wait: 2 MiB and 1 MiB.
@@ -64,8 +65,11 @@ func (r *rings) close() (err error) {
 
 // refilter gives the kernel new filters in place of those with the lists of before. For a
 // moment both sockets may have what is sent to an address whose place changes, and at no
-// time neither: a packet twice is a retransmission.
+// time neither: a packet twice is a retransmission. Ports have changed if both lists are the
+// same.
 func (r *rings) refilter(ports []Port, before, now lists) error {
+	whole := !r.torn
+	r.torn = true
 	both := lists{now.shut, now.familiar}
 	for _, a := range before.familiar {
 		if !slices.Contains(both.familiar, a) {
@@ -73,7 +77,10 @@ func (r *rings) refilter(ports []Port, before, now lists) error {
 		}
 	}
 	steps := []step{{r.in, In, both}, {r.out, Out, now}, {r.in, In, now}}
-	if len(both.familiar) == len(now.familiar) {
+	switch {
+	case whole && slices.Equal(before.familiar, now.familiar) && !slices.Equal(before.shut, now.shut): // the filter of what is sent knows no shut address
+		steps = steps[:1]
+	case len(both.familiar) == len(now.familiar):
 		steps = steps[:2]
 	}
 	for _, s := range steps {
@@ -85,6 +92,7 @@ func (r *rings) refilter(ports []Port, before, now lists) error {
 			return err
 		}
 	}
+	r.torn = false
 	return nil
 }
 
