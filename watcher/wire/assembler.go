@@ -6,7 +6,7 @@ import (
 )
 
 // Assembler turns frames into pieces of conversation. Its memory is bounded: some
-// 2.5 MiB when every bound is reached. The zero value is ready and takes all ports.
+// 1.3 MiB when every bound is reached. The zero value is ready and takes all ports.
 // Not safe for concurrent use.
 type Assembler struct {
 	// Own reports whether an address is this host's: this shows which side sent a packet.

@@ -8,7 +8,7 @@ import (
 // Bounds of TCP reassembly.
 const (
 	maxHeldOfOne = 64 << 10  // bytes of one direction that wait for bytes before them
-	maxHeld      = 512 << 10 // of all connections together
+	maxHeld      = 256 << 10 // of all connections together
 	// maxAhead is how far a segment may be ahead of the next byte wanted. A segment farther
 	// ahead is not part of this connection: windows of signalling are smaller.
 	maxAhead = 4 << 20
@@ -30,7 +30,7 @@ func pairOf(src, dst netip.AddrPort) (pair, int) {
 
 // connection is a TCP connection as both ends would see it.
 type connection struct {
-	key         pair
+	key         uint64 // a secret hash of its pair, which takes less memory
 	sides       [2]side
 	shaken      int  // which side's SYN is acknowledged by the other's; -1 is none yet
 	established bool // both sides have spoken

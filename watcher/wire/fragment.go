@@ -10,7 +10,7 @@ import (
 // (ip(7) ipfrag_high_thresh, ipfrag_time); SIP in fragments has two or three each.
 const (
 	maxHalves       = 256       // datagrams of which a part is there
-	maxHalfBytes    = 512 << 10 // of all of them together
+	maxHalfBytes    = 256 << 10 // of all of them together
 	maxHalvesOfOne  = 16        // datagrams of one source: a sender must not push out the others
 	maxParts        = 64        // fragments of one datagram
 	maxDatagram     = 65_535

@@ -77,7 +77,7 @@ func checkStreams(t *testing.T, s *streams) {
 	held := 0
 	for k, c := range s.known {
 		if c.key != k {
-			t.Errorf("connection %v is kept under %v", c.key, k)
+			t.Errorf("connection %x is kept under %x", c.key, k)
 		}
 		for i := range c.sides {
 			of := 0
