@@ -39,6 +39,48 @@ func (t Text) Raw() []byte { return t.b }
 // with no quotes around it. No control byte survives.
 func (t Text) Quoted() string { return show.Escaped(string(t.b)) }
 
+// AppendJSON appends the quoted text as encoding/json writes a string.
+func (t Text) AppendJSON(b []byte) []byte {
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(t.b); i++ {
+		escape := escapes[t.b[i]]
+		if escape == "" {
+			continue
+		}
+		b = append(b, t.b[from:i]...)
+		if from = i + 1; escape != foreignByte {
+			b = append(b, escape...)
+			continue
+		}
+		for from < len(t.b) && escapes[t.b[from]] == foreignByte {
+			from++
+		}
+		for _, c := range []byte(show.Escaped(string(t.b[i:from]))) { // backslashes and letters
+			if b = append(b, c); c == '\\' {
+				b = append(b, c)
+			}
+		}
+		i = from - 1
+	}
+	return append(append(b, t.b[from:]...), '"')
+}
+
+// foreignByte marks a byte that is not printable ASCII.
+const foreignByte = "?"
+
+// escapes are what AppendJSON writes in place of a byte; "": the byte itself.
+var escapes = func() (t [256]string) {
+	for c := range t {
+		if c < ' ' || c > '~' {
+			t[c] = foreignByte
+		}
+	}
+	t['"'], t['\\'] = `\\\"`, `\\\\`
+	t['<'], t['>'], t['&'] = `\u003c`, `\u003e`, `\u0026`
+	return t
+}()
+
 // Format prints the quoted text, whatever the verb.
 func (t Text) Format(s fmt.State, _ rune) { io.WriteString(s, t.Quoted()) }
 

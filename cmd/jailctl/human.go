@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -45,7 +44,12 @@ func left(b control.Ban) string {
 	return text
 }
 
-func number[N int | int64 | uint64](n N) string { return fmt.Sprint(n) }
+func number[N int | int64 | uint64](n N) string {
+	if n < 0 {
+		return strconv.FormatInt(int64(n), 10)
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
 
 // points writes 1, 2.5, 0.333: a score or a maxretry.
 func points(p float64) string { return strconv.FormatFloat(p, 'f', -1, 64) }

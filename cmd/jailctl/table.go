@@ -2,8 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"io"
-	"strings"
 
 	"pbxjail/configs/show"
 )
@@ -27,9 +27,13 @@ const (
 type table struct {
 	out     *bufio.Writer
 	columns int // how wide a line may be; 0: as wide as it is
-	rows    [][]string
+	text    []byte
+	cells   []int // where in text each cell ends
+	rows    []int // where in cells each row ends
 	widths  []int // of the widest cell of each column until now
 	err     error
+	left    [][]byte // of the row that is printed
+	line    []byte   // that is printed
 }
 
 func newTable(w io.Writer, head ...string) *table {
@@ -46,22 +50,50 @@ func (a *app) newTable(head ...string) *table {
 }
 
 func (t *table) row(cells ...string) {
-	clean := make([]string, len(cells))
-	for i, c := range cells {
-		if c == "" {
-			c = "-"
-		}
-		clean[i] = show.Terminal(c)
+	for _, c := range cells {
+		t.cell(c)
 	}
-	for len(t.widths) < len(cells) {
+	t.endRow()
+}
+
+// cell adds a cell to the last row, until endRow.
+func (t *table) cell(text string) {
+	t.text = append(t.text, show.Terminal(text)...)
+	t.endCell()
+}
+
+// endCell ends a cell whose text was appended to t.text.
+func (t *table) endCell() {
+	n := len(t.cells)
+	if len(t.text) == t.cellStart(n) {
+		t.text = append(t.text, '-')
+	}
+	column := n - t.rowStart(len(t.rows))
+	if column == len(t.widths) {
 		t.widths = append(t.widths, 0)
 	}
-	for i, c := range clean {
-		t.widths[i] = max(t.widths[i], len(c))
-	}
-	if t.rows = append(t.rows, clean); len(t.rows) == rowsAtOnce {
+	t.widths[column] = max(t.widths[column], len(t.text)-t.cellStart(n))
+	t.cells = append(t.cells, len(t.text))
+}
+
+func (t *table) endRow() {
+	if t.rows = append(t.rows, len(t.cells)); len(t.rows) == rowsAtOnce {
 		t.print()
 	}
+}
+
+func (t *table) cellStart(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return t.cells[i-1]
+}
+
+func (t *table) rowStart(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return t.rows[i-1]
 }
 
 // end prints what is left, and returns the first error of writing.
@@ -72,10 +104,14 @@ func (t *table) end() error {
 
 func (t *table) print() {
 	widths, below := t.fit()
-	for _, row := range t.rows {
-		t.printRow(row, widths, below)
+	for i, end := range t.rows {
+		t.left = t.left[:0]
+		for c := t.rowStart(i); c < end; c++ {
+			t.left = append(t.left, t.text[t.cellStart(c):t.cells[c]])
+		}
+		t.printRow(t.left, widths, below)
 	}
-	t.rows = t.rows[:0]
+	t.text, t.cells, t.rows = t.text[:0], t.cells[:0], t.rows[:0]
 	if err := t.out.Flush(); t.err == nil {
 		t.err = err
 	}
@@ -117,44 +153,45 @@ func total(widths []int) int {
 	return sum
 }
 
-func (t *table) printRow(row []string, widths []int, below bool) {
-	cells := row
+func (t *table) printRow(row [][]byte, widths []int, below bool) {
+	left, rest := row, []byte(nil)
 	if below && len(row) == len(widths)+1 {
-		cells = row[:len(widths)]
+		left, rest = row[:len(widths)], row[len(widths)]
 	}
-	left := append([]string(nil), cells...)
 	for more := true; more; {
 		more = false
-		var line strings.Builder
-		at := 0
+		line, at := t.line[:0], 0
 		for i := range left {
-			var part string
+			var part []byte
 			part, left[i] = breakAt(left[i], widths[i])
-			line.WriteString(strings.Repeat(" ", at-line.Len()))
-			line.WriteString(part)
+			for len(line) < at {
+				line = append(line, ' ')
+			}
+			line = append(line, part...)
 			at += widths[i] + gap
-			more = more || left[i] != ""
+			more = more || len(left[i]) > 0
 		}
-		t.out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		t.line = append(bytes.TrimRight(line, " "), '\n')
+		t.out.Write(t.line)
 	}
-	if below && len(row) == len(widths)+1 {
-		for rest := row[len(widths)]; rest != ""; {
-			var part string
-			part, rest = breakAt(rest, t.columns-4)
-			t.out.WriteString("    " + part + "\n")
-		}
+	for len(rest) > 0 {
+		var part []byte
+		part, rest = breakAt(rest, t.columns-4)
+		t.out.WriteString("    ")
+		t.out.Write(part)
+		t.out.WriteByte('\n')
 	}
 }
 
 // breakAt is the beginning of a text that fits into width, and the rest. It breaks at a
 // blank, where there is one in the second half of the width.
-func breakAt(text string, width int) (part, rest string) {
+func breakAt(text []byte, width int) (part, rest []byte) {
 	if len(text) <= width {
-		return text, ""
+		return text, nil
 	}
-	at := strings.LastIndexByte(text[:width+1], ' ')
+	at := bytes.LastIndexByte(text[:width+1], ' ')
 	if at < width/2 {
 		return text[:width], text[width:]
 	}
-	return text[:at], strings.TrimLeft(text[at:], " ")
+	return text[:at], bytes.TrimLeft(text[at:], " ")
 }

@@ -51,6 +51,9 @@ func Flat(text string, most int) string {
 // terminal executes control bytes. Beyond ASCII, signs of direction and letters that look
 // alike mislead the reader. A backslash stays as it is, since log text is escaped already.
 func Terminal(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !printable(r) }) {
+		return text
+	}
 	var b strings.Builder
 	for _, r := range text {
 		if printable(r) {
