@@ -57,9 +57,9 @@ func TestAnAccountAtHomeIsNotBanned(t *testing.T) {
 		t.Errorf("got %d alarms in %d hours, want one an hour", len(alarms), hours)
 	}
 	for i, text := range alarms {
-		want := "phone 101 at 203.0.113.50 uses an old password: 36 attempts an hour; it logged in there before, so the address is not banned"
+		want := "phone 101 at 203.0.113.50 uses an old password: 36 attempts an hour. The address is not banned, because it logged in there before. Write the new password into the phone"
 		if i == 0 {
-			want = "phone 101 at 203.0.113.50 uses an old password: 5 attempts within 6m40s; it logged in there before, so the address is not banned"
+			want = "phone 101 at 203.0.113.50 uses an old password: 5 attempts within 6m40s. The address is not banned, because it logged in there before. Write the new password into the phone"
 		}
 		if text != want {
 			t.Fatalf("report %d: got %q, want %q", i, text, want)
@@ -101,7 +101,7 @@ func TestAnOfficeSetsUpAPhone(t *testing.T) {
 		t.Errorf("got a ban after %d failures, want 15", banned)
 	}
 	b, _ := j.book.Get(only(office), start.Add(time.Minute))
-	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); no longer than 15m: accounts log in there, and an attacker could forge its packets"; b == nil || b.Reason != want {
+	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); at most 15m, because accounts log in there, and an attacker could forge its packets"; b == nil || b.Reason != want {
 		t.Errorf("got %+v, want %q", b, want)
 	}
 }

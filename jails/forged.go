@@ -50,11 +50,11 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 		return
 	}
 	e := &h.event
-	what := "sent no packet to " + e.Service.String() + ". The record is forged, or a port of Asterisk is missing in heard.ports of the main file"
+	what := "sent no packet to " + e.Service.String() + " (if it did, a port of Asterisk is missing in heard.ports of the main file)"
 	if j.gate.Ask(e.Addr, e.Service, h.at) == parsers.Yes {
-		what = "sent other packets than that"
+		what = "sent other packets"
 	}
-	reason := fmt.Sprintf("a record in %s reports %s from %s, but %s %s. The record counts for nothing: %s is not banned for it", h.src.file, e.Kind, e.Addr, e.Addr, what, e.Addr)
+	reason := fmt.Sprintf("forged record? %s reports %s from %s, but %s %s. %s is not banned for this record", h.src.file, e.Kind, e.Addr, e.Addr, what, e.Addr)
 	if g.since > 1 {
 		reason += fmt.Sprintf(". There are %d more such records", g.since-1)
 	}
@@ -68,7 +68,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	list := j.gate.SuspectsOf(e.Addr, at)
 	if len(list) == 0 {
-		return "Which addresses sent packets at that time is not known"
+		return "pbxjail does not know who sent packets at that time"
 	}
 	more := ""
 	if len(list) > mostSuspects {
@@ -79,7 +79,7 @@ func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	for _, a := range list {
 		names = append(names, a.String())
 	}
-	return "At that time, packets came from " + strings.Join(names, ", ") + more + ": one of them may have forged it; they are not banned for that"
+	return "At that time, packets came from " + strings.Join(names, ", ") + more + ". They are not banned for it: perhaps one of them forged the record"
 }
 
 // Forged is how many records reported something that no packet did.

@@ -44,6 +44,6 @@ func (m *misdials) hear(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	if c.calls != misdialsAlarm {
 		return
 	}
-	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h: a phone that misdials, or a person who stole its password", e.Account, c.calls)
+	reason := fmt.Sprintf("account %s dialled %d numbers that do not exist within 1h. Look at its calls: the phone dials wrong numbers, or someone stole its password", e.Account, c.calls)
 	decide(Verdict{Ban: book.Ban{Prefix: netip.PrefixFrom(e.Addr, e.Addr.BitLen()), Jail: "fraud", Since: now.UTC(), Reason: reason}, Alarm: true})
 }

@@ -38,7 +38,7 @@ func TestMisdials(t *testing.T) {
 				p.Block([]byte(line), false, time.Time{}, func(e *parsers.Event) {
 					judge.Hear(src, e, time.Date(2026, 3, 2, 10, 0, i, 0, time.UTC), func(v Verdict) {
 						banned = banned || v.Bans()
-						if v.Alarm && strings.Contains(v.Ban.Reason, "misdials") {
+						if v.Alarm && strings.Contains(v.Ban.Reason, "dials wrong numbers") {
 							reported++
 						}
 					})

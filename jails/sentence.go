@@ -126,7 +126,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	b.Sum, b.Lines = &sum, lines
 	b.Reason = sum.Reason(lines)
 	if shorter {
-		b.Reason += "; no longer than " + show.Duration(shortBan) + ": " + doubt
+		b.Reason += "; at most " + show.Duration(shortBan) + ", because " + doubt
 	}
 	return Verdict{Ban: b, Protected: why, Observe: jail.Observe}, true
 }

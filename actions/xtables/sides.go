@@ -107,7 +107,11 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			r.Notes = []string{"not enforced: " + err.Error() + "; packets of banned " + side.Label + " addresses pass"}
+			note := "not enforced: " + err.Error() + "; packets of banned " + side.Label + " addresses pass"
+			if do := hint.Of(err); do != "" {
+				note += "; to repair it, " + do
+			}
+			r.Notes = []string{note}
 		}
 		for _, note := range r.Notes {
 			degraded = append(degraded, side.Label+": "+note)

@@ -44,7 +44,7 @@ func sampleProbe() probe.Report {
 func faulty() findings.Report {
 	return findings.Run(0, []findings.Check[int]{{Name: "made-up", Run: func(int) []findings.Finding {
 		return []findings.Finding{
-			{About: "dialplan", Severity: findings.Broken, What: "a caller can run commands on this machine: System() gives text to a shell that the caller wrote",
+			{About: "dialplan", Severity: findings.Broken, What: "a caller can run commands on this machine: System() in the dialplan gives text of the caller to a shell",
 				Evidence: []string{"/etc/asterisk/extensions_custom.conf:12: System() in [catchall], extension s"},
 				Fix: []findings.Step{
 					findings.Write("in place of /etc/asterisk/extensions_custom.conf:12", "same => n,Set(FILE(/var/log/asterisk/sipsec.log,,,al,u)=[${STRFTIME(${EPOCH},,%b %d %H:%M:%S)}] SECURITY[] Unknown Call)"),

@@ -114,7 +114,7 @@ func (f *fake) Ban(req control.BanRequest, by string) (control.Ban, error) {
 		return control.Ban{}, control.Refuse(409, "--force bans it all the same", "%s is protected: it is in ignoreip", req.Prefix)
 	}
 	if req.Jail != "" && req.Jail != "guessing" {
-		return control.Ban{}, control.Refuse(404, "jailctl status names the jails", "no jail %s", req.Jail)
+		return control.Ban{}, control.Refuse(404, "jailctl status shows the names of all jails", "no jail %s", req.Jail)
 	}
 	b := control.Ban{Ports: cmp.Or(req.Ports, "all"), Prefix: req.Prefix, Jail: "manual", Since: time.Now(), Strike: 1, By: by, Reason: "banned by " + by,
 		LeftSeconds: 3600, Pending: req.Force}

@@ -140,7 +140,7 @@ func sampleStatus() control.Status {
 		Enforcer: "ipset, raw PREROUTING, v4 only", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
 		Problems: []control.Problem{
 			{What: "log /var/log/asterisk/security does not exist", Hint: "add to logger.conf of Asterisk: security => security; then: asterisk -rx 'logger reload'"},
-			{What: "IPv6: not enforced: no ip6tables here; packets of banned IPv6 addresses pass", Hint: "everything else is enforced; pbxjail tries this again every minute"},
+			{What: "IPv6: not enforced: no ip6tables here; packets of banned IPv6 addresses pass", Hint: "pbxjail tries again every minute; all other bans and rules are in force"},
 			{What: "manager.yaml:3: unknown key \"maxrety\"", Hint: "did you mean maxretry?"},
 		},
 		Files: []control.File{

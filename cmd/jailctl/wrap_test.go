@@ -13,7 +13,7 @@ func TestWrapCommands(t *testing.T) {
 		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then reload", "messages => notice,warning,error"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "modprobe -a xt_set ip_set_hash_net)"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
-		{"   hint: see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer", "jailctl doctor --probe"},
+		{"   hint: see the other problems, and: journalctl -u pbxjail; to test the enforcer: jailctl doctor --probe", "jailctl doctor --probe"},
 		{"the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL", "jailctl geoip update --from FILE|URL"},
 		{"if the owner made this log-in, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},
 		{"write wire: {enabled: true} in the main file, and start pbxjail again", "wire: {enabled: true}"},

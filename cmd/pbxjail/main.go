@@ -98,7 +98,7 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	level := new(slog.LevelVar)
 	direct := newLog(stderr, level, file.LogFormat)
 	lines := notify.NewWriter(stderr, func(n uint64) {
-		direct.Warn("log lines were dropped: the reader of the log is too slow", "lines", n)
+		direct.Warn("lines of pbxjail's own log are lost, because the program that reads them is too slow", "lines", n)
 	})
 	written := make(chan struct{})
 	ctx, stop := context.WithCancel(context.Background())
@@ -163,9 +163,17 @@ func serve(d *daemon.Daemon) error {
 	return d.Run(ctx, reload)
 }
 
+// leaveOutEmpty drops an err or a hint that has nothing to say.
+func leaveOutEmpty(groups []string, a slog.Attr) slog.Attr {
+	if empty := a.Value.Any() == nil || a.Value.Equal(slog.StringValue("")); empty && len(groups) == 0 && (a.Key == "err" || a.Key == "hint") {
+		return slog.Attr{}
+	}
+	return a
+}
+
 // newLog makes a logger with the format of the main file.
 func newLog(w io.Writer, level *slog.LevelVar, format string) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: level}
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: leaveOutEmpty}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}

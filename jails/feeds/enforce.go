@@ -118,7 +118,7 @@ func (f *Feeds) orders() (list []order) {
 
 // errTogether is the error of a feed if all banning feeds together would ban too many
 // addresses. Feeds before it in the main file stay in force.
-var errTogether error = hint.New("write use: factor for this feed, or remove another feed", "it does not ban, because all feeds together would then ban more than a quarter of all addresses")
+var errTogether error = hint.New("write use: factor for this feed, or remove another feed", "all feeds together would ban more than a quarter of all addresses, so this feed does not ban")
 
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stays. When there is
@@ -141,7 +141,7 @@ func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []n
 		more := apart(slices.Concat(together, s.list.Prefixes))
 		if wide(more, 2) {
 			bans[s.Name], s.excess = false, errTogether
-			f.opts.Log.Error("feed bans no address", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
+			f.opts.Log.Error("feed does not ban", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
 			continue
 		}
 		together = more

@@ -20,6 +20,6 @@ func ExampleParse() {
 	}
 	// Output:
 	// text [198.51.100.0/24 203.0.113.9/32]
-	// line 3: "198.51.100.7/24" has host bits set: read as 198.51.100.0/24
+	// line 3: "198.51.100.7/24" is not the start of a network: read as 198.51.100.0/24
 	// line 4: "127.0.0.1" is not an address of the public internet
 }

@@ -56,11 +56,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint.Errorf("write the address that it redirects to as its url", "its url redirects more than %d times", maxRedirects)
+		return hint.Errorf("write the final address as the url of the feed", "the url of the feed redirects more than %d times", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint.Errorf("use another url", "its url redirects to something other than http and https")
+		return hint.Errorf("write another url for the feed", "the url of the feed redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint.Errorf("use another url: without encryption, others can change the feed on the way", "its url redirects from https to http")
+		return hint.Errorf("write an https url for the feed: without encryption, others can change it on the way", "the url of the feed redirects from https to http")
 	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
 		return nil
 	case inside(req.URL.Hostname()):
@@ -73,7 +73,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("write the final address of the feed as its url; a url that names a private address itself is allowed", "its url redirects to this machine or to a private address, and pbxjail does not follow it")
+var errInside error = hint.New("write the final address as the url of the feed; a private address is allowed there", "the url of the feed redirects to this machine or to a private address, and pbxjail does not follow it")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}
@@ -113,7 +113,7 @@ func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
 func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
 	if err != nil {
-		return answer{}, hint.Errorf("correct its url", "its url is not valid")
+		return answer{}, hint.Errorf("correct the url of the feed in the main file", "the url of the feed is not valid")
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	if q.known {
@@ -129,7 +129,7 @@ func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	case resp.StatusCode == http.StatusNotModified && q.known:
 		return answer{same: true}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, hint.Errorf("open its url in a browser; pbxjail tries again by itself", "its server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return answer{}, hint.Errorf("open the url of the feed in a browser; pbxjail tries again by itself", "the server of the feed answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
 	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
@@ -157,7 +157,7 @@ func unreachable(err error) error {
 			return err
 		}
 	}
-	return hint.Errorf("check the network, the host name and its certificate; pbxjail tries again by itself", "fetch: %w", err)
+	return hint.Errorf("check the network and the url of the feed; pbxjail tries again by itself", "fetch: %w", err)
 }
 
 func readFile(q question) (answer, error) {

@@ -45,7 +45,7 @@ func firstColumn(line string) string {
 	return strings.Trim(f[0], `"'`)
 }
 
-const wrongFormat = "look at the feed, and set its format"
+const wrongFormat = "open the list, and write its format into the main file"
 
 // apiban reads {"ipaddress": ["192.0.2.1", ...], "ID": "..."}. Where there is
 // nothing new, apiban.org writes a sentence in place of the addresses.
@@ -54,10 +54,10 @@ func (r *reader) apiban(data []byte) error {
 		Addresses []string `json:"ipaddress"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return hint.Errorf(wrongFormat, "it is not an answer of apiban.org: %w", plain(err))
+		return hint.Errorf(wrongFormat, "this is not an answer of apiban.org: %w", plain(err))
 	}
 	if answer.Addresses == nil {
-		return hint.Errorf(wrongFormat, "it is not an answer of apiban.org: there is no ipaddress in it")
+		return hint.Errorf(wrongFormat, "this is not an answer of apiban.org: there is no ipaddress in it")
 	}
 	for i, a := range answer.Addresses {
 		r.Lines++

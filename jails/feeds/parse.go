@@ -86,7 +86,7 @@ func readAll(in io.Reader) ([]byte, error) {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, hint.Errorf("check what the server sends", "unpack: %w", err)
+			return nil, hint.Errorf("open the url of the feed in a browser", "unpack: %w", err)
 		}
 		in = z
 	}
@@ -95,7 +95,7 @@ func readAll(in io.Reader) ([]byte, error) {
 		return nil, hint.Errorf("pbxjail tries again by itself", "read: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint.Errorf("use a shorter feed", "it is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("use a shorter feed", "the file is larger than %d MiB", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -104,7 +104,7 @@ func readAll(in io.Reader) ([]byte, error) {
 func formatOf(data []byte, format string) (string, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("<")) {
-		return "", hint.Errorf("open the url in a browser: it may need a key, or say why it refuses", "its url gives a web page, not a list of addresses")
+		return "", hint.Errorf("open the url in a browser: the server may want a key", "a web page came instead of a list of addresses")
 	}
 	if format != "" && format != "auto" {
 		return format, nil
@@ -131,7 +131,7 @@ func (r *reader) entry(line int, text string) error {
 		return nil
 	}
 	if written.IsValid() {
-		r.note(&r.Masked, line, fmt.Sprintf("%s has host bits set: read as %s", quote(text), list[0]))
+		r.note(&r.Masked, line, fmt.Sprintf("%s is not the start of a network: read as %s", quote(text), list[0]))
 	}
 	r.Entries++
 	for _, p := range list {
@@ -142,7 +142,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint.Errorf("raise max_entries of this feed, or use a shorter feed", "it has more than %d entries", r.max)
+		return hint.Errorf("write a larger max_entries for this feed, or use a shorter feed", "the feed has more than %d entries", r.max)
 	}
 	return nil
 }
@@ -183,10 +183,10 @@ func (r *reader) finish() error {
 	kept := apart(r.Prefixes)
 	r.Prefixes = slices.Clip(kept)
 	if wide(kept, 1) {
-		return hint.Errorf("check the feed: it would ban a large part of the internet", "it covers more than an eighth of all addresses")
+		return hint.Errorf("look at the list: it would ban a large part of the internet", "the feed covers more than an eighth of all addresses")
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("check the feed; to switch it off, write enabled: false", "it has no addresses")
+		return hint.Errorf("look at the list; to switch the feed off, write enabled: false", "the feed has no addresses")
 	}
 	return nil
 }

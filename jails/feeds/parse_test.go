@@ -63,7 +63,7 @@ func TestNotes(t *testing.T) {
 		fmt.Fprintf(&got, "%d: %s\n", n.Line, n.What)
 	}
 	want := `12: "203.0.113.64/255.255.255.191" has a netmask that is not valid
-13: "203.0.113.99/26" has host bits set: read as 203.0.113.64/26
+13: "203.0.113.99/26" is not the start of a network: read as 203.0.113.64/26
 16: "198.51.100.9-198.51.100.8" is a range that ends before it begins
 20: "fe80::1%eth0" has a zone: it is a link-local address
 21: "198.51.100.7:5060" has a port
@@ -103,26 +103,26 @@ func TestRefusedAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, text, format, want string }{
-		{"empty", "", "", "it has no addresses"},
-		{"comments", "# nothing today\n", "", "it has no addresses"},
-		{"page", string(page), "", "its url gives a web page, not a list of addresses"},
-		{"page as text", string(page), "text", "its url gives a web page, not a list of addresses"},
-		{"nothing new", string(nothing), "", "it has no addresses"},
-		{"other JSON", `{"error": "invalid key"}`, "", "it is not an answer of apiban.org: there is no ipaddress in it"},
-		{"other shape", `{"ipaddress": {"a": 1}}`, "", "it is not an answer of apiban.org: has another structure"},
-		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "it is not an answer of apiban.org: is not JSON"},
-		{"text as apiban", "192.0.2.1\n", "apiban", "it is not an answer of apiban.org: is not JSON"},
-		{"internet", slash8.String(), "", "it covers more than an eighth of all addresses"},
-		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "it covers more than an eighth of all addresses"},
+		{"empty", "", "", "the feed has no addresses"},
+		{"comments", "# nothing today\n", "", "the feed has no addresses"},
+		{"page", string(page), "", "a web page came instead of a list of addresses"},
+		{"page as text", string(page), "text", "a web page came instead of a list of addresses"},
+		{"nothing new", string(nothing), "", "the feed has no addresses"},
+		{"other JSON", `{"error": "invalid key"}`, "", "this is not an answer of apiban.org: there is no ipaddress in it"},
+		{"other shape", `{"ipaddress": {"a": 1}}`, "", "this is not an answer of apiban.org: has another structure"},
+		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "this is not an answer of apiban.org: is not JSON"},
+		{"text as apiban", "192.0.2.1\n", "apiban", "this is not an answer of apiban.org: is not JSON"},
+		{"internet", slash8.String(), "", "the feed covers more than an eighth of all addresses"},
+		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "the feed covers more than an eighth of all addresses"},
 		{"packed badly", "\x1f\x8bnonsense", "", "unpack: gzip: invalid header"},
-		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "it is larger than 16 MiB"},
+		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "the file is larger than 16 MiB"},
 	} {
 		_, err := Parse(strings.NewReader(c.text), c.format, 0)
 		if err == nil || err.Error() != c.want || hint.Of(err) == "" {
 			t.Errorf("%s: got %v, want %s, and a hint", c.name, err, c.want)
 		}
 	}
-	if _, err := Parse(strings.NewReader("192.0.2.1\n192.0.2.2\n192.0.2.3\n"), "", 2); err == nil || err.Error() != "it has more than 2 entries" {
+	if _, err := Parse(strings.NewReader("192.0.2.1\n192.0.2.2\n192.0.2.3\n"), "", 2); err == nil || err.Error() != "the feed has more than 2 entries" {
 		t.Errorf("got %v, want too many entries", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestPacked(t *testing.T) {
 	if len(bomb) > 1<<20 {
 		t.Fatalf("got a bomb of %d bytes, want a small one", len(bomb))
 	}
-	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "it is larger than 16 MiB" {
+	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "the file is larger than 16 MiB" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -69,7 +69,7 @@ func TestBackOff(t *testing.T) {
 				t.Errorf("wait %d: got %s, want %s and up to a tenth", i, waits[i], want)
 			}
 		}
-		if problem(f, 0) != "its server answers 503 Service Unavailable" || listing(f, "198.51.100.7") != "a=1.5" {
+		if problem(f, 0) != "the server of the feed answers 503 Service Unavailable" || listing(f, "198.51.100.7") != "a=1.5" {
 			t.Errorf("got %q, %q", problem(f, 0), listing(f, "198.51.100.7"))
 		}
 		net.say(200, "", "198.51.100.8\n")

@@ -54,7 +54,7 @@ func (f *Feeds) problem(s *feed) error {
 	}
 	var saved error
 	if s.saveErr != nil {
-		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "its copy cannot be written: %w", s.saveErr)
+		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "the copy of the feed on the disk cannot be written: %w", s.saveErr)
 	}
 	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {

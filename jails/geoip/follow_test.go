@@ -158,7 +158,7 @@ func TestSetFiles(t *testing.T) {
 	}
 	tables.SetFiles(nil)
 	if files := tables.Files(); len(files) != 1 || files[0].Path != "" {
-		t.Errorf("got %+v, want the embedded table", files)
+		t.Errorf("got %+v, want the built-in table", files)
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 
 // Problem is what is wrong with a file, for the operator.
 type Problem struct {
-	File string // "" is the embedded table
+	File string // "" is the built-in table
 	What string
 	Fix  string // what to do; Hint returns it
 
 	cause   error
 	aged    bool // the table is old, and nothing else is wrong
-	shipped bool // it is the embedded table
+	shipped bool // it is the built-in table
 }
 
 // OldShipped reports whether this is the age of the table that comes with the program.

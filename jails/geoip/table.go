@@ -27,10 +27,10 @@ type Table struct {
 	Says  string    // what it has: country, asn, and of which protocol when not of both
 }
 
-// Name is the path, or words for the embedded table.
+// Name is the path, or words for the built-in table.
 func (t Table) Name() string {
 	if t.Path == "" {
-		return "the embedded table"
+		return "the built-in table"
 	}
 	return t.Path
 }
@@ -158,7 +158,7 @@ func (t *table) kindsWithin(db *maxminddb.Reader, all netip.Prefix, country, asn
 }
 
 var (
-	errSize    = fmt.Errorf("it is larger than %d MiB", MaxSize>>20)
+	errSize    = fmt.Errorf("the file is larger than %d MiB", MaxSize>>20)
 	errChanges = errors.New("it is being written")
 )
 

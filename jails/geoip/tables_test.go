@@ -225,7 +225,7 @@ func TestAge(t *testing.T) {
 		t.Errorf("got %v at 90 days, want nothing", got)
 	}
 	got := tables.Problems(made.Add(MaxAge + time.Second))
-	if len(got) != 1 || !strings.HasPrefix(got[0].Error(), "geoip: the embedded table is 90 days old, from 2026-06-17: ") {
+	if len(got) != 1 || !strings.HasPrefix(got[0].Error(), "geoip: the built-in table is 90 days old, from 2026-06-17: ") {
 		t.Fatalf("got %v after 90 days", got)
 	}
 	if hint := got[0].(*Problem).Hint(); !strings.Contains(hint, "jailctl geoip update") {
@@ -281,11 +281,11 @@ func TestBadFiles(t *testing.T) {
 		}
 	}
 	if p := tables.Place(addr("5.9.1.1")); p.Country != "DE" {
-		t.Errorf("got %+v, want what the embedded table says", p)
+		t.Errorf("got %+v, want what the built-in table says", p)
 	}
 }
 
-// TestMemory: the embedded table holds little more than its size.
+// TestMemory: the built-in table holds little more than its size.
 func TestMemory(t *testing.T) {
 	file, err := openEmbedded()
 	if err != nil {

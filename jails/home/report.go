@@ -90,17 +90,17 @@ func (r *report) text(a netip.Addr, n int, wrongName bool, now time.Time) string
 		if len(r.accounts) > 1 {
 			names = "account names that do"
 		}
-		return fmt.Sprintf("%s at %s use%s %s not exist: %s; correct the name at the phone; other accounts log in there, so the address is not banned for it", listOf(word, r.accounts), a, s, names, often)
+		return fmt.Sprintf("%s at %s use%s %s not exist: %s. The address is not banned, because other accounts log in there. Correct the name at the phone", listOf(word, r.accounts), a, s, names, often)
 	}
-	what := "use" + s + " an old password"
+	what, do := "use"+s+" an old password", ". Write the new password into the phone"
 	switch r.kind {
 	case parsers.UnknownAccount:
-		what = "ask" + s + " for an account that does not exist any more"
+		what, do = "ask"+s+" for an account that does not exist any more", ". Correct the account in the phone"
 	case parsers.ACL:
-		what = "log" + s + " in from an address that Asterisk's access list refuses"
+		what, do = "log"+s+" in from an address that Asterisk's access list refuses", ". Correct the access list"
 	}
 	if r.foreign != "" {
-		what = "cannot log in to " + r.foreign
+		what, do = "cannot log in to "+r.foreign, ""
 	}
-	return fmt.Sprintf("%s at %s %s: %s; it logged in there before, so the address is not banned", listOf(word, r.accounts), a, what, often)
+	return fmt.Sprintf("%s at %s %s: %s. The address is not banned, because it logged in there before%s", listOf(word, r.accounts), a, what, often, do)
 }

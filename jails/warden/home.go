@@ -24,11 +24,11 @@ func (w *Warden) RestoreHomes(now time.Time) {
 func (w *Warden) restoreHomes(now time.Time) {
 	homes, alarms, err := w.ledger.Homes(maxHomes)
 	if err != nil {
-		w.log.Error("earlier log-ins could not be read from the ledger", "err", err)
+		w.log.Error("known log-ins could not be read from the ledger: an address with known phones may be banned until they log in again", "err", err)
 	}
 	moments, err := w.ledger.Moments(now)
 	if err != nil {
-		w.log.Error("earlier unbans could not be read from the ledger", "err", err)
+		w.log.Error("earlier unbans could not be read from the ledger: attempts from before an unban may count again", "err", err)
 	}
 	w.mu.Lock()
 	w.judge.Home.LoadGuessed(alarms)

@@ -133,7 +133,7 @@ func (w *Warden) checked(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && w.problems["kernel"] == nil {
-		w.log.Error("the firewall could not be read", "err", err)
+		w.log.Error("pbxjail cannot read the firewall, so it does not know which bans are in it: it tries again", "err", err, "hint", hint.Of(err))
 	}
 	w.problem("kernel", err)
 }
@@ -150,7 +150,7 @@ func (w *Warden) repair(now time.Time) bool {
 	}
 	if err != nil {
 		if !w.broken {
-			w.log.Error("the firewall could not be repaired", "err", err)
+			w.log.Error("pbxjail could not repair its firewall rules, so packets of banned addresses may pass: it tries again", "err", err, "hint", hint.Of(err))
 		}
 		w.problem("enforcer", err)
 	}
@@ -188,18 +188,21 @@ func (w *Warden) countRepair(now time.Time) {
 	if len(p.repairs) < fightRepairs && p.pause == 0 {
 		return
 	}
-	what := fmt.Sprintf("our firewall rules were removed %d times within %s, last by %s", len(p.repairs), countWithin, cmp.Or(p.by, "an unknown program"))
+	what := fmt.Sprintf("another program removed the firewall rules of pbxjail %d times within %s, and packets of banned addresses passed. The last time it was %s", len(p.repairs), countWithin, cmp.Or(p.by, "an unknown program"))
 	if w.Neighbours != nil {
 		if others := w.Neighbours(); len(others) > 0 {
-			what += "; also on this machine: " + strings.Join(others, ", ")
+			what += "; other firewalls on this machine: " + strings.Join(others, ", ")
 		}
 	}
 	if p.pause > 0 {
-		what += fmt.Sprintf("; the next repair is in %s", p.pause)
-		w.log.Error("firewall repairs paused", "pause", p.pause, "by", p.by)
+		what += fmt.Sprintf("; pbxjail repairs its rules again in %s", p.pause)
+		w.log.Error("another program removes the firewall rules of pbxjail again and again: pbxjail waits before it repairs them", "wait", p.pause, "removed_by", cmp.Or(p.by, "unknown program"), "hint", fightHint)
 	}
-	w.problem("firewall", hint.New("stop that program from flushing rules that are not its own; with the FreePBX firewall set hook: filter and chain: f2b-pbxjail, which it keeps", what))
+	w.problem("firewall", hint.New(fightHint, what))
 }
+
+// fightHint is what to do about a program that removes our rules.
+const fightHint = "make that program keep rules that are not its own; with the FreePBX firewall: write hook: filter and chain: f2b-pbxjail into the main file, and restart pbxjail"
 
 // forgetFight ends the pauses when the fight is over. look is held.
 func (w *Warden) forgetFight(now time.Time) {
@@ -282,7 +285,7 @@ func (w *Warden) unsettled(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.problems["enforcer"] == nil {
-		w.log.Error("some bans are not enforced", "err", err)
+		w.log.Error("some bans are not in the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	w.problem("enforcer", err)
 }
@@ -303,9 +306,9 @@ func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	w.book.Put(again)
 	w.write(again)
 	if err := w.enforce(again, now); err != nil {
-		w.log.Error("ban could not be restarted: it ends at its old time", "prefix", b.Prefix, "err", err)
+		w.log.Error("ban could not be made longer: it ends at its old time", "prefix", b.Prefix, "err", err)
 	} else {
-		w.log.Info("ban restarted with its full time: packets still come from there", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
+		w.log.Info("ban starts again with its full time, because the banned address still sends packets", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
 	}
 	return true
 }

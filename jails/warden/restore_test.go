@@ -127,7 +127,7 @@ func TestRestoreRefused(t *testing.T) {
 		if got := s.kernel.called("ban"); got > 2*maxRefusals {
 			t.Errorf("got %d tries, want %d at most: each may take long", got, 2*maxRefusals)
 		}
-		if got := s.journal.count("restore: 5000 bans are not in the kernel: ban 10.0."); got != 1 {
+		if got := s.journal.count("restore: 5000 bans are not in the firewall, so packets from there pass: ban 10.0."); got != 1 {
 			t.Errorf("got it logged %d times, want once, with how many there are", got)
 		}
 		s.kernel.failing(nil)

@@ -120,7 +120,7 @@ func (w *Warden) adopt(m kernelBan, now time.Time) {
 		return
 	}
 	b := book.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: book.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
-		Reason: "found in the kernel, but not in the ledger"}
+		Reason: "found in the firewall, but not in the ledger of pbxjail"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
 		w.write(b)
@@ -214,7 +214,7 @@ func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (
 	defer w.mu.Unlock()
 	w.part = size
 	if failed != nil {
-		failed = fmt.Errorf("%d bans are not in the kernel: %w", len(w.pending), failed)
+		failed = fmt.Errorf("%d bans are not in the firewall, so packets from there pass: %w", len(w.pending), failed)
 	}
 	return done, failed
 }
@@ -284,7 +284,7 @@ func (w *Warden) retry(ctx context.Context, now time.Time) {
 	waiting := len(w.unwritten) > 0
 	w.mu.Unlock()
 	if n, _ := w.push(ctx, list, now); n > 0 {
-		w.log.Info("pending bans are enforced now", "bans", n)
+		w.log.Info("bans that were missing in the firewall are in it now", "bans", n)
 	}
 	if waiting {
 		w.Flush()

@@ -178,7 +178,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
 		if !full { // logged once
-			w.log.Error("ban is not enforced", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+			w.log.Error("ban is not in the firewall yet, so packets from there pass: pbxjail tries again", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 		}
 		return
 	}
@@ -194,7 +194,7 @@ func forWords(b book.Ban) string {
 
 // errFull is shown while the book is full.
 func (w *Warden) errFull() error {
-	return hint.Errorf("see with jailctl status which jail has most bans, and write a shorter bantime in that jail: it is for new bans. To end bans now: jailctl unban ADDRESS",
+	return hint.Errorf("jailctl status shows which jail has most bans: write a shorter bantime for it, which is for new bans; to end a ban now: jailctl unban ADDRESS",
 		"pbxjail holds %d bans, the most it can hold. Each new ban ends an older one early: the one with the weakest evidence; of equal ones, the one with the least time left", w.book.Limit())
 }
 
@@ -221,7 +221,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 		return false
 	}
 	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison removes it
-		w.log.Error("the list of bans is full, and a ban that ended early for that is still in the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
+		w.log.Error("the list of bans is full. A ban that ended early to make room could not be removed from the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
 	}
 	delete(w.pending, b.Prefix)
 	if w.freed != nil {
@@ -367,9 +367,9 @@ func (w *Warden) ledgerSays(err error) {
 	defer w.mu.Unlock()
 	switch before := w.problems["ledger"]; {
 	case err != nil && before == nil:
-		w.log.Error("ledger is not written: bans hold, and are kept in memory", "err", err)
+		w.log.Error("the ledger cannot be written. Bans stay in force, and pbxjail saves them as soon as it can", "err", err, "hint", hint.Of(err))
 	case err == nil && before != nil:
-		w.log.Info("ledger is written again")
+		w.log.Info("the ledger can be written again")
 	}
 	w.problem("ledger", err)
 }

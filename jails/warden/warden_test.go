@@ -78,7 +78,7 @@ func TestLedgerFails(t *testing.T) {
 		if got := s.problem("ledger"); got != errDisk.Error() {
 			t.Errorf("got problem %q, want %q", got, errDisk)
 		}
-		if got := s.journal.count("ledger is not written"); got != 1 {
+		if got := s.journal.count("the ledger cannot be written"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.ledger.records
@@ -94,7 +94,7 @@ func TestLedgerFails(t *testing.T) {
 		if rows := s.ledger.all(); len(rows) != 101 || rows[0].Prefix != prefix(nine1) || len(rows[0].Lines) != 2 {
 			t.Errorf("got %d rows, want 101, the first of %s with its lines", len(rows), nine1)
 		}
-		if got := s.problem("ledger"); got != "" || s.journal.count("ledger is written again") != 1 {
+		if got := s.problem("ledger"); got != "" || s.journal.count("the ledger can be written again") != 1 {
 			t.Errorf("got problem %q when all is well again", got)
 		}
 	})
@@ -155,7 +155,7 @@ func TestEnforcerFails(t *testing.T) {
 		if got, want := s.problem("enforcer"), "ban 203.0.113.9/32: operation not permitted"; got != want {
 			t.Errorf("got problem %q, want %q", got, want)
 		}
-		if got := s.journal.count("ban is not enforced"); got != 1 {
+		if got := s.journal.count("ban is not in the firewall yet"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.kernel.called("ban")
@@ -382,7 +382,7 @@ func TestBookFull(t *testing.T) {
 		}](s.Report(time.Now()).Problems["book"]); !ok || h.Hint() == "" {
 			t.Errorf("got %v, want a problem with a hint", s.Report(time.Now()).Problems)
 		}
-		if got := s.journal.count("ban is not enforced"); got != 1 {
+		if got := s.journal.count("ban is not in the firewall yet"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		if got := s.Report(time.Now()).Counts.Bans; got != 1 {
@@ -511,7 +511,7 @@ func TestFightLeadsToPauses(t *testing.T) {
 				t.Fatalf("repair %d did not come", i+1)
 			}
 		}
-		if got := s.problem("firewall"); !strings.Contains(got, "rules were removed 5 times within 10m0s, last by iptables; also on this machine: the FreePBX firewall; the next repair is in 10s") {
+		if got := s.problem("firewall"); !strings.Contains(got, "another program removed the firewall rules of pbxjail 5 times within 10m0s, and packets of banned addresses passed. The last time it was iptables; other firewalls on this machine: the FreePBX firewall; pbxjail repairs its rules again in 10s") {
 			t.Errorf("got problem %q", got)
 		}
 		remove()

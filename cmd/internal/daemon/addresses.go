@@ -13,7 +13,7 @@ import (
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("the addresses of this machine cannot be checked at the moment of a ban: a new address of this machine may be banned until pbxjail finds it", "err", err, "every", guardEvery)
+		d.log.Warn("pbxjail cannot look up its own addresses at each ban, only from time to time: a new address of this machine may be banned until then", "err", err, "every", guardEvery)
 		return nil
 	}
 	d.own = own
@@ -39,7 +39,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("the kernel does not report changes of this machine's addresses: pbxjail looks for them at intervals", "err", err, "every", guardEvery)
+			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for them from time to time", "err", err, "every", guardEvery)
 		}
 	}()
 	defer func() { <-ended }()

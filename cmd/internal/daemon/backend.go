@@ -117,7 +117,7 @@ func (b *backend) Reload(_ control.None, by string) (control.Reloaded, error) {
 // note keeps who changed what. A ledger that cannot be written shows as a problem anyway.
 func (b *backend) note(by, what string) {
 	if err := b.store.Note(time.Now(), by, what); err != nil {
-		b.log.Warn("the change could not be written into the ledger", "by", by, "what", what, "err", err)
+		b.log.Warn("a command of an admin is done, but it is missing in the history, because the ledger could not be written", "by", by, "what", what, "err", err)
 	}
 }
 
@@ -152,9 +152,9 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
-		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected says who is and why; use --force to ban it all the same", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected shows why; to ban it anyway, add --force", "%w", err)
 	case errors.Is(err, warden.ErrNoJail):
-		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status names the jails", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status shows the names of all jails", "%w", err)
 	case err != nil:
 		return b.ban(ban, now), err
 	}

@@ -66,7 +66,7 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("got places %+v, countries %+v", st.GeoIP, st.Countries)
 	}
 	lost = 3
-	if !s.problem("3 lines of pbxjail's own log were lost") {
+	if !s.problem("3 lines of pbxjail's own log are lost") {
 		t.Errorf("got %v, want the lines of the log that were dropped", s.status().Problems)
 	}
 	top, err := client.Top(ctx, 5)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails/book"
 )
@@ -67,7 +68,7 @@ func (b *backend) counts() map[netip.Prefix]dropped {
 		counts[h.Prefix] = dropped{c.packets + h.Packets, c.bytes + h.Bytes}
 	})
 	if err != nil {
-		b.log.Error("counters of the kernel cannot be read", "err", err)
+		b.log.Error("the numbers of dropped packets cannot be read from the firewall", "err", err, "hint", hint.Of(err))
 	}
 	return counts
 }

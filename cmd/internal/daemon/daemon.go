@@ -187,7 +187,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
 	if err != nil {
-		d.log.Error("pbxjail could not read in the ledger whether it was switched off (jailctl off): it stays on", "err", err, "hint", hint.Of(err))
+		d.log.Error("pbxjail could not read whether it was switched off with jailctl off: it is on now", "err", err, "hint", hint.Of(err))
 	}
 	if !off.Holds(d.since) {
 		off = book.Off{} // its time is over, too
@@ -216,7 +216,7 @@ func (d *Daemon) openPorts() error {
 	d.upkeep.ports.enforcer = d.enforcer
 	live, err := d.store.Ports(d.since)
 	if err != nil { // restore finds out what that means
-		d.log.Error("the ports of the bans in the ledger cannot be read", "err", err, "hint", hint.Of(err))
+		d.log.Error("the ledger cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
 	}
 	return d.upkeep.ports.need(ports.All, live)
 }
@@ -227,8 +227,8 @@ func (d *Daemon) openOff() {
 }
 
 const (
-	degradedHint      = "everything else is enforced; pbxjail tries this again every minute"
-	otherEnforcerHint = "bans work all the same; to see them with iptables, install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail; where the kernel refuses netlink, as in OpenVZ, only the provider of this host can change that"
+	degradedHint      = "pbxjail tries again every minute; all other bans and rules are in force"
+	otherEnforcerHint = "bans work; to use ipset instead: apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net; systemctl restart pbxjail (in OpenVZ only the provider can load these modules)"
 )
 
 // enforcing reports whether packets are to be dropped at all.
@@ -379,8 +379,8 @@ func (d *Daemon) problems() []control.Problem {
 	}
 	if n := d.opts.Lost(); n > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("log: %d lines of pbxjail's own log were lost since the start, because they were not read in time", n),
-			Hint: "check what reads the standard error of pbxjail (journald, or a pipe); bans do not wait for it",
+			What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that reads them is too slow", n),
+			Hint: "bans are not affected; look at the program that reads the log of pbxjail, such as journald: systemctl status systemd-journald",
 		})
 	}
 	return list

@@ -11,7 +11,7 @@ func (d *Daemon) fitting(main *configs.Main) *configs.Main {
 	if d.opts.MaxAddresses <= 0 || d.opts.MaxAddresses >= main.MaxAddresses {
 		return main
 	}
-	d.log.Info("fewer addresses are remembered than max_addresses: more do not fit into the memory limit of this service",
+	d.log.Info("pbxjail remembers fewer addresses than max_addresses, because the memory limit of its service is too small",
 		"max_addresses", main.MaxAddresses, "remembered", d.opts.MaxAddresses)
 	small := *main
 	small.MaxAddresses = d.opts.MaxAddresses

@@ -45,7 +45,7 @@ func TestBlindnessIsReported(t *testing.T) {
 	for range 30 {
 		s.append("pbx1 | [2026-11-26 12:00:00] NOTICE[7] x.c: y\n")
 	}
-	s.eventually("the finding", func() bool { return s.problem("none of the last 30 lines is understood") })
+	s.eventually("the finding", func() bool { return s.problem("pbxjail understands none of the last 30 lines") })
 	st := s.status()
 	if f := st.Files[0]; f.Lines != 30 || f.Records != 0 || f.Unread != 30 || f.Finding != "not understood" || f.LastRecord != nil {
 		t.Errorf("got %+v", f)

@@ -30,11 +30,11 @@ func (l *lists) read(main *configs.Main) {
 	defer l.mu.Unlock()
 	l.bad = nil
 	agents, err := configs.LoadAgents(main.Useragents)
-	if l.take(err, "list of user agents has a mistake: the list before it stays in use") {
+	if l.take(err, "list of user agents has a mistake: the old list stays in use") {
 		l.agents = agents
 	}
 	numbers, err := main.Fraud.LoadNumbers()
-	if l.take(err, "list of numbers has a mistake: the list before it stays in use") {
+	if l.take(err, "list of numbers has a mistake: the old list stays in use") {
 		l.numbers = numbers
 	}
 }

@@ -59,7 +59,7 @@ func (n *notifiers) deliver(ctx context.Context, r receiver) {
 	r.queue.Run(ctx, func(d warden.Decision) {
 		r.to.notify(d)
 		if lost := r.queue.Dropped(); lost > said {
-			n.log.Warn("some decisions are missing in this log, because they came too fast: jailctl list and jailctl why show them", "to", r.name, "lost", lost-said)
+			n.log.Warn("some bans and unbans are missing in this log, because there were too many: jailctl list and jailctl why show them", "to", r.name, "lost", lost-said)
 			said = lost
 		}
 	})

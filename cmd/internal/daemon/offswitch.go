@@ -186,11 +186,11 @@ func Flush(main *configs.Main) error {
 func clearBefore(e *actions.Switch, log *slog.Logger) error {
 	err := e.Off()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		log.Warn("rules of an earlier run are not searched for in the kernel: pbxjail has no permission", "hint", "run it as root")
+		log.Warn("pbxjail cannot look for old firewall rules of its own, because it has no permission", "hint", "run pbxjail as root")
 		return nil
 	}
 	if err != nil {
-		log.Error("rules of an earlier run may still drop packets", "err", err, "hint", hint.Of(err))
+		log.Error("old firewall rules of pbxjail may still drop packets", "err", err, "hint", hint.Of(err))
 	}
 	return err
 }

@@ -55,7 +55,7 @@ func (o *overlay) read(folder string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.bad = err; err != nil {
-		o.log.Error("settings for fail2ban cannot be read: those of the last reload hold", "err", err, "hint", hint.Of(err))
+		o.log.Error("the settings for fail2ban cannot be read: their old values stay in use", "err", err, "hint", hint.Of(err))
 		return
 	}
 	o.says = says
@@ -74,7 +74,7 @@ func (o *overlay) problems() []control.Problem {
 	if o.bad == nil {
 		return nil
 	}
-	return []control.Problem{{About: "fail2ban", What: "settings for fail2ban cannot be read: " + o.bad.Error(), Hint: hint.Of(o.bad)}}
+	return []control.Problem{{About: "fail2ban", What: "the settings for fail2ban cannot be read: " + o.bad.Error(), Hint: hint.Of(o.bad)}}
 }
 
 // except is a main file with the addresses, networks and names that all jails ignore. A
@@ -111,7 +111,7 @@ func (o *overlay) ignored(words []string) (networks []netip.Prefix, names []stri
 	for _, word := range words {
 		if p, err := prefix.Parse(word); err == nil {
 			if tooWide(p) {
-				o.warn("ignoreip", word, "it holds too many addresses")
+				o.warn("ignoreip", word, "the network is too large")
 				continue
 			}
 			networks = append(networks, p)
@@ -121,13 +121,13 @@ func (o *overlay) ignored(words []string) (networks []netip.Prefix, names []stri
 			names = append(names, name)
 			continue
 		}
-		o.warn("ignoreip", word, "it is no address, network or name")
+		o.warn("ignoreip", word, "it is not an address, a network or a host name")
 	}
 	return networks, names
 }
 
 func (o *overlay) warn(key, value, why string) {
-	o.log.Warn("a setting for fail2ban is not taken", "key", key, "value", show.Quoted(value, 100), "why", why,
+	o.log.Warn("a setting for fail2ban is ignored", "key", key, "value", show.Quoted(value, 100), "why", why,
 		"hint", "correct it in the web interface, or in the files below "+fail2banFolder)
 }
 
@@ -159,7 +159,7 @@ func (o *overlay) counts(spec *configs.Jail, over fail2ban.Over) {
 	if n, err := strconv.Atoi(over.Maxretry); err == nil && n >= 1 && n <= mostRetries {
 		spec.Maxretry = configs.Points(n) * 1000
 	} else if over.Maxretry != "" {
-		o.warn("maxretry", over.Maxretry, fmt.Sprintf("it is no number from 1 to %d", mostRetries))
+		o.warn("maxretry", over.Maxretry, fmt.Sprintf("it is not a number from 1 to %d", mostRetries))
 	}
 	o.length(&spec.Findtime, "findtime", over.Findtime)
 }
@@ -172,7 +172,7 @@ func (o *overlay) length(into *time.Duration, key, text string) {
 	d, forever, err := fail2ban.Duration(text)
 	switch {
 	case err != nil || !forever && d < time.Second || forever && key != "bantime":
-		o.warn(key, text, "it is no length of time")
+		o.warn(key, text, "it is not a time such as 10m")
 	case forever:
 		*into = configs.Forever
 	default:

@@ -175,7 +175,7 @@ func (p *packetRules) note(err error) {
 
 func (p *packetRules) logOnce(before, err error) {
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		p.log.Error("packet rules could not be set", "err", err, "hint", hint.Of(err))
+		p.log.Error("the packet rules could not be put into the firewall", "err", err, "hint", hint.Of(err))
 	}
 }
 

@@ -125,7 +125,7 @@ func (g *portGroups) apply() error {
 	}
 	if g.problem = g.enforcer.Split(list); g.problem != nil {
 		g.problem = fmt.Errorf("sets of ports in the firewall: %w", g.problem)
-		g.log.Error("bans may close the wrong ports, because the firewall could not be changed", "err", g.problem, "hint", hint.Of(g.problem))
+		g.log.Error("the firewall could not be changed, so bans may close the wrong ports", "err", g.problem, "hint", hint.Of(g.problem))
 		g.current = nil // tried again
 		return g.problem
 	}

@@ -156,7 +156,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		d.log.Error("some bans could not be restored", "err", err, "hint", hint.Of(err))
+		d.log.Error("some bans of the ledger could not be put into the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	if err := d.store.Unreadable(); err != nil {
 		d.log.Error("the ledger is damaged", "err", err, "hint", hint.Of(err))

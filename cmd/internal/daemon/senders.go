@@ -175,7 +175,7 @@ func (s *senders) Close() error {
 // clearSenders removes what a run before left that remembered senders.
 func (d *Daemon) clearSenders(main *configs.Main) {
 	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
-		d.log.Warn("the firewall rules that recorded who sends packets (heard) in an earlier run could not be removed", "err", err, "hint", hint.Of(err))
+		d.log.Warn("old firewall rules of pbxjail, which record who sends packets (heard), could not be removed; they drop nothing", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -216,7 +216,7 @@ func (s *senders) watch(now time.Time) {
 		return
 	}
 	degraded, err := gate.Guard(ports, now)
-	s.log.Info("the kernel records who sends packets (heard) for other ports now", "ports", len(ports))
+	s.log.Info("the kernel records who sends packets (heard) on other ports now", "ports", len(ports))
 	s.mu.Lock()
 	s.ports, s.degraded = ports, degraded
 	s.mu.Unlock()
@@ -244,7 +244,7 @@ func (s *senders) note(err error) {
 	s.problem = err
 	s.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		s.log.Error("the kernel cannot record who sends packets (heard)", "err", err, "hint", hint.Of(err))
+		s.log.Error("the kernel cannot record who sends packets (heard), so pbxjail cannot check log records against them", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -305,7 +305,7 @@ func (s *senders) problems() (list []control.Problem) {
 		list = append(list, control.Problem{What: what, Hint: degradedHint})
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{What: "the kernel cannot record who sends packets (heard): " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{What: "the kernel cannot record who sends packets (heard), so pbxjail cannot check log records against them: " + s.problem.Error(), Hint: hint.Of(s.problem)})
 	}
 	return list
 }

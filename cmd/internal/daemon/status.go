@@ -55,15 +55,25 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
-			What: "firewall: the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
-			Hint: "write hook: raw into the main file, which it leaves alone; or chain: f2b-pbxjail, which it keeps",
+			What: "the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
+			Hint: "write hook: raw or chain: f2b-pbxjail into the main file; then: systemctl restart pbxjail",
 		})
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
-		s.Problems = append(s.Problems, control.Problem{What: about + ": " + err.Error(), Hint: hint.Of(err)})
+		s.Problems = append(s.Problems, control.Problem{What: problemWords[about] + err.Error(), Hint: cmp.Or(hint.Of(err), problemHint)})
 	}
 }
+
+// problemWords begin a problem of the warden, by what it is about. The others are sentences.
+var problemWords = map[string]string{
+	"enforcer": "some bans may not be in the firewall: ",
+	"kernel":   "pbxjail cannot read the firewall: ",
+	"ledger":   "the ledger (the database of pbxjail) cannot be written: ",
+}
+
+// problemHint is what to do about a problem that has no hint of its own.
+const problemHint = "see its log: journalctl -u pbxjail; pbxjail tries again by itself"
 
 // flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
 func (b *backend) flushedByFreePBX() bool {

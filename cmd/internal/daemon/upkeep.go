@@ -222,7 +222,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 		return nil, err
 	}
 	for _, key := range waiting {
-		u.log.Warn("this setting takes effect after a restart of pbxjail", "key", key)
+		u.log.Warn("this setting takes effect after a restart of pbxjail", "key", key, "hint", "systemctl restart pbxjail")
 	}
 	u.take(fresh)
 	u.judge.Tune(fresh.ProtectLogins, fresh.LoginAllowance, uint64(fresh.Stubborn))

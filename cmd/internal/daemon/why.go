@@ -6,6 +6,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/configs/show"
 	"pbxjail/jails"
@@ -48,7 +49,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	}
 	history, err := b.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
 	if err != nil {
-		b.log.Error("history cannot be read", "err", err)
+		b.log.Error("earlier bans cannot be read from the ledger", "err", err, "hint", hint.Of(err))
 	}
 	for _, h := range history {
 		why.History = append(why.History, b.ban(h, now))
@@ -67,7 +68,7 @@ func (b *backend) countDropped(ban *control.Ban) {
 		}
 	})
 	if err != nil {
-		b.log.Error("counters of the kernel cannot be read", "err", err)
+		b.log.Error("the numbers of dropped packets cannot be read from the firewall", "err", err, "hint", hint.Of(err))
 	}
 }
 

@@ -277,7 +277,7 @@ func (w *wireSource) interrupted(err error) {
 	case err == nil:
 		w.log.Info("packets are read again")
 	case before == nil || before.Error() != err.Error():
-		w.log.Error("packets cannot be read (wire): log records cannot be checked against packets", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read packets (wire), so it cannot check log records against them", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -383,13 +383,13 @@ func portWord(p sensor.Port) string {
 func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	s := w.status()
 	if s.Problem != "" {
-		list = append(list, control.Problem{What: "wire: packets cannot be read: " + s.Problem, Hint: s.Hint})
+		list = append(list, control.Problem{What: "pbxjail cannot read packets (wire): " + s.Problem, Hint: s.Hint})
 		return list
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("wire: packets were missed within the last minute (%d because a buffer was full, %d because of wire.limit): logs of that time cannot be checked against packets", s.Dropped, s.Sampled),
-			Hint: "too many packets arrive; a flood ends when its senders are banned, otherwise raise wire.limit in the main file",
+			What: fmt.Sprintf("pbxjail missed packets within the last minute (wire): %d because a buffer was full, %d because of wire.limit. It cannot check the logs of that time against packets", s.Dropped, s.Sampled),
+			Hint: "in a flood, wait until its senders are banned; otherwise write a larger wire.limit into the main file",
 		})
 	}
 	return list

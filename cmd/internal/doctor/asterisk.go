@@ -57,7 +57,7 @@ func alwaysAuthReject(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "accounts", Severity: findings.Risky,
-			What:     "chan_sip tells strangers which accounts exist: a scanner learns them before it guesses passwords",
+			What:     "chan_sip answers differently for accounts that exist, so a scanner can find them before it guesses passwords",
 			Evidence: []string{setLine(set)},
 			Fix:      []findings.Step{findings.Write("in place of "+where(set.At), "alwaysauthreject=yes"), findings.Command("asterisk -rx 'sip reload'")},
 		})
@@ -85,23 +85,23 @@ func authdebug(e *Env) (list []findings.Finding) {
 		}
 		f := findings.Finding{
 			About: "IAX2", Severity: findings.Blind,
-			What: "Asterisk writes no failed log-in of IAX2 into its logs",
+			What: "Asterisk does not log failed log-ins of IAX2",
 			Fix:  []findings.Step{findings.Write("below [general] in "+folder+"/iax.conf", "authdebug=yes"), findings.Command("asterisk -rx 'iax2 reload'")},
 		}
 		if found {
 			f.Evidence = []string{setLine(set)}
 			f.Fix[0] = findings.Write("in place of "+where(set.At), "authdebug=yes")
 		} else {
-			f.Evidence = []string{folder + "/iax.conf: authdebug is not there, and off by default"}
+			f.Evidence = []string{folder + "/iax.conf: authdebug is missing, and off by default"}
 		}
 		f.Evidence = append(f.Evidence, show.Count(accounts, "account")+" in iax.conf")
 		switch {
 		case e.readsPackets():
 			f.Severity = findings.Note
-			f.What += "; packets show them, while the sensor reads"
+			f.What += "; pbxjail sees them only in packets"
 		case accounts == 0:
 			f.Severity = findings.Note
-			f.What += "; it has no account that could be guessed"
+			f.What += "; it has no account with a password to guess"
 		}
 		list = append(list, f)
 	}
@@ -136,7 +136,7 @@ var dumps = []struct {
 
 // debugOutput: a packet in a log is text of a caller with newlines of its own.
 func debugOutput(e *Env) (list []findings.Finding) {
-	const why = ": whole packets of callers are in the logs, and their lines can look like records; pbxjail doubts what is near them, and logs fill the disk"
+	const why = ", so Asterisk writes whole packets of callers into its logs, and they can look like records. pbxjail trusts no record near them, and the logs fill the disk"
 	for _, folder := range e.Folders {
 		for _, k := range debugKeys {
 			sections, _ := asterisk.Sections(folder, k.file, k.key)
@@ -164,7 +164,7 @@ func debugOutput(e *Env) (list []findings.Finding) {
 				About: "debug", Severity: findings.Risky, What: d.what + why,
 				Evidence: []string{show.Word(t.Path, 200) + ": " + show.Flat(e.recent(t)[i].text, 120)},
 				Fix:      []findings.Step{findings.Command(d.off)},
-				Hint:     "switch it off; doctor looks at the last 5 minutes of each log",
+				Hint:     "switch it off with the command below; doctor looks at the last 5 minutes of each log",
 			})
 			break
 		}
@@ -182,7 +182,7 @@ func (e *Env) pjproject(folder, why string) (list []findings.Finding) {
 				continue
 			}
 			list = append(list, findings.Finding{
-				About: "debug", Severity: findings.Risky, What: "pjproject writes its packets to a level that is in the logs" + why,
+				About: "debug", Severity: findings.Risky, What: "pjproject writes whole packets into the logs of Asterisk" + why,
 				Evidence: []string{setLine(set)},
 				Fix:      []findings.Step{findings.Write("below [log_mappings] in "+folder+"/pjproject.conf", "asterisk_error=0,1", "asterisk_warning=2", "asterisk_debug=3,4,5"), findings.Command("asterisk -rx 'module reload res_pjproject.so'")},
 			})

@@ -33,16 +33,17 @@ func enforcing(e *Env) []findings.Finding {
 		return nil
 	}
 	s := e.Status
-	f := findings.Finding{About: "enforcing", Severity: findings.Broken, What: "packets pass: " + s.Enforcer}
+	f := findings.Finding{About: "enforcing", Severity: findings.Broken, What: "nothing is dropped, so packets of banned addresses pass; enforcer: " + s.Enforcer}
 	switch {
 	case s.Enforcing:
 		return []findings.Finding{well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))}
 	case s.Off != nil:
-		f.What, f.Fix = "packets pass: pbxjail is switched off", []findings.Step{findings.Command("jailctl on")}
+		f.What, f.Fix = "nothing is dropped: pbxjail is switched off", []findings.Step{findings.Command("jailctl on")}
 	case strings.HasPrefix(s.Enforcer, "observe"):
-		f.Hint = "to enforce the bans, set observe: false in the main file, and start pbxjail without --observe"
+		f.What = "nothing is dropped: pbxjail only observes"
+		f.Hint = "write observe: false into the main file; then: systemctl restart pbxjail (without the option --observe)"
 	default:
-		f.Hint = "see the other problems, and the daemon's log; jailctl doctor --probe tests the enforcer"
+		f.Hint = "see the other problems, and: journalctl -u pbxjail; to test the enforcer: jailctl doctor --probe"
 	}
 	return []findings.Finding{f}
 }
@@ -87,7 +88,7 @@ func jails(e *Env) (list []findings.Finding) {
 	for _, j := range e.Status.Jails {
 		switch {
 		case j.Problem != "":
-			f := findings.Finding{About: "jail " + j.Name, Severity: findings.Broken, What: "its file is refused: " + j.Problem, Hint: "jailctl check shows the mistake"}
+			f := findings.Finding{About: "jail " + j.Name, Severity: findings.Broken, What: "the jail does not use its file: " + j.Problem, Hint: "jailctl check shows the mistake"}
 			for _, p := range e.Status.Problems {
 				if p.What == j.Problem && p.Hint != "" {
 					f.Hint = p.Hint
@@ -101,7 +102,7 @@ func jails(e *Env) (list []findings.Finding) {
 		}
 	}
 	if len(run) == 0 {
-		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs: no address is banned", Hint: "see jailctl check"})
+		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs, so no address is banned", Hint: "jailctl check shows why"})
 	}
 	return append(list, well("jails", "%s", strings.Join(run, ", ")))
 }
@@ -113,7 +114,7 @@ func wire(e *Env) []findings.Finding {
 	case e.Status == nil:
 		return nil
 	case !e.Status.Wire.Enabled:
-		return []findings.Finding{well("wire", "it is switched off: logs are not checked against packets")}
+		return []findings.Finding{well("wire", "packets are not read (wire is off), so log records cannot be checked against packets")}
 	case e.Status.Wire.Problem != "":
 		return nil
 	}
@@ -140,13 +141,13 @@ func feeds(e *Env) (list []findings.Finding) {
 		case f.Problem != "":
 			one.What, one.Hint = f.Problem, f.Hint
 		case f.Checked != nil && e.stale(f):
-			one.What = fmt.Sprintf("its source last confirmed it %s: newer bad addresses are not in it", show.Ago(*f.Checked, e.Now))
-			one.Hint = "see whether this machine reaches the source; jailctl feeds shows the last answer"
+			one.What = fmt.Sprintf("the feed was last fetched %s: newer bad addresses are not in it", show.Ago(*f.Checked, e.Now))
+			one.Hint = "check that this machine can reach the url of the feed; jailctl feeds shows the last answer"
 		default:
 			continue
 		}
 		if f.Checked != nil {
-			one.Evidence = append(one.Evidence, "last confirmed: "+show.Ago(*f.Checked, e.Now))
+			one.Evidence = append(one.Evidence, "last fetched: "+show.Ago(*f.Checked, e.Now))
 		}
 		list = append(list, one)
 	}
@@ -180,14 +181,14 @@ func room(e *Env) (list []findings.Finding) {
 		}
 	}
 	if s := e.Status; s != nil {
-		full("room for bans", "the list of bans is nearly full: then the weakest ban ends for each new one",
-			"shorten the bantime of the jails, or set widen in a jail to ban networks", s.Bans, s.MaxBans)
+		full("room for bans", "the list of bans is nearly full. When it is full, each new ban ends an older one early",
+			"write a shorter bantime, or write widen into a jail to ban networks instead of addresses", s.Bans, s.MaxBans)
 		tracked := 0
 		for _, j := range s.Jails {
 			tracked += j.Tracked
 		}
-		full("room for addresses", "the table of addresses is nearly full: then addresses that are quiet are forgotten, with their points",
-			"write a greater max_addresses into the main file; each address needs about 1 KiB of memory", tracked, s.MaxAddresses)
+		full("room for addresses", "the table of addresses is nearly full. When it is full, pbxjail forgets addresses with few points",
+			"write a larger max_addresses into the main file; each address needs about 1 KiB of memory", tracked, s.MaxAddresses)
 	}
 	for _, set := range e.Sets {
 		full("set "+set.Name, "set "+set.Name+" of the kernel is nearly full", setHint(set.Name), set.Used, set.Room)
@@ -197,7 +198,7 @@ func room(e *Env) (list []findings.Finding) {
 
 func setHint(name string) string {
 	if strings.Contains(name, "_") { // actions/ipset: those who were heard
-		return "a flood of senders fills it, and then records cannot be checked against it; it empties itself within minutes after the flood"
+		return "wait: a flood of senders fills the set, and it empties itself within minutes after the flood; until then log records cannot be checked against it"
 	}
-	return "shorten the bantime of the jails, or set widen in a jail to ban networks"
+	return "write a shorter bantime, or write widen into a jail to ban networks instead of addresses"
 }

@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 			e.Status.Problems = []control.Problem{{About: "log /l", What: "/l: silent", Hint: "h"}}
 		}, "silent"},
 		{"unreadable log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files[0].Problem = "permission denied" }, "permission denied"},
-		{"no log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files = nil }, "no attack can be seen"},
+		{"no log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files = nil }, "cannot see attacks"},
 		{"no security", "security-channel", findings.Blind, map[string]string{"logger.conf": "[logfiles]\nconsole => security\nmessages => notice\n"}, nil, "logger.conf:2: console => security"},
 		{"security to syslog", "security-channel", findings.Blind, map[string]string{"logger.conf": "[logfiles]\nmessages => notice\nsyslog.local0 => security\n"}, nil, "only to syslog.local0"},
 		{"json alone", "json", findings.Risky, map[string]string{"logger.conf": "[logfiles]\nfull => [json]notice,security\n"}, nil, "logger.conf:2: full => [json]notice,security"},
@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 		}, "sip set debug off"},
 		{"zone", "clock", findings.Risky, nil, func(e *Env) { e.Tails[0].Text = "[2026-01-01 22:04:00] NOTICE[1] x.c: y\n" }, "5h"},
 		{"zone of the daemon", "clock", findings.Risky, nil, func(e *Env) { e.Status.ZoneOffset = new(9 * 3600) }, "9h"},
-		{"authdebug", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf: authdebug is not there"},
+		{"authdebug", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf: authdebug is missing"},
 		{"authdebug=no", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\nauthdebug=no\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf:2: authdebug = no"},
 		{"refused jail", "jails", findings.Broken, nil, func(e *Env) {
 			e.Status.Jails = append(e.Status.Jails, control.Jail{Name: "x", Problem: "line 3"})

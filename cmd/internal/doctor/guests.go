@@ -22,7 +22,7 @@ func (e *Env) entrances(folder string) (list []entrance) {
 	if e.chanSIP(folder) {
 		set, found := general(folder, "sip.conf", "allowguest")
 		context, named := general(folder, "sip.conf", "context")
-		one := entrance{driver: "chan_sip", context: "default", evidence: folder + "/sip.conf: allowguest is not there, and yes by default"}
+		one := entrance{driver: "chan_sip", context: "default", evidence: folder + "/sip.conf: allowguest is missing, and yes by default"}
 		if named {
 			one.context = context.Value
 		}
@@ -88,7 +88,7 @@ func guests(e *Env) (list []findings.Finding) {
 			f := findings.Finding{
 				About: "guests", Severity: findings.Note,
 				What:     fmt.Sprintf("callers without an account reach [%s] of the dialplan over %s; from there no call goes out", show.Flat(in.context, 80), in.driver),
-				Evidence: []string{in.evidence}, Hint: "if no such call is wanted, refuse them: " + sentenceOf(in.fix),
+				Evidence: []string{in.evidence}, Hint: "if you want no such calls, refuse them: " + sentenceOf(in.fix),
 			}
 			if out, found := d.callsOut(in.context); found {
 				f.Severity, f.Hint, f.Fix = findings.Risky, "", in.fix

@@ -42,9 +42,9 @@ func firewallOrder(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "firewall", Severity: findings.Broken,
-			What:     fmt.Sprintf("other rules come before the jump to %s in %s %s: what they accept is not dropped, also from banned addresses", e.chain(), h.Table, h.Chain),
+			What:     fmt.Sprintf("other firewall rules come before the rule of pbxjail (the jump to %s in %s %s). Packets that they accept are not dropped, also those of banned addresses", e.chain(), h.Table, h.Chain),
 			Evidence: before,
-			Hint:     "move our jump to the top; and let the program that made the other rules start before pbxjail",
+			Hint:     "move the rule of pbxjail to the top with the command below, and let the program that made the other rules start before pbxjail",
 			Fix: []findings.Step{findings.Command(fmt.Sprintf("%[1]s -w -t %[2]s -D %[3]s -j %[4]s && %[1]s -w -t %[2]s -I %[3]s 1 -j %[4]s",
 				h.Program, h.Table, h.Chain, e.chain()))},
 		})
@@ -74,10 +74,10 @@ func firewalls(e *Env) (list []findings.Finding) {
 		}
 	}
 	for _, name := range names {
-		f := findings.Finding{About: "firewall", Severity: findings.Note, What: show.Word(name, 60) + " runs here too. Rules of pbxjail come first, and are put back when it removes them"}
+		f := findings.Finding{About: "firewall", Severity: findings.Note, What: show.Word(name, 60) + " runs here too. The rules of pbxjail come first, and pbxjail puts them back if that firewall removes them"}
 		if name == "FreePBX firewall" {
-			f.What = "FreePBX's firewall runs here too. Its responsive firewall lets strangers try some times and then blocks them by itself: such a block is in no list of pbxjail, and jailctl unban does not lift it"
-			f.Hint = "its list is in the web interface, Firewall, Responsive Firewall; addresses that it trusts must also be in ignoreip of pbxjail"
+			f.What = "the FreePBX firewall runs here too. Its responsive firewall also blocks addresses: jailctl list does not show them, and jailctl unban does not free them"
+			f.Hint = "see its list in the web interface: Firewall, Responsive Firewall; write the addresses that it trusts into ignoreip of pbxjail too"
 		}
 		list = append(list, f)
 	}
@@ -106,9 +106,9 @@ func docker(e *Env) (list []findings.Finding) {
 	}
 	return []findings.Finding{{
 		About: "Docker", Severity: findings.Risky,
-		What:     "docker-proxy is in front of ports of Asterisk: callers that it passes on have its address, so pbxjail cannot tell them apart",
+		What:     "docker-proxy receives packets for ports of Asterisk: all callers then have the address of docker-proxy, so pbxjail cannot distinguish them",
 		Evidence: evidence,
-		Hint:     "let the container use the host's network (network_mode: host), or switch the proxy off",
+		Hint:     "let the container use the network of the host (network_mode: host), or switch docker-proxy off",
 		Fix:      []findings.Step{findings.Write("in /etc/docker/daemon.json", `{"userland-proxy": false}`), findings.Command("systemctl restart docker")},
 	}}
 }
@@ -131,9 +131,9 @@ func otherGuard(e *Env) []findings.Finding {
 	}
 	return []findings.Finding{{
 		About: "fail2ban", Severity: findings.Risky,
-		What:     "fail2ban guards the same logs: it bans by rules of its own, and jailctl unban and allow do not lift its bans",
+		What:     "fail2ban reads the same logs and bans too: jailctl unban and jailctl allow do not lift its bans",
 		Evidence: evidence,
-		Hint:     "when you trust pbxjail, switch these jails of fail2ban off; jailctl import takes their settings over",
+		Hint:     "when you trust pbxjail, switch off these jails of fail2ban; to take over their settings: jailctl import fail2ban",
 		Fix:      append(fix, findings.Command("fail2ban-client reload")),
 	}}
 }
@@ -171,7 +171,7 @@ func ownSession(e *Env) []findings.Finding {
 	}
 	return []findings.Finding{{
 		About: "ssh", Severity: findings.Risky,
-		What:     fmt.Sprintf("you come from %s, and it can be banned: one wrong password of a phone there can end this session", e.Caller),
+		What:     fmt.Sprintf("you come from %s, and pbxjail can ban that address: wrong passwords of a phone there can end this session", e.Caller),
 		Evidence: []string{"SSH_CONNECTION: " + e.Caller.String()},
 		Fix:      []findings.Step{findings.Command("jailctl allow " + e.Caller.String() + " --note admin")},
 	}}
@@ -246,10 +246,10 @@ func disk(e *Env) (list []findings.Finding) {
 		}
 		f := findings.Finding{
 			About: "disk", Severity: findings.Risky,
-			What:     fmt.Sprintf("the disk of %s is nearly full: when it is full, %s is not written", show.Word(d.Path, 200), d.What),
+			What:     fmt.Sprintf("the disk of %s is nearly full: when it is full, nothing can be written to %s", show.Word(d.Path, 200), d.What),
 			Evidence: []string{fmt.Sprintf("%d MiB of %d MiB free, %d of %d inodes free", d.Free>>20, d.Total>>20, d.Inodes, d.AllInodes)},
 			Fix:      []findings.Step{findings.Command("du -xh -d 2 " + d.Path + " | sort -h | tail")},
-			Hint:     "find what fills it and remove that; rotate the logs of Asterisk (logrotate)",
+			Hint:     "delete what fills the disk; rotate the logs of Asterisk (logrotate)",
 		}
 		if noBytes && d.Free < almostNone && d.Free*100 < d.Total {
 			f.Severity = findings.Blind

@@ -31,7 +31,7 @@ func followed(e *Env) (list []findings.Finding) {
 		if f.Problem != "" {
 			list = append(list, findings.Finding{
 				About: about, Severity: findings.Blind, What: f.Problem,
-				Hint: "give the daemon the right to read it; it continues at its last position",
+				Hint: "let the user of pbxjail read this file and enter its folder; pbxjail then continues where it was",
 			})
 			continue
 		}
@@ -45,7 +45,7 @@ func followed(e *Env) (list []findings.Finding) {
 	}
 	if there == 0 {
 		list = append(list, findings.Finding{
-			About: "logs", Severity: findings.Blind, What: "no log exists: no attack can be seen",
+			About: "logs", Severity: findings.Blind, What: "no log of Asterisk exists, so pbxjail cannot see attacks",
 			Hint: "write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'",
 		})
 	}
@@ -65,11 +65,11 @@ func securityChannel(e *Env) (list []findings.Finding) {
 		}
 		f := findings.Finding{
 			About: "security events", Severity: findings.Blind,
-			What: show.Word(l.File, 200) + " writes security to no file. Then logs show no log-in with a password, so no account is at home anywhere; " +
-				"no challenge that is never answered (jail silent); and a record that a caller forged has no second record to be checked with",
+			What: show.Word(l.File, 200) + " writes no security events to a file. So pbxjail does not learn from logs which phones log in from where, and does not see " +
+				"scanners that never answer a challenge (jail silent). It also cannot recognize forged records by comparing two logs",
 		}
 		if e.readsPackets() {
-			f.What += ". Packets show a part of that; what is inside TLS they do not show"
+			f.What += ". pbxjail reads packets, which show a part of that, but not what is encrypted with TLS"
 		}
 		for _, c := range l.Channels {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s => %s", where(c.At), show.Flat(c.Name, 100), show.Flat(strings.Join(c.Levels, ","), 100)))
@@ -77,8 +77,8 @@ func securityChannel(e *Env) (list []findings.Finding) {
 		if i := slices.IndexFunc(l.Channels, func(c asterisk.Channel) bool {
 			return c.Has(asterisk.LevelSecurity) && !strings.EqualFold(c.Name, "console")
 		}); i >= 0 {
-			f.What = fmt.Sprintf("%s writes security only to %s, which pbxjail does not read", where(l.Channels[i].At), show.Word(l.Channels[i].Name, 100))
-			f.Hint = "name the file that receives it under logs of the jails, or write it to a file of its own"
+			f.What = fmt.Sprintf("%s writes security events only to %s, which pbxjail does not read", where(l.Channels[i].At), show.Word(l.Channels[i].Name, 100))
+			f.Hint = "name that file under logs in the jail files, or let Asterisk write security events to a file of their own"
 		}
 		f.Fix = []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "security => security"), findings.Command(loggerReload)}
 		list = append(list, f)
@@ -116,13 +116,13 @@ func jsonFormat(e *Env) (list []findings.Finding) {
 		case len(plain) > 0 && len(structured) == 0:
 			list = append(list, findings.Finding{
 				About: "json", Severity: findings.Note,
-				What: "no log has the [json] format: in plain text a caller can write lines that look like records; pbxjail charges no address with those, but it also has less to go by",
-				Hint: "a log in [json] beside the others closes that: write full.json => [json]notice,warning,error,security below [logfiles] in " + e.loggerPlace(l) + ", then: " + loggerReload,
+				What: "no log has the [json] format. In a plain log a caller can write text that looks like a record: pbxjail gives no points for such records, so it also misses some attacks",
+				Hint: "add a log in the [json] format: write full.json => [json]notice,warning,error,security below [logfiles] in " + e.loggerPlace(l) + ", then: " + loggerReload,
 			})
 		case len(plain) == 0 && len(structured) > 0:
 			list = append(list, findings.Finding{
 				About: "json", Severity: findings.Risky,
-				What:     "all logs have the [json] format, and Asterisk drops a record whose text is not UTF-8: an attacker that writes such a user name is in no log",
+				What:     "all logs have the [json] format. Asterisk writes no record there if its text is not UTF-8, so an attacker can hide with such a user name",
 				Evidence: channelLines(structured),
 				Fix:      []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "messages => notice,warning,error", "security => security"), findings.Command(loggerReload)},
 			})
@@ -163,7 +163,7 @@ func loggerQueue(e *Env) (list []findings.Finding) {
 			}
 			list = append(list, findings.Finding{
 				About: "logger queue", Severity: findings.Risky,
-				What:     fmt.Sprintf("Asterisk discards log records when %d wait to be written: a flood of attempts hides itself. Warnings and errors are kept, but notices and security events go first", n),
+				What:     fmt.Sprintf("Asterisk discards log records when more than %d wait to be written, notices and security events first. In a flood, pbxjail then does not see all attempts", n),
 				Evidence: []string{fmt.Sprintf("%s: logger_queue_limit = %d; without the line it is %d", where(set.At), n, usualQueue)},
 				Fix:      []findings.Step{findings.Write("in place of "+where(set.At), "logger_queue_limit = 10000"), findings.Command(loggerReload)},
 			})
@@ -173,7 +173,7 @@ func loggerQueue(e *Env) (list []findings.Finding) {
 		for _, r := range e.recent(t) {
 			if discardedForm.MatchString(r.text) || exceededForm.MatchString(r.text) {
 				list = append(list, findings.Finding{
-					About: "logger queue", Severity: findings.Blind, What: "Asterisk discarded log records in the last minutes: attempts in them are in no log",
+					About: "logger queue", Severity: findings.Blind, What: "Asterisk discarded log records in the last minutes, so pbxjail did not see all attempts",
 					Evidence: []string{show.Word(t.Path, 200) + ": " + show.Flat(r.text, 160)},
 					Fix:      []findings.Step{findings.Write("below [general] in logger.conf", "logger_queue_limit = 10000"), findings.Command(loggerReload)},
 				})
@@ -276,18 +276,18 @@ func clock(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "clock", Severity: findings.Risky,
-			What: fmt.Sprintf("the last record of a log has a date that is %s away from when it was written: Asterisk and pbxjail have different clocks or zones. Records that pbxjail reads after a restart count at a wrong time", show.Brief(skew)),
+			What: fmt.Sprintf("the date in the last record of a log differs by %s from the time of its writing: Asterisk and pbxjail have different clocks or time zones. After a restart, pbxjail counts records at a wrong time", show.Brief(skew)),
 			Evidence: []string{
 				fmt.Sprintf("%s: %s", show.Word(t.Path, 200), show.Flat(last.text, 60)),
 				"written at " + show.StampIn(t.Written, e.zone()),
 			},
-			Hint: "give Asterisk and pbxjail the same zone (TZ of both services, /etc/localtime of a container), and restart the one that was wrong; check the clock with timedatectl",
+			Hint: "give Asterisk and pbxjail the same time zone (TZ of the service, or /etc/localtime in a container) and restart both; check the clock: timedatectl",
 		})
 	}
 	if e.Clock.Known && !e.Clock.Synchronised {
 		list = append(list, findings.Finding{
-			About: "clock", Severity: findings.Note, What: "the kernel says that its clock is not synchronised",
-			Hint: "a service of time keeps it right: timedatectl set-ntp true",
+			About: "clock", Severity: findings.Note, What: "the clock of this machine is not synchronised",
+			Hint: "timedatectl set-ntp true",
 		})
 	}
 	return list

@@ -85,7 +85,7 @@ func shellFinding(call shellCall, s step, w written, pjsip bool) findings.Findin
 	}
 	f := findings.Finding{
 		About: "dialplan", Severity: findings.Broken,
-		What: fmt.Sprintf("a caller can run commands on this machine: %s() gives text to a shell that the caller wrote", call.name),
+		What: fmt.Sprintf("a caller can run commands on this machine: %s() in the dialplan gives text of the caller to a shell", call.name),
 		Evidence: []string{
 			fmt.Sprintf("%s: %s()%s", where(s.at), call.name, inContext(s)),
 			"text of the caller in it: " + strings.Join(from[:min(len(from), 6)], ", "),
@@ -93,7 +93,7 @@ func shellFinding(call shellCall, s step, w written, pjsip bool) findings.Findin
 	}
 	if w.trust == unknown {
 		f.Severity = findings.Risky
-		f.What = fmt.Sprintf("%s() gives text to a shell, and the dialplan does not say who wrote it: if a caller did, it can run commands", call.name)
+		f.What = fmt.Sprintf("%s() in the dialplan gives text to a shell. If that text comes from a caller, the caller can run commands", call.name)
 		f.Evidence[1] = "text of unknown origin in it: " + strings.Join(from[:min(len(from), 6)], ", ")
 	}
 	f.Hint = "filter each such text: ${FILTER(0-9A-Za-z,${NAME})}; or write the line without a shell, with Log(), Verbose() or Set(FILE(...)=...)"

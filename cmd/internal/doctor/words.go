@@ -14,7 +14,7 @@ import (
 func OnWire(w control.Wire, now time.Time) string {
 	switch {
 	case !w.Enabled:
-		return "off; logs cannot be checked against packets"
+		return "off: log records cannot be checked against packets"
 	case w.Problem != "":
 		return "NOT READ: " + w.Problem
 	case w.Complete == nil:
@@ -40,7 +40,7 @@ func Places(g control.GeoIP) string {
 	}
 	var list []string
 	for _, f := range g.Files {
-		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the embedded table"), show.Count(f.AgeDays, "day")))
+		list = append(list, fmt.Sprintf("%s from %s, %s old", f.Says, cmp.Or(f.Path, "the built-in table"), show.Count(f.AgeDays, "day")))
 	}
 	return strings.Join(list, "; ")
 }

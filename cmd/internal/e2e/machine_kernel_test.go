@@ -119,7 +119,7 @@ func TestNoIPv6(t *testing.T) {
 	p.attack(v4, 3)
 	p.banned(v4)
 	p.wantAnswers(false, v4)
-	p.logged(`level=ERROR msg="ban is not enforced" prefix=` + v6)
+	p.logged(`level=ERROR msg="ban is not in the firewall yet, so packets from there pass: pbxjail tries again" prefix=` + v6)
 	if b, ok := p.list()[v6]; !ok || !b.Pending {
 		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
 	}
@@ -145,9 +145,9 @@ func TestFullDisk(t *testing.T) {
 	p.wantAnswers(false, before, full)
 	p.eventually("a problem of the ledger", func() bool { return len(p.status().Problems) > 0 })
 	problem := p.status().Problems[0]
-	wantMatch(t, problem.What, `^ledger: .*full`)
+	wantMatch(t, problem.What, `^the ledger .* cannot be written: .*full`)
 	wantMatch(t, problem.Hint, `^the disk is full: make room on the file system of `+disk)
-	p.logged(`level=ERROR msg="ledger is not written: bans hold, and are kept in memory"`)
+	p.logged(`level=ERROR msg="the ledger cannot be written: bans hold, and are kept in memory"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
 
 	// An unban that cannot be written is done and complained of.
@@ -157,7 +157,7 @@ func TestFullDisk(t *testing.T) {
 
 	p.must(os.Remove(ballast))
 	p.eventually("an end of the problem", func() bool { return len(p.status().Problems) == 0 })
-	p.logged(`msg="ledger is written again"`)
+	p.logged(`msg="the ledger can be written again"`)
 	p.history(full, 1)
 	p.attack(after, 3)
 	p.banned(after)

@@ -163,7 +163,7 @@ func (p *Protections) own() []netip.Addr {
 	}
 	list, err := p.host.Addresses()
 	if err != nil {
-		p.log.Error("the addresses of this machine cannot be read: those known before stay protected", "err", err)
+		p.log.Error("the addresses of this machine cannot be read: only those that pbxjail knows already are protected", "err", err)
 		return p.state.Own
 	}
 	return list

@@ -90,12 +90,12 @@ func (f Found) notUnderstood(path string, a Account) Finding {
 	one := Finding{Log: path, State: "not understood"}
 	lines := show.Count(int(a.Unread), "line")
 	if n := parsers.HeadBehind(a.Example.Raw()); n > 0 {
-		one.What = fmt.Sprintf("none of the last %s is understood: another program writes \"%s\" before each record", lines, beginning(a.Example, n))
+		one.What = fmt.Sprintf("pbxjail understands none of the last %s: another program writes \"%s\" before each record", lines, beginning(a.Example, n))
 		one.Hint = "let that program write only the record (rsyslog: a template of %msg%), or let Asterisk write the log itself: " + f.line(path)
 		return one
 	}
 	one.What = fmt.Sprintf("none of the last %s is a record of Asterisk; one begins with \"%s\"", lines, beginning(a.Example, mostShown))
-	one.Hint = "if it is the log of another program, remove it from the logs of the jails; otherwise let Asterisk write the log itself: " + f.line(path)
+	one.Hint = "if it is the log of another program, remove it from logs in the jail files; otherwise let Asterisk write it: " + f.line(path)
 	return one
 }
 
@@ -149,7 +149,7 @@ func silent(path string, c *asterisk.Channel, a *Accounts, now time.Time) (Findi
 		Hint: "Asterisk may still write to a file that was moved away: asterisk -rx 'logger reload', and call that after each rotation (logrotate: postrotate)",
 	}
 	if wanted[securities] {
-		one.Hint += "; security events need a module: asterisk -rx 'module load res_security_log.so'"
+		one.Hint += "; if security events are missing: asterisk -rx 'module load res_security_log.so'"
 	}
 	return one, true
 }
@@ -171,7 +171,7 @@ func holds(a Account, c *asterisk.Channel) (wanted [kinds]bool) {
 func (f Found) undated(path string, a Account) Finding {
 	one := Finding{
 		Log: path, State: "no dates",
-		What: fmt.Sprintf("the dates of %s cannot be read: records written while pbxjail did not run count for no address", show.Count(int(a.Undated), "event")),
+		What: fmt.Sprintf("pbxjail cannot read the dates in %s, so records from before its start give no points", show.Count(int(a.Undated), "event")),
 		Hint: "write dateformat=%F %T below [general] in " + f.file() + thenReload,
 	}
 	if _, conf := f.channel(path); conf != nil && conf.DateLine.Line > 0 {
@@ -209,7 +209,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		if !conf.Known || slices.ContainsFunc(conf.Channels, func(c asterisk.Channel) bool { return c.Path != "" && c.Has(level) }) {
 			continue
 		}
-		one := Finding{State: level + " events", What: fmt.Sprintf("%s writes %s to no file: pbxjail cannot see attacks that only these records show", show.Word(conf.File, 200), level)}
+		one := Finding{State: level + " events", What: fmt.Sprintf("%s does not write %s to a file: pbxjail cannot see attacks that only these records show", show.Word(conf.File, 200), level)}
 		one.Hint = fmt.Sprintf("write %s below [logfiles] in %s", line, show.Word(conf.File, 200))
 		if conf.Logfiles.Line > 0 {
 			one.Hint += fmt.Sprintf(" (which is at line %d of %s)", conf.Logfiles.Line-1, show.Word(conf.Logfiles.File, 200))
@@ -218,7 +218,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		for _, c := range conf.Channels {
 			if c.Has(level) && !strings.EqualFold(c.Name, "console") {
 				one.What = fmt.Sprintf("%s writes %s only to %s, which pbxjail does not read", at(c.At), level, show.Word(c.Name, 100))
-				one.Hint += "; or name the file that receives it under logs of the jails"
+				one.Hint += "; or name that file under logs in the jail files"
 				break
 			}
 		}

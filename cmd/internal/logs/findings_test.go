@@ -76,7 +76,7 @@ func TestBlind(t *testing.T) {
 	s.read(logMessages, strings.Repeat("pbx1 | [2026-11-26 12:00:00] NOTICE[7] x.c: y\n", 19), false)
 	wantFindings(t, s.say(f, logMessages, logSecurity))
 	s.read(logMessages, strings.Repeat("pbx1 | [2026-11-26 12:00:00] NOTICE[7] x.c: y\n", 19), false)
-	wantFindings(t, s.say(f, logMessages, logSecurity), []string{logMessages + " | not understood | none of the last 38 lines", `writes "pbx1 | "`, "logger.conf:4 has messages => notice,warning,error"})
+	wantFindings(t, s.say(f, logMessages, logSecurity), []string{logMessages + " | not understood | pbxjail understands none of the last 38 lines", `writes "pbx1 | "`, "logger.conf:4 has messages => notice,warning,error"})
 	s.read(logMessages, records("NOTICE", 1), false)
 	wantFindings(t, s.say(f, logMessages, logSecurity))
 	s.read(logMessages, strings.Repeat("another \x1b[31m program\n", 199), false) // a packet that is dumped
@@ -154,10 +154,10 @@ func TestNotWritten(t *testing.T) {
 	}{
 		"both":           {both, nil},
 		"every":          {"full => *\n", nil},
-		"no security":    {"messages => notice\n", [][]string{{" | security events | ", "writes security to no file", "write security => security below [logfiles]", "at line 3 of"}}},
-		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "name the file"}}},
+		"no security":    {"messages => notice\n", [][]string{{" | security events | ", "does not write security to a file", "write security => security below [logfiles]", "at line 3 of"}}},
+		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "name that file"}}},
 		"stdout":         {"/dev/stdout => notice,security\n", [][]string{{"writes security only to /dev/stdout"}, {"writes notice only to /dev/stdout"}}},
-		"console":        {"console => security\nmessages => notice\n", [][]string{{"writes security to no file"}}},
+		"console":        {"console => security\nmessages => notice\n", [][]string{{"does not write security to a file"}}},
 		"empty":          {"", [][]string{{"security"}, {"notice"}}},
 		"json":           {"all => [json]notice,security\n", nil},
 		"one Asterisk's": {"a => security,notice\n", nil},
