@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench bench-kernel torture edges picture words catalogue cover reference packages release install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -97,6 +97,23 @@ bench:
 # What a restart, a burst and a packet cost, in network namespaces; some 40 s.
 bench-kernel: setup build
 	$(BIN)/pbxlab bench
+
+# Beside fail2ban, CrowdSec, sshguard, grep and ripgrep, in one run and in network namespaces;
+# some eight minutes. PARTS=read,latency,burst,innocent chooses what.
+PARTS ?= read,latency,burst,innocent
+bench-peers: setup build peers
+	$(BIN)/pbxlab bench-peers --parts $(PARTS)
+
+# Debian's packages of those, unpacked and not installed: no service of theirs starts, and
+# nothing outside $(BIN)/peers changes. One that cannot be had is named as missing.
+PEERS := fail2ban python3-pyinotify sshguard ripgrep crowdsec crowdsec-firewall-bouncer
+peers: $(BIN)/peers/versions
+$(BIN)/peers/versions:
+	@mkdir -p $(BIN)/peers/deb
+	@apt-get update -qq || true
+	@cd $(BIN)/peers/deb && for p in $(PEERS); do apt-get download -qq -o APT::Sandbox::User=root $$p || echo "$$p cannot be had"; done
+	@for d in $(BIN)/peers/deb/*.deb; do [ ! -e $$d ] || { dpkg -x $$d $(BIN)/peers && dpkg-deb -W --showformat='$${Package}\t$${Version}\n' $$d; }; done > $@.new
+	@mv $@.new $@
 
 # What others do to a firewall, each twenty times under each enforcer (half an hour), and
 # 300 crashes and 300 stops under load.

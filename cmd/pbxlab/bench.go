@@ -219,11 +219,11 @@ func median[T time.Duration | float64 | int](list []T) T {
 }
 
 // required is a figure, marked when it is worse than it must be.
-func (m *measurer) required(figure string, ok bool) string {
+func (r *report) required(figure string, ok bool) string {
 	if ok {
 		return figure
 	}
-	return m.mark(figure)
+	return r.mark(figure)
 }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

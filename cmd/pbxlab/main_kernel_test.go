@@ -29,6 +29,9 @@ func TestExitStatus(t *testing.T) {
 		{"bench more", 2, "unknown command"},
 		{"bench --rounds 0", 1, "at least one of each"},
 		{"bench --pbxjail /nonexistent", 1, "build it"},
+		{"bench-peers --pbxjail /nonexistent", 1, "build it"},
+		{"bench-peers --rounds 0", 1, "at least one of each"},
+		{"bench-peers --parts speed", 1, `part "speed" is unknown`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			cmd := exec.Command(pbxlab, strings.Fields(c.args)...)
