@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	problem := p.status().Problems[0]
 	wantMatch(t, problem.What, `^the ledger .* cannot be written: .*full`)
 	wantMatch(t, problem.Hint, `^the disk is full: make room on the file system of `+disk)
-	p.logged(`level=ERROR msg="the ledger cannot be written: bans hold, and are kept in memory"`)
+	p.logged(`level=ERROR msg="the ledger cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
 
 	// An unban that cannot be written is done and complained of.
