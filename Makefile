@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench creep bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -91,8 +91,19 @@ fuzz:
 		done; \
 	done
 
+# The hot packages, COUNT times, for benchstat: make bench > old; change; make bench > new;
+# benchstat old new. BENCH chooses some.
+HOT       := ./parsers ./parsers/sensor ./parsers/sip ./jails ./jails/book ./jails/tally ./jails/rates ./jails/fraud ./jails/feeds ./jails/geoip ./watcher ./watcher/wire ./configs ./cmd/jailctl
+BENCH     ?= .
+COUNT     ?= 6
+BENCHTIME ?= 100ms
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./parsers ./jails ./jails/fraud ./jails/feeds ./jails/geoip ./jails/rates ./watcher
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) $(HOT)
+
+# The guard against slow creep: allocations and work of a line of a log. Half a minute, and no
+# race detector.
+creep:
+	$(GO) test -count=1 -run '^TestCreep$$' -v ./cmd/jailctl
 
 # What a restart, a burst and a packet cost, in network namespaces; some 40 s.
 bench-kernel: setup build
