@@ -114,20 +114,17 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 		}
 	}()
 	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 if the service manager wants none, or sent an invalid value
+	log := newLog(lines, level, file.LogFormat)
 	d, err := daemon.New(daemon.Options{
-		Config: config, Main: file, Observe: observe, Level: level, Log: newLog(lines, level, file.LogFormat), Lost: lines.Lost, Watchdog: watchdog,
+		Config: config, Main: file, Observe: observe, Level: level, Log: log, Lost: lines.Lost, Watchdog: watchdog,
 		MaxAddresses: addressesIn(debug.SetMemoryLimit(-1)),            // from the limit of the cgroup, or GOMEMLIMIT
 		Notify:       func(state string) { sd.SdNotify(false, state) }, // does nothing without a service manager
 	})
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return serve(d)
+	return serve(d, log, direct)
 }
-
-// lastWords is how long writing the last log lines may take.
-const lastWords = 200 * time.Millisecond
 
 // complain prints why the daemon ended.
 func complain(w io.Writer, err error) {
@@ -138,10 +135,14 @@ func complain(w io.Writer, err error) {
 	io.WriteString(w, text)
 }
 
-// serve runs until SIGTERM or SIGINT; SIGHUP reloads.
-func serve(d *daemon.Daemon) error {
+// serve runs until SIGTERM or SIGINT, and then ends within two seconds; SIGHUP reloads.
+func serve(d *daemon.Daemon, log, direct *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	over := make(chan struct{})
+	defer close(over)
+	last := &lastResort{left: d.Left, log: direct, exit: os.Exit}
+	go last.wait(ctx.Done(), over)
 	hups := make(chan os.Signal, 1)
 	signal.Notify(hups, syscall.SIGHUP)
 	defer signal.Stop(hups)
@@ -160,7 +161,15 @@ func serve(d *daemon.Daemon) error {
 			}
 		}
 	}()
-	return d.Run(ctx, reload)
+	err := d.Run(ctx, reload)
+	if err != nil {
+		last.status.Store(1)
+	}
+	stop() // Close may wait too long, after a failure as well
+	if closed := d.Close(); closed != nil {
+		log.Warn("not everything could be closed at the stop", "err", closed)
+	}
+	return err
 }
 
 // leaveOutEmpty drops an err or a hint that has nothing to say.

@@ -78,6 +78,7 @@ type Daemon struct {
 	positions *positions
 	soon      soon      // housekeeping has something to do
 	own       *host.Own // nil: the kernel does not tell of own addresses
+	left      unfinished
 }
 
 // New reads the configuration and sets everything up; nothing runs before Run. On
@@ -110,27 +111,6 @@ func New(opts Options) (d *Daemon, err error) {
 	d.openSources()
 	d.fill(answers)
 	return d, nil
-}
-
-// Close gives up what New took. Bans stay in the kernel.
-func (d *Daemon) Close() error {
-	var errs []error
-	if d.server != nil {
-		errs = append(errs, d.server.Close())
-	}
-	if d.own != nil {
-		errs = append(errs, d.own.Close())
-	}
-	if d.senders != nil {
-		errs = append(errs, d.senders.Close())
-	}
-	if d.enforcer != nil {
-		errs = append(errs, d.enforcer.Close())
-	}
-	if d.store != nil {
-		errs = append(errs, d.store.Close())
-	}
-	return errors.Join(errs...)
 }
 
 func (d *Daemon) openUpkeep() {

@@ -11,6 +11,7 @@ import (
 type parts struct {
 	log  *slog.Logger
 	fail func(error) // is called when a part ends by itself with an error
+	left *unfinished // has the names of those that run
 	runs map[string]*part
 }
 
@@ -19,8 +20,8 @@ type part struct {
 	ended chan struct{}
 }
 
-func newParts(log *slog.Logger, fail func(error)) *parts {
-	return &parts{log: log, fail: fail, runs: map[string]*part{}}
+func newParts(log *slog.Logger, left *unfinished, fail func(error)) *parts {
+	return &parts{log: log, fail: fail, left: left, runs: map[string]*part{}}
 }
 
 // start runs a part until it is stopped.
@@ -29,8 +30,10 @@ func (p *parts) start(name string, run func(context.Context) error) {
 	one := &part{stop, make(chan struct{})}
 	p.runs[name] = one
 	p.log.Debug("part started", "part", name)
+	end := p.left.begin(name)
 	go func() {
 		defer close(one.ended)
+		defer end()
 		if err := run(ctx); err != nil && ctx.Err() == nil {
 			p.fail(fmt.Errorf("%s: %w", name, err))
 		}
@@ -59,7 +62,7 @@ func (p *parts) stop(ctx context.Context, names ...string) (all bool) {
 			case <-one.ended:
 				p.log.Debug("part stopped", "part", name)
 			default:
-				p.log.Error("a part of pbxjail did not stop in time: data that it did not save is lost", "part", name)
+				p.log.Error(notInTime, "part", name)
 				all = false
 			}
 		}
@@ -78,7 +81,11 @@ func (p *parts) finish(ctx context.Context, name string, run func()) {
 	case <-one.ended:
 		p.log.Debug("part stopped", "part", name)
 	case <-ctx.Done():
-		p.log.Error("a part of pbxjail did not stop in time: data that it did not save is lost", "part", name)
+		p.log.Error(notInTime, "part", name)
 	}
 	one.stop()
 }
+
+// notInTime is true of the ledger, too: a transaction is in it whole, or not at all, and then
+// the position behind its lines is not saved.
+const notInTime = "a part of pbxjail did not stop in time, and pbxjail ends without it: bans stay in the kernel, and the next start reads again what this part did not save"

@@ -15,7 +15,7 @@ func TestPartsStopInTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var ends []string
-		p := newParts(quiet(), func(err error) { t.Errorf("got %v of a part that was stopped", err) })
+		p := newParts(quiet(), new(unfinished), func(err error) { t.Errorf("got %v of a part that was stopped", err) })
 		slow := func(name string, takes time.Duration) {
 			p.start(name, func(ctx context.Context) error {
 				<-ctx.Done()
@@ -48,7 +48,7 @@ func TestPartsStopInTheirOrder(t *testing.T) {
 func TestPartThatHangsIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := make(chan struct{})
-		p := newParts(quiet(), func(error) {})
+		p := newParts(quiet(), new(unfinished), func(error) {})
 		p.start("warden", func(context.Context) error { <-disk; return nil })
 		p.start("control", func(ctx context.Context) error { <-ctx.Done(); return nil })
 		limit, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -69,7 +69,7 @@ func TestPartThatHangsIsLeft(t *testing.T) {
 func TestPartThatFailsEndsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got error
-		p := newParts(quiet(), func(err error) { got = err })
+		p := newParts(quiet(), new(unfinished), func(err error) { got = err })
 		broken := errors.New("broken")
 		p.start("watcher", func(context.Context) error { return broken })
 		p.start("names", func(context.Context) error { return nil })

@@ -21,7 +21,8 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	d.announce()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	parts := newParts(d.log, fail)
+	begun := d.left.begin("start")
+	parts := newParts(d.log, &d.left, fail)
 
 	parts.start("notifiers", d.notifiers.Run)
 	parts.start("warden", d.warden.Run)
@@ -57,24 +58,38 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		d.notify("READY=1")
 	}
 	<-ctx.Done()
-
-	d.notify("STOPPING=1")
-	limit, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	judged := parts.stop(limit, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
-	parts.stop(limit, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
-	written := parts.stop(limit, "warden")     // it writes what waits for the ledger
-	parts.stop(limit, "control")               // it has answered until now
-	parts.stop(limit, "watchdog", "notifiers") // all is decided
-	if judged && written {                     // or else the next start reads the last lines again
-		parts.finish(limit, "positions", func() { d.saveLast(time.Now()) })
-	}
-
+	begun()
+	d.stop(parts)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	d.log.Info("stopped: bans stay in the kernel")
 	return nil
+}
+
+// stop stops all parts. A part that hangs takes no time from those after it: each step has
+// its own end, counted from the beginning.
+func (d *Daemon) stop(parts *parts) {
+	d.notify("STOPPING=1")
+	began := time.Now()
+	until := func(share float64) (context.Context, context.CancelFunc) {
+		return context.WithDeadline(context.Background(), began.Add(time.Duration(share*float64(stopTime))))
+	}
+	step := func(share float64, names ...string) bool {
+		limit, cancel := until(share)
+		defer cancel()
+		return parts.stop(limit, names...)
+	}
+	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
+	step(0.65, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
+	written := step(0.85, "warden")     // it writes what waits for the ledger
+	step(0.9, "control")                // it has answered until now
+	step(0.95, "watchdog", "notifiers") // all is decided
+	if judged && written {              // or else the next start reads the last lines again
+		limit, cancel := until(1)
+		defer cancel()
+		parts.finish(limit, "positions", func() { d.saveLast(time.Now()) })
+	}
 }
 
 // watchFolders notices at once when jail files change, or Asterisk's files, so that a log
@@ -84,7 +99,7 @@ func (d *Daemon) watchFolders(ctx context.Context) error {
 	return watcher.Folders(ctx, []string{main.Asterisk, main.Jails}, func() { d.upkeep.change(&d.upkeep.moved) })
 }
 
-// stopTime is how long the parts get to end; a ledger on a dead disk must not stop the
+// stopTime is how long all parts get to end; a ledger on a dead disk must not stop the
 // machine from shutting down.
 const stopTime = 1500 * time.Millisecond
 
@@ -98,15 +113,15 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail continues to add them", "bans", d.warden.Report(time.Now()).Bans)
+		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail continues to add them", "hint", "jailctl status shows how many are missing")
 	case <-ctx.Done():
 		return false
 	}
-	begun := []<-chan struct{}{d.watcher.Ready()}
+	sources := []<-chan struct{}{d.watcher.Ready()}
 	if d.wire != nil {
-		begun = append(begun, d.wire.ready)
+		sources = append(sources, d.wire.ready)
 	}
-	for _, c := range begun {
+	for _, c := range sources {
 		select {
 		case <-c:
 		case <-ctx.Done():
