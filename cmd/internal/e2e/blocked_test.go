@@ -45,7 +45,7 @@ func logWithoutReader(t *testing.T) {
 	cmd := exec.Command(program("pbxjail"), "--config", path("pbxjail.yaml"))
 	cmd.Stderr = full
 	races := path("race") // the race detector writes to standard error too, and would wait for a reader
-	cmd.Env = append(os.Environ(), "GORACE=log_path="+races)
+	cmd.Env = append(os.Environ(), "GORACE="+noSleep+" log_path="+races)
 	if err := start(cmd); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ func TestEdges(t *testing.T) {
 		{"off and on", edgeOff},
 		{"nothing reads the log", edgeLog},
 		{"SIGTERM while bans are restored", edgeRestore},
+		{"SIGTERM while a program holds the lock of iptables", edgeLock},
 		{"a bad jail file at a start", edgeBadJail},
 		{"a jail file with one number", edgeOneNumber},
 		{"list of a jail that is not there", edgeNoSuchJail},

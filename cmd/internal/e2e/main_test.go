@@ -46,6 +46,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	programs = cmp.Or(os.Getenv("BIN"), dir)
+	if os.Getenv("GORACE") == "" { // else a program with the race detector sleeps a second before it exits
+		os.Setenv("GORACE", noSleep)
+	}
 	go func() {
 		runtime.LockOSThread()
 		for job := range starts {
@@ -54,6 +57,9 @@ func run(m *testing.M) int {
 	}()
 	return m.Run()
 }
+
+// noSleep has the race detector add nothing to the time that an end takes.
+const noSleep = "atexit_sleep_ms=0"
 
 // starts is served by a thread that lives as long as the test.
 var starts = make(chan func())
@@ -166,8 +172,8 @@ func (d *instance) end(sig os.Signal) error {
 	}
 	select {
 	case <-d.ended:
-	case <-time.After(10 * time.Second):
-		return fmt.Errorf("still there 10 s after %s", sig)
+	case <-time.After(waitLimit):
+		return fmt.Errorf("still there %s after %s", waitLimit, sig)
 	}
 	if sig == os.Kill {
 		return nil
