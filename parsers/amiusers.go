@@ -19,10 +19,10 @@ type amiUsers struct {
 // see looks at each line, wherever in it such a record begins. cut says that the end of
 // the line is not there.
 func (u *amiUsers) see(text []byte, cut bool) {
-	if !u.made && (cut || bytes.Contains(text, noSuchUser)) {
+	if !u.made && (cut || contains(text, noSuchUser, rareInUser)) {
 		u.made = true
 	}
-	if !u.lossy && bytes.Contains(text, queueIsFull) {
+	if !u.lossy && contains(text, queueIsFull, rareInQueue) {
 		u.lossy = true
 	}
 }
@@ -59,4 +59,7 @@ const (
 var (
 	noSuchUser  = []byte(" tried to authenticate with nonexistent user '")
 	queueIsFull = []byte("Log queue threshold (")
+
+	rareInUser  = bytes.IndexByte(noSuchUser, 'x')
+	rareInQueue = bytes.IndexByte(queueIsFull, 'q')
 )

@@ -42,7 +42,7 @@ func (c coverage) count(line []byte) {
 	}
 	r := &p.record
 	if r.level == levelSecurity {
-		var s securityEvent
+		s := securityEvent{last: new(ownAddress)}
 		if rest, ok := s.front(r.msg); ok && s.addresses(rest) && s.checkTail() {
 			c.secure[s.spec.name+" "+s.service.String()]++
 			c.acls[string(s.aclName)]++

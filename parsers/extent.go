@@ -102,7 +102,7 @@ func (s *seenAhead) beyond(left *[classes]int) bool {
 // known. familiar: all other lines; they prove nothing.
 func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	r := &p.near.next
-	if len(line) >= maxRecord || !p.headOf(line, env, r) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
+	if len(line) >= maxRecord || !p.nextHead(line, env) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
 		return familiar, ofFile
 	}
 	steady := isSteady(r) || p.isOwn(r)

@@ -30,6 +30,8 @@ type record struct {
 	whole bool // newlines in the text are escaped: no other line belongs to the record
 	kind  envelopeKind
 	outer []byte // the date of the envelope; nil: none
+	key   uint64 // threadKey
+	keyed bool   // key is known
 }
 
 // maxStamp bounds the search for a date's closing bracket.
@@ -41,7 +43,7 @@ func parseHead(line []byte, r *record) (ok bool) {
 	if len(line) < 8 {
 		return false
 	}
-	r.whole, r.kind, r.outer = false, plainLine, nil
+	r.whole, r.kind, r.outer, r.keyed = false, plainLine, nil, false
 	switch c := line[0]; {
 	case c == '[':
 		return parseBracketed(line, r)

@@ -47,7 +47,7 @@ func (p *Parser) resume(data []byte, arrived time.Time, emit func(*Event)) {
 	}
 	held := p.held
 	p.held = nil
-	p.near.rest, p.near.ahead = data, seenAhead{}
+	p.near.rest, p.near.ahead, p.near.head = data, seenAhead{}, nil
 	for i := range held {
 		h := &held[i]
 		p.env = envelope{kind: h.record.kind, writer: h.writer}

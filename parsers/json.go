@@ -50,7 +50,7 @@ func parseJSON(line []byte, r *record) bool {
 	if r.level = levelOf(r.name); len(r.name) == 0 {
 		r.level = levelNone
 	}
-	r.lwp, r.call, r.whole, r.kind, r.outer = nil, nil, true, plainLine, nil
+	r.lwp, r.call, r.whole, r.kind, r.outer, r.keyed = nil, nil, true, plainLine, nil, false
 	if j.Identifiers.LWP > 0 {
 		r.lwp = strconv.AppendInt(nil, j.Identifiers.LWP, 10)
 	}

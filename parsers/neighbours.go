@@ -15,6 +15,8 @@ type neighbours struct {
 	other int    // records in a row that came in another envelope
 	stamp []byte // the date that was learned last
 	next  record
+	head  []byte // the text of a line in no envelope that next was read from; nil: not known
+	begun bool   // next is a record
 	ahead seenAhead
 }
 
@@ -24,7 +26,13 @@ func (b *neighbours) before() []byte { return b.block[:b.at] }
 // learnDate takes the date of a record that cannot be a caller's text for what
 // dateformat writes.
 func (b *neighbours) learnDate(r *record) {
-	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp || b.known && b.kind == r.kind && sameForm(r.stamp, b.stamp) {
+	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp {
+		return
+	}
+	if b.known && b.kind == r.kind && sameForm(r.stamp, b.stamp) {
+		if !bytes.Equal(r.stamp, b.stamp) { // the next ones are likely to be equal
+			b.stamp = append(b.stamp[:0], r.stamp...)
+		}
 		return
 	}
 	s := shapeOf(r.stamp)
@@ -67,6 +75,9 @@ func (b *neighbours) foreign(r *record) bool {
 func sameForm(a, b []byte) bool {
 	if len(a) != len(b) {
 		return false
+	}
+	if bytes.Equal(a, b) {
+		return true
 	}
 	for i, c := range a {
 		if c != b[i] && classOf(c) != classOf(b[i]) {
@@ -166,7 +177,7 @@ func (p *Parser) nextLine() (text []byte, around envelope) {
 // record, and does not only look so.
 func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	next := &p.near.next
-	if !p.headOf(line, env, next) || next.kind != r.kind || p.near.foreign(next) {
+	if !p.nextHead(line, env) || next.kind != r.kind || p.near.foreign(next) {
 		return false
 	}
 	if extenIsFull(r, line, next) {
@@ -174,6 +185,34 @@ func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	}
 	how, _ := p.beginsRecord(line, env)
 	return how == proven
+}
+
+// nextHead is headOf for a line behind the one at hand. It reads near.next, and each head once.
+func (p *Parser) nextHead(line []byte, env *envelope) bool {
+	b := &p.near
+	if b.isHead(line) {
+		return b.begun
+	}
+	b.head = nil
+	b.begun = p.headOf(line, env, &b.next)
+	if p.env.kind == plainLine && env.kind == plainLine {
+		b.head = line
+	}
+	return b.begun
+}
+
+// readHead is headOf for the line at hand, which may have been read before.
+func (p *Parser) readHead(text []byte, env *envelope, r *record) bool {
+	if env.kind != plainLine || !p.near.isHead(text) || !p.near.begun {
+		return p.headOf(text, env, r)
+	}
+	*r = p.near.next
+	return true
+}
+
+// isHead reports whether next was read from this very text, in the memory of the block.
+func (b *neighbours) isHead(text []byte) bool {
+	return len(text) > 0 && len(text) == len(b.head) && &text[0] == &b.head[0]
 }
 
 // extenIsFull reports whether the number that a dialplan's Log() prints in its head

@@ -32,6 +32,7 @@ type Parser struct {
 	found     found
 	near      neighbours
 	users     amiUsers
+	local     ownAddress
 	event     Event
 	env       envelope
 	parts     parts
@@ -81,7 +82,7 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 	}
 	p.arrived = arrived
 	all := data[:len(data)+p.behind]
-	p.near.block, p.near.prev, p.near.ahead = data, p.lastLine, seenAhead{}
+	p.near.block, p.near.prev, p.near.ahead, p.near.head = data, p.lastLine, seenAhead{}, nil
 	for at := 0; at < len(data); lines++ {
 		n := bytes.IndexByte(data[at:], '\n')
 		if n < 0 {
@@ -96,7 +97,7 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 	if lines > 0 {
 		p.lastLine = append(p.lastLine[:0], p.near.prev[:min(len(p.near.prev), MaxLine)]...)
 	}
-	p.near.block, p.near.at, p.near.rest, p.near.prev = nil, 0, nil, nil
+	p.near.block, p.near.at, p.near.rest, p.near.prev, p.near.head = nil, 0, nil, nil, nil
 	return lines
 }
 

@@ -30,7 +30,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	r := &p.record
 	p.waits = false
 	begins := begun
-	head := p.headOf(text, env, r)
+	head := p.readHead(text, env, r)
 	if head {
 		p.counts.Heads++
 		p.records.count(r.level)
@@ -61,7 +61,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 // skip passes over a line that holds nothing for us. What it tells may hold a newline.
 func (p *Parser) skip(text []byte, doubted bool, arrived time.Time) {
 	n, r, begins := dumpReach, &p.record, inDoubt
-	head := len(text) > 0 && p.headOf(text, &p.env, r)
+	head := len(text) > 0 && p.readHead(text, &p.env, r)
 	if head {
 		begins = p.place(r, doubted, isSteady(r))
 	}

@@ -19,3 +19,18 @@ func lastIndex(b, sep []byte) int {
 	}
 	return last
 }
+
+// contains is bytes.Contains for text that hardly ever occurs. It searches for the byte at mark in
+// sep, which must be a rare one.
+func contains(b, sep []byte, mark int) bool {
+	for at := mark; at < len(b); at++ {
+		i := bytes.IndexByte(b[at:], sep[mark])
+		if i < 0 {
+			return false
+		}
+		if at += i; bytes.HasPrefix(b[at-mark:], sep) {
+			return true
+		}
+	}
+	return false
+}

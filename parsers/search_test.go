@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestLastIndex compares with the standard library's, on texts full of near misses.
-func TestLastIndex(t *testing.T) {
+// TestSearch compares with the standard library's, on texts full of near misses.
+func TestSearch(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 20000 {
 		text := make([]byte, r.IntN(40))
@@ -25,6 +25,10 @@ func TestLastIndex(t *testing.T) {
 			}
 			if got, want := lastIndex(text, sep), bytes.LastIndex(text, sep); got != want {
 				t.Fatalf("%s in %s: got %d, want %d", sep, text, got, want)
+			}
+			mark := r.IntN(len(sep))
+			if got, want := contains(text, sep, mark), bytes.Contains(text, sep); got != want {
+				t.Fatalf("%s in %s, by its byte %d: got %v, want %v", sep, text, mark, got, want)
 			}
 		}
 	}

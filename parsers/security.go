@@ -81,6 +81,7 @@ type securityEvent struct {
 	port             uint16
 	proven           bool
 	tail             []byte // from the comma after RemoteAddress
+	last             *ownAddress
 
 	challenge, aclName, usingPassword []byte // out of the tail
 }
@@ -89,7 +90,7 @@ type securityEvent struct {
 // whether the message is one of the events we know; what cannot be read in
 // exactly one way leaves e Ambiguous.
 func (p *Parser) security(msg []byte, e *Event) bool {
-	var s securityEvent
+	s := securityEvent{last: &p.local}
 	rest, ok := s.front(msg)
 	if !ok {
 		return false

@@ -103,13 +103,33 @@ func (s *securityEvent) addresses(b []byte) bool {
 	if !ok {
 		return false
 	}
-	var localProven bool
-	if s.local, _, localProven, ok = typedAddress(local); !ok {
+	localProven, ok := s.readLocal(local)
+	if !ok {
 		return false
 	}
 	s.remote, s.port, s.proven, ok = typedAddress(remote)
 	s.tail = b
 	return ok && localProven == s.proven
+}
+
+// ownAddress is the LocalAddress that was read last. A machine has few of them.
+type ownAddress struct {
+	text   []byte
+	addr   netip.Addr
+	proven bool
+}
+
+// readLocal reads the LocalAddress.
+func (s *securityEvent) readLocal(text []byte) (proven, ok bool) {
+	if !bytes.Equal(text, s.last.text) {
+		a, _, proven, ok := typedAddress(text)
+		if !ok {
+			return false, false
+		}
+		*s.last = ownAddress{append(s.last.text[:0], text...), a, proven}
+	}
+	s.local = s.last.addr
+	return s.last.proven, len(text) > 0
 }
 
 func (s *securityEvent) freeTail() bool {

@@ -2,12 +2,19 @@ package parsers
 
 import (
 	"bytes"
-	"slices"
+	"encoding/binary"
 )
 
 // threadKey is the thread of a record and the file it wrote for: 0 where the record
 // names none, or a number that was dialled. The low half is the thread.
 func threadKey(r *record) uint64 {
+	if !r.keyed {
+		r.key, r.keyed = readThreadKey(r), true
+	}
+	return r.key
+}
+
+func readThreadKey(r *record) uint64 {
 	if len(r.lwp) == 0 || len(r.lwp) > 10 || bytes.HasPrefix(r.file, []byte("Ext. ")) {
 		return 0
 	}
@@ -31,13 +38,20 @@ func threadKey(r *record) uint64 {
 	return uint64(hashOf(file)&^forCall)<<32 | lwp
 }
 
-// hashOf is FNV-1a.
+// hashOf mixes eight bytes at once, as it is asked for each record.
 func hashOf(name []byte) uint32 {
-	h := uint32(2166136261)
-	for _, c := range name {
-		h = (h ^ uint32(c)) * 16777619
+	const odd = 0x9e3779b97f4a7c15
+	h := uint64(len(name)) * odd
+	for ; len(name) >= 8; name = name[8:] {
+		h = (h ^ binary.LittleEndian.Uint64(name)) * odd
+		h ^= h >> 29
 	}
-	return h
+	last := uint64(0)
+	for i, c := range name {
+		last |= uint64(c) << (8 * i)
+	}
+	h = (h ^ last) * odd
+	return uint32(h >> 32)
 }
 
 // forCall marks the key of a call's thread: it names the call in place of a file.
@@ -69,37 +83,4 @@ func isSteady(r *record) bool {
 		return true
 	}
 	return bytes.HasPrefix(r.file, pjsipFiles)
-}
-
-// recentKeys is the latest threads of calls, the last one used first.
-type recentKeys struct{ keys []uint64 }
-
-// use reports whether the key is known, and makes it the last one used.
-func (r *recentKeys) use(key uint64) bool {
-	at := slices.Index(r.keys, key)
-	if at > 0 {
-		copy(r.keys[1:at+1], r.keys[:at])
-		r.keys[0] = key
-	}
-	return at >= 0
-}
-
-func (r *recentKeys) add(key uint64) {
-	if r.keys == nil {
-		r.keys = make([]uint64, 0, fewCalls)
-	}
-	if len(r.keys) < fewCalls {
-		r.keys = append(r.keys, 0)
-	}
-	copy(r.keys[1:], r.keys)
-	r.keys[0] = key
-}
-
-// holds reports whether the thread works for this very call.
-func (r *recentKeys) holds(key uint64) bool { return slices.Contains(r.keys, key) }
-
-// has reports whether the thread works for some call: one of the latest, as each that is
-// known makes a guess easier.
-func (r *recentKeys) has(lwp uint32) bool {
-	return slices.ContainsFunc(r.keys[:min(len(r.keys), fewWriters)], func(key uint64) bool { return uint32(key) == lwp })
 }

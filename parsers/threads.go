@@ -12,6 +12,7 @@ import (
 type Threads struct {
 	mu         sync.Mutex
 	writers    map[uint32]*recent  // the threads of a file, or of files that share theirs
+	all        []*recent           // the same
 	young, old map[uint32]struct{} // those that were learned: the latest are young, and two generations bound both
 	calls      recentKeys          // the latest threads of calls, each with its call
 	sessions   [fewSessions]uint64 // the latest threads of sessions, which are many and short
@@ -98,6 +99,7 @@ func (t *Threads) writer(file uint32) *recent {
 	}
 	w := &recent{make([]uint32, 0, fewWriters)}
 	t.writers[file] = w
+	t.all = append(t.all, w)
 	return w
 }
 
@@ -164,12 +166,12 @@ func (t *Threads) isGuess(key uint64) bool {
 	lwp, file, wrong := uint32(key), uint32(key>>32), t.guessed[keyClass(key)].wrong
 	none := t.writers[file] == nil && len(t.young) == 0
 	if keyClass(key) == ofCall {
-		none = len(t.calls.keys) == 0
+		none = t.calls.n == 0
 	}
 	if lwp == 0 || none || len(wrong) >= maxGuesses || slices.Contains(wrong, lwp) {
 		return false
 	}
-	for _, w := range t.writers {
+	for _, w := range t.all {
 		if slices.Contains(w.lwps, lwp) {
 			return false
 		}
