@@ -2,10 +2,9 @@ package jails
 
 import (
 	"container/heap"
-	"errors"
-	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"pbxjail/parsers"
@@ -77,7 +76,7 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		next := &reader{
 			src: src, counts: &r.Counts, blocks: parsers.NewBlocks(l.Text), last: l.Until,
 			parser: parsers.New(parsers.Clock{Zone: r.Zone, Until: l.Until}, src.Patterns()...),
-			late:   r.lateness(), dates: &r.Dates,
+			late:   r.lateness(), dates: &r.Dates, page: new(page),
 		}
 		next.parser.Share(threads)
 		next.parser.SetForeign(src.Foreign())
@@ -86,16 +85,16 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	for _, t := range r.Traces {
 		all = append(all, &player{src: r.Judge.Wire(), trace: t})
 	}
-	var open feeds
-	for _, f := range all {
-		if ok, err := f.advance(); err != nil {
-			return err
-		} else if ok {
-			open = append(open, f)
-		}
+	take := r.taker(decide)
+	if len(r.Traces) > 0 || runtime.GOMAXPROCS(0) == 1 {
+		return r.merge(all, func(f feed) { f.play(r.Judge, take) }, take)
 	}
-	heap.Init(&open)
-	take := func(v Verdict) {
+	return r.beside(all, take)
+}
+
+// taker counts verdicts and keeps their bans, before decide sees them.
+func (r *Replay) taker(decide func(Verdict)) func(Verdict) {
+	return func(v Verdict) {
 		switch {
 		case v.Protected != "" || v.Alarm:
 		case v.Observe:
@@ -110,12 +109,25 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 		}
 		decide(v)
 	}
+}
+
+// merge calls play for each event of all logs and traces, in the order of their times.
+func (r *Replay) merge(all []feed, play func(feed), take func(Verdict)) error {
+	var open feeds
+	for _, f := range all {
+		if ok, err := f.advance(); err != nil {
+			return err
+		} else if ok {
+			open = append(open, f)
+		}
+	}
+	heap.Init(&open)
 	var last time.Time
 	traces := len(r.Traces)
 	for len(open) > 0 {
 		first := open[0]
 		last = first.due()
-		first.play(r.Judge, take)
+		play(first)
 		ok, err := first.advance()
 		if err != nil {
 			return err
@@ -146,73 +158,6 @@ func (r *Replay) lateness() time.Duration {
 		return 0
 	}
 	return time.Second
-}
-
-// reader returns the events of one log, one by one. They point into the block that was
-// read last, so they are queued until the next block is read.
-type reader struct {
-	src    *Source
-	counts *Counts
-	blocks *parsers.Blocks
-	parser *parsers.Parser
-	queue  []parsers.Event
-	next   int
-	last   time.Time
-	late   time.Duration
-	dates  *Span
-}
-
-func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
-
-func (r *reader) event() *parsers.Event { return &r.queue[r.next-1] }
-
-func (r *reader) due() time.Time { return r.at().Add(r.late) }
-
-// at is the time of the present event; a record without a date has the time of the one
-// before.
-func (r *reader) at() time.Time {
-	if t := r.event().Time; !t.IsZero() {
-		r.last = t
-	}
-	return r.last
-}
-
-// advance goes to the next event that counts; false at the end of the log.
-func (r *reader) advance() (bool, error) {
-	for r.next == len(r.queue) {
-		data, cut, err := r.blocks.Next()
-		atEnd := errors.Is(err, io.EOF)
-		if err != nil && !atEnd {
-			return false, fmt.Errorf("read %s: %w", r.src.file, err)
-		}
-		r.queue, r.next = r.queue[:0], 0
-		r.parser.Continues(r.blocks.Ahead())
-		if atEnd {
-			r.parser.Settle(time.Time{}, r.take)
-			if len(r.queue) == 0 {
-				return false, nil
-			}
-			continue
-		}
-		r.parse(data, cut)
-	}
-	r.next++
-	return true, nil
-}
-
-func (r *reader) parse(data []byte, cut bool) {
-	r.counts.Lines += uint64(r.parser.Block(data, cut, time.Time{}, r.take))
-}
-
-// take queues an event.
-func (r *reader) take(e *parsers.Event) {
-	r.counts.Count(e)
-	if !e.Time.IsZero() {
-		r.dates.add(e.Time)
-	}
-	if e.Result != parsers.None {
-		r.queue = append(r.queue, *e)
-	}
 }
 
 // feed is a log or a trace that is replayed.

@@ -22,13 +22,16 @@ const blockSize = 256 << 10
 
 // NewBlocks reads from text, which it does not close.
 func NewBlocks(text io.Reader) *Blocks {
-	return &Blocks{text: text, buf: make([]byte, blockSize)}
+	return &Blocks{text: text}
 }
 
 // Next returns the next block, which holds until the call after it. cut says that
 // it is the beginning of one long line. The last line need not end with a newline.
 // The error is io.EOF at the end.
 func (b *Blocks) Next() (data []byte, cut bool, err error) {
+	if b.buf == nil {
+		b.buf = make([]byte, blockSize)
+	}
 	for !b.done {
 		n := copy(b.buf, b.held)
 		b.held = nil
@@ -44,6 +47,13 @@ func (b *Blocks) Next() (data []byte, cut bool, err error) {
 	}
 	return nil, false, io.EOF
 }
+
+// BlockSize is the length of the memory that Use takes.
+const BlockSize = blockSize
+
+// Use gives memory of BlockSize bytes for the blocks that come next. The block that Next gave
+// last then holds until the caller uses its memory again, after the next call of Next.
+func (b *Blocks) Use(memory []byte) { b.buf = memory }
 
 // Ahead is how many bytes of the log stand right behind the block that Next gave
 // last, in the same memory: 0 when it is the last one.

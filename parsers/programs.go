@@ -116,6 +116,9 @@ func (p *Parser) ownLog(line []byte, cut bool, emit func(*Event)) (known bool) {
 				text = p.textBuf
 			}
 			if p.programLine(g, line, text, cut, emit) {
+				if head.peer != nil {
+					p.textBuf = nil // the event's texts alias it
+				}
 				p.counts.Heads++
 				return true
 			}

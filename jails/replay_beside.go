@@ -1,0 +1,69 @@
+package jails
+
+import (
+	"time"
+
+	"pbxjail/parsers"
+)
+
+const (
+	// pagesAhead is how many blocks are read and not judged yet.
+	pagesAhead = 4
+	// playedAtOnce is how many events go from one goroutine to the other at once.
+	playedAtOnce = 256
+)
+
+// played is an event that goes to the judge, or the page that no event is left of.
+type played struct {
+	src   *Source
+	event *parsers.Event
+	at    time.Time
+	done  *page
+}
+
+// beside is merge on two processors: one goroutine reads the logs, this one judges. The logs are
+// read in the same order, and judged in the same order, as by merge alone, so the verdicts are
+// the same.
+func (r *Replay) beside(all []feed, take func(Verdict)) error {
+	free := make(chan *page, len(all)+pagesAhead)
+	newPage := func() *page { return &page{memory: make([]byte, parsers.BlockSize)} }
+	for range pagesAhead {
+		free <- newPage()
+	}
+	batches := make(chan []played, pagesAhead)
+	batch := make([]played, 0, playedAtOnce)
+	send := func(h played) {
+		if batch = append(batch, h); len(batch) == playedAtOnce || h.done != nil {
+			batches <- batch
+			batch = make([]played, 0, playedAtOnce)
+		}
+	}
+	for _, f := range all {
+		log := f.(*reader)
+		log.page = newPage()
+		log.blocks.Use(log.page.memory)
+		log.swap = func(done *page) *page {
+			send(played{done: done}) // so that a page becomes free
+			return <-free
+		}
+	}
+	failed := make(chan error, 1)
+	go func() {
+		defer close(batches)
+		failed <- r.merge(all, func(f feed) {
+			log := f.(*reader) // packets are judged while they are read
+			send(played{src: log.src, event: log.event(), at: log.at()})
+		}, take)
+		batches <- batch
+	}()
+	for batch := range batches {
+		for i := range batch {
+			if h := &batch[i]; h.done != nil {
+				free <- h.done
+			} else {
+				r.Judge.Hear(h.src, h.event, h.at, take)
+			}
+		}
+	}
+	return <-failed
+}
