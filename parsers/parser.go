@@ -14,7 +14,7 @@ const maxRecord = 8190
 // remembers whether the text that comes next is still an attacker's. Not safe
 // for concurrent use.
 type Parser struct {
-	patterns  []*Pattern
+	patterns  patternSet
 	raw       bool     // a program of the log does not escape newlines
 	foreign   Services // of other programs, whose lines are read too
 	clock     Clock
@@ -55,7 +55,7 @@ type Parser struct {
 // New makes a Parser with jail files' own patterns beside the built-in rules.
 // The clock reads the dates of records; its zero value is UTC.
 func New(clock Clock, patterns ...*Pattern) *Parser {
-	return &Parser{clock: clock, patterns: patterns, threads: new(Threads)}
+	return &Parser{clock: clock, patterns: newPatternSet(patterns), threads: new(Threads)}
 }
 
 // Share makes the parser know what others know of the threads of the same Asterisk.
@@ -184,4 +184,4 @@ func (p *Parser) builtin(r *record, e *Event) bool {
 func (p *Parser) SetForeign(s Services) { p.foreign = s }
 
 // SetPatterns puts other patterns in place of those New was given.
-func (p *Parser) SetPatterns(patterns []*Pattern) { p.patterns = patterns }
+func (p *Parser) SetPatterns(patterns []*Pattern) { p.patterns = newPatternSet(patterns) }

@@ -19,6 +19,7 @@ type Pattern struct {
 	prefix       []byte
 	fixed        bool // nothing but its address and port can differ from line to line
 	text         string
+	needs        [][]string // see needsOf
 }
 
 var (
@@ -65,7 +66,15 @@ func NewPattern(text string) (*Pattern, error) {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	prefix, _ := plain.LiteralPrefix()
-	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix), fixed: isFixed(expr)}, nil
+	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix), fixed: isFixed(expr), needs: needsIn(expr)}, nil
+}
+
+func needsIn(expr string) [][]string {
+	tree, err := syntax.Parse("(?s)"+expr, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	return needsOf(tree)
 }
 
 // isFixed reports whether an expression leaves no room for a caller's text, and
@@ -199,18 +208,19 @@ func ownText(out, level []byte, r *record) []byte {
 	return append(append(out, ' '), r.msg...)
 }
 
+// isOther reports whether a pattern uses that name.
+func (p *Pattern) isOther() bool { return bytes.HasPrefix(p.prefix, otherLevel) }
+
 // isOwn reports whether one of the jail files' patterns may be for a record.
 func (p *Parser) isOwn(r *record) bool {
-	if len(p.patterns) == 0 {
+	if len(p.patterns.list) == 0 {
 		return false
 	}
 	p.seeBuf = ownText(p.seeBuf[:0], bytes.TrimSuffix(r.name, blank), r)
-	for _, own := range p.patterns {
-		if bytes.HasPrefix(p.seeBuf, own.prefix) || r.level == levelOther && bytes.HasPrefix(own.prefix, otherLevel) {
-			return true
-		}
+	if p.patterns.begins(p.seeBuf) {
+		return true
 	}
-	return false
+	return r.level == levelOther && len(p.patterns.others) > 0
 }
 
 // own tries the jail files' patterns. It reports whether one of them leaves nothing
@@ -221,31 +231,38 @@ func (p *Parser) own(line []byte, head bool, r *record, emit func(*Event)) (fixe
 		p.textBuf = ownText(p.textBuf[:0], bytes.TrimSuffix(r.name, blank), r)
 		text = p.textBuf
 	}
-	for _, own := range p.patterns {
-		e := &p.event
-		see := text
-		if head && r.level == levelOther && bytes.HasPrefix(own.prefix, otherLevel) {
+	other := head && r.level == levelOther
+	for _, i := range p.patterns.candidates(text, other) {
+		own, see := p.patterns.list[i], text
+		if other && own.isOther() {
 			see = ownText(nil, otherLevel, r)
 		}
-		if !own.match(see, e) {
-			continue
-		}
-		e.Account = e.Account.Clone() // the text is built again for the next line
-		e.Line = TextOf(line)
-		fixed = fixed || own.fixed
-		p.waits, p.mark = false, nil
-		if p.gate(e, line, false, begun, true) && head && e.Before {
-			p.compare(e, r)
-		}
-		if e.Result == None {
-			continue
-		}
-		if head {
-			e.Time = p.clock.At(r.when())
-		} else {
-			e.Time = p.timeOf(line)
-		}
-		p.send(e, emit)
+		fixed = p.tryOwn(own, see, line, head, r, emit) || fixed
 	}
 	return fixed
+}
+
+// tryOwn tries one pattern on what it sees of a line. It reports whether it leaves nothing of
+// the line to a caller.
+func (p *Parser) tryOwn(own *Pattern, see, line []byte, head bool, r *record, emit func(*Event)) (fixed bool) {
+	e := &p.event
+	if !own.match(see, e) {
+		return false
+	}
+	e.Account = e.Account.Clone() // the text is built again for the next line
+	e.Line = TextOf(line)
+	p.waits, p.mark = false, nil
+	if p.gate(e, line, false, begun, true) && head && e.Before {
+		p.compare(e, r)
+	}
+	if e.Result == None {
+		return own.fixed
+	}
+	if head {
+		e.Time = p.clock.At(r.when())
+	} else {
+		e.Time = p.timeOf(line)
+	}
+	p.send(e, emit)
+	return own.fixed
 }

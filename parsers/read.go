@@ -19,7 +19,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 		p.records.Others++
 	}
 	p.users.see(text, cut)
-	if skippable(text) && len(p.patterns) == 0 {
+	if skippable(text) && len(p.patterns.list) == 0 {
 		p.skip(text, doubted, arrived)
 		return
 	}
@@ -44,7 +44,7 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 		p.headed = p.headed || hasHead(text[:min(len(text), maxStamp+32)]) // a head that a newline ended
 	}
 	whole := others // or one of our own patterns says what all of the line is
-	if len(p.patterns) > 0 && !cut && begins == begun && len(text) < maxRecord {
+	if len(p.patterns.list) > 0 && !cut && begins == begun && len(text) < maxRecord {
 		whole = p.own(line, head, r, emit) || whole
 	}
 	if head && whole && begins == begun {
