@@ -44,6 +44,7 @@ setup:
 setup-test: setup
 	@need=""; \
 	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	command -v ip >/dev/null || need="$$need iproute2"; \
 	command -v nft >/dev/null || need="$$need nftables"; \
 	command -v conntrack >/dev/null || need="$$need conntrack"; \
 	command -v svmap >/dev/null || need="$$need sipvicious"; \

@@ -75,7 +75,7 @@ func logWithoutReader(t *testing.T) {
 	if !poll(func() bool { return strings.Count(jailctl("list"), "198.18.") == attackers }) {
 		t.Errorf("got %d bans, want %d", strings.Count(jailctl("list"), "198.18."), attackers)
 	}
-	if got := jailctl("status"); !strings.Contains(got, "lines of pbxjail's own log were lost") {
+	if got := jailctl("status"); !strings.Contains(got, "lines of pbxjail's own log are lost") {
 		t.Errorf("status does not say that the log is not read:\n%s", got)
 	}
 	begin := time.Now()
