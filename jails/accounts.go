@@ -47,6 +47,9 @@ func (j *Judge) forgive(a netip.Addr, account []byte, now time.Time) {
 	if len(account) == 0 {
 		return
 	}
+	if !j.table.Knows(a) && !j.customers.knows(a) { // most who log in did nothing before
+		return
+	}
 	id := j.accountID(account)
 	for _, jail := range j.jails {
 		if t := j.table.Find(tally.KeyOf(a, jail.memory.id), jail.span, now.UnixMilli()); t != nil {

@@ -40,7 +40,7 @@ func (j *Judge) weighCustomer(jail *Jail, a netip.Addr, own *tally.Tally, h tall
 	// The tally of the address has already removed repeats.
 	h.Member, h.Once, h.Again = j.memberID(a), false, own.IsAgain(h.Line)
 	t, _ := j.customers.Add(key, jail.span, h, func() uint32 { return id })
-	r, ok := jail.ruling(t, h.At, j.loginsSeen(a, h), j.leniency(a, h.Witness.Service, now))
+	r, ok := j.rulingOf(jail, t, a, h, now)
 	if !ok || !together(t, r) {
 		return false
 	}
@@ -87,6 +87,12 @@ func (j *Judge) forgetCustomer(p netip.Prefix) {
 		p = netip.PrefixFrom(c.Addr(), c.Addr().BitLen())
 	}
 	j.customers.Forget(p)
+}
+
+// knows reports whether the customer of an address did anything.
+func (c *customers) knows(a netip.Addr) bool {
+	p, ok := customer.Of(a, c.bits)
+	return ok && c.Knows(p.Addr())
 }
 
 // forgiveCustomer removes the failures of an account at the addresses of one customer.

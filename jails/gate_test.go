@@ -368,7 +368,7 @@ func TestNoPacketsNoBan(t *testing.T) {
 		at := start
 		for range 3000 {
 			at = at.Add(time.Duration(jailstest.Leap(r, 2000)) * time.Millisecond)
-			clear(judge.twins.alive)
+			clear(judge.twins.alive[:])
 			src, e := judge.Source([]string{"/log", "/other"}[r.IntN(2)]), anything(r)
 			if e.Result == parsers.Ambiguous {
 				e.Result = parsers.Offence

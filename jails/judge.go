@@ -280,7 +280,7 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h tally.Hit, dec
 	h.Line = id
 	if j.weighCustomer(jail, a, t, h, line.Time, decide) {
 		j.table.Drop(key)
-	} else if r, ok := jail.ruling(t, h.At, j.loginsSeen(a, h), j.leniency(a, h.Witness.Service, line.Time)); ok {
+	} else if r, ok := j.rulingOf(jail, t, a, h, line.Time); ok {
 		v, fresh := j.sentence(jail, netip.PrefixFrom(a, a.BitLen()), t, r, line.Time)
 		j.table.Drop(key)
 		if fresh {
@@ -290,6 +290,14 @@ func (j *Judge) count(jail *Jail, a netip.Addr, line book.Line, h tally.Hit, dec
 	if gained > 0 {
 		j.widen(jail, a, gained, h, line.Time, decide)
 	}
+}
+
+// rulingOf is the ruling of a jail on a tally to which a hit of an address was added.
+func (j *Judge) rulingOf(jail *Jail, t *tally.Tally, a netip.Addr, h tally.Hit, now time.Time) (ruling, bool) {
+	if t.Sum < int64(jail.Maxretry) { // too few, however lenient the jail is
+		return ruling{}, false
+	}
+	return jail.ruling(t, h.At, j.loginsSeen(a, h), j.leniency(a, h.Witness.Service, now))
 }
 
 // loginsSeen is the last time at which a log-in of the address would have been seen, by

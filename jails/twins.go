@@ -17,7 +17,7 @@ import (
 // the security event, and is not believed when that does not come. Owned by one Judge;
 // every table is bounded.
 type twins struct {
-	alive    map[eventClass]int64            // when the last security event of a class came, unix ms
+	alive    [parsers.ServiceCount][2]int64  // when the last security event of a service came, unix ms; of unknown extensions apart
 	reported recent.Map[eventSubject, int64] // when the last security event about an address came, unix ms
 	calls    recent.Map[uint64, int64]       // the same by Call-ID, for events that lost their address
 	waiting  []held                          // notices whose twin has not come yet, oldest first
@@ -26,15 +26,18 @@ type twins struct {
 	heard    int64                           // when the last security event came, unix ms
 }
 
-// eventClass is a class of security events. chan_sip reports unknown extensions only since
-// Asterisk 13, so that class is expected only after one such event came.
-type eventClass struct {
-	service   parsers.Service
-	extension bool
-}
+// The classes of the security events of a service. chan_sip reports unknown extensions only
+// since Asterisk 13, so that class is expected only after one such event came.
+const (
+	anyEvent = iota
+	unknownExtension
+)
 
-func classOf(e *parsers.Event) eventClass {
-	return eventClass{e.Service, e.Kind == parsers.UnknownExtension}
+func classOf(e *parsers.Event) int {
+	if e.Kind == parsers.UnknownExtension {
+		return unknownExtension
+	}
+	return anyEvent
 }
 
 // eventSubject is the address and the service of a security event.
@@ -66,21 +69,21 @@ const (
 )
 
 func newTwins() twins {
-	return twins{alive: map[eventClass]int64{}, reported: recent.Map[eventSubject, int64]{Max: maxReported}, calls: recent.Map[uint64, int64]{Max: maxReported}}
+	return twins{reported: recent.Map[eventSubject, int64]{Max: maxReported}, calls: recent.Map[uint64, int64]{Max: maxReported}}
 }
 
 // expects reports whether the notice must have a twin by now.
 func (t *twins) expects(e *parsers.Event, at time.Time) bool {
-	last, ok := t.alive[classOf(e)]
-	return e.Twin && ok && at.UnixMilli()-last < aliveFor.Milliseconds()
+	last := t.alive[e.Service][classOf(e)]
+	return e.Twin && last != 0 && at.UnixMilli()-last < aliveFor.Milliseconds()
 }
 
 // note notes a security event.
 func (t *twins) note(e *parsers.Event, at time.Time) {
 	t.heard = max(t.heard, at.UnixMilli())
-	for _, v := range []eventClass{{e.Service, false}, classOf(e)} {
-		t.alive[v] = max(t.alive[v], at.UnixMilli())
-	}
+	alive := &t.alive[e.Service]
+	alive[anyEvent] = max(alive[anyEvent], at.UnixMilli())
+	alive[classOf(e)] = max(alive[classOf(e)], at.UnixMilli())
 	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
 		return
 	}

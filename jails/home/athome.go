@@ -27,8 +27,8 @@ type Homes struct {
 	pardons       []pardon
 	moments       moments
 	table         homeTable
-	tries         recent.Map[homeKey, tries] // failures of accounts where they are not at home
-	guessed       map[homeKey]*Guessed       // alarms that no operator has acknowledged yet
+	tries         recent.Map[uint64, tries] // failures of accounts where they are not at home, by triesKey
+	guessed       map[homeKey]*Guessed      // alarms that no operator has acknowledged yet
 	changedAlarms alarmChanges
 	reports       recent.Map[netip.Addr, *report]
 	calls         recent.Map[call, bool]        // in which an account at home failed
@@ -63,7 +63,7 @@ type Alarm struct {
 func New(wire wireReader) *Homes {
 	return &Homes{
 		wire: wire, seed: maphash.MakeSeed(),
-		table: newHomeTable(), tries: recent.Map[homeKey, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, changedAlarms: alarmChanges{}, moments: moments{},
+		table: newHomeTable(), tries: recent.Map[uint64, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, changedAlarms: alarmChanges{}, moments: moments{},
 		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(), wrong: newWrongNames(),
 		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
 	}
@@ -77,17 +77,6 @@ func (hs *Homes) live(last, now time.Time) bool {
 	return hs.ProtectLogins == book.Forever || now.Sub(last) <= hs.ProtectLogins
 }
 
-// loginOf is what one log-in with a password says; ok is false for any other event.
-func loginOf(e *parsers.Event) (h Home, ok bool) {
-	if !e.Authenticated() || !e.Addr.IsValid() || witness.FamilyOf(e.Service) == witness.NoFamily {
-		return h, false
-	}
-	at := e.Time.UTC()
-	return Home{
-		Addr: customer.Home(e.Addr), Latest: e.Addr, Account: string(AccountName(e.Account.Raw())), Service: e.Service, Witness: e.Channel, First: at, Last: at, Times: 1,
-	}, true
-}
-
 // Welcome makes the account of a log-in at home at its address, and reports whether it did.
 // If the password may be guessed it does not, and calls alarm.
 func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
@@ -97,7 +86,7 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	}
 	account := AccountName(e.Account.Raw())
 	a := customer.Home(e.Addr)
-	row := hs.table.find(a, f, account)
+	row := hs.table.find(hs.table.site(a), f, account)
 	if row != nil && !hs.live(row.Last, now) {
 		hs.table.remove(row)
 		row = nil
@@ -105,9 +94,10 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	if row == nil && hs.mayBeGuessed(e, homeKey{a, f, string(account)}, now, alarm) {
 		return false
 	}
-	h, _ := loginOf(e)
-	h.First, h.Last = now.UTC(), now.UTC()
-	if row != nil && now.Sub(row.Last) < retoldWithin {
+	h := Home{Addr: a, Latest: e.Addr, Service: e.Service, Witness: e.Channel, First: now.UTC(), Last: now.UTC(), Times: 1}
+	if row == nil {
+		h.Account = string(account)
+	} else if h.Account = row.Account; now.Sub(row.Last) < retoldWithin {
 		h.Times = 0 // the same log-in, reported by another witness
 	}
 	row = hs.table.putIn(row, h)
@@ -116,7 +106,7 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 	}
 	row.failing, row.failed = 0, 0
 	if !e.Service.Foreign() {
-		hs.breaker.fine(a, now)
+		hs.breaker.fine(row.site, now)
 		hs.weighBreaker(e.Addr, now, alarm)
 	}
 	return true
@@ -132,7 +122,7 @@ func (hs *Homes) residents(a netip.Addr, now time.Time) []*homeRow {
 
 // LogsIn reports whether any account is at home at an address.
 func (hs *Homes) LogsIn(a netip.Addr, now time.Time) bool {
-	return slices.ContainsFunc(hs.table.at[customer.Home(a)], func(r *homeRow) bool { return hs.live(r.Last, now) })
+	return slices.ContainsFunc(hs.table.at(customer.Home(a)), func(r *homeRow) bool { return hs.live(r.Last, now) })
 }
 
 // Knows reports whether an offence is of an account that is at home at its address.
@@ -152,15 +142,15 @@ func (hs *Homes) rowOf(e *parsers.Event, now time.Time) *homeRow {
 	if f == witness.NoFamily || !e.Addr.IsValid() {
 		return nil
 	}
-	a := customer.Home(e.Addr)
-	if len(hs.table.at[a]) == 0 {
+	s := hs.table.site(customer.Home(e.Addr))
+	if s == nil {
 		return nil
 	}
 	account := AccountName(e.Account.Raw())
 	if len(account) == 0 {
 		return nil
 	}
-	row := hs.table.find(a, f, account)
+	row := hs.table.find(s, f, account)
 	if row == nil || hs.live(row.Last, now) {
 		return row
 	}
@@ -211,7 +201,7 @@ func (hs *Homes) ExcuseForeign(log uint16, e *parsers.Event, now time.Time, alar
 
 // Phones is how many accounts of phones are at home at an address.
 func (hs *Homes) Phones(a netip.Addr, now time.Time) (n int) {
-	for _, r := range hs.table.at[customer.Home(a)] {
+	for _, r := range hs.table.at(customer.Home(a)) {
 		if r.family.OfPhones() && hs.live(r.Last, now) {
 			n++
 		}
@@ -281,9 +271,9 @@ func (hs *Homes) Protects(p netip.Prefix, now time.Time) (why string, ok bool) {
 			return "", false
 		}
 	}
-	for a, rows := range hs.table.at {
-		for _, r := range rows {
-			if (p.Contains(a) || p.Contains(r.Latest)) && hs.live(r.Last, now) {
+	for _, s := range hs.table.sites.All {
+		for _, r := range s.rows {
+			if (p.Contains(s.addr) || p.Contains(r.Latest)) && hs.live(r.Last, now) {
 				return fmt.Sprintf("%s logged in with a password %s before", r.Latest, agoWords(r.Last, now)), true
 			}
 		}

@@ -3,6 +3,7 @@ package home
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,7 @@ import (
 // as those where log-ins still work.
 type breaker struct {
 	failing map[*homeRow]bool
-	working map[netip.Addr]int64 // the last log-in of addresses, unix ms
+	working []*site // where log-ins worked within breakerFresh, and some that are older
 	weighed time.Time
 	last    netip.Addr // that took part when they were last weighed
 	since   time.Time  // zero: it does not hold
@@ -40,7 +41,7 @@ const (
 )
 
 func newBreaker() breaker {
-	return breaker{failing: map[*homeRow]bool{}, working: map[netip.Addr]int64{}}
+	return breaker{failing: map[*homeRow]bool{}}
 }
 
 // holds reports whether failures are not charged.
@@ -61,10 +62,27 @@ func (b *breaker) fails(r *homeRow) {
 }
 
 // fine notes a log-in.
-func (b *breaker) fine(a netip.Addr, now time.Time) {
-	if _, known := b.working[a]; known || len(b.working) < mostWorking {
-		b.working[a] = now.UnixMilli()
+func (b *breaker) fine(s *site, now time.Time) {
+	if s.working == 0 {
+		if len(b.working) >= mostWorking {
+			return
+		}
+		b.working = append(b.working, s)
 	}
+	s.working = max(now.UnixMilli(), 1)
+}
+
+// forgetWorking forgets the sites without a log-in since a time, in unix ms.
+func (hs *Homes) forgetWorking(since int64) {
+	b := &hs.breaker
+	b.working = slices.DeleteFunc(b.working, func(s *site) bool {
+		if s.working >= since {
+			return false
+		}
+		s.working = 0
+		hs.table.leave(s)
+		return true
+	})
 }
 
 // weighBreaker looks whether the breaker must begin or end to hold. alarm is called
@@ -75,7 +93,10 @@ func (hs *Homes) weighBreaker(a netip.Addr, now time.Time, alarm func(Alarm)) {
 		return
 	}
 	b.weighed, b.last = now, a
-	failing, working := b.count(now)
+	if len(b.failing) == 0 && !b.holds() && len(b.working) < mostWorking/2 {
+		return // no account fails: it does not matter how many log in
+	}
+	failing, working := hs.countBreaker(now)
 	b.counts = [2]int{failing, working}
 	broken := failing >= breakerLeast && failing >= working
 	if b.holds() && now.Sub(b.since) > breakerMost && working > 0 {
@@ -109,33 +130,30 @@ func (b *breaker) reason() string {
 		b.counts[0], b.counts[0]+b.counts[1])
 }
 
-// count says how many addresses began to fail at once, but no more than accounts did, and
+// countBreaker says how many addresses began to fail at once, but no more than accounts did, and
 // how many others log in.
-func (b *breaker) count(now time.Time) (failing, working int) {
+func (hs *Homes) countBreaker(now time.Time) (failing, working int) {
+	b := &hs.breaker
 	at := now.UnixMilli()
 	began := at - breakerWithin.Milliseconds()
 	if b.holds() {
 		began = min(began, b.since.Add(-breakerWithin).UnixMilli())
 	}
 	recently := at - breakerFresh.Milliseconds()
-	for a, last := range b.working {
-		if last < recently {
-			delete(b.working, a)
-		}
-	}
+	hs.forgetWorking(recently)
 	addrs, accounts := map[netip.Addr]bool{}, map[string]bool{}
 	for r := range b.failing {
 		if r.failing == 0 || r.failed < recently || r.failing < began {
 			delete(b.failing, r)
 			continue
 		}
-		if last, ok := b.working[r.Addr]; ok && last >= r.failing {
+		if s := hs.table.site(r.Addr); s != nil && s.working >= r.failing {
 			continue
 		}
 		addrs[r.Addr], accounts[r.Account] = true, true
 	}
-	for a := range b.working {
-		if !addrs[a] {
+	for _, s := range b.working {
+		if !addrs[s.addr] {
 			working++
 		}
 	}

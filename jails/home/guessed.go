@@ -3,6 +3,7 @@ package home
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"time"
@@ -56,13 +57,23 @@ type AlarmChange struct {
 	Seen bool
 }
 
+// triesKey is a number for an account at an address: a hash, because a key with the name
+// costs memory for each failure.
+func (hs *Homes) triesKey(a netip.Addr, f witness.Family, account []byte) uint64 {
+	var b [16 + 1 + maxAccountName]byte
+	raw := a.As16()
+	copy(b[:], raw[:])
+	b[16] = byte(f)
+	return maphash.Bytes(hs.seed, b[:17+copy(b[17:], account)])
+}
+
 // try counts a failure of an account that is not at home there.
 func (hs *Homes) try(log uint16, e *parsers.Event, now time.Time) {
 	f, account := witness.FamilyOf(e.Service), AccountName(e.Account.Raw())
 	if f == witness.NoFamily || len(account) == 0 || !e.Addr.IsValid() {
 		return
 	}
-	key := homeKey{customer.Home(e.Addr), f, string(account)}
+	key := hs.triesKey(customer.Home(e.Addr), f, account)
 	t, _ := hs.tries.Get(key)
 	if now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		t = tries{}
@@ -84,7 +95,7 @@ func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alar
 	if hs.guessed[key] != nil {
 		return true
 	}
-	t, _ := hs.tries.Get(key)
+	t, _ := hs.tries.Get(hs.triesKey(key.addr, key.family, []byte(key.account)))
 	if t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		return false
 	}
@@ -114,7 +125,7 @@ func (hs *Homes) dropOldestGuessed() {
 func (hs *Homes) endGuessed(key homeKey) {
 	hs.changedAlarms[key] = AlarmChange{Guessed: *hs.guessed[key], Seen: true}
 	delete(hs.guessed, key)
-	hs.tries.Put(key, tries{})
+	hs.tries.Put(hs.triesKey(key.addr, key.family, []byte(key.account)), tries{})
 }
 
 // Guessed lists the alarms that no operator has acknowledged yet, oldest first.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"pbxjail/jails/index"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -31,12 +32,19 @@ type Home struct {
 // oldest one is removed.
 type homeTable struct {
 	rows      map[homeKey]*homeRow
-	at        map[netip.Addr][]*homeRow
+	sites     index.Map[*site]
 	of        map[string][]*homeRow // regulars of an account, at most MostEach
 	strangers *list.List            // of *homeRow, the latest first
 	regulars  *list.List            // logged in again after comesBack
 	changed   map[*homeRow]bool     // the ledger does not know it as it is now
 	logins    uint64                // how many were noted
+}
+
+// site is an address where accounts are at home, or were until a moment ago.
+type site struct {
+	addr    netip.Addr
+	rows    []*homeRow
+	working int64 // unix ms: the last log-in there, for the breaker; 0: the breaker does not know it
 }
 
 type homeKey struct {
@@ -48,6 +56,7 @@ type homeKey struct {
 // homeRow is a Home in the table. Its failures are for the breaker, and are not kept.
 type homeRow struct {
 	Home
+	site    *site
 	family  witness.Family
 	regular bool
 	changed bool // it is in the table's list of these
@@ -74,7 +83,7 @@ const (
 
 func newHomeTable() homeTable {
 	return homeTable{
-		rows: map[homeKey]*homeRow{}, at: map[netip.Addr][]*homeRow{}, of: map[string][]*homeRow{},
+		rows: map[homeKey]*homeRow{}, of: map[string][]*homeRow{},
 		strangers: list.New(), regulars: list.New(), changed: map[*homeRow]bool{},
 	}
 }
@@ -82,6 +91,9 @@ func newHomeTable() homeTable {
 // AccountName is the name of an account without what callers write around it: sip:, a
 // domain, parameters. It is empty for those who have none, and aliases raw.
 func AccountName(raw []byte) []byte {
+	if isBare(raw) { // most are
+		return namedAccount(raw)
+	}
 	if i := bytes.LastIndexByte(raw, '<'); i >= 0 && bytes.HasSuffix(raw, []byte(">")) {
 		raw = raw[i+1 : len(raw)-1]
 	}
@@ -91,6 +103,21 @@ func AccountName(raw []byte) []byte {
 	if i := bytes.IndexByte(raw, '@'); i >= 0 {
 		raw = raw[:i]
 	}
+	return namedAccount(raw)
+}
+
+// isBare reports whether a name has none of the characters that AccountName looks for.
+func isBare(raw []byte) bool {
+	for _, c := range raw {
+		if c == '<' || c == ':' || c == '@' {
+			return false
+		}
+	}
+	return true
+}
+
+// namedAccount is a name as far as it is remembered; nil for the names of no account.
+func namedAccount(raw []byte) []byte {
 	switch string(raw) {
 	case "anonymous", "unknown":
 		return nil
@@ -98,9 +125,34 @@ func AccountName(raw []byte) []byte {
 	return raw[:min(len(raw), maxAccountName)]
 }
 
-// find returns the row of an account at an address, or nil.
-func (t *homeTable) find(a netip.Addr, f witness.Family, account []byte) *homeRow {
-	return t.rows[homeKey{a, f, string(account)}]
+// site returns the site of an address, or nil. customer.Home says which address that is.
+func (t *homeTable) site(a netip.Addr) *site { return t.sites.Get(a.As16()) }
+
+// at are the accounts at home at an address.
+func (t *homeTable) at(a netip.Addr) []*homeRow {
+	if s := t.site(a); s != nil {
+		return s.rows
+	}
+	return nil
+}
+
+// fewRows is how many rows are looked through faster than a map.
+const fewRows = 8
+
+// find returns the row of an account at a site, or nil.
+func (t *homeTable) find(s *site, f witness.Family, account []byte) *homeRow {
+	if s == nil {
+		return nil
+	}
+	if len(s.rows) > fewRows {
+		return t.rows[homeKey{s.addr, f, string(account)}]
+	}
+	for _, row := range s.rows {
+		if row.family == f && row.Account == string(account) {
+			return row
+		}
+	}
+	return nil
 }
 
 // put notes a log-in, or what the ledger remembers of some.
@@ -116,10 +168,10 @@ func (t *homeTable) putIn(row *homeRow, h Home) *homeRow {
 		if t.strangers.Len() >= MaxStrangers {
 			t.remove(t.strangers.Back().Value.(*homeRow))
 		}
-		row = &homeRow{Home: h, family: key.family}
+		row = &homeRow{Home: h, family: key.family, site: t.makeSite(h.Addr)}
 		row.place = t.strangers.PushFront(row)
 		t.rows[key] = row
-		t.at[h.Addr] = append(t.at[h.Addr], row)
+		row.site.rows = append(row.site.rows, row)
 	} else {
 		row.merge(h)
 		t.listOf(row).MoveToFront(row.place)
@@ -129,6 +181,23 @@ func (t *homeTable) putIn(row *homeRow, h Home) *homeRow {
 		t.promote(row)
 	}
 	return row
+}
+
+// makeSite returns the site of an address, and makes it where there is none.
+func (t *homeTable) makeSite(a netip.Addr) *site {
+	s := t.site(a)
+	if s == nil {
+		s = &site{addr: a}
+		t.sites.Put(a.As16(), s)
+	}
+	return s
+}
+
+// leave forgets a site that has neither rows nor a log-in that the breaker counts.
+func (t *homeTable) leave(s *site) {
+	if len(s.rows) == 0 && s.working == 0 {
+		t.sites.Delete(s.addr.As16())
+	}
 }
 
 // merge adds what is known of a home to what is known already.
@@ -191,24 +260,22 @@ func (t *homeTable) isSaved(row *homeRow) {
 func (t *homeTable) remove(row *homeRow) {
 	t.listOf(row).Remove(row.place)
 	if row.regular {
-		takeOut(t.of, row.Account, row)
+		if t.of[row.Account] = without(t.of[row.Account], row); len(t.of[row.Account]) == 0 {
+			delete(t.of, row.Account)
+		}
 	}
 	delete(t.rows, homeKey{row.Addr, row.family, row.Account})
 	t.isSaved(row)
-	takeOut(t.at, row.Addr, row)
+	row.site.rows = without(row.site.rows, row)
+	t.leave(row.site)
 }
 
-// takeOut takes a row out of the list of a key, and the key away where none is left.
-func takeOut[K comparable](lists map[K][]*homeRow, key K, row *homeRow) {
-	rows := lists[key]
+// without takes a row out of a list.
+func without(rows []*homeRow, row *homeRow) []*homeRow {
 	if at := slices.Index(rows, row); at >= 0 {
-		rows = slices.Delete(rows, at, at+1)
+		return slices.Delete(rows, at, at+1)
 	}
-	if len(rows) == 0 {
-		delete(lists, key)
-	} else {
-		lists[key] = rows
-	}
+	return rows
 }
 
 // unsaved returns homes that are not in the ledger as they are now, at most so many.
@@ -237,7 +304,7 @@ func (t *homeTable) savedAs(homes []Home) {
 
 // accounts are those that log in from an address, by name.
 func (t *homeTable) accounts(a netip.Addr, live func(*homeRow) bool) (list []*homeRow) {
-	for _, row := range t.at[a] {
+	for _, row := range t.at(a) {
 		if live(row) {
 			list = append(list, row)
 		}

@@ -20,9 +20,12 @@ type Login struct {
 // of IPv6 the last address.
 func (hs *Homes) LoggedIn(now time.Time) []Login {
 	var list []Login
-	for _, rows := range hs.table.at {
-		last := rows[0]
-		for _, r := range rows {
+	for _, s := range hs.table.sites.All {
+		if len(s.rows) == 0 {
+			continue
+		}
+		last := s.rows[0]
+		for _, r := range s.rows {
 			if r.Last.After(last.Last) {
 				last = r
 			}

@@ -11,7 +11,11 @@ type Map[K comparable, V any] struct {
 // Put notes k as the latest.
 func (r *Map[K, V]) Put(k K, v V) {
 	if r.young == nil || r.Full() {
-		r.old, r.young = r.young, map[K]V{}
+		clear(r.old)
+		r.old, r.young = r.young, r.old // no memory is taken for what comes now
+		if r.young == nil {
+			r.young = map[K]V{}
+		}
 	}
 	r.young[k] = v
 }

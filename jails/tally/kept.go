@@ -34,7 +34,7 @@ func (w *Table) Each() iter.Seq[Kept] {
 // A key that has a tally keeps that. The records of the hits are gone.
 func (w *Table) Load(k Kept, s Span, at int64) {
 	key := KeyOf(k.Addr, k.Jail)
-	if _, ok := w.index[key]; ok || len(k.Hits) == 0 {
+	if w.find(key) != none || len(k.Hits) == 0 {
 		return
 	}
 	t := w.tally(key, s, at)

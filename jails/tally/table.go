@@ -2,9 +2,11 @@ package tally
 
 import (
 	"net/netip"
-	"pbxjail/jails/customer"
-	"pbxjail/jails/recent"
 	"slices"
+
+	"pbxjail/jails/customer"
+	"pbxjail/jails/index"
+	"pbxjail/jails/recent"
 )
 
 // Table remembers what addresses did, for all jails together. Owned by one Judge. The
@@ -16,8 +18,9 @@ import (
 type Table struct {
 	Max     int // tallies
 	maxHeld int
-	index   map[tallyKey]int32
-	tallies []Tally // by index; the first two head the lists
+	index   index.Map[int32] // of an address: the first of its tallies, the others are chained
+	tallies []Tally          // by index; the first two head the lists
+	size    int              // tallies in use
 	unused  []int32
 	warm    int // tallies in the warm list
 	held    int // hits there is memory for
@@ -48,7 +51,7 @@ func KeyOf(a netip.Addr, jail uint16) tallyKey {
 // NewTable makes a Table of at most so many tallies, and four times as many hits.
 func NewTable(max int) *Table {
 	return &Table{
-		Max: max, maxHeld: hitsEach * max, index: map[tallyKey]int32{}, tracked: map[uint16]int{},
+		Max: max, maxHeld: hitsEach * max, tracked: map[uint16]int{},
 		tallies: []Tally{{prev: cold, next: cold}, {prev: warm, next: warm}},
 	}
 }
@@ -86,7 +89,7 @@ func (w *Table) Add(key tallyKey, s Span, h Hit, line func() uint32) (*Tally, bo
 // tally finds or makes the tally of a key, pruned to its span, and puts it first
 // in its list.
 func (w *Table) tally(key tallyKey, s Span, at int64) *Tally {
-	if i, ok := w.index[key]; ok {
+	if i := w.find(key); i != none {
 		t := &w.tallies[i]
 		t.prune(s.life, at)
 		w.unlink(i)
@@ -94,18 +97,37 @@ func (w *Table) tally(key tallyKey, s Span, at int64) *Tally {
 		return t
 	}
 	i := w.slot(at)
-	w.index[key] = i
-	w.tracked[key.jail]++
 	t := &w.tallies[i]
-	*t = Tally{key: key, life: s.life}
+	*t = Tally{key: key, life: s.life, same: w.index.Get(key.addr)}
+	w.index.Put(key.addr, i)
+	w.size++
+	w.tracked[key.jail]++
 	w.link(i, cold)
 	return t
 }
 
+// none is the number of no tally: it heads a list.
+const none = cold
+
+// find is where the tally of a key is; none when it has none.
+func (w *Table) find(key tallyKey) int32 {
+	for i := w.index.Get(key.addr); i != none; i = w.tallies[i].same {
+		if w.tallies[i].key.jail == key.jail {
+			return i
+		}
+	}
+	return none
+}
+
+// Knows reports whether an address did anything, in any jail.
+func (w *Table) Knows(a netip.Addr) bool {
+	return w.index.Get(recent.Addr(customer.Scored(a).As16())) != none
+}
+
 // Find returns the tally of a key at a time, or nil.
 func (w *Table) Find(key tallyKey, s Span, at int64) *Tally {
-	i, ok := w.index[key]
-	if !ok {
+	i := w.find(key)
+	if i == none {
 		return nil
 	}
 	t := &w.tallies[i]
@@ -122,7 +144,7 @@ func (w *Table) heat(t *Tally) {
 	if t.warm {
 		return
 	}
-	i := w.index[t.key]
+	i := w.find(t.key)
 	w.unlink(i)
 	t.warm = true
 	w.link(i, warm)
@@ -138,7 +160,7 @@ func (w *Table) heat(t *Tally) {
 
 // slot returns a free tally.
 func (w *Table) slot(at int64) int32 {
-	if len(w.index) >= w.Max {
+	if w.size >= w.Max {
 		w.evict(nil, at)
 	}
 	if n := len(w.unused); n > 0 {
@@ -180,25 +202,25 @@ func (w *Table) Forget(p netip.Prefix) {
 		}
 		return
 	}
-	for key := range w.index {
-		if p.Contains(key.addr.Netip()) {
-			w.Drop(key)
+	for i := range w.tallies {
+		if t := &w.tallies[i]; t.used() && p.Contains(t.key.addr.Netip()) {
+			w.remove(int32(i))
 		}
 	}
 }
 
 // ForgetJail drops the tallies of a jail that is gone.
 func (w *Table) ForgetJail(id uint16) {
-	for key := range w.index {
-		if key.jail == id {
-			w.Drop(key)
+	for i := range w.tallies {
+		if t := &w.tallies[i]; t.used() && t.key.jail == id {
+			w.remove(int32(i))
 		}
 	}
 }
 
 // Drop forgets a key: it was banned or unbanned.
 func (w *Table) Drop(key tallyKey) {
-	if i, ok := w.index[key]; ok {
+	if i := w.find(key); i != none {
 		w.remove(i)
 	}
 }
@@ -210,12 +232,30 @@ func (w *Table) remove(i int32) {
 		w.warm--
 	}
 	w.held -= cap(t.Hits)
-	delete(w.index, t.key)
+	w.unchain(i)
+	w.size--
 	if w.tracked[t.key.jail]--; w.tracked[t.key.jail] == 0 {
 		delete(w.tracked, t.key.jail)
 	}
 	*t = Tally{}
 	w.unused = append(w.unused, i)
+}
+
+// unchain takes a tally out of those of its address.
+func (w *Table) unchain(i int32) {
+	t := &w.tallies[i]
+	first := w.index.Get(t.key.addr)
+	switch {
+	case first != i:
+		for w.tallies[first].same != i {
+			first = w.tallies[first].same
+		}
+		w.tallies[first].same = t.same
+	case t.same != none:
+		w.index.Put(t.key.addr, t.same)
+	default:
+		w.index.Delete(t.key.addr)
+	}
 }
 
 func (w *Table) link(i, list int32) {
@@ -232,7 +272,7 @@ func (w *Table) unlink(i int32) {
 }
 
 // Size is how many tallies there are, of addresses or of networks, in all jails.
-func (w *Table) Size() int { return len(w.index) }
+func (w *Table) Size() int { return w.size }
 
 // Of is how many tallies a jail has.
 func (w *Table) Of(jail uint16) int { return w.tracked[jail] }

@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -208,11 +209,15 @@ func checkSelection(t *testing.T, tally *Tally, b Selection) {
 // checkTable holds what binds its fields.
 func checkTable(t *testing.T, w *Table, s Span) {
 	t.Helper()
-	held, warms, tracked := 0, 0, 0
-	for key, i := range w.index {
+	held, warms, tracked, used := 0, 0, 0, 0
+	for i := range w.tallies {
 		got := &w.tallies[i]
-		if got.key != key {
-			t.Fatalf("got the tally of %v under %v", got.key, key)
+		if !got.used() {
+			continue
+		}
+		used++
+		if at := w.find(got.key); at != int32(i) {
+			t.Fatalf("got the tally of %v at %d, want %d", got.key, at, i)
 		}
 		held += cap(got.Hits)
 		if got.warm {
@@ -232,8 +237,48 @@ func checkTable(t *testing.T, w *Table, s Span) {
 	for _, n := range w.tracked {
 		tracked += n
 	}
-	if held != w.held || warms != w.warm || tracked != len(w.index) || len(w.index) > w.Max || len(w.tallies) > w.Max+2 {
-		t.Fatalf("got %d held, %d warm, %d tracked of %d in %d, want %d, %d, %d", w.held, w.warm, tracked, len(w.index), len(w.tallies), held, warms, len(w.index))
+	if held != w.held || warms != w.warm || tracked != w.size || used != w.size || w.size > w.Max || len(w.tallies) > w.Max+2 {
+		t.Fatalf("got %d held, %d warm, %d tracked of %d in %d, want %d, %d, %d", w.held, w.warm, tracked, used, len(w.tallies), held, warms, w.size)
+	}
+}
+
+// TestJailsOfAnAddress: tallies of one address in several jails are found, dropped and
+// evicted each by itself.
+func TestJailsOfAnAddress(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 10))
+	w, s := NewTable(60), NewSpan(time.Hour, 0, 5)
+	w.maxHeld = 1 << 20
+	want := map[tallyKey]bool{}
+	for i := range 20_000 {
+		key := KeyOf(numbered(r.IntN(12)), uint16(r.IntN(5)+1)) // as many as there is room for
+		switch r.IntN(6) {
+		case 0:
+			w.Drop(key)
+			delete(want, key)
+		case 1:
+			if r.IntN(20) > 0 {
+				break
+			}
+			if r.IntN(2) == 0 {
+				w.ForgetJail(key.jail)
+				maps.DeleteFunc(want, func(k tallyKey, _ bool) bool { return k.jail == key.jail })
+			} else {
+				w.Forget(netip.PrefixFrom(key.addr.Netip(), 29).Masked())
+				maps.DeleteFunc(want, func(k tallyKey, _ bool) bool { return k.addr[15]/8 == key.addr[15]/8 })
+			}
+		default:
+			w.Add(key, s, Hit{At: int64(i), Points: 1}, func() uint32 { return 1 })
+			want[key] = true
+		}
+		checkTable(t, w, s)
+		key = KeyOf(numbered(r.IntN(12)), uint16(r.IntN(5)+1))
+		known := false
+		for k := range want {
+			known = known || k.addr == key.addr
+		}
+		if got := w.Find(key, s, int64(i)) != nil; got != want[key] || w.Size() != len(want) || w.Knows(key.addr.Netip()) != known {
+			t.Fatalf("got %v of %v among %d, want %v among %d", got, key, w.Size(), want[key], len(want))
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ type Tally struct {
 	key        tallyKey
 	warm       bool
 	prev, next int32
+	same       int32 // the next tally of its address, in another jail
 	life       int64 // milliseconds a hit is kept
 	Hits       []Hit // by time; no two are life or more apart
 	Sum        int64 // of the points of all hits: no score is more
@@ -56,6 +57,9 @@ func NewSpan(findtime, slow time.Duration, lines int) Span {
 	s.life = max(s.Find, s.Slow)
 	return s
 }
+
+// used reports whether a place in the table is in use: hits of no jail are kept for no time.
+func (t *Tally) used() bool { return t.life > 0 }
 
 func (t *Tally) list() int32 {
 	if t.warm {
