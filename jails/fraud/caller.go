@@ -34,19 +34,33 @@ func later(at, now uint32) uint32 {
 // apart is the distance of two times: the farthest one makes room.
 func apart(at, now uint32) uint32 { return max(at, now) - min(at, now) }
 
-// note notes a thing, in place of the one farthest from now where there is no room.
-func note(marks []mark, hash, now uint32) {
-	farthest := 0
-	for i, m := range marks {
-		if m.hash == hash {
-			marks[i].at = later(m.at, now)
-			return
+// note notes a thing, in place of the one farthest from now where there is no room. It
+// returns how many things are noted, of any kind and time.
+func note(marks []mark, hash, now uint32) (noted int) {
+	at, found := 0, false
+	for i := range marks {
+		m := &marks[i]
+		if m.at != 0 {
+			noted++
 		}
-		if apart(m.at, now) > apart(marks[farthest].at, now) {
-			farthest = i
+		switch {
+		case found:
+		case m.hash == hash:
+			at, found = i, true
+		case apart(m.at, now) > apart(marks[at].at, now):
+			at = i
 		}
 	}
-	marks[farthest] = mark{hash, now}
+	m := &marks[at]
+	if found {
+		m.at = later(m.at, now)
+		return noted
+	}
+	if m.at == 0 {
+		noted++
+	}
+	*m = mark{hash, now}
+	return noted
 }
 
 func has(marks []mark, hash, now, limit uint32) bool {

@@ -24,15 +24,15 @@ type Attempt struct {
 type Sense struct {
 	rules   configs.Fraud
 	plan    *Plan
-	callers table[addrKey, caller]
-	crowds  table[uint64, crowd] // of accounts and of numbers, by hash
+	callers table[caller]
+	crowds  table[crowd] // of accounts and of numbers, by hash
 	seeds   struct{ name, account, tail, head, address maphash.Seed }
 }
 
 // New makes a Sense that remembers at most so many addresses, and as many accounts
 // and numbers.
 func New(numbers *configs.Numbers, rules configs.Fraud, max int) *Sense {
-	s := &Sense{callers: newTable[addrKey, caller](max), crowds: newTable[uint64, crowd](max)}
+	s := &Sense{callers: newTable[caller](max), crowds: newTable[crowd](max)}
 	for _, seed := range []*maphash.Seed{&s.seeds.name, &s.seeds.account, &s.seeds.tail, &s.seeds.head, &s.seeds.address} {
 		*seed = maphash.MakeSeed()
 	}
@@ -82,8 +82,11 @@ func (s *Sense) Hear(a Attempt, now time.Time, yield func(Finding)) {
 
 // enumerates hears of an account or an extension that does not exist.
 func (s *Sense) enumerates(c *caller, name []byte, at uint32, yield func(Finding)) {
-	note(c.tried[:], s.nameHash(name, unknown), at)
+	noted := note(c.tried[:], s.nameHash(name, unknown), at)
 	r := &s.rules.Enumeration
+	if noted < min(r.Accounts, s.rules.Sequence.Steps) {
+		return // too few, whatever they are
+	}
 	if n := c.count(unknown, at, secondsOf(r.Within)); n >= r.Accounts {
 		yield(Finding{Rule: RuleEnumeration, Factor: configs.Thousandths(r.Factor), Count: n})
 	}
@@ -109,8 +112,11 @@ func (s *Sense) row(c *caller, name []byte, at uint32) int {
 
 // sprays hears of a wrong password.
 func (s *Sense) sprays(c *caller, account []byte, at uint32, yield func(Finding)) {
-	note(c.tried[:], s.nameHash(account, exists), at)
+	noted := note(c.tried[:], s.nameHash(account, exists), at)
 	r := &s.rules.Enumeration
+	if noted < r.Passwords {
+		return // too few, whatever they are
+	}
 	if n := c.count(exists, at, secondsOf(r.Within)); n >= r.Passwords {
 		yield(Finding{Rule: RuleSpraying, Factor: configs.Thousandths(r.Factor), Count: n})
 	}
@@ -121,7 +127,7 @@ func (s *Sense) sprays(c *caller, account []byte, at uint32, yield func(Finding)
 func (s *Sense) besieges(a netip.Addr, account []byte, at uint32, yield func(Finding)) {
 	r := &s.rules.ManyAddresses
 	limit := secondsOf(r.Within)
-	crowd := s.crowds.get(maphash.Bytes(s.seeds.account, account), at)
+	crowd := s.crowds.get(keyOfHash(maphash.Bytes(s.seeds.account, account)), at)
 	if n := crowd.join(s.addressHash(keyOf(a)), at, limit); n >= r.Addresses {
 		yield(Finding{Rule: RuleManyAddresses, Factor: configs.Thousandths(r.Factor), Count: n, Alarm: crowd.alarm(at, limit)})
 	}
@@ -139,7 +145,7 @@ func (s *Sense) dials(c *caller, a *Attempt, n *Number, at uint32, yield func(Fi
 	if !n.International || !a.Guest && !a.Unknown {
 		return // a provider has many addresses, and all of them dial our numbers
 	}
-	if callers := s.crowds.get(tail, at).join(s.addressHash(keyOf(a.Addr)), at, limit); callers >= r.Addresses {
+	if callers := s.crowds.get(keyOfHash(tail), at).join(s.addressHash(keyOf(a.Addr)), at, limit); callers >= r.Addresses {
 		yield(Finding{Rule: RuleSharedNumber, Factor: configs.Thousandths(r.Factor), Count: callers})
 	}
 }
@@ -157,13 +163,13 @@ func (s *Sense) Forget(p netip.Prefix) {
 	if len(gone) == 0 {
 		return
 	}
-	for _, i := range s.crowds.index {
+	for i := s.crowds.rows[0].next; i != 0; i = s.crowds.rows[i].next {
 		s.crowds.rows[i].value.leave(gone)
 	}
 }
 
 // Len is how many addresses, accounts and numbers are remembered.
-func (s *Sense) Len() int { return len(s.callers.index) + len(s.crowds.index) }
+func (s *Sense) Len() int { return s.callers.index.Len() + s.crowds.index.Len() }
 
 // Evicted is how many of them were forgotten while they still said something.
 func (s *Sense) Evicted() uint64 { return s.callers.evicted + s.crowds.evicted }

@@ -315,13 +315,13 @@ func TestBounded(t *testing.T) {
 }
 
 func TestStateHasAFixedSize(t *testing.T) {
-	if size := unsafe.Sizeof(row[addrKey, caller]{}); size > 256 {
+	if size := unsafe.Sizeof(row[caller]{}); size > 256 {
 		t.Errorf("got %d bytes for an address, want 256 at most", size)
 	}
-	if size := unsafe.Sizeof(row[uint64, crowd]{}); size > 256 {
+	if size := unsafe.Sizeof(row[crowd]{}); size > 256 {
 		t.Errorf("got %d bytes for an account, want 256 at most", size)
 	}
-	if size := unsafe.Sizeof(row[addrKey, challenged]{}); size > 256 {
+	if size := unsafe.Sizeof(row[challenged]{}); size > 256 {
 		t.Errorf("got %d bytes for an address with open challenges, want 256 at most", size)
 	}
 	s := sense(t)

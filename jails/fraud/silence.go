@@ -30,7 +30,7 @@ const (
 // An attacker that forges the address of another never sees the challenge, and so
 // leaves it open in the other's name: silence alone is no proof against an address.
 type Silence struct {
-	table table[addrKey, challenged]
+	table table[challenged]
 	due   dueQueue
 	seed  maphash.Seed
 }
@@ -49,7 +49,7 @@ type challenged struct {
 
 // NewSilence makes a Silence that remembers at most so many addresses.
 func NewSilence(max int) *Silence {
-	s := &Silence{table: newTable[addrKey, challenged](max), seed: maphash.MakeSeed()}
+	s := &Silence{table: newTable[challenged](max), seed: maphash.MakeSeed()}
 	s.table.keep = secondsOf(heardWithin)
 	s.due.rows = &s.table.rows
 	return s
@@ -75,13 +75,14 @@ func (s *Silence) Challenged(a netip.Addr, account, id parsers.Text, now time.Ti
 	if near(c.login, at, heardWithin) {
 		return
 	}
-	hash := uint32(maphash.Bytes(s.seed, account.Raw()) ^ 31*maphash.Bytes(s.seed, id.Raw()))
+	name := maphash.Bytes(s.seed, account.Raw())
+	hash := uint32(name ^ 31*maphash.Bytes(s.seed, id.Raw()))
 	slot := c.slot(hash, at, !id.Empty())
 	if slot < 0 {
 		return
 	}
 	c.ids[slot], c.sent[slot] = hash, at
-	if c.pulse.beat(uint32(maphash.Bytes(s.seed, account.Raw())), at) {
+	if c.pulse.beat(uint32(name), at) {
 		return
 	}
 	c.open |= 1 << slot
@@ -152,7 +153,7 @@ func (s *Silence) Due(now time.Time, yield func(a netip.Addr, at time.Time)) {
 func (s *Silence) Forget(p netip.Prefix) { rowsIn(&s.table, p, s.remove) }
 
 // Len is how many addresses are remembered.
-func (s *Silence) Len() int { return len(s.table.index) }
+func (s *Silence) Len() int { return s.table.index.Len() }
 
 // Evicted is how many of them were forgotten before their time.
 func (s *Silence) Evicted() uint64 { return s.table.evicted }
@@ -196,7 +197,7 @@ func (s *Silence) schedule(i int32) {
 
 // dueQueue is a heap of rows by the time of their first open challenge.
 type dueQueue struct {
-	rows  *[]row[addrKey, challenged]
+	rows  *[]row[challenged]
 	order []int32
 }
 

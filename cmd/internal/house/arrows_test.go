@@ -44,7 +44,7 @@ var arrows = map[string]arrow{
 	"configs/asterisk":            {nil, "what Asterisk's files say is plain data too; only the daemon acts on it"},
 	"jails":                       {[]string{"parsers", "configs", "jails/book", "jails/customer", "jails/home", "jails/recent", "jails/tally", "jails/witness", "jails/rates", "jails/fraud"}, "jails decide: now in, verdict out; no lock, no log, no kernel, no disk"},
 	"jails/feeds":                 {[]string{"configs"}, "a feed is read and asked; what it is worth is decided in jails"},
-	"jails/fraud":                 {[]string{"parsers", "configs"}, "fraud finds what attempts are together; jails alone decide"},
+	"jails/fraud":                 {[]string{"parsers", "configs", "jails/index", "jails/recent"}, "fraud finds what attempts are together; jails alone decide"},
 	"jails/geoip":                 {[]string{"jails", "jails/book"}, "it says where an address is; what that is worth is for jails to decide"},
 	"jails/rates":                 {[]string{"parsers"}, "it counts what jails charge; it does not decide"},
 	"jails/book":                  {[]string{"parsers", "configs"}, "bans, strikes and lines are written down by many and read by many: the ledger and the API must not need the judge for them"},
