@@ -41,7 +41,7 @@ func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 		}
 		if one := portsOf[h.Witness.Service]; attacked == ports.All {
 			attacked = one
-		} else {
+		} else if attacked != one {
 			attacked = attacked.And(one)
 		}
 	}
@@ -72,6 +72,15 @@ func (j *Judge) listNamed(group string) ports.Set {
 		}
 	}
 	return ports.All
+}
+
+// covers reports whether one set has all ports of another. Most are the same.
+func covers(held, o ports.Set) bool { return held == o || held.Covers(o) }
+
+// closesMost returns the most ports that a ban of this strike may close, when these were
+// attacked: Closed decides.
+func (j *Jail) closesMost(attacked ports.Set, strike int) ports.Set {
+	return j.Closed(book.Ban{Ports: attacked, Strike: strike})
 }
 
 // Closed returns the ports that a ban closes, from the ports that were attacked (Ports), its

@@ -73,6 +73,9 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 // first is the index of the first protection that overlaps p; -1 is none.
 func (g *Guard) first(p netip.Prefix) int {
 	first := -1
+	if !g.table.OverlapsPrefix(p) {
+		return first
+	}
 	for _, list := range []iter.Seq2[netip.Prefix, int]{g.table.Supernets(p), g.table.Subnets(p)} {
 		for _, i := range list {
 			if first < 0 || i < first {

@@ -44,6 +44,8 @@ type Judge struct {
 	fetched    fetched
 	senses     Senses
 	comparison comparison
+	places     placesKnown
+	notes      recent.Map[fraud.Finding, string] // what findings are for people
 	caller     callerFacts
 	weights    []book.Factor
 	rates      *rates.Rates
@@ -69,6 +71,7 @@ func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, rep
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
 		replay:    replay, seed: maphash.MakeSeed(), hashKey: rand.Uint64(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(), fetched: newFetched(),
+		notes: recent.Map[fraud.Finding, string]{Max: maxNotes},
 		rates: rates.New(rateKeys), comparison: comparison{silence: fraud.NewSilence(max(maxAddresses/comparedShare, 1))},
 	}
 	j.Home = home.New(&j.gate)
@@ -239,7 +242,9 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 		}
 		points, factors := j.weigh(jail, e, base)
 		jail.memory.events++
-		j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.caller.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
+		if !j.replay { // nothing asks a replay which are the busiest
+			j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.caller.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
+		}
 		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: g.String()}, tally.Hit{
 			At: now.UnixMilli(), Points: points, Account: account, Evidence: e.Evidence, Once: e.Once,
 			Witness: witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service}, Grade: g,

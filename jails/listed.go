@@ -2,7 +2,10 @@ package jails
 
 import (
 	"net/netip"
+
 	"pbxjail/jails/book"
+	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
 )
 
 // Feeds knows the lists of bad addresses that others publish. Its method may be called
@@ -19,4 +22,36 @@ type Feeds interface {
 // long, because a ban waits for it.
 type Places interface {
 	Place(a netip.Addr) book.Place
+	// Version changes after each change of what Place answers.
+	Version() uint64
+}
+
+// placesKnown are the places of the latest addresses: most attackers come again. Owned by
+// one Judge.
+type placesKnown struct {
+	version uint64
+	of      recent.Map[recent.Addr, book.Place]
+}
+
+// maxPlaces is how many of them there are at least.
+const maxPlaces = 2048
+
+// where returns the country and the network of an address; the zero Place when they are
+// not known.
+func (j *Judge) where(a netip.Addr) book.Place {
+	s, k := j.senses.Places, &j.places
+	if s == nil {
+		return book.Place{}
+	}
+	if v := s.Version(); v != k.version || k.of.Max == 0 {
+		*k = placesKnown{v, recent.Map[recent.Addr, book.Place]{Max: maxPlaces}}
+	}
+	a = customer.Scored(a)
+	key := recent.Addr(a.As16())
+	p, ok := k.of.Get(key)
+	if !ok {
+		p = s.Place(a)
+		k.of.Put(key, p)
+	}
+	return p
 }

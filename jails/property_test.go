@@ -16,6 +16,8 @@ import (
 // world knows places and feeds by an address's last byte.
 type world struct{}
 
+func (world) Version() uint64 { return 1 }
+
 func (world) Place(a netip.Addr) book.Place {
 	b := a.AsSlice()
 	last := b[len(b)-1]

@@ -39,7 +39,7 @@ const comparedShare = 10
 // SetSenses replaces what the judge knows beside the logs. What is known of each address
 // is kept.
 func (j *Judge) SetSenses(s Senses) {
-	j.senses = s
+	j.senses, j.places = s, placesKnown{}
 	j.place()
 	switch c := &j.comparison; {
 	case s.Numbers == nil:
@@ -67,12 +67,26 @@ func (j *Judge) sense(e *parsers.Event, now time.Time, decide func(Verdict)) {
 		Unknown: e.Kind == parsers.UnknownAccount || e.Kind == parsers.UnknownExtension, Failed: e.Kind == parsers.BadPassword,
 	}
 	who.Hear(attempt, now, func(f fraud.Finding) {
-		j.caller.fraud = append(j.caller.fraud, book.Factor{Name: f.Rule, Note: f.String(), By: f.Factor})
+		j.caller.fraud = append(j.caller.fraud, book.Factor{Name: f.Rule, Note: j.noteOf(f), By: f.Factor})
 		if f.Alarm {
 			p := netip.PrefixFrom(e.Addr, e.Addr.BitLen())
 			decide(Verdict{Ban: book.Ban{Prefix: p, Jail: "fraud", Since: now.UTC(), Reason: fmt.Sprintf("%s: %s", f, e.Account)}, Alarm: true})
 		}
 	})
+}
+
+// maxNotes is how many findings keep their words: rules and counts are few.
+const maxNotes = 256
+
+// noteOf is a finding for people. It is written once, and not for each attempt.
+func (j *Judge) noteOf(f fraud.Finding) string {
+	f.Alarm = false
+	note, ok := j.notes.Get(f)
+	if !ok {
+		note = f.String()
+		j.notes.Put(f, note)
+	}
+	return note
 }
 
 // listen follows challenges and their answers.

@@ -84,14 +84,18 @@ func listed(list, word string) string {
 // sentence makes the ban of a prefix whose tally is full. It reports false when the
 // ban exists already: lines that were written before the ban may still come in.
 func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, now time.Time) (Verdict, bool) {
-	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log"}
 	bans := j.book
 	if jail.Observe {
 		bans = j.observed
 	}
-	b.Ports, b.Narrow = jail.closes(t, r), b.Evidence == parsers.Claimed || r.allowance > 0
 	held, banned := bans.Covering(p, now)
-	b.Strike = bans.NextStrike(p, jail.Growth, now)
+	attacked, strike := jail.closes(t, r), bans.NextStrike(p, jail.Growth, now)
+	why := j.Protects(p, jail)
+	if why == "" && banned && held.Jail == jail.Name && p.IsSingleIP() && covers(held.Ports, jail.closesMost(attacked, strike)) {
+		return Verdict{}, false // most lines of a banned address end here
+	}
+	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log", Ports: attacked, Strike: strike}
+	b.Narrow = b.Evidence == parsers.Claimed || r.allowance > 0
 	doubt := j.uncertain(t, r, b, now)
 	shorter := false
 	if doubt != "" {
@@ -99,13 +103,12 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 		b.Most, shorter = shortBan, full == book.Forever || full > shortBan
 	}
 	b.Until, b.Ports = book.EndOf(now, jail.Length(b)), jail.Closed(b)
-	why := j.Protects(p, jail)
 	if why == "" && !p.IsSingleIP() && r.allowance == 0 { // with an allowance, the log-ins are counted already
 		why, _ = j.Home.Protects(p, now)
 	}
 	// The ban of another jail is replaced only when this one lasts longer. That it begins
 	// later does not count: otherwise two jails would renew each other's bans without end.
-	if why == "" && banned && held.Ports.Covers(b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
+	if why == "" && banned && covers(held.Ports, b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
 		return Verdict{}, false
 	}
 	if banned && why == "" {
@@ -176,7 +179,7 @@ func (j *Judge) doubtful(t *tally.Tally, r ruling, p netip.Prefix, now time.Time
 // known is the best evidence that is enough for the ban by itself.
 func (j *Jail) known(t *tally.Tally, r ruling, at int64) parsers.Evidence {
 	for e := parsers.Proven; e > j.least; e-- {
-		if t.Strongest(at, r.within.Milliseconds(), e, r.Fresh).Score >= r.limit {
+		if t.SumOf(e) >= int64(r.limit) && t.Strongest(at, r.within.Milliseconds(), e, r.Fresh).Score >= r.limit {
 			return e
 		}
 	}

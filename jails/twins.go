@@ -17,13 +17,14 @@ import (
 // the security event, and is not believed when that does not come. Owned by one Judge;
 // every table is bounded.
 type twins struct {
-	alive    [parsers.ServiceCount][2]int64  // when the last security event of a service came, unix ms; of unknown extensions apart
-	reported recent.Map[eventSubject, int64] // when the last security event about an address came, unix ms
-	calls    recent.Map[uint64, int64]       // the same by Call-ID, for events that lost their address
-	waiting  []held                          // notices whose twin has not come yet, oldest first
-	vouched  []int64                         // when Asterisk reported that it could not write an event; each confirms one notice
-	suspect  uint64                          // notices without an event
-	heard    int64                           // when the last security event came, unix ms
+	alive    [parsers.ServiceCount][2]int64 // when the last security event of a service came, unix ms; of unknown extensions apart
+	reported recent.Map[uint64, int64]      // by subject: when the last security event about an address came, unix ms
+	calls    recent.Map[uint64, int64]      // the same by Call-ID, for events that lost their address
+	seed     maphash.Seed
+	waiting  []held  // notices whose twin has not come yet, oldest first
+	vouched  []int64 // when Asterisk reported that it could not write an event; each confirms one notice
+	suspect  uint64  // notices without an event
+	heard    int64   // when the last security event came, unix ms
 }
 
 // The classes of the security events of a service. chan_sip reports unknown extensions only
@@ -40,14 +41,11 @@ func classOf(e *parsers.Event) int {
 	return anyEvent
 }
 
-// eventSubject is the address and the service of a security event.
-type eventSubject struct {
-	addr    recent.Addr
-	service parsers.Service
-}
-
-func subjectOf(e *parsers.Event) eventSubject {
-	return eventSubject{recent.Addr(e.Addr.As16()), e.Service}
+// subject is a number for the address and the service of a record.
+func (t *twins) subject(e *parsers.Event) uint64 {
+	b := [17]byte{16: byte(e.Service)}
+	*(*recent.Addr)(b[:16]) = e.Addr.As16()
+	return maphash.Bytes(t.seed, b[:])
 }
 
 // held is a notice that waits.
@@ -69,7 +67,7 @@ const (
 )
 
 func newTwins() twins {
-	return twins{reported: recent.Map[eventSubject, int64]{Max: maxReported}, calls: recent.Map[uint64, int64]{Max: maxReported}}
+	return twins{seed: maphash.MakeSeed(), reported: recent.Map[uint64, int64]{Max: maxReported}, calls: recent.Map[uint64, int64]{Max: maxReported}}
 }
 
 // expects reports whether the notice must have a twin by now.
@@ -87,7 +85,7 @@ func (t *twins) note(e *parsers.Event, at time.Time) {
 	if !e.Addr.IsValid() || e.Kind >= parsers.Success {
 		return
 	}
-	t.reported.Put(subjectOf(e), at.UnixMilli())
+	t.reported.Put(t.subject(e), at.UnixMilli())
 }
 
 // noteCall notes a security event of which only the Call-ID can be read.
@@ -103,7 +101,7 @@ func (t *twins) has(e *parsers.Event, call uint64, at time.Time) bool {
 	within := func(last int64, ok bool) bool {
 		return ok && tally.Near(last, at.UnixMilli(), twinWithin.Milliseconds()+1)
 	}
-	return within(t.reported.Get(subjectOf(e))) || call != 0 && within(t.calls.Get(call))
+	return within(t.reported.Get(t.subject(e))) || call != 0 && within(t.calls.Get(call))
 }
 
 // vouch notes that Asterisk could not write an event: with a byte that is not UTF-8 the

@@ -1,7 +1,6 @@
 package jails
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -23,10 +22,7 @@ type callerFacts struct {
 // look collects the facts about the caller of an offence.
 func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	c := &j.caller
-	c.place, c.factors, c.fraud = book.Place{}, c.factors[:0], c.fraud[:0]
-	if s := j.senses.Places; s != nil {
-		c.place = s.Place(customer.Scored(e.Addr))
-	}
+	c.place, c.factors, c.fraud = j.where(e.Addr), c.factors[:0], c.fraud[:0]
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
 			c.add("agent", "agent "+agent.Name+" ("+agent.Level+")", configs.Thousandths(j.senses.Levels.Of(agent.Level)))
@@ -115,13 +111,4 @@ func (j *Jail) isElsewhere(country string) bool {
 
 func (j *Jail) blocks(p book.Place) bool {
 	return p.Country != "" && slices.Contains(j.places.Block, p.Country)
-}
-
-// where returns the country and the network of an address; the zero Place when they are
-// not known.
-func (j *Judge) where(a netip.Addr) book.Place {
-	if j.senses.Places == nil {
-		return book.Place{}
-	}
-	return j.senses.Places.Place(customer.Scored(a))
 }

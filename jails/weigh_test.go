@@ -18,6 +18,8 @@ type known struct {
 	feeds map[string]int32
 }
 
+func (known) Version() uint64 { return 1 }
+
 func (k known) Place(netip.Addr) book.Place { return k.place }
 
 func (k known) Listed(_ netip.Addr, yield func(string, int32) bool) {

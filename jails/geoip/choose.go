@@ -66,6 +66,7 @@ func (t *Tables) Look() {
 	c.takeEmbedded()
 	t.entries, t.closed = c.kept, c.closed
 	t.used.Store(&c.used)
+	t.version.Add(1) // after it: no answer of the old files is taken for one of the new
 }
 
 // choice is one Look.

@@ -36,6 +36,8 @@ type Tables struct {
 	used   atomic.Pointer[[]*table] // never nil, and never changed in place
 	poke   chan struct{}            // files have other names
 
+	version atomic.Uint64
+
 	mu       sync.Mutex // guards what follows; Place does not wait for it
 	files    []string
 	entries  map[string]*entry
@@ -84,6 +86,9 @@ func (t *Tables) Place(a netip.Addr) book.Place {
 	p, _, _ := t.place(a)
 	return p
 }
+
+// Version implements jails.Places.
+func (t *Tables) Version() uint64 { return t.version.Load() }
 
 // Answer is a Place, and which file said it.
 type Answer struct {

@@ -74,19 +74,20 @@ func (hs *Homes) try(log uint16, e *parsers.Event, now time.Time) {
 		return
 	}
 	key := hs.triesKey(customer.Home(e.Addr), f, account)
-	t, _ := hs.tries.Get(key)
+	if e.Digest != 0 {
+		if t, _ := hs.tries.Get(key); e.Digest == t.digest && now.UnixMilli()-t.last <= triesKept.Milliseconds() {
+			return // the same answer again is no other guess
+		}
+	}
+	t := hs.tries.At(key)
 	if now.UnixMilli()-t.last > triesKept.Milliseconds() {
-		t = tries{}
+		*t = tries{}
 	}
 	t.last = now.UnixMilli()
-	if e.Digest != 0 && e.Digest == t.digest {
-		return // the same answer again is no other guess
-	}
 	if e.Digest != 0 {
 		t.digest = e.Digest
 	}
 	t.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
-	hs.tries.Put(key, t)
 }
 
 // mayBeGuessed reports whether a log-in of an account that is not at home there says

@@ -2,46 +2,79 @@ package recent
 
 // Map is a map that forgets: it holds between Max and twice as many of the
 // latest keys, and costs no more however many an attacker makes up. The zero value
-// holds nothing; set Max before use.
+// holds nothing; set Max before use. It takes memory until it is full for the second
+// time, and none after that.
 type Map[K comparable, V any] struct {
 	Max        int
-	young, old map[K]V
+	young, old half[K, V]
+}
+
+// half is a generation of keys. Their values are apart, so that a look-up reads little
+// memory, and a value can be changed in its place.
+type half[K comparable, V any] struct {
+	index  map[K]int32
+	values []V
+}
+
+func (h *half[K, V]) clear() {
+	clear(h.index)
+	clear(h.values)
+	h.values = h.values[:0]
 }
 
 // Put notes k as the latest.
-func (r *Map[K, V]) Put(k K, v V) {
-	if r.young == nil || r.Full() {
-		clear(r.old)
-		r.old, r.young = r.young, r.old // no memory is taken for what comes now
-		if r.young == nil {
-			r.young = map[K]V{}
-		}
+func (r *Map[K, V]) Put(k K, v V) { *r.At(k) = v }
+
+// At notes k as the latest and returns its value, to be changed in its place until the next
+// Put or At. The value of a new key is zero.
+func (r *Map[K, V]) At(k K) *V {
+	i, young := r.young.index[k]
+	if young && !r.Full() {
+		return &r.young.values[i]
 	}
-	r.young[k] = v
+	v, _ := r.Get(k)
+	if r.young.index == nil || r.Full() { // a known key begins the next half too
+		r.turn()
+	}
+	n := len(r.young.values)
+	r.young.index[k] = int32(n)
+	r.young.values = append(r.young.values, v)
+	return &r.young.values[n]
+}
+
+// turn forgets the old half, and begins a new one.
+func (r *Map[K, V]) turn() {
+	r.old.clear()
+	r.old, r.young = r.young, r.old
+	if r.young.index == nil {
+		r.young.index = map[K]int32{}
+	}
 }
 
 // Get finds what was put last for k, unless it is forgotten.
-func (r *Map[K, V]) Get(k K) (V, bool) {
-	v, ok := r.young[k]
-	if !ok {
-		v, ok = r.old[k]
+func (r *Map[K, V]) Get(k K) (v V, ok bool) {
+	if i, ok := r.young.index[k]; ok {
+		return r.young.values[i], true
 	}
-	return v, ok
+	if i, ok := r.old.index[k]; ok {
+		return r.old.values[i], true
+	}
+	return v, false
 }
 
 // Each yields every key once, with what was put last for it, in no order.
 func (r *Map[K, V]) Each(yield func(K, V) bool) {
-	for k, v := range r.young {
-		if !yield(k, v) {
+	for k, i := range r.young.index {
+		if !yield(k, r.young.values[i]) {
 			return
 		}
 	}
-	for k, v := range r.old {
-		if _, newer := r.young[k]; !newer && !yield(k, v) {
+	for k, i := range r.old.index {
+		if _, newer := r.young.index[k]; !newer && !yield(k, r.old.values[i]) {
 			return
 		}
 	}
 }
 
 // Full reports whether the next key forgets the oldest half.
-func (r *Map[K, V]) Full() bool { return len(r.young) >= r.Max }
+func (r *Map[K, V]) Full() bool { return len(r.young.index) >= r.Max }

@@ -1,13 +1,17 @@
 package recent
 
-import "testing"
+import (
+	"maps"
+	"math/rand/v2"
+	"testing"
+)
 
 func TestRecentForgets(t *testing.T) {
 	r := Map[int, int]{Max: 100}
 	for i := range 10_000 {
 		r.Put(i, i)
 	}
-	if n := len(r.young) + len(r.old); n > 200 {
+	if n := len(r.young.index) + len(r.old.index); n > 200 {
 		t.Errorf("got %d keys, want at most 200", n)
 	}
 	if _, ok := r.Get(9_999); !ok {
@@ -15,5 +19,41 @@ func TestRecentForgets(t *testing.T) {
 	}
 	if _, ok := r.Get(0); ok {
 		t.Error("the oldest key is remembered")
+	}
+}
+
+// TestLikeTwoMaps: a Map holds what two Go maps would, of which the young one becomes the
+// old one when it is full.
+func TestLikeTwoMaps(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		m := Map[int, int]{Max: int(seed)*3 + 1}
+		young, old := map[int]int{}, map[int]int{}
+		for range 5000 {
+			k, v := r.IntN(40), r.Int()
+			want, known := young[k]
+			if !known {
+				want, known = old[k]
+			}
+			if got, ok := m.Get(k); got != want || ok != known || m.Full() != (len(young) >= m.Max) {
+				t.Fatalf("got %d, %t, want %d, %t", got, ok, want, known)
+			}
+			if len(young) >= m.Max {
+				old, young = young, map[int]int{}
+			}
+			young[k] = v
+			if r.IntN(2) == 0 {
+				m.Put(k, v)
+			} else if at := m.At(k); *at != want {
+				t.Fatalf("got %d to change, want %d", *at, want)
+			} else {
+				*at = v
+			}
+			all := maps.Clone(old)
+			maps.Copy(all, young)
+			if got := maps.Collect(m.Each); !maps.Equal(got, all) {
+				t.Fatalf("got %v, want %v", got, all)
+			}
+		}
 	}
 }

@@ -113,6 +113,17 @@ func (t *Tally) Last() witness.Witness {
 	return t.Hits[len(t.Hits)-1].Witness
 }
 
+// SumOf is the points of all hits with this evidence or better: no score of such hits is
+// more.
+func (t *Tally) SumOf(least parsers.Evidence) (sum int64) {
+	for i := range t.Hits {
+		if t.Hits[i].Evidence >= least {
+			sum += int64(t.Hits[i].Points)
+		}
+	}
+	return sum
+}
+
 // Forgive forgets what an account did.
 func (t *Tally) Forgive(account uint32) {
 	kept := t.Hits[:0]
