@@ -19,7 +19,7 @@ import (
 // was last written.
 func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLog func() error, err error) {
 	if name == "-" {
-		text, err = plain(a.stdin)
+		text, err = a.plain(a.stdin)
 		return text, a.now(), func() error { return nil }, err
 	}
 	f, err := os.Open(name)
@@ -31,7 +31,8 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 		err = control.Refuse(0, "name the files in it", "%s is a folder", name)
 	}
 	if err == nil {
-		text, err = plain(f)
+		a.progress.expect(info.Size())
+		text, err = a.plain(f)
 	}
 	if err != nil {
 		f.Close()
@@ -41,16 +42,16 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 }
 
 // plain unpacks what is packed.
-func plain(r io.Reader) (*bufio.Reader, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+func (a *app) plain(r io.Reader) (*bufio.Reader, error) {
+	b := bufio.NewReaderSize(a.progress.file(r), 64<<10)
 	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
-		return entries(b), nil
+		return entries(bufio.NewReaderSize(a.progress.text(b), 64<<10)), nil
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
-	return entries(bufio.NewReaderSize(z, 64<<10)), nil
+	return entries(bufio.NewReaderSize(a.progress.text(z), 64<<10)), nil
 }
 
 // entries makes lines of saved entries of systemd's journal. Other text stays as it is.

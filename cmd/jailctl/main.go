@@ -11,7 +11,7 @@
 //   - each line and each cell of a table passes through safe: a log may hold
 //     anything, and a terminal obeys what it is sent;
 //   - only top sends a terminal something to obey, home and clear, and only when
-//     stdout is one;
+//     stdout is one; parse and replay write over their progress on stderr;
 //   - --json prints the API's own types, and nothing but ASCII.
 //
 // Exit status: 0 done; 1 what was asked did not happen, or a problem was found; 2 wrong

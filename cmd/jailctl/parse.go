@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/netip"
@@ -32,7 +33,7 @@ func (a *app) parseVerb() *cobra.Command {
 It reads as the daemon does, with the own patterns of the jails that read this log.
 A log that no jail names, and stdin, is read with the patterns of all jails.`,
 		Args: atMost(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			addrs, err := addrsOf("own", own)
 			if err != nil {
 				return err
@@ -44,7 +45,9 @@ A log that no jail names, and stdin, is read with the patterns of all jails.`,
 			}
 			every, _ := main.EveryJail() // also those that are switched off: parse shows what they would read
 			judge := jails.NewJudge(list, jails.NewGuard(nil, nil), book.NewBook(nil, nil), main.MaxAddresses, true)
-			return a.parse(name, addrs, judge.Source(name), jails.ForeignIn(every, name))
+			end := a.startProgress(c.Context())
+			err = a.parse(name, addrs, judge.Source(name), jails.ForeignIn(every, name))
+			return cmp.Or(err, end())
 		},
 	}
 	c.Flags().StringArrayVar(&own, "own", nil, "an address of the PBX itself, never charged; may be repeated")

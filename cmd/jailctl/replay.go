@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,11 +64,11 @@ no log beside it. Capture all of each packet, both directions: tcpdump -i any -s
 are local time: set TZ where the PBX is in another zone.
 The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a trace packets=N too`,
 		Args: atLeast("FILE"),
-		RunE: func(_ *cobra.Command, files []string) error {
+		RunE: func(c *cobra.Command, files []string) error {
 			if f.compare != "" {
 				return a.compareJails(f, files)
 			}
-			return a.replay(f, files)
+			return a.replay(c.Context(), f, files)
 		},
 	}
 	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
@@ -78,11 +81,19 @@ The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a tra
 	return c
 }
 
-func (a *app) replay(f replayFlags, files []string) error {
+func (a *app) replay(ctx context.Context, f replayFlags, files []string) error {
+	_, terminal := sizeOf(a.stdout)
+	end := a.startProgress(ctx)
+	out := bufio.NewWriterSize(a.stdout, 64<<10)
+	if !terminal {
+		a.stdout = out
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25) // as the daemon does: what a replay takes is what it would
 	}
 	counts, packets, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
+	out.Flush() // the writer below it remembers an error
+	err = cmp.Or(err, end())
 	if err == nil || counts.Lines > 0 || packets > 0 {
 		seen := ""
 		if packets > 0 {

@@ -25,7 +25,8 @@ type app struct {
 	utc    bool   // times are printed in UTC
 	notice string // what answers of the daemon begin with; it is printed once
 
-	columns int // how wide a line for people may be; 0: as wide as it is
+	progress *progress // of the files that are read; nil: not shown
+	columns  int       // how wide a line for people may be; 0: as wide as it is
 }
 
 // client asks the daemon. What its answers begin with is printed first: beside JSON on
