@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench creep bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-doctor fuzz bench creep growth bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -105,6 +105,23 @@ bench:
 # race detector.
 creep:
 	$(GO) test -count=1 -run '^TestCreep$$' -v ./cmd/jailctl
+
+# What one thing costs among few and among many: own patterns (a line), logs (a line, write to
+# judge), addresses (an event), bans, protections. A row is the curve; the last column says
+# whether it grows faster than the logarithm. Bans in the kernel are in bench-kernel.
+growth:
+	@$(GO) test -run '^$$' -bench Growth -benchtime 100ms -count 3 ./parsers ./watcher ./jails | awk ' \
+		/^BenchmarkGrowth/ { split($$1, part, "[/-]"); sub(/BenchmarkGrowth/, "", part[1]); key = part[1] " " part[2]; \
+			for (i = 3; i < NF; i++) if ($$(i + 1) == "ns/each") cost = $$i; \
+			if (!(key in best)) keys[++n] = key; \
+			if (!(key in best) || cost < best[key]) best[key] = cost } \
+		/^(FAIL|panic)/ { print; bad = 1 } \
+		END { for (i = 1; i <= n; i++) { split(keys[i], part, " "); cost = best[keys[i]]; \
+				if (part[1] != name) { name = part[1]; least = part[2]; from = cost; printf "%-12s", name } \
+				printf " %8d: %6.0f ns", part[2], cost; \
+				split(keys[i + 1], next_, " "); \
+				if (next_[1] != name) printf "   %.1f times, %s\n", cost / from, (cost / from > 2 * (1 + log(part[2] / least) / log(10))) ? "WORSE" : "ok" } \
+			exit bad || !n }'
 
 # What a restart, a burst and a packet cost, in network namespaces; some 40 s.
 bench-kernel: setup build
