@@ -27,6 +27,12 @@ type follower struct {
 	named *generation
 	pipe  *pipe
 
+	beside map[rotation]bool // the rotations that were there at the last look at them; nil: none yet
+	placed int               // files put at the path, by events, less those that were opened; below 0: the events are to come
+	opened time.Time         // when the last file was opened
+	stamp  time.Time         // when a look saw that the named file was changed last
+	missed int               // files that could not be read
+
 	gone     time.Time // since when the path names nothing; zero: it does
 	lastLine time.Time
 	size     int64
@@ -53,6 +59,9 @@ func (f *follower) waiting() bool {
 
 // check asks what the path names now. Events only bring us here sooner.
 func (l *loop) check(f *follower, now time.Time) error {
+	if f.beside == nil {
+		f.remember(besides(f.path))
+	}
 	info, err := os.Stat(f.path)
 	if !missing(err) {
 		f.gone = time.Time{}
@@ -78,7 +87,9 @@ func (l *loop) check(f *follower, now time.Time) error {
 		l.leave(f, now)
 		l.complain(f, problemKind(f.path, info.Mode()))
 	}
-	f.begin = false
+	if f.begin { // no event of it comes
+		f.begin, f.placed = false, 0
+	}
 	if err != nil {
 		return err
 	}
@@ -114,6 +125,7 @@ func (l *loop) checkFile(f *follower, info fs.FileInfo, now time.Time) error {
 	id := identityOf(info)
 	f.size = info.Size()
 	if f.named != nil && f.named.id == id {
+		f.stamp = info.ModTime()
 		return nil
 	}
 	l.leave(f, now)
@@ -123,11 +135,13 @@ func (l *loop) checkFile(f *follower, info fs.FileInfo, now time.Time) error {
 		if other.named != nil && other.named.id == id {
 			l.complain(f, problemSame(f.path, other.path))
 		}
+		f.placed = min(f.placed, 0)
 		return nil
 	}
 	if i := slices.IndexFunc(f.gens, func(g *generation) bool { return g.id == id }); i >= 0 { // moved away and back
-		f.named = f.gens[i]
+		f.named, f.stamp = f.gens[i], info.ModTime()
 		f.gens = append(slices.Delete(f.gens, i, i+1), f.named)
+		f.placed--
 	} else {
 		if last := len(f.gens) - 1; last >= 0 {
 			if _, _, err := l.drain(f, f.gens[last], now); err != nil {
@@ -160,6 +174,7 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	}
 	g.old, g.since = size, now
 	p, ok := l.places.at[g.id]
+	continued := false
 	switch {
 	case ok && p.fits(g.file, size):
 		l.places.take(g.id)
@@ -170,7 +185,8 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 	case len(f.gens) > 0:
 		// An editor, or `sed -i`, writes a new copy of a log and puts it in its place:
 		// reading continues where the old one ended.
-		if last := f.gens[len(f.gens)-1]; !last.drained || !g.continues(last) {
+		last := f.gens[len(f.gens)-1]
+		if continued = last.drained && g.continues(last); !continued {
 			err = g.seek(0)
 		}
 	}
@@ -178,8 +194,15 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 		g.file.Close()
 		return err
 	}
-	f.named = g
+	f.named, f.stamp = g, g.changed
 	f.gens = append(f.gens, g)
+	f.placed--
+	f.opened = now
+	if continued { // what was at the path between held no other lines
+		f.placed = min(f.placed, 0)
+	} else if !f.begin {
+		l.insertBetween(f, now)
+	}
 	return nil
 }
 
@@ -215,10 +238,12 @@ func (l *loop) turn(f *follower, now time.Time) (more bool, err error) {
 		case end == hasMore:
 			return true, nil
 		case end == rewritten:
-			l.rewind(f, i)
+			l.rewind(f, i, now)
 			continue
 		case problem != nil:
 			trouble = problem
+		case f.gens[i] == f.named && f.stamp.After(f.named.changed):
+			f.named.changed = f.stamp // and it was not truncated meanwhile
 		}
 		i++
 	}
@@ -241,19 +266,21 @@ func (l *loop) drain(f *follower, g *generation, now time.Time) (end outcome, pr
 }
 
 // rewind makes the ith inode start again after a truncation, behind the copy
-// that was made of it.
-func (l *loop) rewind(f *follower, i int) {
+// that was made of it, and those of other truncations since.
+func (l *loop) rewind(f *follower, i int, now time.Time) {
 	g := f.gens[i]
 	if g.copy { // the rotation has gone on, and it with it
 		f.gens = slices.Delete(f.gens, i, i+1)
 		g.file.Close()
 		return
 	}
-	lost := findCopy(f.path, g)
-	g.restart()
-	if lost != nil {
-		f.gens = slices.Insert(f.gens, i, lost)
+	copies, lost := l.between(f, g, now)
+	if unread := findCopy(f.path, g); unread != nil {
+		copies = slices.Insert(copies, 0, unread)
 	}
+	g.restart()
+	f.gens = slices.Insert(f.gens, i, copies...)
+	l.miss(f, lost)
 }
 
 // retire closes inodes that the path no longer names and that no program writes to.

@@ -90,11 +90,17 @@ func (l *loop) run(ctx context.Context) error {
 			err = l.event(event)
 		case <-l.wake.errors():
 			// The queue of the kernel overflowed (inotify(7)): anything may have happened.
+			for _, f := range l.followers {
+				f.placed = 0
+			}
 			err = l.lookAround()
 		case <-l.tick.C:
 			l.stale = l.stale || len(l.wake.failed) > 0
 			for _, f := range l.followers {
 				f.clock = !f.queued
+				if time.Since(f.opened) > unheardTime { // its event does not come any more
+					f.placed = max(f.placed, 0)
+				}
 			}
 			err = l.lookAround()
 			l.unheard = l.weigh()
@@ -204,9 +210,13 @@ func (l *loop) event(event fsnotify.Event) error {
 	}
 	if named := l.wake.names[event.Name]; len(named) > 0 {
 		for _, f := range named {
+			if event.Has(fsnotify.Create) {
+				f.placed++
+			}
 			if err := l.serve(f, look, now); err != nil {
 				return err
 			}
+			l.recount(f, now)
 		}
 		return nil
 	}
@@ -372,7 +382,7 @@ func (l *loop) holder(id identity) *follower {
 
 // publish shows in Files how far f is.
 func (l *loop) publish(f *follower) {
-	s := FileState{File: f.path, Pipe: f.pipe != nil, LastLine: f.lastLine, Problem: f.problem, Older: len(f.gens)}
+	s := FileState{File: f.path, Pipe: f.pipe != nil, LastLine: f.lastLine, Problem: f.problem, Older: len(f.gens), Missed: f.missed}
 	if g := f.named; g != nil {
 		s.Offset, s.Size, s.Older = g.offset, max(f.size, g.end), s.Older-1
 	}

@@ -103,8 +103,8 @@ func (k *places) take(id identity) {
 	k.order = slices.DeleteFunc(k.order, func(o identity) bool { return o == id })
 }
 
-// siblings lists the regular files beside path, newest first.
-func siblings(path string) []sibling {
+// siblings lists the regular files beside path whose names are wanted, newest first.
+func siblings(path string, wanted func(name string) bool) []sibling {
 	folder := filepath.Dir(linkTarget(realName(path)))
 	dir, err := os.Open(folder)
 	if err != nil {
@@ -114,6 +114,9 @@ func siblings(path string) []sibling {
 	entries, _ := dir.ReadDir(maxSiblings)
 	var found []sibling
 	for _, entry := range entries {
+		if !wanted(entry.Name()) {
+			continue
+		}
 		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
 			found = append(found, sibling{filepath.Join(folder, entry.Name()), info})
 		}
@@ -131,7 +134,7 @@ type sibling struct {
 // inode under another name, or else a copy (logrotate(8) copytruncate, or a copy
 // to another file system). nil when there is none.
 func findRotated(path string, p Position) *generation {
-	all := siblings(path)
+	all := siblings(path, func(string) bool { return true })
 	copies := copiesOf(path, all)
 	same := slices.DeleteFunc(all, func(s sibling) bool { return identityOf(s.info) != p.identity() })
 	for _, s := range append(same, copies...) {
@@ -152,7 +155,7 @@ func findRotated(path string, p Position) *generation {
 // truncated, when it holds more than was read. It ends copytruncate's race: what
 // we had not read when the bytes went is read from there.
 func findCopy(path string, lost *generation) *generation {
-	for _, s := range copiesOf(path, siblings(path)) {
+	for _, s := range copiesOf(path, siblings(path, func(name string) bool { return len(rotatedFrom(name)) > 0 })) {
 		if s.info.Size() <= lost.offset {
 			continue
 		}
@@ -199,5 +202,5 @@ func open(path string) (g *generation, size int64, err error) {
 		file.Close()
 		return nil, 0, err
 	}
-	return &generation{file: file, id: identityOf(info), unheard: writtenElsewhere(file)}, info.Size(), nil
+	return &generation{file: file, id: identityOf(info), changed: info.ModTime(), unheard: writtenElsewhere(file)}, info.Size(), nil
 }

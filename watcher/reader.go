@@ -30,6 +30,8 @@ type generation struct {
 	old   int64     // what lies before was not read as it was written
 	copy  bool      // a copy made before a truncation: no program writes to it
 
+	changed time.Time // what a look saw as its last change while the path named it, if all was read after that
+
 	drained bool // the last read reached the end
 	unheard bool // it may be written without an event
 }
@@ -193,7 +195,7 @@ func (g *generation) continues(last *generation) bool {
 func (g *generation) restart() {
 	*g = generation{file: g.file, id: g.id, seam: g.seam[:0], since: g.since, unheard: g.unheard}
 	if info, err := g.file.Stat(); err == nil {
-		g.old = info.Size()
+		g.old, g.changed = info.Size(), info.ModTime()
 	}
 }
 

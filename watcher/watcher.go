@@ -54,11 +54,12 @@ type Options struct {
 	Patterns []string                           // paths and globs; they need not exist yet, nor their folders
 	Resume   func(file string) (Position, bool) // the remembered position; nil or false: none
 	Tick     time.Duration                      // how often stat is asked where the kernel may report no event; 0 is 250 ms. Elsewhere every 20 ticks
+	Missed   func(file string, files int)       // the path named so many files that were gone before they could be read; may be nil
 	Notify   func(file string, problem error)   // a file or pattern that cannot be read, with a hint; called again with nil when it can; may be nil
 }
 
 // Watcher follows the files its patterns name. Its methods may be called from
-// any goroutine; Run only once at a time. Notify and Resume are called from the
+// any goroutine; Run only once at a time. Missed, Notify and Resume are called from the
 // goroutine of Run.
 type Watcher struct {
 	opts  Options
@@ -81,6 +82,9 @@ func New(opts Options) *Watcher {
 	}
 	if opts.Resume == nil {
 		opts.Resume = func(string) (Position, bool) { return Position{}, false }
+	}
+	if opts.Missed == nil {
+		opts.Missed = func(string, int) {}
 	}
 	if opts.Notify == nil {
 		opts.Notify = func(string, error) {}
@@ -132,6 +136,7 @@ type FileState struct {
 	Offset   int64     // where the next block begins, in the inode the path names; 0 for a pipe
 	Size     int64     // of that inode when last seen
 	Older    int       // inodes rotated away that are still being read
+	Missed   int       // files that the path named, and that were compressed or deleted before they could be read
 	LastLine time.Time // when the last line was read; zero: none yet
 	Problem  error     // why it is not being read now, with a hint; nil: it is
 }

@@ -95,6 +95,7 @@ type File struct {
 	Doubtful   uint64     `json:"doubtful"`     // events among Matched that charge no address
 	Unread     uint64     `json:"unread_lines"` // lines since the last record
 	LastRecord *time.Time `json:"last_record"`  // when it was read; null: none yet
+	Missed     int        `json:"missed_files"` // rotated files that were compressed or deleted before they could be read
 	Finding    string     `json:"finding"`      // "", or the fault: not understood, silent, missing; Problems say why
 }
 

@@ -312,6 +312,9 @@ func (d *Daemon) openSources() {
 	d.watcher = watcher.New(watcher.Options{
 		Patterns: filesOf(d.upkeep.files.patterns()),
 		Resume:   resume,
+		Missed: func(file string, files int) {
+			d.log.Error("lines of a log are lost: it was rotated more than once before pbxjail could read it", "file", file, "files_not_read", files, "hint", missedHint)
+		},
 		Notify: func(file string, problem error) {
 			switch {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there

@@ -3,6 +3,7 @@ package daemon
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"pbxjail/cmd/internal/control"
@@ -55,4 +56,24 @@ func TestBlindnessIsReported(t *testing.T) {
 	if f := s.status().Files[0]; f.Lines != 32 || f.Records != 2 || f.Matched != 2 || f.Unread != 0 || f.Finding != "" || f.LastRecord == nil {
 		t.Errorf("got %+v", f)
 	}
+}
+
+// TestLostLinesAreReported: files that are deleted before they can be read are counted, and
+// both the log and status say so.
+func TestLostLinesAreReported(t *testing.T) {
+	s := newSite(t)
+	s.run(s.open(), nil)
+	s.eventually("a file that came and went between two looks", func() bool {
+		for range 20 {
+			if err := os.Remove(s.path("logs/security")); err != nil {
+				t.Fatal(err)
+			}
+			s.write("logs/security", failures("203.0.113.9", 1))
+		}
+		return s.problem("rotated files are lost")
+	})
+	if f := s.status().Files[0]; f.Missed == 0 {
+		t.Errorf("got %+v, want the files that were not read", f)
+	}
+	s.eventually("the log says so", func() bool { return strings.Contains(s.journal.String(), "lines of a log are lost") })
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -29,6 +30,11 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		case f.Problem != nil:
 			file.Problem = f.Problem.Error()
 		}
+		if file.Missed = f.Missed; f.Missed > 0 {
+			s.Problems = append(s.Problems, control.Problem{
+				About: "log " + f.File, What: fmt.Sprintf("%s: the lines of %d rotated files are lost: it was rotated more than once before pbxjail could read it", f.File, f.Missed), Hint: missedHint,
+			})
+		}
 		list = append(list, logs.Log{Path: f.File, There: file.Problem != control.NotThere})
 		s.Files = append(s.Files, file)
 	}
@@ -53,6 +59,8 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		s.Problems = append(s.Problems, p)
 	}
 }
+
+const missedHint = "attackers in those lines are not banned by them; set delaycompress in logrotate's file for this log, keep at least one old file (rotate 1), and rotate it less often; see whether this machine has too little processor time for pbxjail"
 
 // fileOf is what was read of a log.
 func (b *backend) fileOf(name string) control.File {
