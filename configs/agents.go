@@ -105,7 +105,7 @@ func LoadAgents(dir string) (*Agents, error) {
 		}
 	}
 	if len(byName) > maxAgents {
-		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("holds more than %d user agents with the shipped ones", maxAgents), Fix: "replace several entries by one prefix that they share"})
+		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("has more than %d user agents, with those that come with pbxjail", maxAgents), Fix: "replace several entries by one beginning that they share, with match: prefix"})
 	}
 	if len(bad) > 0 {
 		return nil, bad
@@ -146,7 +146,7 @@ func agentFiles(dir string) (files []string, bad *Problem) {
 		}
 	}
 	if len(files) > maxAgentFiles {
-		return nil, &Problem{File: dir, What: fmt.Sprintf("holds more than %d files", maxAgentFiles), Fix: "put several files into one"}
+		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files", maxAgentFiles), Fix: "put several files into one"}
 	}
 	return files, nil
 }
@@ -195,11 +195,14 @@ func (a *Agent) validate(d *decoder, path string) {
 	case len(name) > maxAgentName:
 		d.fault(path+".name", "write only its beginning", "is longer than %d bytes", maxAgentName)
 	case !plainAgent(name):
-		d.fault(path+".name", "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write the beginning, up to the first other character", "%s has characters that are not allowed in a firewall rule", quote(name))
+		d.fault(path+".name", plainAgentHint, "%s has characters that are not allowed in a firewall rule", quote(name))
 	case a.Level == AgentDrop && len(name) < minDropName:
-		d.fault(path+".name", "write more of it, or make it level: score", "%s is too short for level drop: at least %d bytes", quote(name), minDropName)
+		d.fault(path+".name", "write a longer beginning, or write level: score", "%s is too short for level drop, which needs at least %d bytes", quote(name), minDropName)
 	}
 }
+
+// plainAgentHint is what to do about a name for which plainAgent is false.
+const plainAgentHint = "write only the part before the first character that is not a letter, a digit, a blank or one of . _ - / : + , = @"
 
 // plainAgent reports whether name can be part of a rule, a shell's quotes and
 // xt_string's hex notation as it is.

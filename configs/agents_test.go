@@ -173,7 +173,7 @@ func TestAgentFaults(t *testing.T) {
 		{"level", "agents: [{name: acme, level: block}]", "1: agents[0].level: \"block\" is not known"},
 		{"match", "agents: [{name: acme, level: score, match: regex}]", "1: agents[0].match: \"regex\" is not known"},
 		{"twice", "agents:\n  - {name: acme, level: score}\n  - {name: ACME, level: drop}\n", "3: agents[1].name: user agent \"ACME\" is already in line 2"},
-		{"short", "agents: [{name: a 1, level: drop}]", "1: agents[0].name: \"a 1\" is too short for level drop: at least 4 bytes"},
+		{"short", "agents: [{name: a 1, level: drop}]", "1: agents[0].name: \"a 1\" is too short for level drop, which needs at least 4 bytes"},
 		{"long", "agents: [{name: " + strings.Repeat("a", 65) + ", level: drop}]", "1: agents[0].name: is longer than 64 bytes"},
 		{"quote", "agents: [{name: 'a\"b\"cd', level: drop}]", "1: agents[0].name: \"a\\\"b\\\"cd\" has characters that are not allowed in a firewall rule"},
 		{"pipe", "agents: [{name: abc|0d, level: drop}]", "1: agents[0].name: \"abc|0d\" has characters that are not allowed in a firewall rule"},

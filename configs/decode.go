@@ -111,7 +111,7 @@ func (d *decoder) parse(data []byte) (node *yaml.Node, sound bool) {
 	if err == nil {
 		node = doc.Content[0]
 		if err = dec.Decode(&second); err == nil {
-			d.faultAt(second.Line, "", "keep one document, and remove the line ---", "a second document begins")
+			d.faultAt(second.Line, "", "remove the line ---", "a second YAML document begins here, but a file must be one document")
 		}
 	}
 	if err != nil && err != io.EOF { // EOF at once: nothing but comments
@@ -164,7 +164,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(path, "write the value out", "aliases (*%s) are not allowed", show.Escaped(n.Value))
+		d.fault(path, "write the value itself", "aliases (*%s) are not allowed", show.Escaped(n.Value))
 	case n.Style&yaml.TaggedStyle != 0:
 		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not allowed", show.Escaped(n.Tag))
 	case n.ShortTag() == "!!null": // a key without a value: the default stays
@@ -179,7 +179,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(path, "write a single value", "must be one value, not a list or keys")
+		d.fault(path, "write one value after the colon", "must be one value, not a list or keys")
 		return
 	}
 	if v.Kind() == reflect.String && n.ShortTag() != "!!str" {
@@ -221,7 +221,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if item.ShortTag() == "!!null" && item.Kind == yaml.ScalarNode {
-			d.faultAt(item.Line, at, "write the item behind the dash, or remove the dash", "is empty")
+			d.faultAt(item.Line, at, "write the item after the dash, or remove the dash", "is empty")
 			continue
 		}
 		d.value(item, elem, at)

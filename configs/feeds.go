@@ -92,7 +92,7 @@ func validateFeeds(d *decoder, list []Feed) {
 		at := fmt.Sprintf("feeds[%d]", i)
 		f.validate(d, at)
 		if line := first[f.Name]; line != 0 {
-			d.fault(at+".name", "give each a name of its own", "%s is already the name of the feed in line %d", quote(f.Name), line)
+			d.fault(at+".name", "give each feed another name", "%s is already the name of the feed in line %d", quote(f.Name), line)
 		}
 		first[f.Name] = f.Line
 	}
@@ -117,7 +117,7 @@ func (f Feed) validateSource(d *decoder, at string) {
 	case f.URL == "" && f.File == "":
 		d.fault(at, "write url: https://..., or file: and a path", "has neither url nor file")
 	case f.URL != "" && f.File != "":
-		d.fault(at, "make two feeds of it", "has both url and file")
+		d.fault(at, "write only one of them, or write two feeds", "has both url and file")
 	case f.URL != "":
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
@@ -125,7 +125,7 @@ func (f Feed) validateSource(d *decoder, at string) {
 		}
 	case strings.HasPrefix(f.File, shippedPrefix):
 		if _, ok := ShippedFeed(f.File); !ok {
-			d.fault(at+".file", "there is "+strings.Join(shippedFeeds(), ", "), "%s does not come with pbxjail", quote(f.File))
+			d.fault(at+".file", "write "+strings.Join(shippedFeeds(), ", or ")+", or the path of a file", "%s does not come with pbxjail", quote(f.File))
 		}
 	default:
 		checkAbsolute(d, at+".file", f.File)

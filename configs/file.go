@@ -51,7 +51,7 @@ func unreadable(path string, err error) Problem {
 	p.What = err.Error()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Fix = "check the spelling of the path; without --config and without a file the built-in defaults apply"
+		p.Fix = "check the path; without --config and without a file, pbxjail uses its built-in defaults"
 	case errors.Is(err, fs.ErrPermission):
 		p.Fix = "run as root, or let the user of this program read the file and enter its folder"
 	}
@@ -61,12 +61,12 @@ func unreadable(path string, err error) Problem {
 // checkText finds bytes that no text file has, before YAML reads the file. The message
 // of a YAML parser about a binary file would not help the operator.
 func checkText(file string, data []byte) *Problem {
-	const restore = "put the text file back, saved as UTF-8"
+	const restore = "save the file as UTF-8 text, or restore it from a backup"
 	if len(data) > maxFile {
-		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "this is not a configuration file: check what was written to this path"}
+		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "no configuration file is so large: check what this file is"}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return &Problem{File: file, Line: lineAt(data, i), What: "holds a NUL byte: this is not a text file", Fix: restore}
+		return &Problem{File: file, Line: lineAt(data, i), What: "has a NUL byte, so it is not a text file", Fix: restore}
 	}
 	if !utf8.Valid(data) {
 		i := bytes.IndexByte(bytes.ToValidUTF8(data, []byte{0}), 0) // it holds no other NUL

@@ -24,7 +24,7 @@ func hideForeign(path string, err error) error {
 		return list
 	}
 	return Problems{{
-		File: path, Line: list[0].Line, What: "cannot be read from this line on; its text is not shown, because the file is a link to another folder",
-		Fix: "see where the link leads, and run jailctl check with that file's own path",
+		File: path, Line: list[0].Line, What: "cannot be read from this line on. The text is not shown here, because the file is a link to another folder",
+		Fix: "readlink -f shows the path of the file itself: run jailctl check with that path",
 	}}
 }

@@ -144,7 +144,7 @@ func TestLayersFaults(t *testing.T) {
 		files      map[string]string
 		bad        map[string]string
 	}{
-		{"a new jail says all", "", map[string]string{"door": "maxretry: 10\n"}, map[string]string{"door": "DIR/d/door.yaml:1: logs: none are named\nDIR/d/door.yaml:1: match: no event and no regex is named"}},
+		{"a new jail says all", "", map[string]string{"door": "maxretry: 10\n"}, map[string]string{"door": "DIR/d/door.yaml:1: logs: no log is named\nDIR/d/door.yaml:1: match: no event and no regex is named"}},
 		{"two values that do not go together", "", map[string]string{"guessing": "\nfindtime: 4d\n"}, map[string]string{"guessing": "DIR/d/guessing.yaml:2: slow.findtime: 3d is not longer than findtime, 4d"}},
 		{
 			"defaults that do not suit", "defaults:\n  findtime: 4d\n", nil, map[string]string{

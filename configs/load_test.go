@@ -139,8 +139,8 @@ func TestUnreadable(t *testing.T) {
 		{"empty", file("empty.yaml", ""), ": is empty"},
 		{"blank", file("blank.yaml", " \n\t\n"), ": is empty"},
 		{"large", file("large.yaml", strings.Repeat("#\n", maxFile/2)+"#"), ": is larger than 1 MiB"},
-		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: holds a NUL byte: this is not a text file"},
-		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: holds a NUL byte: this is not a text file"},
+		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: has a NUL byte, so it is not a text file"},
+		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: has a NUL byte, so it is not a text file"},
 		{"latin1", file("latin1.yaml", "# \xc3\xbc\n# \xef\xbf\xbd\n# \xfc\n"), ":3: byte 0xfc is not UTF-8"},
 		{"control", file("control.yaml", "a: \x1b[31m\n"), ":1: not YAML: control characters are not allowed"},
 	} {

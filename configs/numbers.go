@@ -84,7 +84,7 @@ var accessDigits = regexp.MustCompile(`^(\+|[0-9]{2,5})$`)
 
 func (n *Numbers) validate(d *decoder) {
 	if len(n.Prefixes) == 0 {
-		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "none are named")
+		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "no prefix is given")
 	}
 	checkLength(d, "prefixes", len(n.Prefixes))
 	checkLength(d, "countries", len(n.Countries))

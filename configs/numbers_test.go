@@ -39,7 +39,7 @@ func TestNumbersFaults(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"good", prefixes, ""},
 		{"good with all", "prefixes: [{digits: \"+\", access: 8}]\ncountries: [{code: \"972\", factor: 2}]\npremium: [{range: \"4470\"}]\n", ""},
-		{"no prefixes", "countries: []\n", "x.yaml:1: prefixes: none are named"},
+		{"no prefixes", "countries: []\n", "x.yaml:1: prefixes: no prefix is given"},
 		{"prefix", "prefixes: [{digits: \"0\"}]\n", `x.yaml:1: prefixes[0].digits: "0" is not a prefix`},
 		{"prefix is a number", "prefixes: [{digits: 00}]\n", `x.yaml:1: prefixes[0].digits: "00" is not text`},
 		{"access", "prefixes: [{digits: \"00\", access: 9}]\n", "x.yaml:1: prefixes[0].access: 9 is not between 0 and 8"},

@@ -28,8 +28,12 @@ func SetObserve(path string, observe bool) error {
 		return err
 	}
 	text := withObserve(old, observe)
+	meaning := ", so that pbxjail bans"
+	if observe {
+		meaning = ", so that pbxjail bans no address"
+	}
 	if m, err := parseMain(path, text); err != nil || m.Observe != observe {
-		return hint.Errorf(fmt.Sprintf("edit the file: write the line observe: %t", observe), "%s: pbxjail cannot change the key observe, because of how it is written", path)
+		return hint.Errorf(fmt.Sprintf("edit the file: write observe: %t on a line of its own, in place of the old value%s; then repeat the command", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
 	}
 	return replace(path, text)
 }

@@ -37,7 +37,7 @@ func parseAgentRules(text string) (AgentRules, error) {
 	drop, err := parseBool(text)
 	switch {
 	case err != nil:
-		return AgentsNone, hint.New("write true, false or seed", quote(text)+" is not true, false or seed")
+		return AgentsNone, hint.New("write true, false or seed", quote(text)+" is not a value of this key")
 	case drop:
 		return AgentsDrop, nil
 	}
@@ -103,22 +103,22 @@ func (r PacketRules) validate(d *decoder, path string) {
 			slots++
 		}
 		if p.First <= iaxPort && iaxPort <= p.Last {
-			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "name only SIP ports", "4569 is the port of IAX2")
+			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "remove 4569: these rules are only for ports of SIP", "4569 is the port of IAX2")
 		}
 	}
 	for i, name := range r.AllowAgents {
 		if name == "" || len(name) > maxAgentName || !plainAgent(name) {
-			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), "letters, digits, blanks inside and . _ - / : + , = @ are allowed; write the beginning, up to the first other character", "%s cannot be the beginning of a user agent here", quote(name))
+			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), plainAgentHint, "%s cannot be the beginning of a user agent in a firewall rule", quote(name))
 		}
 	}
 	for i, name := range r.FQDN {
 		if !hostName.MatchString(name) || len(name) > 100 {
-			d.fault(fmt.Sprintf("%s.fqdn[%d]", path, i), "write the name phones register to, such as pbx.example.net", "%s is not a host name", quote(name))
+			d.fault(fmt.Sprintf("%s.fqdn[%d]", path, i), "write the name that phones register to, such as pbx.example.net", "%s is not a host name", quote(name))
 		}
 	}
 	atMost := func(key string, have, most int) {
 		if have > most {
-			d.fault(path+"."+key, "name the common part of several once", "too many: %d, the limit is %d", have, most)
+			d.fault(path+"."+key, "write fewer; one range, network or beginning can replace several entries", "too many: %d, the limit is %d", have, most)
 		}
 	}
 	atMost("ports", slots, maxPortSlots)
@@ -126,6 +126,6 @@ func (r PacketRules) validate(d *decoder, path string) {
 	atMost("fqdn", len(r.FQDN), maxFQDN)
 	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
 	if r.Enabled && r.Agents == AgentsNone && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
-		d.fault(path+".enabled", "set agents: true, or one of allow_agents, fqdn, iax_from", "no rule is configured")
+		d.fault(path+".enabled", "write agents: true, or one of allow_agents, fqdn, iax_from", "there is no rule to enable")
 	}
 }

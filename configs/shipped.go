@@ -109,7 +109,7 @@ func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 			continue
 		}
 		if len(files) == maxJails {
-			bad[""] = Problem{File: dir, What: fmt.Sprintf("holds more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one file"}
+			bad[""] = Problem{File: dir, What: fmt.Sprintf("has more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one file"}
 			break
 		}
 		files[name] = path

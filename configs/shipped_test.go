@@ -33,7 +33,7 @@ func TestLoadJails(t *testing.T) {
 		{
 			"one bad", map[string]string{"manager.yaml": "enabled: fasle\n", "night.yaml": plain},
 			[]string{"guessing", "night", "scanning", "silent", "sipsec", "toll-fraud"},
-			map[string]string{"manager": "DIR/manager.yaml:1: enabled: \"fasle\" is neither true nor false"},
+			map[string]string{"manager": "DIR/manager.yaml:1: enabled: \"fasle\" is not a value of this key"},
 		},
 		{
 			"leftovers", map[string]string{
@@ -52,7 +52,7 @@ func TestLoadJails(t *testing.T) {
 		},
 		{
 			"too many", many, slices.Sorted(slices.Values(append(ships, names(many)[:maxJails]...))),
-			map[string]string{"": "DIR: holds more than 256 jail files: those from a256.yaml on are not read"},
+			map[string]string{"": "DIR: has more than 256 jail files: those from a256.yaml on are not read"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

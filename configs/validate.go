@@ -37,13 +37,13 @@ func (m *Main) validate(d *decoder) {
 	}
 	m.GeoIP.validate(d)
 	if len(m.Socket) > maxSocket {
-		d.fault("socket", "choose a shorter path", "a socket's path has at most %d bytes, this one has %d", maxSocket, len(m.Socket))
+		d.fault("socket", "write a shorter path", "the path has %d bytes, but a socket's path has at most %d", len(m.Socket), maxSocket)
 	}
 	if !chainName.MatchString(m.Chain) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20 characters", "%s cannot be the name of a chain", quote(m.Chain))
 	}
 	if m.Action == "reject" && m.Hook != "filter" {
-		d.fault("action", "write hook: filter as well, or action: drop", "packets cannot be rejected in the hook raw, before connections are tracked")
+		d.fault("action", "write hook: filter as well, or action: drop", "packets cannot be rejected in the hook raw")
 	}
 	m.Fraud.validate(d)
 	validateFeeds(d, m.Feeds)
@@ -51,11 +51,11 @@ func (m *Main) validate(d *decoder) {
 
 func (j *Jail) validate(d *decoder) {
 	if !jailName.MatchString(j.Name) {
-		d.fault("", "rename the file to a to z, 0 to 9 and -, at most 20 characters before .yaml", "%s cannot be the name of a jail", quote(j.Name))
+		d.fault("", "rename the file: use a to z, 0 to 9 and -, at most 20 characters before .yaml", "%s cannot be the name of a jail", quote(j.Name))
 	}
 	j.validateSources(d)
 	if j.Findtime == Forever {
-		d.fault("findtime", "write a time such as 10m or 1d", "a line cannot count forever")
+		d.fault("findtime", "write a time such as 10m or 1d", "forever is not possible here")
 	}
 	j.validatePorts(d)
 	j.Growth.validate(d, j)
@@ -72,7 +72,7 @@ func (j *Jail) validate(d *decoder) {
 // validateSources checks what a jail reads. A jail that is switched off needs nothing.
 func (j *Jail) validateSources(d *decoder) {
 	if j.Enabled && len(j.Logs) == 0 {
-		d.fault("logs", "name the log to follow, such as logs: [/var/log/asterisk/security]", "none are named")
+		d.fault("logs", "name the log to follow, such as logs: [/var/log/asterisk/security]", "no log is named")
 	}
 	validateLogs(d, j.Logs)
 	if j.Enabled && len(j.Match) == 0 {
@@ -94,7 +94,7 @@ func validateLogs(d *decoder, logs []string) {
 			continue
 		}
 		if _, err := filepath.Match(log, ""); err != nil {
-			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before one that is part of the name`, "%s is not a pattern", quote(log))
+			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before a bracket that is part of the name`, "%s is not a valid pattern of file names", quote(log))
 		}
 	}
 }
@@ -112,7 +112,7 @@ func checkLog(d *decoder, at, log string) {
 	case !is:
 		checkAbsolute(d, at, log)
 	case !unitForm.MatchString(unit):
-		d.fault(at, "write a unit of systemd behind the colon, such as journal:asterisk.service", "%s names no unit of the journal", quote(log))
+		d.fault(at, "write a unit of systemd after the colon, such as journal:asterisk.service", "%s names no unit of the journal", quote(log))
 	}
 }
 
@@ -121,9 +121,9 @@ func (m Match) validate(d *decoder, path string) {
 	case m.Event == "" && m.Regex == "":
 		d.fault(path, "write event: bad-password, or regex: and a pattern", "has neither event nor regex")
 	case m.Event != "" && m.Regex != "":
-		d.fault(path, "make two entries of it", "has both event and regex")
+		d.fault(path, "write two entries", "has both event and regex")
 	case m.Service != "" && m.Regex != "":
-		d.fault(path+".service", "remove it: a regex decides by itself", "belongs to an event, not to a regex")
+		d.fault(path+".service", "remove service, or write event: in place of regex:", "works only with event, not with regex")
 	}
 }
 
@@ -157,6 +157,6 @@ func checkWord(d *decoder, path, word string, words ...string) {
 
 func checkAbsolute(d *decoder, path, file string) {
 	if !strings.HasPrefix(file, "/") {
-		d.fault(path, "write the full path: the folder where the program starts must not matter", "%s does not begin with /", quote(file))
+		d.fault(path, "write the full path from /", "%s does not begin with /", quote(file))
 	}
 }

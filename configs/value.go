@@ -81,11 +81,11 @@ func parseBool(text string) (bool, error) {
 	case "false", "False", "FALSE":
 		return false, nil
 	}
-	return false, hint.New("write true or false", quote(text)+" is neither true nor false")
+	return false, hint.New("write true or false", quote(text)+" is not a value of this key")
 }
 
 func parsePoints(text string) (Points, error) {
-	bad := hint.New("write a number above zero such as 5 or 2.5, with at most three decimals; 1 is one ordinary failure", quote(text)+" is not a number of points")
+	bad := hint.New("write a number above zero such as 5 or 2.5, with at most three decimals; one ordinary failure gives 1 point", quote(text)+" is not a number of points")
 	whole, decimals, dotted := strings.Cut(text, ".")
 	if dotted && (decimals == "" || len(decimals) > 3) {
 		return 0, bad
@@ -124,7 +124,7 @@ func parseAddr(text string) (netip.Addr, error) {
 func notAddress(text, wanted, example string) error {
 	// A mistyped address has no letter after f.
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
-		return hint.New("write its address, or add the name to ignore_hosts in the main file; the DNS server of that name can then protect any address", quote(text)+" is a name, not "+wanted)
+		return hint.New("write its address; or write the name into ignore_hosts of the main file, if you trust the DNS server of that name", quote(text)+" is a name, not "+wanted)
 	}
 	return hint.New("write "+example, quote(text)+" is not "+wanted)
 }

@@ -15,11 +15,11 @@ func missing(err error) bool {
 }
 
 func problemMissing(path string) error {
-	return hint.Errorf("it is followed as soon as it appears; check the path, and logger.conf for what Asterisk writes", "%s: %w", path, fs.ErrNotExist)
+	return hint.Errorf("check the path, and which logs Asterisk writes: asterisk -rx 'logger show channels'; pbxjail follows the file as soon as it exists", "%s: %w", path, fs.ErrNotExist)
 }
 
 func problemUnmatched(pattern string) error {
-	return hint.Errorf("matching files are followed as soon as they appear; check the pattern, and that its folder can be read", "%s: no file matches: %w", pattern, fs.ErrNotExist)
+	return hint.Errorf("check the pattern, and that pbxjail can read its folder; it follows a matching file as soon as one exists", "%s: no file matches: %w", pattern, fs.ErrNotExist)
 }
 
 // problemOf dresses an error of the system with what to do about it. nil stays
@@ -30,20 +30,20 @@ func problemOf(err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return hint.Add("give the user of the daemon the right to read it and to enter its folder; pbxjail tries again by itself", err)
+		return hint.Add("let the user of pbxjail read the file and enter its folder; pbxjail tries again by itself", err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return hint.Add("too many files are open: raise LimitNOFILE of the service, or follow fewer logs", err)
+		return hint.Add("raise LimitNOFILE with systemctl edit pbxjail, or follow fewer logs", err)
 	case errors.Is(err, syscall.ELOOP):
-		return hint.Add("its symbolic links lead in a circle: correct them", err)
+		return hint.Add("correct the symbolic links: they lead in a circle", err)
 	}
-	return hint.Add("pbxjail tries again by itself; what was read so far is remembered", err)
+	return hint.Add("check the file and its disk; pbxjail tries again by itself, and goes on where it stopped", err)
 }
 
 func problemKind(path string, mode fs.FileMode) error {
 	if mode.IsDir() {
-		return hint.Errorf("name the files in it ("+path+"/*), or remove the folder: a file in its place is followed from its beginning", "%s: is a folder, not a log", path)
+		return hint.Errorf("write "+path+"/* to follow the files in it, or remove the folder", "%s: is a folder, not a log", path)
 	}
-	return hint.Errorf("name a regular file or a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
+	return hint.Errorf("write the path of a regular file or of a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
 }
 
 // ErrSame is in the problem of a path whose file is followed under another name.
@@ -52,15 +52,15 @@ var ErrSame = errors.New("the same file")
 // problemOwn is of a path that leads to where this program writes its own log: it would
 // read what it says about what it reads, without end.
 func problemOwn(path string) error {
-	return hint.Errorf("name another file under logs: one that Asterisk writes, such as /var/log/asterisk/full; if Asterisk runs in a container, the file with the output of that container", "%s: pbxjail writes its own messages into this file, so it cannot be a log of Asterisk", path)
+	return hint.Errorf("under logs, write a file of Asterisk, such as /var/log/asterisk/full; or, of a container, the file with its output", "%s: pbxjail writes its own messages into this file, so it cannot be a log of Asterisk", path)
 }
 
 func problemSame(path, other string) error {
-	return hint.Errorf("remove one of the two names: the file is read once, as "+other, "%s: %w as %s", path, ErrSame, other)
+	return hint.Errorf("remove one of the two names; pbxjail reads the file once, as "+other, "%s: %w as %s", path, ErrSame, other)
 }
 
 func problemTooMany(pattern string) error {
-	return hint.Errorf("give fewer logs, or a narrower pattern", "%s: more than %d files", pattern, MaxFiles)
+	return hint.Errorf("write fewer logs, or a pattern that matches fewer files", "%s: more than %d files", pattern, MaxFiles)
 }
 
 func problemPattern(pattern string, err error) error {
@@ -68,5 +68,5 @@ func problemPattern(pattern string, err error) error {
 }
 
 func problemEvents(what string, err error) error {
-	return hint.Errorf("no line is lost, but pbxjail reads each a moment later; raise fs.inotify.max_user_watches and max_user_instances (inotify(7))", "%s: no events from the kernel: %w", what, err)
+	return hint.Errorf("no line is lost, but pbxjail reads each a moment later; raise the limits: sysctl -w fs.inotify.max_user_watches=65536 fs.inotify.max_user_instances=1024", "%s: the kernel does not report changes: %w", what, err)
 }

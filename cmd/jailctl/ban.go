@@ -32,7 +32,7 @@ func (a *app) banVerb() *cobra.Command {
 				return err
 			}
 			if b.Pending {
-				a.complain("note: the ban is not in the firewall yet: see jailctl status")
+				a.complain("note: the ban is not in the firewall yet: jailctl status shows why")
 			}
 			if a.json {
 				return a.emit(b)

@@ -80,7 +80,7 @@ func (a *app) check(config, asterisk string, files []string) error {
 	}
 	if len(mains) > 0 {
 		if config != "" || len(mains) > 1 {
-			return usage("check them one by one", "two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
+			return usage("check one main file at a time", "these are two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
 		}
 		config = mains[0]
 	}

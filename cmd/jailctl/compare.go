@@ -22,7 +22,7 @@ type change struct {
 // compareJails plays the logs through two folders of jails and prints the difference.
 func (a *app) compareJails(f replayFlags, files []string) error {
 	if slices.Contains(files, "-") {
-		return usage("write the log into a file", "stdin can be read once, and --compare reads twice")
+		return usage("write the log into a file, and name that file", "--compare reads its input twice, which is not possible with stdin")
 	}
 	before, err := a.firstBans(f, files)
 	if err != nil {

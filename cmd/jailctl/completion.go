@@ -86,7 +86,7 @@ func (a *app) completionVerb() *cobra.Command {
 				return err
 			}
 			if !slices.Contains(shells, args[0]) {
-				return usage("there is "+strings.Join(shells, ", "), "no completion for %q", args[0])
+				return usage("write one of "+strings.Join(shells, ", "), "no completion for %q", args[0])
 			}
 			return nil
 		},

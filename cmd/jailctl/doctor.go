@@ -70,7 +70,7 @@ func (a *app) tell(r findings.Report) error {
 	if r.Worst() <= findings.Note {
 		return nil
 	}
-	err := control.Refuse(0, "see what to do under each problem; jailctl status shows more", "%s", show.Count(r.Problems(), "problem"))
+	err := control.Refuse(0, "do what is under each problem, then run jailctl doctor again", "%s", show.Count(r.Problems(), "problem"))
 	if r.Worst() == findings.Risky {
 		return &riskyError{err}
 	}

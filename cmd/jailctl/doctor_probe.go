@@ -48,7 +48,7 @@ func (a *app) printProbe(r probe.Report) error {
 		}
 	}
 	if n := r.Failed(); n > 0 {
-		return control.Refuse(0, "do not trust the bans of this host before this is fixed; try another enforcer or hook in the main file",
+		return control.Refuse(0, "write another enforcer or hook into the main file, then run: jailctl doctor --probe",
 			"%s failed: bans on this host may not drop packets", show.Count(n, "check"))
 	}
 	return nil

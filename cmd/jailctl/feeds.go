@@ -91,7 +91,7 @@ func (a *app) feedsCheckVerb() *cobra.Command {
 		Args:  takes("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(configs.FeedFormats, format) {
-				return usage("there is "+strings.Join(configs.FeedFormats, ", "), "no format %q", format)
+				return usage("write one of "+strings.Join(configs.FeedFormats, ", "), "there is no format %q", format)
 			}
 			return a.checkFeed(args[0], format, most)
 		},

@@ -101,7 +101,7 @@ func planImport(dir string, main *configs.Main) (*importPlan, error) {
 	list, bad, err := fail2ban.Load(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = hint.Add("write the folder that holds jail.conf", err)
+			err = hint.Add("name the folder that has jail.conf: jailctl import fail2ban DIR", err)
 		}
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func planImport(dir string, main *configs.Main) (*importPlan, error) {
 		if t.Text != "" {
 			if err := configs.CheckJail(t.File, []byte(t.Text)); err != nil {
 				t.Text, t.Carried = "", 0
-				t.Notes = append(t.Notes, "not taken: "+err.Error())
+				t.Notes = append(t.Notes, "not imported: "+err.Error())
 			}
 		}
 		p.Jails = append(p.Jails, t)
@@ -126,7 +126,7 @@ func planImport(dir string, main *configs.Main) (*importPlan, error) {
 		}
 	}
 	for name, err := range bad {
-		p.Jails = append(p.Jails, fail2ban.Taken{Name: name, File: name + ".yaml", Notes: []string{"not taken: " + err.Error()}})
+		p.Jails = append(p.Jails, fail2ban.Taken{Name: name, File: name + ".yaml", Notes: []string{"not imported: " + err.Error()}})
 	}
 	return p, nil
 }

@@ -77,11 +77,11 @@ func atStart(main *configs.Main) (list []error) {
 		list = append(list, hint.Errorf("write a file that pbxjail can create, such as /var/lib/pbxjail/pbxjail.db", "database: %s is not a file", main.Database))
 	}
 	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
-		list = append(list, hint.Errorf("move it away, or write another path", "socket: %s exists and is not a socket", main.Socket))
+		list = append(list, hint.Errorf("move it away, or write another path as socket", "socket: %s exists and is not a socket", main.Socket))
 	}
 	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
-			list = append(list, hint.Errorf("write a path in a folder that exists", "%s: %s is not a folder", key, filepath.Dir(path)))
+			list = append(list, hint.Errorf("create the folder, or write a path in a folder that exists", "%s: %s is not a folder", key, filepath.Dir(path)))
 		}
 	}
 	return list

@@ -35,7 +35,7 @@ Exit status 0: also when no address is banned. 3: there is no such jail.`,
 			}
 			if c.Flags().Changed("since") {
 				if q.Since, err = configs.ParseDuration(since); err != nil || q.Since == configs.Forever {
-					return usage("write a time such as 10m, 2h or 1d", "--since: %q is no time", since)
+					return usage("write a time such as 10m, 2h or 1d", "--since: %q is not a time", since)
 				}
 			}
 			if a.json {

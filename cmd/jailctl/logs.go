@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -49,7 +48,7 @@ func (a *app) plain(r io.Reader) (*bufio.Reader, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
+		return nil, control.Refuse(0, "check the file with gzip -t", "the file cannot be unpacked: %w", err)
 	}
 	return entries(bufio.NewReaderSize(a.progress.text(z), 64<<10)), nil
 }
@@ -88,7 +87,7 @@ func addrsOf(flag string, words []string) (list []netip.Addr, err error) {
 	for _, w := range words {
 		a, err := netip.ParseAddr(w)
 		if err != nil {
-			return nil, usage("write an address such as 192.0.2.10; names are not looked up", "--%s: %q is no address", flag, w)
+			return nil, usage("write an address such as 192.0.2.10; names are not looked up", "--%s: %q is not an address", flag, w)
 		}
 		list = append(list, a.Unmap())
 	}

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -91,6 +92,9 @@ func (s *sink) Write(b []byte) (int, error) {
 	n, err := s.w.Write(b)
 	if err != nil && s.err == nil {
 		s.err = fmt.Errorf("write the output: %w", err)
+		if errors.Is(err, syscall.ENOSPC) {
+			s.err = hint.Add("free space on the disk of the output: df -h", s.err)
+		}
 	}
 	return n, err
 }

@@ -131,7 +131,7 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	r := jails.Replay{Judge: judge, Zone: time.Local, Traces: traces.start(judge, own)}
 	err = r.Run(logs, decide)
 	if n := judge.Evicted(); n > 0 {
-		a.complain("note: %d addresses were forgotten before their time, because max_addresses is too small", n)
+		a.complain("note: %d addresses were forgotten too early, because max_addresses is too small", n)
 	}
 	traces.report(a, r.Dates)
 	return r.Counts, traces.packets(), err

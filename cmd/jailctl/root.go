@@ -78,7 +78,7 @@ func newRoot(a *app) *cobra.Command {
 	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("do not break long lines; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.columns = columns(*wide, os.Getenv("COLUMNS")) }
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("see "+c.CommandPath()+" --help", "%w", err)
+		return usage(c.CommandPath()+" --help shows what it takes", "%w", err)
 	})
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(

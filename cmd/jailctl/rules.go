@@ -59,10 +59,10 @@ lists of the feeds that ban, for a firewall that is filled by hand; that needs n
 
 func (a *app) printRules(p printed) error {
 	if !slices.Contains(packets.Formats, p.format) {
-		return usage("one of "+strings.Join(packets.Formats, ", "), "unknown format %q", p.format)
+		return usage("write one of "+strings.Join(packets.Formats, ", "), "unknown format %q", p.format)
 	}
 	if p.family != 4 && p.family != 6 {
-		return usage("write --family 4 or --family 6", "no family %d", p.family)
+		return usage("write --family 4 or --family 6", "there is no family %d", p.family)
 	}
 	path := p.config
 	if path == "" {
@@ -71,12 +71,12 @@ func (a *app) printRules(p printed) error {
 	main, err := configs.LoadMain(path, p.config != "")
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "correct the main file; see jailctl check", "no rules are printed")
+		return control.Refuse(0, "correct the main file: jailctl check shows its problems", "no rules are printed")
 	}
 	agents, err := configs.LoadAgents(main.Useragents)
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "correct the list of user agents; see jailctl check", "no rules are printed")
+		return control.Refuse(0, "correct the list of user agents: jailctl check shows its problems", "no rules are printed")
 	}
 	main.PacketRules.Force = main.PacketRules.Force || p.force
 	known, notes := ours(main)

@@ -212,13 +212,13 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 		return nil
 	}
 	if !yes && !a.confirms("Do it?") {
-		return control.Refuse(0, "jailctl setup --yes does it without asking", "nothing was changed")
+		return control.Refuse(0, "to do it without a question: jailctl setup --yes", "nothing was changed")
 	}
 	// Each call tells a daemon that runs from where it comes: the ledger keeps that over the restart.
 	_, _ = a.client().Status(ctx)
-	for _, s := range p.Steps {
+	for i, s := range p.Steps {
 		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.What, err)
+			return fmt.Errorf("step %d failed, and the steps after it are not done: %w", i+1, err)
 		}
 	}
 	if err := a.waitUntilGuarding(ctx); err != nil || !p.Found.Fail2ban.Running {
@@ -263,7 +263,7 @@ func (a *app) waitUntilGuarding(ctx context.Context) error {
 		case <-tick.C:
 		case <-ctx.Done():
 			if err == nil {
-				return control.Refuse(0, "see jailctl doctor", "pbxjail runs, but packets pass: %s", s.Enforcer)
+				return control.Refuse(0, "jailctl doctor shows why", "pbxjail runs, but packets pass: %s", s.Enforcer)
 			}
 			return hint.Add(hint.Of(err), fmt.Errorf("pbxjail is not guarding: %w", err))
 		}

@@ -45,7 +45,7 @@ func (p *setupPlan) loggerSteps(l asterisk.Logging) {
 	if p.Found.Running {
 		p.Steps = append(p.Steps, setupStep{"asterisk -rx 'logger reload'", func(ctx context.Context) error {
 			_, err := program.Run(ctx, "asterisk", "-rx", "logger reload")
-			return err
+			return hint.Add("start Asterisk: systemctl start asterisk; then run jailctl setup again", err)
 		}})
 	}
 }
@@ -87,7 +87,7 @@ func insertLine(path string, at int, text string) error {
 		b.WriteString(text + "\n")
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return hint.Errorf("copy "+path+backupSuffix+" back", "write %s: %w", path, err)
+		return hint.Errorf("restore the file: cp "+path+backupSuffix+" "+path, "write %s: %w", path, err)
 	}
 	return nil
 }

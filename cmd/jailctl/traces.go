@@ -40,11 +40,14 @@ type trace struct {
 	n      uint64
 }
 
+// captureAgain is what to do about a file of packets that cannot be read.
+const captureAgain = "capture again: tcpdump -i any -s 0 -w new.pcap"
+
 // open adds a trace.
 func (t *traces) open(name string, text io.Reader) error {
 	file, err := wire.NewTrace(text)
 	if err != nil {
-		return control.Refuse(0, "capture with tcpdump -i any -s 0 -w FILE", "read %s: %w", name, err)
+		return control.Refuse(0, captureAgain, "read %s: %w", name, err)
 	}
 	t.list = append(t.list, &trace{all: t, name: name, file: file})
 	return nil
@@ -84,7 +87,7 @@ func (t *trace) Next() (time.Time, error) {
 	if errors.Is(err, io.EOF) {
 		return time.Time{}, err
 	} else if err != nil {
-		return time.Time{}, fmt.Errorf("%s: %w", t.name, err)
+		return time.Time{}, control.Refuse(0, captureAgain, "read %s: %w", t.name, err)
 	}
 	t.frame = f
 	if f.Time.After(t.at) {

@@ -59,7 +59,7 @@ func parseGrace(text string) (*int64, error) {
 	}
 	d, err := configs.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return nil, usage("write a time such as 10m, or 0 for none", "--grace: %q is no time", text)
+		return nil, usage("write a time such as 10m, or 0 for none", "--grace: %q is not a time", text)
 	}
 	return new(int64(d / time.Second)), nil
 }

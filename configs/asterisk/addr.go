@@ -11,13 +11,16 @@ import (
 	"pbxjail/configs/prefix"
 )
 
+// tooWide is what unfit says of a network that needs only to be smaller.
+const tooWide = "is too wide, and would protect attackers"
+
 // unfit says why a network cannot be trusted. Trusted addresses are not banned, so a wide
 // network would switch the jails off.
 func unfit(p netip.Prefix) string {
 	const widest4, widest6 = 16, 32
 	switch a := p.Addr(); {
 	case a.Is4() && p.Bits() < widest4, a.Is6() && p.Bits() < widest6:
-		return "is too wide, and would protect attackers"
+		return tooWide
 	case a.IsLoopback():
 		return "is this machine itself"
 	case a.IsUnspecified(), a.IsMulticast(), a.Is4() && a.As4()[0] >= 240:
@@ -32,7 +35,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	address, mask, masked := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(hostOf(address))
 	if err != nil {
-		return netip.Prefix{}, errors.New("this is not an address")
+		return netip.Prefix{}, errors.New("it is not an address")
 	}
 	p := prefix.Of(addr)
 	if !masked {
@@ -48,7 +51,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	if p, prefixErr := p.Addr().Prefix(n); err == nil && prefixErr == nil {
 		return p, nil
 	}
-	return netip.Prefix{}, errors.New("this mask is not valid")
+	return netip.Prefix{}, errors.New("its mask is not valid")
 }
 
 const label = `[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?`

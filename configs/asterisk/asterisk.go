@@ -83,6 +83,7 @@ func Read(dir string) (trusts []Trust, problems []error) {
 type reader struct {
 	dir      string
 	kept     []string // the keys that matter
+	lost     string   // what follows for the operator when a file cannot be read
 	all      bool     // keep all keys, as they are written: in logger.conf they are names of files
 	purse    int      // what is left
 	trusts   []Trust
@@ -97,7 +98,7 @@ type reader struct {
 }
 
 func newReader(dir string) *reader {
-	return &reader{dir: filepath.Clean(dir), kept: kept, reported: map[string]bool{}, seen: map[Trust]bool{}}
+	return &reader{dir: filepath.Clean(dir), kept: kept, lost: lostAddresses, reported: map[string]bool{}, seen: map[Trust]bool{}}
 }
 
 // begin forgets the sections of the file before.
@@ -124,7 +125,7 @@ func (r *reader) tell(at place, do, format string, args ...any) {
 	case r.reported[key]:
 		return
 	case at.path != "" && len(r.problems) >= maxProblems:
-		r.tell(place{}, "correct the problems that are shown", "more problems are not shown")
+		r.tell(place{}, "correct the problems above first", "there are more problems, which are not shown")
 		return
 	case at.path != "":
 		err = fmt.Errorf("%s: %w", r.show(at), err)
@@ -135,7 +136,7 @@ func (r *reader) tell(at place, do, format string, args ...any) {
 // spend takes from the budget, and is false when the budget is empty.
 func (r *reader) spend(cost int) bool {
 	if r.purse -= cost; r.purse < 0 {
-		r.tell(place{}, "check whether an include or a template includes more than it should", "the configuration is too big: the rest is not read")
+		r.tell(place{}, "look for an #include or a template that adds too much", "the configuration is too large: pbxjail does not read the rest")
 	}
 	return r.purse >= 0
 }

@@ -55,30 +55,30 @@ func TestBounds(t *testing.T) {
 	}{
 		"a long line": {
 			map[string]string{"pjsip.conf": trunk + "match=" + strings.Repeat("1", maxLine) + "\n" + after}, 2,
-			"pjsip.conf:4: a line is longer than 8190 bytes",
+			"pjsip.conf:4: the line is longer than 8190 bytes, and is ignored",
 		},
 		"a line just not too long": {
 			map[string]string{"pjsip.conf": trunk + strings.Repeat("1", maxLine) + "\n" + after}, 2, "",
 		},
 		"a big file": {
 			map[string]string{"pjsip.conf": trunk + "#include big.conf\n" + after, "big.conf": after + strings.Repeat("\n", maxFile)}, 2,
-			"not a regular file, or too big",
+			"it is larger than 16 MiB",
 		},
 		"a file that includes too many": {
 			map[string]string{"pjsip.conf": trunk + strings.Repeat("#include empty.conf\n", purse/costOfFile+1) + after, "sip.conf": "[p]\nhost=203.0.113.3\n", "empty.conf": ""}, 2,
-			"the configuration is too big: the rest is not read",
+			"the configuration is too large: pbxjail does not read the rest",
 		},
 		"templates that double": {
 			map[string]string{"pjsip.conf": trunk + doubling(40), "sip.conf": "[p]\nhost=203.0.113.3\n"}, 3,
-			"the configuration is too big: the rest is not read",
+			"the configuration is too large: pbxjail does not read the rest",
 		},
 		"a long access list": {
 			map[string]string{"pjsip.conf": trunk + "[acl]\ndeny=0.0.0.0/0\n" + lines(60000, "permit=10.%d.%d.%d"), "sip.conf": "[p]\nhost=203.0.113.3\n"}, -1,
-			"the configuration is too big: the rest is not read",
+			"the configuration is too large: pbxjail does not read the rest",
 		},
 		"many peers": {
 			map[string]string{"pjsip.conf": "[trunk]\n" + lines(maxTrusts+10, "contact=sip:10.%d.%d.%d")}, maxTrusts,
-			"more than 10000 peers: the rest is not protected",
+			"there are more than 10000 peers: pbxjail does not protect the others",
 		},
 		"deep includes": {
 			map[string]string{
@@ -87,7 +87,7 @@ func TestBounds(t *testing.T) {
 				"4.conf": "#include 5.conf\n", "5.conf": "#include 6.conf\n", "6.conf": "#include 7.conf\n",
 				"7.conf": "#include 8.conf\n", "8.conf": "match=203.0.113.5\n#include 9.conf\n", "9.conf": "match=203.0.113.6\n",
 			}, 3,
-			"8.conf:2: includes are more than 10 deep",
+			"#include is more than 10 levels deep",
 		},
 		"a comment without an end": {
 			map[string]string{"pjsip.conf": trunk + ";--\n" + after, "sip.conf": after}, 2, "",
@@ -120,7 +120,7 @@ func TestManyProblems(t *testing.T) {
 	if len(problems) != maxProblems+2 {
 		t.Fatalf("got %d problems, want %d, and two that concern everything", len(problems), maxProblems)
 	}
-	for i, want := range []string{"more problems are not shown", "more than 10000 peers: the rest is not protected"} {
+	for i, want := range []string{"there are more problems, which are not shown", "there are more than 10000 peers: pbxjail does not protect the others"} {
 		if got := problems[maxProblems+i].Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

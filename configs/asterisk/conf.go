@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,10 +41,10 @@ var (
 func (r *reader) file(at place, path string, mayMiss bool) {
 	switch {
 	case slices.Contains(r.open, path):
-		r.tell(at, "remove one of the includes", "%s includes itself", quoted(path))
+		r.tell(at, "remove one of the lines #include", "%s includes itself, directly or through another file", quoted(path))
 		return
 	case len(r.open) == maxDepth:
-		r.tell(at, "Asterisk does not follow more either", "includes are more than %d deep", maxDepth)
+		r.tell(at, "include the file in a file above: Asterisk does not read more levels either", "%s is not read: #include is more than %d levels deep", quoted(path), maxDepth)
 		return
 	}
 	text, err := slurp(path)
@@ -53,7 +54,7 @@ func (r *reader) file(at place, path string, mayMiss bool) {
 		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pathErr.Err // the path may hold anything
 		}
-		r.tell(at, "let the daemon read this file, as Asterisk can: addresses named in it are not protected", "%s is not read: %w", quoted(path), err)
+		r.tell(at, r.remedy(err), "pbxjail cannot read %s, %s: %w", quoted(path), r.lost, err)
 	default:
 		r.open = append(r.open, path)
 		r.lines(path, text)
@@ -61,20 +62,53 @@ func (r *reader) file(at place, path string, mayMiss bool) {
 	}
 }
 
+// The reasons of slurp for a file that it does not read.
+var (
+	errNotRegular = errors.New("it is not a regular file")
+	errTooLarge   = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	errNotText    = errors.New("it is not a text file")
+)
+
+// lostAddresses is reader.lost of Read.
+const lostAddresses = "so addresses in it can be banned"
+
+// remedy is what to do about a file that cannot be read.
+func (r *reader) remedy(err error) string {
+	do := "put a text file there"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "correct the path, or remove the line"
+	case errors.Is(err, fs.ErrPermission):
+		return "let the user of pbxjail read the file and enter its folder"
+	case errors.Is(err, errTooLarge):
+		do = "split the file"
+	case !errors.Is(err, errNotRegular) && !errors.Is(err, errNotText):
+		do = "check the file and its disk"
+	}
+	if r.lost == lostAddresses {
+		do += "; until then, write the addresses in it into ignoreip of the main file"
+	}
+	return do
+}
+
 // slurp reads a regular file. It looks before it opens: a pipe would block, and
 // opening alone does something to a device. A file that says it is empty and is
 // not belongs to the kernel, and may block too.
 func slurp(path string) (string, error) {
 	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		err = errors.New("not a regular file, or too big")
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errNotRegular
+	case info.Size() > maxFile:
+		err = errTooLarge
 	}
 	if err != nil || info.Size() == 0 {
 		return "", err
 	}
 	data, err := os.ReadFile(path)
 	if slices.Contains(data, 0) {
-		err = errors.New("not text")
+		err = errNotText
 	}
 	return string(data), err
 }
@@ -86,7 +120,7 @@ func (r *reader) lines(path, text string) {
 	section, at, depth := r.current, place{path: path}, 0
 	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") {
 		if at.line++; len(line) > maxLine {
-			r.tell(at, "Asterisk skips it too", "a line is longer than %d bytes", maxLine)
+			r.tell(at, "shorten the line: Asterisk ignores it too", "the line is longer than %d bytes, and is ignored", maxLine)
 			continue
 		}
 		line, depth = uncomment(line, depth)
@@ -138,7 +172,7 @@ func strip(text string) string {
 func (r *reader) header(at place, line string) *section {
 	form := headerForm.FindStringSubmatch(line)
 	if form == nil {
-		r.tell(at, "Asterisk refuses the file: close the bracket", "the name of a section has no closing bracket")
+		r.tell(at, "write ] after the name; until then Asterisk refuses the file", "the name of a section has no closing bracket")
 		return nil
 	}
 	s, name := &section{name: strings.Clone(form[1])}, strings.ToLower(form[1])
@@ -153,7 +187,7 @@ func (r *reader) header(at place, line string) *section {
 		case option == "!":
 			into.template = true
 		case from == nil || into == nil:
-			r.tell(at, "Asterisk refuses the file: correct the name", "section %s inherits from a section that does not exist: %s", quoted(s.name), quoted(option))
+			r.tell(at, "correct the name; until then Asterisk refuses the file", "section %s inherits from a section that does not exist: %s", quoted(s.name), quoted(option))
 		case r.spend(costOfEntry * len(from.settings)):
 			into.settings = append(into.settings, from.settings...)
 			r.current = into
@@ -193,7 +227,7 @@ func (r *reader) directive(at place, line string) {
 	}
 	word, pattern := strings.ToLower(form[1]), form[2]
 	if word == "exec" {
-		r.tell(at, "add the addresses that it prints to ignoreip", "#exec is never run, so its output is not read")
+		r.tell(at, "if the program prints addresses of peers, write them into ignoreip of the main file", "pbxjail never runs #exec, so it does not know the settings that this prints")
 		return
 	}
 	if !filepath.IsAbs(pattern) {
@@ -202,12 +236,12 @@ func (r *reader) directive(at place, line string) {
 	const wild = "*?["
 	paths := []string{pattern}
 	if strings.ContainsAny(filepath.Dir(filepath.Dir(pattern)), wild) {
-		r.tell(at, "name the folders: such a pattern can walk the whole disk", "%s is not read", quoted(pattern))
+		r.tell(at, "write the names of the folders: only the last two parts of the path may have * or ?", "%s is not read, because the pattern could search the whole disk", quoted(pattern))
 		return
 	}
 	if strings.ContainsAny(pattern, wild) && r.spend(costOfFile) {
 		if paths, _ = filepath.Glob(pattern); len(paths) == 0 && word == "include" {
-			r.tell(at, "correct the pattern: addresses named there are not protected", "%s: there is no such file", quoted(pattern))
+			r.tell(at, "correct the pattern, or remove the line", "no file matches %s", quoted(pattern))
 		}
 	}
 	for _, path := range paths {

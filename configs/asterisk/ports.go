@@ -52,7 +52,7 @@ func Ports(dir string) (ports []Port, problems []error) {
 		dir = DefaultDir
 	}
 	r := newReader(dir)
-	r.kept = portKeys
+	r.kept, r.lost = portKeys, "so pbxjail does not know the ports in it"
 	found := [len(portDefaults)][]listener{}
 	for _, f := range []struct {
 		name    string
@@ -77,7 +77,7 @@ func Ports(dir string) (ports []Port, problems []error) {
 		slices.SortFunc(list, func(a, b listener) int { return cmp.Or(cmp.Compare(a.number, b.number), plainFirst(a, b)) })
 		list = slices.CompactFunc(list, func(a, b listener) bool { return a.number == b.number })
 		if len(list) > maxServicePorts {
-			r.tell(place{}, "name the other ports in the main file", "%s has more than %d ports: the rest is not watched", Service(service), maxServicePorts)
+			r.tell(place{}, "write the other ports into heard.ports of the main file", "%s has more than %d ports: pbxjail does not watch the others", Service(service), maxServicePorts)
 			list = list[:maxServicePorts]
 		}
 		for _, l := range list {

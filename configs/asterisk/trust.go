@@ -69,7 +69,7 @@ func (r *reader) hostAs(role Role, who string, set setting, text string) {
 	} else if name := hostName(text); name != "" {
 		r.trustAs(role, who, set, netip.Prefix{}, name)
 	} else {
-		r.tell(set.at, "correct it, or add the address to ignoreip", "%s %s protects no address: it is neither an address nor a host name", set.key, quoted(text))
+		r.tell(set.at, "correct it, or write the address into ignoreip of the main file", "%s %s protects no address: it is neither an address nor a host name", set.key, quoted(text))
 	}
 }
 
@@ -100,7 +100,7 @@ func (r *reader) list(who string, s *section, keys ...string) {
 			case set.key == "match" && !strings.Contains(item, "/"):
 				r.host(who, set, item)
 			default:
-				r.tell(set.at, "correct it; until then this list of permit and deny protects no address", "%s %s: %w", set.key, quoted(item), err)
+				r.tell(set.at, "correct it, or write the addresses into ignoreip", "%s %s protects no address: %w", set.key, quoted(item), err)
 				if set.key != "match" { // it could be the one that shuts somebody out
 					return
 				}
@@ -112,11 +112,11 @@ func (r *reader) list(who string, s *section, keys ...string) {
 		switch {
 		case !entry.allow, !r.spend(8 * len(rules)):
 		case slices.ContainsFunc(rules[i+1:], func(later rule) bool { return !later.allow && later.prefix.Overlaps(p) }):
-			r.tell(set.at, "write only the part that is still allowed", "%s %s protects no address: a later entry denies it, or a part of it", set.key, p)
+			r.tell(set.at, "permit only the addresses that no later entry denies", "%s %s protects no address: a later entry denies it, or a part of it", set.key, p)
 		case set.key == "match" || shut(rules[:i], p) || unfit(p) != "":
 			r.trust(who, set, p, "")
 		default:
-			r.tell(set.at, "put deny=0.0.0.0/0 and deny=::/0 before it", "%s %s protects no address: the list allows all other addresses too", set.key, p)
+			r.tell(set.at, "write deny=0.0.0.0/0 and deny=::/0 before it", "%s %s protects no address: the list allows all other addresses too", set.key, p)
 		}
 	}
 }
@@ -145,10 +145,14 @@ func (r *reader) trustAs(role Role, who string, set setting, p netip.Prefix, nam
 	}
 	switch {
 	case name == "" && why != "":
-		r.tell(set.at, "name a smaller network, or add addresses to ignoreip", "%s %s protects no address: it %s", set.key, p, why)
+		do := "correct the address, or remove it"
+		if why == tooWide {
+			do = "write a smaller network, or write the addresses into ignoreip of the main file"
+		}
+		r.tell(set.at, do, "%s %s protects no address: it %s", set.key, p, why)
 	case r.seen[key]:
 	case len(r.trusts) == maxTrusts:
-		r.tell(place{}, "name networks instead of single addresses", "more than %d peers: the rest is not protected", maxTrusts)
+		r.tell(place{}, "write the addresses of the other peers into ignoreip of the main file", "there are more than %d peers: pbxjail does not protect the others", maxTrusts)
 	default:
 		why = fmt.Sprintf("%s, %s %s", who, r.show(set.at), set.key)
 		r.seen[key], r.trusts = true, append(r.trusts, Trust{p, name, why, set.at.path, set.at.line, role})

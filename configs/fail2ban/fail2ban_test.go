@@ -48,8 +48,8 @@ func TestLoadFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	why := map[string]string{ // what is found in the reason, by what is found in theirs
-		"refused": "", "knocks": "", "(?!root )": "looks ahead", "no address": "names no address",
-		"F-NOFAIL": "several lines", "(?P=who)": "refers to a group", "two": "more than one address",
+		"refused": "", "knocks": "", "(?!root )": "lookahead", "no address": "has no <HOST>",
+		"F-NOFAIL": "several lines", "(?P=who)": "backreference", "two": "more than one address",
 	}
 	if len(f.Patterns) != len(why) {
 		t.Errorf("%d patterns", len(f.Patterns))

@@ -29,7 +29,7 @@ type Pattern struct {
 // LoadFilter reads filter.d/NAME.conf and .local below dir, with the options of a jail.
 func LoadFilter(dir string, j Jail) (Filter, error) {
 	if j.Filter != filepath.Base(j.Filter) {
-		return Filter{}, hint.Errorf("give the name of a file in filter.d without its end", "filter %q is not a name", j.Filter)
+		return Filter{}, hint.Errorf("write the name of a file in filter.d, without .conf", "filter %q is not a name", j.Filter)
 	}
 	f := newFile()
 	f.section("DEFAULT")
@@ -40,7 +40,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		}
 	}
 	if f.sections["Definition"] == nil {
-		return Filter{}, hint.Errorf("look for the file in filter.d", "filter %s: it is not there, or has no [Definition]", j.Filter)
+		return Filter{}, hint.Errorf("install this filter into filter.d, or correct filter in the jail", "filter %s does not exist, or has no section [Definition]", j.Filter)
 	}
 	var failed error
 	value := func(name string) (string, bool) {
@@ -88,7 +88,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		return out, fmt.Errorf("filter %s: %w", j.Filter, failed)
 	}
 	if len(out.Patterns) == 0 {
-		return out, hint.Errorf("look at its failregex", "filter %s has no failregex", j.Filter)
+		return out, hint.Errorf("write a failregex into the filter, or name another filter", "filter %s has no failregex", j.Filter)
 	}
 	return out, nil
 }
@@ -114,12 +114,12 @@ var (
 // without one in pbxjail.
 var untranslatable = []struct{ mark, why string }{
 	{"(?(", "it has a condition, (?(name)...), which RE2 does not have; write one pattern for each case"},
-	{"(?=", "it looks ahead, (?=...), which RE2 does not have; write that text as a part of the pattern"},
-	{"(?!", "it looks ahead, (?!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
-	{"(?<=", "it looks behind, (?<=...), which RE2 does not have; write that text as a part of the pattern"},
-	{"(?<!", "it looks behind, (?<!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
-	{"(?P=", "it refers to a group before, which RE2 does not have; write that text a second time"},
-	{"<SKIPLINES>", "it goes over several lines, and pbxjail reads one record at a time; write a pattern for the line that names the address"},
+	{"(?=", "it has a lookahead, (?=...), which RE2 does not have; write that text as a part of the pattern"},
+	{"(?!", "it has a lookahead, (?!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?<=", "it has a lookbehind, (?<=...), which RE2 does not have; write that text as a part of the pattern"},
+	{"(?<!", "it has a lookbehind, (?<!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?P=", "it has a backreference, (?P=...), which RE2 does not have; write that text a second time"},
+	{"<SKIPLINES>", "it matches several lines, but pbxjail reads one record at a time; write a pattern for the line that names the address"},
 	{"<F-NOFAIL>", "it only helps patterns for several lines, and is no failure itself; leave it out"},
 	{"<F-MLFFORGET>", "it only helps patterns for several lines; leave it out"},
 	{"<F-MLFGAINED>", "it reports a success, not a failure; leave it out"},
@@ -150,11 +150,11 @@ func translate(prefix, line string) (regex, why string) {
 	line = either.ReplaceAllLiteralString(line, "(?:IPv6:)?<ADDR>")
 	switch n := len(hosts.FindAllString(line, -1)); {
 	case n == 0:
-		return "", "it names no address, <HOST>; write a pattern for another line of the same failure"
+		return "", "it has no <HOST>, which is the address; write a pattern for another line of the same failure"
 	case n > 1:
 		return "", "it names more than one address; keep <ADDR> where the program writes the true one, and write [^ ]+ for the other"
 	case !strings.HasPrefix(line, "^"):
-		return "", "it has no ^ at its beginning: an attacker could put the whole of it into a field of its own; write ^ and the beginning of the line"
+		return "", "it does not begin with ^, so an attacker could write all of it into a field, such as a user name; write ^ and the beginning of the line"
 	}
 	line = hosts.ReplaceAllLiteralString(line, "<ADDR>")
 	line = grouped(line)
@@ -164,7 +164,7 @@ func translate(prefix, line string) (regex, why string) {
 		}
 	}
 	if named3.MatchString(line) {
-		return "", "it names its groups host, ip4, ip6 or dns by hand; write <ADDR> in their place"
+		return "", "it has a group named host, ip4, ip6 or dns; write <ADDR> in its place"
 	}
 	line = "^" + dated(strings.TrimPrefix(line, "^"))
 	if _, err := syntax.Parse(strings.NewReplacer("<ADDR>", "a", "<F-USER>", "(", "</F-USER>", ")").Replace(line), syntax.Perl); err != nil {

@@ -93,7 +93,7 @@ func readText(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", errors.New("is not a regular file, or is too big")
+		return "", errors.New("it is not a regular file, or is too large")
 	}
 	text, err := os.ReadFile(path)
 	return string(text), err

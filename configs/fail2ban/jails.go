@@ -56,7 +56,7 @@ func Load(dir string) (jails []Jail, bad map[string]error, err error) {
 		}
 	}
 	if there == 0 {
-		return nil, nil, fmt.Errorf("%s: no jail.conf and no jail.local: %w", dir, fs.ErrNotExist)
+		return nil, nil, fmt.Errorf("%s has no jail.conf and no jail.local: %w", dir, fs.ErrNotExist)
 	}
 	bad = map[string]error{}
 	for _, name := range f.order {
@@ -118,10 +118,10 @@ func (f *file) jail(name string) (Jail, error) {
 	j.Ignoreip = words(get("ignoreip"))
 	j.Growth = Growth{On: isTrue(get("bantime.increment")), Factor: get("bantime.factor"), Maxtime: get("bantime.maxtime")}
 	if get("bantime.formula") != "" || get("bantime.multipliers") != "" {
-		j.Notes = append(j.Notes, "bantime.formula and bantime.multipliers are not taken: set bantime_growth by hand")
+		j.Notes = append(j.Notes, "bantime.formula and bantime.multipliers are not imported: write bantime_growth yourself")
 	}
 	if get("ignorecommand") != "" {
-		j.Notes = append(j.Notes, "ignorecommand is not taken: pbxjail starts no program for a line")
+		j.Notes = append(j.Notes, "ignorecommand is not imported: pbxjail starts no program for a log line")
 	}
 	return j, failed
 }

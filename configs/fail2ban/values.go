@@ -33,7 +33,7 @@ func Duration(text string) (d time.Duration, forever bool, err error) {
 		return 0, true, nil
 	}
 	if text == "" {
-		return 0, false, fmt.Errorf("no length is given")
+		return 0, false, fmt.Errorf("no time is given")
 	}
 	for rest := text; rest != ""; {
 		part := timePart.FindStringSubmatch(rest)
@@ -42,11 +42,11 @@ func Duration(text string) (d time.Duration, forever bool, err error) {
 			unit, known = units[strings.ToLower(part[2])]
 		}
 		if !known {
-			return 0, false, fmt.Errorf("%q is not a length of time", text)
+			return 0, false, fmt.Errorf("%q is not a time such as 10m", text)
 		}
 		n, err := strconv.ParseFloat(part[1], 64)
 		if err != nil || n > float64(longest/time.Second) {
-			return 0, false, fmt.Errorf("%q is not a length of time", text)
+			return 0, false, fmt.Errorf("%q is not a time such as 10m", text)
 		}
 		if d += time.Duration(n * float64(unit)); d > longest || d < 0 {
 			return 0, true, nil

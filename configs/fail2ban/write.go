@@ -57,18 +57,18 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 		t.Text = t.switchOn(note)
 		return t
 	case !fileName.MatchString(j.Name):
-		note("not taken: its name cannot be the name of a file")
+		note("not imported: its name cannot be the name of a file")
 		return t
 	case t.Covered != "":
 		return t
 	case failed != nil:
-		note("not taken: %v", failed)
+		note("not imported: %v", failed)
 		return t
 	case len(j.Logs) == 0 && j.Journal:
 		note(noUnit)
 		return t
 	case len(j.Logs) == 0:
-		note("not taken: it has no logpath")
+		note("not imported: it has no logpath")
 		return t
 	}
 	var regexes []string
@@ -80,7 +80,7 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 			}
 		}
 		if why != "" {
-			note("failregex not taken: %s: %s", why, p.Theirs)
+			note("failregex is not imported: %s: %s", why, p.Theirs)
 			continue
 		}
 		regexes = append(regexes, p.Regex)
@@ -99,7 +99,7 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 	fmt.Fprintf(&b, "# Made by jailctl import from the jail %s of fail2ban, filter %s.\n", j.Name, j.Filter)
 	if len(ignore) > 0 {
 		b.WriteString("\n# The filter has an ignoreregex, which pbxjail does not have: the jail observes until you have looked.\nobserve: true\n")
-		note("its ignoreregex is not taken, so the jail only observes: look at jailctl list, then remove observe")
+		note("its ignoreregex is not imported, so the jail only observes: if jailctl list shows no honest address, remove observe")
 	}
 	t.writeLogs(&b)
 	b.WriteString("\nmatch:\n")
@@ -144,7 +144,7 @@ func (t *Taken) writeLimits(b *strings.Builder, note func(string, ...any)) {
 	case count.MatchString(n):
 		fmt.Fprintf(b, "maxretry: %s\n", n)
 	case n != "":
-		note("maxretry %q is not taken: pbxjail's default holds", n)
+		note("maxretry %q is not imported: the default of pbxjail is used", n)
 	}
 	for _, length := range []struct{ key, text string }{{"findtime", j.Findtime}, {"bantime", j.Bantime}} {
 		if length.text == "" {
@@ -152,7 +152,7 @@ func (t *Taken) writeLimits(b *strings.Builder, note func(string, ...any)) {
 		}
 		text, err := ourDuration(length.text)
 		if err != nil || length.key == "findtime" && text == "forever" {
-			note("%s %q is not taken: pbxjail's default holds", length.key, length.text)
+			note("%s %q is not imported: the default of pbxjail is used", length.key, length.text)
 			continue
 		}
 		fmt.Fprintf(b, "%s: %s\n", length.key, text)
@@ -173,7 +173,7 @@ func (t *Taken) writeLimits(b *strings.Builder, note func(string, ...any)) {
 func (t *Taken) writePorts(b *strings.Builder, note func(string, ...any)) {
 	switch list, all, unknown := Ports(t.Jail.Ports); {
 	case unknown != "":
-		note("port %q is not known here: its bans close every port", unknown)
+		note("port %q is unknown: bans of this jail close all ports", unknown)
 		b.WriteString("ports: all\n")
 	case all:
 		b.WriteString("ports: all\n")
@@ -183,7 +183,7 @@ func (t *Taken) writePorts(b *strings.Builder, note func(string, ...any)) {
 }
 
 // noUnit says why a jail that reads the journal is not taken.
-const noUnit = "not taken: its journalmatch names no unit (_SYSTEMD_UNIT=NAME), and any program can imitate the other fields"
+const noUnit = "not imported: its journalmatch names no unit (_SYSTEMD_UNIT=NAME), and any program can write the other fields"
 
 // unitMatch is a word of a journalmatch that only the processes of a unit fulfil.
 var unitMatch = regexp.MustCompile(`^_SYSTEMD_UNIT=([A-Za-z0-9][A-Za-z0-9:_.@-]{0,250})$`)
@@ -222,7 +222,7 @@ func ourDuration(text string) (string, error) {
 	case forever:
 		return "forever", nil
 	case d < time.Second:
-		return "", fmt.Errorf("%q is no length", text)
+		return "", fmt.Errorf("%q is shorter than 1s", text)
 	}
 	return show.Duration(d.Truncate(time.Second)), nil
 }

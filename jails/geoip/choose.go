@@ -214,9 +214,9 @@ func (t *Tables) refresh(e *entry) {
 func (t *Tables) fail(e *entry, err error) {
 	p := broken(e.path, err)
 	if e.table != nil {
-		p.What = fmt.Sprintf("%s; its data of %s stays in use", p.What, e.last.Built.Format("2006-01-02"))
+		p.What = fmt.Sprintf("%s; the data read before, of %s, stays in use", p.What, e.last.Built.Format("2006-01-02"))
 		if errors.Is(err, fs.ErrNotExist) {
-			p.Fix = "put the file back; at the next start its data is gone"
+			p.Fix = "put the file back: at the next start, pbxjail has no data of it"
 		}
 	}
 	known := e.err != nil && e.err.Error() == p.Error()

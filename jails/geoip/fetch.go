@@ -45,7 +45,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 		return get(ctx, from)
 	}
 	if strings.Contains(from, "://") {
-		return nil, &Problem{What: "only files, http and https are possible", Fix: "download it in another way, and give the file"}
+		return nil, &Problem{What: "this is neither a file nor a URL with http or https", Fix: "download it in another way, and name the file"}
 	}
 	info, err := os.Stat(from)
 	if err == nil && !info.Mode().IsRegular() {
@@ -53,7 +53,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 	}
 	if err != nil {
 		p := broken(from, err)
-		p.Fix = "give a file that exists and can be read"
+		p.Fix = "check the path, and that you can read the file"
 		return nil, p
 	}
 	f, err := os.Open(from)
@@ -66,7 +66,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, &Problem{What: "it is not a URL", Fix: "write https://HOST/PATH"}
+		return nil, &Problem{What: "the URL is not valid", Fix: "write a URL such as https://HOST/PATH"}
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -74,11 +74,11 @@ func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: keepSafe}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL, the network and the proxy, or download it in another way and give the file", cause: err}
+		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL and the network, or download the file in another way and name it with --from", cause: err}
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
-		return nil, &Problem{File: printable(from), What: "the server answers " + answer.Status, Fix: "open the URL in a browser: it may need a key, or have moved"}
+		return nil, &Problem{File: printable(from), What: "the server answers " + answer.Status, Fix: "open the URL in a browser: it may need a key, or the file has another URL now"}
 	}
 	if answer.ContentLength > MaxSize {
 		answer.Body.Close()
@@ -110,7 +110,7 @@ func fetchError(err error) string {
 // keepSafe follows few redirects, and none that leaves encryption.
 func keepSafe(req *http.Request, via []*http.Request) error {
 	if len(via) >= 5 {
-		return errors.New("it has too many redirects")
+		return errors.New("it redirects more than 5 times")
 	}
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return errors.New("it redirects from https to " + req.URL.Scheme)
@@ -127,7 +127,7 @@ func unpack(r io.Reader) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("not gzip: %w", err)
+		return nil, fmt.Errorf("it is not a gzip file: %w", err)
 	}
 	inner := bufio.NewReaderSize(z, tarBlock)
 	if !begins(inner, tarMagicAt, "ustar") {
@@ -157,7 +157,7 @@ func untar(r io.Reader) (best []byte, err error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("not a complete archive: %w", err)
+			return nil, fmt.Errorf("the archive is not complete: %w", err)
 		}
 		if file.Typeflag != tar.TypeReg || !strings.HasSuffix(file.Name, ".mmdb") || file.Size <= int64(len(best)) {
 			continue
@@ -167,7 +167,7 @@ func untar(r io.Reader) (best []byte, err error) {
 		}
 	}
 	if best == nil {
-		return nil, errors.New("there is no .mmdb file in the archive")
+		return nil, errors.New("the archive has no .mmdb file")
 	}
 	return best, nil
 }
@@ -177,7 +177,7 @@ func upTo(r io.Reader, limit int64) ([]byte, error) {
 	var data bytes.Buffer
 	n, err := io.Copy(&data, io.LimitReader(r, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("not complete: %w", err)
+		return nil, fmt.Errorf("the file is not complete: %w", err)
 	}
 	if n > limit {
 		return nil, errSize

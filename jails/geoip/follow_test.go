@@ -104,7 +104,7 @@ func TestBrokenReplacement(t *testing.T) {
 					t.Fatalf("got problems %v", problems)
 				}
 				for _, p := range problems {
-					if !strings.Contains(p.Error(), path+": ") || !strings.HasSuffix(p.Error(), "; its data of 2026-11-01 stays in use") || p.(*Problem).Hint() == "" {
+					if !strings.Contains(p.Error(), path+": ") || !strings.HasSuffix(p.Error(), "; the data read before, of 2026-11-01, stays in use") || p.(*Problem).Hint() == "" {
 						t.Errorf("got %v, hint %q", p, p.(*Problem).Hint())
 					}
 				}

@@ -38,9 +38,9 @@ func (p *Problem) Hint() string { return p.Fix }
 func (p *Problem) Unwrap() error { return p.cause }
 
 // errSilent is a file that is right, and says nothing that we ask.
-var errSilent = errors.New("it has neither countries nor networks")
+var errSilent = errors.New("it names neither countries nor networks")
 
-const fixBroken = "put a complete file there: copy it under another name and rename it, or use jailctl geoip update"
+const fixBroken = "replace the file with a complete one: jailctl geoip update --from FILE"
 
 // broken tells what is wrong with a file.
 func broken(file string, err error) *Problem {
@@ -51,13 +51,13 @@ func broken(file string, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		p.Fix = "give a file of countries or of autonomous systems (ASN)"
+		p.Fix = "use a database of countries or of networks (ASN)"
 	case errors.Is(err, errSize):
-		p.Fix = "the file is not a geoip database of countries or networks: check it"
+		p.Fix = "use a database of countries or of networks (ASN): these are smaller"
 	case errors.Is(err, fs.ErrNotExist):
 		p.Fix = "put the file there, or remove it from geoip.files"
 	case errors.Is(err, fs.ErrPermission):
-		p.Fix = "let the user of this program read the file and enter its folder"
+		p.Fix = "let the user of pbxjail read the file and enter its folder"
 	}
 	return p
 }
@@ -76,7 +76,7 @@ func (t Table) Old(now time.Time) *Problem {
 	}
 	return &Problem{
 		aged: true, shipped: t.Path == "",
-		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some networks have moved since then", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
-		Fix:  "fetch a new one: jailctl geoip update --from FILE|URL",
+		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some addresses are in other countries now", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
+		Fix:  "get a new database: jailctl geoip update --from URL",
 	}
 }

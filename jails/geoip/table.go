@@ -101,14 +101,14 @@ func openEmbedded() (*table, error) {
 func open(path string, data []byte) (*table, error) {
 	db, err := maxminddb.OpenBytes(data)
 	if err != nil {
-		return nil, fmt.Errorf("not a complete MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("it is not a complete MaxMind DB file: %w", err)
 	}
 	// ip-location-db leaves the description out, and Verify would go no further.
 	if len(db.Metadata.Description) == 0 {
 		db.Metadata.Description = map[string]string{"en": db.Metadata.DatabaseType}
 	}
 	if err := db.Verify(); err != nil {
-		return nil, fmt.Errorf("not a valid MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("it is not a valid MaxMind DB file: %w", err)
 	}
 	return tableOf(path, db, data)
 }
@@ -159,7 +159,7 @@ func (t *table) kindsWithin(db *maxminddb.Reader, all netip.Prefix, country, asn
 
 var (
 	errSize    = fmt.Errorf("the file is larger than %d MiB", MaxSize>>20)
-	errChanges = errors.New("it is being written")
+	errChanges = errors.New("another program is writing it now")
 )
 
 // read opens a file of a path.

@@ -54,7 +54,7 @@ func (k kinds) file() string {
 }
 
 func unwritable(dir string, err error) *Problem {
-	p := &Problem{File: dir, What: err.Error(), Fix: "make room there, or name another folder with --to", cause: err}
+	p := &Problem{File: dir, What: err.Error(), Fix: "check that the folder exists and its disk is not full, or name another folder with --to", cause: err}
 	if errors.Is(err, fs.ErrPermission) {
 		p.Fix = "run as root, or name another folder with --to"
 	}
@@ -114,7 +114,7 @@ func Fetch(ctx context.Context, from, dir string) (Update, error) {
 func unreadable(from string, err error) *Problem {
 	p := broken(from, err)
 	if p.Fix == fixBroken {
-		p.Fix = "give a .mmdb file, as it is or as .gz, .tar.gz or .tgz"
+		p.Fix = "name a .mmdb file, as it is or as .gz, .tar.gz or .tgz"
 	}
 	return p
 }

@@ -16,7 +16,7 @@ type Entry struct {
 
 // Note saves a change that an operator made. Lift writes its own entry.
 func (s *Store) Note(at time.Time, by, what string) error {
-	return s.write("write audit to", func(tx *sql.Tx) error { return s.note(tx, at, by, what) })
+	return s.write("write commands of admins to", func(tx *sql.Tx) error { return s.note(tx, at, by, what) })
 }
 
 func (s *Store) note(tx *sql.Tx, at time.Time, by, what string) error {
@@ -35,7 +35,7 @@ func (s *Store) note(tx *sql.Tx, at time.Time, by, what string) error {
 
 // Audit returns the last changes, newest first, at most limit.
 func (s *Store) Audit(limit int) (entries []Entry, err error) {
-	err = s.query("read audit of", func(row *sql.Rows) error {
+	err = s.query("read commands of admins from", func(row *sql.Rows) error {
 		var entry Entry
 		var at int64
 		err := row.Scan(&at, &entry.By, &entry.What)

@@ -160,7 +160,7 @@ func (s *Store) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 		return nil
 	}
 	by = cut(by, maxName)
-	return s.write("lift bans in", func(tx *sql.Tx) error {
+	return s.write("remove bans from", func(tx *sql.Tx) error {
 		lift, err := tx.Prepare(liftBan)
 		if err != nil {
 			return err

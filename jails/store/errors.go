@@ -14,7 +14,7 @@ import (
 )
 
 // errDamaged is what a check of the file found wrong.
-var errDamaged = errors.New("check of the file")
+var errDamaged = errors.New("the file is damaged")
 
 // damaged reports whether only a new file helps.
 func damaged(err error) bool {
@@ -47,17 +47,17 @@ func (s *Store) hint(err error) string {
 	code := sqliteCode(err)
 	switch {
 	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "the disk is full: make room on the file system of " + folder + "; bans stay in force in the kernel meanwhile"
+		return "free space on the disk of " + folder + " (df -h " + folder + "); until then, bans stay in force, but are not saved"
 	case code == sqlite3.SQLITE_READONLY, errors.Is(err, syscall.EROFS):
-		return "mount the file system of " + folder + " read-write, and check that pbxjail may write there"
+		return "let pbxjail write to " + folder + " (findmnt -T " + folder + " shows whether it is mounted read-only)"
 	case code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN, errors.Is(err, os.ErrPermission):
 		return "make the user that runs pbxjail the owner of " + folder + " and the files in it"
 	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
-		return "another program has the ledger open, perhaps sqlite3: close that program"
+		return "end the program that has the ledger open, perhaps sqlite3: fuser -v " + s.path
 	case damaged(err):
-		return "restart pbxjail: it renames the damaged file, starts an empty ledger, and takes over the bans in the kernel"
+		return "systemctl restart pbxjail; it then starts an empty ledger, keeps the bans of the firewall, and renames the damaged file"
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
-		return "the disk reports errors: see dmesg(1), and move the ledger to a good disk"
+		return "look for errors of the disk with dmesg, and move the ledger to a good disk"
 	}
-	return "check that " + folder + " is a folder on a local disk that pbxjail may write"
+	return "check that " + folder + " is a folder on a local disk, and that pbxjail may write to it"
 }

@@ -66,14 +66,14 @@ func TestFullDisk(t *testing.T) {
 	ballast := filepath.Join(dir, "ballast")
 	fill(t, ballast)
 
-	wantHint(t, s.Record(bans), "full", "make room on the file system of "+dir)
+	wantHint(t, s.Record(bans), "full", "free space on the disk of "+dir)
 	wantPrefixes(t, liveBans(t, s, start), "192.0.2.1/32")
 
 	// A restart with the disk still full: the bans are read all the same.
 	s.Close()
 	s = openStore(t, s.path)
 	wantPrefixes(t, liveBans(t, s, start), "192.0.2.1/32")
-	wantHint(t, s.Record(bans), "full", "make room")
+	wantHint(t, s.Record(bans), "full", "free space")
 
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestNewOnFullDisk(t *testing.T) {
 	if err == nil {
 		s.Close()
 	}
-	wantHint(t, err, "full", "make room")
+	wantHint(t, err, "full", "free space")
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -115,5 +115,5 @@ func TestReadOnlyFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := Open(filepath.Join(dir, "state", "pbxjail.db"), start)
-	wantHint(t, err, "read-only", "read-write")
+	wantHint(t, err, "read-only", "mounted read-only")
 }

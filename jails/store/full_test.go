@@ -25,7 +25,7 @@ func TestFull(t *testing.T) {
 		ban.Lines = []book.Line{lineOf("a line of some length, so that a page does not hold many of them")}
 		bans = append(bans, ban)
 	}
-	wantHint(t, s.Record(bans), "full", "make room")
+	wantHint(t, s.Record(bans), "full", "free space")
 	wantPrefixes(t, liveBans(t, s, start), "192.0.2.1/32")
 	if err := s.check(); err != nil {
 		t.Error(err)

@@ -136,7 +136,7 @@ func (r *banRow) read(row *sql.Rows) (ban book.Ban, err error) {
 }
 
 func (s *Store) lines(ban int64) (lines []book.Line, err error) {
-	err = s.query("read lines of", func(row *sql.Rows) error {
+	err = s.query("read records of", func(row *sql.Rows) error {
 		var line book.Line
 		var at int64
 		var text []byte

@@ -42,6 +42,6 @@ func (s *Store) Unreadable() error {
 	if rows == 0 {
 		return nil
 	}
-	return hint.Add("the data of these rows is lost, and their bans end when the kernel's timeout ends; to start with an empty ledger, stop pbxjail and move the file away",
-		fmt.Errorf("%d rows of ledger %s cannot be read and are left out: %w", rows, s.path, why))
+	return hint.Add("their data is lost, and bans among them end at their time; to start with an empty ledger, stop pbxjail and move the file away",
+		fmt.Errorf("%d entries of ledger %s cannot be read, and are ignored: %w", rows, s.path, why))
 }

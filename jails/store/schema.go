@@ -146,9 +146,9 @@ func (s *Store) prepare() (created bool, err error) {
 	switch {
 	case created:
 	case id != applicationID:
-		return false, hint.New("set another path for the ledger", "it is a database of another program")
+		return false, hint.New("write another path as database into the main file", "it is a database of another program")
 	case version > len(migrations):
-		return false, hint.Errorf("a newer version of pbxjail wrote it: start that version, or move the file away to start with an empty ledger", "it has schema %d, but this version of pbxjail knows only %d", version, len(migrations))
+		return false, hint.Errorf("install the newer version again, or move the file away to start with an empty ledger", "a newer version of pbxjail wrote it (schema %d, this version knows only %d)", version, len(migrations))
 	}
 	if err := s.check(); err != nil {
 		return false, err

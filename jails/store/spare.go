@@ -58,7 +58,7 @@ func OpenSpare(path, folder string, now time.Time) (s *Store, where string, whol
 	if _, err := s.open(); err != nil {
 		return nil, "", nil, s.explain("open", err)
 	}
-	return s, "memory", fmt.Errorf("no copy of it in %s: %w", folder, err), nil
+	return s, "memory", fmt.Errorf("cannot copy it to %s: %w", folder, err), nil
 }
 
 // copyFile copies a file as it is. One that is not there is none.

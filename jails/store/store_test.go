@@ -286,7 +286,7 @@ func TestOpenWhileAnotherProgramReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = Open(path, start)
-	wantHint(t, err, "locked", "close that program")
+	wantHint(t, err, "locked", "end the program")
 	shell.Close()
 	wantPrefixes(t, liveBans(t, openStore(t, path), start), "192.0.2.1/32")
 }

@@ -34,7 +34,7 @@ type Entry struct {
 type Decoder struct{ line, text []byte }
 
 var (
-	errForm = errors.New("it is not an entry of the journal as JSON")
+	errForm = errors.New("this is not an entry of the journal in JSON")
 	errText = errors.New("its MESSAGE is neither text nor bytes")
 
 	cursorForm = regexp.MustCompile(`^[A-Za-z0-9=;]{1,256}$`)

@@ -135,7 +135,7 @@ func TestBound(t *testing.T) {
 		if place := s.calls[3][len(s.calls[3])-2]; place != since {
 			t.Errorf("got %q, want %q", place, since)
 		}
-		if err := j.State(time.Now()).Problem; err == nil || hint.Of(err) != "install it" || len(s.notices) != 1 {
+		if err := j.State(time.Now()).Problem; err == nil || hint.Of(err) != "install it; or remove journal:door.service from logs in the jail files" || len(s.notices) != 1 {
 			t.Errorf("got %v, said %q", err, s.notices)
 		}
 	})

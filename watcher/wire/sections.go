@@ -53,7 +53,7 @@ func (s *sections) next(t *Trace) (Frame, error) {
 		}
 		kind, size := s.order.Uint32(head), s.order.Uint32(head[4:])
 		if size < 12 || size%4 != 0 || size > maxSkipBlock {
-			return Frame{}, fmt.Errorf("the trace is damaged: a block claims %d bytes", size)
+			return Frame{}, fmt.Errorf("the file is damaged: a block has a length of %d bytes, which is not possible", size)
 		}
 		if kind != blockCard && kind != blockSimple && kind != blockEnhanced {
 			if _, err := io.CopyN(io.Discard, t.in, int64(size)-8); err != nil {
@@ -69,7 +69,7 @@ func (s *sections) next(t *Trace) (Frame, error) {
 			return Frame{}, err
 		}
 		if s.order.Uint32(body[len(body)-4:]) != size {
-			return Frame{}, errors.New("the trace is damaged: a block's two lengths differ")
+			return Frame{}, errors.New("the file is damaged: a block's two lengths differ")
 		}
 		f, ok, err := s.block(kind, body[:len(body)-4])
 		if err != nil || ok {
@@ -98,11 +98,11 @@ func (s *sections) section(t *Trace, length [4]byte) error {
 	case binary.BigEndian.Uint32(b) == orderMagic:
 		s.order = binary.BigEndian
 	default:
-		return errors.New("the trace is damaged: a section without a byte order")
+		return errors.New("the file is damaged: a section has no byte order")
 	}
 	size := s.order.Uint32(length[:])
 	if size < 28 || size > maxSkipBlock {
-		return fmt.Errorf("the trace is damaged: a section's header claims %d bytes", size)
+		return fmt.Errorf("the file is damaged: a header has a length of %d bytes, which is not possible", size)
 	}
 	s.cards = s.cards[:0]
 	_, err = io.CopyN(io.Discard, t.in, int64(size)-12)
@@ -124,7 +124,7 @@ func (s *sections) block(kind uint32, b []byte) (f Frame, ok bool, err error) {
 
 func (s *sections) card(b []byte) error {
 	if len(b) < 8 || len(s.cards) >= maxCards {
-		return errors.New("the trace is damaged: it describes an interface wrongly")
+		return errors.New("the file is damaged: the description of an interface is not valid")
 	}
 	c := card{link: Link(s.order.Uint16(b)), snap: s.order.Uint32(b[4:]), perSec: 1e6}
 	s.options(b[8:], func(code uint16, value []byte) {
@@ -166,11 +166,11 @@ func (s *sections) options(b []byte, visit func(code uint16, value []byte)) {
 
 func (s *sections) enhanced(b []byte) (f Frame, err error) {
 	if len(b) < 20 {
-		return f, errors.New("the trace is damaged: a packet's block is too short")
+		return f, errors.New("the file is damaged: a packet's block is too short")
 	}
 	id, size := s.order.Uint32(b), s.order.Uint32(b[12:])
 	if uint64(id) >= uint64(len(s.cards)) {
-		return f, fmt.Errorf("the trace is damaged: a packet of interface %d, which it does not describe", id)
+		return f, fmt.Errorf("the file is damaged: a packet is of interface %d, but the file does not describe an interface %d", id, id)
 	}
 	if size > maxFrame || int(size) > len(b)-20 {
 		return f, tooLong(size)
@@ -199,7 +199,7 @@ func (c card) time(units uint64) time.Time {
 // simple reads a packet of the first interface, without a time of its own.
 func (s *sections) simple(b []byte) (f Frame, err error) {
 	if len(b) < 4 || len(s.cards) == 0 {
-		return f, errors.New("the trace is damaged: a packet without an interface")
+		return f, errors.New("the file is damaged: a packet has no interface")
 	}
 	c := s.cards[0]
 	size := s.order.Uint32(b)

@@ -25,7 +25,7 @@ type Frame struct {
 const maxFrame = 262_144
 
 // ErrNotTrace is returned for bytes that do not begin like a trace.
-var ErrNotTrace = errors.New("neither pcap nor pcapng")
+var ErrNotTrace = errors.New("it is neither a pcap nor a pcapng file")
 
 // Magic numbers, read in network order: draft-ietf-opsawg-pcap 4,
 // draft-ietf-opsawg-pcapng 4.1.
@@ -154,7 +154,7 @@ func newClassic(t *Trace) (*classic, error) {
 }
 
 func unknownLink(l Link) error {
-	return fmt.Errorf("frames of link type %d cannot be read: capture on a network card or on any", uint32(l))
+	return fmt.Errorf("pbxjail cannot read packets of link type %d: capture on a network card, or on any", uint32(l))
 }
 
 func (c *classic) next(t *Trace) (Frame, error) {
@@ -172,5 +172,5 @@ func (c *classic) next(t *Trace) (Frame, error) {
 }
 
 func tooLong(size uint32) error {
-	return fmt.Errorf("the trace is damaged: a packet claims %d bytes", size)
+	return fmt.Errorf("the file is damaged: a packet has a length of %d bytes, which is not possible", size)
 }

@@ -176,12 +176,12 @@ func TestDamagedTrace(t *testing.T) {
 	}{
 		{"text", ErrNotTrace.Error(), []byte("[Jan  2 12:00:00] NOTICE[1] chan_sip.c: text")},
 		{"nothing", ErrNotTrace.Error(), nil},
-		{"a packet too long", "claims 262145 bytes", long},
+		{"a packet too long", "a length of 262145 bytes", long},
 		{"a link of its own", "link type 147", pcap(le, magicMicro, 147, time.Microsecond)},
 		{"an interface not described", "interface 3", append(slices.Clone(head), enhanced(le, 3, 0, 0, []byte("x"))...)},
-		{"a packet before any interface", "without an interface", append(section(le), simple(le, []byte("x"))...)},
+		{"a packet before any interface", "has no interface", append(section(le), simple(le, []byte("x"))...)},
 		{"two lengths", "lengths differ", append(slices.Clone(head), differ...)},
-		{"a block without end", "claims 4294967292 bytes", append(slices.Clone(head), 9, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff)},
+		{"a block without end", "a length of 4294967292 bytes", append(slices.Clone(head), 9, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, _, err := readAll(c.file); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -116,7 +116,7 @@ func call[T any](ctx context.Context, c *Client, method, verb string, body any) 
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return v, Refuse(0, "try again; the daemon may have stopped", "answer of the daemon at %s: %w", c.path, err)
+		return v, Refuse(0, mayHaveStopped, "answer of the daemon at %s: %w", c.path, err)
 	}
 	return v, nil
 }
@@ -154,12 +154,15 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 // stranger explains an answer that is not of our version.
 func (c *Client) stranger(major string) error {
 	if major == "" {
-		return Refuse(0, nameIt, "the program that answers at %s is not pbxjail", c.path)
+		return Refuse(0, "see which program it is: ss -xlp; "+nameIt, "the program that answers at %s is not pbxjail", c.path)
 	}
 	return Refuse(0, sameRelease, "the daemon at %s uses version %s of the API, not %s", c.path, major, Major)
 }
 
-const nameIt = "give the path of the daemon's socket with --socket"
+const (
+	nameIt         = "give the path of the daemon's socket with --socket PATH; it is the key socket of the main file"
+	mayHaveStopped = "the daemon may have stopped: systemctl status pbxjail; then try again"
+)
 
 // unreachable returns an error that explains why there was no answer.
 func (c *Client) unreachable(err error) error {
@@ -174,10 +177,10 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return Refuse(0, "run it as root, or as a member of the socket's group (pbxjail)", "no permission to use %s", c.path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return Refuse(0, "see its log with journalctl -u pbxjail; restart it with systemctl restart pbxjail", "the daemon at %s did not answer in time", c.path)
+		return Refuse(0, "journalctl -u pbxjail shows its log; to restart it: systemctl restart pbxjail", "the daemon at %s did not answer in time", c.path)
 	case call != nil && call.Op == "dial":
 		return Refuse(0, "start it with systemctl start pbxjail, or run pbxjail as root; --socket names another socket",
 			"no daemon answers at %s", c.path)
 	}
-	return Refuse(0, "try again; see its log with journalctl -u pbxjail", "the daemon at %s closed the connection: %w", c.path, err)
+	return Refuse(0, "journalctl -u pbxjail shows why; then try again", "the daemon at %s closed the connection: %w", c.path, err)
 }

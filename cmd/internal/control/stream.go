@@ -97,9 +97,9 @@ func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, ea
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, io.EOF):
-			return Refuse(0, "try again; the daemon may have stopped", "the daemon at %s ended the stream", c.path)
+			return Refuse(0, mayHaveStopped, "the daemon at %s ended the stream", c.path)
 		case err != nil:
-			return Refuse(0, "try again; the daemon may have stopped", "answer of the daemon at %s: %w", c.path, err)
+			return Refuse(0, mayHaveStopped, "answer of the daemon at %s: %w", c.path, err)
 		}
 		if err := each(a); err != nil {
 			return err

@@ -146,7 +146,7 @@ func TestFullDisk(t *testing.T) {
 	p.eventually("a problem of the ledger", func() bool { return len(p.status().Problems) > 0 })
 	problem := p.status().Problems[0]
 	wantMatch(t, problem.What, `^the ledger .* cannot be written: .*full`)
-	wantMatch(t, problem.Hint, `^the disk is full: make room on the file system of `+disk)
+	wantMatch(t, problem.Hint, `^free space on the disk of `+disk)
 	p.logged(`level=ERROR msg="the ledger cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
 

@@ -27,7 +27,7 @@ type Running struct {
 // by the end of ctx. A program that is not installed is an error with a hint.
 func Follow(ctx context.Context, name string, args ...string) (*Running, error) {
 	if !There(name) {
-		return nil, hint.Errorf("install it, or remove what needs it from the configuration of pbxjail", "program %s is not installed", name)
+		return nil, hint.Errorf("install "+name, "program %s is not installed", name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{command: exec.CommandContext(ctx, name, args...), cancel: cancel}

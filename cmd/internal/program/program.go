@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"pbxjail/configs/hint"
@@ -46,9 +47,24 @@ func Run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	if err == nil {
 		return out.Bytes(), nil
 	}
-	line := strings.Join(append([]string{name}, args...), " ")
+	line := commandLine(name, args)
 	if text := strings.TrimSpace(said.String()); text != "" {
 		err = fmt.Errorf("%w: %s", err, show.Quoted(text, shownOutput))
 	}
-	return out.Bytes(), hint.Add("run it by hand to see more: "+line, fmt.Errorf("run %s: %w", line, err))
+	return out.Bytes(), hint.Add("to see more, run: "+line, fmt.Errorf("%s failed: %w", line, err))
 }
+
+// commandLine is the command as an operator can paste it into a shell.
+func commandLine(name string, args []string) string {
+	words := []string{name}
+	for _, arg := range args {
+		if !plainWord.MatchString(arg) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@,+-]+$`)
