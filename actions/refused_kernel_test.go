@@ -61,7 +61,7 @@ func TestNetlinkRefused(t *testing.T) {
 					t.Errorf("got notes %q", notes)
 				}
 				degraded := mustSetup(t, e)
-				if said := strings.Contains(strings.Join(degraded, ""), "open flows of banned"); said != (hook == "filter") {
+				if said := strings.Contains(strings.Join(degraded, ""), "on open connections pass"); said != (hook == "filter") {
 					t.Errorf("got degraded %q", degraded)
 				}
 				settled(t, e)

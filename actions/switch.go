@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pbxjail/actions/ipset"
+	"pbxjail/actions/kernel"
 	"pbxjail/actions/nft"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
@@ -216,7 +217,19 @@ func (s *Switch) Close() error {
 }
 
 // clearHint is what to do where something of ours cannot be removed.
-const clearHint = "list the rules with iptables-save, nft list ruleset and ipset list, and remove those of pbxjail by hand"
+const clearHint = "iptables-save; nft list ruleset; ipset list -t; then remove what has the name of pbxjail's chain"
+
+// orClear gives err the hint clearHint, if it has none.
+func orClear(err error) error {
+	if hint.Of(err) != "" {
+		return err
+	}
+	return hint.Add(clearHint, err)
+}
+
+// SplitNote takes apart a note of Open, Setup, OpenGate or PacketRules: what does not work,
+// and what to do, which may be "".
+func SplitNote(note string) (what, do string) { return kernel.SplitNote(note) }
 
 // Clear removes everything that pbxjail made in the kernel, by any enforcer, and nothing
 // else: chains and their jumps, packet rules, sets of bans, lists and senders. It uses only
@@ -230,7 +243,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add(clearHint, fmt.Errorf("remove the rules and sets of pbxjail from the kernel: %w", err))
+		return hint.Add(clearHint, fmt.Errorf("remove the rules and sets of pbxjail from the firewall: %w", err))
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
 	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
 	if len(o.Chain) > min(longest, maxStem) {
-		return nil, hint.Errorf(fmt.Sprintf("at most %d letters", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
+		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
 	}
 	err := g.openChain(g.sides[0])
 	if err != nil {
@@ -136,7 +136,7 @@ func (g *Gate) setup(now time.Time) (made, degraded []string, err error) {
 		for _, name := range g.frame.Names() {
 			g.frame.Coverage.SetBlind(name, s.v6, s.down.Error())
 		}
-		degraded = append(degraded, s.label+": the kernel does not record who sends packets (heard): "+s.down.Error())
+		degraded = append(degraded, kernel.Note(s.label+": the kernel does not record who sends packets (heard)", s.down))
 		errs = append(errs, s.down)
 	}
 	if len(errs) == len(g.sides) {
@@ -215,12 +215,12 @@ func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool
 		}
 		return true, missing(explainSet("create", set, err))
 	case err != nil:
-		return true, missing(explainSet("look at", set, err))
+		return true, missing(explainSet("read", set, err))
 	case have.Kind != "hash:ip" || have.Family != s.family() || !have.Timeout:
-		return true, hint.Errorf("remove it: ipset destroy "+set, "set %s exists with type %s and was not made by pbxjail", set, have.Kind)
+		return true, hint.Errorf("ipset destroy "+set, "set %s exists with type %s and was not made by pbxjail", set, have.Kind)
 	}
 	whole, err := g.sets.Test(set, kernel.Sentinel(s.v6))
-	return !whole, explainSet("look into", set, err)
+	return !whole, explainSet("read", set, err)
 }
 
 // begin notes since when a service is watched, and marks its set.
@@ -311,7 +311,7 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 	set := g.set(service, a.Is6())
 	there, err := g.sets.Test(set, a)
 	if err != nil {
-		return kernel.Hearing{Blind: explainSet("look into", set, err).Error()}
+		return kernel.Hearing{Blind: explainSet("read", set, err).Error()}
 	}
 	if there {
 		h.Heard, h.Age = true, kernel.Memory

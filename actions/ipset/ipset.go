@@ -150,14 +150,14 @@ func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) err
 		}
 		return missing(explainSet("create", set, err))
 	case err != nil:
-		return missing(explainSet("look at", set, err))
+		return missing(explainSet("read", set, err))
 	case have.Kind != "hash:net" || have.Family != s.Family:
-		return hint.Errorf("use another chain name, or remove it with: ipset destroy "+set, "set %s exists with type %s and family %d, and was not made by pbxjail", set, have.Kind, have.Family)
+		return hint.Errorf("ipset destroy "+set+"; or write another name as chain into the main file", "set %s exists with type %s and family %d, and was not made by pbxjail", set, have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
 		return destroy(e.sets, set+"t")
 	}
 	if !have.Timeout {
-		r.Note("set %s had no timeouts: its bans stay until they are lifted by hand", set)
+		r.Note("set %s had no timeouts: its bans stay until you remove them with jailctl unban", set)
 	}
 	r.Add("set %s, which another program had changed", set)
 	return explainSet("rebuild", set, e.rebuild(s, set, max(e.start, have.MaxElem)))
@@ -168,7 +168,7 @@ func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) err
 func (e *Enforcer) grow(s *xtables.Side, set string) (bool, error) {
 	have, err := e.sets.Header(set)
 	if err != nil {
-		return false, explainSet("look at", set, err)
+		return false, explainSet("read", set, err)
 	}
 	limit := e.sides.Options.MaxElem
 	if have.MaxElem >= limit {
@@ -220,7 +220,7 @@ func destroy(sets *kernel.Sets, name string) error {
 		}
 		<-tick.C
 	}
-	return hint.Errorf("a rule that pbxjail did not make uses it; find it with: iptables-save | grep "+name, "destroy set %s: it is in use", name)
+	return hint.Errorf("remove the rule of another program that uses it: iptables-save | grep "+name, "destroy set %s: it is in use", name)
 }
 
 func (e *Enforcer) Check() (intact bool, members int, err error) {
@@ -243,7 +243,7 @@ func (e *Enforcer) Check() (intact bool, members int, err error) {
 			if errors.Is(err, os.ErrNotExist) {
 				intact = false
 			} else if err != nil {
-				return false, 0, explainSet("look at", set, err)
+				return false, 0, explainSet("read", set, err)
 			}
 			members += h.Members
 		}
@@ -305,9 +305,9 @@ func explainSet(doing, set string, err error) error {
 	wrapped := fmt.Errorf("%s set %s: %w", doing, set, err)
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return hint.Add("run as root, or with CAP_NET_ADMIN", wrapped)
+		return hint.Add("run pbxjail as root, or give its service CAP_NET_ADMIN", wrapped)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, os.ErrNotExist):
-		return hint.Add("another program removed it: reload or restart pbxjail to make it again", wrapped)
+		return hint.Add("systemctl restart pbxjail; another program removed the set", wrapped)
 	}
 	return wrapped
 }

@@ -66,7 +66,7 @@ func (f *Flows) Close() {
 // before the next Setup.
 func (f *Flows) Degraded() (list []string) {
 	if f.refused != nil {
-		list = append(list, "open flows of banned addresses continue if another rule accepts them: "+f.refused.Error())
+		list = append(list, Note("packets of banned addresses on open connections pass if an earlier rule accepts them, because pbxjail cannot end these connections", f.refused))
 	}
 	if f.sockets == nil {
 		return list
@@ -76,7 +76,7 @@ func (f *Flows) Degraded() (list []string) {
 	if f.sockets.unable = f.sockets.try(); f.sockets.unable == nil {
 		return list
 	}
-	return append(list, "TCP connections of banned addresses stay open until they time out: "+f.sockets.unable.Error())
+	return append(list, Note("packets of banned addresses are dropped, but their open TCP connections stay until they time out, because pbxjail cannot close them", f.sockets.unable))
 }
 
 // ends reports whether there is anything to end connections in. mu is held.
@@ -124,7 +124,7 @@ func (f *Flows) Settle(now time.Time) error {
 	all, err := f.walk()
 	f.next = now.Add(flowsRest * time.Since(now))
 	if err != nil {
-		return fmt.Errorf("end the flows of %d bans: %w", len(f.ended), err)
+		return fmt.Errorf("end the open connections of %d bans: %w", len(f.ended), err)
 	}
 	if all {
 		clear(f.ended)

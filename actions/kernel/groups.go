@@ -24,14 +24,14 @@ const maxGroups, maxRanges = 64, 1024
 // NewGroups sorts ports by their Service, which names the group.
 func NewGroups(list []Port) (g Groups, err error) {
 	if len(list) > maxRanges {
-		return g, hint.Errorf("write ranges in place of single ports", "%d ranges of ports are more than %d", len(list), maxRanges)
+		return g, hint.Errorf("write ranges in place of single ports", "%d ranges of ports are too many, the limit is %d", len(list), maxRanges)
 	}
 	if err := checkForm(list); err != nil {
 		return g, err
 	}
 	g.names, g.of = Services(list)
 	if len(g.names) > maxGroups {
-		return Groups{}, hint.Errorf("let several jails have the same ports, or ports: service", "%d groups of ports are more than %d", len(g.names), maxGroups)
+		return Groups{}, hint.Errorf("write ports: service, or the same ports into several jails", "%d groups of ports are too many, the limit is %d", len(g.names), maxGroups)
 	}
 	return g, nil
 }

@@ -35,7 +35,7 @@ const maxPorts = 256
 // CheckPorts refuses ports that no rule can hold.
 func CheckPorts(ports []Port) error {
 	if len(ports) > maxPorts {
-		return hint.Errorf("write ranges in place of single ports", "%d ranges of ports are more than %d", len(ports), maxPorts)
+		return hint.Errorf("write ranges in place of single ports", "%d ranges of ports are too many, the limit is %d", len(ports), maxPorts)
 	}
 	return checkForm(ports)
 }
@@ -43,7 +43,7 @@ func CheckPorts(ports []Port) error {
 func checkForm(ports []Port) error {
 	for _, p := range ports {
 		if !serviceName.MatchString(p.Service) || p.Proto != "udp" && p.Proto != "tcp" || p.From == 0 || p.To < p.From {
-			return hint.Errorf("a service has at most 7 letters of a-z and 0-9, a range goes from low to high, udp or tcp",
+			return hint.Errorf("write a name of at most 7 letters of a-z and 0-9, udp or tcp, and the lower port first",
 				"ports %d to %d of %q over %q cannot be watched", p.From, p.To, p.Service, p.Proto)
 		}
 	}
@@ -207,7 +207,7 @@ func (c *Coverage) Hearing(service string, v6 bool) Hearing {
 	} else if s != nil {
 		return Hearing{Blind: s.hearing.Blind}
 	}
-	return Hearing{Blind: "the ports of " + service + " are not watched"}
+	return Hearing{Blind: "the kernel does not record who sends packets to " + service}
 }
 
 // sentinel4 and sentinel6 are in each set of a Gate, without end. No packet can come from

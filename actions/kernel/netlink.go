@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // LockWait is how many seconds a call waits: for an answer of the kernel, and an
@@ -23,7 +25,11 @@ const errRefused = Missing("the kernel refuses netlink to its packet filter, as 
 func Refused(err error) error {
 	for _, why := range []error{unix.EPERM, unix.EACCES, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.ENOENT, unix.ENOSYS} {
 		if errors.Is(err, why) {
-			return fmt.Errorf("%w: %w", errRefused, err)
+			err = fmt.Errorf("%w: %w", errRefused, err)
+			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+				err = hint.Add("run pbxjail as root, or give its service CAP_NET_ADMIN; in a container, its provider must allow this", err)
+			}
+			return err
 		}
 	}
 	return err

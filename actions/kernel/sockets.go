@@ -55,13 +55,13 @@ func openSockets() (*sockets, error) {
 // port 0.
 func (s *sockets) try() error {
 	if err := s.ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, 0, tcpSocket{family: unix.AF_INET}, nil); err != nil {
-		return fmt.Errorf("list sockets: %w", err)
+		return fmt.Errorf("the kernel cannot list sockets: %w", err)
 	}
 	err := s.ask(nl.SOCK_DESTROY, unix.NLM_F_ACK, 0, tcpSocket{family: unix.AF_INET}, nil)
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	return fmt.Errorf("end sockets (CONFIG_INET_DIAG_DESTROY): %w", err)
+	return fmt.Errorf("the kernel cannot close sockets (CONFIG_INET_DIAG_DESTROY): %w", err)
 }
 
 // end ends the connections with these remote addresses. It reports false when there were
@@ -87,7 +87,7 @@ func (s *sockets) end(banned of) (all bool, err error) {
 			continue
 		}
 		if failed++; failed == 1 {
-			errs = append(errs, fmt.Errorf("end the connection of %s: %w", t.remote, err))
+			errs = append(errs, fmt.Errorf("close the TCP connection of %s: %w", t.remote, err))
 		}
 		if errors.Is(err, unix.EAGAIN) { // stop after LockWait: bans wait for this
 			break

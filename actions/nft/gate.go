@@ -69,7 +69,7 @@ func (g *Gate) Guard(ports []kernel.Port, now time.Time) (degraded []string, err
 		}
 		_, err := g.setup(now)
 		if err != nil {
-			degraded = []string{"the kernel does not record who sends packets (heard): " + err.Error()}
+			degraded = []string{kernel.Note("the kernel does not record who sends packets (heard)", err)}
 		}
 		return err
 	})
@@ -320,7 +320,7 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 	}
 	m, found, err := g.asker.Element(uint8(g.table.Family), g.table.Name, setName(service, a.Is6()), a)
 	if err != nil {
-		return kernel.Hearing{Blind: fmt.Sprintf("look into set %s: %v", setName(service, a.Is6()), explainNft(err))}
+		return kernel.Hearing{Blind: fmt.Sprintf("read set %s: %v", setName(service, a.Is6()), explainNft(err))}
 	}
 	if found {
 		h.Heard, h.Packets = true, m.Packets

@@ -119,13 +119,13 @@ func explainNft(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return hint.Errorf("run as root, or with CAP_NET_ADMIN", "%w: %w", errMissing, err)
+		return hint.Errorf("run pbxjail as root, or give its service CAP_NET_ADMIN", "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
-		return hint.Add("another program removed the table of pbxjail: reload or restart pbxjail to make it again", err)
+		return hint.Add("systemctl restart pbxjail; another program removed the table of pbxjail", err)
 	case errors.Is(err, unix.ENFILE):
 		return kernel.Full("the set")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
-		return hint.Errorf("load it: modprobe nf_tables", "%w: %w", errMissing, err)
+		return hint.Errorf("modprobe nf_tables; then: systemctl restart pbxjail", "%w: %w", errMissing, err)
 	}
 	return err
 }

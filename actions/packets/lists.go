@@ -34,10 +34,10 @@ func checkLists(lists []List) error {
 	n := 0
 	for _, l := range lists {
 		if n += len(l.Prefixes); n > maxListed {
-			return hint.Errorf("let the daemon keep them in sets: packets are not compared one by one there", "the lists have more than %d networks, too many for rules", maxListed)
+			return hint.Errorf("use the feeds of pbxjail with ipset or nftables, which keep any number in sets", "the feeds have more than %d networks, which is too many for single rules", maxListed)
 		}
 		if !listName.MatchString(l.Name) {
-			return hint.Errorf("use a to z, 0 to 9 and -, at most 20", "%q cannot be the name of a list in a rule", l.Name)
+			return hint.Errorf("use a to z, 0 to 9 and -, at most 20 characters", "%q cannot be the name of a list in a rule", l.Name)
 		}
 		for _, p := range l.Prefixes {
 			if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
@@ -46,7 +46,7 @@ func checkLists(lists []List) error {
 		}
 		for _, o := range l.Only {
 			if o.Proto != "udp" && o.Proto != "tcp" {
-				return hint.Errorf("udp or tcp", "list %s: %q is not a protocol with ports", l.Name, o.Proto)
+				return hint.Errorf("write udp or tcp", "list %s: %q is not a protocol with ports", l.Name, o.Proto)
 			}
 		}
 	}

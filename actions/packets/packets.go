@@ -97,7 +97,7 @@ func (p Plan) check() error {
 		}
 	}
 	if len(p.Ports) == 0 && len(p.Drop)+len(p.Allow)+len(p.FQDN) > 0 {
-		return hint.New("name them, such as 5060", "no SIP ports are given")
+		return hint.New("write packet_rules.ports into the main file, such as ports: [5060]", "no SIP ports are given")
 	}
 	for _, c := range []struct {
 		what      string
@@ -108,7 +108,7 @@ func (p Plan) check() error {
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("where several have the same beginning, write only that beginning", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
+			return hint.Errorf("write fewer; one range, network or beginning can replace several entries", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()
@@ -124,7 +124,7 @@ func (p Plan) checkTexts() error {
 	}
 	for _, name := range names {
 		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
-			return hint.Errorf("use letters, digits, blanks inside and . _ - / : + , = @, at most 64", "user agent %q cannot be used in a rule", name)
+			return hint.Errorf("use at most 64 letters, digits, blanks inside, and . _ - / : + , = @", "user agent %q cannot be used in a rule", name)
 		}
 	}
 	for _, name := range p.FQDN {

@@ -42,7 +42,7 @@ type Chain struct {
 func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	path, nft, err := iptablesFor(proto)
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, hint.Errorf("install it: apt-get install iptables", "%w: %w", errNoProgram, err)
+		return nil, hint.Errorf("apt-get install iptables", "%w: %w", errNoProgram, err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -228,7 +228,7 @@ func (c *Chain) hook(r *Report) error {
 		}
 	}
 	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
-		r.Note("the jump to %s is rule %d of %s %s: packets that earlier rules accept are not dropped",
+		r.Note("packets that an earlier rule accepts are not dropped, because the jump to %s is rule %d of %s %s",
 			c.name, last, c.table, c.parent)
 	}
 	return nil
@@ -299,13 +299,13 @@ const LockText = "xtables lock"
 
 // hints are found by what iptables prints, in both its variants.
 var hints = []struct{ text, hint string }{
-	{LockText, "another program holds /run/xtables.lock: find it with fuser -v /run/xtables.lock"},
-	{"Permission denied", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Operation not permitted", "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Table does not exist", "load the table (modprobe -a iptable_raw ip6table_raw), or set the hook to filter"},
-	{"match `set'", "install the set match (modprobe xt_set), or use plain iptables rules"},
-	{"Too many links", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},
-	{"resource busy", "a rule that is not ours jumps to the chain: iptables-save | grep -- '-j '"},
+	{LockText, "find the program that holds the lock: fuser -v /run/xtables.lock"},
+	{"Permission denied", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
+	{"Operation not permitted", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
+	{"Table does not exist", "modprobe -a iptable_raw ip6table_raw; or write hook: filter into the main file"},
+	{"match `set'", "modprobe xt_set; or write enforcer: iptables into the main file"},
+	{"Too many links", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
+	{"resource busy", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
 }
 
 // explain adds what was being done, and a hint where we know one.
@@ -320,7 +320,7 @@ func (c *Chain) explain(doing string, err error) error {
 	}
 	for _, h := range hints {
 		if strings.Contains(text, h.text) {
-			return hint.Add(h.hint, err)
+			return hint.Add(strings.ReplaceAll(h.hint, "CHAIN", c.name), err)
 		}
 	}
 	return err

@@ -42,7 +42,7 @@ type packetSide struct {
 func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
 	if len(o.Chain) > 28-len(packets.ChainSuffix) || !kernel.ChainName.MatchString(o.Chain) {
-		return nil, hint.Errorf("at most 24 letters", "chain name %q is too long: %s is added to it", o.Chain, packets.ChainSuffix)
+		return nil, hint.Errorf("write a name of at most 24 letters as chain into the main file", "chain name %q is too long: %s is added to it", o.Chain, packets.ChainSuffix)
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -86,7 +86,7 @@ func (p *PacketRules) setup() (degraded []string, err error) {
 		if err = fmt.Errorf("packet rules: %s: %w", side.label, err); side.family == 4 {
 			return degraded, err
 		}
-		degraded = append(degraded, err.Error())
+		degraded = append(degraded, kernel.WithRemedy(err.Error(), err))
 	}
 	return degraded, nil
 }
@@ -216,7 +216,7 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = hint.Errorf("pbxjail repairs it within seconds; find the program that changes it, and stop that", "chain %s of %s was changed by another program", side.chain.name, side.label)
+			err = hint.Errorf("pbxjail repairs it within seconds; if this happens again, find the program that changes it", "chain %s of %s was changed by another program", side.chain.name, side.label)
 		} else if err == nil {
 			for i, x := range have {
 				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes

@@ -78,7 +78,7 @@ func NewSides(o kernel.Options) (*Sides, error) {
 	}
 	s.view, err = kernel.OpenNftReader()
 	if _, refused := errors.AsType[kernel.Missing](err); err != nil && (!refused || s.List[0].Chain.nft) { // iptables-legacy needs none
-		return nil, hint.Add("install iptables-legacy, which needs no netlink: apt-get install iptables", err)
+		return nil, hint.Add("use iptables-legacy, which needs no netlink: update-alternatives --set iptables /usr/sbin/iptables-legacy", err)
 	}
 	if s.Flows, err = kernel.OpenFlows(o); err != nil {
 		s.view.Close()
@@ -107,11 +107,7 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			note := "not enforced: " + err.Error() + "; packets of banned " + side.Label + " addresses pass"
-			if do := hint.Of(err); do != "" {
-				note += "; to repair it, " + do
-			}
-			r.Notes = []string{note}
+			r.Notes = []string{kernel.WithRemedy("not enforced: "+err.Error()+"; packets of banned "+side.Label+" addresses pass", err)}
 		}
 		for _, note := range r.Notes {
 			degraded = append(degraded, side.Label+": "+note)
@@ -190,7 +186,7 @@ func (s *Sides) Orders(groups kernel.Groups, bans iter.Seq[ports.Ban]) (list map
 		list[side] = append(list[side], o)
 	}
 	if unenforced > 1 {
-		failed = append(failed, fmt.Errorf("and %d more of its family", unenforced-1))
+		failed = append(failed, fmt.Errorf("and %d more of the same version of IP", unenforced-1))
 	}
 	return list, failed
 }

@@ -181,11 +181,10 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 		return err
 	}
 	for _, n := range notes {
-		d.troubles.note(n, otherEnforcerHint)
-		d.log.Warn(n, "hint", otherEnforcerHint)
+		d.troubles.note(warnNote(d.log, n, otherEnforcerHint))
 	}
 	for _, n := range degraded {
-		d.log.Warn(n, "hint", degradedHint)
+		warnNote(d.log, n, degradedHint)
 	}
 	d.degraded = degraded
 	return nil

@@ -109,7 +109,7 @@ func (o *offSwitch) enforce() error {
 		return err
 	}
 	for _, n := range append(notes, degraded...) {
-		o.log.Warn(n)
+		warnNote(o.log, n, degradedHint)
 	}
 	o.warden.Enforce()
 	o.rules.resume()

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -113,9 +114,12 @@ func (p *packetRules) set(plan packetPlan) {
 		p.log.Info("packet rules are in the kernel", "chain", p.kernel.Chain(), "rules", len(plan.rules))
 	}
 	for _, n := range p.notes {
-		p.log.Warn(n)
+		warnNote(p.log, n, otherRulesHint)
 	}
 }
+
+// otherRulesHint is for a packet rule that cannot be made.
+const otherRulesHint = "all other packet rules are in the firewall: jailctl rules shows them"
 
 // pause takes the rules out of the kernel, until resume.
 func (p *packetRules) pause() error {
@@ -189,7 +193,8 @@ func (p *packetRules) problems() (list []control.Problem) {
 		}
 	}
 	for _, n := range p.notes {
-		list = append(list, control.Problem{What: n, Hint: "the other packet rules are in the kernel; see jailctl rules"})
+		what, do := actions.SplitNote(n)
+		list = append(list, control.Problem{What: what, Hint: cmp.Or(do, otherRulesHint)})
 	}
 	return list
 }

@@ -123,7 +123,7 @@ func (s *senders) open(e actions.Enforcer) {
 	ports := guardedPorts(main, s.sight, s.log)
 	gate, degraded := actions.OpenGate(e, actions.Options{Chain: main.Chain, Hook: main.Hook}, ports, s.clock())
 	for _, what := range degraded {
-		s.log.Warn(what, "hint", degradedHint)
+		warnNote(s.log, what, degradedHint)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -302,7 +302,7 @@ func (s *senders) problems() (list []control.Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, what := range s.degraded {
-		list = append(list, control.Problem{What: what, Hint: degradedHint})
+		list = append(list, degradation(what))
 	}
 	if s.problem != nil {
 		list = append(list, control.Problem{What: "the kernel cannot record who sends packets (heard), so pbxjail cannot check log records against them: " + s.problem.Error(), Hint: hint.Of(s.problem)})

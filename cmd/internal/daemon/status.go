@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"os"
@@ -48,10 +49,25 @@ func (b *backend) Status() control.Status {
 	return s
 }
 
+// degradation is a note of the enforcer about a part that does not work.
+func degradation(note string) control.Problem {
+	what, do := actions.SplitNote(note)
+	return control.Problem{What: what, Hint: cmp.Or(do, degradedHint)}
+}
+
+// warnNote logs a note of the enforcer, and returns it with what to do: its own hint, or
+// else otherwise.
+func warnNote(log *slog.Logger, note, otherwise string) (what, do string) {
+	what, do = actions.SplitNote(note)
+	do = cmp.Or(do, otherwise)
+	log.Warn(what, "hint", do)
+	return what, do
+}
+
 // firewallStatus adds what is wrong with firewall, ledger and bans.
 func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	for _, what := range report.Degraded {
-		s.Problems = append(s.Problems, control.Problem{What: what, Hint: degradedHint})
+		s.Problems = append(s.Problems, degradation(what))
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{

@@ -182,7 +182,7 @@ func room(e *Env) (list []findings.Finding) {
 	}
 	if s := e.Status; s != nil {
 		full("room for bans", "the list of bans is nearly full. When it is full, each new ban ends an older one early",
-			"write a shorter bantime, or write widen into a jail to ban networks instead of addresses", s.Bans, s.MaxBans)
+			"write a shorter bantime, or write widen: {members: 5} into the jail files, to ban a network in place of its addresses", s.Bans, s.MaxBans)
 		tracked := 0
 		for _, j := range s.Jails {
 			tracked += j.Tracked
@@ -200,5 +200,5 @@ func setHint(name string) string {
 	if strings.Contains(name, "_") { // actions/ipset: those who were heard
 		return "wait: a flood of senders fills the set, and it empties itself within minutes after the flood; until then log records cannot be checked against it"
 	}
-	return "write a shorter bantime, or write widen into a jail to ban networks instead of addresses"
+	return "write a shorter bantime, or write widen: {members: 5} into the jail files, to ban a network in place of its addresses"
 }

@@ -49,7 +49,7 @@ func TestNoIptables(t *testing.T) {
 // TestNotRoot: nor does one that may not.
 func TestNotRoot(t *testing.T) {
 	p := newPBX(t)
-	wantMatch(t, p.fails(p.asOrdinaryUser(p.command())), `^pbxjail: .*\nhint: run as root, or with CAP_NET_ADMIN`)
+	wantMatch(t, p.fails(p.asOrdinaryUser(p.command())), `^pbxjail: .*\nhint: run pbxjail as root, or give its service CAP_NET_ADMIN`)
 }
 
 // withoutSetMatch is an environment in which iptables does not know sets, as where
@@ -152,7 +152,7 @@ func TestFullDisk(t *testing.T) {
 
 	// An unban that cannot be written is done and complained of.
 	p.ctl("ban", "203.0.113.11")
-	wantMatch(t, p.refused("unban", "203.0.113.11"), `hint: the disk is full`)
+	wantMatch(t, p.refused("unban", "203.0.113.11"), `hint: free space on the disk`)
 	p.wantAnswers(true, "203.0.113.11")
 
 	p.must(os.Remove(ballast))
