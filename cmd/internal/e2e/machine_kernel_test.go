@@ -37,7 +37,7 @@ func TestNoIptables(t *testing.T) {
 	p.configure("enforcer: ipset")
 	cmd = p.command()
 	cmd.Env = []string{"PATH=" + t.TempDir()}
-	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables.*not found.*\nhint: install it: apt-get install iptables$`)
+	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables.*not found.*\nhint: apt-get install iptables$`)
 
 	// To observe nothing of it is needed.
 	p.must(os.Remove(p.path("daemon.log")))
