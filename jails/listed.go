@@ -31,27 +31,28 @@ type Places interface {
 type placesKnown struct {
 	version uint64
 	of      recent.Map[recent.Addr, book.Place]
+	nowhere book.Place // stays zero
 }
 
 // maxPlaces is how many of them there are at least.
 const maxPlaces = 2048
 
 // where returns the country and the network of an address; the zero Place when they are
-// not known.
-func (j *Judge) where(a netip.Addr) book.Place {
+// not known. It is valid until the next call.
+func (j *Judge) where(a netip.Addr) *book.Place {
 	s, k := j.senses.Places, &j.places
 	if s == nil {
-		return book.Place{}
+		return &k.nowhere
 	}
 	if v := s.Version(); v != k.version || k.of.Max == 0 {
-		*k = placesKnown{v, recent.Map[recent.Addr, book.Place]{Max: maxPlaces}}
+		*k = placesKnown{version: v, of: recent.Map[recent.Addr, book.Place]{Max: maxPlaces}}
 	}
 	a = customer.Scored(a)
 	key := recent.Addr(a.As16())
-	p, ok := k.of.Get(key)
-	if !ok {
-		p = s.Place(a)
-		k.of.Put(key, p)
+	p := k.of.Find(key)
+	if p == nil {
+		p = k.of.At(key)
+		*p = s.Place(a)
 	}
 	return p
 }

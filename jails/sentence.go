@@ -89,7 +89,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 		bans = j.observed
 	}
 	held, banned := bans.Covering(p, now)
-	attacked, strike := jail.closes(t, r), bans.NextStrike(p, jail.Growth, now)
+	attacked, strike := jail.closes(t, r), bans.Strike(p, held, jail.Growth, now)
 	why := j.Protects(p, jail)
 	if why == "" && banned && held.Jail == jail.Name && p.IsSingleIP() && covers(held.Ports, jail.closesMost(attacked, strike)) {
 		return Verdict{}, false // most lines of a banned address end here
@@ -119,7 +119,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	}
 	sum, lines := jail.reckon(t, r)
 	if p.IsSingleIP() {
-		sum.Place = j.where(p.Addr())
+		sum.Place = *j.where(p.Addr())
 	} else {
 		sum.Members = len(members(t, r))
 		if c, ok := customer.Of(p.Addr(), j.customers.bits); ok && c == p {

@@ -11,16 +11,16 @@ import (
 
 // trust knows from the log which challenge was sent to which address. Owned by one Judge.
 type trust struct {
-	nonces recent.Map[uint64, struct{}] // each challenge with the address it was sent to, as a hash
+	nonces recent.Set // each challenge with the address it was sent to, as a hash
 }
 
 // maxNonces is how many challenges are remembered at least. A phone answers within a moment;
-// the sensor on the wire reports 4,000 challenges a second at most. The number is just below
-// one at which a map doubles its memory.
+// the sensor on the wire reports 4,000 challenges a second at most. The number is the most
+// that 16,384 places are for.
 const maxNonces = 12_288
 
 func newTrust() trust {
-	return trust{nonces: recent.Map[uint64, struct{}]{Max: maxNonces}}
+	return trust{nonces: recent.Set{Max: maxNonces}}
 }
 
 // learn notes what a signal proves for its address.
@@ -28,7 +28,7 @@ func (j *Judge) learn(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	switch {
 	case e.Result != parsers.Signal || !e.Addr.IsValid():
 	case e.Kind == parsers.Challenge && !e.Challenge.Empty():
-		j.trust.nonces.Put(j.nonce(e), struct{}{})
+		j.trust.nonces.Add(j.nonce(e))
 	case e.Authenticated():
 		if j.Home.Welcome(e, now, func(a home.Alarm) { decide(verdictOf(a, now)) }) {
 			j.forgive(e.Addr, home.AccountName(e.Account.Raw()), now)
@@ -45,7 +45,7 @@ func (j *Judge) answered(e *parsers.Event) {
 	if e.Kind != parsers.BadPassword || e.Channel != parsers.ChannelSecurity || e.Challenge.Empty() || e.Evidence >= parsers.Seen {
 		return
 	}
-	if _, sent := j.trust.nonces.Get(j.nonce(e)); sent {
+	if j.trust.nonces.Has(j.nonce(e)) {
 		e.Evidence = parsers.Seen
 	}
 }

@@ -14,7 +14,7 @@ import (
 // callerFacts is what is known of the caller of an event, the same for all jails. Owned by
 // one Judge and used again for the next event.
 type callerFacts struct {
-	place   book.Place
+	place   *book.Place
 	factors []book.Factor // for every jail: feeds, agent
 	fraud   []book.Factor // for jails with fraud: true
 }
@@ -91,7 +91,7 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 var evidenceNotes = [...]string{"", "claimed evidence", "seen evidence", "proven evidence"}
 
 // placed returns the factors of a place: of its country and its network.
-func (j *Jail) placed(p book.Place) []book.Factor {
+func (j *Jail) placed(p *book.Place) []book.Factor {
 	var list [2]book.Factor
 	n := 0
 	if j.isElsewhere(p.Country) {
@@ -109,6 +109,6 @@ func (j *Jail) isElsewhere(country string) bool {
 	return country != "" && len(j.places.Home) > 0 && j.places.Elsewhere > 0 && !slices.Contains(j.places.Home, country)
 }
 
-func (j *Jail) blocks(p book.Place) bool {
+func (j *Jail) blocks(p *book.Place) bool {
 	return p.Country != "" && slices.Contains(j.places.Block, p.Country)
 }

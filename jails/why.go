@@ -50,7 +50,7 @@ type Standing struct {
 // Why returns all that is known of an address at now.
 func (j *Judge) Why(a netip.Addr, now time.Time) Account {
 	p := netip.PrefixFrom(a, a.BitLen())
-	out := Account{Place: j.where(a), Consulted: j.consulted()}
+	out := Account{Place: *j.where(a), Consulted: j.consulted()}
 	if b, ok := j.book.Holding(a, now); ok {
 		out.Banned = new(*b)
 	}

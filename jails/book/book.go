@@ -143,6 +143,14 @@ func (b *Book) Covering(p netip.Prefix, now time.Time) (*Ban, bool) {
 	return nil, false
 }
 
+// Strike is NextStrike where the ban is known that holds p, or nil.
+func (b *Book) Strike(p netip.Prefix, held *Ban, g configs.Growth, now time.Time) int {
+	if held != nil && held.Prefix == p {
+		return held.Strike
+	}
+	return b.NextStrike(p, g, now)
+}
+
 // Put enters a ban. It reports false when the book is full: MakeRoom helps then.
 func (b *Book) Put(ban Ban) bool {
 	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= b.Limit() {

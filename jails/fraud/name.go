@@ -9,6 +9,9 @@ const maxName = 64
 // "sip:101@host" in one record of an attempt and "101" in the other. Names that
 // stand for no account are empty. It aliases b.
 func bareName(b []byte) []byte {
+	if isBare(b) { // most are
+		return named(b)
+	}
 	if i := bytes.LastIndexByte(b, '<'); i >= 0 && bytes.IndexByte(b[i:], ':') > 0 { // "name" <sip:101@host>
 		b = b[i+1:]
 	}
@@ -16,6 +19,25 @@ func bareName(b []byte) []byte {
 	if i := bytes.IndexAny(b, "@;>"); i > 0 && b[0] != '<' {
 		b = b[:i]
 	}
+	return named(b)
+}
+
+// isBare reports whether a name has none of the characters that bareName looks for, or is
+// the one that PJSIP writes for none.
+func isBare(b []byte) bool {
+	if string(b) == "<unknown>" {
+		return true
+	}
+	for _, c := range b {
+		if c == '<' || c == '>' || c == ':' || c == ';' || c == '@' {
+			return false
+		}
+	}
+	return true
+}
+
+// named is a name as far as it tells one from others; nil for those that stand for none.
+func named(b []byte) []byte {
 	switch string(b) {
 	case "<unknown>", "anonymous", "unknown":
 		return nil

@@ -28,11 +28,15 @@ func (r *Map[K, V]) Put(k K, v V) { *r.At(k) = v }
 // At notes k as the latest and returns its value, to be changed in its place until the next
 // Put or At. The value of a new key is zero.
 func (r *Map[K, V]) At(k K) *V {
-	i, young := r.young.index[k]
-	if young && !r.Full() {
-		return &r.young.values[i]
+	var v V
+	if i, ok := r.young.index[k]; ok {
+		if !r.Full() {
+			return &r.young.values[i]
+		}
+		v = r.young.values[i]
+	} else if i, ok := r.old.index[k]; ok {
+		v = r.old.values[i]
 	}
-	v, _ := r.Get(k)
 	if r.young.index == nil || r.Full() { // a known key begins the next half too
 		r.turn()
 	}
@@ -53,13 +57,22 @@ func (r *Map[K, V]) turn() {
 
 // Get finds what was put last for k, unless it is forgotten.
 func (r *Map[K, V]) Get(k K) (v V, ok bool) {
-	if i, ok := r.young.index[k]; ok {
-		return r.young.values[i], true
-	}
-	if i, ok := r.old.index[k]; ok {
-		return r.old.values[i], true
+	if p := r.Find(k); p != nil {
+		return *p, true
 	}
 	return v, false
+}
+
+// Find is Get without a copy: nil when there is no value, and else valid until the next Put
+// or At.
+func (r *Map[K, V]) Find(k K) *V {
+	if i, ok := r.young.index[k]; ok {
+		return &r.young.values[i]
+	}
+	if i, ok := r.old.index[k]; ok {
+		return &r.old.values[i]
+	}
+	return nil
 }
 
 // Each yields every key once, with what was put last for it, in no order.

@@ -57,3 +57,25 @@ func TestLikeTwoMaps(t *testing.T) {
 		}
 	}
 }
+
+// TestSetLikeAMap: a Set forgets when a Map does.
+func TestSetLikeAMap(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		set, m := Set{Max: int(seed)*3 + 1}, Map[uint64, struct{}]{Max: int(seed)*3 + 1}
+		for range 5000 {
+			k := r.Uint64N(60)<<8 | 1
+			if r.IntN(2) == 0 {
+				k = r.Uint64N(40) * 0x100000001b3
+				k = max(k, 1)
+			}
+			if _, want := m.Get(k); set.Has(k) != want {
+				t.Fatalf("got %t for %x, want %t", !want, k, want)
+			}
+			if k = k ^ 0x100; r.IntN(3) > 0 {
+				set.Add(k)
+				m.Put(k, struct{}{})
+			}
+		}
+	}
+}

@@ -19,8 +19,9 @@ type Table struct {
 	Max     int // tallies
 	maxHeld int
 	index   index.Map[int32] // of an address: the first of its tallies, the others are chained
-	tallies []Tally          // by index; the first two head the lists
-	size    int              // tallies in use
+	spare   spare
+	tallies []Tally // by index; the first two head the lists
+	size    int     // tallies in use
 	unused  []int32
 	warm    int // tallies in the warm list
 	held    int // hits there is memory for
@@ -78,6 +79,7 @@ func (w *Table) Add(key tallyKey, s Span, h Hit, line func() uint32) (*Tally, bo
 		i--
 	}
 	before := cap(t.Hits)
+	t.Hits = w.spare.grown(t.Hits)
 	t.Hits = slices.Insert(t.Hits, i, h)
 	t.Sum += int64(h.Points)
 	w.held += cap(t.Hits) - before
@@ -232,6 +234,7 @@ func (w *Table) remove(i int32) {
 		w.warm--
 	}
 	w.held -= cap(t.Hits)
+	w.spare.give(t.Hits)
 	w.unchain(i)
 	w.size--
 	if w.tracked[t.key.jail]--; w.tracked[t.key.jail] == 0 {

@@ -365,3 +365,33 @@ func TestMaxHits(t *testing.T) {
 	}
 	checkTable(t, w, s)
 }
+
+// TestSpareRoom: room grows as append has it, and no two tallies get the same room.
+func TestSpareRoom(t *testing.T) {
+	var s spare
+	r := rand.New(rand.NewPCG(1, 11))
+	lists := make([][]Hit, 40)
+	wants := make([][]Hit, len(lists))
+	for i := range 20_000 {
+		k := r.IntN(len(lists))
+		if r.IntN(12) == 0 {
+			s.give(lists[k])
+			lists[k], wants[k] = nil, nil
+			continue
+		}
+		h := Hit{At: int64(i)}
+		lists[k], wants[k] = append(s.grown(lists[k]), h), append(wants[k], h)
+		if !slices.Equal(lists[k], wants[k]) || cap(lists[k]) != cap(wants[k]) {
+			t.Fatalf("got %d hits in room for %d, want %d in %d, and the same", len(lists[k]), cap(lists[k]), len(wants[k]), cap(wants[k]))
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		var l []Hit
+		for range 1 << (sizes - 2) {
+			l = append(s.grown(l), Hit{})
+		}
+		s.give(l)
+	}); n > 0 {
+		t.Errorf("got %v allocations, want the room to be used again", n)
+	}
+}
