@@ -202,7 +202,7 @@ func (p *pbx) try(args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
 	if err != nil {
-		err = fmt.Errorf("jailctl %s: %w: %s", strings.Join(args, " "), err, complaint.String())
+		err = fmt.Errorf("jailctl %s: %w: %s\nit printed:\n%s", strings.Join(args, " "), err, complaint.String(), out.String())
 	}
 	return out.String(), err
 }
