@@ -60,7 +60,10 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	if !parsers.Bannable(p.Addr()) {
 		return "no packet from elsewhere has this address", true
 	}
-	i := g.first(p)
+	i := -1
+	if g.table.OverlapsPrefix(p) { // most do not
+		i = g.first(p)
+	}
 	if v4 := customer.ScoredIn(p); i < 0 && v4 != p {
 		return g.Protects(v4)
 	}
@@ -73,9 +76,6 @@ func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 // first is the index of the first protection that overlaps p; -1 is none.
 func (g *Guard) first(p netip.Prefix) int {
 	first := -1
-	if !g.table.OverlapsPrefix(p) {
-		return first
-	}
 	for _, list := range []iter.Seq2[netip.Prefix, int]{g.table.Supernets(p), g.table.Subnets(p)} {
 		for _, i := range list {
 			if first < 0 || i < first {

@@ -17,6 +17,7 @@ type callerFacts struct {
 	place   *book.Place
 	factors []book.Factor // for every jail: feeds, agent
 	fraud   []book.Factor // for jails with fraud: true
+	placed  []book.Factor // for the present jail
 }
 
 // look collects the facts about the caller of an offence.
@@ -70,7 +71,9 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 	}
 	limit := parsers.Points(jail.Maxretry)
 	before := p
-	for _, f := range jail.placed(j.caller.place) {
+	c := &j.caller
+	c.placed = jail.placed(c.placed[:0], c.place)
+	for _, f := range c.placed {
 		put(f)
 	}
 	switch {
@@ -90,19 +93,15 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 
 var evidenceNotes = [...]string{"", "claimed evidence", "seen evidence", "proven evidence"}
 
-// placed returns the factors of a place: of its country and its network.
-func (j *Jail) placed(p *book.Place) []book.Factor {
-	var list [2]book.Factor
-	n := 0
+// placed appends the factors of a place: of its country and its network.
+func (j *Jail) placed(list []book.Factor, p *book.Place) []book.Factor {
 	if j.isElsewhere(p.Country) {
-		list[n] = book.Factor{Name: "country", Note: "country " + p.Country, By: configs.Thousandths(j.places.Elsewhere)}
-		n++
+		list = append(list, book.Factor{Name: "country", Note: "country " + p.Country, By: configs.Thousandths(j.places.Elsewhere)})
 	}
 	if by, ok := j.places.FactorOf(p.ASN); ok {
-		list[n] = book.Factor{Name: "network", Note: "network AS" + strconv.FormatUint(uint64(p.ASN), 10), By: configs.Thousandths(by)}
-		n++
+		list = append(list, book.Factor{Name: "network", Note: "network AS" + strconv.FormatUint(uint64(p.ASN), 10), By: configs.Thousandths(by)})
 	}
-	return list[:n]
+	return list
 }
 
 func (j *Jail) isElsewhere(country string) bool {
