@@ -51,7 +51,7 @@ func parseHead(line []byte, r *record) (ok bool) {
 		return false // parseJSON's
 	case c >= 'A' && c <= 'Z' && levelAt(line) != levelNone:
 		r.stamp = nil
-		return parseLevel(line, r, true) // the journal's MESSAGE
+		return parseLevel(line, r, levelAt(line), true) // the journal's MESSAGE
 	default:
 		return false
 	}
@@ -67,9 +67,13 @@ func parseBracketed(line []byte, r *record) bool {
 			return false
 		}
 		i += from
-		if i+2 < len(line) && line[i+1] == ' ' && levelAt(line[i+2:]) != levelNone {
+		level := levelNone
+		if i+2 < len(line) && line[i+1] == ' ' {
+			level = levelAt(line[i+2:])
+		}
+		if level != levelNone {
 			r.stamp = line[1:i]
-			return parseLevel(line[i+2:], r, false)
+			return parseLevel(line[i+2:], r, level, false)
 		}
 		from = i + 1
 	}
@@ -113,8 +117,8 @@ func levelOf(name []byte) level {
 // parseLevel reads "LEVEL[lwp][C-callid]" and what tells the source: " FILE: MSG"
 // (default), ": FILE:LINE FUNC: MSG" ([plain]) or ": FILE:LINE in FUNC: MSG"
 // (syslog). long says that only the long forms are allowed.
-func parseLevel(b []byte, r *record, long bool) bool {
-	r.level = levelAt(b)
+func parseLevel(b []byte, r *record, level level, long bool) bool {
+	r.level = level
 	r.file, r.fn = nil, nil
 	open := bytes.IndexByte(b, '[')
 	r.name, b = b[:open], b[open+1:]
@@ -141,7 +145,7 @@ func parseLevel(b []byte, r *record, long bool) bool {
 		r.msg = b
 		return true
 	}
-	end = bytes.Index(b[:min(len(b), 160)], colonBlank)
+	end = colonBlankIn(b[:min(len(b), 160)])
 	if end < 0 {
 		return false
 	}
@@ -167,6 +171,15 @@ func parseLong(b []byte, r *record) bool {
 	}
 	r.fn, r.msg = b[:end], b[end+2:]
 	return true
+}
+
+// colonBlankIn finds the first ": ", or returns -1. Its colon is nearly always the first one.
+func colonBlankIn(b []byte) int {
+	end := bytes.IndexByte(b, ':')
+	if end >= 0 && end+1 < len(b) && b[end+1] == ' ' {
+		return end
+	}
+	return bytes.Index(b, colonBlank)
 }
 
 func isHostName(b []byte) bool {

@@ -1,10 +1,14 @@
 package parsers
 
-// recentKeys is the latest threads of calls, the last one used first. A key that is not here
-// costs one look into a table: in a busy log most calls are new.
+import "bytes"
+
+// recentKeys is the latest threads of calls, the last one used first. A look-up costs the same
+// whether the key is here or not: in a busy log most calls are new.
 type recentKeys struct {
-	keys  [fewCalls]uint64 // a ring
-	first int              // where in it the last one used is
+	// A ring, written twice, so that the keys are one piece wherever they begin.
+	keys  [2 * fewCalls]uint64
+	low   [2 * fewCalls]byte // the low byte of each key's thread, which is searched for first
+	first int                // where the last one used is
 	n     int
 	alike [keyHashes]uint16 // how many of the keys have this hash
 }
@@ -13,8 +17,12 @@ const keyHashes = 1024
 
 func hashOfKey(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 >> 54 % keyHashes }
 
-// at is the key that i others were used after.
-func (r *recentKeys) at(i int) *uint64 { return &r.keys[(r.first+i)%fewCalls] }
+// set puts a key where i others were used after it.
+func (r *recentKeys) set(i int, key uint64) {
+	at := (r.first + i) % fewCalls
+	r.keys[at], r.keys[at+fewCalls] = key, key
+	r.low[at], r.low[at+fewCalls] = byte(key), byte(key)
+}
 
 // use reports whether the key is known, and makes it the last one used.
 func (r *recentKeys) use(key uint64) bool {
@@ -23,9 +31,9 @@ func (r *recentKeys) use(key uint64) bool {
 		return false
 	}
 	for ; at > 0; at-- {
-		*r.at(at) = *r.at(at - 1)
+		r.set(at, r.keys[r.first+at-1])
 	}
-	*r.at(0) = key
+	r.set(0, key)
 	return true
 }
 
@@ -34,8 +42,17 @@ func (r *recentKeys) find(key uint64) int {
 	if r.alike[hashOfKey(key)] == 0 {
 		return -1
 	}
-	for i := range r.n {
-		if *r.at(i) == key {
+	return r.search(byte(key), r.n, func(known uint64) bool { return known == key })
+}
+
+// search finds the first of the last most keys that has this low byte and is the one.
+func (r *recentKeys) search(low byte, most int, isIt func(uint64) bool) int {
+	for i := 0; i < most; i++ {
+		next := bytes.IndexByte(r.low[r.first+i:r.first+most], low)
+		if next < 0 {
+			break
+		}
+		if i += next; isIt(r.keys[r.first+i]) {
 			return i
 		}
 	}
@@ -46,11 +63,11 @@ func (r *recentKeys) find(key uint64) int {
 func (r *recentKeys) add(key uint64) {
 	r.first = (r.first + fewCalls - 1) % fewCalls
 	if r.n == fewCalls { // the oldest one is forgotten
-		r.alike[hashOfKey(*r.at(0))]--
+		r.alike[hashOfKey(r.keys[r.first])]--
 	} else {
 		r.n++
 	}
-	*r.at(0) = key
+	r.set(0, key)
 	r.alike[hashOfKey(key)]++
 }
 
@@ -60,10 +77,5 @@ func (r *recentKeys) holds(key uint64) bool { return r.find(key) >= 0 }
 // has reports whether the thread works for some call: one of the latest, as each that is
 // known makes a guess easier.
 func (r *recentKeys) has(lwp uint32) bool {
-	for i := range min(r.n, fewWriters) {
-		if uint32(*r.at(i)) == lwp {
-			return true
-		}
-	}
-	return false
+	return r.search(byte(lwp), min(r.n, fewWriters), func(known uint64) bool { return uint32(known) == lwp }) >= 0
 }
