@@ -15,17 +15,17 @@ import (
 // an innocent address {V}. ESC begins a colour code, which Asterisk's logger takes out with
 // what follows up to its letter m (asterisk:main/term.c, term_strip).
 var forgedForms = []struct{ what, text string }{
-	{"an event's own fields in the Call-ID", head("SECURITY", "res_security_log.c") + event("InvalidAccountID", "2001", `{N}x",LocalAddress="IPV4/UDP/192.0.2.20/5060",RemoteAddress="IPV4/UDP/{V}/5060"`, "{A}", "")},
-	{"the address, quoted, in the account", head("SECURITY", "res_security_log.c") + event("InvalidAccountID", `",RemoteAddress="IPV4/UDP/{V}/5"`, "{N}@203.0.113.77", "{A}", "")},
-	{"a whole event in the Call-ID, and ESC that takes the true address out", head("SECURITY", "res_security_log.c") + `SecurityEvent="InvalidAccountID",EventTV="{TV}",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="2001",SessionID="{N}",LocalAddress="IPV4/UDP/192.0.2.20/5060",RemoteAddress="IPV4/UDP/{V}/5060",XoteAddress="IPV4/UDP/{A}/{N}"`},
+	{"an event's own fields in the Call-ID", head("SECURITY", "res_security_log.c") + event("InvalidAccountID", "{N}", `{N}x",LocalAddress="IPV4/UDP/192.0.2.20/5060",RemoteAddress="IPV4/UDP/{V}/5060"`, "{A}", "")},
+	{"the address, quoted, in the account", head("SECURITY", "res_security_log.c") + event("InvalidAccountID", `{N}",RemoteAddress="IPV4/UDP/{V}/5"`, "{N}@203.0.113.77", "{A}", "")},
+	{"a whole event in the Call-ID, and ESC that takes the true address out", head("SECURITY", "res_security_log.c") + `SecurityEvent="InvalidAccountID",EventTV="{TV}",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="{N}",SessionID="{N}",LocalAddress="IPV4/UDP/192.0.2.20/5060",RemoteAddress="IPV4/UDP/{V}/5060",XoteAddress="IPV4/UDP/{A}/{N}"`},
 	{"an address in the response of AMI", head("SECURITY", "res_security_log.c") + strings.ReplaceAll(event("ChallengeResponseFailed", "admin", "0x7f{N}", "{A}", `,Challenge="1",Response="x",RemoteAddress="IPV4/TCP/{V}/1",Response="y",ExpectedResponse="z"`), "PJSIP", "AMI")},
-	{"a message in the display name", notice("res_pjsip/pjsip_distributor.c") + `Request 'REGISTER' from '"x' failed for '{V}:5060' (callid: 1" <sip:a@b>' failed for '{A}:{N}' (callid: {N}) - No matching endpoint found`},
+	{"a message in the display name", notice("res_pjsip/pjsip_distributor.c") + `Request 'REGISTER' from '"x' failed for '{V}:5060' (callid: 1" <sip:{N}@b>' failed for '{A}:{N}' (callid: {N}) - No matching endpoint found`},
 	{"the same behind an escaped quote, and ESC that takes the rest out", notice("res_pjsip/pjsip_distributor.c") + `Request 'REGISTER' from '"x\" <sip:a@b>' failed for '{V}:5060' (callid: 1) - No matching endpoint found`},
-	{"a message in the Call-ID", notice("res_pjsip/pjsip_distributor.c") + `Request 'REGISTER' from '<sip:a@b>' failed for '{A}:{N}' (callid: {N}) y' failed for '{V}:5060' (callid: 1) - No matching endpoint found`},
+	{"a message in the Call-ID", notice("res_pjsip/pjsip_distributor.c") + `Request 'REGISTER' from '<sip:{N}@b>' failed for '{A}:{N}' (callid: {N}) y' failed for '{V}:5060' (callid: 1) - No matching endpoint found`},
 	{"a call in the user name", notice("chan_sip.c") + `Call from 'x' ({V}:5060) to extension '9' rejected because extension not found in context 'd'.' ({A}:{N}) to extension '1' rejected because extension not found in context 'default'.`},
 	{"a line of its own in the number, chan_sip", notice("chan_sip.c") + `Call from '' ({A}:{N}) to extension '1` + "\n" + guessed("chan_sip.c") + `Registration from 'x' failed for '{V}:5060' - Wrong password` + "\n" + `' rejected because extension not found in context 'default'.`},
 	{"a line of its own in the number, PJSIP", notice("res_pjsip_session.c") + ` anonymous: Call (UDP:{A}:{N}) to extension '1` + "\n" + guessed("chan_iax2.c") + `Host {V} failed MD5 authentication for 'x' (a != b)` + "\n" + `' rejected because extension not found in context 'in'.`},
-	{"a message in the To header", notice("chan_sip.c") + `Registration from '"x' failed for '{V}:5060' - Wrong password" <sip:a@b>' failed for '{A}:{N}' - No matching peer found`},
+	{"a message in the To header", notice("chan_sip.c") + `Registration from '"x' failed for '{V}:5060' - Wrong password" <sip:{N}@b>' failed for '{A}:{N}' - No matching peer found`},
 	{"the address as the user", notice("res_pjsip/pjsip_distributor.c") + `Request 'INVITE' from '<sip:{V}@{V}>' failed for '{A}:{N}' (callid: {N}{V}) - No matching endpoint found`},
 }
 
