@@ -192,6 +192,8 @@ func (p *banPrinter) row(b *control.Ban) {
 	}
 	if b.Pending && !b.Observed && !p.app.stuck(b) {
 		mark += " (being set)"
+	} else if p.app.stuck(b) {
+		mark += " (not in firewall)"
 	}
 	p.table.row(show.Address(b.Prefix), b.Jail, cmp.Or(b.Country, "unknown"), p.app.ago(b.Since), timeLeft(*b)+mark, number(b.Strike), number(b.Packets), number(b.Bytes), b.Ports, b.Reason)
 }

@@ -111,7 +111,7 @@ func evidenceText(b control.Ban) string {
 // means explains each kind of evidence.
 var means = map[string]string{
 	"claimed": ": only a text of the caller names this address",
-	"seen":    ": a packet came from this address; one UDP packet can be forged",
+	"seen":    ": a packet came from this address. This is weaker than proven, because one UDP packet can be forged",
 	"proven":  ": this address answered, so its packets are not forged",
 }
 
@@ -280,10 +280,10 @@ func sumText(s control.Sum) string {
 		text += fmt.Sprintf(" of one /%d", s.Customer)
 	}
 	if s.Earlier > 0 {
-		text += fmt.Sprintf("; %s of them from %s before these", points(s.Rest), show.Count(s.Earlier, "record"))
+		text += fmt.Sprintf("; %s of them from %s that the table does not show", points(s.Rest), show.Count(s.Earlier, "record"))
 	}
 	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of other logs: the same attempts, counted once", show.Count(s.Retold, "record"))
+		text += fmt.Sprintf("; %s of another log not counted, because it reports the same attempts", show.Count(s.Retold, "record"))
 	}
 	if s.Packets != "" {
 		text += "; packets: " + s.Packets

@@ -17,6 +17,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -56,7 +57,11 @@ func Read(ctx context.Context, path string) ([]Contact, error) {
 	}
 	list, err := read(ctx, path)
 	if err != nil {
-		return list, hint.Add("phones are known from their next registration on; nothing else is lost", fmt.Errorf("read Asterisk's database %s: %w", path, err))
+		do := "check the database: sqlite3 " + path + " 'PRAGMA quick_check'"
+		if syscall.Access(path, 4) != nil { // R_OK
+			do = "let the user of pbxjail read the file and enter its folder"
+		}
+		return list, hint.Add(do, fmt.Errorf("read Asterisk's database %s: %w", path, err))
 	}
 	return list, nil
 }

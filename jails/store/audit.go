@@ -64,7 +64,7 @@ func (s *Store) Trim(now time.Time, keep time.Duration) error {
 		`DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`,
 	} {
 		for deleted := int64(trimStep); deleted == trimStep; {
-			err := s.write("trim", func(tx *sql.Tx) error {
+			err := s.write("remove old history from", func(tx *sql.Tx) error {
 				result, err := tx.Exec(step, before, trimStep)
 				if err != nil {
 					return err

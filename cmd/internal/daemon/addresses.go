@@ -8,12 +8,15 @@ import (
 	"pbxjail/cmd/internal/host"
 )
 
+// fewFilesHint is what to do when a socket to the kernel cannot be opened.
+const fewFilesHint = "systemctl restart pbxjail; if too many files are open, raise LimitNOFILE with systemctl edit pbxjail"
+
 // ours finds own addresses at the moment of a ban: what followAddresses reads may be half a
 // second old, and a line about a new address may come sooner.
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("pbxjail cannot look up its own addresses at each ban, only from time to time: a new address of this machine may be banned until then", "err", err, "every", guardEvery)
+		d.log.Warn("pbxjail cannot look up the addresses of this machine at each ban, only once in each interval: an address that you add may be banned until then", "err", err, "interval", guardEvery, "hint", fewFilesHint)
 		return nil
 	}
 	d.own = own
@@ -39,7 +42,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for them from time to time", "err", err, "every", guardEvery)
+			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for them once in each interval", "err", err, "interval", guardEvery, "hint", fewFilesHint)
 		}
 	}()
 	defer func() { <-ended }()

@@ -244,7 +244,7 @@ func (s *senders) note(err error) {
 	s.problem = err
 	s.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		s.log.Error("the kernel cannot record who sends packets (heard), so pbxjail cannot check log records against them", "err", err, "hint", hint.Of(err))
+		s.log.Error("pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -305,7 +305,7 @@ func (s *senders) problems() (list []control.Problem) {
 		list = append(list, degradation(what))
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{What: "the kernel cannot record who sends packets (heard), so pbxjail cannot check log records against them: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{What: "pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record: " + s.problem.Error(), Hint: hint.Of(s.problem)})
 	}
 	return list
 }

@@ -25,7 +25,7 @@ func (b *backend) Status() control.Status {
 	report := b.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
-		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: b.problems(),
+		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: []control.Problem{},
 		ZoneOffset: &offset, MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: b.main.bans, MaxAddresses: b.main.addresses,
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{
@@ -34,8 +34,9 @@ func (b *backend) Status() control.Status {
 			Repairs: report.Repairs.Rules, PutBack: report.Repairs.PutBack, Adopted: report.Repairs.Adopted, Expelled: report.Repairs.Expelled,
 		},
 	}
+	b.firewallStatus(&s, report) // first: what a reader must see first
+	s.Problems = append(s.Problems, b.problems()...)
 	s.Problems = append(s.Problems, b.rules.problems()...)
-	b.firewallStatus(&s, report)
 	b.alarmStatus(&s, now)
 	b.breakerStatus(&s, now)
 	if b.wire != nil {
@@ -116,8 +117,14 @@ func (b *backend) jailStatus(s *control.Status, report warden.Report) {
 		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
-		err := refused[name]
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+		err, what := refused[name], ""
+		switch {
+		case shown[name]:
+			what = "jail " + name + " keeps its old settings: "
+		case name != "":
+			what = "jail " + name + " does not run: "
+		}
+		s.Problems = append(s.Problems, control.Problem{What: what + err.Error(), Hint: hint.Of(err)})
 		if !shown[name] && name != "" {
 			s.Jails = append(s.Jails, control.Jail{Name: name, Problem: err.Error()})
 		}

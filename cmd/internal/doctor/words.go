@@ -20,15 +20,15 @@ func OnWire(w control.Wire, now time.Time) string {
 	case w.Complete == nil:
 		return "not read yet"
 	}
-	text := fmt.Sprintf("%d packets read, %s found; none missed for %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
+	text := fmt.Sprintf("%d packets read, %s found; no packet missed for %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
 	if w.Dropped > 0 {
-		text += fmt.Sprintf("; before that, %d missed because a buffer was full", w.Dropped)
+		text += fmt.Sprintf("; before that, %d packets missed, because a buffer was full", w.Dropped)
 	}
 	if w.Sampled > 0 {
-		text += fmt.Sprintf("; before that, %d left out because of wire.limit", w.Sampled)
+		text += fmt.Sprintf("; before that, %d packets skipped, because of wire.limit", w.Sampled)
 	}
 	if w.Forged > 0 {
-		text += fmt.Sprintf("; %s of logs that no packet confirms give no points", show.Count(int(w.Forged), "record"))
+		text += fmt.Sprintf("; %s of logs ignored, because no packet confirms them", show.Count(int(w.Forged), "record"))
 	}
 	return text
 }

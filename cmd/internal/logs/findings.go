@@ -145,8 +145,8 @@ func silent(path string, c *asterisk.Channel, a *Accounts, now time.Time) (Findi
 	}
 	one := Finding{
 		Log: path, State: "silent",
-		What: fmt.Sprintf("%s, while other logs in its folder had %s that belong in it", since, show.Count(int(missed), "record")),
-		Hint: "Asterisk may still write to a file that was moved away: asterisk -rx 'logger reload', and call that after each rotation (logrotate: postrotate)",
+		What: fmt.Sprintf("%s, but other logs in its folder got %s that should be in it", since, show.Count(int(missed), "record")),
+		Hint: "run: asterisk -rx 'logger reload'; and write this command into postrotate of logrotate, so that Asterisk does not write to a file that was moved away",
 	}
 	if wanted[securities] {
 		one.Hint += "; if security events are missing: asterisk -rx 'module load res_security_log.so'"

@@ -103,7 +103,7 @@ func TestSilent(t *testing.T) {
 	wantFindings(t, say()) // it may come yet
 	s.now = s.now.Add(31 * time.Second)
 	s.read(logFull, records("NOTICE", 1), false)
-	wantFindings(t, say(), []string{logMessages + " | silent | no record for 1m1s, while other logs in its folder had 32 records", "logger reload"})
+	wantFindings(t, say(), []string{logMessages + " | silent | no record for 1m1s, but other logs in its folder got 32 records", "logger reload"})
 	s.read(logMessages, records("ERROR", 1), false)
 	wantFindings(t, say())
 	s.now = s.now.Add(time.Hour)
