@@ -167,7 +167,7 @@ func serve(d *daemon.Daemon, log, direct *slog.Logger) error {
 	}
 	stop() // Close may wait too long, after a failure as well
 	if closed := d.Close(); closed != nil {
-		log.Warn("not everything could be closed at the stop", "err", closed)
+		log.Warn("pbxjail stopped, but could not close all of its files and sockets: bans stay in force", "err", closed, "hint", "if the next start fails, its message says what to do")
 	}
 	return err
 }

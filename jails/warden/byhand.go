@@ -41,7 +41,7 @@ func (w *Warden) Order(o Order, now time.Time) (book.Ban, error) {
 		return book.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
 	if w.holdsReal(o.Prefix, now) {
-		return book.Ban{}, hint.Errorf("first: jailctl on; then ban the address again", "%s is banned already, and pbxjail does not change bans while it is switched off", o.Prefix)
+		return book.Ban{}, hint.Errorf("first: jailctl on; then the old ban is in force again, and can be changed", "pbxjail is switched off, so it drops no packets and changes no bans: %s keeps the ban that it has", o.Prefix)
 	}
 	b := book.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand

@@ -40,7 +40,7 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	main := d.upkeep.settings()
 	homes, problem := registered(ctx, asterisk.Database(main.Asterisk), now)
 	if problem != nil {
-		d.log.Warn("pbxjail cannot read which phones are registered at Asterisk: until it registers again, a phone is unknown and may be banned", "err", problem, "hint", hint.Of(problem))
+		d.log.Warn("pbxjail cannot read which phones are registered at Asterisk: each phone is unknown until its next registration, and may be banned", "err", problem, "hint", hint.Of(problem))
 	}
 	n := len(homes)
 	old := newOldLogins(main.ProtectLogins)

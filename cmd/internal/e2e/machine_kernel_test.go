@@ -182,7 +182,7 @@ func TestStartWithoutDisk(t *testing.T) {
 				p.must(unix.Mount("", disk, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 			},
 			func(p *pbx, disk string) { p.must(unix.Mount("", disk, "tmpfs", unix.MS_REMOUNT, "")) },
-			"read-write",
+			"let pbxjail write to",
 		},
 		"full, and the ledger lost": {
 			func(p *pbx, disk string) {
@@ -190,7 +190,7 @@ func TestStartWithoutDisk(t *testing.T) {
 				fill(p.T, disk+"/ballast")
 			},
 			func(p *pbx, disk string) { p.must(os.Remove(disk + "/ballast")) },
-			"make room",
+			"free space on the disk",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
