@@ -53,6 +53,29 @@ func TestGlobMatchesNothingYet(t *testing.T) {
 	})
 }
 
+// TestFolderMadeMeanwhile: a folder is made after the watcher looked for it, and before the
+// kernel reports what is made there. No event comes, and the watcher sees it nevertheless.
+func TestFolderMadeMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "log", "asterisk")
+	l := newLoop(New(Options{Patterns: []string{filepath.Join(folder, "*.log")}}), func(Block) error { return nil })
+	defer l.close()
+	l.tick = time.NewTimer(time.Hour)
+	defer l.tick.Stop()
+	must(t, l.repattern(time.Now()))
+	deeper := []string{filepath.Join(dir, "log"), folder}
+	l.wake.asking = func() {
+		if len(deeper) > 0 {
+			must(t, os.Mkdir(deeper[0], 0o755))
+			deeper = deeper[1:]
+		}
+	}
+	must(t, l.rewatch())
+	if !l.wake.watched[folder] {
+		t.Errorf("watched: got %v, want %s", l.wake.watched, folder)
+	}
+}
+
 // TestGlobRotation: the pattern matches what the rotation makes as well. None of
 // it is read twice.
 func TestGlobRotation(t *testing.T) {

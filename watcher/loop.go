@@ -119,21 +119,6 @@ func (l *loop) run(ctx context.Context) error {
 	return nil
 }
 
-// rewatch watches the folders that matter now.
-func (l *loop) rewatch() error {
-	if !l.stale || l.wake.fs == nil {
-		return nil
-	}
-	l.wake.index(l.followers, l.patterns)
-	l.stale = l.wake.watch()
-	err := l.lookAround() // for what happened before the watch stood
-	before := l.unheard
-	if l.unheard = l.weigh(); l.unheard && !before {
-		l.tick.Reset(l.pause(time.Now()))
-	}
-	return err
-}
-
 // serveNext serves the follower that has waited longest. When the clock queued it and it has
 // news, no event reported them, or not yet.
 func (l *loop) serveNext(now time.Time) error {

@@ -3,6 +3,7 @@ package watcher
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -18,6 +19,8 @@ type waker struct {
 	names   map[string][]*follower // by real path, as events call them
 	folders map[string][]*follower // by real path of the folder
 	watched map[string]bool
+
+	asking func() // for tests: called before the kernel is asked; nil: not
 }
 
 func newWaker(notify func(string, error)) *waker {
@@ -79,6 +82,9 @@ func (k *waker) index(followers map[string]*follower, patterns []*pattern) {
 // It reports whether one went away before it could be asked for.
 func (k *waker) watch() (gone bool) {
 	clear(k.unheard)
+	if k.asking != nil {
+		k.asking()
+	}
 	for folder := range k.folders {
 		if !heardAll(folder) {
 			k.unheard[folder] = true
@@ -108,6 +114,31 @@ func (k *waker) watch() (gone bool) {
 		}
 	}
 	return gone
+}
+
+// maxRewatch is how often the folders are watched again in a row: deeper than folders of logs are.
+const maxRewatch = 8
+
+// rewatch watches the folders that matter now. A folder that is made while it does so
+// matters too, and no event reports it: then it watches again, at once. The bound is for a
+// program that makes and removes folders all the time: the clock helps then.
+func (l *loop) rewatch() (err error) {
+	if !l.stale || l.wake.fs == nil {
+		return nil
+	}
+	for range maxRewatch {
+		l.wake.index(l.followers, l.patterns)
+		l.stale = l.wake.watch()
+		err = l.lookAround() // for what happened before the watch was there
+		if !l.stale || err != nil {
+			break
+		}
+	}
+	before := l.unheard
+	if l.unheard = l.weigh(); l.unheard && !before {
+		l.tick.Reset(l.pause(time.Now()))
+	}
+	return err
 }
 
 // nearest is the real path of folder, or of the nearest one above it that
