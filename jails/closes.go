@@ -41,7 +41,7 @@ func (j *Jail) closes(t *tally.Tally, r ruling) ports.Set {
 		}
 		if one := portsOf[h.Witness.Service]; attacked == ports.All {
 			attacked = one
-		} else if attacked != one {
+		} else {
 			attacked = attacked.And(one)
 		}
 	}
@@ -73,9 +73,6 @@ func (j *Judge) listNamed(group string) ports.Set {
 	}
 	return ports.All
 }
-
-// covers reports whether one set has all ports of another. Most are the same.
-func covers(held, o ports.Set) bool { return held == o || held.Covers(o) }
 
 // closesMost returns the most ports that a ban of this strike may close, when these were
 // attacked: Closed decides.

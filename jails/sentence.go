@@ -91,7 +91,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	held, banned := bans.Covering(p, now)
 	attacked, strike := jail.closes(t, r), bans.Strike(p, held, jail.Growth, now)
 	why := j.Protects(p, jail)
-	if why == "" && banned && held.Jail == jail.Name && p.IsSingleIP() && covers(held.Ports, jail.closesMost(attacked, strike)) {
+	if why == "" && banned && held.Jail == jail.Name && p.IsSingleIP() && held.Ports.Covers(jail.closesMost(attacked, strike)) {
 		return Verdict{}, false // most lines of a banned address end here
 	}
 	b := book.Ban{Prefix: p, Jail: jail.Name, Since: now.UTC(), Evidence: jail.known(t, r, now.UnixMilli()), By: "log", Ports: attacked, Strike: strike}
@@ -108,7 +108,7 @@ func (j *Judge) sentence(jail *Jail, p netip.Prefix, t *tally.Tally, r ruling, n
 	}
 	// The ban of another jail is replaced only when this one lasts longer. That it begins
 	// later does not count: otherwise two jails would renew each other's bans without end.
-	if why == "" && banned && covers(held.Ports, b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
+	if why == "" && banned && held.Ports.Covers(b.Ports) && (held.Jail == jail.Name || !b.Outlasts(*held)) {
 		return Verdict{}, false
 	}
 	if banned && why == "" {

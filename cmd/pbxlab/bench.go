@@ -49,8 +49,7 @@ func benchVerb() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return bench(c.Context(), c.OutOrStdout(), o) },
 	}
-	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
-	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	programFlags(c, &o.pbxjail, &o.jailctl)
 	c.Flags().IntVar(&o.rounds, "rounds", o.rounds, "how often each thing is measured; the median is printed")
 	c.Flags().IntVar(&o.bans, "bans", o.bans, "how many bans the ledger holds, a quarter of them IPv6")
 	c.Flags().IntVar(&o.burst, "burst", o.burst, "how many new attackers come at once")
@@ -58,6 +57,12 @@ func benchVerb() *cobra.Command {
 	c.Flags().IntVar(&o.packets, "packets", o.packets, "how many packets are sent for one figure")
 	c.Flags().BoolVar(&o.keep, "keep", false, "keep ledger and logs, and say where")
 	return c
+}
+
+// programFlags are the flags that name the programs to measure.
+func programFlags(c *cobra.Command, pbxjail, jailctl *string) {
+	c.Flags().StringVar(pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
+	c.Flags().StringVar(jailctl, "jailctl", "bin/jailctl", "its client")
 }
 
 // measurer measures one thing after the other.

@@ -25,8 +25,7 @@ func benchHeardVerb() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
-	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	programFlags(c, &o.pbxjail, &o.jailctl)
 	c.Flags().IntVar(&o.rounds, "rounds", o.rounds, "how often each is measured, in turns; the median is printed")
 	c.Flags().IntVar(&o.packets, "packets", o.packets, "how many packets are sent for one figure")
 	return c

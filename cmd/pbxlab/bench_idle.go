@@ -37,8 +37,7 @@ func benchIdleVerb() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
-	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	programFlags(c, &o.pbxjail, &o.jailctl)
 	c.Flags().DurationVar(&o.settle, "settle", o.settle, "how long after the start the measurement begins")
 	c.Flags().DurationVar(&o.length, "length", o.length, "how long it takes")
 	c.Flags().IntVar(&o.rounds, "rounds", o.rounds, "how often; the daemon runs on between them")

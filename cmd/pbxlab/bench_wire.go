@@ -37,8 +37,7 @@ func benchWireVerb() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
-	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	programFlags(c, &o.pbxjail, &o.jailctl)
 	c.Flags().IntVar(&o.attackers, "attackers", o.attackers, "how many guess a password, one after the other")
 	c.Flags().IntVar(&o.rate, "rate", o.rate, "registrations a second of honest phones, each of four packets")
 	c.Flags().DurationVar(&o.length, "length", o.length, "how long the phones register")

@@ -52,8 +52,7 @@ bin/peers: nothing is installed, and no service starts.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), c.OutOrStdout()) },
 	}
-	c.Flags().StringVar(&o.pbxjail, "pbxjail", "bin/pbxjail", "the daemon to measure")
-	c.Flags().StringVar(&o.jailctl, "jailctl", "bin/jailctl", "its client")
+	programFlags(c, &o.pbxjail, &o.jailctl)
 	c.Flags().StringVar(&o.folder, "peers", o.folder, "where the other programs are unpacked; after it the machine's own folders are looked at")
 	c.Flags().StringSliceVar(&o.parts, "parts", o.parts, "what is compared")
 	c.Flags().StringVar(&o.locale, "locale", o.locale, "LC_ALL of each program")

@@ -168,8 +168,11 @@ func (s Set) words() []string {
 
 // And is what two bans close together.
 func (s Set) And(o Set) Set {
-	if s == All || o == All {
+	switch {
+	case s == All || o == All:
 		return All
+	case s == o: // most are
+		return s
 	}
 	list := slices.Concat(s.words(), o.words())
 	slices.Sort(list)

@@ -1,8 +1,8 @@
 package recent
 
 // Set is a set of hashes that forgets as a Map does, with less work for each: a key is one
-// word. The zero value holds nothing; set Max before use. Who adds a hash must not be able
-// to choose it.
+// word. The zero value holds nothing; set Max before use. An attacker must
+// not be able to choose the hashes.
 type Set struct {
 	Max        int
 	young, old []uint64 // open addressing with linear probing; 0 is a free place
