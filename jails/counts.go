@@ -3,6 +3,7 @@ package jails
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -82,9 +83,13 @@ func (j *Judge) keep(table *tally.Table, room *int) (list []keptTally) {
 	return list
 }
 
-// LoadCounts takes up what the run before counted, as far as it still matters at now. Call
-// it before the first event: the hashes of accounts change.
+// LoadCounts takes up what the run before counted, as far as it still matters at now. It
+// comes before the first event, because the hashes of accounts change: later, a log-in would
+// not forgive the failures that were counted meanwhile. Then it refuses, and changes nothing.
 func (j *Judge) LoadCounts(data []byte, now time.Time) error {
+	if j.table.Size() > 0 {
+		return errLate
+	}
 	var kept keptCounts
 	if err := json.Unmarshal(data, &kept); err != nil {
 		return fmt.Errorf("counts of the run before: %w", err)
@@ -96,6 +101,8 @@ func (j *Judge) LoadCounts(data []byte, now time.Time) error {
 	j.load(j.networks, kept.Networks, func(jail *Jail) tally.Span { return jail.wide }, now)
 	return nil
 }
+
+var errLate = errors.New("counts of the run before come too late: this run has counted already")
 
 // load puts tallies into a table. A jail that is gone, and a hit that this version cannot
 // read, count for nothing.

@@ -74,6 +74,28 @@ func TestRestartWithoutJail(t *testing.T) {
 	}
 }
 
+// TestCountsComeTooLate: a judge that has counted keeps its own hashes, so that a log-in
+// forgives what it counted.
+func TestCountsComeTooLate(t *testing.T) {
+	before := judgeOf(jailOf(t, "phones", "maxretry: 5"))
+	hear(before, failed(1)[0], start)
+	data, err := before.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := judgeOf(jailOf(t, "phones", "maxretry: 5"))
+	for _, e := range failed(4) {
+		hear(j, e, start)
+	}
+	if err := j.LoadCounts(data, start); err == nil {
+		t.Error("got no error")
+	}
+	hear(j, corrected(), start.Add(time.Second))
+	if got := score(j, 0, "203.0.113.9", start.Add(time.Second)); got != 0 {
+		t.Errorf("got %d points after the log-in, want none", got)
+	}
+}
+
 func failed(n int) (list []*parsers.Event) {
 	for range n {
 		list = append(list, with(failure("203.0.113.9"), func(e *parsers.Event) { e.Account = parsers.TextOf([]byte("201")) }))

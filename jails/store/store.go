@@ -33,7 +33,7 @@ type Store struct {
 }
 
 // limits bound the file, no matter what an attacker makes us record: at most about
-// 60 MB of bans and 120 MB of lines.
+// 60 MB of bans and 120 MB of lines. The judge bounds the counts that it keeps to some 20 MB.
 type limits struct {
 	bans      int64 // rows of bans; those still running are never dropped
 	withLines int64 // how many of the newest bans keep their lines

@@ -26,11 +26,11 @@ func (w *Warden) KeepCounts(now time.Time) error {
 func (w *Warden) loadCounts(now time.Time) {
 	data, err := w.ledger.TakeCounts()
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.counted = true
 	if err == nil && data != nil {
 		err = w.judge.LoadCounts(data, now)
 	}
+	w.mu.Unlock()
 	if err != nil {
 		w.log.Warn("attempts that were counted before the restart could not be read from the ledger: pbxjail counts again from zero", "err", err)
 	}
