@@ -123,12 +123,36 @@ func (g *generation) copied(file *generation, size int64) bool {
 // insertBetween adds what the path named since the last look, and counts what is lost.
 func (l *loop) insertBetween(f *follower, now time.Time) {
 	found, lost := l.between(f, nil, now)
-	at := len(f.gens)
-	if f.named != nil {
-		at--
-	}
-	f.gens = slices.Insert(f.gens, at, found...)
+	f.insert(found...)
 	f.placed -= len(found) + lost
+	l.miss(f, lost)
+}
+
+// insertSince is insertBetween for the time in which pbxjail did not run. A
+// rotation that was changed later than last, the file that the run before read, is new.
+func (l *loop) insertSince(f *follower, last *generation, now time.Time) {
+	var found []*generation
+	lost := 0
+	for _, s := range besides(f.path) {
+		if !s.info.ModTime().After(last.changed) || l.holder(identityOf(s.info)) != nil {
+			continue
+		}
+		if compressedName.MatchString(s.path) {
+			lost++
+			continue
+		}
+		g, size, err := open(s.path)
+		switch {
+		case err != nil:
+			lost++
+		case l.wasRead(g, size):
+			g.file.Close()
+		default:
+			g.old, g.since, g.copy = size, now, last.copy
+			found = append(found, g)
+		}
+	}
+	f.insert(found...)
 	l.miss(f, lost)
 }
 

@@ -207,23 +207,29 @@ func (l *loop) openNamed(f *follower, now time.Time) error {
 }
 
 // recover opens the file of a remembered position that no follower has: it was rotated
-// while pbxjail did not run.
-func (l *loop) recover(f *follower, p Position, now time.Time) {
+// while pbxjail did not run. It is nil where nothing was rotated, or the file is gone.
+func (l *loop) recover(f *follower, p Position, now time.Time) *generation {
 	p, ok := l.places.at[p.identity()]
 	if !ok {
-		return
+		return nil
 	}
 	g := findRotated(f.path, p)
 	if g == nil {
-		return
+		return nil
 	}
 	l.places.take(p.identity())
 	g.since = now
+	f.insert(g)
+	return g
+}
+
+// insert adds rotated files, oldest first, before what the path names now.
+func (f *follower) insert(rotated ...*generation) {
 	at := len(f.gens)
 	if f.named != nil {
 		at--
 	}
-	f.gens = slices.Insert(f.gens, at, g)
+	f.gens = slices.Insert(f.gens, at, rotated...)
 }
 
 // turn reads what f holds, the oldest inode first, and reports whether there is

@@ -330,8 +330,12 @@ func (l *loop) begin(found []*follower, now time.Time) error {
 		}
 	}
 	for i, f := range found {
-		for _, p := range resumed[i] {
-			l.recover(f, p, now)
+		var rotated *generation
+		for _, p := range resumed[i] { // the one that the path named is the last
+			rotated = l.recover(f, p, now)
+		}
+		if rotated != nil {
+			l.insertSince(f, rotated, now)
 		}
 		l.enqueue(f, false)
 		l.publish(f)

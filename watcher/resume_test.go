@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,12 +29,27 @@ func TestRestartResume(t *testing.T) {
 			put(t, path, "3\n")
 			must(t, os.Rename(path, path+"-20260102"))
 		}, []string{"3"}},
-		"rotated twice": {func(t *testing.T, path string) {
+		"rotated three times": {func(t *testing.T, path string) {
+			put(t, path+".9", "of long ago\n")
+			age(t, path+".9", -10)
 			put(t, path, "3\n")
-			must(t, os.Rename(path, path+".2"))
-			put(t, path+".1", "between\n")
+			age(t, path, -3)
+			must(t, os.Rename(path, path+".3"))
+			put(t, path+".2", "between\n")
+			age(t, path+".2", -2)
+			put(t, path+".1", "and behind that\n")
+			age(t, path+".1", -1)
 			put(t, path, "4\n")
-		}, []string{"3", "4"}},
+		}, []string{"3", "between", "and behind that", "4"}},
+		"copied and truncated twice": {func(t *testing.T, path string) {
+			put(t, path, "3\n")
+			copyTo(t, path, path+".2")
+			age(t, path+".2", -2)
+			put(t, path+".1", "between\n")
+			age(t, path+".1", -1)
+			must(t, os.Truncate(path, 0))
+			put(t, path, "4\n")
+		}, []string{"3", "between", "4"}},
 		"rotated by Asterisk's numbers": {func(t *testing.T, path string) {
 			put(t, path, "3\n")
 			must(t, os.Rename(path, path+".0"))
@@ -85,6 +101,33 @@ func TestRestartResume(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRestartMisses: a file between that was compressed while pbxjail did not run is counted,
+// and one that was compressed before is not.
+func TestRestartMisses(t *testing.T) {
+	eachMode(t, func(t *testing.T, dir string, mode func(*Watcher)) {
+		path := filepath.Join(dir, "full")
+		put(t, path+".4", "of long ago\n")
+		age(t, path+".4", -10)
+		compress(t, path+".4")
+		put(t, path, "before\n")
+		r := watch(t, Options{Patterns: []string{path}}, mode)
+		put(t, path, "1\n")
+		r.want("1")
+		r.stop()
+		age(t, path, -3)
+		must(t, os.Rename(path, path+".3"))
+		put(t, path+".2", "compressed\n")
+		age(t, path+".2", -2)
+		compress(t, path+".2")
+		put(t, path, "2\n")
+		var missed atomic.Int64
+		r = watch(t, Options{Patterns: []string{path}, Resume: remembered(r.last(path)),
+			Missed: func(string, int) { missed.Add(1) }}, mode)
+		r.want("2")
+		r.until("what is lost is counted", func() bool { return r.state(path).Missed == 1 && missed.Load() == 1 })
+	})
 }
 
 // TestResumeOfNothing: the place is remembered though no line came in a first run.
