@@ -14,9 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 
 	"pbxjail/actions/kerneltest"
 	"pbxjail/actions/packets"
@@ -45,25 +43,7 @@ func newWires(t *testing.T) *wires {
 			t.Fatal(err)
 		}
 	}
-	var err error
-	w.world, err = netns.New()
-	must(err)
-	t.Cleanup(func() { w.world.Close() })
-	up := func(name string, addrs ...string) {
-		link, err := netlink.LinkByName(name)
-		must(err)
-		for _, addr := range addrs {
-			a, err := netlink.ParseAddr(addr)
-			must(err)
-			a.Flags |= unix.IFA_F_NODAD
-			must(netlink.AddrAdd(link, a))
-		}
-		must(netlink.LinkSetUp(link))
-	}
-	must(netns.Set(w.pbx))
-	must(netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "pbx"}, PeerName: "world", PeerNamespace: netlink.NsFd(w.world)}))
-	up("lo")
-	up("pbx", kerneltest.PBX4+"/24", kerneltest.PBX6+"/64")
+	w.world = kerneltest.Join(t, w.pbx, phone4+"/24", phone6+"/64")
 	for _, addr := range []string{kerneltest.PBX4, kerneltest.PBX6} {
 		for _, port := range []uint16{sipPort, packets.IAXPort, 10000} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(addr), port)
@@ -86,9 +66,6 @@ func newWires(t *testing.T) *wires {
 			}
 		}()
 	}
-	must(netns.Set(w.world))
-	up("world", kerneltest.Attacker4+"/24", kerneltest.Attacker6+"/64", phone4+"/24", phone6+"/64")
-	must(netns.Set(w.pbx))
 	return w
 }
 

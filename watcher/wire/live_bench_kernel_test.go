@@ -43,10 +43,8 @@ func BenchmarkLive(b *testing.B) {
 const benchFor = 5 * time.Second
 
 func costOf(b *testing.B, rate int, many bool) {
-	pbx := kerneltest.InNamespace(b)
+	pbx, wild := kerneltest.Cable(b)
 	defer runtime.UnlockOSThread()
-	wild := cable(b, pbx)
-	defer wild.Close()
 	server, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(kerneltest.PBX4+":5060")))
 	must(b, err)
 	must(b, netns.Set(wild))
@@ -55,7 +53,7 @@ func costOf(b *testing.B, rate int, many bool) {
 		more = append(more, fmt.Sprintf("198.51.100.%d/24", 2+i))
 	}
 	more = slices.DeleteFunc(more, func(a string) bool { return a == kerneltest.Attacker4+"/24" })
-	up(b, "wild", more...)
+	kerneltest.Up(b, "wild", more...)
 	var clients []*net.UDPConn
 	for i := range map[bool]int{false: 1, true: 200}[many] {
 		c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(198, 51, 100, byte(2+i))}, server.LocalAddr().(*net.UDPAddr))
