@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -108,6 +109,11 @@ func (n *Net) wire() error {
 	if err == nil {
 		err = n.World.Do(func() error { return plug(worldSide, pbxSide) })
 	}
+	for _, end := range []*Space{n.PBX, n.World} {
+		if err == nil {
+			err = end.Do(untilCarried)
+		}
+	}
 	if err == nil {
 		err = n.PBX.Do(routeOut)
 	}
@@ -152,6 +158,19 @@ func plug(own, peer side) error {
 		}
 	}
 	return nil
+}
+
+// untilCarried waits until the kernel has noticed that the other end is up: it drops what
+// it is given to send before that (linux:net/core/link_watch.c).
+func untilCarried() error {
+	for range 1000 {
+		link, err := netlink.LinkByName(wireName)
+		if err != nil || link.Attrs().OperState == netlink.OperUp {
+			return err
+		}
+		wait(10 * time.Millisecond)
+	}
+	return errors.New("the other end of the wire is not up after 10 seconds")
 }
 
 // everything is both families' default prefix.
