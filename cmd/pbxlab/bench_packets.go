@@ -24,6 +24,9 @@ type filtered struct {
 
 // packetCost sends the same packets through each firewall in turn.
 func (m *measurer) packetCost(ctx context.Context) (err error) {
+	if err := m.needLedger(ctx); err != nil {
+		return err
+	}
 	m.title("a packet of an address that is not banned, through raw PREROUTING: %d over veth, sender and receiver on one processor", m.packets)
 	var list []*filtered
 	defer func() {
@@ -73,7 +76,7 @@ func (m *measurer) guarded(ctx context.Context, enforcer string) (*lab.Net, erro
 	if err != nil {
 		return nil, err
 	}
-	if err = g.configure(noWire + "enforcer: " + enforcer + "\n"); err == nil {
+	if err = g.configure(noWire + grown + "enforcer: " + enforcer + "\n"); err == nil {
 		err = m.ready(ctx, g) // it is steered once all is restored
 	}
 	if err == nil {

@@ -57,6 +57,9 @@ type start struct {
 }
 
 func (m *measurer) restarts(ctx context.Context) error {
+	if err := m.needLedger(ctx); err != nil {
+		return err
+	}
 	m.title("restart in an empty kernel: %d bans come back, while new attackers come", m.bans)
 	var list []start
 	t := m.table("ROUND", "IPSET RESTORE", "ALL RESTORED", "RATIO", "FIRST ATTACK BANNED", "SLOWEST LATER", "VMRSS", "VMHWM")
@@ -173,13 +176,18 @@ func (m *measurer) follow(ctx context.Context, kernel *netlink.Handle, begin tim
 	}
 }
 
+// isMember reports whether a ban of an address is in the kernel: of every port, or of SIP's.
 func isMember(kernel *netlink.Handle, a netip.Addr) bool {
-	set := "pbxjail-4"
+	family := "-4"
 	if a.Is6() {
-		set = "pbxjail-6"
+		family = "-6"
 	}
-	yes, err := kernel.IpsetTest(set, &netlink.IPSetEntry{IP: a.AsSlice(), CIDR: uint8(a.BitLen())})
-	return err == nil && yes
+	for _, set := range []string{"pbxjail.sip", "pbxjail"} {
+		if yes, err := kernel.IpsetTest(set+family, &netlink.IPSetEntry{IP: a.AsSlice(), CIDR: uint8(a.BitLen())}); err == nil && yes {
+			return true
+		}
+	}
+	return false
 }
 
 // memory is VmRSS and VmHWM of proc_pid_status(5).
