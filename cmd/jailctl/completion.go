@@ -63,7 +63,7 @@ func (a *app) complete(root *cobra.Command) {
 		case "list":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 			_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(control.BanOrders, cobra.ShellCompDirectiveNoFileComp))
-		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version":
+		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version", "audit-log":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		if c.Name() == "jails" {

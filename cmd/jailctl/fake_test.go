@@ -52,6 +52,13 @@ func (f *fake) calls() []control.Handler {
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return f.feeds, nil }),
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return f.Rules() }),
 		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return f.status.Alarms, nil }),
+		control.Handle(control.CallAuditLog, func(control.AuditRequest, string) ([]control.AuditEntry, error) {
+			return []control.AuditEntry{
+				{At: t0.Add(time.Hour), Verb: "reload", User: "signal"},
+				{At: t0, Verb: "ban", What: "203.0.113.9/32", UID: new(0), User: "root", Login: "alice", PID: 5, SSH: netip.MustParseAddr("198.51.100.7"), SSHFrom: "caller"},
+				{At: t0.Add(-time.Hour), Verb: "ban", What: "0.0.0.0/0", UID: new(1000), User: "bob", SSH: netip.MustParseAddr("198.51.100.8"), SSHFrom: "session", Refused: "it contains every address"},
+			}, nil
+		}),
 		control.Handle(control.CallAck, f.Ack),
 		control.Handle(control.CallAllow, func(q control.AllowRequest, by string) (control.AllowAnswer, error) {
 			return control.AllowAnswer{Allowed: control.Allowed{What: q.Prefix.String(), Note: q.Note, By: by}}, nil

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs"
 	"pbxjail/configs/show"
 )
 
@@ -33,10 +32,8 @@ Exit status 0: also when no address is banned. 3: there is no such jail.`,
 			if key, _ := q.By(); !slices.Contains(control.BanOrders, key) {
 				return usage("sort by one of "+strings.Join(control.BanOrders, ", ")+"; write - in front to reverse the order", "--sort: bans are not sorted by %q", key)
 			}
-			if c.Flags().Changed("since") {
-				if q.Since, err = configs.ParseDuration(since); err != nil || q.Since == configs.Forever {
-					return usage("write a time such as 10m, 2h or 1d", "--since: %q is not a time", since)
-				}
+			if q.Since, err = a.sinceFlag(c, since); err != nil {
+				return err
 			}
 			if a.json {
 				return a.listJSON(c, q)

@@ -18,35 +18,23 @@ const (
 	dropOver    = `DELETE FROM allowed WHERE until <= ?`
 )
 
-// Allow saves an address, network or name that an operator allows, replaces an older entry
-// of the same, and writes an audit entry. Entries whose time is over are removed.
+// Allow saves an address, network or name that an operator allows, and replaces an older
+// entry of the same. Entries whose time is over are removed.
 func (s *Store) Allow(a book.Allowed) error {
 	return s.write("write allowed addresses to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(dropOver, nanos(a.Since)); err != nil {
 			return err
 		}
 		_, err := tx.Exec(putAllowed, a.What(), nanos(a.Since), untilNanos(a.Until), cut(a.Note, maxNote), cut(a.By, maxName))
-		if err != nil {
-			return err
-		}
-		what := "allow " + a.What()
-		if !a.Until.IsZero() {
-			what += " until " + a.Until.UTC().Format(time.RFC3339)
-		}
-		if a.Note != "" {
-			what += ": " + a.Note
-		}
-		return s.note(tx, a.Since, a.By, what)
+		return err
 	})
 }
 
-// Disallow removes an entry, and writes an audit entry. It is no error if there is none.
-func (s *Store) Disallow(what, by string, at time.Time) error {
+// Disallow removes an entry. It is no error if there is none.
+func (s *Store) Disallow(what string) error {
 	return s.write("remove allowed addresses from", func(tx *sql.Tx) error {
-		if _, err := tx.Exec(dropAllowed, what); err != nil {
-			return err
-		}
-		return s.note(tx, at, by, "disallow "+what)
+		_, err := tx.Exec(dropAllowed, what)
+		return err
 	})
 }
 

@@ -154,7 +154,7 @@ func (s *Store) bound(tx *sql.Tx, newest, latest int64, written int) error {
 }
 
 // Lift ends the bans of exactly these prefixes at a time, forgets their strikes,
-// and notes who did it. A prefix without a ban is no error.
+// and writes to each ban who did it. A prefix without a ban is no error.
 func (s *Store) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 	if len(prefixes) == 0 {
 		return nil
@@ -174,10 +174,6 @@ func (s *Store) Lift(prefixes []netip.Prefix, by string, at time.Time) error {
 				return fmt.Errorf("ban of %s: %w", p, err)
 			}
 		}
-		what := fmt.Sprintf("unban %s", prefixes[0])
-		if more := len(prefixes) - 1; more > 0 {
-			what += fmt.Sprintf(" and %d more", more)
-		}
-		return s.note(tx, at, by, what)
+		return nil
 	})
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"testing"
@@ -81,7 +82,7 @@ func TestTrim(t *testing.T) {
 	keep := 30 * 24 * time.Hour
 	now := start.Add(keep + 2*time.Hour)
 	record(t, s, book.Ban{Prefix: old.Prefix, Jail: "scanning", Since: now.Add(-keep), Until: now.Add(-keep + 1)})
-	if err := s.Note(now, "uid 0 (root)", "reload"); err != nil {
+	if err := s.Note(Entry{At: now, Verb: "reload"}); err != nil {
 		t.Fatal(err)
 	}
 	all := count(t, s, "bans")
@@ -97,9 +98,34 @@ func TestTrim(t *testing.T) {
 	if got := count(t, s, "lines"); got != 0 {
 		t.Errorf("got %d lines left, want 0: they go with their bans", got)
 	}
-	audit, err := s.Audit(10)
-	if err != nil || len(audit) != 1 || audit[0].What != "reload" {
+	audit, err := s.Audit(time.Time{}, 10)
+	if err != nil || len(audit) != 1 || audit[0].Verb != "reload" {
 		t.Errorf("got audit %v, %v, want the reload alone", audit, err)
+	}
+}
+
+func entryOf(i int) Entry {
+	return Entry{At: start.Add(time.Duration(i)), Verb: "unban", What: fmt.Sprint("change ", i), UID: 0, User: "root", Login: "alice", PID: 12,
+		SSH: netip.MustParseAddr("2001:db8::5"), Claimed: true, Refused: "why"}
+}
+
+// An entry of an old ledger has all in two texts.
+func TestOldAudit(t *testing.T) {
+	s := openStore(t, newPath(t))
+	for who, what := range map[string]string{"uid 0 (root)": "unban 203.0.113.9/32 and 2 more", "the clock": "on"} {
+		if _, err := s.db.Exec(`INSERT INTO audit (at, who, what) VALUES (?, ?, ?)`, nanos(start), who, what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := s.Audit(time.Time{}, 9)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("got %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		e.At = time.Time{}
+		if e != (Entry{Verb: "unban", What: "203.0.113.9/32 and 2 more", User: "root"}) && e != (Entry{Verb: "on", UID: NoUser, User: "the clock"}) {
+			t.Errorf("got %+v", e)
+		}
 	}
 }
 
@@ -107,13 +133,13 @@ func TestAudit(t *testing.T) {
 	s := openStore(t, newPath(t))
 	s.limits.audit = 5
 	for i := range 12 {
-		if err := s.Note(start.Add(time.Duration(i)), "uid 0 (root)", fmt.Sprint("change ", i)); err != nil {
+		if err := s.Note(entryOf(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s = reopen(t, s)
 	var got []string
-	entries, err := s.Audit(3)
+	entries, err := s.Audit(time.Time{}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +149,11 @@ func TestAudit(t *testing.T) {
 	if want := []string{"change 11", "change 10", "change 9"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if want := (Entry{start.Add(11), "uid 0 (root)", "change 11"}); entries[0] != want {
+	if want := entryOf(11); entries[0] != want {
 		t.Errorf("got %v, want %v", entries[0], want)
+	}
+	if late, err := s.Audit(start.Add(11), 10); err != nil || len(late) != 1 {
+		t.Errorf("got %v, %v, want the command since then alone", late, err)
 	}
 	if got := count(t, s, "audit"); got != 5 {
 		t.Errorf("got %d rows, want 5", got)

@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql"
 	"errors"
-	"time"
 
 	"pbxjail/jails/book"
 )
@@ -20,19 +19,16 @@ func (s *Store) Off() (off book.Off, err error) {
 	return off, s.explain("read whether pbxjail is switched off from", err)
 }
 
-// SaveOff saves that pbxjail is switched off; the zero value saves that it is on. by is who
-// changed it.
-func (s *Store) SaveOff(off book.Off, by string, at time.Time) error {
+// SaveOff saves that pbxjail is switched off; the zero value saves that it is on.
+func (s *Store) SaveOff(off book.Off) error {
 	return s.write("write whether pbxjail is switched off to", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM off`); err != nil {
 			return err
 		}
 		if off.Since.IsZero() {
-			return s.note(tx, at, by, "on")
+			return nil
 		}
-		if _, err := tx.Exec(`INSERT INTO off VALUES (1, ?, ?, ?)`, nanos(off.Since), untilNanos(off.Until), cut(off.By, maxName)); err != nil {
-			return err
-		}
-		return s.note(tx, at, by, "off")
+		_, err := tx.Exec(`INSERT INTO off VALUES (1, ?, ?, ?)`, nanos(off.Since), untilNanos(off.Until), cut(off.By, maxName))
+		return err
 	})
 }

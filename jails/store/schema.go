@@ -23,7 +23,8 @@ const applicationID = 0x7062786a
 // alarms those whose password may be guessed; a mark says when something was. observed is
 // 1 for a ban that was decided while nothing was dropped. off has a row while pbxjail is
 // switched off. moments are what happened to a prefix and matters for a while. counts are
-// what led to no ban yet at the last clean stop, as JSON of package jails.
+// what led to no ban yet at the last clean stop, as JSON of package jails. audit is who gave
+// which command; claimed is 1 where ssh is what the caller itself says.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -129,6 +130,15 @@ CREATE TABLE counts (
 	saved INTEGER NOT NULL,
 	data  BLOB NOT NULL
 );
+`, `
+ALTER TABLE audit ADD COLUMN verb TEXT;
+ALTER TABLE audit ADD COLUMN uid INTEGER;
+ALTER TABLE audit ADD COLUMN user TEXT;
+ALTER TABLE audit ADD COLUMN login TEXT;
+ALTER TABLE audit ADD COLUMN pid INTEGER;
+ALTER TABLE audit ADD COLUMN ssh TEXT;
+ALTER TABLE audit ADD COLUMN claimed INTEGER;
+ALTER TABLE audit ADD COLUMN refused TEXT;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -17,7 +17,7 @@ type Ledger interface {
 	// Record writes new or changed bans, all or none. A prefix has one ban at a
 	// time: a new one ends the one before, also that of another jail.
 	Record(bans []book.Ban) error
-	// Lift ends the bans of these prefixes now, and notes who did it.
+	// Lift ends the bans of these prefixes now, and writes to each who did it.
 	Lift(prefixes []netip.Prefix, by string, at time.Time) error
 	// Homes returns which accounts logged in from where, the latest first, at most limit,
 	// and the alarms that no one has seen yet.

@@ -29,6 +29,16 @@ func (r *AllowRequest) subject() string {
 	return r.Prefix.String()
 }
 
+func (r *AllowRequest) detail() (text string) {
+	if r.ForSeconds > 0 {
+		text = " for " + show.Duration(time.Duration(r.ForSeconds)*time.Second)
+	}
+	if r.Note != "" {
+		text += ": " + show.Escaped(r.Note)
+	}
+	return text
+}
+
 // Allowed is an address, network or name that an operator allowed.
 type Allowed struct {
 	What  string       `json:"what"` // the address, network or name

@@ -26,8 +26,9 @@ var (
 	CallTop       = Call[TopRequest, Top]{"GET", "top"}
 	CallFeeds     = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
 	CallRules     = Call[None, Rules]{"GET", "rules"}
-	CallAgents    = Call[None, []Agent]{"GET", "agents"} // root only
-	CallAlarms    = Call[None, []Alarm]{"GET", "alarms"} // oldest first
+	CallAgents    = Call[None, []Agent]{"GET", "agents"}                 // root only
+	CallAlarms    = Call[None, []Alarm]{"GET", "alarms"}                 // oldest first
+	CallAuditLog  = Call[AuditRequest, []AuditEntry]{"GET", "audit-log"} // newest first
 	CallAck       = Call[AckRequest, AckAnswer]{"POST", "ack"}
 	CallAllowed   = Call[None, []Allowed]{"GET", "allowed"} // oldest first
 	CallProtected = Call[ProtectedRequest, []Protected]{"GET", "protected"}
@@ -111,6 +112,7 @@ func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.Handle
 		}
 		a, err := try(do, q, who.String())
 		s.logCall(r.URL.Path, subjectOf(&q), who, err)
+		s.audit(r, &q, who, err)
 		answer(w, &a, err)
 	}
 }

@@ -17,10 +17,19 @@ type peer struct{ uid, pid int }
 
 // String is how the log of a change names the peer.
 func (p peer) String() string {
-	if u, err := user.LookupId(strconv.Itoa(p.uid)); err == nil {
-		return fmt.Sprintf("uid %d (%s)", p.uid, u.Username)
+	if name := p.name(); name != "" {
+		return fmt.Sprintf("uid %d (%s)", p.uid, name)
 	}
 	return fmt.Sprintf("uid %d", p.uid)
+}
+
+// name is the user's name; "" when there is none.
+func (p peer) name() string {
+	u, err := user.LookupId(strconv.Itoa(p.uid))
+	if err != nil {
+		return ""
+	}
+	return u.Username
 }
 
 type peerKey struct{}

@@ -31,6 +31,9 @@ type Options struct {
 	// Admin is called before each answer to root, with the address root came from over SSH.
 	// It may be nil. It may be called from any goroutine.
 	Admin func(from netip.Addr)
+	// Audit is called after each command, while its caller still waits. It may be nil. It
+	// may be called from any goroutine.
+	Audit func(Command)
 	// Notice returns a line that clients print before each answer; "" is none. It may be nil.
 	Notice func() string
 }

@@ -3,6 +3,8 @@ package control
 import (
 	"net/netip"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // BanRequest is a ban by hand. The server masks and unmaps its prefix.
@@ -15,6 +17,25 @@ type BanRequest struct {
 }
 
 func (q *BanRequest) subject() string { return q.Prefix.String() }
+
+func (q *BanRequest) detail() (text string) {
+	switch n := q.ForSeconds; {
+	case n != nil && *n == 0:
+		text = " forever"
+	case n != nil:
+		text = " for " + show.Duration(time.Duration(*n)*time.Second)
+	}
+	if q.Jail != "" {
+		text += " as of jail " + show.Escaped(q.Jail)
+	}
+	if q.Ports != "" {
+		text += " ports " + show.Escaped(q.Ports)
+	}
+	if q.Force {
+		text += " with force"
+	}
+	return text
+}
 
 // Ban is a live or a past ban.
 type Ban struct {

@@ -15,13 +15,10 @@ import (
 func (b *backend) Alarms() []control.Alarm { return alarmsOf(b.warden.Guessed()) }
 
 // Ack ends alarms: an admin has seen them.
-func (b *backend) Ack(q control.AckRequest, by string) (control.AckAnswer, error) {
+func (b *backend) Ack(q control.AckRequest, _ string) (control.AckAnswer, error) {
 	seen, err := b.warden.Ack(func(g home.Guessed) bool {
 		return q == control.AckRequest{} || q.Account != "" && g.Account == q.Account || q.Addr.IsValid() && g.Addr == q.Addr
 	})
-	for _, g := range seen {
-		b.note(by, "ack "+show.Escaped(g.Account)+" at "+g.Addr.String())
-	}
 	return control.AckAnswer{Acked: alarmsOf(seen)}, err
 }
 

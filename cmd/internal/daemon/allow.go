@@ -115,7 +115,7 @@ func (b *backend) coversOf(p netip.Prefix, now time.Time) (list []control.Cover)
 const mostCovers = 20
 
 // Disallow takes back what allow did.
-func (b *backend) Disallow(q control.DisallowRequest, by string) (control.DisallowAnswer, error) {
+func (b *backend) Disallow(q control.DisallowRequest, _ string) (control.DisallowAnswer, error) {
 	now := time.Now()
 	var gone *book.Allowed
 	list := slices.DeleteFunc(b.guard.Allowed(now), func(o book.Allowed) bool {
@@ -129,7 +129,7 @@ func (b *backend) Disallow(q control.DisallowRequest, by string) (control.Disall
 		return control.DisallowAnswer{}, nil
 	}
 	prefixes := b.prefixesOf(*gone)
-	err := b.store.Disallow(q.What, by, now)
+	err := b.store.Disallow(q.What)
 	b.guard.SetAllowed(list)
 	b.follow()
 	answer := control.DisallowAnswer{Was: true}

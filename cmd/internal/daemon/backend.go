@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -75,6 +74,7 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallFeeds, func(control.None, string) ([]control.Feed, error) { return b.Feeds(), nil }),
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return b.rules.counted() }),
 		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return b.Alarms(), nil }),
+		control.Handle(control.CallAuditLog, b.AuditLog),
 		control.Handle(control.CallAck, b.Ack),
 		control.Handle(control.CallAllowed, func(control.None, string) ([]control.Allowed, error) { return b.Allowed(), nil }),
 		control.Handle(control.CallProtected, func(q control.ProtectedRequest, _ string) ([]control.Protected, error) { return b.Protected(q), nil }),
@@ -109,16 +109,8 @@ func (b *backend) followWire(ctx context.Context, q control.WireRequest, send fu
 
 // Reload reads all files again.
 func (b *backend) Reload(_ control.None, by string) (control.Reloaded, error) {
-	b.note(by, "reload")
 	waiting, err := b.reload(by)
 	return control.Reloaded{Waiting: waiting}, err
-}
-
-// note keeps who changed what. A ledger that cannot be written shows as a problem anyway.
-func (b *backend) note(by, what string) {
-	if err := b.store.Note(time.Now(), by, what); err != nil {
-		b.log.Warn("a command of an admin is done, but it is missing in the history, because the ledger could not be written", "by", by, "what", what, "err", err)
-	}
 }
 
 func (b *backend) ban(ban book.Ban, now time.Time) control.Ban {
@@ -158,7 +150,6 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	case err != nil:
 		return b.ban(ban, now), err
 	}
-	b.note(by, "ban "+ban.Prefix.String())
 	return b.ban(ban, now), nil
 }
 
@@ -194,10 +185,8 @@ func (b *backend) Unban(q control.UnbanRequest, by string) (control.UnbanAnswer,
 	n, err := b.warden.Unban(list, by, now)
 	answer := control.UnbanAnswer{Lifted: n}
 	if q.All {
-		b.note(by, fmt.Sprintf("unban all, %d bans", n))
 		return answer, err
 	}
-	b.note(by, "unban "+q.Prefix.String())
 	answer.Covered = b.coversOf(q.Prefix, now)
 	if n > 0 {
 		answer.Prefixes = list[:min(len(list), mostNamed)]

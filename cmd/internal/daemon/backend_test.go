@@ -3,6 +3,8 @@ package daemon
 import (
 	"net/http"
 	"net/netip"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,9 +91,22 @@ func TestAnswers(t *testing.T) {
 	if n, err := client.UnbanAll(ctx); err != nil || n != 1 {
 		t.Errorf("got %d, %v", n, err)
 	}
-	entries, err := d.store.Audit(10)
-	if err != nil || len(entries) < 4 {
-		t.Errorf("got %+v, %v, want every change noted", entries, err)
+	entries, err := client.AuditLog(ctx, control.AuditRequest{})
+	var verbs []string
+	for _, e := range entries {
+		verbs = append(verbs, e.Verb)
+		if e.UID == nil || *e.UID != os.Getuid() || e.PID != os.Getpid() {
+			t.Errorf("got %+v, want this process as the caller", e)
+		}
+	}
+	if want := []string{"unban", "unban", "unban", "ban", "ban", "ban"}; err != nil || !slices.Equal(verbs, want) {
+		t.Fatalf("got %v, %v, want every command, the newest first: %v", verbs, err, want)
+	}
+	if e := entries[3]; e.Refused == "" || e.What != "203.0.113.128/25 as of jail none" {
+		t.Errorf("got %+v, want why the ban of a jail that does not exist was refused", e)
+	}
+	if e := entries[5]; e.Refused != "" || e.What != "203.0.113.128/25 for 1m" {
+		t.Errorf("got %+v, want the ban that was done", e)
 	}
 }
 

@@ -129,7 +129,7 @@ func (d *Daemon) openUpkeep() {
 func (d *Daemon) openControl(answers []control.Handler) error {
 	main := d.upkeep.settings()
 	notice := func() string { return d.off.notice() } // no caller is served before Run
-	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Notice: notice, Log: d.log, Admin: d.upkeep.admin})
+	d.server = control.New(control.Options{Path: main.Socket, Group: main.Group, Handlers: answers, Notice: notice, Log: d.log, Admin: d.upkeep.admin, Audit: d.audit})
 	note, err := d.server.Listen()
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (d *Daemon) openPorts() error {
 
 // openOff completes the switch.
 func (d *Daemon) openOff() {
-	d.off.senders, d.off.warden = d.senders, d.warden
+	d.off.senders, d.off.warden, d.off.note = d.senders, d.warden, d.noteOf
 }
 
 const (

@@ -41,6 +41,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 		case <-ctx.Done():
 			return nil
 		case <-reload:
+			d.noteOf("signal", "reload")
 			if _, err := d.reload("signal"); err != nil {
 				d.log.Error("reload failed: no setting changed", "err", err, "hint", hint.Of(err))
 			}

@@ -29,9 +29,11 @@ type offSwitch struct {
 	senders  *senders // nil: the kernel is not to remember them
 	warden   *warden.Warden
 	ledger   interface {
-		SaveOff(off book.Off, by string, at time.Time) error
+		SaveOff(off book.Off) error
 	}
 	observes bool // nothing is ever dropped in this run
+	// note keeps that the clock switched it on; nil: nothing is kept.
+	note func(by, verb string)
 
 	turning  sync.Mutex // orders off and on; taken before mu
 	mu       sync.Mutex // guards all below
@@ -66,7 +68,7 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	if before := o.state(); !before.Since.IsZero() {
 		off.Since = before.Since
 	}
-	unsaved := o.ledger.SaveOff(off, by, now)
+	unsaved := o.ledger.SaveOff(off)
 	o.warden.Observe()
 	errs := []error{o.rules.pause()}
 	if o.senders != nil {
@@ -97,7 +99,7 @@ func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
 	}
 	o.set(book.Off{}, nil, now)
 	o.log.Info("pbxjail is switched on", "by", by)
-	if err := o.ledger.SaveOff(book.Off{}, by, now); err != nil {
+	if err := o.ledger.SaveOff(book.Off{}); err != nil {
 		return true, fmt.Errorf("pbxjail is on, but a restart would switch it off again: the ledger could not be written: %w", err)
 	}
 	return true, nil
@@ -130,6 +132,8 @@ func (o *offSwitch) look(now time.Time) {
 	case !off.Holds(now) && retry:
 		if _, err := o.turnOn("the clock", now); err != nil {
 			o.log.Error("pbxjail could not be switched on again", "err", err, "hint", hint.Of(err))
+		} else if o.note != nil {
+			o.note("the clock", "on")
 		}
 	case due:
 		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", off.By, "since", off.Since, "until", untilText(off))

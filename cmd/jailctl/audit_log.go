@@ -1,0 +1,106 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/show"
+)
+
+func (a *app) auditLogVerb() *cobra.Command {
+	var q control.AuditRequest
+	var since string
+	c := &cobra.Command{
+		Use:   "audit-log",
+		Short: "who gave which command, and from where",
+		Long: `audit-log prints the commands that changed something, or were refused, newest last: who gave
+them, from where, and when. SIGHUP and the end of jailctl off --for are in it too.
+
+What can be trusted:
+  - WHO is from the kernel (SO_PEERCRED), and "logged in as" too (loginuid): with sudo it names
+    the user behind root.
+  - FROM is the remote host of the session, as logind or the kernel knows it. Only root can
+    change that.
+  - FROM with "(says)" is what the caller itself says in SSH_CONNECTION. Any caller can write
+    another address there. It is printed only where the system knows no session.
+  - A user who is root can change the ledger, and so this list. Send the log of pbxjail to another
+    machine if you need more.
+
+How long commands are kept: retention in the main file.`,
+		Args: takes(),
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if q.Since, err = a.sinceFlag(c, since); err != nil {
+				return err
+			}
+			if q.N < 1 || q.N > control.MostAudit {
+				return usage("write a number from 1 to "+number(control.MostAudit), "-n: %d is out of range", q.N)
+			}
+			list, err := a.client().AuditLog(c.Context(), q)
+			if err != nil {
+				return err
+			}
+			slices.Reverse(list)
+			if a.json {
+				return a.emit(list)
+			}
+			return a.printAudit(list)
+		},
+	}
+	c.Flags().StringVar(&since, "since", "", "only those within this time, such as 7d")
+	c.Flags().StringVar(&q.User, "user", "", "only those of this user: a name or a uid")
+	c.Flags().StringVar(&q.Verb, "verb", "", "only this command, such as unban")
+	c.Flags().IntVarP(&q.N, "rows", "n", 50, "the last so many")
+	return c
+}
+
+// sinceFlag reads --since; 0 when it is not there.
+func (a *app) sinceFlag(c *cobra.Command, text string) (time.Duration, error) {
+	if !c.Flags().Changed("since") {
+		return 0, nil
+	}
+	d, err := configs.ParseDuration(text)
+	if err != nil || d == configs.Forever {
+		return 0, usage("write a time such as 10m, 2h or 1d", "--since: %q is not a time", text)
+	}
+	return d, nil
+}
+
+func (a *app) printAudit(list []control.AuditEntry) error {
+	if len(list) == 0 {
+		a.say("no command matches")
+		return nil
+	}
+	t := a.newTable("WHEN", "WHO", "FROM", "COMMAND")
+	for i := range list {
+		e := &list[i]
+		what := e.Verb
+		if e.What != "" {
+			what += " " + e.What
+		}
+		if e.Refused != "" {
+			what += " (refused: " + e.Refused + ")"
+		}
+		t.row(a.stamp(e.At), e.Who(), fromWords(e), what)
+	}
+	if err := t.end(); err != nil {
+		return err
+	}
+	a.say("")
+	a.say("%s; FROM: the SSH client of the session; (says): only the caller says so", show.Count(len(list), "command"))
+	return nil
+}
+
+// fromWords is from where a command came, and who says so.
+func fromWords(e *control.AuditEntry) string {
+	switch {
+	case !e.SSH.IsValid():
+		return ""
+	case e.SSHFrom == "caller":
+		return e.SSH.String() + " (says)"
+	}
+	return e.SSH.String()
+}
