@@ -46,6 +46,7 @@ type seenAhead struct {
 	strangers [classes]int // how many of them have a thread that is not known
 	hit       uint32       // the last known thread among them that few guesses would find
 	threads   uint64       // version of the known threads when they were checked
+	row       int          // the number of the line at position to in its block
 }
 
 // nextProven returns the position of the first line within n bytes that certainly begins a
@@ -59,21 +60,22 @@ func (p *Parser) nextProven(n int) int {
 	}
 	here := len(rest)
 	if s.threads != threads || here > s.from || here < s.to || s.found > here || s.found == 0 && s.beyond(&left) {
-		*s = seenAhead{from: here, to: here, threads: threads}
+		*s = seenAhead{from: here, to: here, threads: threads, row: p.row + 1}
 	}
 	for s.found == 0 && s.to > max(here-n, 0) {
-		line, _, _ := bytes.Cut(rest[here-s.to:], newline)
-		switch fit, of := p.beginsRecord(trimLine(line), &envelope{}); {
-		case fit >= weak && s.strangers[of] < left[of]:
-			if s.proves(fit, uint32(threadKey(&p.near.next))) {
+		how, of, key, length := p.fitAhead(rest[here-s.to:], s.row)
+		switch {
+		case how >= weak && s.strangers[of] < left[of]:
+			if s.proves(how, uint32(key)) {
 				s.found = s.to
 				continue
 			}
-		case fit == stranger:
+		case how == stranger:
 			s.strangers[of]++
 			s.hit = 0
 		}
-		s.to = max(s.to-len(line)-len(newline), 0)
+		s.to = max(s.to-length-len(newline), 0)
+		s.row++
 	}
 	if s.found > 0 && here-s.found < n {
 		return here - s.found
@@ -102,7 +104,7 @@ func (s *seenAhead) beyond(left *[classes]int) bool {
 // known. familiar: all other lines; they prove nothing.
 func (p *Parser) beginsRecord(line []byte, env *envelope) (fit, class) {
 	r := &p.near.next
-	if len(line) >= maxRecord || !p.nextHead(line, env) || r.kind != p.record.kind || p.near.foreign(r) || ownThreads(r.file) {
+	if len(line) >= maxRecord || !p.nextHead(line, env) || r.kind != p.record.kind || p.near.foreign(r.dated()) || ownThreads(r.file) {
 		return familiar, ofFile
 	}
 	steady := isSteady(r) || p.isOwn(r)

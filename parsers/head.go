@@ -37,6 +37,12 @@ type record struct {
 // maxStamp bounds the search for a date's closing bracket.
 const maxStamp = 64
 
+// mostFile bounds the search for the end of a source file's name.
+const mostFile = 160
+
+// headStart is how much of a line is searched for control bytes that stand in its head.
+const headStart = 48
+
 // parseHead takes the head off a line. ok is false when the line does not begin
 // a record. The line holds no newline.
 func parseHead(line []byte, r *record) (ok bool) {
@@ -145,7 +151,7 @@ func parseLevel(b []byte, r *record, level level, long bool) bool {
 		r.msg = b
 		return true
 	}
-	end = colonBlankIn(b[:min(len(b), 160)])
+	end = colonBlankIn(b[:min(len(b), mostFile)])
 	if end < 0 {
 		return false
 	}

@@ -25,8 +25,8 @@ func (b *neighbours) before() []byte { return b.block[:b.at] }
 
 // learnDate takes the date of a record that cannot be a caller's text for what
 // dateformat writes.
-func (b *neighbours) learnDate(r *record) {
-	if r.whole && r.kind == plainLine || len(r.stamp) > maxStamp {
+func (b *neighbours) learnDate(r *mark) {
+	if r.escaped || len(r.stamp) > maxStamp {
 		return
 	}
 	if b.known && b.kind == r.kind && sameForm(r.stamp, b.stamp) {
@@ -49,8 +49,8 @@ const otherEnvelopes = 32
 
 // foreignEnvelope reports whether a record came in another envelope than those
 // before it, or in none where they had one.
-func (b *neighbours) foreignEnvelope(r *record) bool {
-	if !b.known || r.kind == b.kind {
+func (b *neighbours) foreignEnvelope(kind envelopeKind) bool {
+	if !b.known || kind == b.kind {
 		b.other = 0
 		return false
 	}
@@ -60,8 +60,8 @@ func (b *neighbours) foreignEnvelope(r *record) bool {
 
 // foreign reports whether a record's date does not have the form of dateformat. A sender
 // that forges a record has to guess that form.
-func (b *neighbours) foreign(r *record) bool {
-	if r.whole && r.kind == plainLine || !b.known || sameForm(r.stamp, b.stamp) {
+func (b *neighbours) foreign(r *mark) bool {
+	if r.escaped || !b.known || sameForm(r.stamp, b.stamp) {
 		return false
 	}
 	if len(r.stamp) > maxStamp {
@@ -177,7 +177,7 @@ func (p *Parser) nextLine() (text []byte, around envelope) {
 // record, and does not only look so.
 func (p *Parser) ends(r *record, line []byte, env *envelope) bool {
 	next := &p.near.next
-	if !p.nextHead(line, env) || next.kind != r.kind || p.near.foreign(next) {
+	if !p.nextHead(line, env) || next.kind != r.kind || p.near.foreign(next.dated()) {
 		return false
 	}
 	if extenIsFull(r, line, next) {
@@ -194,6 +194,11 @@ func (p *Parser) nextHead(line []byte, env *envelope) bool {
 		return b.begun
 	}
 	b.head = nil
+	if h := p.headThere(line); h != nil && env.kind == plainLine {
+		h.record(line, &b.next)
+		b.begun, b.head = true, line
+		return true
+	}
 	b.begun = p.headOf(line, env, &b.next)
 	if p.env.kind == plainLine && env.kind == plainLine {
 		b.head = line
@@ -203,6 +208,10 @@ func (p *Parser) nextHead(line []byte, env *envelope) bool {
 
 // readHead is headOf for the line at hand, which may have been read before.
 func (p *Parser) readHead(text []byte, env *envelope, r *record) bool {
+	if h := p.headHere(text); h != nil && h.is(headed) && env.kind == plainLine {
+		h.record(text, r)
+		return true
+	}
 	if env.kind != plainLine || !p.near.isHead(text) || !p.near.begun {
 		return p.headOf(text, env, r)
 	}

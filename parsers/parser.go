@@ -31,6 +31,10 @@ type Parser struct {
 	record    record
 	found     found
 	near      neighbours
+	heads     Heads  // of the lines of the block at hand
+	look      *Heads // the same, or those that were read ahead; nil: the lines are read without it
+	byLine    bool   // for tests: the lines of a block are not looked at together
+	row       int    // the number of the line at hand in look
 	users     amiUsers
 	local     ownAddress
 	event     Event
@@ -83,17 +87,28 @@ func (p *Parser) Block(data []byte, cut bool, arrived time.Time, emit func(*Even
 	p.arrived = arrived
 	all := data[:len(data)+p.behind]
 	p.near.block, p.near.prev, p.near.ahead, p.near.head = data, p.lastLine, seenAhead{}, nil
+	p.lookAt(all, len(data))
 	for at := 0; at < len(data); lines++ {
-		n := bytes.IndexByte(data[at:], '\n')
-		if n < 0 {
-			n = len(data) - at
+		end := at
+		h := p.lineAt(lines)
+		if h != nil {
+			end = int(h.end)
+		} else if n := bytes.IndexByte(data[at:], '\n'); n >= 0 {
+			end = at + n
+		} else {
+			end = len(data)
 		}
-		line := data[at : at+n]
-		p.near.at, p.near.rest = at, all[min(at+n+1, len(data)):]
-		p.Line(line, cut, arrived, emit)
+		line := data[at:end]
+		p.near.at, p.near.rest = at, all[min(end+1, len(data)):]
+		if h != nil && h.is(headed|passable) && p.passes() {
+			p.pass(h, line, cut, arrived)
+		} else {
+			p.Line(line, cut, arrived, emit)
+		}
 		p.near.prev = line
-		at += n + 1
+		at = end + 1
 	}
+	p.look = nil
 	if lines > 0 {
 		p.lastLine = append(p.lastLine[:0], p.near.prev[:min(len(p.near.prev), MaxLine)]...)
 	}

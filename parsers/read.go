@@ -18,7 +18,9 @@ func (p *Parser) read(line []byte, cut bool, arrived time.Time, emit func(*Event
 	if others {
 		p.records.Others++
 	}
-	p.users.see(text, cut)
+	if h := p.headHere(text); h == nil || h.is(userMark) || cut {
+		p.users.see(text, cut)
+	}
 	if skippable(text) && len(p.patterns.list) == 0 {
 		p.skip(text, doubted, arrived)
 		return
@@ -141,34 +143,55 @@ func isRecipe(r *record) bool { return r.level == levelSecurity && len(r.file) =
 // place finds out whether a record begins at the line at hand. look says that
 // somebody needs to know.
 func (p *Parser) place(r *record, doubted, look bool) place {
-	key := threadKey(r)
-	if p.near.foreignEnvelope(r) {
+	return p.placeOf(mark{
+		key: threadKey(r), stamp: r.stamp, kind: r.kind,
+		escaped: r.whole && r.kind == plainLine, session: ownThreads(r.file), recipe: isRecipe(r),
+	}, doubted, look)
+}
+
+// mark is what in a head shows whether a record begins there.
+type mark struct {
+	key     uint64 // threadKey
+	stamp   []byte
+	kind    envelopeKind
+	escaped bool // a form whose date is always the same
+	session bool // ownThreads, of its file
+	recipe  bool // isRecipe
+}
+
+// dated is a mark with nothing but the date.
+func (r *record) dated() *mark {
+	return &mark{stamp: r.stamp, kind: r.kind, escaped: r.whole && r.kind == plainLine}
+}
+
+func (p *Parser) placeOf(m mark, doubted, look bool) place {
+	if p.near.foreignEnvelope(m.kind) {
 		return inDoubt
 	}
 	if !doubted {
 		p.sure()
-		if look && p.threads.prove(key, ownThreads(r.file)) {
-			p.doubt.fresh = key
+		if look && p.threads.prove(m.key, m.session) {
+			p.doubt.fresh = m.key
 		}
-		p.near.learnDate(r)
+		p.near.learnDate(&m)
 		return begun
 	}
-	if p.doubt.recipe && isRecipe(r) {
+	if p.doubt.recipe && m.recipe {
 		return begun // its address is only claimed
 	}
-	if !look || p.near.foreign(r) || p.doubt.strict && key == p.doubt.fresh {
+	if !look || p.near.foreign(&m) || p.doubt.strict && m.key == p.doubt.fresh {
 		return inDoubt
 	}
-	switch p.threads.fits(key) {
+	switch p.threads.fits(m.key) {
 	case proven:
 		p.sure()
 		return begun
 	case weak:
-		if hit := p.doubt.hit; hit != 0 && hit != uint32(key) {
+		if hit := p.doubt.hit; hit != 0 && hit != uint32(m.key) {
 			p.sure() // a caller has to guess two numbers at once
 			return begun
 		}
-		p.doubt.hit = uint32(key)
+		p.doubt.hit = uint32(m.key)
 		return likely
 	case familiar:
 		return likely

@@ -13,9 +13,9 @@ type recentKeys struct {
 	alike [keyHashes]uint16 // how many of the keys have this hash
 }
 
-const keyHashes = 1024
+const keyHashes = 4096
 
-func hashOfKey(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 >> 54 % keyHashes }
+func hashOfKey(key uint64) uint64 { return key * 0x9e3779b97f4a7c15 >> 52 % keyHashes }
 
 // set puts a key where i others were used after it.
 func (r *recentKeys) set(i int, key uint64) {
@@ -30,11 +30,24 @@ func (r *recentKeys) use(key uint64) bool {
 	if at < 0 {
 		return false
 	}
-	for ; at > 0; at-- {
-		r.set(at, r.keys[r.first+at-1])
+	if at > 0 {
+		shift(r.keys[:], r.first, at)
+		shift(r.low[:], r.first, at)
 	}
 	r.set(0, key)
 	return true
+}
+
+// shift moves n values of a ring that is written twice one place on, from first on.
+func shift[T any](ring []T, first, n int) {
+	copy(ring[first+1:first+n+1], ring[first:first+n])
+	if end := min(first+n+1, fewCalls); end > first+1 { // those of the first half into the second
+		copy(ring[first+1+fewCalls:end+fewCalls], ring[first+1:end])
+	}
+	if end := first + n + 1; end > fewCalls { // and the other way
+		from := max(first+1, fewCalls)
+		copy(ring[from-fewCalls:end-fewCalls], ring[from:end])
+	}
 }
 
 // find returns how many keys were used after this one, or -1.

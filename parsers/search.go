@@ -22,15 +22,18 @@ func lastIndex(b, sep []byte) int {
 
 // contains is bytes.Contains for text that hardly ever occurs. It searches for the byte at mark in
 // sep, which must be a rare one.
-func contains(b, sep []byte, mark int) bool {
+func contains(b, sep []byte, mark int) bool { return indexRare(b, sep, mark) >= 0 }
+
+// indexRare is bytes.Index in the same way.
+func indexRare(b, sep []byte, mark int) int {
 	for at := mark; at < len(b); at++ {
 		i := bytes.IndexByte(b[at:], sep[mark])
 		if i < 0 {
-			return false
+			return -1
 		}
-		if at += i; bytes.HasPrefix(b[at-mark:], sep) {
-			return true
+		if at += i; (mark == 0 || b[at-1] == sep[mark-1]) && bytes.HasPrefix(b[at-mark:], sep) {
+			return at - mark
 		}
 	}
-	return false
+	return -1
 }

@@ -102,7 +102,7 @@ func (p *Parser) head(line []byte, r *record) bool {
 	if len(line) > 0 && line[0] == '{' {
 		return parseJSON(line, r)
 	}
-	start := line[:min(len(line), 48)]
+	start := line[:min(len(line), headStart)]
 	if bytes.IndexByte(start, 0x1b) >= 0 || p.env.kind != plainLine && esc(start) >= 0 {
 		plain, ok := plainHead(nil, line) // events alias it for as long as the block
 		return ok && parseHead(plain, r)
