@@ -153,6 +153,13 @@ func (r Response) header(name string) string {
 	return ""
 }
 
+// answers reports whether a response is the one to a request. The kernel gives the port of
+// a closed socket to the next one, and a late answer with it: CSeq alone is not enough.
+func (r Response) answers(to *Request) bool {
+	lies := to.Without == "Call-ID" || strings.ContainsAny(to.CallID, "\r\n")
+	return r.header("CSeq") == to.CSeq && (lies || r.header("Call-ID") == strings.TrimSpace(to.CallID))
+}
+
 // Do sends a request and waits for its final answer. Silence is no error.
 func (s *Sender) Do(r *Request) (Response, error) {
 	text := r.text()
@@ -165,7 +172,7 @@ func (s *Sender) Do(r *Request) (Response, error) {
 		if again := time.Now().Add(retransmit); s.stream == nil && again.Before(end) {
 			deadline = again
 		}
-		response, err := s.final(r.CSeq, deadline)
+		response, err := s.final(r, deadline)
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return response, err
 		}
@@ -177,7 +184,7 @@ func (s *Sender) Do(r *Request) (Response, error) {
 
 // final reads until the final answer to a request. What else comes is not ours to
 // answer.
-func (s *Sender) final(cseq string, deadline time.Time) (Response, error) {
+func (s *Sender) final(r *Request, deadline time.Time) (Response, error) {
 	s.conn.SetReadDeadline(deadline)
 	for {
 		text, err := s.read()
@@ -192,8 +199,8 @@ func (s *Sender) final(cseq string, deadline time.Time) (Response, error) {
 			continue
 		}
 		status, err := strconv.Atoi(line[:3])
-		if r := (Response{status, text}); err == nil && status >= 200 && r.header("CSeq") == cseq {
-			return r, nil
+		if got := (Response{status, text}); err == nil && status >= 200 && got.answers(r) {
+			return got, nil
 		}
 	}
 }

@@ -48,7 +48,8 @@ func TestFinalAnswerIsFound(t *testing.T) {
 		"OPTIONS sip:1001@192.0.2.130 SIP/2.0\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n",
 		"SIP/2.0 100 Trying\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n",
 		"SIP/2.0 200 OK\r\nCSeq: 7 INVITE\r\ncontent-length: 26\r\n\r\n" + body,
-		"SIP/2.0 401 Unauthorized\r\nCSeq:  1 REGISTER\r\nContent-Length: 0\r\n\r\n",
+		"SIP/2.0 200 OK\r\nCSeq: 1 REGISTER\r\nCall-ID: of-another\r\nContent-Length: 0\r\n\r\n",
+		"SIP/2.0 401 Unauthorized\r\nCSeq:  1 REGISTER\r\nCall-ID: a\r\nContent-Length: 0\r\n\r\n",
 	}
 	for name, stream := range map[string]bool{"datagrams": false, "stream": true} {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +62,9 @@ func TestFinalAnswerIsFound(t *testing.T) {
 					pbx.Write([]byte(text))
 				}
 			}()
-			got, err := s.Do(s.Request("REGISTER", "1001", "1001"))
+			r := s.Request("REGISTER", "1001", "1001")
+			r.CallID = "a"
+			got, err := s.Do(r)
 			if err != nil || got.Status != 401 {
 				t.Errorf("got status %d and error %v, want 401", got.Status, err)
 			}
