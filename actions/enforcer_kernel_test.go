@@ -229,7 +229,14 @@ func testEnforcer(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		mustBan(t, e, "2001:db8::1/128", 1500*time.Millisecond)
 		mustBan(t, e, "192.0.2.2/32", time.Hour)
 		start := time.Now()
-		kerneltest.Eventually(t, "both bans end", func() bool { return len(bans(t, e)) == 1 })
+		var left map[string]banned
+		looks := 0
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("in %d looks, the last one saw %v", looks, left)
+			}
+		})
+		kerneltest.Eventually(t, "both bans end", func() bool { left = bans(t, e); looks++; return len(left) == 1 })
 		if took := time.Since(start); took < time.Second {
 			t.Errorf("got an end after %s, want at least 1.5 s rounded up", took)
 		}
