@@ -182,7 +182,8 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 		d.fault(path, "write one value after the colon", "must be one value, not a list or keys")
 		return
 	}
-	if v.Kind() == reflect.String && n.ShortTag() != "!!str" {
+	digits := v.Type() == reflect.TypeFor[TrapName]() && allDigits.MatchString(n.Value) // they stay as they are written: 0049
+	if v.Kind() == reflect.String && n.ShortTag() != "!!str" && !digits {
 		d.fault(path, "put it in quotes if you mean text", "%s is not text", quote(n.Value))
 	}
 	if err := setLeaf(v, n.Value); err != nil {

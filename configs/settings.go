@@ -123,6 +123,11 @@ func valueText(v reflect.Value) string {
 		return quoteColon(show.Address(p))
 	case ASN:
 		return fmt.Sprintf("%d=%s", p.Number, strconv.FormatFloat(p.Factor, 'f', -1, 64))
+	case TrapName:
+		if allDigits.MatchString(string(p)) {
+			return string(p)
+		}
+		return yamlText(string(p))
 	case PortWord:
 		if p.Word != "" {
 			return p.Word

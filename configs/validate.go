@@ -46,6 +46,7 @@ func (m *Main) validate(d *decoder) {
 		d.fault("action", "write hook: filter as well, or action: drop", "packets cannot be rejected in the hook raw")
 	}
 	m.Fraud.validate(d)
+	m.Traps.validate(d)
 	validateFeeds(d, m.Feeds)
 }
 

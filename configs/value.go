@@ -24,7 +24,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, ports.Range, AgentRules:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, TrapName, ports.Range, AgentRules:
 		return true
 	}
 	return false
@@ -60,6 +60,8 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		if text != "" && text != "-" { // no address
 			*p, err = parseAddr(text)
 		}
+	case *TrapName:
+		*p = TrapName(text)
 	case *PortWord:
 		*p, err = parsePortWord(text)
 	case *ports.Range:

@@ -45,6 +45,7 @@ type Judge struct {
 	senses     Senses
 	comparison comparison
 	places     placesKnown
+	traps      traps
 	notes      recent.Map[fraud.Finding, string] // what findings are for people
 	caller     callerFacts
 	weights    []book.Factor

@@ -22,6 +22,7 @@ type Senses struct {
 	Levels  configs.AgentFactors
 	Numbers *configs.Numbers // nil: attempts are not compared with each other
 	Fraud   configs.Fraud
+	Traps   configs.Traps
 }
 
 // comparison compares the attempts of different addresses. Claimed attempts are kept
@@ -39,7 +40,7 @@ const comparedShare = 10
 // SetSenses replaces what the judge knows beside the logs. What is known of each address
 // is kept.
 func (j *Judge) SetSenses(s Senses) {
-	j.senses, j.places = s, placesKnown{}
+	j.senses, j.places, j.traps = s, placesKnown{}, newTraps(s.Traps)
 	j.place()
 	switch c := &j.comparison; {
 	case s.Numbers == nil:

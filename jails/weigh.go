@@ -18,12 +18,14 @@ type callerFacts struct {
 	factors []book.Factor // for every jail: feeds, agent
 	fraud   []book.Factor // for jails with fraud: true
 	placed  []book.Factor // for the present jail
+	trap    string        // the trap that the event is caught in, for jails with fraud: true
 }
 
 // look collects the facts about the caller of an offence.
 func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	c := &j.caller
 	c.place, c.factors, c.fraud = j.where(e.Addr), c.factors[:0], c.fraud[:0]
+	c.trap = ""
 	if a := j.senses.Agents; a != nil && !e.Agent.Empty() {
 		if agent, ok := a.Match(e.Agent.Raw()); ok {
 			c.add("agent", "agent "+agent.Name+" ("+agent.Level+")", configs.Thousandths(j.senses.Levels.Of(agent.Level)))
@@ -37,6 +39,7 @@ func (j *Judge) look(e *parsers.Event, now time.Time, decide func(Verdict)) {
 	}
 	if !e.Service.Foreign() { // its accounts are none of Asterisk's
 		j.sense(e, now, decide)
+		j.trap(e, now)
 	}
 }
 
@@ -70,8 +73,11 @@ func (j *Judge) weigh(jail *Jail, e *parsers.Event, base parsers.Points) (parser
 		}
 	}
 	limit := parsers.Points(jail.Maxretry)
-	before := p
 	c := &j.caller
+	if f, counts := c.trapped(e, p, limit); counts && jail.Fraud {
+		put(f)
+	}
+	before := p
 	c.placed = jail.placed(c.placed[:0], c.place)
 	for _, f := range c.placed {
 		put(f)

@@ -113,6 +113,7 @@ func Checks() []findings.Check[*Env] {
 		{Name: "dialplan-shell", Asks: "can a caller run commands?", Run: shells},
 		{Name: "alwaysauthreject", Asks: "does Asterisk tell which accounts exist?", Run: alwaysAuthReject},
 		{Name: "guests", Asks: "what can callers without an account do?", Run: guests},
+		{Name: "traps", Asks: "are there traps for attackers, and is none of them a real account?", Run: traps},
 		{Name: "disk", Asks: "is there room on the disks?", Run: disk},
 	}
 }

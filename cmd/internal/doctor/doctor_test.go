@@ -137,6 +137,7 @@ func TestFaults(t *testing.T) {
 		{"old table of a jail", "geoip", findings.Risky, nil, func(e *Env) {
 			e.Jails = []*configs.Jail{{File: "/j.yaml", Places: configs.PlaceRules{Home: []string{"GB"}}}}
 		}, "/j.yaml: geoip"},
+		{"a real account as a trap", "traps", findings.Risky, nil, func(e *Env) { e.Main.Traps.Accounts = []configs.TrapName{"9999", "2001"} }, "iax.conf:4: [2001]"},
 		{"stale feed", "feeds", findings.Blind, nil, func(e *Env) { old := t0.Add(-4 * time.Hour); e.Feeds[0].Checked = &old }, "4h ago"},
 		{"feed without answer", "feeds", findings.Blind, nil, func(e *Env) { e.Feeds[0].Problem = "404" }, "404"},
 		{"bans", "room", findings.Risky, nil, func(e *Env) { e.Status.Bans = 450_000 }, "450000 of 500000"},

@@ -23,7 +23,7 @@ func Senses(main *configs.Main, k Knowledge) jails.Senses {
 	return jails.Senses{
 		Places: k.Places, Rules: main.GeoIP.Rules(),
 		Feeds: k.Feeds, Agents: k.Agents, Levels: main.AgentFactors,
-		Numbers: k.Numbers, Fraud: main.Fraud,
+		Numbers: k.Numbers, Fraud: main.Fraud, Traps: main.Traps,
 	}
 }
 
