@@ -188,15 +188,15 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 		}
 		e := open(t, Options{})
 		degraded := mustSetup(t, e)
-		if len(degraded) != 1 || !strings.HasPrefix(degraded[0], "IPv6: not enforced") {
+		if len(degraded) != 1 || !strings.HasPrefix(degraded[0], "IPv6: packets of banned IPv6 addresses pass: ") {
 			t.Errorf("got degraded %q, want one line about IPv6", degraded)
 		}
 		if got := e.Name(); !strings.HasSuffix(got, "v4 only") {
 			t.Errorf("got name %q, want it to end with v4 only", got)
 		}
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "IPv6 is not enforced") {
-			t.Errorf("got error %v, want one that says IPv6 is not enforced", err)
+		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "this firewall cannot ban IPv6 addresses") {
+			t.Errorf("got error %v, want one that says that it cannot ban IPv6", err)
 		}
 		wantBans(t, e, "192.0.2.1/32")
 		if err := os.Symlink(program, ip6tables); err != nil { // installed while we run
@@ -449,7 +449,7 @@ func TestNoRaw(t *testing.T) {
 	kerneltest.WithTools(t, "legacy")
 	withoutRaw(t, "ip6tables")
 	e := mustOpen(t, "ipset", Options{})
-	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: not enforced: a table is missing") {
+	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: packets of banned IPv6 addresses pass: a table is missing") {
 		t.Errorf("got degraded %q, want one line about IPv6", degraded)
 	}
 	mustBan(t, e, "192.0.2.1/32", time.Hour)

@@ -19,9 +19,6 @@ import (
 	"pbxjail/configs/hint"
 )
 
-// errNoProgram marks that the program is missing. nftables may still work.
-const errNoProgram = kernel.Missing("iptables is missing")
-
 // errNoUse marks a program that cannot even print its version, such as iptables-nft where
 // the kernel has no nftables.
 const errNoUse = kernel.Missing("iptables cannot be used")
@@ -42,7 +39,11 @@ type Chain struct {
 func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	path, nft, err := iptablesFor(proto)
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, hint.Errorf("apt-get install iptables", "%w: %w", errNoProgram, err)
+		program := "iptables"
+		if proto == iptables.ProtocolIPv6 {
+			program = "ip6tables"
+		}
+		return nil, hint.Add("apt-get install iptables; then: systemctl restart pbxjail", kernel.Missing(program+" is not installed")) // nftables may still work
 	} else if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (s *Sides) Setup(make func(*Side, *Report) error) (made, degraded []string,
 			return made, nil, fmt.Errorf("IPv4: %w", err)
 		}
 		if err != nil {
-			r.Notes = []string{kernel.WithRemedy("not enforced: "+err.Error()+"; packets of banned "+side.Label+" addresses pass", err)}
+			r.Notes = []string{kernel.WithRemedy("packets of banned "+side.Label+" addresses pass: "+err.Error(), err)}
 		}
 		for _, note := range r.Notes {
 			degraded = append(degraded, side.Label+": "+note)
@@ -206,7 +206,7 @@ func (s *Sides) Of(p netip.Prefix) (*Side, error) {
 		side = s.List[1]
 	}
 	if side.down != nil {
-		return nil, fmt.Errorf("%s is not enforced: %w", side.Label, side.down)
+		return nil, fmt.Errorf("this firewall cannot ban %s addresses: %w", side.Label, side.down)
 	}
 	return side, nil
 }

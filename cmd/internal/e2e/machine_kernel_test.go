@@ -37,7 +37,7 @@ func TestNoIptables(t *testing.T) {
 	p.configure("enforcer: ipset")
 	cmd = p.command()
 	cmd.Env = []string{"PATH=" + t.TempDir()}
-	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables.*not found.*\nhint: apt-get install iptables$`)
+	wantMatch(t, p.fails(cmd), `^pbxjail: .*iptables is not installed\nhint: apt-get install iptables; then: systemctl restart pbxjail$`)
 
 	// To observe nothing of it is needed.
 	p.must(os.Remove(p.path("daemon.log")))
@@ -112,7 +112,7 @@ func TestNoIPv6(t *testing.T) {
 	p.startAs(cmd)
 	s := p.status()
 	wantMatch(t, s.Enforcer, `v4 only$`)
-	if len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0].What, "IPv6: not enforced: ") || s.Problems[0].Hint == "" {
+	if len(s.Problems) != 1 || !strings.HasPrefix(s.Problems[0].What, "IPv6: packets of banned IPv6 addresses pass: ") || s.Problems[0].Hint == "" {
 		t.Errorf("got problems %q, want one about IPv6, with a hint", s.Problems)
 	}
 	p.attack(v6, 3)
@@ -123,7 +123,7 @@ func TestNoIPv6(t *testing.T) {
 	if b, ok := p.list()[v6]; !ok || !b.Pending {
 		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
 	}
-	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `IPv6 is not enforced: .*\nhint: .`)
+	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `this firewall cannot ban IPv6 addresses: .*\nhint: .`)
 }
 
 // TestFullDisk: bans do not wait for the disk, and the ledger catches up.
@@ -143,11 +143,11 @@ func TestFullDisk(t *testing.T) {
 	p.attack(full, 3)
 	p.banned(full)
 	p.wantAnswers(false, before, full)
-	p.eventually("a problem of the ledger", func() bool { return len(p.status().Problems) > 0 })
+	p.eventually("a problem of the database", func() bool { return len(p.status().Problems) > 0 })
 	problem := p.status().Problems[0]
-	wantMatch(t, problem.What, `^the ledger .* cannot be written: .*full`)
+	wantMatch(t, problem.What, `^the database .* cannot be written: .*full`)
 	wantMatch(t, problem.Hint, `^free space on the disk of `+disk)
-	p.logged(`level=ERROR msg="the ledger cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
+	p.logged(`level=ERROR msg="the database cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
 
 	// An unban that cannot be written is done and complained of.
@@ -157,7 +157,7 @@ func TestFullDisk(t *testing.T) {
 
 	p.must(os.Remove(ballast))
 	p.eventually("an end of the problem", func() bool { return len(p.status().Problems) == 0 })
-	p.logged(`msg="the ledger can be written again"`)
+	p.logged(`msg="the database can be written again"`)
 	p.history(full, 1)
 	p.attack(after, 3)
 	p.banned(after)
@@ -184,7 +184,7 @@ func TestStartWithoutDisk(t *testing.T) {
 			func(p *pbx, disk string) { p.must(unix.Mount("", disk, "tmpfs", unix.MS_REMOUNT, "")) },
 			"let pbxjail write to",
 		},
-		"full, and the ledger lost": {
+		"full, and the database lost": {
 			func(p *pbx, disk string) {
 				p.must(os.Remove(disk + "/pbxjail.db"))
 				fill(p.T, disk+"/ballast")
@@ -210,9 +210,9 @@ func TestStartWithoutDisk(t *testing.T) {
 			p.banned(meanwhile)
 			p.wantAnswers(false, before, meanwhile)
 			problem := p.status().Problems[0]
-			wantMatch(t, problem.What, `^the ledger cannot be written, so pbxjail uses a copy of it in `+p.path("spare-pbxjail.db"))
+			wantMatch(t, problem.What, `^the database cannot be written, so pbxjail uses a copy of it in `+p.path("spare-pbxjail.db"))
 			wantMatch(t, problem.Hint, c.hint+`.*; then restart pbxjail$`)
-			p.logged(`level=ERROR msg="the ledger cannot be written`)
+			p.logged(`level=ERROR msg="the database cannot be written`)
 			p.stop()
 
 			c.repair(p, disk)
