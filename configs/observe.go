@@ -28,12 +28,12 @@ func SetObserve(path string, observe bool) error {
 		return err
 	}
 	text := withObserve(old, observe)
-	meaning := ", so that pbxjail bans"
+	meaning := "pbxjail then bans addresses"
 	if observe {
-		meaning = ", so that pbxjail bans no address"
+		meaning = "pbxjail then bans no address"
 	}
 	if m, err := parseMain(path, text); err != nil || m.Observe != observe {
-		return hint.Errorf(fmt.Sprintf("edit the file: write observe: %t on a line of its own, in place of the old value%s; then repeat the command", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
+		return hint.Errorf(fmt.Sprintf("edit the file: remove the old observe, and write a separate line: observe: %t (%s). Then run the command again", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
 	}
 	return replace(path, text)
 }

@@ -27,7 +27,7 @@ type ASN struct {
 }
 
 func parseASN(text string) (a ASN, err error) {
-	bad := hint.New("write its number and a factor, such as 64500=1.5", quote(text)+" is not a network number with a factor")
+	bad := hint.New("write the AS number without the letters AS, then = and a factor for its points, such as 64500=1.5", quote(text)+" is not the number of a network (AS) with a factor")
 	number, factor, _ := strings.Cut(strings.TrimPrefix(text, "AS"), "=")
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == 0 {

@@ -137,9 +137,9 @@ func (j *Judge) standing(jail *Jail, t *tally.Tally, p netip.Prefix, now time.Ti
 func (j *Judge) consulted() []string {
 	list := j.guard.consulted()
 	if j.Home.ProtectLogins == book.Forever {
-		return append(list, "accounts at home there")
+		return append(list, "addresses where an account logged in")
 	}
-	return append(list, "accounts that logged in there within "+show.Duration(j.Home.ProtectLogins))
+	return append(list, "addresses where an account logged in within "+show.Duration(j.Home.ProtectLogins))
 }
 
 // consulted counts the protections of a guard by their source.
@@ -156,7 +156,7 @@ func (g *Guard) consulted() []string {
 		}
 	}
 	return []string{
-		fmt.Sprintf("%d own addresses", own), fmt.Sprintf("%d of ignoreip", ignored),
-		fmt.Sprintf("%d trusted: gateway, hosts, trunks and peers of Asterisk", others),
+		fmt.Sprintf("the %d addresses of this machine", own), fmt.Sprintf("ignoreip (entries: %d)", ignored),
+		fmt.Sprintf("gateway, name servers, jailctl allow, trunks and peers of Asterisk (together %d)", others),
 	}
 }

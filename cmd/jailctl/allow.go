@@ -18,7 +18,7 @@ func (a *app) allowVerb() *cobra.Command {
 		Use:   "allow ADDR|NET|NAME",
 		Short: "never ban an address, a network or a name, and lift its bans",
 		Long: `allow lifts the bans of an address or a network at once, takes it out of wider bans, and
-keeps it from being banned by any jail, feed or packet rule. The ledger keeps it over a
+keeps it from being banned by any jail, feed or packet rule. The database keeps it over a
 restart. A NAME is looked up in the background, again and again: all its addresses are
 allowed. Never allow a name that a stranger can change.
 

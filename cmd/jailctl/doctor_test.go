@@ -31,7 +31,7 @@ func wellStatus() control.Status {
 }
 
 func sampleProbe() probe.Report {
-	return probe.Report{Enforcer: "ipset, raw PREROUTING, v4 only", Notes: []string{"IPv6: not enforced: no ip6tables here"}, Checks: []probe.Check{
+	return probe.Report{Enforcer: "ipset, raw PREROUTING, v4 only", Notes: []string{"IPv6: packets of banned IPv6 addresses pass: ip6tables is not installed"}, Checks: []probe.Check{
 		{Check: "udp", Family: "v4", Result: probe.OK},
 		{Check: "time left", Family: "v4", Result: probe.OK, Why: "the daemon ends bans, not the kernel"},
 		{Check: "udp", Family: "v6", Result: probe.Failed, Why: "answered while banned: udp from 2001:db8:0:1::66"},

@@ -15,21 +15,23 @@ func (a *app) printFinding(f findings.Finding) {
 	for _, e := range f.Evidence {
 		a.say("   found: %s", e)
 	}
+	then := ""
 	if f.Hint != "" && !sameAsFix(f) {
 		a.say("   hint: %s", f.Hint)
 	}
 	for _, s := range f.Fix {
 		switch {
 		case s.Run != "":
-			a.sayWhole("   run: " + s.Run)
+			a.sayWhole("   hint: " + then + "run: " + s.Run)
 		case len(s.Lines) == 0:
-			a.say("   do: %s", s.Where)
+			a.say("   hint: %s%s", then, s.Where)
 		default:
-			a.say("   write %s:", s.Where)
+			a.say("   hint: %swrite %s:", then, s.Where)
 			for _, line := range s.Lines {
 				a.sayWhole("       " + line)
 			}
 		}
+		then = "then "
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func (a *app) geoipVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "geoip",
-		Short: "the countries and networks of addresses, and the databases they come from; needs no daemon",
+		Short: "the countries and networks of addresses, and the geoip files they come from; needs no daemon",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -55,7 +55,7 @@ func (a *app) geoipStatusVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "the databases in use, what they say, and how old they are",
+		Short: "the geoip files in use, what they say, and how old they are",
 		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			t, err := tables(config)
@@ -121,7 +121,7 @@ func (a *app) geoipLookupVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "lookup ADDR...",
-		Short: "the country and the network of addresses, and which database says so",
+		Short: "the country and the network of addresses, and which geoip file says so",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("write "+c.UseLine(), "lookup needs ADDR")

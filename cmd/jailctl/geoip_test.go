@@ -82,7 +82,7 @@ func TestPlaceInWords(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if got := doctor.Places(control.GeoIP{}); got != "no database: countries of addresses are not known" {
+	if got := doctor.Places(control.GeoIP{}); got != "no geoip file is read, so countries of addresses are not known" {
 		t.Errorf("got %q", got)
 	}
 	for _, c := range [][3]string{{"a", "b", "a, b"}, {"a", "a", "a"}, {"a", "", "a"}, {"", "b", "b"}, {"", "", ""}} {

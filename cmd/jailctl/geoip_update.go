@@ -19,10 +19,10 @@ func (a *app) geoipUpdateVerb() *cobra.Command {
 	var from, to string
 	c := &cobra.Command{
 		Use:   "update --from FILE|URL",
-		Short: "install a new geoip database; the daemon loads it by itself",
+		Short: "install a new geoip file; the daemon loads it by itself",
 		Long: `update takes a MaxMind DB file (.mmdb), as it is or in a .gz, .tar.gz or .tgz, from
-a path or from http or https. It is checked first, and then replaces the database
-of the same kind at once; a bad file changes nothing. From an archive with several files
+a path or from http or https. It is checked first, and then replaces the geoip
+file of the same kind at once; a bad file changes nothing. From an archive with several files
 the largest is used.
 
   jailctl geoip update --from GeoLite2-ASN_20261101.tar.gz
@@ -49,7 +49,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 		a.complain("warning: %v", old)
 	}
 	if u.Old != nil && u.New.Built.Before(u.Old.Built) {
-		a.complain("warning: the new database is older than the one before")
+		a.complain("warning: the new file is older than the one before")
 	}
 	if a.json {
 		answer := geoipUpdate{Changed: !u.Same, New: a.geoipFile(u.New)}

@@ -74,24 +74,24 @@ func (a *app) checkPlan(main *configs.Main) map[string]error {
 // machine, as far as they can be seen without starting it.
 func atStart(main *configs.Main) (list []error) {
 	if info, err := os.Stat(main.Database); err == nil && !info.Mode().IsRegular() {
-		list = append(list, hint.Errorf("write a file that pbxjail can create, such as /var/lib/pbxjail/pbxjail.db", "database: %s is not a file", main.Database))
+		list = append(list, hint.Errorf("write the path of a file as database into the main file, such as /var/lib/pbxjail/pbxjail.db; pbxjail makes the file", "database: %s exists and is not a file", main.Database))
 	}
 	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
-		list = append(list, hint.Errorf("move it away, or write another path as socket", "socket: %s exists and is not a socket", main.Socket))
+		list = append(list, hint.Errorf("move this file away, or write another path as socket into the main file", "socket: %s exists and is not a socket", main.Socket))
 	}
 	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
-			list = append(list, hint.Errorf("create the folder, or write a path in a folder that exists", "%s: %s is not a folder", key, filepath.Dir(path)))
+			list = append(list, hint.Errorf("move that file away and make a folder: mkdir "+filepath.Dir(path)+"; or write another path as "+key+" into the main file", "%s: %s is a file, but must be a folder", key, filepath.Dir(path)))
 		}
 	}
 	return list
 }
 
-// places warns of geoip databases that do not exist: the daemon starts without them.
+// places warns of geoip files that do not exist: the daemon starts without them.
 func (c *checkup) places(main *configs.Main) {
 	for _, file := range main.GeoIP.Files {
 		if _, err := os.Stat(file); err != nil {
-			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "install it with jailctl geoip update; until then the other databases are used"}})
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "put the file there, or remove it from geoip.files. Until then pbxjail uses its other geoip files"}})
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (c *checkup) places(main *configs.Main) {
 // and the file that it is read from.
 func checkFeedOf(main *configs.Main, f configs.Feed) error {
 	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
-		return hint.Errorf(fmt.Sprintf("give it at most %d letters, or write use: factor", most), "feed %s: its name is too long for a set of the kernel with chain %s", f.Name, main.Chain)
+		return hint.Errorf("write a shorter name; or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "feed %s: its name is too long: at most %d letters with chain %s", f.Name, most, main.Chain)
 	}
 	if f.URL != "" || !f.Enabled {
 		return nil

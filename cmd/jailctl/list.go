@@ -97,7 +97,7 @@ func (a *app) list(c *cobra.Command, q control.BansRequest) error {
 	if err != nil {
 		return err
 	}
-	p := banPrinter{app: a, begin: func() { a.printAlarms(alarms) }}
+	p := banPrinter{app: a, begin: func() { a.printAlarms(alarms) }, cause: func() string { return a.stuckCause(c.Context()) }}
 	if err := a.eachBan(c, q, p.ban); err != nil {
 		return err
 	}
@@ -116,7 +116,8 @@ func (a *app) list(c *cobra.Command, q control.BansRequest) error {
 // banPrinter prints bans, and says of the observed ones that nothing is dropped.
 type banPrinter struct {
 	app   *app
-	begin func() // prints what comes before
+	begin func()        // prints what comes before
+	cause func() string // why bans are not in the firewall; "": not known
 	first []control.Ban
 	table *table
 	mixed bool // some are observed and some are not, or it is not known
@@ -138,7 +139,30 @@ func (a *app) stuck(b *control.Ban) bool {
 const mostMissing = 5
 
 // stuckHint is what to do about such bans.
-const stuckHint = "jailctl status shows why; pbxjail tries again every few seconds"
+const stuckHint = "pbxjail tries again every few seconds. If the same problem is still there after a minute: systemctl restart pbxjail (it keeps all bans)"
+
+// stuckCause is what the daemon reports about its firewall; "" when it reports nothing.
+func (a *app) stuckCause(ctx context.Context) string {
+	s, err := a.client().Status(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, p := range s.Problems {
+		if strings.HasPrefix(p.About, control.AboutFirewall) {
+			return p.What
+		}
+	}
+	return ""
+}
+
+// printStuck says which bans are not in the firewall, and why.
+func (a *app) printStuck(what, cause string) {
+	a.say("problem: %s", what)
+	if cause != "" {
+		a.say("   cause: %s", cause)
+	}
+	a.say("   hint: %s", stuckHint)
+}
 
 func (p *banPrinter) ban(b *control.Ban) error {
 	if p.count++; p.app.stuck(b) {
@@ -204,14 +228,13 @@ func (p *banPrinter) end() error {
 	}
 	a := p.app
 	a.say("")
-	a.say("%s; PACKETS, BYTES: dropped by the ban; PORTS: closed by the ban", show.Count(p.count, "ban"))
+	a.say("%s; STRIKES: how many bans the address had, with this one; PACKETS, BYTES: dropped by the ban; PORTS: closed by the ban", show.Count(p.count, "ban"))
 	if p.stuck > 0 {
 		text := strings.Join(p.missing, ", ")
 		if more := p.stuck - len(p.missing); more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		a.say("problem: banned, but not in the firewall, so packets from there pass: %s", text)
-		a.say("   hint: %s", stuckHint)
+		a.printStuck("the ban is not in the firewall, so packets pass from: "+text, p.cause())
 	}
 	return nil
 }

@@ -2,18 +2,24 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf16"
 
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
 
 // say prints one line for people on stdout. One that is wider than the answer may be goes on
 // in the next lines, further in; see wrap.
 func (a *app) say(format string, args ...any) {
-	text := show.Terminal(fmt.Sprintf(format, args...))
+	text := show.Terminal(a.named(fmt.Sprintf(format, args...)))
 	if a.columns == 0 {
 		fmt.Fprintln(a.stdout, text)
 		return
@@ -30,7 +36,32 @@ func (a *app) say(format string, args ...any) {
 
 // complain prints one line for people on stderr.
 func (a *app) complain(format string, args ...any) {
-	fmt.Fprintln(a.stderr, show.Terminal(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(a.stderr, show.Terminal(a.named(fmt.Sprintf(format, args...))))
+}
+
+// named puts the path of the main file into a text that needs it.
+func (a *app) named(text string) string {
+	if !strings.Contains(text, hint.MainFile) {
+		return text
+	}
+	return hint.Named(text, a.mainFile())
+}
+
+// askTime is how long the daemon may take to say which main file it has.
+const askTime = 2 * time.Second
+
+// mainFile is the path of the main file: that of --config, or that of the daemon.
+func (a *app) mainFile() string {
+	if a.main != "" {
+		return a.main
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	if s, err := control.NewClient(a.socket).Status(ctx); err == nil {
+		a.main = s.MainFile
+	}
+	a.main = cmp.Or(a.main, configs.DefaultMain)
+	return a.main
 }
 
 // emit prints v as JSON. encoding/json leaves C1, bidi and the like as they are;

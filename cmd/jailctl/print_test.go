@@ -139,9 +139,10 @@ func sampleStatus() control.Status {
 		Version: "0.1.0", Pid: 812, Since: t0.Add(-3*time.Hour - 12*time.Minute),
 		Enforcer: "ipset, raw PREROUTING, v4 only", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
 		Problems: []control.Problem{
-			{What: "log /var/log/asterisk/security does not exist", Hint: "add to logger.conf of Asterisk: security => security; then: asterisk -rx 'logger reload'"},
-			{What: "IPv6: not enforced: no ip6tables here; packets of banned IPv6 addresses pass", Hint: "pbxjail tries again every minute; all other bans and rules are in force"},
-			{What: "manager.yaml:3: unknown key \"maxrety\"", Hint: "did you mean maxretry?"},
+			{About: "IPv6", What: "IPv6: packets of banned IPv6 addresses pass: ip6tables is not installed", Hint: "apt-get install iptables; then: systemctl restart pbxjail"},
+			{About: "log /var/log/asterisk/security", What: "log /var/log/asterisk/security: the file does not exist, so pbxjail reads nothing from it. /etc/asterisk/logger.conf:5 says that Asterisk writes security to it",
+				Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the file as soon as it exists. If it still does not exist, see whether Asterisk may write to its folder: ls -ld /var/log/asterisk"},
+			{About: "jail manager", What: "jail manager does not run, because its file has a mistake: /etc/pbxjail.d/manager.yaml:3: unknown key \"maxrety\"", Hint: "did you mean maxretry? After the correction: jailctl reload"},
 		},
 		Files: []control.File{
 			read("/var/log/asterisk/full", 123456, 120000, 345, 6, 100),
@@ -151,7 +152,7 @@ func sampleStatus() control.Status {
 			{Name: "guessing", Enabled: true, Logs: []string{"/var/log/asterisk/full", "/var/log/asterisk/security*"}, Tracked: 12,
 				Banned: 2, Events: 396, Maxretry: 5, Findtime: 600, Bantime: 3600},
 			{Name: "trial", Enabled: true, Observe: true, Logs: []string{"/var/log/asterisk/full"}, Tracked: 4, Events: 40, Maxretry: 2.5, Findtime: 90, Bantime: 0},
-			{Name: "manager", Problem: "manager.yaml:3: unknown key \"maxrety\"", Maxretry: 5, Findtime: 600, Bantime: 3600},
+			{Name: "manager", Problem: "/etc/pbxjail.d/manager.yaml:3: unknown key \"maxrety\"", Maxretry: 5, Findtime: 600, Bantime: 3600},
 		},
 		Wire: control.Wire{Enabled: true, Complete: control.Moment(t0.Add(-3 * time.Hour)), Packets: 81234, Events: 57, Sampled: 12, Forged: 3},
 		GeoIP: control.GeoIP{Files: []control.GeoIPFile{
@@ -172,13 +173,16 @@ func sampleWhy() control.Why {
 	}
 	later := line(11*time.Minute+55*time.Second, "a4")
 	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 1, Earlier: 1, Retold: 1}
-	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Consulted: []string{"3 own addresses", "1 of ignoreip"},
+	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Consulted: []string{"the 3 addresses of this machine", "ignoreip (entries: 1)"},
 		Jails: []control.WhyJail{{Name: "guessing", Score: 3, Maxretry: 5, Findtime: 600, NextBan: 14400, Slow: &control.Sum{Score: 3, Maxretry: 20, Within: 259200},
 			Window: []control.WhyLine{later}}},
 		Place: control.Place{Country: "NL", ASN: 64500, Org: "Example", Network: netip.MustParsePrefix("203.0.113.0/24")}, Feeds: []string{"scanners x1.5"},
 		Strikes: 1, LastBan: old.Until, Sum: &sum, Lines: []control.WhyLine{line(12*time.Minute+9*time.Second, "a2"), line(12*time.Minute, "a3")},
 		History: []control.Ban{b, old}, Ends: "in 1h48m, or with: jailctl unban 203.0.113.7"}
 }
+
+// stuckBecause is a problem of the firewall, as the daemon words it.
+const stuckBecause = "some bans may not be in the firewall: change chain pbxjail: iptables-restore: exit status 4: Another app is currently holding the xtables lock"
 
 func TestGolden(t *testing.T) {
 	pending := ban("198.51.100.0/24", 26*time.Hour, 76*time.Hour)
@@ -191,7 +195,7 @@ func TestGolden(t *testing.T) {
 	for name, print := range map[string]func(*app) error{
 		"status.txt": func(a *app) error { return a.printStatus(sampleStatus()) },
 		"list.txt": func(a *app) error {
-			p := banPrinter{app: a, begin: func() {}}
+			p := banPrinter{app: a, begin: func() {}, cause: func() string { return stuckBecause }}
 			for _, b := range []control.Ban{pending, known, byHand} {
 				if err := p.ban(&b); err != nil {
 					return err
@@ -199,15 +203,15 @@ func TestGolden(t *testing.T) {
 			}
 			return p.end()
 		},
-		"why.txt": func(a *app) error { return a.printWhy(sampleWhy()) },
+		"why.txt": func(a *app) error { return a.printWhy(sampleWhy(), "") },
 		"why-stranger.txt": func(a *app) error {
-			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"3 own addresses", "0 of ignoreip"},
-				Ends: "5 more points in jail guessing within 10m would ban it for 1h"})
+			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"the 3 addresses of this machine", "ignoreip (entries: 0)"},
+				Ends: "5 more points in jail guessing within 10m would ban it for 1h"}, "")
 		},
 		"why-forced.txt": func(a *app) error {
 			b := ban("198.51.100.1/32", 12*time.Minute, 48*time.Minute)
 			b.Jail, b.By, b.Reason, b.Evidence, b.Ports = "manual", "root", "banned by root", "", "all"
-			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"})
+			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"}, "")
 		},
 		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
 		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}, true) },

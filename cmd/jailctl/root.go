@@ -24,6 +24,7 @@ type app struct {
 	json   bool
 	utc    bool   // times are printed in UTC
 	notice string // what answers of the daemon begin with; it is printed once
+	main   string // path of the main file; "" until a text needs it
 
 	progress *progress // of the files that are read; nil: not shown
 	columns  int       // how wide a line for people may be; 0: as wide as it is
@@ -76,7 +77,12 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.PersistentFlags().BoolVar(&a.utc, "utc", false, "print times in UTC, not in local time")
 	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("do not break long lines; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
-	root.PersistentPreRun = func(*cobra.Command, []string) { a.columns = columns(*wide, os.Getenv("COLUMNS")) }
+	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
+		a.columns = columns(*wide, os.Getenv("COLUMNS"))
+		if f := c.Flag("config"); f != nil {
+			a.main = f.Value.String()
+		}
+	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(c.CommandPath()+" --help shows what it takes", "%w", err)
 	})

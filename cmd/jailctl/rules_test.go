@@ -52,7 +52,7 @@ func TestRulesTable(t *testing.T) {
 		t.Errorf("json: got %s, want every rule", got)
 	}
 	f.broken = true
-	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off; packet_rules in the main file switches them on\n" {
+	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off; packet_rules in /etc/pbxjail/pbxjail.yaml switches them on\n" {
 		t.Errorf("off: got %s", got)
 	}
 }

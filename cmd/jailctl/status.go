@@ -63,9 +63,9 @@ func (a *app) printStatus(s control.Status) error {
 	}
 	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since)))
 	if s.Enforcing {
-		a.say("enforcer: %s; %s live", s.Enforcer, show.Count(s.Bans, "ban"))
+		a.say("enforcer: %s; %s in force", s.Enforcer, show.Count(s.Bans, "ban"))
 	} else {
-		a.say("enforcer: %s, NOT ENFORCING: packets pass; %s live", s.Enforcer, show.Count(s.Bans, "ban"))
+		a.say("enforcer: %s, NOT ENFORCING: packets pass; %s", s.Enforcer, show.Count(s.Bans, "ban"))
 	}
 	if len(s.Beside) > 0 {
 		a.say("other firewalls: %s", strings.Join(s.Beside, ", "))
@@ -74,8 +74,8 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("banned, by country: %s", text)
 	}
 	n := s.Counters
-	a.say("since start: %d lines read, %s found, %d of them doubtful, %s, %d lifted by hand; the other bans are live, or ended in time",
-		n.Lines, show.Count(int(n.Matched), "attempt"), n.Ambiguous, show.Count(int(n.Bans), "ban"), n.Unbans)
+	a.say("since the start: %s of logs read, %s found, %d of them doubtful", show.Count(int(n.Lines), "line"), show.Count(int(n.Matched), "attempt"), n.Ambiguous)
+	a.say("bans since the start: %d began, %d ended by hand (unban); the others are in force, or ended when their time was over", n.Bans, n.Unbans)
 	if n.Suspects > 0 {
 		a.say("suspect: %d of the doubtful records look like text that a caller wrote into a log; no address gets points for them", n.Suspects)
 	}
@@ -122,23 +122,33 @@ func (a *app) printStatus(s control.Status) error {
 
 // legend explains the heads of columns, and says where all words are explained.
 func legend(s control.Status) []string {
-	list := []string{
-		"RECORDS: messages in the log; MATCHED: those that report an attempt",
-		"EVENTS: attempts that the jail counted, from logs and packets; TRACKED: addresses with points; MAXRETRY: in points",
-	}
-	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
-		list = append(list, "DOUBTFUL: records that may be text written by a caller, so no address gets points for them")
-	}
+	var list []string
 	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Size > f.Offset }) {
 		list = append(list, "BEHIND: bytes of the log that are not read yet")
 	}
-	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return strings.Contains(strings.Join(j.Logs, ""), "*") }) {
-		list = append(list, "* in the name of a log: any text, so all files with such names")
+	list = append(list, "RECORDS: messages in the log; MATCHED: those that report an attempt")
+	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
+		list = append(list, "DOUBTFUL: records that may be text written by a caller, so no address gets points for them")
 	}
+	list = append(list, "EVENTS: attempts that the jail counted, from logs and packets; TRACKED: addresses with points; MAXRETRY: in points")
 	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Enabled && j.Observe }) {
 		list = append(list, "observes: the jail records what it would ban, and bans nothing")
 	}
+	for _, j := range s.Jails {
+		if i := slices.IndexFunc(j.Logs, func(log string) bool { return strings.Contains(log, "*") }); i >= 0 {
+			list = append(list, starText(j.Logs[i]))
+			break
+		}
+	}
 	return append(list, "all words: jailctl help words")
+}
+
+// starText explains the name of a log with a *.
+func starText(log string) string {
+	if begin, ok := strings.CutSuffix(log, "*"); ok && !strings.Contains(begin, "*") {
+		return log + ": all files whose names begin with " + begin
+	}
+	return log + ": all files whose names have any text in the place of *"
 }
 
 // printRead says what was understood of the logs that have lines.

@@ -37,9 +37,10 @@ func (a *app) topVerb() *cobra.Command {
 		Use:   "top",
 		Short: "the most active jails, countries, accounts and addresses now",
 		Long: `The most active jails, countries, accounts and addresses now: the attempts that a jail
-counted in the last minute and in the last ten minutes, and their points in these ten. 1..40
-means: at least 1 and at most 40, because more names are active than pbxjail counts exactly.
-BANNED yes: the kernel drops the packets of the address now; its attempts came before.
+counted in the last minute and in the last ten minutes, and their points in these ten.
+Packets that a ban drops are not counted: Asterisk never sees them. 1..40 means: at least
+1 and at most 40, because more names are active than pbxjail counts exactly. BANNED yes: the
+packets of the address are dropped now; its attempts came before the ban.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -139,40 +140,50 @@ func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, show.Terminal(s.headline(status, top.At)))
+	for _, line := range s.headlines(status, top.At) {
+		fmt.Fprintln(w, show.Terminal(line))
+	}
 	for _, alarm := range status.Alarms[:min(len(status.Alarms), topAlarms)] {
 		fmt.Fprintln(w, show.Terminal("alarm: "+alarm.What))
 	}
 	return printTop(w, top, status.Enforcing)
 }
 
-// headline says how much came since the last screen; on the first one, since the
-// daemon's start.
-func (s *screen) headline(status control.Status, at time.Time) string {
+// headlines say how many bans there are, and how much came since the last screen; on the
+// first one, since the daemon's start.
+func (s *screen) headlines(status control.Status, at time.Time) []string {
+	now := fmt.Sprintf("pbxjail %s, up %s: %s in force now", status.Version, show.Brief(at.Sub(status.Since)), show.Count(status.Bans, "ban"))
+	if !status.Enforcing {
+		now = fmt.Sprintf("pbxjail %s, up %s: %s, but nothing is dropped now", status.Version, show.Brief(at.Sub(status.Since)), show.Count(status.Bans, "ban"))
+	}
 	n, last := status.Counters, s.last
 	s.last = &moment{at, n}
 	if last == nil || !at.After(last.at) || n.Lines < last.counters.Lines || n.Matched < last.counters.Matched || n.Bans < last.counters.Bans {
-		return fmt.Sprintf("pbxjail %s, up %s: %d lines, %d attempts, %d bans; %d active now",
-			status.Version, show.Brief(at.Sub(status.Since)), n.Lines, n.Matched, n.Bans, status.Bans)
+		return []string{now, fmt.Sprintf("since the start: %s of logs, %s, %s made",
+			show.Count(int(n.Lines), "line"), show.Count(int(n.Matched), "attempt"), show.Count(int(n.Bans), "ban"))}
 	}
 	passed := at.Sub(last.at)
 	rate := func(now, before uint64) string { return fmt.Sprintf("%.1f", float64(now-before)/passed.Seconds()) }
-	return fmt.Sprintf("pbxjail %s, up %s: %s lines/s, %s attempts/s, %d bans within %s; %d active now",
-		status.Version, show.Brief(at.Sub(status.Since)), rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched),
-		n.Bans-last.counters.Bans, show.Brief(passed.Round(time.Second)), status.Bans)
+	return []string{now, fmt.Sprintf("in the last %s: %s lines of logs/s, %s attempts/s, %s made", show.Brief(passed.Round(time.Second)),
+		rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched), show.Count(int(n.Bans-last.counters.Bans), "ban"))}
 }
 
-// topLegend explains the columns.
-const topLegend = "1 MIN, 10 MIN: attempts; POINTS: in 10 min; BANNED yes: dropped now"
-
-// unsure explains the numbers that may be too high, if there are some.
-func unsure(top control.Top) string {
+// topLegend explains the columns. It comes last, where a screen may have no room for it.
+func topLegend(top control.Top) []string {
+	lines := []string{
+		"1 MIN, 10 MIN: attempts. Packets that a ban drops are not counted as attempts.",
+		"The tables show the last 10 minutes; POINTS: of these 10 minutes",
+	}
+	if slices.ContainsFunc(top.Addresses, func(r control.TopRow) bool { return r.Banned }) {
+		lines = append(lines, "BANNED yes: a ban of this address is in force; its attempts came before the ban")
+	}
 	for _, rows := range [][]control.TopRow{top.Jails, top.Countries, top.Accounts, top.Addresses} {
-		if slices.ContainsFunc(rows, func(r control.TopRow) bool { return r.Error > 0 }) {
-			return "; 1..9: between 1 and 9"
+		if i := slices.IndexFunc(rows, func(r control.TopRow) bool { return r.Error > 0 }); i >= 0 {
+			n := rows[i].LastMinute
+			return append(lines, fmt.Sprintf("%s: not counted exactly; at least %d and at most %d", upTo(n, rows[i].Error), n-min(n, rows[i].Error), n))
 		}
 	}
-	return ""
+	return lines
 }
 
 // printTop prints a table of each kind that there is something of. enforcing: packets of
@@ -186,9 +197,6 @@ func printTop(w io.Writer, top control.Top, enforcing bool) error {
 		if len(kind.rows) == 0 {
 			continue
 		}
-		if !any {
-			fmt.Fprintln(w, topLegend+unsure(top))
-		}
 		any = true
 		fmt.Fprintln(w)
 		if err := printRows(w, kind.name, kind.rows, enforcing); err != nil {
@@ -196,7 +204,12 @@ func printTop(w io.Writer, top control.Top, enforcing bool) error {
 		}
 	}
 	if !any {
-		fmt.Fprintln(w, "no attempt counted within the last ten minutes")
+		fmt.Fprintln(w, "no attempt was counted in the last 10 minutes")
+		return nil
+	}
+	fmt.Fprintln(w)
+	for _, line := range topLegend(top) {
+		fmt.Fprintln(w, line)
 	}
 	return nil
 }
@@ -260,9 +273,15 @@ func sizeOf(w io.Writer) (size, bool) {
 	return size{cmp.Or(int(win.Col), 80), cmp.Or(int(win.Row), 24)}, true
 }
 
-// fit is how many rows of each of four tables there is room for, beside their
-// heads, the lines between them and the two lines on top.
-func (z size) fit(most int) int { return max(1, min(most, (z.height-3)/4-2)) }
+// fit is how many rows of each of four tables there is room for, beside their heads, the
+// lines between them, the two lines on top, and the legend, which a small screen leaves out.
+func (z size) fit(most int) int {
+	others := 3
+	if z.height >= 30 {
+		others += 5
+	}
+	return max(1, min(most, (z.height-others)/4-2))
+}
 
 // clip makes a frame that replaces the one before: home, what there is room for,
 // and the rest of the screen cleared. The text is ASCII.

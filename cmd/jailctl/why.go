@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -33,18 +31,24 @@ func (a *app) whyVerb() *cobra.Command {
 			if a.json {
 				return a.emit(w)
 			}
-			return a.printWhy(w)
+			cause := ""
+			if w.Banned != nil && a.stuck(w.Banned) {
+				cause = a.stuckCause(c.Context())
+			}
+			return a.printWhy(w, cause)
 		},
 	}
 }
 
-func (a *app) printWhy(w control.Why) error {
+// printWhy prints all that is known of an address. cause is why its ban is not in the
+// firewall; "": it is, or this is not known.
+func (a *app) printWhy(w control.Why, cause string) error {
 	if b := w.Banned; b != nil {
 		state := "is"
 		if b.Observed {
 			state = "would be"
 		}
-		a.say("%s %s banned: jail %s, left: %s", w.Addr, state, b.Jail, left(*b))
+		a.say("%s %s banned by jail %s, left: %s", w.Addr, state, b.Jail, left(*b))
 		if !b.Prefix.IsSingleIP() {
 			a.say("  prefix:   %s", b.Prefix)
 		}
@@ -53,14 +57,11 @@ func (a *app) printWhy(w control.Why) error {
 			a.say("   hint: lift the ban with: jailctl unban %s", show.Address(b.Prefix))
 		}
 		if a.stuck(b) {
-			a.say("problem: this ban is not in the firewall, so packets from there pass")
-			a.say("   hint: %s", stuckHint)
+			a.printStuck("this ban is not in the firewall, so packets from there pass", cause)
 		}
 		a.say("  reason:   %s", b.Reason)
-		if text := deeds(w.Lines); text != "" {
-			a.say("  records:  %s", text)
-		}
-		a.say("  since:    %s (%s), strike %d, by %s", a.stamp(b.Since), a.ago(b.Since), b.Strike, b.By)
+		a.say("  since:    %s (%s), by %s", a.stamp(b.Since), a.ago(b.Since), banBy(b.By))
+		a.say("  strike:   %d (the number of this ban; 1 is the first ban of an address)", b.Strike)
 		a.say("  evidence: %s", evidenceText(*b))
 		a.say("  closes:   %s", closesText(b.Ports))
 		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
@@ -82,9 +83,22 @@ func (a *app) printWhy(w control.Why) error {
 	}
 	if len(w.Lines) > 0 || len(w.Jails) > 0 {
 		a.say("")
-		a.say("POINTS: BASE with its FACTORS; COUNTS: the part of POINTS that is added up; all words: jailctl help words")
+		a.say("EVIDENCE: how the address is known; BASE: points of such a record in this jail; POINTS: BASE times its FACTORS")
+		a.say("COUNTS: what a record adds to the sum; 0 if another log reports the same attempt")
+		a.say("all words: jailctl help words")
 	}
 	return nil
+}
+
+// banBy says what ordered a ban.
+func banBy(by string) string {
+	switch by {
+	case "log":
+		return "records of logs or packets"
+	case "kernel":
+		return "the firewall: the ban was found there"
+	}
+	return by
 }
 
 // closesText says which ports a ban closes.
@@ -103,7 +117,7 @@ func evidenceText(b control.Ban) string {
 	case byHand(b):
 		return "none: banned by hand"
 	case b.By == "kernel":
-		return "none: the ban was found in the firewall, and the ledger did not know it"
+		return "none: the ban was found in the firewall, and was not in the database of pbxjail"
 	}
 	return "none"
 }
@@ -113,26 +127,6 @@ var means = map[string]string{
 	"claimed": ": only a text of the caller names this address",
 	"seen":    ": a packet came from this address. This is weaker than proven, because one UDP packet can be forged",
 	"proven":  ": this address answered, so its packets are not forged",
-}
-
-// mostDeeds is how many kinds of records one line names.
-const mostDeeds = 3
-
-// deeds says what the records behind a ban report, the most frequent first.
-func deeds(lines []control.WhyLine) string {
-	counts := map[string]int{}
-	for _, l := range lines {
-		counts[l.Rule]++
-	}
-	rules := slices.SortedFunc(maps.Keys(counts), func(x, y string) int { return cmp.Or(counts[y]-counts[x], cmp.Compare(x, y)) })
-	var parts []string
-	for _, r := range rules[:min(len(rules), mostDeeds)] {
-		parts = append(parts, fmt.Sprintf("%d of rule %s", counts[r], r))
-	}
-	if more := len(rules) - mostDeeds; more > 0 {
-		parts = append(parts, show.Count(more, "other kind"))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // printCircumstances prints what is known of an address beside the logs.
@@ -153,13 +147,13 @@ func (a *app) printCircumstances(w control.Why) {
 	case w.LoggedIn != "":
 		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
-		a.say("  guard:    nothing protects this address; checked: %s", strings.Join(w.Consulted, "; "))
+		a.say("  guard:    nothing protects this address. It is not in: %s", strings.Join(w.Consulted, "; "))
 	}
-	if w.LastBan != nil {
+	if w.LastBan != nil && len(w.History) == 0 {
 		a.say("  last ban: strike %d, ended %s", w.Strikes, a.ago(*w.LastBan))
 	}
-	if w.Ends != "" && w.Banned != nil {
-		a.say("  ends:     %s", w.Ends)
+	if b := w.Banned; b != nil {
+		a.say("  unban:    to end this ban now: jailctl unban %s", show.Address(b.Prefix))
 	} else if w.Ends != "" {
 		a.say("  next ban: %s", w.Ends)
 	}
@@ -187,17 +181,26 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return nil
 	}
 	a.say("")
+	a.say("points that count for the next ban; it begins when SCORE reaches MAXRETRY:")
 	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN LASTS")
+	slow := false
 	for _, j := range jails {
 		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
 		if c := j.Customer; c != nil {
 			t.row(fmt.Sprintf("%s, its /%d", j.Name, c.Customer), points(c.Score), points(c.Maxretry), bantime(c.Within), "")
 		}
 		if j.Slow != nil {
+			slow = true
 			t.row(j.Name+", slow", points(j.Slow.Score), points(j.Slow.Maxretry), bantime(j.Slow.Within), bantime(j.NextBan))
 		}
 	}
-	return t.end()
+	if err := t.end(); err != nil {
+		return err
+	}
+	if slow {
+		a.say("slow: the second limit of a jail (its key slow): more points, within a longer time")
+	}
+	return nil
 }
 
 // printEvidence prints the records behind the ban, those in the windows, and the
@@ -264,12 +267,19 @@ func (a *app) printLines(title string, lines []control.WhyLine, sum *control.Sum
 		return err
 	}
 	a.say("%s", sumText(*sum))
+	if sum.Retold > 0 {
+		a.say("%s", retoldText(sum.Retold))
+	}
 	return nil
 }
 
 // sumText tells how the points of a decision add up.
 func sumText(s control.Sum) string {
-	text := fmt.Sprintf("together %s points within %s, maxretry %s", points(s.Score), bantime(s.Within), points(s.Maxretry))
+	text := "sum of COUNTS: "
+	if s.Earlier > 0 {
+		text = fmt.Sprintf("%s (sum of COUNTS) + %s (%s, whose text is not kept) = ", points(s.Score-s.Rest), points(s.Rest), show.Count(s.Earlier, "earlier record"))
+	}
+	text += fmt.Sprintf("%s points within %s; a ban begins at %s (maxretry)", points(s.Score), bantime(s.Within), points(s.Maxretry))
 	if s.Allowance > 0 {
 		text += fmt.Sprintf(" (%d times the jail's: accounts log in there)", s.Allowance)
 	}
@@ -279,14 +289,16 @@ func sumText(s control.Sum) string {
 	if s.Customer > 0 {
 		text += fmt.Sprintf(" of one /%d", s.Customer)
 	}
-	if s.Earlier > 0 {
-		text += fmt.Sprintf("; %s of them from %s that the table does not show", points(s.Rest), show.Count(s.Earlier, "record"))
-	}
-	if s.Retold > 0 {
-		text += fmt.Sprintf("; %s of another log not counted, because it reports the same attempts", show.Count(s.Retold, "record"))
-	}
 	if s.Packets != "" {
 		text += "; packets: " + s.Packets
 	}
 	return text
+}
+
+// retoldText explains records that add no points.
+func retoldText(n int) string {
+	if n == 1 {
+		return "1 more record, in another log, reports one of these attempts, and adds no points"
+	}
+	return fmt.Sprintf("%d more records, in another log, report the same attempts, and add no points", n)
 }

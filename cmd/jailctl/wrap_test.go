@@ -9,14 +9,14 @@ import (
 // A command can be copied from one line, whatever the width is.
 func TestWrapCommands(t *testing.T) {
 	for _, c := range []struct{ text, whole string }{
-		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'", "asterisk -rx 'logger reload'"},
+		{"   hint: write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'", "asterisk -rx 'logger reload'"},
 		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then reload", "messages => notice,warning,error"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "modprobe -a xt_set ip_set_hash_net)"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
-		{"   hint: see the other problems, and: journalctl -u pbxjail; to test the enforcer: jailctl doctor --probe", "jailctl doctor --probe"},
+		{"   hint: do what is under the other problems first. The log shows more: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe", "jailctl doctor --probe"},
 		{"the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL", "jailctl geoip update --from FILE|URL"},
 		{"if the owner made this log-in, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},
-		{"write wire: {enabled: true} in the main file, and start pbxjail again", "wire: {enabled: true}"},
+		{"write wire: {enabled: true} into the main file; then: systemctl restart pbxjail", "wire: {enabled: true}"},
 		{"a rule that is not ours jumps to the chain, find it with: iptables-save | grep -- '-j '", "iptables-save | grep -- '-j '"},
 	} {
 		for width := 20; width <= len(c.text)+1; width++ {

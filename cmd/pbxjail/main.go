@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -80,10 +81,10 @@ func flushed(config string, stdout, stderr io.Writer) int {
 		err = daemon.Flush(main)
 	}
 	if err != nil {
-		complain(stderr, err)
+		complain(stderr, config, err)
 		return 1
 	}
-	fmt.Fprintln(stdout, "all rules and sets of pbxjail are removed from the kernel; the ledger keeps the bans, and the next start enforces them again")
+	fmt.Fprintln(stdout, "all rules and sets of pbxjail are removed from the firewall, so it drops nothing. The bans are still in "+main.Database+", and the next start puts them back")
 	return 0
 }
 
@@ -92,11 +93,11 @@ func flushed(config string, stdout, stderr io.Writer) int {
 func start(config string, observe bool, stderr io.Writer) (err error) {
 	file, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
 	if err != nil {
-		complain(stderr, err)
+		complain(stderr, config, err)
 		return err
 	}
 	level := new(slog.LevelVar)
-	direct := newLog(stderr, level, file.LogFormat)
+	direct := newLog(stderr, level, file.LogFormat, config)
 	lines := notify.NewWriter(stderr, func(n uint64) {
 		direct.Warn("lines of pbxjail's own log are lost, because the program that reads them is too slow", "lines", n)
 	})
@@ -105,7 +106,7 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	go func() { defer close(written); lines.Run(ctx) }()
 	defer func() {
 		if err != nil {
-			complain(lines, err)
+			complain(lines, config, err)
 		}
 		stop()
 		select {
@@ -114,7 +115,7 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 		}
 	}()
 	watchdog, _ := sd.SdWatchdogEnabled(false) // 0 if the service manager wants none, or sent an invalid value
-	log := newLog(lines, level, file.LogFormat)
+	log := newLog(lines, level, file.LogFormat, config)
 	d, err := daemon.New(daemon.Options{
 		Config: config, Main: file, Observe: observe, Level: level, Log: log, Lost: lines.Lost, Watchdog: watchdog,
 		MaxAddresses: addressesIn(debug.SetMemoryLimit(-1)),            // from the limit of the cgroup, or GOMEMLIMIT
@@ -126,13 +127,13 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	return serve(d, log, direct)
 }
 
-// complain prints why the daemon ended.
-func complain(w io.Writer, err error) {
+// complain prints why the daemon ended. config is what was given as main file, or "".
+func complain(w io.Writer, config string, err error) {
 	text := fmt.Sprintf("pbxjail: %v\n", err)
 	if do := hint.Of(err); do != "" {
 		text += fmt.Sprintf("hint: %s\n", do)
 	}
-	io.WriteString(w, text)
+	io.WriteString(w, hint.Named(text, cmp.Or(config, configs.DefaultMain)))
 }
 
 // serve runs until SIGTERM or SIGINT, and then ends within two seconds; SIGHUP reloads.
@@ -167,7 +168,7 @@ func serve(d *daemon.Daemon, log, direct *slog.Logger) error {
 	}
 	stop() // Close may wait too long, after a failure as well
 	if closed := d.Close(); closed != nil {
-		log.Warn("pbxjail stopped, but could not close all of its files and sockets: bans stay in force", "err", closed, "hint", "if the next start fails, its message says what to do")
+		log.Warn("pbxjail stopped, and bans stay in force, but it could not close or remove all of its files", "err", closed, "hint", "the next start cleans up what is left")
 	}
 	return err
 }
@@ -180,9 +181,30 @@ func leaveOutEmpty(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// newLog makes a logger with the format of the main file.
-func newLog(w io.Writer, level *slog.LevelVar, format string) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: leaveOutEmpty}
+// named puts the path of the main file into a message, an error or a hint.
+func named(a slog.Attr, path string) slog.Attr {
+	text := ""
+	switch v := a.Value.Any().(type) {
+	case string:
+		text = v
+	case error:
+		text = v.Error()
+	}
+	if strings.Contains(text, hint.MainFile) {
+		return slog.String(a.Key, hint.Named(text, path))
+	}
+	return a
+}
+
+// newLog makes a logger with the format of the main file, which is config.
+func newLog(w io.Writer, level *slog.LevelVar, format, config string) *slog.Logger {
+	path := cmp.Or(config, configs.DefaultMain)
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.MessageKey || a.Key == "err" || a.Key == "hint" {
+			a = named(a, path)
+		}
+		return leaveOutEmpty(groups, a)
+	}}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}

@@ -48,7 +48,7 @@ func machineFaults() []fault {
 				_, err := p.guard.ctl(strings.Fields(one.Fix[0].Run)[1:]...)
 				return err
 			}},
-		{name: "a disk that is nearly full", check: "disk", severity: "risky", says: "ledger", main: "database: $DIR/small/pbxjail.db\n",
+		{name: "a disk that is nearly full", check: "disk", severity: "risky", says: "database", main: "database: $DIR/small/pbxjail.db\n",
 			before: func(p *patient) error {
 				return errors.Join(os.MkdirAll(p.guard.path("small"), 0o755), p.run("mount", "-t", "tmpfs", "-o", "size=64m", "none", p.guard.path("small")))
 			},

@@ -6,7 +6,15 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
+
+// MainFile is how an error or a hint names the main file. A package that makes texts does
+// not know its path; the program that prints them does, and calls Named.
+const MainFile = "the main file"
+
+// Named is a text with the path of the main file in place of MainFile.
+func Named(text, path string) string { return strings.ReplaceAll(text, MainFile, path) }
 
 // hinted is an error with what to do about it.
 type hinted struct {

@@ -266,7 +266,7 @@ func TestNoDisk(t *testing.T) {
 	f := New(Options{Dir: filepath.Join(blocked, "feeds")})
 	f.Set([]configs.Feed{feedOf("a", "shipped/ranges.txt")})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "the copy of the feed on the disk cannot be written: ") || listing(f, "185.243.5.1") != "a=1.5" {
+	if got := problem(f, 0); !strings.HasPrefix(got, "its copy on the disk cannot be written, ") || listing(f, "185.243.5.1") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "185.243.5.1"))
 	}
 }

@@ -20,7 +20,7 @@ type Status struct {
 	Problem error     // what is wrong, with a hint; nil: nothing
 }
 
-var errNoEnforcer = hint.Errorf("write enforcer: ipset in the main file, or use: factor for the feed", "this enforcer cannot hold feeds, so this feed drops no packet")
+var errNoEnforcer = hint.Errorf("write enforcer: ipset into the main file; then: systemctl restart pbxjail. Or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "this enforcer cannot hold feeds, so this feed drops no packet")
 
 // Status returns the feeds in the order of the main file.
 func (f *Feeds) Status() []Status {
@@ -54,7 +54,7 @@ func (f *Feeds) problem(s *feed) error {
 	}
 	var saved error
 	if s.saveErr != nil {
-		saved = hint.Errorf("free the disk, or correct the permissions of "+f.opts.Dir, "the copy of the feed on the disk cannot be written: %w", s.saveErr)
+		saved = hint.Errorf("free space on the disk, or let pbxjail write to this folder: ls -ld "+f.opts.Dir, "its copy on the disk cannot be written, so it is empty after a restart until it is fetched again: %w", s.saveErr)
 	}
 	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {

@@ -51,9 +51,9 @@ func broken(file string, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		p.Fix = "use a database of countries or of networks (ASN)"
+		p.Fix = "use a file of countries or of networks (ASN)"
 	case errors.Is(err, errSize):
-		p.Fix = "use a database of countries or of networks (ASN): these are smaller"
+		p.Fix = "use a file of countries or of networks (ASN): these are smaller"
 	case errors.Is(err, fs.ErrNotExist):
 		p.Fix = "put the file there, or remove it from geoip.files"
 	case errors.Is(err, fs.ErrPermission):
@@ -77,6 +77,6 @@ func (t Table) Old(now time.Time) *Problem {
 	return &Problem{
 		aged: true, shipped: t.Path == "",
 		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some addresses are in other countries now", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
-		Fix:  "get a new database: jailctl geoip update --from URL",
+		Fix:  "get a new file: jailctl geoip update --from URL",
 	}
 }

@@ -52,7 +52,7 @@ func TestMomentsOutliveARestart(t *testing.T) {
 	}
 	before.MomentsSaved(list)
 	if got := before.UnsavedMoments(); len(got) != 0 {
-		t.Errorf("got %v unsaved after the ledger has them", got)
+		t.Errorf("got %v unsaved after the database has them", got)
 	}
 	list = append(list, book.Moment{Kind: book.LetOut, Prefix: netip.MustParsePrefix("198.51.100.0/24"), At: at.Add(time.Hour), Until: at.Add(2 * time.Hour)})
 	after := New(nil)
@@ -67,6 +67,6 @@ func TestMomentsOutliveARestart(t *testing.T) {
 		t.Error("got a pardon from the future")
 	}
 	if got := after.UnsavedMoments(); len(got) != 0 {
-		t.Errorf("got %v unsaved, want none: the ledger has them", got)
+		t.Errorf("got %v unsaved, want none: the database has them", got)
 	}
 }

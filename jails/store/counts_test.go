@@ -6,7 +6,7 @@ func TestCounts(t *testing.T) {
 	path := newPath(t)
 	s := openStore(t, path)
 	if got, err := s.TakeCounts(); got != nil || err != nil {
-		t.Errorf("a new ledger: got %q and %v, want nothing", got, err)
+		t.Errorf("a new database: got %q and %v, want nothing", got, err)
 	}
 	for _, data := range []string{"old", "new"} {
 		if err := s.SaveCounts([]byte(data), start); err != nil {

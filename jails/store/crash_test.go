@@ -57,7 +57,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		acknowledged = max(acknowledged, killAfter(t, path, rand.IntN(60)))
 		s, notes, err := Open(path, start)
 		if err != nil || notes.Aside != "" {
-			t.Fatalf("round %d: got %+v, %v, want the ledger sound", round, notes, err)
+			t.Fatalf("round %d: got %+v, %v, want the database sound", round, notes, err)
 		}
 		bans := liveBans(t, s, start)
 		if len(bans) <= acknowledged {

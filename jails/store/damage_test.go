@@ -56,7 +56,7 @@ func TestDamagedIsMovedAside(t *testing.T) {
 			}
 			defer s.Close()
 			if want := path + ".damaged-20260102-030405"; !notes.New || notes.Aside != want || notes.Cause == nil {
-				t.Errorf("got %+v, want a new ledger, the cause, and the old one at %s", notes, want)
+				t.Errorf("got %+v, want a new database, the cause, and the old one at %s", notes, want)
 			}
 			if kept, err := os.ReadFile(notes.Aside); err != nil || !bytes.Equal(kept, spoilt) {
 				t.Errorf("got %d bytes kept, %v, want the damaged %d", len(kept), err, len(spoilt))

@@ -35,7 +35,7 @@ func (s *Store) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s ledger %s: %w", doing, s.path, err)
+	err = fmt.Errorf("%s database %s: %w", doing, s.path, err)
 	if hint.Of(err) != "" {
 		return err
 	}
@@ -53,11 +53,11 @@ func (s *Store) hint(err error) string {
 	case code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN, errors.Is(err, os.ErrPermission):
 		return "make the user that runs pbxjail the owner of " + folder + " and the files in it"
 	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
-		return "end the program that has the ledger open, perhaps sqlite3: fuser -v " + s.path
+		return "end the program that has the database open, perhaps sqlite3: fuser -v " + s.path
 	case damaged(err):
-		return "systemctl restart pbxjail; it then starts an empty ledger, keeps the bans of the firewall, and renames the damaged file"
+		return "systemctl restart pbxjail; it then starts an empty database, keeps the bans of the firewall, and renames the damaged file"
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
-		return "look for errors of the disk with dmesg, and move the ledger to a good disk"
+		return "look for errors of the disk with dmesg, and move the database to a good disk"
 	}
 	return "check that " + folder + " is a folder on a local disk, and that pbxjail may write to it"
 }

@@ -105,7 +105,7 @@ func TestNewOnFullDisk(t *testing.T) {
 	}
 	defer s.Close()
 	if notes != (Notes{New: true}) {
-		t.Errorf("got %+v, want a new ledger", notes)
+		t.Errorf("got %+v, want a new database", notes)
 	}
 }
 

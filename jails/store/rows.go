@@ -42,6 +42,6 @@ func (s *Store) Unreadable() error {
 	if rows == 0 {
 		return nil
 	}
-	return hint.Add("their data is lost, and bans among them end at their time; to start with an empty ledger, stop pbxjail and move the file away",
-		fmt.Errorf("%d entries of ledger %s cannot be read, and are ignored: %w", rows, s.path, why))
+	return hint.Add("their data is lost, and bans among them end at their time; to start with an empty database, stop pbxjail and move the file away",
+		fmt.Errorf("%d entries of database %s cannot be read, and are ignored: %w", rows, s.path, why))
 }

@@ -44,7 +44,7 @@ func TestDamagedRows(t *testing.T) {
 		t.Errorf("got %v, want the strikes that can be read", err)
 	}
 	err := s.Unreadable()
-	if err == nil || !strings.Contains(err.Error(), "entries of ledger") || hint.Of(err) == "" {
+	if err == nil || !strings.Contains(err.Error(), "entries of database") || hint.Of(err) == "" {
 		t.Errorf("got %v, want that rows cannot be read", err)
 	}
 }

@@ -158,7 +158,7 @@ func (s *Store) prepare() (created bool, err error) {
 	case id != applicationID:
 		return false, hint.New("write another path as database into the main file", "it is a database of another program")
 	case version > len(migrations):
-		return false, hint.Errorf("install the newer version again, or move the file away to start with an empty ledger", "a newer version of pbxjail wrote it (schema %d, this version knows only %d)", version, len(migrations))
+		return false, hint.Errorf("install the newer version again, or move the file away to start with an empty database", "a newer version of pbxjail wrote it (schema %d, this version knows only %d)", version, len(migrations))
 	}
 	if err := s.check(); err != nil {
 		return false, err

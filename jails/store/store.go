@@ -61,7 +61,7 @@ type Notes struct {
 func Open(path string, now time.Time) (*Store, Notes, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, Notes{}, fmt.Errorf("find ledger %s: %w", path, err)
+		return nil, Notes{}, fmt.Errorf("find database %s: %w", path, err)
 	}
 	s := &Store{path: path, limits: defaultLimits()}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {

@@ -155,7 +155,7 @@ func TestOpenEmptyFile(t *testing.T) {
 	}
 	defer s.Close()
 	if !notes.New || notes.Aside != "" {
-		t.Errorf("got %+v of an empty file, want a new ledger in it", notes)
+		t.Errorf("got %+v of an empty file, want a new database in it", notes)
 	}
 }
 

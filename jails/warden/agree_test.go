@@ -117,7 +117,7 @@ func (s *scene) agree(when string) {
 		}
 	}
 	if got, want := s.ledger.live(now), s.banned(); got != want {
-		s.t.Errorf("%s: got %q in the ledger, want %q", when, got, want)
+		s.t.Errorf("%s: got %q in the database, want %q", when, got, want)
 	}
 	if r := s.Report(now); r.Pending != 0 || len(r.Problems) != 0 {
 		s.t.Errorf("%s: got %d pending, %v", when, r.Pending, r.Problems)

@@ -78,10 +78,10 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	}
 	w.mu.Unlock()
 	if err := w.saveMoments(now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("the unban could not be written to the ledger (pbxjail tries again): %w", err))
+		failed = errors.Join(failed, fmt.Errorf("the unban could not be written to the database (pbxjail tries again): %w", err))
 	}
 	if err := w.ledger.Lift(slices.Collect(maps.Keys(free)), by, now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("the end of the ban could not be written to the ledger (pbxjail tries again): %w", err))
+		failed = errors.Join(failed, fmt.Errorf("the end of the ban could not be written to the database (pbxjail tries again): %w", err))
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(ended) > 0 {

@@ -128,7 +128,7 @@ func TestUnban(t *testing.T) {
 		rest := "203.0.113.8/32"
 		s.expect("at once", rest, rest, rest)
 		if s.ledger.lifted[0] != "uid 0 (root)" {
-			t.Errorf("got %q in the ledger, want who it was", s.ledger.lifted[0])
+			t.Errorf("got %q in the database, want who it was", s.ledger.lifted[0])
 		}
 		s.attack(nine, 1)
 		s.expect("one failure later", rest, rest, rest)
@@ -159,7 +159,7 @@ func TestUnbanUnwritten(t *testing.T) {
 		s.restart(nil, nil)
 		s.expect("after a restart", "", "", "")
 		if rows := s.ledger.all(); len(rows) != 1 || len(rows[0].Lines) != 2 || rows[0].Until.Sub(rows[0].Since) != 10*time.Second {
-			t.Errorf("got %+v in the ledger, want what happened", rows)
+			t.Errorf("got %+v in the database, want what happened", rows)
 		}
 	})
 }

@@ -32,6 +32,6 @@ func (w *Warden) loadCounts(now time.Time) {
 	}
 	w.mu.Unlock()
 	if err != nil {
-		w.log.Warn("attempts that were counted before the restart could not be read from the ledger: pbxjail counts again from zero", "err", err)
+		w.log.Warn("attempts that were counted before the restart could not be read from the database: pbxjail counts again from zero", "err", err)
 	}
 }

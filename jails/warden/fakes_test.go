@@ -489,7 +489,7 @@ func (s *scene) expect(when, book, kernel, ledger string) {
 		s.t.Errorf("%s: got %q in the kernel, want %q", when, got, kernel)
 	}
 	if got := s.ledger.live(time.Now()); got != ledger {
-		s.t.Errorf("%s: got %q in the ledger, want %q", when, got, ledger)
+		s.t.Errorf("%s: got %q in the database, want %q", when, got, ledger)
 	}
 }
 

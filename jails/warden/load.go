@@ -13,7 +13,7 @@ import (
 )
 
 // ErrLedger marks a ledger that cannot be read at start.
-var ErrLedger = errors.New("the ledger cannot be read")
+var ErrLedger = errors.New("the database cannot be read")
 
 // Restore reads the ledger into the book, and makes kernel and book agree: bans that the
 // kernel lost are put back with the time they have left, members that the ledger does not

@@ -53,7 +53,7 @@ func TestRestore(t *testing.T) {
 		{"there for too short", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -time.Minute, time.Hour)} },
 			func(k *kernel) { k.put("192.0.2.1/32", time.Minute) }, "192.0.2.1/32", 59 * time.Minute},
 		{"over", func() []book.Ban { return []book.Ban{row("192.0.2.1/32", -2*time.Hour, time.Hour)} }, nil, "", 0},
-		{"unknown to the ledger", nil, func(k *kernel) { k.put("192.0.2.1/32", 30*time.Minute) },
+		{"unknown to the database", nil, func(k *kernel) { k.put("192.0.2.1/32", 30*time.Minute) },
 			"192.0.2.1/32", 30 * time.Minute},
 		{"unknown, IPv6 and a network", nil, func(k *kernel) { k.put("2001:db8::/64", time.Minute); k.put("192.0.2.0/24", time.Minute) },
 			"192.0.2.0/24 2001:db8::/64", 0},
@@ -324,7 +324,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 				s.attack(nine, 2)
 				pass(time.Millisecond)
 				if got := len(s.ledger.all()); c.rows != nil && got != 1 {
-					t.Errorf("got %d rows, want the ledger left alone until it is read", got)
+					t.Errorf("got %d rows, want the database left alone until it is read", got)
 				}
 				if err := s.Restore(context.Background(), time.Now()); err != nil {
 					t.Fatal(err)
@@ -336,7 +336,7 @@ func TestEarlyBanIsReconsidered(t *testing.T) {
 					t.Errorf("got strike %d, %v left, %v in the kernel, want %d, %v", got.Strike, time.Until(got.Until), left, c.strike, want)
 				}
 				if got := s.ledger.live(time.Now()); got != nine1 {
-					t.Errorf("got %q live in the ledger", got)
+					t.Errorf("got %q live in the database", got)
 				}
 				if got, want := len(s.ledger.all()), 1; c.name == "banned still" && got != want {
 					t.Errorf("got %d rows, want the one there was", got)

@@ -120,7 +120,7 @@ func (w *Warden) adopt(m kernelBan, now time.Time) {
 		return
 	}
 	b := book.Ban{Prefix: p, Jail: "unknown", Ports: w.judge.PortsOf(m.groups), Since: now.UTC(), Until: book.EndOf(now, m.left), Strike: w.book.NextStrike(p, configs.Growth{}, now), By: "kernel",
-		Reason: "found in the firewall, but not in the ledger of pbxjail"}
+		Reason: "found in the firewall, but not in the database of pbxjail"}
 	if w.book.Put(b) {
 		w.repairs.Adopted++
 		w.write(b)

@@ -367,9 +367,9 @@ func (w *Warden) ledgerSays(err error) {
 	defer w.mu.Unlock()
 	switch before := w.problems["ledger"]; {
 	case err != nil && before == nil:
-		w.log.Error("the ledger cannot be written. Bans stay in force, and pbxjail saves them as soon as it can", "err", err, "hint", hint.Of(err))
+		w.log.Error("the database cannot be written. Bans stay in force, and pbxjail saves them as soon as it can", "err", err, "hint", hint.Of(err))
 	case err == nil && before != nil:
-		w.log.Info("the ledger can be written again")
+		w.log.Info("the database can be written again")
 	}
 	w.problem("ledger", err)
 }

@@ -39,10 +39,10 @@ func TestHearBansBeforeItReturns(t *testing.T) {
 		synctest.Wait()
 		s.expect("then", "203.0.113.8/32 203.0.113.9/32", "203.0.113.8/32 203.0.113.9/32", "203.0.113.8/32 203.0.113.9/32")
 		if b := s.ledger.all()[0]; len(b.Lines) != 2 || b.Jail != "a" || b.By != "log" || b.Strike != 1 || b.Evidence != parsers.Seen {
-			t.Errorf("got %+v in the ledger, want the ban with its two lines", b)
+			t.Errorf("got %+v in the database, want the ban with its two lines", b)
 		}
 		if b := s.Bans(time.Now())[0]; b.Lines != nil {
-			t.Errorf("got %d lines in memory, want them in the ledger only", len(b.Lines))
+			t.Errorf("got %d lines in memory, want them in the database only", len(b.Lines))
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestLedgerFails(t *testing.T) {
 		if got := s.problem("ledger"); got != errDisk.Error() {
 			t.Errorf("got problem %q, want %q", got, errDisk)
 		}
-		if got := s.journal.count("the ledger cannot be written"); got != 1 {
+		if got := s.journal.count("the database cannot be written"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.ledger.records
@@ -94,7 +94,7 @@ func TestLedgerFails(t *testing.T) {
 		if rows := s.ledger.all(); len(rows) != 101 || rows[0].Prefix != prefix(nine1) || len(rows[0].Lines) != 2 {
 			t.Errorf("got %d rows, want 101, the first of %s with its lines", len(rows), nine1)
 		}
-		if got := s.problem("ledger"); got != "" || s.journal.count("the ledger can be written again") != 1 {
+		if got := s.problem("ledger"); got != "" || s.journal.count("the database can be written again") != 1 {
 			t.Errorf("got problem %q when all is well again", got)
 		}
 	})
@@ -335,7 +335,7 @@ func TestOldLines(t *testing.T) {
 		synctest.Wait()
 		s.expect("over long ago", "", "", "")
 		if rows := s.ledger.all(); len(rows) != 1 || rows[0].Strike != 1 || len(rows[0].Lines) != 2 {
-			t.Errorf("got %+v in the ledger, want it once", rows)
+			t.Errorf("got %+v in the database, want it once", rows)
 		}
 		if got := s.kernel.called("ban"); got != 0 {
 			t.Errorf("got %d bans in the kernel", got)
@@ -357,7 +357,7 @@ func TestObserveEnforcesNothing(t *testing.T) {
 		}
 		rows := s.ledger.all()
 		if len(rows) != 1 || rows[0].By != "observe" || rows[0].Strike != 0 || !rows[0].Until.Equal(rows[0].Since) || len(rows[0].Lines) != 2 {
-			t.Errorf("got %+v in the ledger, want it once, as no strike", rows)
+			t.Errorf("got %+v in the database, want it once, as no strike", rows)
 		}
 		if got := s.journal.count("would ban"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
@@ -613,7 +613,7 @@ func TestTune(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		for _, d := range []time.Duration{10 * time.Minute, 2 * time.Hour} {
 			s.Tune(d, 3, 0)
-			want := "accounts that logged in there within " + show.Duration(d)
+			want := "addresses where an account logged in within " + show.Duration(d)
 			if got := s.Why(netip.MustParseAddr("192.0.2.77"), time.Now()).Consulted; !slices.Contains(got, want) {
 				t.Errorf("got %q, want %q among them", got, want)
 			}
@@ -727,7 +727,7 @@ func TestWeakestMakesRoom(t *testing.T) {
 		}
 		r := s.Report(time.Now())
 		if got := s.ledger.live(time.Now()); got != "203.0.113.8/32 203.0.113.9/32" || r.Displaced != 1 || r.Problems["book"] == nil {
-			t.Errorf("got %q in the ledger, %d displaced, %v", got, r.Displaced, r.Problems)
+			t.Errorf("got %q in the database, %d displaced, %v", got, r.Displaced, r.Problems)
 		}
 		if s, ok := s.book.History(prefix("203.0.113.7/32")); !ok || s.Count != 1 {
 			t.Errorf("got history %+v, %t, want its strike", s, ok)

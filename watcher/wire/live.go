@@ -143,7 +143,7 @@ func (l *Live) Run(ctx context.Context, deliver func(*Packet)) error {
 			err = l.capture(ctx, deliver)
 			err = errors.Join(err, l.shutDown())
 		case first:
-			return hint.Add("give pbxjail CAP_NET_RAW, or switch the sensor off", err)
+			return hint.Add("run pbxjail as root, or give its service CAP_NET_RAW; or write wire: {enabled: false} into the main file. Then: systemctl restart pbxjail", err)
 		}
 		if ctx.Err() != nil {
 			return nil

@@ -90,7 +90,7 @@ type Country struct {
 
 // Problem is one thing that the operator should repair, with a hint.
 type Problem struct {
-	About string `json:"about,omitempty"` // "log PATH", a log level that Asterisk does not write, or one of those below; "" is the daemon
+	About string `json:"about,omitempty"` // "log PATH", a log level that Asterisk does not write, or one of those below; "" is pbxjail as a whole. What may begin with it
 	What  string `json:"what"`
 	Hint  string `json:"hint"`
 }
@@ -100,6 +100,13 @@ const (
 	AboutGeoIP    = "geoip"
 	AboutGeoIPAge = "geoip age" // a table is old, and nothing else is wrong with it
 	AboutFeed     = "feed "     // and its name
+	AboutJail     = "jail "     // and its name: its file is refused
+	AboutFirewall = "firewall"  // or "firewall, IPv6": a part of the firewall
+	AboutDatabase = "database"  // the file of bans
+	AboutWire     = "wire"      // the sensor of packets
+	AboutHeard    = "heard"     // the kernel's record of senders
+	AboutAlarm    = "alarm"     // about a password
+	AboutRules    = "packet rules"
 )
 
 // File is a log that is followed, or that does not exist yet.

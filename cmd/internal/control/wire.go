@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -71,4 +72,16 @@ func (q *WireRequest) read(v url.Values) (err error) {
 	}
 	q.Addr = q.Addr.Unmap()
 	return nil
+}
+
+// Unread says why packets were not read, for people.
+func (w *Wire) Unread() string {
+	const full, many = "because the buffer for packets was full", "because more came in a second than wire.limit allows"
+	switch {
+	case w.Sampled == 0:
+		return full
+	case w.Dropped == 0:
+		return many
+	}
+	return fmt.Sprintf("%d %s, %d %s", w.Dropped, full, w.Sampled, many)
 }

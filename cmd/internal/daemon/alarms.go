@@ -40,12 +40,12 @@ func (b *backend) alarmStatus(s *control.Status, now time.Time) {
 	for i, a := range s.Alarms {
 		if i == mostAlarms {
 			s.Problems = append(s.Problems, control.Problem{
-				What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list shows them; jailctl ack ends them",
+				About: control.AboutAlarm, What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list shows them; jailctl ack ends them",
 			})
 			return
 		}
 		s.Problems = append(s.Problems, control.Problem{
-			What: a.What + ". " + b.bannedWords(a.Addr, now),
+			About: control.AboutAlarm, What: a.What + ". " + b.bannedWords(a.Addr, now),
 			Hint: "if this was not the owner: jailctl ban " + a.Addr.String() + "; change the password of " + a.Account +
 				" and check which calls it made; then clear the alarm: jailctl ack " + a.Addr.String(),
 		})
@@ -73,5 +73,5 @@ func (b *backend) breakerStatus(s *control.Status, now time.Time) {
 	if why == "" {
 		return
 	}
-	s.Problems = slices.Insert(s.Problems, 0, control.Problem{What: why + ". This began " + show.Ago(since, now), Hint: brokenHint})
+	s.Problems = slices.Insert(s.Problems, 0, control.Problem{About: "log-ins", What: why + ". This began " + show.Ago(since, now), Hint: brokenHint})
 }

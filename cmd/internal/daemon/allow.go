@@ -18,13 +18,13 @@ import (
 func (d *Daemon) loadAllowed() {
 	list, err := d.store.Allowed(d.since)
 	if err != nil {
-		d.troubles.note("the addresses of jailctl allow cannot be read from the ledger, so they may be banned: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
-		d.log.Error("the addresses of jailctl allow cannot be read from the ledger, so they may be banned", "err", err, "hint", "allow them again with jailctl allow, or name them in ignoreip")
+		d.troubles.note(control.AboutDatabase, "the addresses of jailctl allow cannot be read from the database, so they may be banned: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
+		d.log.Error("the addresses of jailctl allow cannot be read from the database, so they may be banned", "err", err, "hint", "allow them again with jailctl allow, or name them in ignoreip")
 	}
 	d.upkeep.guard.SetAllowed(list)
 	admins, err := d.store.Moments(d.since)
 	if err != nil {
-		d.log.Error("the addresses of admins cannot be read from the ledger: each is protected again when the admin logs in over SSH", "err", err, "hint", hint.Of(err))
+		d.log.Error("the addresses of admins cannot be read from the database: each is protected again when the admin logs in over SSH", "err", err, "hint", hint.Of(err))
 	}
 	d.upkeep.guard.LoadAdmins(admins, d.since)
 	d.upkeep.save = d.store.SaveMoments
@@ -78,7 +78,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	answer.Allowed = b.allowed(a)
 	answer.Covered = b.covers(a, now)
 	if failed != nil {
-		return answer, fmt.Errorf("%s is allowed only until pbxjail starts again, because the ledger could not be written: %w", a.What(), failed)
+		return answer, fmt.Errorf("%s is allowed only until pbxjail starts again, because the database could not be written: %w", a.What(), failed)
 	}
 	return answer, err
 }
@@ -137,7 +137,7 @@ func (b *backend) Disallow(q control.DisallowRequest, _ string) (control.Disallo
 		answer.Protected = cmp.Or(answer.Protected, b.protects(p))
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is not allowed now, but is allowed again when pbxjail starts again, because the ledger could not be written: %w", q.What, err)
+		err = fmt.Errorf("%s is not allowed now, but is allowed again when pbxjail starts again, because the database could not be written: %w", q.What, err)
 	}
 	return answer, err
 }

@@ -37,19 +37,19 @@ func announce(log *slog.Logger, files *jailFiles) {
 		log.Info("some logs do not exist yet: they are read when they appear", "files", strings.Join(missing, " "))
 	}
 	if found == 0 {
-		log.Warn("no log of Asterisk exists yet: pbxjail cannot see attacks in logs", "hint", "write to logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'")
+		log.Warn("no log of Asterisk exists yet: pbxjail cannot see attacks in logs", "hint", "write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'")
 	}
 	switch {
 	case channels["full"] || !channels["security"] && !channels["messages"]:
 	case !channels["security"]:
 		log.Warn("no log with security events is read, so pbxjail does not see wrong passwords of calls, and cannot recognize forged log lines",
-			"hint", "write to logger.conf: security => security, then: asterisk -rx 'logger reload'")
+			"hint", "write below [logfiles] in /etc/asterisk/logger.conf: security => security; then: asterisk -rx 'logger reload'")
 	case !channels["messages"]:
 		log.Warn("no log with notices is read, so pbxjail does not see attempts on IAX2, unknown extensions, and attempts that have no security event",
-			"hint", "write to logger.conf: messages => notice,warning,error, then: asterisk -rx 'logger reload'")
+			"hint", "write below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error; then: asterisk -rx 'logger reload'")
 	}
 	if len(list) == 0 {
-		log.Warn("no jail runs, so no address is banned", "hint", "jailctl check shows why")
+		log.Warn("no jail runs, so no address is banned", "hint", "see the mistakes: jailctl check")
 	}
 }
 

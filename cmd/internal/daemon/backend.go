@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails/book"
@@ -61,6 +63,9 @@ type mainFile struct {
 	bans        int // how many there may be at once
 }
 
+// path is where the settings are, or would be.
+func (m mainFile) path() string { return cmp.Or(m.file, configs.DefaultMain) }
+
 // handlers are the calls that the daemon answers, one line each.
 func (b *backend) handlers() []control.Handler {
 	return []control.Handler{
@@ -91,7 +96,7 @@ func (b *backend) handlers() []control.Handler {
 }
 
 // errNoWire is the answer to questions that the sensor alone can answer.
-var errNoWire = control.Refuse(http.StatusConflict, "write wire: {enabled: true} in the main file, and start pbxjail again", "packets are not read: the wire is switched off in the main file")
+var errNoWire = control.Refuse(http.StatusConflict, "write wire: {enabled: true} into the main file; then: systemctl restart pbxjail", "pbxjail reads no packets, because wire is switched off")
 
 func (b *backend) agents(control.None, string) ([]control.Agent, error) {
 	if b.wire == nil {

@@ -33,7 +33,7 @@ func TestAnswers(t *testing.T) {
 	if b := s.banned(attacker.String()); b.Jail != "phones" || b.Strike != 1 || b.By != "log" || b.LeftSeconds <= 0 {
 		t.Errorf("got %+v", b)
 	}
-	s.eventually("the ledger", func() bool {
+	s.eventually("the database", func() bool {
 		why, err := client.Why(ctx, attacker)
 		return err == nil && len(why.Lines) == 3
 	})
@@ -126,7 +126,7 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 func TestWhatCannotStart(t *testing.T) {
 	for name, lines := range map[string]string{
 		"a key that does not exist": "nonsense: 1",
-		"a folder for the ledger":   "database: /",
+		"a folder for the database": "database: /",
 	} {
 		s := newSite(t)
 		s.write("pbxjail.yaml", "socket: "+s.path("sock")+"\nenforcer: observe\n"+lines+"\n")

@@ -36,7 +36,7 @@ func (d *Daemon) awaitProtections(ctx context.Context, homes <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	case <-time.After(homesTime):
-		d.log.Warn("the known log-ins are not read from the ledger yet: until then, an address with known phones may be banned", "after", homesTime)
+		d.log.Warn("the known log-ins are not read from the database yet: until then, an address with known phones may be banned", "after", homesTime)
 	}
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()

@@ -82,7 +82,7 @@ func TestLogInsBeforeTheirJail(t *testing.T) {
 			got = append(got, l.Addr.String()+" "+l.Service.String())
 		}
 		if want := []string{"203.0.113.50 pjsip", "203.0.113.9 ssh"}[1-phones:]; !slices.Equal(slices.Sorted(slices.Values(got)), want) {
-			t.Errorf("%d phones in the ledger: got %v, want %v", phones, got, want)
+			t.Errorf("%d phones in the database: got %v, want %v", phones, got, want)
 		}
 	}
 }

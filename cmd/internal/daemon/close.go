@@ -51,7 +51,7 @@ func (d *Daemon) Close() error {
 		give("control socket", d.server.Close)
 	}
 	if d.store != nil {
-		give("ledger", d.store.Close)
+		give("database", d.store.Close)
 	}
 	if d.own != nil {
 		give("own addresses", d.own.Close)

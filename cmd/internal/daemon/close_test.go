@@ -42,7 +42,7 @@ func TestFirewallThatHangsLeavesTheLedgerClosed(t *testing.T) {
 	s.eventually("the firewall alone is left", func() bool { return slices.Equal(d.Left(), []string{"firewall"}) })
 	ledger, notes, err := store.Open(s.path("state/pbxjail.db"), time.Now())
 	if err != nil || notes.Cause != nil {
-		t.Fatalf("open the ledger beside the daemon that ends: %v, %v", err, notes.Cause)
+		t.Fatalf("open the database beside the daemon that ends: %v, %v", err, notes.Cause)
 	}
 	defer ledger.Close()
 	if list, err := ledger.History(ban.Prefix, 10); err != nil || len(list) != 1 {
@@ -72,7 +72,7 @@ func TestPartThatNeverEndsTakesNoTimeFromOthers(t *testing.T) {
 		p.start("control", func(ctx context.Context) error { <-ctx.Done(); return nil })
 		d.stop(p)
 		if !wrote {
-			t.Error("the warden got no time to write the ledger")
+			t.Error("the warden got no time to write the database")
 		}
 		if got := d.Left(); !slices.Equal(got, []string{"watcher"}) {
 			t.Errorf("got %v left, want the watcher alone", got)

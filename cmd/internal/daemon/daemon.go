@@ -181,7 +181,8 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 		return err
 	}
 	for _, n := range notes {
-		d.troubles.note(warnNote(d.log, n, otherEnforcerHint))
+		what, do := warnNote(d.log, n, otherEnforcerHint)
+		d.troubles.note(control.AboutFirewall, what, do)
 	}
 	for _, n := range degraded {
 		warnNote(d.log, n, degradedHint)
@@ -195,7 +196,7 @@ func (d *Daemon) openPorts() error {
 	d.upkeep.ports.enforcer = d.enforcer
 	live, err := d.store.Ports(d.since)
 	if err != nil { // restore finds out what that means
-		d.log.Error("the ledger cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
+		d.log.Error("the database cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
 	}
 	return d.upkeep.ports.need(ports.All, live)
 }
@@ -348,7 +349,7 @@ func (d *Daemon) problems() []control.Problem {
 	list = append(list, d.off.problems()...)
 	list = append(list, d.upkeep.over.problems()...)
 	if err := d.store.Unreadable(); err != nil {
-		list = append(list, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+		list = append(list, control.Problem{About: control.AboutDatabase, What: err.Error(), Hint: hint.Of(err)})
 	}
 	if d.senders != nil {
 		list = append(list, d.senders.problems()...)
@@ -361,7 +362,7 @@ func (d *Daemon) problems() []control.Problem {
 	}
 	if n := d.opts.Lost(); n > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that reads them is too slow", n),
+			About: "log of pbxjail", What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that reads them is too slow", n),
 			Hint: "bans are not affected; look at the program that reads the log of pbxjail, such as journald: systemctl status systemd-journald",
 		})
 	}

@@ -49,7 +49,7 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	}
 	homes = append(homes, old.Home.Homes()...)
 	d.warden.Learn(homes, now)
-	d.log.Info("first start with an empty ledger: pbxjail takes the known log-ins from Asterisk and its logs", "short_bans", main.DayOne, "registered", n, "log-ins", len(homes)-n)
+	d.log.Info("first start with an empty database: pbxjail takes the known log-ins from Asterisk and its logs", "short_bans", main.DayOne, "registered", n, "log-ins", len(homes)-n)
 }
 
 // newOldLogins is a judge of its own, without jails: it finds out who logged in without guessing.
@@ -92,7 +92,7 @@ func (d *Daemon) young() time.Time {
 	}
 	born, err := d.store.Born()
 	if err != nil {
-		d.log.Warn("the ledger cannot be read: pbxjail does not know how old it is, and gives bans their full time", "err", err)
+		d.log.Warn("the database cannot be read: pbxjail does not know how old it is, and gives bans their full time", "err", err)
 		return time.Time{}
 	}
 	return youngUntil(born, d.since)

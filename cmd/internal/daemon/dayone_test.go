@@ -85,7 +85,7 @@ func TestFirstHomesHold(t *testing.T) {
 		{Addr: netip.MustParseAddr("127.0.0.1"), Account: "101", Service: parsers.PJSIP, First: now, Last: now, Times: 1},
 	}, now)
 	if got := judge.Home.UnsavedHomes(10); len(got) != 1 || got[0].Latest != got[0].Addr {
-		t.Errorf("got %+v for the ledger, want the one", got)
+		t.Errorf("got %+v for the database, want the one", got)
 	}
 	if got := judge.Home.LoggedIn(now); len(got) != 1 {
 		t.Errorf("got %v at home, want one", got)

@@ -83,7 +83,7 @@ func (h *housekeeper) tidy(now time.Time) (soon bool) {
 	if due(now, h.trimmed, trimEvery) {
 		h.trimmed = now
 		if err := d.store.Trim(now, d.upkeep.settings().Retention); err != nil {
-			d.log.Warn("old history cannot be removed from the ledger (the database of pbxjail): bans stay in force", "err", err, "hint", hint.Of(err))
+			d.log.Warn("old history cannot be removed from the database: bans stay in force", "err", err, "hint", hint.Of(err))
 		}
 	}
 	return soon

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
 	"pbxjail/jails/store"
 )
@@ -22,13 +23,13 @@ func (d *Daemon) openStore(path string) (err error) {
 	}
 	if notes.Aside != "" {
 		todo := damagedHint(path, notes.Aside)
-		d.troubles.note(damagedLedger+". The damaged file is now "+notes.Aside, todo)
+		d.troubles.note(control.AboutDatabase, damagedLedger+". The damaged file is now "+notes.Aside, todo)
 		d.log.Error(damagedLedger, "damaged_file", notes.Aside, "err", notes.Cause, "hint", todo)
 	}
 	return nil
 }
 
-const damagedLedger = "the ledger (the database of pbxjail) was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and what jailctl allow allowed are lost"
+const damagedLedger = "the database was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and what jailctl allow allowed are lost"
 
 // damagedHint is what to do after a damaged ledger was replaced.
 func damagedHint(ledger, damaged string) string {
@@ -43,11 +44,12 @@ func (d *Daemon) openSpare(path string, cause error) error {
 		return errors.Join(cause, err)
 	}
 	d.store = spare
-	what := fmt.Sprintf("the ledger cannot be written, so pbxjail uses a copy of it in %s: new bans are lost at the next boot: %v", where, cause)
+	what := fmt.Sprintf("the database cannot be written, so pbxjail uses a copy of it in %s: new bans are lost at the next boot: %v", where, cause)
 	if whole != nil {
-		what = fmt.Sprintf("the ledger cannot be written, and not all of it could be read, so pbxjail uses a new ledger in %s: strikes, history and known log-ins may be missing: %v; %v", where, cause, whole)
+		what = fmt.Sprintf("the database cannot be written, and not all of it could be read, so pbxjail uses a new database in %s: strikes, history and known log-ins may be missing: %v; %v", where, cause, whole)
 	}
-	d.troubles.note(what, hint.Of(cause)+"; then restart pbxjail")
-	d.log.Error(what, "hint", hint.Of(cause))
+	todo := hint.Of(cause) + "; then: systemctl restart pbxjail"
+	d.troubles.note(control.AboutDatabase, what, todo)
+	d.log.Error(what, "hint", todo)
 	return nil
 }

@@ -28,7 +28,7 @@ func TestDamagedRow(t *testing.T) {
 	d := s.open()
 	s.run(d, nil)
 	s.banned("203.0.113.9")
-	if !s.problem("entries of ledger") {
+	if !s.problem("entries of database") {
 		t.Errorf("got %+v, want that a row cannot be read", s.status().Problems)
 	}
 	if list, err := d.store.Bans(time.Now()); err != nil || len(list) != 1 {

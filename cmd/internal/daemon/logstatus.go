@@ -10,6 +10,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/logs"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/watcher"
 	"pbxjail/watcher/journal"
 )
@@ -32,7 +33,7 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		}
 		if file.Missed = f.Missed; f.Missed > 0 {
 			s.Problems = append(s.Problems, control.Problem{
-				About: "log " + f.File, What: fmt.Sprintf("%s: the lines of %d rotated files are lost: it was rotated more than once before pbxjail could read it", f.File, f.Missed), Hint: missedHint,
+				About: "log " + f.File, What: fmt.Sprintf("log %s: the lines of %s are lost, because the log was rotated more than once before pbxjail could read it", f.File, show.Count(f.Missed, "rotated file")), Hint: missedHint,
 			})
 		}
 		list = append(list, logs.Log{Path: f.File, There: file.Problem != control.NotThere})
@@ -53,14 +54,14 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 	for _, one := range b.reading.findings(b.found.current(), list, now) {
 		p := control.Problem{About: one.State, What: one.What, Hint: one.Hint}
 		if one.Log != "" {
-			p.About, p.What = "log "+one.Log, one.Log+": "+one.What
+			p.About, p.What = "log "+one.Log, "log "+one.Log+": "+one.What
 			s.Files[at[one.Log]].Finding = one.State
 		}
 		s.Problems = append(s.Problems, p)
 	}
 }
 
-const missedHint = "attackers in those lines are not banned by them; set delaycompress in logrotate's file for this log, keep at least one old file (rotate 1), and rotate it less often; see whether this machine has too little processor time for pbxjail"
+const missedHint = "attempts in these lines do not count. In the file of logrotate for this log, write delaycompress and rotate 1, and let logrotate run less often. If it happens again, this machine has too little processor time for pbxjail"
 
 // fileOf is what was read of a log.
 func (b *backend) fileOf(name string) control.File {

@@ -78,7 +78,7 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	o.set(off, err, now)
 	o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off), "err", err)
 	if unsaved != nil {
-		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the ledger could not be written: %w", unsaved))
+		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the database could not be written: %w", unsaved))
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
 	o.set(book.Off{}, nil, now)
 	o.log.Info("pbxjail is switched on", "by", by)
 	if err := o.ledger.SaveOff(book.Off{}); err != nil {
-		return true, fmt.Errorf("pbxjail is on, but a restart would switch it off again: the ledger could not be written: %w", err)
+		return true, fmt.Errorf("pbxjail is on, but a restart would switch it off again: the database could not be written: %w", err)
 	}
 	return true, nil
 }
@@ -171,7 +171,7 @@ func (o *offSwitch) problems() []control.Problem {
 	if !o.off.Holds(time.Now()) {
 		what = "off: pbxjail could not be switched on again: "
 	}
-	return []control.Problem{{What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: hint.Of(o.problem)}}
+	return []control.Problem{{About: control.AboutFirewall, What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: hint.Of(o.problem)}}
 }
 
 // Flush takes all that is ours out of the kernel, where no daemon runs. The ledger stays as

@@ -179,7 +179,7 @@ func (p *packetRules) note(err error) {
 
 func (p *packetRules) logOnce(before, err error) {
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		p.log.Error("the packet rules could not be put into the firewall", "err", err, "hint", hint.Of(err))
+		p.log.Error("the packet rules could not be put into the firewall; bans still work", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -189,12 +189,12 @@ func (p *packetRules) problems() (list []control.Problem) {
 	defer p.mu.Unlock()
 	for _, err := range []error{p.refused, p.problem} {
 		if err != nil {
-			list = append(list, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+			list = append(list, control.Problem{About: control.AboutRules, What: err.Error(), Hint: hint.Of(err)})
 		}
 	}
 	for _, n := range p.notes {
 		what, do := actions.SplitNote(n)
-		list = append(list, control.Problem{What: what, Hint: cmp.Or(do, otherRulesHint)})
+		list = append(list, control.Problem{About: control.AboutRules, What: what, Hint: cmp.Or(do, otherRulesHint)})
 	}
 	return list
 }

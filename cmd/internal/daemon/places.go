@@ -13,13 +13,13 @@ import (
 func openPlaces(files []string, log *slog.Logger, now time.Time) *geoip.Tables {
 	places := geoip.Open(geoip.Options{Files: files, Notify: func(path string, problem error) {
 		if problem != nil {
-			log.Error("geoip database cannot be read", "err", problem, "hint", hint.Of(problem))
+			log.Error("geoip file cannot be read", "err", problem, "hint", hint.Of(problem))
 			return
 		}
-		log.Info("geoip database loaded", "file", path)
+		log.Info("geoip file loaded", "file", path)
 	}})
 	for _, f := range places.Files() {
-		log.Info("geoip database loaded", "says", f.Says, "file", f.Name(), "built", f.Built.Format(time.DateOnly))
+		log.Info("geoip file loaded", "says", f.Says, "file", f.Name(), "built", f.Built.Format(time.DateOnly))
 		if old := f.Old(now); old != nil {
 			log.Warn(old.Error(), "hint", old.Hint())
 		}

@@ -181,5 +181,5 @@ func (g *portGroups) problems() []control.Problem {
 	if g.problem == nil {
 		return nil
 	}
-	return []control.Problem{{What: g.problem.Error(), Hint: hint.Of(g.problem)}}
+	return []control.Problem{{About: control.AboutFirewall, What: g.problem.Error(), Hint: hint.Of(g.problem)}}
 }

@@ -187,7 +187,7 @@ func TestPositionsWaitForBans(t *testing.T) {
 	flush, s.fail = nil, full
 	p.passed("/log/a", watcher.Position{File: "/log/a", Offset: 2})
 	if err := save(); !errors.Is(err, full) {
-		t.Errorf("got %v, want the ledger's error", err)
+		t.Errorf("got %v, want the database's error", err)
 	}
 	s.fail = nil
 	if err := save(); err != nil || len(s.saved) != 2 {

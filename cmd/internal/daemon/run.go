@@ -113,7 +113,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the ledger are in the firewall yet: pbxjail continues to add them", "hint", "jailctl status shows how many are missing")
+		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "jailctl status shows how many are missing")
 	case <-ctx.Done():
 		return false
 	}
@@ -164,17 +164,17 @@ func (d *Daemon) restore(ctx context.Context) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
 	err := d.warden.Restore(ctx, time.Now())
 	if errors.Is(err, context.Canceled) {
-		d.log.Info("stopped before all bans were restored: the ledger still has them")
+		d.log.Info("stopped before all bans were restored: the database still has them")
 		return nil
 	}
 	if errors.Is(err, warden.ErrLedger) {
 		return err
 	}
 	if err != nil {
-		d.log.Error("some bans of the ledger could not be put into the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
+		d.log.Error("some bans of the database could not be put into the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	if err := d.store.Unreadable(); err != nil {
-		d.log.Error("the ledger is damaged", "err", err, "hint", hint.Of(err))
+		d.log.Error("the database is damaged", "err", err, "hint", hint.Of(err))
 	}
 	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
 	return nil

@@ -302,10 +302,12 @@ func (s *senders) problems() (list []control.Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, what := range s.degraded {
-		list = append(list, degradation(what))
+		p := degradation(what)
+		p.About = control.AboutHeard
+		list = append(list, p)
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{What: "pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{About: control.AboutHeard, What: "pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record: " + s.problem.Error(), Hint: hint.Of(s.problem)})
 	}
 	return list
 }

@@ -47,13 +47,27 @@ func (b *backend) Status() control.Status {
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)
 	b.placesStatus(&s, now)
+	for i := range s.Problems {
+		p := &s.Problems[i]
+		p.What, p.Hint = hint.Named(p.What, b.main.path()), hint.Named(p.Hint, b.main.path())
+	}
 	return s
 }
 
 // degradation is a note of the enforcer about a part that does not work.
 func degradation(note string) control.Problem {
 	what, do := actions.SplitNote(note)
-	return control.Problem{What: what, Hint: cmp.Or(do, degradedHint)}
+	return control.Problem{About: firewallPart(what), What: what, Hint: cmp.Or(do, degradedHint)}
+}
+
+// firewallPart is what a note of the enforcer is about.
+func firewallPart(note string) string {
+	for _, label := range []string{"IPv4", "IPv6"} {
+		if strings.HasPrefix(note, label+": ") {
+			return label
+		}
+	}
+	return control.AboutFirewall
 }
 
 // warnNote logs a note of the enforcer, and returns it with what to do: its own hint, or
@@ -72,13 +86,20 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
-			What: "the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
+			About: control.AboutFirewall, What: "the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
 			Hint: "write hook: raw or chain: f2b-pbxjail into the main file; then: systemctl restart pbxjail",
 		})
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
 		err := report.Problems[about]
-		s.Problems = append(s.Problems, control.Problem{What: problemWords[about] + err.Error(), Hint: cmp.Or(hint.Of(err), problemHint)})
+		part := control.AboutFirewall
+		switch about {
+		case "ledger":
+			part = control.AboutDatabase
+		case "book":
+			part = "list of bans"
+		}
+		s.Problems = append(s.Problems, control.Problem{About: part, What: problemWords[about] + err.Error(), Hint: cmp.Or(hint.Of(err), problemHint)})
 	}
 }
 
@@ -86,11 +107,11 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 var problemWords = map[string]string{
 	"enforcer": "some bans may not be in the firewall: ",
 	"kernel":   "pbxjail cannot read the firewall: ",
-	"ledger":   "the ledger (the database of pbxjail) cannot be written: ",
+	"ledger":   "bans stay in force, but cannot be saved: ",
 }
 
 // problemHint is what to do about a problem that has no hint of its own.
-const problemHint = "see its log: journalctl -u pbxjail; pbxjail tries again by itself"
+const problemHint = "pbxjail tries again by itself. Its log shows more: journalctl -u pbxjail"
 
 // flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
 func (b *backend) flushedByFreePBX() bool {
@@ -101,9 +122,9 @@ func (b *backend) flushedByFreePBX() bool {
 // jailStatus adds the jails that run, those that are refused, and the lists.
 func (b *backend) jailStatus(s *control.Status, report warden.Report) {
 	refused := b.files.refused()
-	shown := map[string]bool{}
+	shown, builtIn := map[string]bool{}, map[string]bool{}
 	for _, j := range report.Jails {
-		shown[j.Name] = true
+		shown[j.Name], builtIn[j.Name] = true, strings.HasPrefix(j.File, shippedFolder)
 		jail := control.Jail{
 			Name: j.Name, File: j.File, Enabled: true, Observe: j.Observe, Logs: j.Logs, Tracked: j.Tracked, Banned: j.Banned, Events: j.Events,
 			Maxretry: float64(j.Maxretry) / 1000, Findtime: int64(j.Findtime / time.Second), Bantime: int64(j.Bantime / time.Second),
@@ -114,22 +135,40 @@ func (b *backend) jailStatus(s *control.Status, report warden.Report) {
 		s.Jails = append(s.Jails, jail)
 	}
 	if err := b.lists.problem(); err != nil {
-		s.Problems = append(s.Problems, control.Problem{What: err.Error(), Hint: hint.Of(err)})
+		s.Problems = append(s.Problems, control.Problem{About: "lists", What: err.Error(), Hint: afterwards(hint.Of(err), "jailctl reload")})
 	}
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
-		err, what := refused[name], ""
+		err := refused[name]
+		p := control.Problem{About: control.AboutJail + name, What: "jail " + name + " does not run, because its file has a mistake: ", Hint: afterwards(hint.Of(err), "jailctl reload")}
 		switch {
+		case name == "":
+			p.About, p.What = "jails", "all jails keep their old settings: "
+		case shown[name] && builtIn[name]:
+			p.What = "jail " + name + " runs as it comes with pbxjail, because its file has a mistake: "
 		case shown[name]:
-			what = "jail " + name + " keeps its old settings: "
-		case name != "":
-			what = "jail " + name + " does not run: "
+			p.What = "jail " + name + " runs with its old settings, because its file has a mistake: "
 		}
-		s.Problems = append(s.Problems, control.Problem{What: what + err.Error(), Hint: hint.Of(err)})
+		p.What += err.Error()
+		s.Problems = append(s.Problems, p)
 		if !shown[name] && name != "" {
 			s.Jails = append(s.Jails, control.Jail{Name: name, Problem: err.Error()})
 		}
 	}
 }
+
+// afterwards adds to a hint the command that is to follow.
+func afterwards(do, command string) string {
+	if do == "" || strings.Contains(do, command) {
+		return do
+	}
+	if strings.HasSuffix(do, "?") {
+		return do + " After the correction: " + command
+	}
+	return do + "; after the correction: " + command
+}
+
+// shippedFolder begins the file of a jail that comes with pbxjail: configs.Jail.File.
+const shippedFolder = "shipped/"
 
 // countries counts the live bans of each country, most first.
 func (b *backend) countries(banned []netip.Prefix) []control.Country {

@@ -14,10 +14,11 @@ type troubles struct {
 	found []control.Problem
 }
 
-func (t *troubles) note(what, hint string) {
+// note keeps what is wrong with about, and the hint.
+func (t *troubles) note(about, what, hint string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.found = append(t.found, control.Problem{What: what, Hint: hint})
+	t.found = append(t.found, control.Problem{About: about, What: what, Hint: hint})
 }
 
 func (t *troubles) list() []control.Problem {

@@ -49,7 +49,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	}
 	history, err := b.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
 	if err != nil {
-		b.log.Error("earlier bans cannot be read from the ledger", "err", err, "hint", hint.Of(err))
+		b.log.Error("earlier bans cannot be read from the database", "err", err, "hint", hint.Of(err))
 	}
 	for _, h := range history {
 		why.History = append(why.History, b.ban(h, now))

@@ -14,6 +14,7 @@ import (
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
 	"pbxjail/watcher/wire"
@@ -277,7 +278,7 @@ func (w *wireSource) interrupted(err error) {
 	case err == nil:
 		w.log.Info("packets are read again")
 	case before == nil || before.Error() != err.Error():
-		w.log.Error("pbxjail cannot read packets (wire), so it cannot check log records against them", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read packets (wire), so bans come from logs alone", "err", err, "hint", hint.Of(err))
 	}
 }
 
@@ -383,13 +384,13 @@ func portWord(p sensor.Port) string {
 func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	s := w.status()
 	if s.Problem != "" {
-		list = append(list, control.Problem{What: "pbxjail cannot read packets (wire): " + s.Problem, Hint: s.Hint})
+		list = append(list, control.Problem{About: control.AboutWire, What: "pbxjail cannot read packets, so bans come from logs alone: " + s.Problem, Hint: s.Hint})
 		return list
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			What: fmt.Sprintf("pbxjail missed packets within the last minute (wire): %d because a buffer was full, %d because of wire.limit. It cannot check the logs of that time against packets", s.Dropped, s.Sampled),
-			Hint: "in a flood, wait until its senders are banned; otherwise write a larger wire.limit into the main file",
+			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. So it cannot check the logs of that time against packets", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
+			Hint: "in a flood, wait until its senders are banned. If this happens without a flood, write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
 		})
 	}
 	return list

@@ -198,7 +198,7 @@ func TestWireThatCannotBeRead(t *testing.T) {
 		c.mu.Lock()
 		c.stats.Complete, c.stats.Dropped = time.Now(), 7
 		c.mu.Unlock()
-		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "7 because a buffer was full") {
+		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "could not read 7 packets of the last minute, because the buffer") {
 			t.Errorf("got %v, want what was missed", list)
 		}
 		cancel()

@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"pbxjail/cmd/internal/control"
@@ -41,9 +40,9 @@ func enforcing(e *Env) []findings.Finding {
 		f.What, f.Fix = "nothing is dropped: pbxjail is switched off", []findings.Step{findings.Command("jailctl on")}
 	case strings.HasPrefix(s.Enforcer, "observe"):
 		f.What = "nothing is dropped: pbxjail only observes"
-		f.Hint = "write observe: false into the main file; then: systemctl restart pbxjail (without the option --observe)"
+		f.Hint = "write observe: false into the main file; then: systemctl restart pbxjail. If its service starts it with --observe, remove that option"
 	default:
-		f.Hint = "see the other problems, and: journalctl -u pbxjail; to test the enforcer: jailctl doctor --probe"
+		f.Hint = "do what is under the other problems first. The log shows more: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe"
 	}
 	return []findings.Finding{f}
 }
@@ -56,20 +55,28 @@ func reported(e *Env) (list []findings.Finding) {
 	}
 	for _, p := range e.Status.Problems {
 		switch {
-		case slices.ContainsFunc(e.Status.Jails, func(j control.Jail) bool { return j.Problem == p.What }), // jails
+		case strings.HasPrefix(p.About, control.AboutJail), // jails
 			p.About == control.AboutGeoIP, p.About == control.AboutGeoIPAge, // geoip
 			strings.HasPrefix(p.About, control.AboutFeed),                                     // feeds
 			p.About == "security events" && len(securityChannel(e)) > 0,                       // security-channel
 			strings.Contains(p.What, "the jump to ") && worst(firewallOrder(e)) > findings.OK: // firewall-order
 			continue
 		}
-		f := findings.Finding{About: cmp.Or(p.About, "daemon"), Severity: findings.Broken, What: p.What, Hint: p.Hint}
+		f := findings.Finding{About: cmp.Or(p.About, "pbxjail"), Severity: findings.Broken, What: withoutAbout(p), Hint: p.Hint}
 		if strings.HasPrefix(p.About, "log ") || strings.HasSuffix(p.About, " events") {
 			f.Severity = findings.Blind
 		}
 		list = append(list, f)
 	}
 	return list
+}
+
+// withoutAbout is what a problem says behind what it is about.
+func withoutAbout(p control.Problem) string {
+	if rest, ok := strings.CutPrefix(p.What, p.About); ok && p.About != "" {
+		return strings.TrimLeft(rest, ": ")
+	}
+	return p.What
 }
 
 func worst(list []findings.Finding) (w findings.Severity) {
@@ -84,17 +91,15 @@ func jails(e *Env) (list []findings.Finding) {
 	if e.Status == nil {
 		return nil
 	}
+	for _, p := range e.Status.Problems {
+		if strings.HasPrefix(p.About, control.AboutJail) {
+			list = append(list, findings.Finding{About: p.About, Severity: findings.Broken, What: withoutAbout(p), Hint: p.Hint})
+		}
+	}
 	var run []string
 	for _, j := range e.Status.Jails {
 		switch {
-		case j.Problem != "":
-			f := findings.Finding{About: "jail " + j.Name, Severity: findings.Broken, What: "the jail does not use its file: " + j.Problem, Hint: "jailctl check shows the mistake"}
-			for _, p := range e.Status.Problems {
-				if p.What == j.Problem && p.Hint != "" {
-					f.Hint = p.Hint
-				}
-			}
-			list = append(list, f)
+		case j.Problem != "": // it is above
 		case j.Enabled && j.Observe:
 			run = append(run, j.Name+" (observes)")
 		case j.Enabled:
@@ -102,7 +107,7 @@ func jails(e *Env) (list []findings.Finding) {
 		}
 	}
 	if len(run) == 0 {
-		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs, so no address is banned", Hint: "jailctl check shows why"})
+		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs, so no address is banned", Hint: "see the mistakes: jailctl check"})
 	}
 	return append(list, well("jails", "%s", strings.Join(run, ", ")))
 }

@@ -16,6 +16,7 @@ import (
 	"pbxjail/cmd/internal/survey"
 	"pbxjail/configs"
 	"pbxjail/configs/fail2ban"
+	"pbxjail/configs/hint"
 )
 
 // Env is all that the checks may know. The zero value is a machine of which nothing is
@@ -120,5 +121,15 @@ func Checks() []findings.Check[*Env] {
 
 // Examine looks at this machine and runs all checks.
 func Examine(ctx context.Context, client *control.Client, now time.Time) findings.Report {
-	return findings.Run(Look(ctx, client, now), Checks())
+	e := Look(ctx, client, now)
+	r := findings.Run(e, Checks())
+	main, _ := e.mainFile()
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.What, f.Hint = hint.Named(f.What, main), hint.Named(f.Hint, main)
+		for k := range f.Fix {
+			f.Fix[k].Where = hint.Named(f.Fix[k].Where, main)
+		}
+	}
+	return r
 }

@@ -57,7 +57,7 @@ func env(t *testing.T, changed map[string]string) *Env {
 		Feeds: []control.Feed{{Name: "bad", Enabled: true, Checked: &checked, Next: &t0}},
 		Tails: []Tail{{"/var/log/asterisk/messages", "[2026-01-02 03:04:00] NOTICE[1] x.c: y\n", t0.Add(-5 * time.Second)}},
 		Hooks: []Hook{{"iptables", "raw", "PREROUTING", []string{"-A PREROUTING -j pbxjail", "-A PREROUTING -j ACCEPT"}}},
-		Sets:  []Set{{"pbxjail4", 3, 1 << 20}}, Disks: []Disk{{"/var/lib/pbxjail", "the ledger", 50 << 30, 100 << 30, 900_000, 1_000_000}},
+		Sets:  []Set{{"pbxjail4", 3, 1 << 20}}, Disks: []Disk{{"/var/lib/pbxjail", "the database", 50 << 30, 100 << 30, 900_000, 1_000_000}},
 		Caller: netip.MustParseAddr("192.0.2.9"), Guarded: "an admin", Clock: Clock{true, true},
 	}
 	return e
@@ -130,6 +130,7 @@ func TestFaults(t *testing.T) {
 		{"authdebug=no", "authdebug", findings.Blind, map[string]string{"iax.conf": "[general]\nauthdebug=no\n[2001]\ntype=friend\nsecret=x\n"}, nil, "iax.conf:2: authdebug = no"},
 		{"refused jail", "jails", findings.Broken, nil, func(e *Env) {
 			e.Status.Jails = append(e.Status.Jails, control.Jail{Name: "x", Problem: "line 3"})
+			e.Status.Problems = []control.Problem{{About: "jail x", What: "jail x does not run: line 3", Hint: "correct it"}}
 		}, "line 3"},
 		{"no jail", "jails", findings.Broken, nil, func(e *Env) { e.Status.Jails = nil }, "no jail runs"},
 		{"no table", "geoip", findings.Blind, nil, func(e *Env) { e.Status.GeoIP.Files = nil }, "geoip update"},

@@ -194,7 +194,7 @@ func places(e *Env) (list []findings.Finding) {
 	}
 	update := findings.Command("jailctl geoip update --from FILE|URL")
 	if len(g.Files) == 0 {
-		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "fetch a database: " + update.Run})
+		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "fetch a geoip file: " + update.Run})
 	}
 	one := well("geoip", "%s", Places(g))
 	for _, f := range g.Files {
@@ -202,7 +202,7 @@ func places(e *Env) (list []findings.Finding) {
 			continue
 		}
 		one.Severity, one.Fix = findings.Note, []findings.Step{update}
-		one.Hint = "the database is old; fetch a newer one: " + update.Run
+		one.Hint = "the geoip file is old; fetch a newer one: " + update.Run
 		if rules := e.placeRules(); len(rules) > 0 {
 			one.Severity, one.Evidence = findings.Risky, rules
 			one.What += ". Networks move from country to country, and these rules use countries"

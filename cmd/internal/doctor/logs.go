@@ -31,7 +31,7 @@ func followed(e *Env) (list []findings.Finding) {
 		if f.Problem != "" {
 			list = append(list, findings.Finding{
 				About: about, Severity: findings.Blind, What: f.Problem,
-				Hint: "let the user of pbxjail read this file and enter its folder; pbxjail then continues where it was",
+				Hint: "let the user of pbxjail read this file and enter its folder: ls -l shows the owner. pbxjail tries again by itself, and continues where it was",
 			})
 			continue
 		}
@@ -46,7 +46,7 @@ func followed(e *Env) (list []findings.Finding) {
 	if there == 0 {
 		list = append(list, findings.Finding{
 			About: "logs", Severity: findings.Blind, What: "no log of Asterisk exists, so pbxjail cannot see attacks",
-			Hint: "write to logger.conf: messages => notice,warning,error and security => security, then: asterisk -rx 'logger reload'",
+			Hint: "write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'",
 		})
 	}
 	return list

@@ -226,7 +226,7 @@ func (e *Env) disks() (list []Disk) {
 		list = append(list, Disk{folder, what, at.Bavail * block, at.Blocks * block, at.Ffree, at.Files})
 	}
 	if e.Main != nil {
-		add(filepath.Dir(e.Main.Database), "the ledger")
+		add(filepath.Dir(e.Main.Database), "the database")
 	}
 	for _, name := range e.paths() {
 		if name != "" {

@@ -20,12 +20,9 @@ func OnWire(w control.Wire, now time.Time) string {
 	case w.Complete == nil:
 		return "not read yet"
 	}
-	text := fmt.Sprintf("%d packets read, %s found; no packet missed for %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
-	if w.Dropped > 0 {
-		text += fmt.Sprintf("; before that, %d packets missed, because a buffer was full", w.Dropped)
-	}
-	if w.Sampled > 0 {
-		text += fmt.Sprintf("; before that, %d packets skipped, because of wire.limit", w.Sampled)
+	text := fmt.Sprintf("%d packets read, %s found in them; every packet was read for the last %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
+	if n := w.Dropped + w.Sampled; n > 0 {
+		text += "; before that, " + show.Count(int(n), "packet") + " could not be read, " + w.Unread()
 	}
 	if w.Forged > 0 {
 		text += fmt.Sprintf("; %s of logs ignored, because no packet confirms them", show.Count(int(w.Forged), "record"))
@@ -33,10 +30,10 @@ func OnWire(w control.Wire, now time.Time) string {
 	return text
 }
 
-// Places is one line about the databases of countries and networks.
+// Places is one line about the files that say where addresses are.
 func Places(g control.GeoIP) string {
 	if len(g.Files) == 0 {
-		return "no database: countries of addresses are not known"
+		return "no geoip file is read, so countries of addresses are not known"
 	}
 	var list []string
 	for _, f := range g.Files {

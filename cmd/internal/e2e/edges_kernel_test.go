@@ -31,7 +31,7 @@ func TestEdges(t *testing.T) {
 		{"list of a jail that is not there", edgeNoSuchJail},
 		{"ban of a large network", edgeLargeBan},
 		{"reload names what waits", edgeReload},
-		{"a damaged row in the ledger", edgeDamagedRow},
+		{"a damaged row in the database", edgeDamagedRow},
 		{"a jail file that never ends", edgeKernelLog},
 		{"history is kept forever", edgeForever},
 		{"stops under load lose nothing", edgeStops},

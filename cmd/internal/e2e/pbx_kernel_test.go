@@ -281,7 +281,7 @@ func (p *pbx) status() (s status) {
 // the kernel first.
 func (p *pbx) history(addr string, n int) {
 	p.Helper()
-	p.eventually(fmt.Sprintf("%d bans of %s in the ledger", n, addr), func() bool {
+	p.eventually(fmt.Sprintf("%d bans of %s in the database", n, addr), func() bool {
 		var why struct{ History []ban }
 		p.must(json.Unmarshal([]byte(p.ctl("why", addr, "--json")), &why))
 		return len(why.History) == n

@@ -144,7 +144,7 @@ func TestDamagedLedger(t *testing.T) {
 	p.stop()
 	p.write("state/pbxjail.db", strings.Repeat("no database\n", 100))
 	p.start()
-	p.logged(`level=ERROR msg="the ledger .the database of pbxjail. was damaged, so pbxjail started an empty one. Bans in the firewall are kept. .*" damaged_file=`)
+	p.logged(`level=ERROR msg="the database was damaged, so pbxjail started an empty one. Bans in the firewall are kept. .*" damaged_file=`)
 	list := p.list()
 	if b := list[v4]; b.By != "kernel" || b.Left < 1 || b.Left > 600 {
 		t.Errorf("got %+v, want the ban as the kernel has it", b)

@@ -40,11 +40,11 @@ type Log struct {
 // Findings are what is wrong with the logs now: list are those that are followed.
 func (f Found) Findings(list []Log, a *Accounts, now time.Time) (found []Finding) {
 	for _, l := range list {
-		channel, conf := f.channel(l.Path)
+		channel, _ := f.channel(l.Path)
 		account := a.Of(l.Path)
 		switch {
 		case !l.There && channel != nil:
-			found = append(found, missing(l.Path, channel, conf))
+			found = append(found, missing(l.Path, channel))
 		case !l.There:
 		case account.blind():
 			found = append(found, f.notUnderstood(l.Path, account))
@@ -73,11 +73,11 @@ func (f Found) channel(path string) (*asterisk.Channel, *asterisk.Logging) {
 	return nil, nil
 }
 
-func missing(path string, c *asterisk.Channel, conf *asterisk.Logging) Finding {
+func missing(path string, c *asterisk.Channel) Finding {
 	return Finding{
 		Log: path, State: "missing",
-		What: fmt.Sprintf("%s writes %s to it, but the file does not exist", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
-		Hint: "run: asterisk -rx 'logger reload'; if the file does not appear, let Asterisk write to " + show.Word(filepath.Dir(path), 200) + ", or remove line " + fmt.Sprint(c.At.Line) + " of " + show.Word(conf.File, 200),
+		What: fmt.Sprintf("the file does not exist, so pbxjail reads nothing from it. %s says that Asterisk writes %s to it", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
+		Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the file as soon as it exists. If it still does not exist, see whether Asterisk may write to its folder: ls -ld " + show.Word(filepath.Dir(path), 200),
 	}
 }
 

@@ -144,7 +144,7 @@ func TestNoSecurityModule(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	s, f := newScene(), conf(t, both+"dtmf => dtmf\nnothing =>\n")
-	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "logger.conf:4 writes notice,warning,error to it, but the file does not exist", "logger reload", "remove line 4"})
+	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "the file does not exist", "logger.conf:4 says that Asterisk writes notice,warning,error to it", "logger reload", "ls -ld /l"})
 }
 
 func TestNotWritten(t *testing.T) {

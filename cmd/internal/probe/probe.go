@@ -58,7 +58,7 @@ func (r Report) Failed() (n int) {
 // what was found wrong is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Kind == "observe" {
-		return Report{}, hint.New("write enforcer: auto to the main file, or name another main file with --config", "enforcer observe drops nothing, so there is nothing to test")
+		return Report{}, hint.New("write enforcer: auto into the main file (pbxjail then drops packets of banned addresses), or give another file with --config", "enforcer observe drops nothing, so there is nothing to test")
 	}
 	return run(ctx, func() (actions.Enforcer, []string, error) {
 		return actions.Open(o.Kind, actions.Options{Hook: o.Hook, Chain: o.Chain})
