@@ -246,7 +246,8 @@ func (j *Judge) charge(s *Source, e *parsers.Event, g witness.Grade, now time.Ti
 		if !j.replay { // nothing asks a replay which are the busiest
 			j.rates.Count(rates.Sample{Jail: jail.Name, Country: j.caller.place.Country, Account: e.Account, Addr: e.Addr, Points: points}, now)
 		}
-		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: g.String()}, tally.Hit{
+		j.count(jail, e.Addr, book.Line{Time: now, Rule: e.Rule, Evidence: e.Evidence, Base: base, Factors: factors, Points: points, File: s.file, Text: e.Line, Witness: e.Channel.String(), Packets: g.String(),
+			Kind: e.Kind, Service: e.Service, Account: parsers.TextOf(home.AccountName(e.Account.Raw())), Number: e.Number}, tally.Hit{
 			At: now.UnixMilli(), Points: points, Account: account, Evidence: e.Evidence, Once: e.Once,
 			Witness: witness.Witness{Source: s.id, Channel: e.Channel, Service: e.Service}, Grade: g,
 		}, decide)

@@ -63,6 +63,10 @@ func (a *app) complete(root *cobra.Command) {
 		case "list":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 			_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(control.BanOrders, cobra.ShellCompDirectiveNoFileComp))
+		case "history":
+			c.ValidArgsFunction = cobra.NoFileCompletions
+			_ = c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(historyBys, cobra.ShellCompDirectiveNoFileComp))
+			_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(historyKinds(), cobra.ShellCompDirectiveNoFileComp))
 		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version", "audit-log":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}

@@ -47,7 +47,14 @@ type Line struct {
 	Witness  string // who wrote it: security, notice, acl, dialplan, wire; "" in an old ledger
 	Packets  string // what those who know the packets say: wire, heard, cannot tell; "": they were not asked
 	Text     parsers.Text
+	Kind     parsers.Kind    // what was tried; none in an old ledger
+	Service  parsers.Service // where
+	Account  parsers.Text    // that was tried, cut at MaxName bytes; empty: none
+	Number   parsers.Text    // that was dialled, cut at MaxName bytes; empty: none
 }
+
+// MaxName is how much of an account or a number is kept with a line, in bytes.
+const MaxName = 64
 
 // MaxLineText is how much of a record is kept with a ban, in bytes.
 const MaxLineText = 512

@@ -25,6 +25,8 @@ func (r *Ring) Put(l Line) uint32 {
 	}
 	s := &r.slots[int(r.next-1)%RingLines]
 	l.Text = l.Text.CopyInto(s.line.Text, MaxLineText)
+	l.Account = l.Account.CopyInto(s.line.Account, MaxName)
+	l.Number = l.Number.CopyInto(s.line.Number, MaxName)
 	l.Factors = append(s.line.Factors[:0], l.Factors...)
 	*s = slot{line: l, id: r.next}
 	return uint32(r.next)
@@ -42,7 +44,7 @@ func (r *Ring) Get(id uint32) (Line, bool) {
 		return Line{}, false
 	}
 	l := r.slots[i].line
-	l.Text = l.Text.Clone()
+	l.Text, l.Account, l.Number = l.Text.Clone(), l.Account.Clone(), l.Number.Clone()
 	l.Factors = append([]Factor(nil), l.Factors...)
 	return l, true
 }

@@ -34,8 +34,10 @@ const (
 		WHERE prefix = ?2 AND id <> ?3 AND since <= ?1 AND until > ?1 AND ended_by IS NULL
 		AND observed >= ?4`
 	dropLines = `DELETE FROM lines WHERE ban = ?`
-	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, witness, packets)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	putLine   = `INSERT INTO lines (ban, n, time, rule, points, file, text, base, counts, factors, evidence, witness, packets, kind, service, account, number)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	// What is not filed for long, because the history cannot be written, is given up.
+	dropUnfiled = `DELETE FROM unfiled WHERE n <= (SELECT max(n) FROM unfiled) - ?`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
 	// that is set back does not bring them to life.
 	liftBan = `UPDATE bans SET until = min(until, max(since, ?1)), ended_by = ?2
@@ -130,7 +132,8 @@ func (w *banWriter) putLines(id int64, lines []book.Line) error {
 		if err != nil {
 			return err
 		}
-		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence), line.Witness, line.Packets)
+		_, err = w.line.Exec(id, n, nanos(line.Time), cut(line.Rule, maxName), line.Points, cut(line.File, maxPath), text, line.Base, line.Counts, factors, wordOf(line.Evidence), line.Witness, line.Packets,
+			line.Kind.String(), line.Service.String(), line.Account.Raw(), line.Number.Raw())
 		if err != nil {
 			return err
 		}
@@ -147,6 +150,9 @@ func (s *Store) bound(tx *sql.Tx, newest, latest int64, written int) error {
 		return nil
 	}
 	if _, err := tx.Exec(`DELETE FROM lines WHERE ban <= ?`, newest-s.limits.withLines); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(dropUnfiled, s.limits.unfiled); err != nil {
 		return err
 	}
 	_, err := tx.Exec(`DELETE FROM bans WHERE id <= ? AND until <= ?`, newest-s.limits.bans, latest)

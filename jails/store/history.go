@@ -65,9 +65,8 @@ func (s *Store) History(p netip.Prefix, limit int) ([]book.Ban, error) {
 	next := newBanRow(nil, &sum)
 	err := s.query("read history of", func(row *sql.Rows) error {
 		ban, err := next.read(row)
-		if err == nil && sum.Valid {
-			ban.Sum = new(book.Reckoning)
-			err = json.Unmarshal([]byte(sum.String), ban.Sum)
+		if err == nil {
+			ban.Sum, err = sumOf(sum)
 		}
 		if err == nil {
 			bans, ids = append(bans, ban), append(ids, next.id)
@@ -135,14 +134,25 @@ func (r *banRow) read(row *sql.Rows) (ban book.Ban, err error) {
 	return ban, err
 }
 
+// sumOf reads how the points of a ban add up; nil: it is not kept.
+func sumOf(text sql.NullString) (*book.Reckoning, error) {
+	if !text.Valid {
+		return nil, nil
+	}
+	sum := new(book.Reckoning)
+	return sum, json.Unmarshal([]byte(text.String), sum)
+}
+
 func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 	err = s.query("read records of", func(row *sql.Rows) error {
 		var line book.Line
 		var at int64
 		var text []byte
 		var factors sql.NullString
-		var evidence string
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &line.Witness, &line.Packets)
+		var evidence, kind, service string
+		var account, number []byte
+		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &line.Witness, &line.Packets,
+			&kind, &service, &account, &number)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
 		}
@@ -150,9 +160,13 @@ func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 			return err
 		}
 		line.Time, line.Text, line.Evidence = timeOf(at), parsers.TextOf(text), evidenceOf(evidence)
+		line.Kind, _ = parsers.ParseKind(kind)
+		line.Service, _ = parsers.ParseService(service)
+		line.Account, line.Number = parsers.TextOf(account), parsers.TextOf(number)
 		lines = append(lines, line)
 		return nil
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, '') FROM lines WHERE ban = ? ORDER BY n`, ban)
+	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, ''),
+		coalesce(kind, ''), coalesce(service, ''), account, number FROM lines WHERE ban = ? ORDER BY n`, ban)
 	return lines, err
 }
 

@@ -24,7 +24,8 @@ const applicationID = 0x7062786a
 // 1 for a ban that was decided while nothing was dropped. off has a row while pbxjail is
 // switched off. moments are what happened to a prefix and matters for a while. counts are
 // what led to no ban yet at the last clean stop, as JSON of package jails. audit is who gave
-// which command; claimed is 1 where ssh is what the caller itself says.
+// which command; claimed is 1 where ssh is what the caller itself says. unfiled names what the
+// history (package history) does not have yet: a ban that is new or changed, or an alarm.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -139,6 +140,27 @@ ALTER TABLE audit ADD COLUMN pid INTEGER;
 ALTER TABLE audit ADD COLUMN ssh TEXT;
 ALTER TABLE audit ADD COLUMN claimed INTEGER;
 ALTER TABLE audit ADD COLUMN refused TEXT;
+`, `
+ALTER TABLE lines ADD COLUMN kind TEXT;
+ALTER TABLE lines ADD COLUMN service TEXT;
+ALTER TABLE lines ADD COLUMN account BLOB;
+ALTER TABLE lines ADD COLUMN number BLOB;
+CREATE TABLE unfiled (
+	n       INTEGER PRIMARY KEY AUTOINCREMENT,
+	ban     INTEGER,
+	addr    TEXT,
+	account BLOB,
+	service TEXT,
+	guesses INTEGER,
+	at      INTEGER
+);
+INSERT INTO unfiled (ban) SELECT id FROM bans ORDER BY id;
+INSERT INTO unfiled (addr, account, service, guesses, at) SELECT addr, account, service, guesses, at FROM alarms;
+CREATE TRIGGER bans_new AFTER INSERT ON bans BEGIN INSERT INTO unfiled (ban) VALUES (new.id); END;
+CREATE TRIGGER bans_changed AFTER UPDATE ON bans BEGIN INSERT INTO unfiled (ban) VALUES (new.id); END;
+CREATE TRIGGER alarms_new AFTER INSERT ON alarms BEGIN
+	INSERT INTO unfiled (addr, account, service, guesses, at) VALUES (new.addr, new.account, new.service, new.guesses, new.at);
+END;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -30,6 +31,7 @@ type Store struct {
 	lock   *os.File
 	limits limits
 	left   leftOut
+	news   atomic.Bool // something is unfiled
 }
 
 // limits bound the file, no matter what an attacker makes us record: at most about
@@ -42,10 +44,11 @@ type limits struct {
 	homes     int64 // accounts and addresses that logged in
 	alarms    int64 // about passwords that may be guessed
 	moments   int64 // what happened to a prefix
+	unfiled   int64 // changes that the history does not have yet
 }
 
 func defaultLimits() limits {
-	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024, moments: 8192}
+	return limits{bans: 200_000, withLines: 20_000, audit: 10_000, positions: 4096, homes: 100_000, alarms: 1024, moments: 8192, unfiled: 400_000}
 }
 
 // Notes say what Open found. The zero value means that a good ledger existed.
@@ -150,6 +153,7 @@ func (s *Store) write(doing string, do func(tx *sql.Tx) error) error {
 		_ = tx.Rollback()
 		return s.explain(doing, err)
 	}
+	s.news.Store(true)
 	return s.explain(doing, tx.Commit())
 }
 

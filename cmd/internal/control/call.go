@@ -19,26 +19,28 @@ type None struct{}
 
 // The calls. A new one is a line here; its types are in their own file.
 var (
-	CallVersion   = Call[None, VersionAnswer]{"GET", "version"}
-	CallStatus    = Call[None, Status]{"GET", "status"}
-	CallBans      = Call[BansRequest, []Ban]{"GET", "bans"} // HandleEach and AskEach keep one ban in memory at a time
-	CallWhy       = Call[WhyRequest, Why]{"GET", "why"}
-	CallTop       = Call[TopRequest, Top]{"GET", "top"}
-	CallFeeds     = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
-	CallRules     = Call[None, Rules]{"GET", "rules"}
-	CallAgents    = Call[None, []Agent]{"GET", "agents"}                 // root only
-	CallAlarms    = Call[None, []Alarm]{"GET", "alarms"}                 // oldest first
-	CallAuditLog  = Call[AuditRequest, []AuditEntry]{"GET", "audit-log"} // newest first
-	CallAck       = Call[AckRequest, AckAnswer]{"POST", "ack"}
-	CallAllowed   = Call[None, []Allowed]{"GET", "allowed"} // oldest first
-	CallProtected = Call[ProtectedRequest, []Protected]{"GET", "protected"}
-	CallAllow     = Call[AllowRequest, AllowAnswer]{"POST", "allow"}
-	CallDisallow  = Call[DisallowRequest, DisallowAnswer]{"POST", "disallow"}
-	CallBan       = Call[BanRequest, Ban]{"POST", "ban"}
-	CallUnban     = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
-	CallOff       = Call[OffRequest, OffAnswer]{"POST", "off"}
-	CallOn        = Call[None, OffAnswer]{"POST", "on"}
-	CallReload    = Call[None, Reloaded]{"POST", "reload"}
+	CallVersion     = Call[None, VersionAnswer]{"GET", "version"}
+	CallStatus      = Call[None, Status]{"GET", "status"}
+	CallBans        = Call[BansRequest, []Ban]{"GET", "bans"} // HandleEach and AskEach keep one ban in memory at a time
+	CallWhy         = Call[WhyRequest, Why]{"GET", "why"}
+	CallTop         = Call[TopRequest, Top]{"GET", "top"}
+	CallFeeds       = Call[None, []Feed]{"GET", "feeds"} // in the order of the main file
+	CallRules       = Call[None, Rules]{"GET", "rules"}
+	CallAgents      = Call[None, []Agent]{"GET", "agents"}                   // root only
+	CallAlarms      = Call[None, []Alarm]{"GET", "alarms"}                   // oldest first
+	CallAuditLog    = Call[AuditRequest, []AuditEntry]{"GET", "audit-log"}   // newest first
+	CallHistory     = Call[HistoryRequest, []HistoryEntry]{"GET", "history"} // newest first; HandleEach and AskEach
+	CallHistorySums = Call[HistoryRequest, []HistorySum]{"GET", "history/sums"}
+	CallAck         = Call[AckRequest, AckAnswer]{"POST", "ack"}
+	CallAllowed     = Call[None, []Allowed]{"GET", "allowed"} // oldest first
+	CallProtected   = Call[ProtectedRequest, []Protected]{"GET", "protected"}
+	CallAllow       = Call[AllowRequest, AllowAnswer]{"POST", "allow"}
+	CallDisallow    = Call[DisallowRequest, DisallowAnswer]{"POST", "disallow"}
+	CallBan         = Call[BanRequest, Ban]{"POST", "ban"}
+	CallUnban       = Call[UnbanRequest, UnbanAnswer]{"POST", "unban"}
+	CallOff         = Call[OffRequest, OffAnswer]{"POST", "off"}
+	CallOn          = Call[None, OffAnswer]{"POST", "on"}
+	CallReload      = Call[None, Reloaded]{"POST", "reload"}
 )
 
 // inAddress is a question that a GET carries in its URL.

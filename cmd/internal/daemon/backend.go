@@ -53,6 +53,7 @@ type backend struct {
 	reading  *reading
 	found    *foundLogs
 	wire     *wireSource // nil: it is switched off
+	past     *past
 }
 
 // mainFile are the settings at start that answers depend on.
@@ -80,6 +81,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallRules, func(control.None, string) (control.Rules, error) { return b.rules.counted() }),
 		control.Handle(control.CallAlarms, func(control.None, string) ([]control.Alarm, error) { return b.Alarms(), nil }),
 		control.Handle(control.CallAuditLog, b.AuditLog),
+		control.HandleEach(control.CallHistory, b.eachPast),
+		control.Handle(control.CallHistorySums, b.pastSums),
 		control.Handle(control.CallAck, b.Ack),
 		control.Handle(control.CallAllowed, func(control.None, string) ([]control.Allowed, error) { return b.Allowed(), nil }),
 		control.Handle(control.CallProtected, func(q control.ProtectedRequest, _ string) ([]control.Protected, error) { return b.Protected(q), nil }),

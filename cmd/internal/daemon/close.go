@@ -50,6 +50,9 @@ func (d *Daemon) Close() error {
 	if d.server != nil {
 		give("control socket", d.server.Close)
 	}
+	if d.past != nil {
+		give("history", d.past.Close)
+	}
 	if d.store != nil {
 		give("database", d.store.Close)
 	}

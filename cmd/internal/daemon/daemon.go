@@ -76,6 +76,7 @@ type Daemon struct {
 	journals  *journals
 	reading   *reading
 	positions *positions
+	past      *past     // the history
 	soon      soon      // housekeeping has something to do
 	own       *host.Own // nil: the kernel does not tell of own addresses
 	left      unfinished
@@ -108,6 +109,7 @@ func New(opts Options) (d *Daemon, err error) {
 	d.upkeep.spareFromFeeds()
 	d.openPacketRules()
 	d.openOff()
+	d.openPast()
 	d.openSources()
 	d.fill(answers)
 	return d, nil
@@ -339,7 +341,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past,
 	}
 }
 
@@ -348,6 +350,7 @@ func (d *Daemon) problems() []control.Problem {
 	list := append(d.troubles.list(), d.upkeep.ports.problems()...)
 	list = append(list, d.off.problems()...)
 	list = append(list, d.upkeep.over.problems()...)
+	list = append(list, d.past.problems()...)
 	if err := d.store.Unreadable(); err != nil {
 		list = append(list, control.Problem{About: control.AboutDatabase, What: err.Error(), Hint: hint.Of(err)})
 	}

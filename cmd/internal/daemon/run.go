@@ -51,6 +51,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		return d.journals.Run(ctx)
 	})
 	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
+	parts.start("history", d.past.Run)
 	parts.start("restore", d.restore) // events are judged meanwhile
 	parts.start("watchdog", d.watchdog)
 	if d.ready(ctx, parts.ended("restore")) {
@@ -81,7 +82,7 @@ func (d *Daemon) stop(parts *parts) {
 		return parts.stop(limit, names...)
 	}
 	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
-	step(0.65, "housekeeping", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
+	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
 	written := step(0.85, "warden")     // it writes what waits for the ledger
 	step(0.9, "control")                // it has answered until now
 	step(0.95, "watchdog", "notifiers") // all is decided

@@ -1,0 +1,161 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/beat"
+	"pbxjail/configs/hint"
+	"pbxjail/jails/geoip"
+	"pbxjail/jails/history"
+	"pbxjail/jails/store"
+)
+
+// past keeps the history: it copies what is new in the ledger, and removes what is old. Bans
+// need none of it. Its methods may be called from any goroutine.
+type past struct {
+	log    *slog.Logger
+	path   string
+	store  *store.Store
+	places *geoip.Tables
+
+	filing sync.Mutex // orders copies and erasures; taken first
+
+	mu      sync.Mutex
+	archive *history.Archive // nil: not open yet, or it cannot be opened; guarded by mu
+	problem error            // guarded by mu
+}
+
+const (
+	fileEvery = 2 * time.Second
+	filePart  = 500 // changes at a time
+)
+
+// historyPath is where the history is: beside the ledger.
+func historyPath(ledger string) string {
+	ext := filepath.Ext(ledger)
+	return strings.TrimSuffix(ledger, ext) + "-history" + ext
+}
+
+func (d *Daemon) openPast() {
+	d.past = &past{log: d.log, path: historyPath(d.upkeep.settings().Database), store: d.store, places: d.places}
+}
+
+// Run opens the history, which takes a moment, and files until ctx ends. What is left then
+// is in the ledger.
+func (p *past) Run(ctx context.Context) error {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-next.C:
+			p.says(p.file(ctx))
+			next.Reset(beat.Until(time.Now(), fileEvery))
+		}
+	}
+}
+
+// opened is the history, which is opened where it is not.
+func (p *past) opened() (*history.Archive, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.archive != nil {
+		return p.archive, nil
+	}
+	a, err := history.Open(p.path)
+	if err == nil {
+		p.archive = a
+	}
+	return a, err
+}
+
+// says logs a problem when it begins and when it ends.
+func (p *past) says(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err != nil && p.problem == nil:
+		p.log.Error("the history cannot be written. Bans stay in force, and pbxjail tries again", "err", err, "hint", hint.Of(err))
+	case err == nil && p.problem != nil:
+		p.log.Info("the history can be written again")
+	}
+	p.problem = err
+}
+
+// problems are for status.
+func (p *past) problems() []control.Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.problem == nil {
+		return nil
+	}
+	return []control.Problem{{What: "the history cannot be written: " + p.problem.Error(), Hint: hint.Of(p.problem)}}
+}
+
+// file copies what is new, until ctx ends.
+func (p *past) file(ctx context.Context) error {
+	a, err := p.opened()
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	failed := p.problem != nil
+	p.mu.Unlock()
+	if !p.store.News() && !failed {
+		return nil
+	}
+	for ctx.Err() == nil {
+		if more, err := p.filePart(a); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// filePart copies some, and reports whether there may be more.
+func (p *past) filePart(a *history.Archive) (more bool, err error) {
+	p.filing.Lock()
+	defer p.filing.Unlock()
+	u, err := p.store.Unfiled(filePart)
+	if err != nil || u.Empty() {
+		return false, err
+	}
+	entries := make([]history.Entry, 0, len(u.Bans)+len(u.Alarms))
+	for i := range u.Bans {
+		entries = append(entries, p.entryOf(&u.Bans[i]))
+	}
+	for i := range u.Alarms {
+		entries = append(entries, p.alarmEntry(&u.Alarms[i]))
+	}
+	if err := a.Add(entries); err != nil {
+		return false, err
+	}
+	return true, p.store.Filed(u)
+}
+
+// Close gives the history up.
+func (p *past) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.archive == nil {
+		return nil
+	}
+	return p.archive.Close()
+}
+
+// asked is the history for a question.
+func (p *past) asked() (*history.Archive, error) {
+	a, err := p.opened()
+	if err != nil {
+		return nil, control.Refuse(http.StatusConflict, hint.Of(err), "there is no history now: %w", err)
+	}
+	return a, nil
+}
