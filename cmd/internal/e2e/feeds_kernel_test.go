@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 )
@@ -18,7 +17,7 @@ func TestFeedThatBans(t *testing.T) {
 			p.configure(fmt.Sprintf("feeds: [{name: bad, file: %s, use: ban}]", p.path("list")))
 			p.wantAnswers(true, bad4, bad6, office)
 			p.start()
-			p.eventually("the feed in the kernel", func() bool { return !p.hears(bad4) && !p.hears(bad6) })
+			p.eventually("the feed in the kernel", func() bool { return !p.answered(bad4) && !p.answered(bad6) })
 			p.wantAnswers(true, office, "203.0.113.9")
 			wantMatch(t, p.ctl("why", bad4), `its packets are dropped, because these feeds contain it: bad`)
 			if out := p.ctl("why", office); strings.Contains(out, "its packets are dropped") {
@@ -32,19 +31,11 @@ func TestFeedThatBans(t *testing.T) {
 			if enforcer == "nftables" {
 				p.kernel("nft", "flush", "ruleset")
 			}
-			p.eventually("the feed in the kernel again", func() bool { return !p.hears(bad4) })
+			p.eventually("the feed in the kernel again", func() bool { return !p.answered(bad4) })
 
 			// a shorter list unbans what it no longer names
 			p.write("list", "2001:db8:a1::/64\n")
-			p.eventually("the shorter list", func() bool { return p.hears(bad4) && !p.hears(bad6) })
+			p.eventually("the shorter list", func() bool { return p.answered(bad4) && !p.answered(bad6) })
 		})
 	}
-}
-
-// hears reports whether an address gets an answer.
-func (p *pbx) hears(addr string) bool {
-	p.Helper()
-	answer, err := p.net.Answered(p.Context(), netip.MustParseAddr(addr))
-	p.must(err)
-	return answer
 }

@@ -97,12 +97,12 @@ func TestAllowBeatsRulesAndFeeds(t *testing.T) {
 			p.configure(fmt.Sprintf("feeds: [{name: bad, file: %s, use: ban}]", p.path("list")))
 			p.start()
 			dropped := []string{v4, v6, beside4, beside6}
-			p.eventually("the feed in the kernel", func() bool { return !p.hears(v4) && !p.hears(v6) })
+			p.eventually("the feed in the kernel", func() bool { return !p.answered(v4) && !p.answered(v6) })
 			p.wantAnswers(false, dropped...)
 			p.ctl("allow", v4)
 			p.ctl("allow", v6, "--for", "8h")
 			for _, addr := range []string{v4, v6} {
-				p.eventually("an answer to "+addr, func() bool { return p.hears(addr) })
+				p.eventually("an answer to "+addr, func() bool { return p.answered(addr) })
 				p.eventually("an answer to the scanner's agent at "+addr, func() bool { return p.answers(addr, "friendly-scanner") })
 			}
 			p.wantAnswers(false, beside4, beside6)
@@ -112,7 +112,7 @@ func TestAllowBeatsRulesAndFeeds(t *testing.T) {
 			p.wantAnswers(false, beside4, beside6)
 			p.ctl("disallow", v4)
 			p.ctl("disallow", v6)
-			p.eventually("the feed again", func() bool { return !p.hears(v4) && !p.hears(v6) })
+			p.eventually("the feed again", func() bool { return !p.answered(v4) && !p.answered(v6) })
 			if p.answers("203.0.113.9", "friendly-scanner") || !p.answers("203.0.113.9", "Yealink") {
 				t.Error("the packet rules do not hold beside")
 			}
@@ -134,7 +134,7 @@ func TestAllowedNameIsCarvedOut(t *testing.T) {
 	wantMatch(t, p.ctl("allowed"), `^office.example.net +not known yet`)
 	p.wantAnswers(false, inside, alone)
 	p.write("hosts", "127.0.0.1 localhost\n"+inside+" office.example.net\n"+alone+" office.example.net\n")
-	p.eventually("an answer to the name's addresses", func() bool { return p.hears(inside) && p.hears(alone) })
+	p.eventually("an answer to the name's addresses", func() bool { return p.answered(inside) && p.answered(alone) })
 	p.wantAnswers(false, beside)
 	p.logged(`msg="an allowed name has a new address: pbxjail ended the bans of that address" name=office.example.net prefix=` + inside + `/32 lifted=0 carved=1`)
 	if _, banned := p.list()[alone]; banned {
