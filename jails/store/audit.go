@@ -102,6 +102,7 @@ func (s *Store) Trim(now time.Time, keep time.Duration) error {
 		`DELETE FROM bans WHERE id IN (SELECT id FROM bans WHERE until < ? LIMIT ?)`,
 		`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)`,
 		`DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`,
+		`DELETE FROM closed WHERE ports IN (SELECT ports FROM closed WHERE until < ? LIMIT ?)`,
 	} {
 		for deleted := int64(trimStep); deleted == trimStep; {
 			err := s.write("remove old history from", func(tx *sql.Tx) error {

@@ -38,6 +38,7 @@ const (
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// What is not filed for long, because the history cannot be written, is given up.
 	dropUnfiled = `DELETE FROM unfiled WHERE n <= (SELECT max(n) FROM unfiled) - ?`
+	putClosed   = `INSERT INTO closed VALUES (?, ?) ON CONFLICT (ports) DO UPDATE SET until = max(until, excluded.until)`
 	// Bans that are over are marked too: their strikes are forgotten, and a clock
 	// that is set back does not bring them to life.
 	liftBan = `UPDATE bans SET until = min(until, max(since, ?1)), ended_by = ?2
@@ -62,6 +63,9 @@ func (s *Store) Record(bans []book.Ban) error {
 				return fmt.Errorf("ban of %s: %w", ban.Prefix, err)
 			}
 		}
+		if err := w.putClosed(tx); err != nil {
+			return err
+		}
 		return s.bound(tx, w.newest, w.latest, len(bans))
 	})
 }
@@ -69,12 +73,13 @@ func (s *Store) Record(bans []book.Ban) error {
 // banWriter holds the statements of one Record.
 type banWriter struct {
 	ban, older, drop, line *sql.Stmt
-	newest                 int64 // the largest id written
-	latest                 int64 // the latest since written
+	newest                 int64            // the largest id written
+	latest                 int64            // the latest since written
+	closed                 map[string]int64 // the ports of the bans written, and the latest until
 }
 
 func newBanWriter(tx *sql.Tx) (*banWriter, error) {
-	w := new(banWriter)
+	w := &banWriter{closed: map[string]int64{}}
 	var err error
 	for text, stmt := range map[string]**sql.Stmt{
 		putBan: &w.ban, endOlder: &w.older, dropLines: &w.drop, putLine: &w.line,
@@ -106,12 +111,24 @@ func (w *banWriter) put(ban book.Ban) error {
 		return err
 	}
 	w.newest, w.latest = max(w.newest, id), max(w.latest, since)
+	if to := ban.Ports.String(); ban.Until.IsZero() || ban.Until.After(ban.Since) {
+		w.closed[to] = max(w.closed[to], untilNanos(ban.Until))
+	}
 	if !ban.Until.Equal(ban.Since) { // what was only observed ends nothing
 		if _, err := w.older.Exec(since, prefix, id, ban.Observed); err != nil {
 			return err
 		}
 	}
 	return w.putLines(id, ban.Lines)
+}
+
+func (w *banWriter) putClosed(tx *sql.Tx) error {
+	for to, until := range w.closed {
+		if _, err := tx.Exec(putClosed, to, until); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *banWriter) putLines(id int64, lines []book.Line) error {

@@ -50,10 +50,7 @@ func TestDamagedIsMovedAside(t *testing.T) {
 			if err := os.WriteFile(path, spoilt, 0o640); err != nil {
 				t.Fatal(err)
 			}
-			s, notes, err := Open(path, start)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s, notes := openChecked(t, path)
 			defer s.Close()
 			if want := path + ".damaged-20260102-030405"; !notes.New || notes.Aside != want || notes.Cause == nil {
 				t.Errorf("got %+v, want a new database, the cause, and the old one at %s", notes, want)
@@ -110,7 +107,78 @@ func TestDamageWhileOpen(t *testing.T) {
 	_, err := s.Bans(start)
 	wantHint(t, err, "malformed", "restart pbxjail")
 	s.Close()
-	if _, notes, err := Open(path, start); err != nil || notes.Aside == "" {
-		t.Errorf("got %+v, %v, want the file moved aside", notes, err)
+	s, notes := openChecked(t, path)
+	defer s.Close()
+	if notes.Aside == "" {
+		t.Errorf("got %+v, want the file moved aside", notes)
+	}
+}
+
+// openChecked opens a ledger and checks the rest of it.
+func openChecked(t *testing.T, path string) (*Store, Notes) {
+	t.Helper()
+	s, notes, err := Open(path, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Check(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes.Aside == "" {
+		return s, again
+	}
+	if again.Aside != "" {
+		t.Errorf("got %+v of the new ledger, want it sound", again)
+	}
+	return s, notes
+}
+
+// A start reads the small tables before the whole ledger is checked: damage in one of them
+// is found at once.
+func TestSmallTablesAreCheckedAtOnce(t *testing.T) {
+	path := newPath(t)
+	s := openStore(t, path)
+	if err := s.SavePositions([]Position{{File: "/var/log/asterisk/full", Place: []byte("{}")}}, start); err != nil {
+		t.Fatal(err)
+	}
+	var root, size int
+	for question, answer := range map[string]*int{"SELECT rootpage FROM sqlite_schema WHERE name = 'positions'": &root, "PRAGMA page_size": &size} {
+		if err := s.db.QueryRow(question).Scan(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[(root-1)*size:], bytes.Repeat([]byte("scribble"), size/8))
+	if err := os.WriteFile(path, data, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	s, notes, err := Open(path, start)
+	if err != nil || notes.Aside == "" {
+		t.Fatalf("got %+v, %v, want the damaged file moved aside", notes, err)
+	}
+	s.Close()
+}
+
+// Ports are known without the bans: those of running bans, once each, and not those of a ban
+// that is over.
+func TestPortsOfRunningBans(t *testing.T) {
+	s := openStore(t, newPath(t))
+	one, two, over := banOf("192.0.2.1/32", time.Hour), banOf("192.0.2.2/32", 2*time.Hour), banOf("192.0.2.3/32", time.Minute)
+	one.Ports, two.Ports, over.Ports = portsOf("sip"), portsOf("sip"), portsOf("iax")
+	record(t, s, one, two, over)
+	s = reopen(t, s)
+	defer s.Close()
+	for after, want := range map[time.Duration]int{0: 2, 90 * time.Minute: 1, 3 * time.Hour: 0} {
+		list, err := s.Ports(start.Add(after))
+		if err != nil || len(list) != want {
+			t.Errorf("after %s: got %v, %v, want %d", after, list, err, want)
+		}
 	}
 }

@@ -170,7 +170,8 @@ func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 	return lines, err
 }
 
-// Ports are the sets of ports that running bans close, each once.
+// Ports are the sets of ports that running bans close, each once, and perhaps some of bans
+// that were ended early.
 func (s *Store) Ports(now time.Time) (list []ports.Set, err error) {
 	err = s.query("read the ports of", func(row *sql.Rows) error {
 		var text string
@@ -179,6 +180,6 @@ func (s *Store) Ports(now time.Time) (list []ports.Set, err error) {
 		}
 		list = append(list, portsOf(text))
 		return nil
-	}, `SELECT DISTINCT coalesce(ports, '') FROM bans WHERE until > ? AND ended_by IS NULL`, nanos(now))
+	}, `SELECT ports FROM closed WHERE until > ?`, nanos(now))
 	return list, err
 }

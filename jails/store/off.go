@@ -11,7 +11,7 @@ import (
 // means that it is on.
 func (s *Store) Off() (off book.Off, err error) {
 	var since, until int64
-	err = s.db.QueryRow(`SELECT since, until, who FROM off`).Scan(&since, &until, &off.By)
+	err = s.handle().QueryRow(`SELECT since, until, who FROM off`).Scan(&since, &until, &off.By)
 	if errors.Is(err, sql.ErrNoRows) {
 		return book.Off{}, nil
 	}

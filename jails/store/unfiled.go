@@ -31,7 +31,7 @@ const (
 // Unfiled returns the oldest changes that the history does not have, at most limit; Empty
 // says that there are none.
 func (s *Store) Unfiled(limit int) (u Unfiled, err error) {
-	if err := s.db.QueryRow(lastUnfiled, limit).Scan(&u.upTo); err != nil || u.upTo == 0 {
+	if err := s.handle().QueryRow(lastUnfiled, limit).Scan(&u.upTo); err != nil || u.upTo == 0 {
 		return u, s.explain("read what is new in", err)
 	}
 	// A change that comes between these questions is in the answer, and is filed once more.
@@ -82,6 +82,6 @@ func (u *Unfiled) Empty() bool { return u.upTo == 0 }
 // Filed notes that the history has what Unfiled returned. What has changed since is still
 // unfiled.
 func (s *Store) Filed(u Unfiled) error {
-	_, err := s.db.Exec(`DELETE FROM unfiled WHERE n <= ?`, u.upTo)
+	_, err := s.handle().Exec(`DELETE FROM unfiled WHERE n <= ?`, u.upTo)
 	return s.explain("note what is filed in", err)
 }

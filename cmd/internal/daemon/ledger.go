@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
@@ -21,12 +22,29 @@ func (d *Daemon) openStore(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	if notes.Aside != "" {
-		todo := damagedHint(path, notes.Aside)
-		d.troubles.note(control.AboutDatabase, damagedLedger+". The damaged file is now "+notes.Aside, todo)
-		d.log.Error(damagedLedger, "damaged_file", notes.Aside, "err", notes.Cause, "hint", todo)
-	}
+	d.reportDamage(path, notes)
 	return nil
+}
+
+// checkLedger looks for damage in the whole ledger, which takes longer than a start may.
+// Call it before the bans are read, and before anything is written: what was written to a
+// damaged ledger is lost.
+func (d *Daemon) checkLedger() error {
+	notes, err := d.store.Check(time.Now())
+	if err == nil {
+		d.reportDamage(d.upkeep.settings().Database, notes)
+	}
+	return err
+}
+
+// reportDamage reports that a damaged ledger was replaced.
+func (d *Daemon) reportDamage(path string, notes store.Notes) {
+	if notes.Aside == "" {
+		return
+	}
+	todo := damagedHint(path, notes.Aside)
+	d.troubles.note(control.AboutDatabase, damagedLedger+". The damaged file is now "+notes.Aside, todo)
+	d.log.Error(damagedLedger, "damaged_file", notes.Aside, "err", notes.Cause, "hint", todo)
 }
 
 const damagedLedger = "the database was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and what jailctl allow allowed are lost"

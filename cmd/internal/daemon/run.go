@@ -156,13 +156,16 @@ func (d *Daemon) announce() {
 	announce(d.log, d.upkeep.files)
 }
 
-// restore reads the ledger and makes the kernel agree with it. A ledger that cannot be
+// restore checks the ledger, reads it, and makes the kernel agree with it. A ledger that cannot be
 // read ends the daemon: without it no ban would end, and no strike would be known.
 func (d *Daemon) restore(ctx context.Context) error {
 	// Little of what is read goes away meanwhile: collect later, but not so late that the
 	// peak is twice what stays.
 	defer debug.FreeOSMemory() // but the reading itself, after
 	defer debug.SetGCPercent(debug.SetGCPercent(restoreGC))
+	if err := d.checkLedger(); err != nil {
+		return err
+	}
 	err := d.warden.Restore(ctx, time.Now())
 	if errors.Is(err, context.Canceled) {
 		d.log.Info("stopped before all bans were restored: the database still has them")
