@@ -46,7 +46,7 @@ func parseMain(file string, data []byte) (*Main, error) {
 		return nil, fmt.Errorf("decode %s: %w", file, err)
 	}
 	m.Defaults, m.logsLine = checked.Defaults, d.given["logs"]
-	m.Feeds = checked.Feeds // viper knows neither the lines of list items nor their defaults
+	m.Feeds, m.Notify = checked.Feeds, checked.Notify // viper knows neither the lines of list items nor their defaults
 	m.Traps = checked.Traps // viper reads 0049 as 49
 	m.File, m.Warnings = file, d.warnings
 	return m, nil

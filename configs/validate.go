@@ -48,6 +48,7 @@ func (m *Main) validate(d *decoder) {
 	m.Fraud.validate(d)
 	m.Traps.validate(d)
 	validateFeeds(d, m.Feeds)
+	m.Notify.validate(d)
 }
 
 func (j *Jail) validate(d *decoder) {
