@@ -1,8 +1,9 @@
 // Package program starts programs of this machine: for an admin's own verbs, such as
-// "systemctl restart pbxjail" for jailctl setup, and journalctl, which the daemon reads as
-// it reads a log. It is the one place of the shipped programs that starts one. It must never
-// be given text of a log or of a packet, never use a shell, and never be called on the way
-// from a line to a ban.
+// "systemctl restart pbxjail" for jailctl setup, journalctl, which the daemon reads as
+// it reads a log, and the programs that messages go to. It is the one place of the shipped
+// programs that starts one. Its arguments must never have text of a log or of a packet; the
+// standard input may (Give). It must never use a shell, and never be called on the way from
+// a line to a ban.
 package program
 
 import (

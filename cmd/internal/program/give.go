@@ -1,0 +1,76 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/show"
+)
+
+// killDelay is how long the pipes of a program that was killed stay open: a child of it may
+// hold them.
+const killDelay = 200 * time.Millisecond
+
+// Give starts a program with fixed arguments, gives it input on its standard input, and
+// waits for its end. What it prints is dropped; of its standard error the error has the
+// beginning. When ctx ends, the program and its children are killed.
+//
+// The program has none of our capabilities, and of our environment only PATH, HOME and TZ: a
+// service of systemd has secrets there.
+func Give(ctx context.Context, input []byte, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
+	var said beginning
+	c.Stdin, c.Stderr, c.WaitDelay = bytes.NewReader(input), &said, killDelay
+	c.Env = environment("PATH", "HOME", "TZ")
+	c.Dir = "/"
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	if err := startPlain(c); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	err := c.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s was killed, because it took too long: %w", name, ctx.Err())
+	}
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a child of it goes on, and that is its own affair
+		return nil
+	}
+	if text := strings.TrimSpace(said.String()); text != "" {
+		err = fmt.Errorf("%w: %s", err, show.Quoted(text, shownOutput))
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// startPlain starts a program without the ambient capabilities of this process, which it
+// would inherit (capabilities(7)). They belong to the thread, so the thread ends afterwards.
+func startPlain(c *exec.Cmd) error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
+			started <- fmt.Errorf("give up capabilities: %w", err)
+			return
+		}
+		started <- c.Start()
+	}()
+	return <-started
+}
+
+func environment(names ...string) (list []string) {
+	for _, name := range names {
+		if value, ok := os.LookupEnv(name); ok {
+			list = append(list, name+"="+value)
+		}
+	}
+	return list
+}
