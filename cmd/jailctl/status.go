@@ -83,6 +83,9 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("no room: %d addresses with few points were forgotten early (max_addresses), %d bans ended early", n.Evicted, n.Displaced)
 	}
 	a.say("geoip: %s", doctor.Places(s.GeoIP))
+	if len(s.Notify) > 0 {
+		a.say("messages: %s", messagesLine(s.Notify))
+	}
 	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
 		a.say("firewall: repaired %d times; %d missing bans put back, %d unknown bans taken over, %d ended bans removed", n.Repairs, n.PutBack, n.Adopted, n.Expelled)

@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"maps"
 	"net/netip"
 	"time"
 
@@ -85,4 +86,12 @@ func (w *Warden) Foreign(file string) parsers.Services {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.judge.Source(file).Foreign()
+}
+
+// Problems is what is wrong now, by subject: enforcer, kernel, firewall, ledger, book. It is
+// cheap, as Report is not.
+func (w *Warden) Problems() map[string]error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.problems)
 }

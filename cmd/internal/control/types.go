@@ -74,6 +74,7 @@ type Status struct {
 	GeoIP     GeoIP     `json:"geoip"`
 	Wire      Wire      `json:"wire"`
 	Counters  Counters  `json:"counters"`
+	Notify    []Channel `json:"notify"` // ways that messages go to admins
 
 	MainFile     string   `json:"main_file"`             // the main file; "": the built-in defaults
 	Asterisk     []string `json:"asterisk"`              // folders of Asterisk's configuration that are read
@@ -107,6 +108,7 @@ const (
 	AboutHeard    = "heard"     // the kernel's record of senders
 	AboutAlarm    = "alarm"     // about a password
 	AboutRules    = "packet rules"
+	AboutChannel  = "notify " // and the name of the channel
 )
 
 // File is a log that is followed, or that does not exist yet.

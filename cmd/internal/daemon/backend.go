@@ -13,6 +13,7 @@ import (
 	"pbxjail/actions"
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/cmd/internal/messages"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
@@ -54,6 +55,7 @@ type backend struct {
 	found    *foundLogs
 	wire     *wireSource // nil: it is switched off
 	past     *past
+	post     *messages.Post
 }
 
 // mainFile are the settings at start that answers depend on.
@@ -90,6 +92,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallDisallow, b.Disallow),
 		control.Handle(control.CallBan, b.Ban),
 		control.Handle(control.CallUnban, b.Unban),
+		control.Handle(control.CallNotify, func(control.None, string) ([]control.Channel, error) { return b.channels(), nil }),
+		control.Handle(control.CallNotifyTry, b.notifyTest),
 		control.Handle(control.CallReload, b.Reload),
 		control.Handle(control.CallOff, b.Off),
 		control.Handle(control.CallOn, b.On),

@@ -21,6 +21,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/host"
+	"pbxjail/cmd/internal/messages"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
@@ -69,7 +70,8 @@ type Daemon struct {
 	degraded  []string // at the enforcer's first Setup
 	feeds     *feeds.Feeds
 	warden    *warden.Warden
-	notifiers notifiers   // receive its decisions
+	notifiers notifiers // receive its decisions
+	post      *messages.Post
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
@@ -251,8 +253,8 @@ func (d *Daemon) openWarden() {
 	if !d.enforcer.IsOn() {
 		d.warden.Observe()
 	}
-	d.notifiers.log = d.log
-	d.notifiers.add("log", logger{d.log})
+	d.notifiers.add(logger{d.log}, nil)
+	d.openMessages(main)
 	d.warden.Decided = d.notifiers.tell
 	d.warden.Repaired = func() { u.change(&u.stale) }
 	d.warden.Ours = d.ours()
@@ -341,7 +343,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past, post: d.post,
 	}
 }
 

@@ -13,33 +13,35 @@ import (
 // waits for it.
 type notifier interface {
 	notify(d warden.Decision)
+	// lost says that so many decisions had no room while it was slow.
+	lost(n uint64)
 }
 
 // notifiers are all receivers of decisions. Each has a queue of its own, so that a slow one holds
 // up neither a ban nor the others: what does not fit is dropped and counted.
-type notifiers struct {
-	log  *slog.Logger // says what was dropped
-	list []receiver
-}
+type notifiers struct{ list []receiver }
 
 type receiver struct {
-	name  string
 	to    notifier
+	wants func(warden.Decision) bool // nil: all
 	queue *notify.Queue[warden.Decision]
 }
 
 // maxDecisions is how many decisions wait for one notifier.
 const maxDecisions = 4000
 
-// add adds a notifier, before Run and before the first decision.
-func (n *notifiers) add(name string, to notifier) {
-	n.list = append(n.list, receiver{name, to, notify.NewQueue[warden.Decision](maxDecisions)})
+// add adds a notifier of the decisions that it wants, before Run and before the first
+// decision. One that is added twice, for different decisions, has two queues.
+func (n *notifiers) add(to notifier, wants func(warden.Decision) bool) {
+	n.list = append(n.list, receiver{to, wants, notify.NewQueue[warden.Decision](maxDecisions)})
 }
 
 // tell never waits. It may be called from any goroutine, and under any lock.
 func (n *notifiers) tell(d warden.Decision) {
 	for _, t := range n.list {
-		t.queue.Put(d)
+		if t.wants == nil || t.wants(d) {
+			t.queue.Put(d)
+		}
 	}
 }
 
@@ -47,19 +49,19 @@ func (n *notifiers) tell(d warden.Decision) {
 func (n *notifiers) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, t := range n.list {
-		all.Go(func() { n.deliver(ctx, t) })
+		all.Go(func() { t.deliver(ctx) })
 	}
 	all.Wait()
 	return nil
 }
 
-// deliver tells one notifier, and says in the log how much was dropped before.
-func (n *notifiers) deliver(ctx context.Context, r receiver) {
+// deliver tells one notifier, and says how much was dropped before.
+func (r *receiver) deliver(ctx context.Context) {
 	said := uint64(0)
 	r.queue.Run(ctx, func(d warden.Decision) {
 		r.to.notify(d)
 		if lost := r.queue.Dropped(); lost > said {
-			n.log.Warn("some bans and unbans are missing in this log, because there were too many: jailctl list and jailctl why show them", "to", r.name, "lost", lost-said)
+			r.to.lost(lost - said)
 			said = lost
 		}
 	})
@@ -69,3 +71,7 @@ func (n *notifiers) deliver(ctx context.Context, r receiver) {
 type logger struct{ *slog.Logger }
 
 func (l logger) notify(d warden.Decision) { d.Log(l.Logger) }
+
+func (l logger) lost(n uint64) {
+	l.Warn("some bans and unbans are missing in this log, because there were too many: jailctl list and jailctl why show them", "to", "log", "lost", n)
+}

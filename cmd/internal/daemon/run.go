@@ -25,6 +25,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts := newParts(d.log, &d.left, fail)
 
 	parts.start("notifiers", d.notifiers.Run)
+	parts.start("messages", d.post.Run)
 	parts.start("warden", d.warden.Run)
 	if d.enforcing(d.upkeep.settings()) {
 		parts.start("firewall", func(ctx context.Context) error { return actions.Watch(ctx, d.enforcer, d.warden.Wake) })
@@ -56,6 +57,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	parts.start("watchdog", d.watchdog)
 	if d.ready(ctx, parts.ended("restore")) {
 		parts.start("control", d.server.Run)
+		parts.start("troubles", d.watchTroubles)
 		d.notify("READY=1")
 	}
 	<-ctx.Done()
@@ -82,15 +84,19 @@ func (d *Daemon) stop(parts *parts) {
 		return parts.stop(limit, names...)
 	}
 	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
-	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall")
+	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles")
 	written := step(0.85, "warden")     // it writes what waits for the ledger
 	step(0.9, "control")                // it has answered until now
 	step(0.95, "watchdog", "notifiers") // all is decided
-	if judged && written {              // or else the next start reads the last lines again
+	if d.post != nil {
+		parts.start("unsent", func(context.Context) error { return d.post.Save() })
+	}
+	if judged && written { // or else the next start reads the last lines again
 		limit, cancel := until(1)
 		defer cancel()
 		parts.finish(limit, "positions", func() { d.saveLast(time.Now()) })
 	}
+	step(1, "unsent")
 }
 
 // watchFolders notices at once when jail files change, or Asterisk's files, so that a log

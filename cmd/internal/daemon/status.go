@@ -47,6 +47,7 @@ func (b *backend) Status() control.Status {
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)
 	b.placesStatus(&s, now)
+	b.messageStatus(&s, now)
 	for i := range s.Problems {
 		p := &s.Problems[i]
 		p.What, p.Hint = hint.Named(p.What, b.main.path()), hint.Named(p.Hint, b.main.path())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/cmd/internal/messages"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
@@ -49,6 +50,7 @@ type upkeep struct {
 	logs     *watcher.Watcher   // follows the logs of the jails
 	journals *journals          // follows those that are units in the journal
 	ports    *portGroups        // what bans close
+	post     *messages.Post     // messages for admins
 
 	save func([]book.Moment, time.Time) error // into the ledger; nil: there is none yet
 
@@ -230,6 +232,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	u.changing.Unlock()
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)
+	u.post.Set(fresh.Notify)
 	err = u.reloadJails(by)
 	u.feeds.Set(fresh.Feeds) // last: it is known now which addresses they must spare
 	return waiting, err

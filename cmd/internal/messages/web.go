@@ -1,0 +1,161 @@
+package messages
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"pbxjail/configs"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+)
+
+// web sends over HTTP. Its form makes the request.
+type web struct {
+	cfg  configs.Channel
+	form form
+}
+
+// form makes the request of a message: its method, its address and its body, which is JSON.
+type form func(r *request, m *Message) error
+
+// request is what a form fills.
+type request struct {
+	cfg           configs.Channel
+	method        string // "" is POST
+	url           string
+	token, secret string
+	header        http.Header
+	body          []byte
+}
+
+// maxAnswer is how much of an answer is read, and shownAnswer how much of it an error shows.
+const (
+	maxAnswer   = 4 << 10
+	shownAnswer = 200
+)
+
+func (w *web) send(ctx context.Context, m *Message) error {
+	r := request{cfg: w.cfg, url: w.cfg.URL, header: http.Header{}}
+	hidden := func() secrets { return secrets{r.token, r.secret, r.url} }
+	err := r.read()
+	if err == nil {
+		err = w.form(&r, m)
+	}
+	if err == nil {
+		err = r.do(ctx)
+	}
+	return hidden().cleaned(err)
+}
+
+// read reads the secrets.
+func (r *request) read() (err error) {
+	if r.cfg.URLFile != "" {
+		if r.url, err = secret(r.cfg.URLFile); err != nil {
+			return err
+		}
+	}
+	if r.token, err = secret(r.cfg.TokenFile); err != nil {
+		return err
+	}
+	r.secret, err = secret(r.cfg.SecretFile)
+	return err
+}
+
+func (r *request) do(ctx context.Context) error {
+	u, err := url.Parse(r.url)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return hint.New("write an address such as https://alerts.example.net/pbx, in one line", "the address of the channel is not an http or https address")
+	}
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.url, bytes.NewReader(r.body))
+	if err != nil {
+		return hint.New("correct url of the channel", "the address of the channel is not valid")
+	}
+	req.Header = r.header
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "pbxjail")
+	client, err := newClient(r.cfg.CAFile)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
+	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // the address may be a secret
+		}
+		return hint.Errorf("check the network, and that the server runs: "+show.Flat(u.Hostname(), 100), "send to %s: %w", show.Flat(u.Host, 100), err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	return answered(resp.StatusCode, strings.TrimSpace(string(text)), u.Host)
+}
+
+// answered is the error of an answer that is no success.
+func answered(status int, text, host string) error {
+	what := fmt.Sprintf("%s answers %d %s", show.Flat(host, 100), status, http.StatusText(status))
+	if text != "" {
+		what += ": " + show.Quoted(text, shownAnswer)
+	}
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return refusal{hint.New("the receiver does not take this message: check the type and the template of the channel", what)}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return hint.New("check the token or the secret of the channel", what)
+	case http.StatusNotFound, http.StatusGone, http.StatusMethodNotAllowed:
+		return hint.New("check the address of the channel", what)
+	case http.StatusTooManyRequests:
+		return hint.New("lower limit of the channel, or raise digest", what)
+	}
+	if status/100 == 3 {
+		return hint.New("write the final address into url: pbxjail follows no redirect, because a message would go to another server", what)
+	}
+	return hint.New("look at the log of that server; pbxjail tries again by itself", what)
+}
+
+// newClient makes a client that follows no redirect and keeps no connection.
+func newClient(caFile string) (*http.Client, error) {
+	roots, err := rootsOf(caFile)
+	if err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableKeepAlives = true // minutes lie between two messages
+	t.MaxResponseHeaderBytes = 64 << 10
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	t.DialContext = (&net.Dialer{Timeout: attemptTime}).DialContext
+	return &http.Client{
+		Transport: t, Timeout: attemptTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// rootsOf are the certificates that are trusted; nil: those of the system.
+func rootsOf(caFile string) (*x509.CertPool, error) {
+	if caFile == "" {
+		return nil, nil
+	}
+	const todo = "write certificates in PEM into the file of ca_file, and let the user of pbxjail read it"
+	data, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, hint.Errorf(todo, "ca_file %s: %w", caFile, cause(err))
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, hint.Errorf(todo, "ca_file %s: there is no certificate in it", caFile)
+	}
+	return pool, nil
+}
