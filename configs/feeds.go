@@ -117,7 +117,7 @@ func (f Feed) validateSource(d *decoder, at string) {
 	case f.URL == "" && f.File == "":
 		d.fault(at, "write url: https://..., or file: and a path", "has neither url nor file")
 	case f.URL != "" && f.File != "":
-		d.fault(at, "write only one of them, or write two feeds", "has both url and file")
+		d.fault(at, "remove url or file; for two lists, write two feeds", "has both url and file")
 	case f.URL != "":
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {

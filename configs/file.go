@@ -25,7 +25,7 @@ func read(path string) ([]byte, error) {
 		return nil, Problem{File: path, What: "is a folder", Fix: "name a file, or move the folder away"}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, Problem{File: path, What: "is not a regular file", Fix: "put a plain text file there"}
+		return nil, Problem{File: path, What: "is not a regular file", Fix: "use a text file: the main file is given with --config PATH; in a folder of jail files, remove what is no text file"}
 	}
 	if info.Size() == 0 { // or a file of the kernel: reading one such as /proc/kmsg may wait forever
 		return nil, nil

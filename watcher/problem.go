@@ -41,7 +41,7 @@ func problemOf(err error) error {
 
 func problemKind(path string, mode fs.FileMode) error {
 	if mode.IsDir() {
-		return hint.Errorf("write "+path+"/* to follow the files in it, or remove the folder", "%s: is a folder, not a log", path)
+		return hint.Errorf("if logs are in this folder, write "+path+"/* under logs in the main file; if it is empty, remove it: rmdir "+path, "%s: is a folder, not a log", path)
 	}
 	return hint.Errorf("write the path of a regular file or of a named pipe", "%s: neither a file nor a pipe (%s)", path, mode.Type())
 }
@@ -56,7 +56,7 @@ func problemOwn(path string) error {
 }
 
 func problemSame(path, other string) error {
-	return hint.Errorf("remove one of the two names; pbxjail reads the file once, as "+other, "%s: %w as %s", path, ErrSame, other)
+	return hint.Errorf("no line is lost. To end this message, remove "+path+" where it is named: in logger.conf of Asterisk, or under logs in a file of pbxjail", "%s: %w as %s", path, ErrSame, other)
 }
 
 func problemTooMany(pattern string) error {

@@ -302,12 +302,12 @@ func explainSet(doing, set string, err error) error {
 	if err == nil {
 		return nil
 	}
-	wrapped := fmt.Errorf("%s set %s: %w", doing, set, err)
+	wrapped := fmt.Errorf("cannot %s set %s: %w", doing, set, err)
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return hint.Add("run pbxjail as root, or give its service CAP_NET_ADMIN", wrapped)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, os.ErrNotExist):
-		return hint.Add("systemctl restart pbxjail; another program removed the set", wrapped)
+		return hint.Add("another program removed the set; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", wrapped)
 	}
 	return wrapped
 }

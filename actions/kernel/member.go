@@ -101,7 +101,7 @@ func Order(p netip.Prefix, d time.Duration) (Member, error) {
 
 // Full is the error of Ban when there is no room for another member.
 func Full(where string) error {
-	return hint.Errorf("write a shorter bantime, or write widen: {members: 5} into the jail files, to ban a network in place of its addresses", "%s is full", where)
+	return hint.Errorf("in the files in /etc/pbxjail.d, write a shorter bantime, or write widen: {members: 5}, which bans a network in place of 5 addresses in it; then: jailctl reload", "%s is full", where)
 }
 
 // More names the first of a list.

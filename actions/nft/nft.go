@@ -121,7 +121,7 @@ func explainNft(err error) error {
 	case errors.Is(err, unix.EPERM):
 		return hint.Errorf("run pbxjail as root, or give its service CAP_NET_ADMIN", "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
-		return hint.Add("systemctl restart pbxjail; another program removed the table of pbxjail", err)
+		return hint.Add("another program removed the table of pbxjail; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", err)
 	case errors.Is(err, unix.ENFILE):
 		return kernel.Full("the set")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):

@@ -315,7 +315,7 @@ func (c *Chain) explain(doing string, err error) error {
 		return nil
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
-	err = fmt.Errorf("%s in table %s: %s", doing, c.table, text)
+	err = fmt.Errorf("cannot %s in table %s: %s", doing, c.table, text)
 	if strings.Contains(text, "Table does not exist") {
 		err = fmt.Errorf("%w: %w", errNoTable, err)
 	}

@@ -95,7 +95,7 @@ func (a *app) isName(what string) bool {
 // printCovers says what still drops packets.
 func (a *app) printCovers(covers []control.Cover) {
 	for _, c := range covers {
-		a.say("still dropped: %s", c.Why)
+		a.say("its packets are still dropped: %s", c.Why)
 	}
 }
 
@@ -167,11 +167,11 @@ func (a *app) disallowVerb() *cobra.Command {
 			}
 			switch {
 			case !done.Was:
-				a.say("%s was not allowed", what)
+				a.say("%s was not in the list of jailctl allow, so nothing changed", what)
 			case done.Protected != "":
-				a.say("%s is not allowed any more, but is still protected: %s", what, done.Protected)
+				a.say("%s is removed from the list of jailctl allow, but is still never banned: %s", what, done.Protected)
 			default:
-				a.say("%s is not allowed any more", what)
+				a.say("%s is removed from the list of jailctl allow: it can be banned again", what)
 			}
 			return nil
 		},

@@ -27,7 +27,7 @@ What can be trusted:
     change that.
   - FROM with "(says)" is what the caller itself says in SSH_CONNECTION. Any caller can write
     another address there. It is printed only where the system knows no session.
-  - A user who is root can change the ledger, and so this list. Send the log of pbxjail to another
+  - A user who is root can change the database, and so this list. Send the log of pbxjail to another
     machine if you need more.
 
 How long commands are kept: retention in the main file.`,

@@ -32,13 +32,13 @@ func (a *app) banVerb() *cobra.Command {
 				return err
 			}
 			if b.Pending {
-				a.complain("note: the ban is not in the firewall yet: jailctl status shows why")
+				a.complain("note: the ban is not in the firewall yet. pbxjail tries again every few seconds; if it stays so, jailctl status shows the problem")
 			}
 			if a.json {
 				return a.emit(b)
 			}
 			if b.Observed {
-				a.say("observed only: %s would be banned, jail %s, left: %s; nothing is dropped now, and this ban is never enforced", show.Address(b.Prefix), b.Jail, left(b))
+				a.say("pbxjail only observes: %s would be banned by jail %s, left: %s, but nothing is dropped, and this ban will not be enforced later", show.Address(b.Prefix), b.Jail, left(b))
 				return nil
 			}
 			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))

@@ -228,7 +228,7 @@ func (a *app) report(c *checkup) error {
 		}
 	}
 	if n := len(c.Problems); n > 0 {
-		do := "correct the files; until then the daemon keeps what it read from them before"
+		do := "correct the files; then: jailctl reload. Until then the daemon keeps what it read before"
 		if c.noStart {
 			do = "correct the main file; the daemon cannot start with it"
 		}

@@ -41,7 +41,7 @@ and 4 when something is risky and nothing is worse.`,
 				return a.probe(c.Context(), config)
 			}
 			if config != "" {
-				return usage("leave --config out, or add --probe", "--config is only for --probe")
+				return usage("remove --config; or test the firewall: jailctl doctor --probe --config FILE", "--config is only for --probe")
 			}
 			return a.tell(doctor.Examine(c.Context(), a.client(), a.now()))
 		},

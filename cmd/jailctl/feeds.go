@@ -166,7 +166,7 @@ func (a *app) openFeed(name string) (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, control.Refuse(0, "check the path; - reads stdin", "%w", err)
+		return nil, nil, control.Refuse(0, "check the path; write - to read from stdin", "%w", err)
 	}
 	return f, f.Close, nil
 }

@@ -133,7 +133,7 @@ func (a *app) geoipLookupVerb() *cobra.Command {
 					return err
 				}
 				if !p.IsSingleIP() {
-					return usage("name one of them, such as "+p.Addr().Next().String(), "%s is more than one address", p)
+					return usage("ask for one address of it, such as "+p.Addr().Next().String(), "%s is more than one address", p)
 				}
 				addrs = append(addrs, p.Addr())
 			}

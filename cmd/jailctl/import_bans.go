@@ -20,7 +20,7 @@ func (a *app) takeBansWhenGuarding(ctx context.Context, client *control.Client, 
 		return err
 	}
 	if !s.Enforcing {
-		a.say("bans of fail2ban stay there: pbxjail observes; jailctl setup takes them over when it starts to enforce")
+		a.say("the bans of fail2ban are not taken over now, because pbxjail only observes. jailctl setup takes them over when it switches pbxjail on")
 		return nil
 	}
 	a.takeBans(ctx, client, p.jails())
@@ -81,7 +81,7 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, jails []stri
 			taken++
 		}
 	}
-	tell("bans taken over from fail2ban: %d", taken)
+	tell("%d bans of fail2ban are taken over", taken)
 }
 
 // liveBan reads "203.0.113.9 \t2026-11-26 12:00:00 + 600 = 2026-11-26 12:10:00", of which

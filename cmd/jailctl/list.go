@@ -192,9 +192,9 @@ func (p *banPrinter) start(more bool) {
 	p.begin()
 	switch {
 	case seemed == len(p.first) && !more:
-		a.say("observed: these would be banned, but nothing is dropped")
+		a.say("pbxjail only observes: these addresses would be banned, but nothing is dropped")
 	case seemed > 0 && !more:
-		a.say("observed: %d of these would be banned, but are never enforced", seemed)
+		a.say("%d of these bans are only observed: nothing is dropped for them", seemed)
 		p.mixed = true
 	case more:
 		p.mixed = true

@@ -23,7 +23,7 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, until, nil, control.Refuse(0, "check the path; - reads stdin", "%w", err)
+		return nil, until, nil, control.Refuse(0, "check the path; write - to read from stdin", "%w", err)
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {

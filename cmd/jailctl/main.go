@@ -20,9 +20,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -57,7 +59,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	a.complain("jailctl: %v", err)
-	if do := hint.Of(err); do != "" {
+	if do := cmp.Or(hint.Of(err), usualHint(err)); do != "" {
 		a.complain("hint: %s", do)
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
@@ -70,6 +72,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitRisky
 	}
 	return exitFailed
+}
+
+// usualHint is for an error of the system that has no hint of its own.
+func usualHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "run the command as root; in a container, root may also need CAP_NET_ADMIN"
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the path"
+	}
+	return ""
 }
 
 // usageError is a command line that makes no sense.

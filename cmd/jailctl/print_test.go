@@ -171,7 +171,7 @@ func sampleWhy() control.Why {
 		return control.WhyLine{Time: t0.Add(-before), Jail: "guessing", Rule: "J1 pjsip request", Evidence: "seen", Base: 1, Points: 3, Counts: 3, Factors: factors,
 			File: "/var/log/asterisk/full", Text: "NOTICE[812] res_pjsip.c: Request 'INVITE' from 'sip:100@203.0.113.7' failed for '203.0.113.7:5060' (callid: " + call + ") - No matching endpoint found"}
 	}
-	later := line(11*time.Minute+55*time.Second, "a4")
+	later := line(5*time.Minute, "a4")
 	sum := control.Sum{Score: 7, Maxretry: 5, Within: 600, Rest: 1, Earlier: 1, Retold: 1}
 	return control.Why{Addr: netip.MustParseAddr("203.0.113.7"), Banned: &b, Consulted: []string{"the 3 addresses of this machine", "ignoreip (entries: 1)"},
 		Jails: []control.WhyJail{{Name: "guessing", Score: 3, Maxretry: 5, Findtime: 600, NextBan: 14400, Slow: &control.Sum{Score: 3, Maxretry: 20, Within: 259200},
@@ -182,11 +182,11 @@ func sampleWhy() control.Why {
 }
 
 // stuckBecause is a problem of the firewall, as the daemon words it.
-const stuckBecause = "some bans may not be in the firewall: change chain pbxjail: iptables-restore: exit status 4: Another app is currently holding the xtables lock"
+const stuckBecause = "some bans may not be in the firewall: cannot change chain pbxjail: iptables-restore: exit status 4: Another app is currently holding the xtables lock"
 
 func TestGolden(t *testing.T) {
 	pending := ban("198.51.100.0/24", 26*time.Hour, 76*time.Hour)
-	pending.Pending, pending.Country, pending.Strike, pending.Packets, pending.Bytes = true, "", 3, 0, 0
+	pending.Ports, pending.Pending, pending.Country, pending.Strike, pending.Packets, pending.Bytes = "all", true, "", 3, 0, 0
 	pending.Reason = "9 points of 4 addresses within 10m, maxretry 5"
 	known := *sampleWhy().Banned
 	byHand := ban("192.0.2.66/32", 5*time.Second, 0)

@@ -88,11 +88,11 @@ func openList(name string) (io.ReadCloser, error) {
 	}
 	// Asked before opening: opening a named pipe would wait for its writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.Errorf("write the path of a text file", "%s is not a regular file", name)
+		return nil, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is not a regular file", name)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, hint.Errorf("check the path and its permissions", "its list cannot be read: %w", err)
+		return nil, hint.Errorf("check the path, and that the file can be read: ls -l shows its owner and mode", "its list cannot be read: %w", err)
 	}
 	return file, nil
 }

@@ -128,7 +128,7 @@ func (p *setupPlan) advise() {
 		say("fail2ban runs here and reads the same logs; when you trust pbxjail, switch off fail2ban's jails for Asterisk")
 	}
 	if f.Docker {
-		say("Docker is installed: if Asterisk runs in a container, write the paths of its logs into a jail's logs")
+		say("Docker is installed: if Asterisk runs in a container, write the paths of its logs under logs in the main file")
 	}
 	if len(f.Firewalls) > 0 {
 		say("%s runs here: pbxjail's rules come before its rules, and pbxjail puts them back after a restart of the firewall", strings.Join(f.Firewalls, " and "))
@@ -178,7 +178,7 @@ func (a *app) printSetup(p *setupPlan) {
 		}
 		found("fail2ban", state)
 	}
-	a.say("to do:")
+	a.say("setup will do this, after you agree:")
 	if len(p.Steps) == 0 {
 		a.say("  nothing")
 	}

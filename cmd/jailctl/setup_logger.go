@@ -40,7 +40,7 @@ func (p *setupPlan) loggerSteps(l asterisk.Logging) {
 		p.Advice = append(p.Advice, fmt.Sprintf("Asterisk writes no security events: add %q to [logfiles] of %s, then run: asterisk -rx 'logger reload'", securityLine, l.File))
 		return
 	}
-	p.Steps = append(p.Steps, setupStep{fmt.Sprintf("add %q to %s; the file as it was is kept as %s", securityLine, file, file+backupSuffix),
+	p.Steps = append(p.Steps, setupStep{fmt.Sprintf("add the line %s to %s; a copy of the old file is kept as %s", securityLine, file, file+backupSuffix),
 		func(context.Context) error { return insertLine(file, line, securityLine) }})
 	if p.Found.Running {
 		p.Steps = append(p.Steps, setupStep{"asterisk -rx 'logger reload'", func(ctx context.Context) error {

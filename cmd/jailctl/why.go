@@ -23,7 +23,7 @@ func (a *app) whyVerb() *cobra.Command {
 			}
 			w, err := a.client().Why(c.Context(), p.Addr())
 			if err == nil && !p.IsSingleIP() && (w.Banned == nil || w.Banned.Prefix != p) {
-				return usage("name one of them, such as "+p.Addr().Next().String(), "%s is more than one address, and is not banned as a whole", p)
+				return usage("ask for one address of it, such as "+p.Addr().Next().String(), "%s is more than one address, and is not banned as a whole", p)
 			}
 			if err != nil {
 				return err

@@ -227,7 +227,7 @@ func (r *reader) directive(at place, line string) {
 	}
 	word, pattern := strings.ToLower(form[1]), form[2]
 	if word == "exec" {
-		r.tell(at, "if the program prints addresses of peers, write them into ignoreip of the main file", "pbxjail never runs #exec, so it does not know the settings that this prints")
+		r.tell(at, "if the program behind #exec prints addresses of peers, write them into ignoreip of the main file", "pbxjail does not run #exec, so it does not know the settings that this program prints")
 		return
 	}
 	if !filepath.IsAbs(pattern) {

@@ -133,7 +133,7 @@ func (f *Feeds) sweep() {
 		}
 		if !wanted[name] {
 			if err := os.Remove(path); err != nil {
-				f.opts.Log.Warn("the copy of a removed feed cannot be deleted from the disk; it does no harm", "feed", name, "err", err)
+				f.opts.Log.Warn("the copy of a feed that is no longer in the main file cannot be deleted from the disk; this does no harm", "feed", name, "err", err)
 			}
 		}
 	}

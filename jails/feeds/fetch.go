@@ -164,7 +164,7 @@ func readFile(q question) (answer, error) {
 	// Asked before opening: opening a named pipe would wait for its writer.
 	info, err := os.Stat(q.feed.File)
 	if err == nil && !info.Mode().IsRegular() {
-		return answer{}, hint.Errorf("use the path of a regular file", "%s is not a regular file", q.feed.File)
+		return answer{}, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is not a regular file", q.feed.File)
 	}
 	var file *os.File
 	if err == nil {
@@ -174,7 +174,7 @@ func readFile(q question) (answer, error) {
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
-		return answer{}, hint.Errorf("check the path, and that the daemon may read the file", "%s: %w", q.feed.File, err)
+		return answer{}, hint.Errorf("check the path, and let the user of pbxjail read the file: ls -l shows its owner and mode", "%s: %w", q.feed.File, err)
 	}
 	defer file.Close()
 	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)
@@ -183,7 +183,7 @@ func readFile(q question) (answer, error) {
 func readShipped(q question) (answer, error) {
 	data, ok := configs.ShippedFeed(q.feed.File)
 	if !ok {
-		return answer{}, hint.Errorf("see jailctl check", "%w", fs.ErrNotExist)
+		return answer{}, hint.Errorf("see the mistake: jailctl check", "%w", fs.ErrNotExist)
 	}
 	return readOnce(q, fileStamp{size: int64(len(data))}, strings.NewReader(string(data)))
 }

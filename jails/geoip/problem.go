@@ -38,7 +38,7 @@ func (p *Problem) Hint() string { return p.Fix }
 func (p *Problem) Unwrap() error { return p.cause }
 
 // errSilent is a file that is right, and says nothing that we ask.
-var errSilent = errors.New("it names neither countries nor networks")
+var errSilent = errors.New("the file has no countries and no networks (ASN)")
 
 const fixBroken = "replace the file with a complete one: jailctl geoip update --from FILE"
 
@@ -51,9 +51,9 @@ func broken(file string, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		p.Fix = "use a file of countries or of networks (ASN)"
+		p.Fix = "pbxjail needs a file of countries or of networks (ASN). If this file is in geoip.files of the main file, remove it there"
 	case errors.Is(err, errSize):
-		p.Fix = "use a file of countries or of networks (ASN): these are smaller"
+		p.Fix = "pbxjail needs a file of countries or of networks (ASN), which is smaller"
 	case errors.Is(err, fs.ErrNotExist):
 		p.Fix = "put the file there, or remove it from geoip.files"
 	case errors.Is(err, fs.ErrPermission):

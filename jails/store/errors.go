@@ -35,7 +35,7 @@ func (s *Store) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s database %s: %w", doing, s.path, err)
+	err = fmt.Errorf("cannot %s database %s: %w", doing, s.path, err)
 	if hint.Of(err) != "" {
 		return err
 	}

@@ -149,7 +149,7 @@ func createFile(path string) error {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return hint.Errorf("remove it, or write another path as database into the main file", "%s is not a file", path)
+		return hint.Errorf("move it away, or write another path as database into the main file", "%s is not a file", path)
 	}
 	return nil
 }

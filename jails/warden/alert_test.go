@@ -70,7 +70,7 @@ func TestAlarmIsReportedOnce(t *testing.T) {
 		if got := s.journal.count("not banned: the address is protected"); got != 1 {
 			t.Errorf("got %d alerts, want one", got)
 		}
-		if got := s.journal.count("alarm: an admin should look at this prefix=203.0.113.9/32"); got != 1 {
+		if got := s.journal.count("alarm for the admin prefix=203.0.113.9/32"); got != 1 {
 			t.Errorf("got %d alarms, want one", got)
 		}
 		seen, err := s.Ack(func(g home.Guessed) bool { return g.Account == "1001" })
@@ -79,7 +79,7 @@ func TestAlarmIsReportedOnce(t *testing.T) {
 		}
 		fail()
 		login()
-		if got := s.journal.count("alarm: an admin should look at this prefix=203.0.113.9/32"); got != 2 {
+		if got := s.journal.count("alarm for the admin prefix=203.0.113.9/32"); got != 2 {
 			t.Errorf("got %d alarms, want another after the first was seen", got)
 		}
 	}, "maxretry: 3")

@@ -57,7 +57,7 @@ func (d Decision) Log(log *slog.Logger) {
 	case NotBanned:
 		log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", d.Why, "reason", b.Reason)
 	case Alarm:
-		log.Warn("alarm: an admin should look at this", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		log.Warn("alarm for the admin", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
 	default:
 		log.Warn(fmt.Sprintf("decision %d", d.What), "prefix", b.Prefix)
 	}

@@ -121,7 +121,7 @@ func officeDay(t *testing.T, s *scene, r *rand.Rand, wire bool) {
 			t.Errorf("got %d bans of the attacker, want one after 5 guesses", n)
 		}
 	}
-	reports := s.journal.count("alarm: an admin should look at this prefix=" + office + "/32")
+	reports := s.journal.count("alarm for the admin prefix=" + office + "/32")
 	if named := s.journal.count(" an old password: "); reports < 6 || reports > 8 || named != reports {
 		t.Errorf("reported %d times in 7 hours, %d of them with the cause, want once an hour", reports, named)
 	}

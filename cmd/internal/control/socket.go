@@ -32,7 +32,7 @@ type socket struct {
 // which permission could not be set.
 func openSocket(path, group string) (s *socket, note string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, "", Refuse(0, "run the daemon as root", "make the folder of the control socket: %w", err)
+		return nil, "", Refuse(0, "run pbxjail as root", "make the folder of the control socket: %w", err)
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
@@ -58,7 +58,7 @@ const lockPatience = 2 * time.Second
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, Refuse(0, "run the daemon as root", "lock: %w", err)
+		return nil, Refuse(0, "run pbxjail as root", "lock: %w", err)
 	}
 	for end := time.Now().Add(lockPatience); ; {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -77,8 +77,8 @@ func lockFile(path string) (*os.File, error) {
 	return nil, fmt.Errorf("lock: %w", err)
 }
 
-var errRunning = Refuse(0, "see jailctl status; stop the other daemon first, or set another socket for this one",
-	"another pbxjail is running")
+var errRunning = Refuse(0, "stop the other one: systemctl stop pbxjail; or write another path as socket into the main file",
+	"another pbxjail uses this socket")
 
 // removable reports whether a socket may be made at path: the path is free, or has a socket
 // that no process serves any more.
@@ -91,7 +91,7 @@ func removable(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return Refuse(0, "move the file away, or set another socket for the daemon", "there is a file that is not a socket")
+		return Refuse(0, "move the file away, or write another path as socket into the main file", "there is a file with this name, and it is not a socket")
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -102,7 +102,7 @@ func removable(path string) error {
 		return nil
 	}
 	// Any other error, such as a full backlog, means that a process uses it.
-	return Refuse(0, "find the process with ss -xlp, or set another socket for the daemon", "another process uses it: %w", err)
+	return Refuse(0, "find the process: ss -xlp; end it, or write another path as socket into the main file", "another process uses this socket: %w", err)
 }
 
 // listen makes the socket in a folder that only we can enter, sets its mode and group
@@ -117,7 +117,7 @@ func (s *socket) listen(group string) (note string, err error) {
 	defer os.RemoveAll(dir)
 	private := filepath.Join(dir, "s")
 	if n := max(len(private), len(s.path)); n > maxPath {
-		return "", Refuse(0, fmt.Sprintf("shorten it by %d bytes", n-maxPath), "the path is too long")
+		return "", Refuse(0, fmt.Sprintf("write a path that is %d bytes shorter as socket into the main file", n-maxPath), "the path of the socket is too long")
 	}
 	s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: private, Net: "unix"})
 	if err != nil {

@@ -172,7 +172,7 @@ func TestSocketOfAnother(t *testing.T) {
 		path := filepath.Join(folder(t), "s")
 		first := listen(t, path)
 		_, err := New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
-		wantRefused(t, err, "another pbxjail is running")
+		wantRefused(t, err, "another pbxjail uses this socket")
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("got %v, want the first daemon's socket kept", err)
 		}
@@ -187,7 +187,7 @@ func TestSocketOfAnother(t *testing.T) {
 		}
 		defer l.Close()
 		_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
-		wantRefused(t, err, "another pbxjail is running")
+		wantRefused(t, err, "another pbxjail uses this socket")
 	})
 	t.Run("of another kind", func(t *testing.T) {
 		path := filepath.Join(folder(t), "s")
@@ -197,7 +197,7 @@ func TestSocketOfAnother(t *testing.T) {
 		}
 		defer l.Close()
 		_, err = New(Options{Path: path, Handlers: newJailer().calls()}).Listen()
-		wantRefused(t, err, "another process uses it")
+		wantRefused(t, err, "another process uses this socket")
 	})
 }
 

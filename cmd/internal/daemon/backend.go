@@ -156,7 +156,7 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
-		return control.Ban{}, control.Refuse(http.StatusForbidden, "jailctl protected shows why; to ban it anyway, add --force", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "to ban it anyway, add --force to the command; jailctl protected lists all protected addresses", "%w", err)
 	case errors.Is(err, warden.ErrNoJail):
 		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status shows the names of all jails", "%w", err)
 	case err != nil:

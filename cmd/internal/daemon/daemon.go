@@ -323,6 +323,8 @@ func (d *Daemon) openSources() {
 			switch {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
 				d.log.Debug("log does not exist", "file", file)
+			case errors.Is(problem, watcher.ErrSame):
+				d.log.Info("two names of one log: pbxjail reads it once", "file", file, "err", problem, "hint", hint.Of(problem))
 			case problem != nil:
 				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hint.Of(problem))
 			default:

@@ -59,7 +59,7 @@ func shown(t *sensor.Transaction) control.Transaction {
 func (l *followers) follow(ctx context.Context, addr netip.Addr, send func(control.Transaction) error) error {
 	one := &follower{addr, notify.NewQueue[control.Transaction](maxUnread)}
 	if !l.add(one) {
-		return control.Refuse(http.StatusConflict, "end one of them", "%d commands jailctl wire run already, which is the limit", maxFollowers)
+		return control.Refuse(http.StatusConflict, "end one of them with ctrl-c", "jailctl wire runs %d times already, and no more are possible", maxFollowers)
 	}
 	defer l.remove(one)
 	ctx, cancel := context.WithCancelCause(ctx)

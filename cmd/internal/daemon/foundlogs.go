@@ -54,7 +54,7 @@ func (f *foundLogs) look(main *configs.Main, now time.Time) (changed bool) {
 	if changed {
 		f.log.Info("logs named by the configuration of Asterisk", "found", fresh.Text())
 		for _, p := range fresh.Problems {
-			f.log.Warn("pbxjail cannot use a part of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+			f.log.Warn("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
 		}
 	}
 	return changed

@@ -47,12 +47,12 @@ func (d *Daemon) reportDamage(path string, notes store.Notes) {
 	d.log.Error(damagedLedger, "damaged_file", notes.Aside, "err", notes.Cause, "hint", todo)
 }
 
-const damagedLedger = "the database was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and what jailctl allow allowed are lost"
+const damagedLedger = "the database was damaged, so pbxjail started an empty one. Bans in the firewall are kept. Strikes, history, home accounts and the addresses of jailctl allow are lost"
 
 // damagedHint is what to do after a damaged ledger was replaced.
 func damagedHint(ledger, damaged string) string {
-	return "check the disk. No backup: delete the damaged file " + damaged +
-		". With a backup: systemctl stop pbxjail; copy the backup to " + ledger + "; systemctl start pbxjail"
+	return "check the disk with dmesg. Without a backup: repeat your jailctl allow commands, and delete the damaged file " + damaged +
+		". With a backup: systemctl stop pbxjail; copy the backup to " + ledger + "; systemctl start pbxjail. This problem is shown until the next start"
 }
 
 // openSpare opens a copy of the ledger beside the socket, or an empty ledger in memory.

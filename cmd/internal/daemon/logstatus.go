@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -29,7 +30,8 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		case errors.Is(f.Problem, watcher.ErrSame):
 			file.Finding = f.Problem.Error() // it is read under the other name
 		case f.Problem != nil:
-			file.Problem = f.Problem.Error()
+			file.Problem = strings.TrimPrefix(f.Problem.Error(), f.File+": ")
+			s.Problems = append(s.Problems, control.Problem{About: "log " + f.File, What: "log " + f.File + " is not read: " + file.Problem, Hint: hint.Of(f.Problem)})
 		}
 		if file.Missed = f.Missed; f.Missed > 0 {
 			s.Problems = append(s.Problems, control.Problem{

@@ -179,7 +179,7 @@ func (o *offSwitch) problems() []control.Problem {
 func Flush(main *configs.Main) error {
 	server := control.New(control.Options{Path: main.Socket, Group: main.Group})
 	if _, err := server.Listen(); err != nil { // else a daemon would put it back at once
-		return hint.Add("if the daemon runs, use: jailctl off", err)
+		return hint.Add("if the daemon runs, switch it off: jailctl off", err)
 	}
 	defer server.Close()
 	return actions.Clear(actions.Options{Chain: main.Chain})

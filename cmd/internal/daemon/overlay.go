@@ -55,7 +55,7 @@ func (o *overlay) read(folder string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.bad = err; err != nil {
-		o.log.Error("the settings for fail2ban cannot be read: their old values stay in use", "err", err, "hint", hint.Of(err))
+		o.log.Error("the settings of fail2ban cannot be read: pbxjail uses their old values", "err", err, "hint", hint.Of(err))
 		return
 	}
 	o.says = says
@@ -74,7 +74,7 @@ func (o *overlay) problems() []control.Problem {
 	if o.bad == nil {
 		return nil
 	}
-	return []control.Problem{{About: "fail2ban", What: "the settings for fail2ban cannot be read: " + o.bad.Error(), Hint: hint.Of(o.bad)}}
+	return []control.Problem{{About: "fail2ban", What: "the settings of fail2ban cannot be read, so pbxjail uses their old values: " + o.bad.Error(), Hint: hint.Of(o.bad)}}
 }
 
 // except is a main file with the addresses, networks and names that all jails ignore. A

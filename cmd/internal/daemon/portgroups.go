@@ -47,7 +47,7 @@ func servicePorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (l
 	found, problems := sight.ports(main)
 	first, last, more := asterisk.RTP(main.Asterisk)
 	for _, p := range append(problems, more...) {
-		log.Debug("pbxjail cannot use a part of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
 	for _, p := range found {
 		switch p.Service {

@@ -120,7 +120,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "jailctl status shows how many are missing")
+		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "wait; jailctl list marks the bans that are not in the firewall")
 	case <-ctx.Done():
 		return false
 	}

@@ -86,7 +86,7 @@ func guardedPorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (p
 	}
 	found, problems := sight.ports(main)
 	for _, p := range problems {
-		log.Debug("pbxjail cannot use a part of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
 	for _, p := range found {
 		switch p.Service {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"pbxjail/cmd/internal/control"
@@ -55,7 +56,8 @@ func reported(e *Env) (list []findings.Finding) {
 	}
 	for _, p := range e.Status.Problems {
 		switch {
-		case strings.HasPrefix(p.About, control.AboutJail), // jails
+		case e.unread(p.About), // logs
+			strings.HasPrefix(p.About, control.AboutJail),                   // jails
 			p.About == control.AboutGeoIP, p.About == control.AboutGeoIPAge, // geoip
 			strings.HasPrefix(p.About, control.AboutFeed),                                     // feeds
 			p.About == "security events" && len(securityChannel(e)) > 0,                       // security-channel
@@ -69,6 +71,13 @@ func reported(e *Env) (list []findings.Finding) {
 		list = append(list, f)
 	}
 	return list
+}
+
+// unread reports whether a problem is about a log that cannot be read.
+func (e *Env) unread(about string) bool {
+	return slices.ContainsFunc(e.Status.Files, func(f control.File) bool {
+		return about == "log "+f.Path && f.Problem != "" && f.Problem != control.NotThere
+	})
 }
 
 // withoutAbout is what a problem says behind what it is about.
@@ -187,13 +196,13 @@ func room(e *Env) (list []findings.Finding) {
 	}
 	if s := e.Status; s != nil {
 		full("room for bans", "the list of bans is nearly full. When it is full, each new ban ends an older one early",
-			"write a shorter bantime, or write widen: {members: 5} into the jail files, to ban a network in place of its addresses", s.Bans, s.MaxBans)
+			"in the files in /etc/pbxjail.d, write a shorter bantime, or write widen: {members: 5}, which bans a network in place of 5 addresses in it; then: jailctl reload", s.Bans, s.MaxBans)
 		tracked := 0
 		for _, j := range s.Jails {
 			tracked += j.Tracked
 		}
 		full("room for addresses", "the table of addresses is nearly full. When it is full, pbxjail forgets addresses with few points",
-			"write a larger max_addresses into the main file; each address needs about 1 KiB of memory", tracked, s.MaxAddresses)
+			"write a larger max_addresses into the main file (each address needs about 1 KiB of memory); then: systemctl restart pbxjail", tracked, s.MaxAddresses)
 	}
 	for _, set := range e.Sets {
 		full("set "+set.Name, "set "+set.Name+" of the kernel is nearly full", setHint(set.Name), set.Used, set.Room)
@@ -205,5 +214,5 @@ func setHint(name string) string {
 	if strings.Contains(name, "_") { // actions/ipset: those who were heard
 		return "wait: a flood of senders fills the set, and it empties itself within minutes after the flood; until then log records cannot be checked against it"
 	}
-	return "write a shorter bantime, or write widen: {members: 5} into the jail files, to ban a network in place of its addresses"
+	return "in the files in /etc/pbxjail.d, write a shorter bantime, or write widen: {members: 5}, which bans a network in place of 5 addresses in it; then: jailctl reload"
 }

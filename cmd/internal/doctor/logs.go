@@ -29,10 +29,11 @@ func followed(e *Env) (list []findings.Finding) {
 		there++
 		about := "log " + f.Path
 		if f.Problem != "" {
-			list = append(list, findings.Finding{
-				About: about, Severity: findings.Blind, What: f.Problem,
-				Hint: "let the user of pbxjail read this file and enter its folder: ls -l shows the owner. pbxjail tries again by itself, and continues where it was",
-			})
+			one := findings.Finding{About: about, Severity: findings.Blind, What: "is not read: " + f.Problem, Hint: "see the log of pbxjail: journalctl -u pbxjail"}
+			if i := slices.IndexFunc(e.Status.Problems, func(p control.Problem) bool { return p.About == about }); i >= 0 {
+				one.Hint = e.Status.Problems[i].Hint
+			}
+			list = append(list, one)
 			continue
 		}
 		last := "no line yet"

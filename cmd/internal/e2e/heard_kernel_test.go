@@ -23,7 +23,7 @@ func TestHeardAlone(t *testing.T) {
 			}
 			p.banned(guesser4)
 			p.banned(guesser6)
-			p.logged(`level=WARN msg="alarm: an admin should look at this" .*forged.*At that time, packets came from .*(` + guesser4 + `|` + guesser6 + `)`)
+			p.logged(`level=WARN msg="alarm for the admin" .*forged.*At that time, packets came from .*(` + guesser4 + `|` + guesser6 + `)`)
 			if list := p.list(); len(list) != 2 {
 				t.Errorf("got %v, want the two who sent something", list)
 			}

@@ -145,7 +145,7 @@ func TestForgedRecord(t *testing.T) {
 		t.Errorf("got %v, want the guesser alone", list)
 	}
 	p.wantAnswers(true, victim)
-	p.logged(`level=WARN msg="alarm: an admin should look at this" .*forged`)
+	p.logged(`level=WARN msg="alarm for the admin" .*forged`)
 }
 
 // TestWireNotPermitted: without CAP_NET_RAW the logs are still read, and status says

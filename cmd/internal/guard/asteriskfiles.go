@@ -32,7 +32,7 @@ func (f *asteriskFiles) trusts(dir string, log *slog.Logger) []asterisk.Trust {
 	}
 	found, problems := asterisk.Read(dir)
 	for _, p := range problems {
-		log.Debug("pbxjail cannot use a part of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
 	}
 	*f = asteriskFiles{dir: dir, seen: seen, at: now, found: found}
 	return found

@@ -212,7 +212,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		one := Finding{State: level + " events", What: fmt.Sprintf("%s does not write %s to a file: pbxjail cannot see attacks that only these records show", show.Word(conf.File, 200), level)}
 		one.Hint = fmt.Sprintf("write %s below [logfiles] in %s", line, show.Word(conf.File, 200))
 		if conf.Logfiles.Line > 0 {
-			one.Hint += fmt.Sprintf(" (which is at line %d of %s)", conf.Logfiles.Line-1, show.Word(conf.Logfiles.File, 200))
+			one.Hint = fmt.Sprintf("write %s below the line [logfiles] (%s:%d)", line, show.Word(conf.Logfiles.File, 200), conf.Logfiles.Line-1)
 		}
 		one.Hint += thenReload
 		for _, c := range conf.Channels {
