@@ -102,6 +102,8 @@ func measure(v reflect.Value) (value float64, shown string) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return float64(v.Int()), show.Duration(time.Duration(v.Int()))
+	case v.Type() == reflect.TypeFor[Size]():
+		return float64(v.Int()), Size(v.Int()).String()
 	case v.CanFloat():
 		return v.Float(), strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	}

@@ -26,6 +26,7 @@ func TestViperReadsWhatTheCheckRead(t *testing.T) {
 		}
 		want, d := defaultMain(), newDecoder(file)
 		d.document(data, want)
+		want.keepAsRetention(d.given)
 		want.File, want.Warnings, want.logsLine = got.File, got.Warnings, got.logsLine
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: viper reads\n%+v\nthe check read\n%+v", file, got, want)

@@ -63,6 +63,8 @@ func TestLoadMain(t *testing.T) {
 		}, Enforcer: "ipset", Hook: "filter", Chain: "f2b-pbxjail", Observe: true,
 		Database: "/srv/p.db", Socket: "/srv/p.sock", Group: "voip",
 		LogLevel: "warn", LogFormat: "json", Retention: time.Hour, MaxAddresses: 5000,
+		KeepBans: time.Hour, KeepLines: 30 * 24 * time.Hour, KeepLogIns: time.Hour, KeepAudit: time.Hour, KeepNumbers: time.Hour, KeepCounts: time.Hour,
+		KeepAddresses: 10 * time.Minute, MaxDatabase: 500 << 20,
 		Useragents: "/srv/agents", AgentFactors: AgentFactors{Drop: 10, Score: 2.5, Info: 1},
 		Fraud: Fraud{
 			Home: []string{"44", "353"}, Numbers: "/srv/numbers.yaml",
@@ -291,6 +293,7 @@ func FuzzParseMain(f *testing.F) {
 		// Viper must have read what was checked.
 		want, d := defaultMain(), newDecoder("x.yaml")
 		d.document(data, want)
+		want.keepAsRetention(d.given)
 		want.File, want.Warnings, want.logsLine = got.File, got.Warnings, got.logsLine
 		noEmptyLists(reflect.ValueOf(want).Elem())
 		noEmptyLists(reflect.ValueOf(got).Elem())

@@ -41,7 +41,15 @@ type Main struct {
 	Group           string         `yaml:"group" default:"pbxjail" reload:"restart" doc:"Members of this group may use the socket. If the group does not exist, only root may."`
 	LogLevel        string         `yaml:"log_level" default:"info" check:"one of debug info warn error" reload:"at once" doc:"debug, info, warn or error."`
 	LogFormat       string         `yaml:"log_format" default:"text" check:"one of text json" reload:"restart" doc:"text or json."`
-	Retention       time.Duration  `yaml:"retention" default:"90d" reload:"at once" doc:"How long history is kept. Addresses are personal data: do not keep them longer than needed."`
+	Retention       time.Duration  `yaml:"retention" default:"90d" reload:"at once" doc:"How long history is kept, where no keep_ key below says otherwise. Addresses are personal data: do not keep them longer than needed."`
+	KeepBans        time.Duration  `yaml:"keep_bans" optional:"52w" reload:"at once" doc:"How long bans that are over, and alarms, are kept. Strikes are counted from them: do not write less than forgive_after of your jails. Left out: retention."`
+	KeepLines       time.Duration  `yaml:"keep_lines" optional:"30d" reload:"at once" doc:"How long the log lines behind a ban are kept after its end. Left out: retention."`
+	KeepLogIns      time.Duration  `yaml:"keep_log_ins" optional:"60d" reload:"at once" doc:"How long pbxjail remembers which account logged in from where, after the last log-in. Do not write less than protect_logins. Left out: retention."`
+	KeepAudit       time.Duration  `yaml:"keep_audit" optional:"52w" reload:"at once" doc:"How long the commands of admins are kept (jailctl audit-log). Left out: retention."`
+	KeepNumbers     time.Duration  `yaml:"keep_numbers" optional:"14d" reload:"at once" doc:"How long the numbers that callers dialled are kept in the history. Left out: retention."`
+	KeepCounts      time.Duration  `yaml:"keep_counts" optional:"forever" reload:"at once" doc:"How long the sums per hour of the history are kept. They name no address and no account. Left out: retention."`
+	KeepAddresses   time.Duration  `yaml:"keep_addresses" optional:"30d" reload:"at once" doc:"How long whole addresses are kept after the end of a ban: then the history has their /24 (IPv6: /48), and the ledger forgets the ban, its lines and its strike. Left out, or forever: as long as the ban is kept."`
+	MaxDatabase     Size           `yaml:"max_database" default:"2GB" check:"from 32MB" reload:"at once" doc:"Size of the history and the ledger together. At the limit the oldest entries of the history are deleted; the log and status say so."`
 	Useragents      string         `yaml:"useragents" default:"/etc/pbxjail/useragents.d" check:"path" reload:"at once" doc:"Folder of your own lists of user agents. They add to the shipped list. The folder need not exist."`
 	AgentFactors    AgentFactors   `yaml:"agent_factors" reload:"at once" doc:"An event's points are multiplied by this when its line names a user agent of the list."`
 	Feeds           []Feed         `yaml:"feeds" optional:"" reload:"at once" doc:"Lists of bad addresses that others maintain. They never count against a protected address."`
@@ -59,5 +67,19 @@ type Main struct {
 func defaultMain() *Main {
 	m := new(Main)
 	setDefaults(reflect.ValueOf(m).Elem())
+	m.keepAsRetention(nil)
 	return m
+}
+
+// keepAsRetention gives the kinds of history that were not given a time of their own that of
+// retention.
+func (m *Main) keepAsRetention(given map[string]int) {
+	for key, keep := range map[string]*time.Duration{
+		"keep_bans": &m.KeepBans, "keep_lines": &m.KeepLines, "keep_log_ins": &m.KeepLogIns,
+		"keep_audit": &m.KeepAudit, "keep_numbers": &m.KeepNumbers, "keep_counts": &m.KeepCounts,
+	} {
+		if _, ok := given[key]; !ok {
+			*keep = m.Retention
+		}
+	}
 }

@@ -112,6 +112,8 @@ func valueText(v reflect.Value) string {
 		return yamlText(p)
 	case time.Duration:
 		return show.Duration(p)
+	case Size:
+		return p.String()
 	case Points:
 		return strconv.FormatFloat(float64(p)/1000, 'f', -1, 64)
 	case netip.Addr:

@@ -30,7 +30,7 @@ What can be trusted:
   - A user who is root can change the database, and so this list. Send the log of pbxjail to another
     machine if you need more.
 
-How long commands are kept: retention in the main file.`,
+How long commands are kept: keep_audit in the main file. erase takes addresses out of them.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if q.Since, err = a.sinceFlag(c, since); err != nil {

@@ -88,7 +88,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
-		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.historyVerb(), a.auditLogVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
+		a.statusVerb(), a.listVerb(), a.banVerb(), a.unbanVerb(), a.allowVerb(), a.allowedVerb(), a.disallowVerb(), a.protectedVerb(), a.ackVerb(), a.whyVerb(), a.historyVerb(), a.auditLogVerb(), a.exportVerb(), a.eraseVerb(), a.topVerb(), a.wireVerb(), a.agentsVerb(),
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)

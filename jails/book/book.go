@@ -169,6 +169,15 @@ func (b *Book) Lift(p netip.Prefix) bool {
 	return ok
 }
 
+// ForgetStrikes forgets the strikes of the prefixes in one. Bans stay.
+func (b *Book) ForgetStrikes(p netip.Prefix) {
+	for at := range b.strikes {
+		if p.Bits() <= at.Bits() && p.Contains(at.Addr()) {
+			delete(b.strikes, at)
+		}
+	}
+}
+
 // Len is the number of bans, those included that are over and not yet expired.
 func (b *Book) Len() int { return len(b.bans) }
 

@@ -123,3 +123,47 @@ func (a *Archive) DropNumbers(before time.Time) error {
 		return err
 	})
 }
+
+// Size is how many bytes the entries take, without free pages.
+func (a *Archive) Size() (bytes int64, err error) {
+	var pages, free, page int64
+	for question, answer := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA freelist_count": &free, "PRAGMA page_size": &page} {
+		if err := a.db.QueryRow(question).Scan(answer); err != nil {
+			return 0, a.explain("measure", err)
+		}
+	}
+	return (pages - free) * page, nil
+}
+
+// TrimTo removes the oldest entries, except bans that run at now, until the entries take no
+// more than so many bytes. It works in small steps.
+func (a *Archive) TrimTo(most int64, now time.Time) (t Trimmed, err error) {
+	for {
+		size, err := a.Size()
+		if err != nil {
+			return t, err
+		}
+		done := int64(0)
+		if size > most {
+			if done, err = a.removeOldest(running, now.UnixNano()); err != nil {
+				return t, err
+			}
+		}
+		if t.Entries += done; done == 0 {
+			break
+		}
+	}
+	if t.Entries > 0 {
+		t.Oldest, err = a.oldest()
+	}
+	return t, err
+}
+
+// oldest is the beginning of the oldest entry; zero: there is none.
+func (a *Archive) oldest() (time.Time, error) {
+	var at sql.NullInt64
+	if err := a.db.QueryRow("SELECT min(at) FROM entries").Scan(&at); err != nil || !at.Valid {
+		return time.Time{}, a.explain("read", err)
+	}
+	return time.Unix(0, at.Int64).UTC(), nil
+}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"database/sql"
+	"maps"
 	"sync"
 )
 
@@ -89,4 +90,11 @@ func (d *dictionary) forget(db *sql.DB) error {
 	defer d.mu.Unlock()
 	d.ids, d.words = fresh.ids, fresh.words
 	return nil
+}
+
+// all are the words by number.
+func (d *dictionary) all() map[int64]string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return maps.Clone(d.words)
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"pbxjail/jails/book"
 )
 
 // Entry is a command that someone gave: it changed something, or it was refused.
@@ -84,39 +82,4 @@ func oldCaller(who string) (uid int, user string) {
 		return NoUser, who
 	}
 	return uid, strings.Trim(name, "()")
-}
-
-// trimStep is how many rows one transaction of Trim deletes, so that a Record can run in
-// between.
-const trimStep = 1000
-
-// Trim removes bans that ended, audit entries and log-ins that are older than keep before
-// now. Strikes are read from bans: keep should not be shorter than the longest
-// forgive_after.
-func (s *Store) Trim(now time.Time, keep time.Duration) error {
-	if keep == book.Forever {
-		return nil
-	}
-	before := nanos(now.Add(-keep))
-	for _, step := range []string{
-		`DELETE FROM bans WHERE id IN (SELECT id FROM bans WHERE until < ? LIMIT ?)`,
-		`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)`,
-		`DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`,
-		`DELETE FROM closed WHERE ports IN (SELECT ports FROM closed WHERE until < ? LIMIT ?)`,
-	} {
-		for deleted := int64(trimStep); deleted == trimStep; {
-			err := s.write("remove old history from", func(tx *sql.Tx) error {
-				result, err := tx.Exec(step, before, trimStep)
-				if err != nil {
-					return err
-				}
-				deleted, err = result.RowsAffected()
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -56,7 +56,7 @@ func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err 
 		var ok bool
 		h.Account, h.Witness, h.First, h.Last = string(account), channelOf(witness), timeOf(first), timeOf(last)
 		h.Latest, _ = netip.ParseAddr(latest)
-		if h.Addr, h.Service, ok = customer(addr, service); ok {
+		if h.Addr, h.Service, ok = customerOf(addr, service); ok {
 			homes = append(homes, h)
 		}
 		return nil
@@ -74,7 +74,7 @@ func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err 
 		}
 		var ok bool
 		g.Account, g.At = string(account), timeOf(at)
-		if g.Addr, g.Service, ok = customer(addr, service); ok {
+		if g.Addr, g.Service, ok = customerOf(addr, service); ok {
 			alarms = append(alarms, g)
 		}
 		return nil
@@ -82,8 +82,8 @@ func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err 
 	return homes, alarms, err
 }
 
-// customer reads what homes and alarms are known by.
-func customer(addr, service string) (a netip.Addr, s parsers.Service, ok bool) {
+// customerOf reads what homes and alarms are known by.
+func customerOf(addr, service string) (a netip.Addr, s parsers.Service, ok bool) {
 	a, err := netip.ParseAddr(addr)
 	s, known := parsers.ParseService(service)
 	return a, s, err == nil && known

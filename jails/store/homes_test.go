@@ -75,7 +75,7 @@ func TestHomesAreBounded(t *testing.T) {
 	if err != nil || len(homes) != 11 || homes[0].Account != "39" || len(alarms) != 4 {
 		t.Errorf("got %d homes, %d alarms, %v, want the latest", len(homes), len(alarms), err)
 	}
-	if err := s.Trim(at.Add(36*time.Minute), time.Minute); err != nil {
+	if err := s.Trim(at.Add(36*time.Minute), Keep{LogIns: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	if homes, _, _ := s.Homes(100); len(homes) != 5 {

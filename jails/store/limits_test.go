@@ -86,10 +86,10 @@ func TestTrim(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := count(t, s, "bans")
-	if err := s.Trim(now, book.Forever); err != nil || count(t, s, "bans") != all {
+	if err := s.Trim(now, Keep{}); err != nil || count(t, s, "bans") != all {
 		t.Errorf("kept without limit: got %v, and %d bans left of %d", err, count(t, s, "bans"), all)
 	}
-	if err := s.Trim(now, keep); err != nil {
+	if err := s.Trim(now, Keep{Bans: keep, Audit: keep, LogIns: keep}); err != nil {
 		t.Fatal(err)
 	}
 	if got := count(t, s, "bans"); got != 3 {

@@ -123,7 +123,7 @@ func (s *Store) open() (notes Notes, err error) {
 	// so what we acknowledged must be on the disk; measured, that costs half a
 	// millisecond for each transaction.
 	dsn := url.URL{Scheme: "file", Path: s.path, RawQuery: "_pragma=locking_mode(exclusive)" +
-		"&_pragma=journal_size_limit(8388608)&_busy_timeout=2000&_foreign_keys=on&_synchronous=full&_txlock=immediate&_error_rc=1"}
+		"&_pragma=journal_size_limit(8388608)&_busy_timeout=2000&_foreign_keys=on&_synchronous=full&_txlock=immediate&_error_rc=1&_pragma=secure_delete(on)"}
 	if s.path == memory {
 		dsn.Path, dsn.Opaque = "", memory
 	}

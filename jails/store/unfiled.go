@@ -65,7 +65,7 @@ func (s *Store) Unfiled(limit int) (u Unfiled, err error) {
 		}
 		var ok bool
 		g.Account, g.At = string(account), timeOf(at)
-		if g.Addr, g.Service, ok = customer(addr, service); ok {
+		if g.Addr, g.Service, ok = customerOf(addr, service); ok {
 			u.Alarms = append(u.Alarms, g)
 		}
 		return nil

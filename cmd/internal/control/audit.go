@@ -24,14 +24,21 @@ type Command struct {
 // detailed is a question that says more than its subject, for the audit.
 type detailed interface{ detail() string }
 
+// receipted is an answer that has the words for the audit, where the question must not be in
+// it.
+type receipted interface{ receipt() string }
+
 // audit hands a command over.
-func (s *Server) audit(r *http.Request, q any, who peer, err error) {
+func (s *Server) audit(r *http.Request, q, a any, who peer, err error) {
 	if s.opts.Audit == nil {
 		return
 	}
 	c := Command{Verb: strings.TrimPrefix(r.URL.Path, "/v"+Major+"/"), What: subjectOf(q), UID: who.uid, User: who.name(), PID: who.pid, Err: err}
 	if d, ok := q.(detailed); ok {
 		c.What += d.detail()
+	}
+	if done, ok := a.(receipted); ok && err == nil {
+		c.What = done.receipt()
 	}
 	if from, err := netip.ParseAddr(r.Header.Get(sshHeader)); err == nil {
 		c.Says = from.Unmap().WithZone("")

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Call is one request to a daemon: Q is the question, A the answer. Client and server both
@@ -31,6 +32,8 @@ var (
 	CallAuditLog    = Call[AuditRequest, []AuditEntry]{"GET", "audit-log"}   // newest first
 	CallHistory     = Call[HistoryRequest, []HistoryEntry]{"GET", "history"} // newest first; HandleEach and AskEach
 	CallHistorySums = Call[HistoryRequest, []HistorySum]{"GET", "history/sums"}
+	CallExport      = Call[ExportRequest, Export]{"GET", "export"}
+	CallErase       = Call[EraseRequest, EraseAnswer]{"POST", "erase"}
 	CallAck         = Call[AckRequest, AckAnswer]{"POST", "ack"}
 	CallAllowed     = Call[None, []Allowed]{"GET", "allowed"} // oldest first
 	CallProtected   = Call[ProtectedRequest, []Protected]{"GET", "protected"}
@@ -114,7 +117,8 @@ func change[Q, A any](s *Server, do func(q Q, by string) (A, error)) http.Handle
 		}
 		a, err := try(do, q, who.String())
 		s.logCall(r.URL.Path, subjectOf(&q), who, err)
-		s.audit(r, &q, who, err)
+		s.audit(r, &q, &a, who, err)
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // the change itself may take longer
 		answer(w, &a, err)
 	}
 }

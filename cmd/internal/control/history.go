@@ -60,7 +60,7 @@ type HistoryRequest struct {
 }
 
 // MostHistory is how many rows one answer can have.
-const MostHistory = 1_000_000
+const MostHistory = 100_000
 
 const historyShown = 50
 

@@ -85,6 +85,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallAuditLog, b.AuditLog),
 		control.HandleEach(control.CallHistory, b.eachPast),
 		control.Handle(control.CallHistorySums, b.pastSums),
+		control.Handle(control.CallExport, b.Export),
+		control.Handle(control.CallErase, b.Erase),
 		control.Handle(control.CallAck, b.Ack),
 		control.Handle(control.CallAllowed, func(control.None, string) ([]control.Allowed, error) { return b.Allowed(), nil }),
 		control.Handle(control.CallProtected, func(q control.ProtectedRequest, _ string) ([]control.Protected, error) { return b.Protected(q), nil }),

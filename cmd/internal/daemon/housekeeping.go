@@ -14,7 +14,6 @@ const (
 	soonAfter  = 200 * time.Millisecond // after a sign that there is something to do: a record is whole by then, and a file too
 	guardEvery = 10 * time.Second       // at our own addresses, at those that Asterisk trusts, and at folders, should an event be lost
 	saveEvery  = 2 * time.Second        // positions
-	trimEvery  = time.Hour              // history
 	early      = tidyEvery / 8          // a beat may come so much too early
 )
 
@@ -24,7 +23,7 @@ type housekeeper struct {
 	seen    uint64 // fingerprint of the jail folder
 	threads *threadFinder
 
-	guarded, saved, trimmed time.Time
+	guarded, saved time.Time
 }
 
 // housekeeping does what is due from time to time, what is due soon, and reloads when asked.
@@ -79,12 +78,6 @@ func (h *housekeeper) tidy(now time.Time) (soon bool) {
 	if due(now, h.saved, saveEvery) {
 		h.saved = now
 		d.savePositions(now)
-	}
-	if due(now, h.trimmed, trimEvery) {
-		h.trimmed = now
-		if err := d.store.Trim(now, d.upkeep.settings().Retention); err != nil {
-			d.log.Warn("old history cannot be removed from the database: bans stay in force", "err", err, "hint", hint.Of(err))
-		}
 	}
 	return soon
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
 	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
 	"pbxjail/jails/geoip"
@@ -24,12 +26,14 @@ type past struct {
 	path   string
 	store  *store.Store
 	places *geoip.Tables
+	main   func() *configs.Main // the settings
 
 	filing sync.Mutex // orders copies and erasures; taken first
 
 	mu      sync.Mutex
 	archive *history.Archive // nil: not open yet, or it cannot be opened; guarded by mu
 	problem error            // guarded by mu
+	full    fullness         // guarded by mu
 }
 
 const (
@@ -44,20 +48,27 @@ func historyPath(ledger string) string {
 }
 
 func (d *Daemon) openPast() {
-	d.past = &past{log: d.log, path: historyPath(d.upkeep.settings().Database), store: d.store, places: d.places}
+	d.past = &past{log: d.log, path: historyPath(d.upkeep.settings().Database), store: d.store, places: d.places, main: d.upkeep.settings}
 }
 
 // Run opens the history, which takes a moment, and files until ctx ends. What is left then
 // is in the ledger.
 func (p *past) Run(ctx context.Context) error {
-	next := time.NewTimer(0)
+	next, tidied := time.NewTimer(0), time.Time{}
 	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-next.C:
-			p.says(p.file(ctx))
+			now := time.Now()
+			err := p.file(ctx)
+			if due(now, tidied, trimEvery) { // also when nothing can be copied: what is old must go
+				tidied = now
+				a, _ := p.opened()
+				err = errors.Join(err, p.tidy(a, p.main(), now))
+			}
+			p.says(err)
 			next.Reset(beat.Until(time.Now(), fileEvery))
 		}
 	}
@@ -95,7 +106,7 @@ func (p *past) problems() []control.Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.problem == nil {
-		return nil
+		return p.full.problem(time.Now())
 	}
 	return []control.Problem{{What: "the history cannot be written: " + p.problem.Error(), Hint: hint.Of(p.problem)}}
 }

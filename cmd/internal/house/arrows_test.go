@@ -57,7 +57,7 @@ var arrows = map[string]arrow{
 	"jails/jailstest":             {[]string{"configs", "parsers"}, "what tests of the judge and its rooms start from; it must not import what they test, and nothing that is shipped imports it"},
 	"jails/astdb":                 {nil, "it reads Asterisk's own database, which is SQLite too: it knows no ledger, and decides nothing"},
 	"jails/warden":                {[]string{"jails", "jails/book", "jails/home", "jails/rates", "jails/witness", "parsers", "configs"}, "the warden has the lock and the rim: it declares what it needs of a firewall and a ledger, and never reaches for one"},
-	"jails/store":                 {[]string{"jails/book", "jails/home", "parsers"}, "the ledger stores what jails decide; it does not decide"},
+	"jails/store":                 {[]string{"jails/book", "jails/customer", "jails/home", "parsers"}, "the ledger stores what jails decide; it does not decide"},
 	"jails/history":               {nil, "what is over, in a file of its own: it must not know the ledger, and nothing waits for it"},
 	"cmd/internal/control":        {nil, "the API has types of its own, so that jailctl does not drag the daemon in"},
 	"cmd/internal/explain":        {[]string{"cmd/internal/control", "jails/book", "parsers"}, "what was decided, in the API's words: it decides nothing"},

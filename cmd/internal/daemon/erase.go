@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/explain"
+	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
+	"pbxjail/jails/history"
+	"pbxjail/jails/store"
+)
+
+// Erase deletes what is known of an address or an account: in memory, in the ledger and in
+// the history.
+func (b *backend) Erase(q control.EraseRequest, by string) (answer control.EraseAnswer, err error) {
+	b.past.filing.Lock() // nothing is copied meanwhile
+	defer b.past.filing.Unlock()
+	now, target := time.Now(), store.Target{Prefix: q.Prefix, Account: q.Account}
+	if q.Unban {
+		list := append(b.warden.Inside(q.Prefix, now), q.Prefix)
+		slices.SortFunc(list, netip.Prefix.Compare)
+		if _, err := b.warden.Unban(slices.Compact(list), by, now); err != nil {
+			return answer, err
+		}
+	}
+	if err := b.warden.Forget(q.Prefix, q.Account); err != nil {
+		return answer, err
+	}
+	e, err := b.store.Erase(target, now)
+	if err != nil {
+		return answer, err
+	}
+	answer = control.EraseAnswer{
+		Receipt: receipt(), Bans: e.Bans, Lines: e.Lines, LogIns: e.LogIns, Alarms: e.Alarms, Moments: e.Moments, Audit: e.Audit,
+		Running: e.Running, Allowed: e.Allowed, Copies: b.store.Copies(),
+	}
+	a, err := b.past.asked()
+	if err == nil {
+		answer.History, err = a.Erase(q.Prefix, q.Account)
+	}
+	if err = errors.Join(err, b.store.Scrub()); err != nil {
+		err = hint.Add("free space on the disk of the ledger, twice the size of its files; then give the command again",
+			fmt.Errorf("rows are deleted, but their bytes may be left in free pages of the files: %w", err))
+	}
+	b.follow()
+	return answer, err
+}
+
+// receipt is a number that says nothing of what was erased.
+func receipt() string {
+	var b [6]byte
+	rand.Read(b[:]) // it never fails: crypto/rand.Read
+	return hex.EncodeToString(b[:])
+}
+
+// Export returns all that is stored of an address.
+func (b *backend) Export(q control.ExportRequest, _ string) (x control.Export, err error) {
+	now, p := time.Now(), netip.PrefixFrom(q.Addr, q.Addr.BitLen())
+	x = control.Export{Addr: q.Addr, At: now.UTC(), Now: b.Why(q.Addr), Also: alsoAt(b.store.Copies())}
+	bans, err := b.store.History(p, control.MostHistory)
+	if err != nil {
+		return x, err
+	}
+	for i := range bans {
+		x.Bans = append(x.Bans, control.ExportBan{Ban: b.shown(&bans[i], false, now), Lines: explain.Lines(bans[i].Jail, bans[i].Lines)})
+	}
+	known, err := b.store.Known(store.Target{Prefix: p})
+	if err != nil {
+		return x, err
+	}
+	x.Lines = explain.Lines("", known.Lines)
+	for _, h := range known.LogIns {
+		x.LogIns = append(x.LogIns, control.LogIn{Account: show.Escaped(h.Account), Addr: h.Addr, Latest: h.Latest, Service: h.Service.String(), First: h.First, Last: h.Last, Times: h.Times})
+	}
+	for _, m := range known.Moments {
+		x.Moments = append(x.Moments, control.Happened{What: m.Kind, Prefix: m.Prefix, At: m.At, Until: m.Until, Why: m.Why})
+	}
+	for _, e := range known.Audit {
+		x.Audit = append(x.Audit, auditOf(e))
+	}
+	for _, allowed := range b.Allowed() {
+		if a, err := netip.ParseAddr(allowed.What); err == nil && a == q.Addr {
+			x.Allowed = append(x.Allowed, allowed)
+		}
+	}
+	a, err := b.past.asked()
+	if err != nil {
+		return x, err
+	}
+	return x, a.List(history.Filter{Net: p}, control.MostHistory, func(e *history.Entry) error {
+		x.History = append(x.History, *pastOf(e))
+		return nil
+	})
+}
+
+// alsoAt says where else an address may be.
+func alsoAt(copies []string) []string {
+	list := []string{
+		"the log of pbxjail, such as the journal: journalctl -u pbxjail",
+		"the logs of Asterisk",
+		"feeds, the main file and the jail files",
+		"backups",
+	}
+	for _, c := range copies {
+		list = append(list, "a damaged ledger that was put aside: "+c)
+	}
+	return list
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/show"
+)
+
+func (a *app) exportVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "export ADDR",
+		Short: "all that is stored of an address, as JSON",
+		Long: `export prints all that pbxjail has stored of an address, as JSON: bans with their lines, history,
+log-ins, unbans, and commands of admins that name it. "also" says where else it may be. It is
+for somebody who asks what you know of them.`,
+		Args: takes("ADDR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			addr, err := netip.ParseAddr(args[0])
+			if err != nil || addr.Zone() != "" {
+				return notAddress(args[0])
+			}
+			x, err := control.Ask(c.Context(), a.client(), control.CallExport, control.ExportRequest{Addr: addr.Unmap()})
+			if err != nil {
+				return err
+			}
+			return a.emit(x)
+		},
+	}
+}
+
+func (a *app) eraseVerb() *cobra.Command {
+	var q control.EraseRequest
+	c := &cobra.Command{
+		Use:   "erase ADDR | --account NAME",
+		Short: "delete all that is stored of an address or of an account",
+		Long: `erase deletes what is stored of an address (or a network), or of an account: bans that are
+over and their lines, history, log-ins, alarms, strikes. In the audit log it writes "(erased)" in
+its place. The files of pbxjail are written again where needed, so that the bytes are gone too.
+
+What stays, and is printed:
+  - A ban that runs stays in force, with its address, jail and time alone. --unban ends it.
+    When it is over, it is history again: then erase again, or wait for keep_bans.
+  - jailctl allow entries are settings; jailctl disallow removes them.
+  - A line that names the address or the account is deleted, also of a ban of another address.
+  - Copies of a damaged ledger are not changed: delete them.
+Not reached: the log of pbxjail (journald), the logs of Asterisk, backups.
+
+An account that is erased, or whose address is, is not at home any more until its phone logs in
+again: until then its failures can lead to a ban.
+
+The audit log keeps a receipt: a random number and how many rows went. It names neither the
+address nor the account, and can not be led back to them.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("account") {
+				return takes()(c, args)
+			}
+			return takes("ADDR")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if len(args) == 1 {
+				if q.Prefix, err = a.prefixArg(args[0]); err != nil {
+					return err
+				}
+			} else if q.Account = unescaped(q.Account); q.Account == "" {
+				return usage("write erase --account NAME", "the name is empty")
+			}
+			done, err := a.client().Erase(c.Context(), q)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(done)
+			}
+			a.printErased(done)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&q.Account, "account", "", "an account in place of an address, as history prints it")
+	c.Flags().BoolVar(&q.Unban, "unban", false, "also end the bans of the address")
+	return c
+}
+
+func (a *app) printErased(done control.EraseAnswer) {
+	a.say("erased; receipt %s", done.Receipt)
+	a.say("  %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d of the history; %d entries of the audit log are changed",
+		done.Bans, done.Lines, done.LogIns, done.Alarms, done.Moments, done.History, done.Audit)
+	for _, p := range done.Running {
+		a.say("  stays: the ban of %s is in force; to end it too: jailctl erase %s --unban", show.Address(p), show.Address(p))
+	}
+	for _, what := range done.Allowed {
+		a.say("  stays: an entry of jailctl allow; to remove it: jailctl disallow %s", what)
+	}
+	for _, path := range done.Copies {
+		a.say("  stays: a damaged ledger that was put aside; delete it: %s", path)
+	}
+}
