@@ -146,7 +146,7 @@ func agentFiles(dir string) (files []string, bad *Problem) {
 		}
 	}
 	if len(files) > maxAgentFiles {
-		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files", maxAgentFiles), Fix: "put several files into one"}
+		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files", maxAgentFiles), Fix: "put the entries of several files into one file"}
 	}
 	return files, nil
 }

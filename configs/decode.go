@@ -164,7 +164,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(path, "write the value itself", "aliases (*%s) are not allowed", show.Escaped(n.Value))
+		d.fault(path, "write the value itself in its place", "aliases (*%s) are not allowed", show.Escaped(n.Value))
 	case n.Style&yaml.TaggedStyle != 0:
 		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not allowed", show.Escaped(n.Tag))
 	case n.ShortTag() == "!!null": // a key without a value: the default stays

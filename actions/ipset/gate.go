@@ -71,7 +71,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
 	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
 	if len(o.Chain) > min(longest, maxStem) {
-		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
+		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file; then: systemctl restart pbxjail", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
 	}
 	err := g.openChain(g.sides[0])
 	if err != nil {

@@ -40,7 +40,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		}
 	}
 	if f.sections["Definition"] == nil {
-		return Filter{}, hint.Errorf("install this filter into filter.d, or correct filter in the jail", "filter %s does not exist, or has no section [Definition]", j.Filter)
+		return Filter{}, hint.Errorf("install this filter into filter.d of fail2ban, or correct the key filter of this jail there", "filter %s does not exist, or has no section [Definition]", j.Filter)
 	}
 	var failed error
 	value := func(name string) (string, bool) {

@@ -46,7 +46,7 @@ func (f *file) section(name string) map[string]string {
 // there is nothing.
 func (f *file) load(path string) error {
 	if f.read++; f.read > maxIncludes {
-		return hint.Errorf("look for a file that includes itself", "%s: more than %d files include each other", path, maxIncludes)
+		return hint.Errorf("look in its section [INCLUDES] for a file that leads back to it, and remove that line", "%s: more than %d files include each other", path, maxIncludes)
 	}
 	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) {

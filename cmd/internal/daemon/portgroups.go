@@ -168,7 +168,7 @@ func (g *portGroups) need(set ports.Set, live []ports.Set) error {
 		}
 	}
 	if len(others) > mostOthers && set.Lists() != nil {
-		return hint.Errorf("ban without --ports, or with ports that another ban has", "other bans use %d different lists of ports already", mostOthers)
+		return hint.Errorf("leave --ports out, or use the same ports as another ban: jailctl list shows them", "no new list of ports is possible: other bans use %d different lists already, which is the most", mostOthers)
 	}
 	g.others = others
 	return g.apply()
