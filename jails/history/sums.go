@@ -37,6 +37,9 @@ func (a *Archive) Sums(f Filter, by string, limit int, each func(Sum) error) err
 		a.words(&f, w, "hour", hour)
 		return a.sums(w, by, limit, each, "SELECT "+key+", sum(entries), sum(attempts) FROM hours"+w.String())
 	}
+	if (by == ByNet || by == ByAddr) && f == (Filter{}) {
+		return a.networks(by, limit, each)
+	}
 	w := a.entries(&f)
 	switch by {
 	case ByHour:
@@ -46,23 +49,37 @@ func (a *Archive) Sums(f Filter, by string, limit int, each func(Sum) error) err
 	case ByAddr:
 		key = "addr"
 	case ByNet:
-		key = "iif(length(addr) = 4, substr(addr, 1, 3), substr(addr, 1, 6))"
+		key = networkKey
 	case ByAccount:
 		return a.accounts(&f, w, limit, each)
 	}
 	return a.sums(w, by, limit, each, "SELECT "+key+", count(*), sum(attempts) FROM entries"+w.String())
 }
 
+// networkKey are the first bytes of an address, which make its /24 or /48.
+const networkKey = "iif(length(addr) = 4, substr(addr, 1, 3), substr(addr, 1, 6))"
+
+// networks sums all entries up by network or address. The index alone has the answer, and
+// counts each address in its order; it does not know the attempts.
+func (a *Archive) networks(by string, limit int, each func(Sum) error) error {
+	key := networkKey
+	if by == ByAddr {
+		key = "addr"
+	}
+	return a.sums(new(where), by, limit, each, "SELECT "+key+", sum(n), 0 FROM (SELECT addr, count(*) AS n FROM entries INDEXED BY entries_addr GROUP BY addr)")
+}
+
 // accounts sums up by account. Where nothing but a time is asked for, the index alone has
 // the answer.
 func (a *Archive) accounts(f *Filter, w *where, limit int, each func(Sum) error) error {
 	if f.counted() && f.Jail == "" && f.Country == "" && f.Kind == "" && f.To.IsZero() {
-		w := new(where)
+		w, table := new(where), "tried"
 		w.add("number = 0")
-		if !f.From.IsZero() { // numbers of entries grow with their time
+		if !f.From.IsZero() { // numbers of entries grow with their time: the end of the table has the answer
+			table += " NOT INDEXED"
 			w.add("entry >= coalesce((SELECT min(id) FROM entries WHERE at >= ?), 0)", f.From.UnixNano())
 		}
-		return a.sums(w, ByAccount, limit, each, "SELECT name, count(*), 0 FROM tried"+w.String())
+		return a.sums(w, ByAccount, limit, each, "SELECT name, count(*), 0 FROM "+table+w.String())
 	}
 	return a.sums(w, ByAccount, limit, each, "SELECT name, count(*), sum(attempts) FROM (SELECT id, attempts FROM entries"+w.String()+
 		") JOIN tried ON entry = id AND number = 0")
