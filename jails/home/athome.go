@@ -91,12 +91,12 @@ func (hs *Homes) Welcome(e *parsers.Event, now time.Time, alarm func(Alarm)) boo
 		hs.table.remove(row)
 		row = nil
 	}
-	if row == nil && hs.mayBeGuessed(e, homeKey{a, f, string(account)}, now, alarm) {
+	if row == nil && hs.mayBeGuessed(e, a, account, now, alarm) {
 		return false
 	}
 	h := Home{Addr: a, Latest: e.Addr, Service: e.Service, Witness: e.Channel, First: now.UTC(), Last: now.UTC(), Times: 1}
 	if row == nil {
-		h.Account = string(account)
+		h.Account = hs.table.nameOf(account)
 	} else if h.Account = row.Account; now.Sub(row.Last) < retoldWithin {
 		h.Times = 0 // the same log-in, reported by another witness
 	}
@@ -319,7 +319,7 @@ func listOf(word string, names []string) string {
 
 // Homes lists all homes, in no order, for the ledger.
 func (hs *Homes) Homes() (list []Home) {
-	for _, row := range hs.table.rows {
+	for row := range hs.table.rows.all {
 		list = append(list, row.Home)
 	}
 	return list
@@ -349,8 +349,8 @@ func (hs *Homes) LoadHomes(homes []Home, now time.Time) {
 func (hs *Homes) LearnHomes(homes []Home, now time.Time) {
 	for _, h := range homes {
 		hs.LoadHomes([]Home{h}, now)
-		key := homeKey{customer.Home(h.Addr), witness.FamilyOf(h.Service), string(AccountName([]byte(h.Account)))}
-		if row := hs.table.rows[key]; row != nil {
+		h.Addr, h.Account = customer.Home(h.Addr), string(AccountName([]byte(h.Account)))
+		if row := hs.table.row(h); row != nil {
 			hs.table.change(row)
 		}
 	}

@@ -3,6 +3,7 @@ package home
 import (
 	"maps"
 	"net/netip"
+	"slices"
 
 	"pbxjail/jails/book"
 	"pbxjail/jails/customer"
@@ -22,11 +23,12 @@ func (hs *Homes) Forget(p netip.Prefix, account string) {
 		return false
 	}
 	named := func(name string) bool { return account != "" && name == account }
-	for _, row := range hs.table.rows {
+	for _, row := range slices.Collect(hs.table.rows.all) { // to remove one moves others
 		if is(row.Addr, row.Latest) || named(row.Account) {
 			hs.table.remove(row)
 		}
 	}
+	hs.table.forgetSpare()
 	maps.DeleteFunc(hs.guessed, func(k homeKey, g *Guessed) bool { return is(g.Addr) || named(k.account) })
 	maps.DeleteFunc(hs.changedAlarms, func(k homeKey, c AlarmChange) bool { return is(c.Addr) || named(k.account) })
 	maps.DeleteFunc(hs.moments, func(k momentKey, _ book.Moment) bool { return is(k.prefix.Addr()) })

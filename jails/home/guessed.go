@@ -3,7 +3,6 @@ package home
 import (
 	"cmp"
 	"fmt"
-	"hash/maphash"
 	"net/netip"
 	"slices"
 	"time"
@@ -57,14 +56,9 @@ type AlarmChange struct {
 	Seen bool
 }
 
-// triesKey is a number for an account at an address: a hash, because a key with the name
-// costs memory for each failure.
+// triesKey is the key of the failures of an account at an address.
 func (hs *Homes) triesKey(a netip.Addr, f witness.Family, account []byte) uint64 {
-	var b [16 + 1 + maxAccountName]byte
-	raw := a.As16()
-	copy(b[:], raw[:])
-	b[16] = byte(f)
-	return maphash.Bytes(hs.seed, b[:17+copy(b[17:], account)])
+	return rowKey(hs.seed, a, f, account)
 }
 
 // try counts a failure of an account that is not at home there.
@@ -92,14 +86,16 @@ func (hs *Homes) try(log uint16, e *parsers.Event, now time.Time) {
 
 // mayBeGuessed reports whether a log-in of an account that is not at home there says
 // nothing for it, because its password may be guessed.
-func (hs *Homes) mayBeGuessed(e *parsers.Event, key homeKey, now time.Time, alarm func(Alarm)) bool {
-	if hs.guessed[key] != nil {
+func (hs *Homes) mayBeGuessed(e *parsers.Event, a netip.Addr, account []byte, now time.Time, alarm func(Alarm)) bool {
+	f := witness.FamilyOf(e.Service)
+	if len(hs.guessed) > 0 && hs.guessed[homeKey{a, f, string(account)}] != nil {
 		return true
 	}
-	t, _ := hs.tries.Get(hs.triesKey(key.addr, key.family, []byte(key.account)))
-	if t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
+	t := hs.tries.Find(hs.triesKey(a, f, account))
+	if t == nil || t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		return false
 	}
+	key := homeKey{a, f, string(account)}
 	if len(hs.guessed) >= maxGuessed {
 		hs.dropOldestGuessed()
 	}

@@ -3,7 +3,7 @@ package home
 import (
 	"bytes"
 	"cmp"
-	"container/list"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,13 +31,16 @@ type Home struct {
 // again. One account is at home at no more than mostHomesEach addresses; after that its own
 // oldest one is removed.
 type homeTable struct {
-	rows      map[homeKey]*homeRow
+	seed      maphash.Seed
+	rows      rowIndex
 	sites     index.Map[*site]
 	of        map[string][]*homeRow // regulars of an account, at most MostEach
-	strangers *list.List            // of *homeRow, the latest first
-	regulars  *list.List            // logged in again after comesBack
-	changed   map[*homeRow]bool     // the ledger does not know it as it is now
-	logins    uint64                // how many were noted
+	strangers rowList               // the latest first
+	regulars  rowList               // logged in again after comesBack
+	changed   []*homeRow            // the ledger does not know them as they are now
+	spare     []*homeRow            // that were removed, to be used again
+	names     names
+	logins    uint64 // how many were noted
 }
 
 // site is an address where accounts are at home, or were until a moment ago.
@@ -58,9 +61,11 @@ type homeRow struct {
 	Home
 	site    *site
 	family  witness.Family
+	key     uint64 // rowKey
 	regular bool
-	changed bool // it is in the table's list of these
-	place   *list.Element
+	changed int      // where it is in the table's list of these, from 1; 0: it is not
+	before  *homeRow // in its list
+	behind  *homeRow
 	used    uint64    // the number of its last log-in among all
 	saved   time.Time // the last log-in that the ledger knows
 	failing int64     // unix ms: the first failure since the last log-in; 0: there is none
@@ -79,13 +84,12 @@ const (
 	maxAccountName = 64
 	// homeSaved is how often the last log-in of an account is written again.
 	homeSaved = 10 * time.Minute
+	// mostSpare is how many rows wait to be used again.
+	mostSpare = 16
 )
 
 func newHomeTable() homeTable {
-	return homeTable{
-		rows: map[homeKey]*homeRow{}, of: map[string][]*homeRow{},
-		strangers: list.New(), regulars: list.New(), changed: map[*homeRow]bool{},
-	}
+	return homeTable{seed: maphash.MakeSeed(), of: map[string][]*homeRow{}}
 }
 
 // AccountName is the name of an account without what callers write around it: sip:, a
@@ -145,7 +149,7 @@ func (t *homeTable) find(s *site, f witness.Family, account []byte) *homeRow {
 		return nil
 	}
 	if len(s.rows) > fewRows {
-		return t.rows[homeKey{s.addr, f, string(account)}]
+		return t.rows.get(rowKey(t.seed, s.addr, f, account), s.addr, f, account)
 	}
 	for _, row := range s.rows {
 		if row.family == f && row.Account == string(account) {
@@ -157,30 +161,48 @@ func (t *homeTable) find(s *site, f witness.Family, account []byte) *homeRow {
 
 // put notes a log-in, or what the ledger remembers of some.
 func (t *homeTable) put(h Home) *homeRow {
-	return t.putIn(t.rows[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}], h)
+	return t.putIn(t.row(h), h)
+}
+
+// row returns the row of a home, or nil.
+func (t *homeTable) row(h Home) *homeRow {
+	f, account := witness.FamilyOf(h.Service), []byte(h.Account)
+	return t.rows.get(rowKey(t.seed, h.Addr, f, account), h.Addr, f, account)
 }
 
 // putIn is put where the row of the home is known; nil: it has none.
 func (t *homeTable) putIn(row *homeRow, h Home) *homeRow {
 	t.logins++
 	if row == nil {
-		key := homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}
-		if t.strangers.Len() >= MaxStrangers {
-			t.remove(t.strangers.Back().Value.(*homeRow))
+		if t.strangers.n >= MaxStrangers {
+			t.remove(t.strangers.last)
 		}
-		row = &homeRow{Home: h, family: key.family, site: t.makeSite(h.Addr)}
-		row.place = t.strangers.PushFront(row)
-		t.rows[key] = row
-		row.site.rows = append(row.site.rows, row)
+		row = t.newRow()
+		site := t.makeSite(h.Addr)
+		f := witness.FamilyOf(h.Service)
+		*row = homeRow{Home: h, family: f, key: rowKey(t.seed, h.Addr, f, []byte(h.Account)), site: site}
+		t.strangers.pushFront(row)
+		t.rows.add(row)
+		site.rows = append(site.rows, row)
 	} else {
 		row.merge(h)
-		t.listOf(row).MoveToFront(row.place)
+		t.listOf(row).moveToFront(row)
 	}
 	row.used = t.logins
 	if !row.regular && row.Last.Sub(row.First) >= comesBack {
 		t.promote(row)
 	}
 	return row
+}
+
+// newRow returns a row to be filled.
+func (t *homeTable) newRow() *homeRow {
+	if n := len(t.spare) - 1; n >= 0 {
+		row := t.spare[n]
+		t.spare = t.spare[:n]
+		return row
+	}
+	return new(homeRow)
 }
 
 // makeSite returns the site of an address, and makes it where there is none.
@@ -211,11 +233,11 @@ func (r *homeRow) merge(h Home) {
 	r.Times += h.Times
 }
 
-func (t *homeTable) listOf(row *homeRow) *list.List {
+func (t *homeTable) listOf(row *homeRow) *rowList {
 	if row.regular {
-		return t.regulars
+		return &t.regulars
 	}
-	return t.strangers
+	return &t.strangers
 }
 
 // promote makes a row one that no stranger pushes out. Where there is no room it stays a
@@ -224,15 +246,16 @@ func (t *homeTable) promote(row *homeRow) {
 	if len(t.of[row.Account]) >= MostEach {
 		t.removeOldest(row.Account)
 	}
-	if t.regulars.Len() >= maxHomeRegulars {
-		last := t.regulars.Back().Value.(*homeRow)
+	if t.regulars.n >= maxHomeRegulars {
+		last := t.regulars.last
 		if row.Last.Sub(last.Last) < homeIdle {
 			return
 		}
 		t.remove(last)
 	}
-	t.strangers.Remove(row.place)
-	row.regular, row.place = true, t.regulars.PushFront(row)
+	t.strangers.remove(row)
+	row.regular = true
+	t.regulars.pushFront(row)
 	t.of[row.Account] = append(t.of[row.Account], row)
 }
 
@@ -243,31 +266,38 @@ func (t *homeTable) removeOldest(account string) {
 
 // change notes that the ledger does not know a row as it is now.
 func (t *homeTable) change(row *homeRow) {
-	if !row.changed {
-		row.changed = true
-		t.changed[row] = true
+	if row.changed == 0 {
+		t.changed = append(t.changed, row)
+		row.changed = len(t.changed)
 	}
 }
 
 // isSaved notes that it does.
 func (t *homeTable) isSaved(row *homeRow) {
-	if row.changed {
-		row.changed = false
-		delete(t.changed, row)
+	if row.changed == 0 {
+		return
 	}
+	last := len(t.changed) - 1
+	moved := t.changed[last]
+	t.changed[row.changed-1], moved.changed = moved, row.changed
+	t.changed[last] = nil
+	t.changed, row.changed = t.changed[:last], 0
 }
 
 func (t *homeTable) remove(row *homeRow) {
-	t.listOf(row).Remove(row.place)
+	t.listOf(row).remove(row)
 	if row.regular {
 		if t.of[row.Account] = without(t.of[row.Account], row); len(t.of[row.Account]) == 0 {
 			delete(t.of, row.Account)
 		}
 	}
-	delete(t.rows, homeKey{row.Addr, row.family, row.Account})
+	t.rows.remove(row)
 	t.isSaved(row)
 	row.site.rows = without(row.site.rows, row)
 	t.leave(row.site)
+	if row.failed == 0 && len(t.spare) < mostSpare { // the breaker may hold one that fails
+		t.spare = append(t.spare, row)
+	}
 }
 
 // without takes a row out of a list.
@@ -280,10 +310,7 @@ func without(rows []*homeRow, row *homeRow) []*homeRow {
 
 // unsaved returns homes that are not in the ledger as they are now, at most so many.
 func (t *homeTable) unsaved(most int) (list []Home) {
-	for row := range t.changed {
-		if len(list) == most {
-			break
-		}
+	for _, row := range t.changed[:min(most, len(t.changed))] {
 		list = append(list, row.Home)
 	}
 	return list
@@ -291,7 +318,7 @@ func (t *homeTable) unsaved(most int) (list []Home) {
 
 func (t *homeTable) savedAs(homes []Home) {
 	for _, h := range homes {
-		row := t.rows[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}]
+		row := t.row(h)
 		if row == nil {
 			continue
 		}

@@ -34,8 +34,8 @@ func TestListsHoldTheTable(t *testing.T) {
 			at = at.Add(comesBack)
 		}
 	}
-	if s, r := table.strangers.Len(), table.regulars.Len(); s+r != len(table.rows) || r != 2*MostEach {
-		t.Errorf("got %d strangers and %d regulars of %d rows, want %d regulars", s, r, len(table.rows), 2*MostEach)
+	if s, r := table.strangers.n, table.regulars.n; s+r != table.rows.n || r != 2*MostEach {
+		t.Errorf("got %d strangers and %d regulars of %d rows, want %d regulars", s, r, table.rows.n, 2*MostEach)
 	}
 	for account, n := range table.of {
 		if len(n) > MostEach {
