@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"sync"
 	"time"
 
 	"pbxjail/parsers"
@@ -9,6 +10,8 @@ import (
 const (
 	// pagesAhead is how many blocks are read and not judged yet.
 	pagesAhead = 4
+	// logsAhead is how many logs are read ahead at most: each takes a page more.
+	logsAhead = 8
 	// playedAtOnce is how many events go from one goroutine to the other at once.
 	playedAtOnce = 256
 )
@@ -21,12 +24,18 @@ type played struct {
 	done  *page
 }
 
-// beside is merge on two processors: one goroutine reads the logs, this one judges. The logs are
-// read in the same order, and judged in the same order, as by merge alone, so the verdicts are
-// the same.
+// beside is merge on several processors: one goroutine for each log reads blocks and looks at
+// their lines, one parses the blocks of all logs, and this one judges. The logs are parsed in
+// the same order, and judged in the same order, as by merge alone, so the verdicts are the same.
 func (r *Replay) beside(all []feed, take func(Verdict)) error {
-	free := make(chan *page, len(all)+pagesAhead)
-	newPage := func() *page { return &page{memory: make([]byte, parsers.BlockSize)} }
+	free := make(chan *page, 2*len(all)+pagesAhead)
+	newPage := func() *page {
+		p := &page{memory: make([]byte, parsers.BlockSize)}
+		if len(all) <= logsAhead {
+			p.heads = new(parsers.Heads)
+		}
+		return p
+	}
 	for range pagesAhead {
 		free <- newPage()
 	}
@@ -38,10 +47,17 @@ func (r *Replay) beside(all []feed, take func(Verdict)) error {
 			batch = make([]played, 0, playedAtOnce)
 		}
 	}
+	var ahead sync.WaitGroup
+	defer ahead.Wait()
 	for _, f := range all {
 		log := f.(*reader)
 		log.page = newPage()
-		log.blocks.Use(log.page.memory)
+		if len(all) <= logsAhead {
+			log.empty, log.coming = make(chan *page, 1), make(chan *page, 1)
+			log.empty <- newPage()
+			ahead.Go(log.ahead)
+			defer close(log.empty)
+		}
 		log.swap = func(done *page) *page {
 			send(played{done: done}) // so that a page becomes free
 			return <-free

@@ -19,15 +19,23 @@ type reader struct {
 	page   *page
 	next   int
 	swap   func(*page) *page // takes a page whose events were played, and gives one for the next block; nil: the same one
+	empty  chan *page        // pages for the next block, which is read ahead; nil: it is not
+	coming chan *page        // these pages with their block
+	ended  bool              // there is no more block
 	last   time.Time
 	late   time.Duration
 	dates  *Span
 }
 
-// page is the events of a block.
+// page is a block and its events.
 type page struct {
 	events []parsers.Event
 	memory []byte // of the block, which they point into; nil: that of blocks
+	data   []byte
+	cut    bool
+	behind int            // how many bytes of the log stand right behind the block
+	heads  *parsers.Heads // what was found in the block ahead; nil: nothing
+	err    error
 }
 
 func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
@@ -48,32 +56,74 @@ func (r *reader) at() time.Time {
 // advance goes to the next event that counts; false at the end of the log.
 func (r *reader) advance() (bool, error) {
 	for r.next == len(r.page.events) {
-		if r.swap != nil && len(r.page.events) > 0 {
-			r.page = r.swap(r.page)
-			r.blocks.Use(r.page.memory)
+		r.turn()
+		p := r.page
+		if p.err != nil && !r.ended {
+			return false, fmt.Errorf("read %s: %w", r.src.file, p.err)
 		}
-		data, cut, err := r.blocks.Next()
-		atEnd := errors.Is(err, io.EOF)
-		if err != nil && !atEnd {
-			return false, fmt.Errorf("read %s: %w", r.src.file, err)
-		}
-		r.page.events, r.next = r.page.events[:0], 0
-		r.parser.Continues(r.blocks.Ahead())
-		if atEnd {
+		p.events, r.next = p.events[:0], 0
+		r.parser.Continues(p.behind)
+		if r.ended {
 			r.parser.Settle(time.Time{}, r.take)
-			if len(r.page.events) == 0 {
+			if len(p.events) == 0 {
 				return false, nil
 			}
 			continue
 		}
-		r.parse(data, cut)
+		r.parser.Ahead(p.heads)
+		r.counts.Lines += uint64(r.parser.Block(p.data, p.cut, time.Time{}, r.take))
 	}
 	r.next++
 	return true, nil
 }
 
-func (r *reader) parse(data []byte, cut bool) {
-	r.counts.Lines += uint64(r.parser.Block(data, cut, time.Time{}, r.take))
+// turn goes to the page of the next block.
+func (r *reader) turn() {
+	if r.coming == nil || r.ended {
+		r.page = r.played()
+		if r.ended {
+			r.page.behind = 0
+			return
+		}
+		r.fill(r.page)
+	} else {
+		next := <-r.coming // before this page becomes free: the next block begins with the rest of its text
+		free := r.played()
+		r.page = next
+		if next.err == nil {
+			r.empty <- free
+		}
+	}
+	r.ended = errors.Is(r.page.err, io.EOF)
+}
+
+// played gives a page that can be filled, in place of the present one.
+func (r *reader) played() *page {
+	if r.swap != nil && len(r.page.events) > 0 {
+		return r.swap(r.page)
+	}
+	return r.page
+}
+
+// fill reads the next block into a page.
+func (r *reader) fill(p *page) {
+	if p.memory != nil {
+		r.blocks.Use(p.memory)
+	}
+	p.data, p.cut, p.err = r.blocks.Next()
+	p.behind = r.blocks.Ahead()
+	if p.heads != nil {
+		p.heads.Read(p.data, p.behind)
+	}
+}
+
+// ahead reads blocks, and looks at their lines, while those before them are parsed. It ends
+// when empty is closed.
+func (r *reader) ahead() {
+	for p := range r.empty {
+		r.fill(p)
+		r.coming <- p
+	}
 }
 
 // take queues an event.

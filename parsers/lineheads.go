@@ -77,6 +77,19 @@ func (b *Heads) begin(text []byte) {
 	b.list = b.list[:0]
 }
 
+// mostAhead is how many lines of a block are looked at before the block is read. A log has some
+// two thousand in a block. Those of the rest are looked at when it is their turn.
+const mostAhead = 8192
+
+// Read looks at the lines of a block, and of the bytes behind it as Parser.Continues has them.
+// The text must not change until the block was read.
+func (b *Heads) Read(block []byte, behind int) {
+	b.begin(block[:len(block)+behind])
+	for b.next < len(block) && len(b.list) < mostAhead {
+		b.look(linesAtOnce)
+	}
+}
+
 // get returns the head of a line by its number, or nil behind the last line. It holds until
 // the next call of forget.
 func (b *Heads) get(i int) *lineHead {

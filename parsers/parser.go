@@ -33,6 +33,7 @@ type Parser struct {
 	near      neighbours
 	heads     Heads  // of the lines of the block at hand
 	look      *Heads // the same, or those that were read ahead; nil: the lines are read without it
+	ahead     *Heads // see Ahead
 	byLine    bool   // for tests: the lines of a block are not looked at together
 	row       int    // the number of the line at hand in look
 	users     amiUsers

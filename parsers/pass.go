@@ -12,9 +12,18 @@ func (p *Parser) lookAt(text []byte, size int) {
 	if p.byLine || len(text) > mostLook || len(text) > size && text[size-1] != '\n' {
 		return // the block does not end where a line ends
 	}
-	p.heads.begin(text)
-	p.look = &p.heads
+	if h := p.ahead; h != nil && len(text) > 0 && len(h.text) == len(text) && &h.text[0] == &text[0] {
+		p.look = h
+	} else {
+		p.heads.begin(text)
+		p.look = &p.heads
+	}
+	p.ahead = nil
 }
+
+// Ahead gives the parser what was found in the lines of the next block (Heads.Read), nil for
+// nothing. The parser owns it until Block returns.
+func (p *Parser) Ahead(h *Heads) { p.ahead = h }
 
 // mostLook is the longest text whose lines are looked at before it is their turn.
 const mostLook = 1 << 30
