@@ -145,7 +145,7 @@ func TestFullDisk(t *testing.T) {
 	p.wantAnswers(false, before, full)
 	p.eventually("a problem of the database", func() bool { return len(p.status().Problems) > 0 })
 	problem := p.status().Problems[0]
-	wantMatch(t, problem.What, `^the database .* cannot be written: .*full`)
+	wantMatch(t, problem.What, `^bans stay in force, but cannot be saved: .*full`)
 	wantMatch(t, problem.Hint, `^free space on the disk of `+disk)
 	p.logged(`level=ERROR msg="the database cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
@@ -211,7 +211,7 @@ func TestStartWithoutDisk(t *testing.T) {
 			p.wantAnswers(false, before, meanwhile)
 			problem := p.status().Problems[0]
 			wantMatch(t, problem.What, `^the database cannot be written, so pbxjail uses a copy of it in `+p.path("spare-pbxjail.db"))
-			wantMatch(t, problem.Hint, c.hint+`.*; then restart pbxjail$`)
+			wantMatch(t, problem.Hint, c.hint+`.*; then: systemctl restart pbxjail$`)
 			p.logged(`level=ERROR msg="the database cannot be written`)
 			p.stop()
 
