@@ -27,6 +27,8 @@ type benchOptions struct {
 	burst            int // attackers at once
 	rules            int // one by one, to compare a set with
 	packets          int // of one measurement
+	rate, length     int // lines a second of a log that grows, and for how many seconds
+	samples          int // of the time from a line to the drop
 	parts            []string
 	keep             bool
 }
@@ -43,10 +45,10 @@ const (
 const benchTime = 2 * time.Minute
 
 // benchParts are what is measured, in the order in which it is printed.
-var benchParts = []string{"restart", "burst", "packet", "stubborn"}
+var benchParts = []string{"restart", "burst", "growing", "stopping", "packet", "stubborn"}
 
 func benchVerb() *cobra.Command {
-	o := benchOptions{parts: benchParts, rounds: 3, bans: 100_000, burst: 10_000, rules: 1000, packets: 300_000}
+	o := benchOptions{parts: benchParts, rounds: 3, bans: 100_000, burst: 10_000, rules: 1000, packets: 300_000, rate: 1_000_000, length: 3, samples: 200}
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "measure a restart with many bans, a burst of attackers, and what a packet costs",
@@ -54,6 +56,8 @@ func benchVerb() *cobra.Command {
 
   restart   a start with many bans in the ledger, in an empty kernel, while attackers come
   burst     many attackers at once, and how long after the last line all are banned
+  growing   a log that grows by many lines a second: how many are read, and how late
+  stopping  from the write of the line that makes a ban until packets stop, the wire on
   packet    what a packet costs that no ban drops
   stubborn  one address that goes on sending into its ban`,
 		Args: cobra.NoArgs,
@@ -66,6 +70,9 @@ func benchVerb() *cobra.Command {
 	c.Flags().IntVar(&o.burst, "burst", o.burst, "how many new attackers come at once")
 	c.Flags().IntVar(&o.rules, "rules", o.rules, "how many rules, one by one, a set is compared with")
 	c.Flags().IntVar(&o.packets, "packets", o.packets, "how many packets are sent for one figure")
+	c.Flags().IntVar(&o.rate, "rate", o.rate, "lines a second of a log that grows")
+	c.Flags().IntVar(&o.length, "length", o.length, "for how many seconds it grows")
+	c.Flags().IntVar(&o.samples, "samples", o.samples, "how many bans are timed")
 	c.Flags().BoolVar(&o.keep, "keep", false, "keep ledger and logs, and say where")
 	return c
 }
@@ -86,15 +93,13 @@ type measurer struct {
 }
 
 func bench(ctx context.Context, out io.Writer, o benchOptions) (err error) {
-	if o.rounds < 1 || o.bans < 1 || o.burst < 1 || o.packets < 1 || o.bans+(o.burst+100)*o.rounds >= mostAttackers {
+	if o.rounds < 1 || o.bans < 1 || o.burst < 1 || o.packets < 1 || o.rate < 1 || o.length < 1 || o.samples < 1 || o.bans+(o.burst+100)*o.rounds >= mostAttackers {
 		return errors.New("measure at least one of each, and not more than there are addresses")
 	}
 	m := &measurer{benchOptions: o, report: report{out: out}}
-	parts := map[string]func(context.Context) error{"restart": m.restarts, "burst": m.bursts, "packet": m.packetCost, "stubborn": m.stubborn}
-	for _, p := range o.parts {
-		if parts[p] == nil {
-			return fmt.Errorf("part %q is unknown: use %s", p, strings.Join(benchParts, ", "))
-		}
+	parts := map[string]func(context.Context) error{"restart": m.restarts, "burst": m.bursts, "growing": m.growing, "stopping": m.stopping, "packet": m.packetCost, "stubborn": m.stubborn}
+	if err := unknown(o.parts, benchParts); err != nil {
+		return err
 	}
 	for _, program := range []*string{&m.pbxjail, &m.jailctl} {
 		if *program, err = found(*program); err != nil {

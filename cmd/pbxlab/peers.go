@@ -73,10 +73,8 @@ func (o *peersBench) run(ctx context.Context, out io.Writer) (err error) {
 		return errors.New("measure at least one of each, and eight samples")
 	}
 	parts := map[string]func(context.Context) error{"read": o.read, "latency": o.latency, "burst": o.bursts, "innocent": o.innocent}
-	for _, p := range o.parts {
-		if parts[p] == nil {
-			return fmt.Errorf("part %q is unknown: use %s", p, strings.Join(peerParts, ", "))
-		}
+	if err := unknown(o.parts, peerParts); err != nil {
+		return err
 	}
 	for _, program := range []*string{&o.pbxjail, &o.jailctl} {
 		if *program, err = found(*program); err != nil {
