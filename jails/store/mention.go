@@ -133,10 +133,12 @@ func shortened(text string) string {
 				n++
 			}
 			own, err := strconv.Atoi(digits[:n])
-			if err != nil || own <= bits {
+			if err == nil && own <= bits {
 				return
 			}
-			to += 1 + n
+			if err == nil {
+				to += 1 + n
+			}
 		}
 		p, err := a.Prefix(bits)
 		if err != nil {
