@@ -28,9 +28,10 @@ func problemOf(err error) error {
 	if err == nil || hint.Of(err) != "" {
 		return err
 	}
+	var file *fs.PathError
 	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return hint.Add("let the user of pbxjail read the file and enter its folder; pbxjail tries again by itself", err)
+	case errors.Is(err, fs.ErrPermission) && errors.As(err, &file):
+		return hint.Add(hint.ReadableLogs(file.Path)+"; pbxjail tries again by itself", err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return hint.Add("raise LimitNOFILE with systemctl edit pbxjail, or follow fewer logs", err)
 	case errors.Is(err, syscall.ELOOP):

@@ -220,7 +220,7 @@ func destroy(sets *kernel.Sets, name string) error {
 		}
 		<-tick.C
 	}
-	return hint.Errorf("remove the rule of another program that uses it: iptables-save | grep "+name, "destroy set %s: it is in use", name)
+	return hint.Errorf("find the rule and delete it: iptables-save | grep "+name, "cannot remove set %s: a rule that pbxjail did not make uses it", name)
 }
 
 func (e *Enforcer) Check() (intact bool, members int, err error) {

@@ -217,7 +217,11 @@ func (a *app) printEvidence(w control.Why) error {
 		}
 	}
 	for _, j := range w.Jails {
-		if err := a.printLines("records that jail "+j.Name+" remembers for the next ban:", j.Window, nil); err != nil {
+		head := "records that jail " + j.Name + " counts towards a ban:"
+		if w.Banned != nil {
+			head = "records of jail " + j.Name + " since the ban began, from ports that it leaves open or written late; they count for the next ban:"
+		}
+		if err := a.printLines(head, j.Window, nil); err != nil {
 			return err
 		}
 	}

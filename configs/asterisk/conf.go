@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 // section is the content under one [name].
@@ -74,12 +76,13 @@ const lostAddresses = "so addresses in it can be banned"
 
 // remedy is what to do about a file that cannot be read.
 func (r *reader) remedy(err error) string {
+	var file *fs.PathError
 	do := "put a text file there"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "correct the path, or remove the line"
-	case errors.Is(err, fs.ErrPermission):
-		return "let the user of pbxjail read the file and enter its folder"
+	case errors.Is(err, fs.ErrPermission) && errors.As(err, &file):
+		return hint.Readable(file.Path)
 	case errors.Is(err, errTooLarge):
 		do = "split the file"
 	case !errors.Is(err, errNotRegular) && !errors.Is(err, errNotText):

@@ -46,7 +46,7 @@ func (f *file) section(name string) map[string]string {
 // there is nothing.
 func (f *file) load(path string) error {
 	if f.read++; f.read > maxIncludes {
-		return hint.Errorf("look in its section [INCLUDES] for a file that leads back to it, and remove that line", "%s: more than %d files include each other", path, maxIncludes)
+		return hint.Errorf("look at the lines before = and after = of this file and of the files that they name: one of them names an earlier file again", "nothing is imported: the includes (before =, after =) of %s lead through more than %d files, perhaps in a circle", path, maxIncludes)
 	}
 	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) {

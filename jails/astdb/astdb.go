@@ -59,7 +59,7 @@ func Read(ctx context.Context, path string) ([]Contact, error) {
 	if err != nil {
 		do := "check the database: sqlite3 " + path + " 'PRAGMA quick_check'"
 		if syscall.Access(path, 4) != nil { // R_OK
-			do = "let the user of pbxjail read the file and enter its folder"
+			do = hint.Readable(path) + "; then: systemctl restart pbxjail"
 		}
 		return list, hint.Add(do, fmt.Errorf("read Asterisk's database %s: %w", path, err))
 	}

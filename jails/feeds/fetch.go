@@ -171,10 +171,14 @@ func readFile(q question) (answer, error) {
 		file, err = os.Open(q.feed.File)
 	}
 	if err != nil {
+		do := "check the path of the feed; pbxjail tries again by itself"
+		if errors.Is(err, fs.ErrPermission) {
+			do = hint.Readable(q.feed.File) + "; pbxjail tries again by itself"
+		}
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
-		return answer{}, hint.Errorf("check the path, and let the user of pbxjail read the file: ls -l shows its owner and mode", "%s: %w", q.feed.File, err)
+		return answer{}, hint.Errorf(do, "%s: %w", q.feed.File, err)
 	}
 	defer file.Close()
 	return readOnce(q, fileStamp{info.Size(), info.ModTime().UnixNano()}, file)

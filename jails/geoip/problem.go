@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 // Problem is what is wrong with a file, for the operator.
@@ -56,8 +58,8 @@ func broken(file string, err error) *Problem {
 		p.Fix = "pbxjail needs a file of countries or of networks (ASN), which is smaller"
 	case errors.Is(err, fs.ErrNotExist):
 		p.Fix = "put the file there, or remove it from geoip.files"
-	case errors.Is(err, fs.ErrPermission):
-		p.Fix = "let the user of pbxjail read the file and enter its folder"
+	case errors.Is(err, fs.ErrPermission) && inner != nil:
+		p.Fix = hint.Readable(inner.Path)
 	}
 	return p
 }

@@ -59,5 +59,5 @@ func (s *Store) hint(err error) string {
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
 		return "look for errors of the disk with dmesg, and move the database to a good disk"
 	}
-	return "check that " + folder + " is a folder on a local disk, and that pbxjail may write to it"
+	return "the database must be on a local disk, in a folder that exists and that pbxjail may write to: ls -ld " + folder + ". To use another folder, write into the main file: database: /var/lib/pbxjail/pbxjail.db; then: systemctl restart pbxjail"
 }

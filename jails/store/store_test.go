@@ -207,7 +207,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.WriteFile(filepath.Dir(path), nil, 0o640); err != nil {
 				t.Fatal(err)
 			}
-		}, "not a directory", "is a folder"},
+		}, "not a directory", "in a folder that exists"},
 		{"newer schema", func(t *testing.T, path string) {
 			s := openStore(t, path)
 			exec(t, s, "PRAGMA user_version = 99")

@@ -76,7 +76,11 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	}
 	err := errors.Join(append(errs, o.enforcer.Off())...)
 	o.set(off, err, now)
-	o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off), "err", err, "hint", hint.Of(err))
+	if err == nil {
+		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off))
+	} else {
+		o.log.Error("pbxjail is switched off, but something of it could not be removed from the firewall, and may still drop packets", "by", by, "until", untilText(off), "err", err, "hint", hint.Of(err))
+	}
 	if unsaved != nil {
 		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the database could not be written: %w", unsaved))
 	}

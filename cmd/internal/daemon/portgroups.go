@@ -168,7 +168,7 @@ func (g *portGroups) need(set ports.Set, live []ports.Set) error {
 		}
 	}
 	if len(others) > mostOthers && set.Lists() != nil {
-		return hint.Errorf("leave --ports out, or use the same ports as another ban: jailctl list shows them", "no new list of ports is possible: other bans use %d different lists already, which is the most", mostOthers)
+		return hint.Errorf("leave --ports out (the ban then closes every port), or use a list that jailctl list shows under PORTS", "not banned: all bans together can use at most %d different lists of ports, and they use that many", mostOthers)
 	}
 	g.others = others
 	return g.apply()

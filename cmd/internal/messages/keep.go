@@ -26,7 +26,7 @@ func readKept(path string) (map[string]kept, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, hint.Add("let the user of pbxjail read the file, or remove it", err)
+		return nil, hint.Add(hint.Readable(path)+"; or remove it: what it says is then lost", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxKept))

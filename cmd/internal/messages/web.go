@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -148,10 +149,14 @@ func rootsOf(caFile string) (*x509.CertPool, error) {
 	if caFile == "" {
 		return nil, nil
 	}
-	const todo = "write certificates in PEM into the file of ca_file, and let the user of pbxjail read it"
+	const todo = "write certificates in PEM into the file of ca_file"
 	data, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, hint.Errorf(todo, "ca_file %s: %w", caFile, cause(err))
+		do := todo
+		if errors.Is(err, fs.ErrPermission) {
+			do = hint.Readable(caFile)
+		}
+		return nil, hint.Errorf(do, "ca_file %s: %w", caFile, cause(err))
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
