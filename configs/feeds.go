@@ -85,7 +85,7 @@ func ShippedFeed(file string) (data []byte, ok bool) {
 
 func validateFeeds(d *decoder, list []Feed) {
 	if len(list) > maxFeeds {
-		d.fault("feeds", "put several lists into one file", "too many: %d, the limit is %d", len(list), maxFeeds)
+		d.fault("feeds", fmt.Sprintf("remove %d feeds, or save several lists as one file on this machine, and name it with file: in place of their urls", len(list)-maxFeeds), "too many feeds: %d, the limit is %d", len(list), maxFeeds)
 	}
 	first := map[string]int{}
 	for i, f := range list {

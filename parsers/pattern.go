@@ -25,7 +25,7 @@ type Pattern struct {
 var (
 	errAnchor = errors.New(`does not begin with "^": an attacker could write a matching text into the record, such as in a user name`)
 	errAddr   = errors.New("has no <ADDR>")
-	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text`)
+	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text: end the quotation with \E before <ADDR>, and begin a new one with \Q behind it`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
 )
 

@@ -110,7 +110,7 @@ func (a *app) allowedVerb() *cobra.Command {
 				return cmpEmit(a, err, list)
 			}
 			if len(list) == 0 {
-				a.say("no address is allowed with jailctl allow")
+				a.say("the list of allowed addresses is empty; to add one: jailctl allow ADDRESS")
 				return nil
 			}
 			t := a.newTable("WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")

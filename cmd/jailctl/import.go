@@ -146,7 +146,7 @@ func (a *app) printImport(p *importPlan) error {
 			a.say("jail %s: %d of %s carried over", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
 			a.sayText(t.Text)
 		default:
-			a.say("jail %s: nothing carried over", t.Name)
+			a.say("jail %s: nothing of it could be imported; the notes say why", t.Name)
 		}
 		a.printSides(p.Sides[t.Name])
 		for _, note := range t.Notes {

@@ -100,7 +100,7 @@ func (c *checkup) places(main *configs.Main) {
 // and the file that it is read from.
 func checkFeedOf(main *configs.Main, f configs.Feed) error {
 	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
-		return hint.Errorf("write a shorter name; or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "feed %s: its name is too long: at most %d letters with chain %s", f.Name, most, main.Chain)
+		return hint.Errorf("write a shorter name; or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "feed %s: its name has %d letters, and may have at most %d (fewer if the name of the chain is longer; it is %s)", f.Name, len(f.Name), most, main.Chain)
 	}
 	if f.URL != "" || !f.Enabled {
 		return nil

@@ -219,7 +219,7 @@ func (a *app) printEvidence(w control.Why) error {
 	for _, j := range w.Jails {
 		head := "records that jail " + j.Name + " counts towards a ban:"
 		if w.Banned != nil {
-			head = "records of jail " + j.Name + " since the ban began, from ports that it leaves open or written late; they count for the next ban:"
+			head = "attempts that jail " + j.Name + " counted after the ban began (they came to a port that the ban does not close, or Asterisk wrote them late); they count for the next ban:"
 		}
 		if err := a.printLines(head, j.Window, nil); err != nil {
 			return err

@@ -42,7 +42,7 @@ func memoryLimit(own, root string) int64 {
 // Memory of a daemon without addresses, and the most that each address adds, in bytes of
 // the limit, its ban included. Measured: 470 an address, and 480 its ban.
 const (
-	restOfRun  = 12 << 20
+	restOfRun  = 14 << 20
 	perAddress = 1024
 	fewest     = 1000 // the least value of max_addresses
 )

@@ -45,7 +45,7 @@ func TestMemoryLimit(t *testing.T) {
 
 // Few addresses in little memory, and never fewer than the main file may say.
 func TestAddressesIn(t *testing.T) {
-	for limit, want := range map[int64]int{0: 1000, 10 << 20: 1000, 32 << 20: 20480, 1 << 30: 1036288} {
+	for limit, want := range map[int64]int{0: 1000, 10 << 20: 1000, 32 << 20: 18432, 1 << 30: 1034240} {
 		if got := addressesIn(limit); got != want {
 			t.Errorf("%d bytes: got %d, want %d", limit, got, want)
 		}

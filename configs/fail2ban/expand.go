@@ -57,7 +57,7 @@ func (f *file) interpolate(section, text string, depth int) (string, error) {
 			if name == "__name__" {
 				return section
 			}
-			failed = errors.Join(failed, fmt.Errorf("%s has no value", what))
+			failed = errors.Join(failed, fmt.Errorf("fail2ban's files give %s no value", what))
 			return ""
 		}
 		inner, err := f.interpolate(section, inner, depth+1)

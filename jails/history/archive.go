@@ -55,7 +55,7 @@ func (a *Archive) open() (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if a.db, err = connect(a.path, "&_pragma=secure_delete(on)&_txlock=immediate", 1); err != nil {
+	if a.db, err = connect(a.path, "&_pragma=secure_delete(on)&_pragma=cache_size(-500)&_txlock=immediate", 1); err != nil {
 		return err
 	}
 	if err := a.prepare(); err != nil {

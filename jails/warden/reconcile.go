@@ -145,7 +145,7 @@ func (w *Warden) repair(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("the list of what this firewall cannot enforce changed", "now", strings.Join(degraded, "; "))
+		w.log.Warn("what pbxjail cannot do with this firewall has changed", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: all works"), "hint", "bans that can be enforced are; jailctl status shows each limit, and what to do")
 		w.Degraded = degraded
 	}
 	if err != nil {
@@ -202,7 +202,7 @@ func (w *Warden) countRepair(now time.Time) {
 }
 
 // fightHint is what to do about a program that removes our rules.
-const fightHint = "make that program keep rules that are not its own; with the FreePBX firewall: write hook: filter and chain: f2b-pbxjail into the main file, and restart pbxjail"
+const fightHint = "find the program that empties the firewall (a firewall script, a cron job), and have it leave the rules of pbxjail alone. If it is the FreePBX firewall, write two lines into the main file: \"hook: filter\" and \"chain: f2b-pbxjail\"; then: systemctl restart pbxjail"
 
 // forgetFight ends the pauses when the fight is over. look is held.
 func (w *Warden) forgetFight(now time.Time) {

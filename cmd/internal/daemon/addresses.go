@@ -16,7 +16,7 @@ const fewFilesHint = "systemctl restart pbxjail; if too many files are open, rai
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("pbxjail cannot look up the addresses of this machine at each ban, only once in each interval: an address that you add may be banned until then", "err", err, "interval", guardEvery, "hint", fewFilesHint)
+		d.log.Warn("pbxjail reads the addresses of this machine only once in each interval, not before each ban: an address that you give to a network interface may be banned until the next reading", "err", err, "interval", guardEvery, "hint", fewFilesHint)
 		return nil
 	}
 	d.own = own

@@ -38,7 +38,7 @@ type past struct {
 
 const (
 	fileEvery = 2 * time.Second
-	filePart  = 500 // changes at a time
+	filePart  = 100 // changes at a time, with their lines: they are in memory, and the ledger waits for them
 )
 
 // historyPath is where the history is: beside the ledger.
