@@ -38,14 +38,15 @@ func (s *Store) Erase(t Target, now time.Time) (e Erased, err error) {
 	return e, err
 }
 
-// each calls do with each row of an answer, which is read whole before: do may write.
-func each(tx *sql.Tx, columns int, do func(row []any) error, text string, args ...any) error {
+// each shows plan each row of an answer, and then does what it returned; nil: nothing is to
+// be done for the row. Only that is in memory: an attacker chooses how many rows there are.
+func each(tx *sql.Tx, columns int, plan func(row []any) func() error, text string, args ...any) error {
 	rows, err := tx.Query(text, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var list [][]any
+	var list []func() error
 	for rows.Next() {
 		row, to := make([]any, columns), make([]any, columns)
 		for i := range row {
@@ -54,13 +55,15 @@ func each(tx *sql.Tx, columns int, do func(row []any) error, text string, args .
 		if err := rows.Scan(to...); err != nil {
 			return err
 		}
-		list = append(list, row)
+		if do := plan(row); do != nil {
+			list = append(list, do)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	for _, row := range list {
-		if err := do(row); err != nil {
+	for _, do := range list {
+		if err := do(); err != nil {
 			return err
 		}
 	}
@@ -77,35 +80,46 @@ func textOf(v any) string {
 	return ""
 }
 
+// run does a statement.
+func run(tx *sql.Tx, text string, args ...any) error {
+	_, err := tx.Exec(text, args...)
+	return err
+}
+
 func eraseBans(tx *sql.Tx, t *Target, e *Erased, now time.Time) error {
 	if !t.Prefix.IsValid() {
 		return nil
 	}
-	return each(tx, 4, func(row []any) error {
+	return each(tx, 4, func(row []any) func() error {
 		p, err := netip.ParsePrefix(textOf(row[1]))
 		if err != nil || !t.holds(p) {
 			return nil
 		}
-		result, err := tx.Exec("DELETE FROM lines WHERE ban = ?", row[0])
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		if e.Lines += int(n); err != nil {
-			return err
-		}
-		if row[2].(int64) > nanos(now) && row[3] == nil {
-			e.Running = append(e.Running, p)
-			_, err = tx.Exec("UPDATE bans SET sum = NULL WHERE id = ?", row[0])
-		} else {
-			e.Bans++
-			_, err = tx.Exec("DELETE FROM bans WHERE id = ?", row[0])
-		}
-		if err == nil {
-			_, err = tx.Exec("DELETE FROM unfiled WHERE ban = ?", row[0])
-		}
-		return err
+		return func() error { return eraseBan(tx, e, p, row[0], row[2].(int64) > nanos(now) && row[3] == nil) }
 	}, "SELECT id, prefix, until, ended_by FROM bans")
+}
+
+// eraseBan removes a ban with its lines. One that runs stays, without its sum.
+func eraseBan(tx *sql.Tx, e *Erased, p netip.Prefix, id any, runs bool) error {
+	result, err := tx.Exec("DELETE FROM lines WHERE ban = ?", id)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if e.Lines += int(n); err != nil {
+		return err
+	}
+	if runs {
+		e.Running = append(e.Running, p)
+		_, err = tx.Exec("UPDATE bans SET sum = NULL WHERE id = ?", id)
+	} else {
+		e.Bans++
+		_, err = tx.Exec("DELETE FROM bans WHERE id = ?", id)
+	}
+	if err == nil {
+		_, err = tx.Exec("DELETE FROM unfiled WHERE ban = ?", id)
+	}
+	return err
 }
 
 // eraseLines removes lines of other bans that name what is meant.
@@ -135,12 +149,11 @@ func eraseLines(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
 		}
 	}
 	e.Lines += len(list)
-	return each(tx, 2, func(row []any) error {
+	return each(tx, 2, func(row []any) func() error {
 		if !t.mentioned([]byte(textOf(row[1]))) {
 			return nil
 		}
-		_, err := tx.Exec("UPDATE bans SET sum = NULL WHERE id = ?", row[0])
-		return err
+		return func() error { return run(tx, "UPDATE bans SET sum = NULL WHERE id = ?", row[0]) }
 	}, "SELECT id, sum FROM bans WHERE sum IS NOT NULL")
 }
 
@@ -150,42 +163,41 @@ func eraseHomes(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
 		a, err := netip.ParseAddr(text)
 		return err == nil && (t.is(a) || t.Prefix.IsValid() && t.Prefix.IsSingleIP() && customer.Home(t.Prefix.Addr()) == a)
 	}
-	err := each(tx, 4, func(row []any) error {
+	err := each(tx, 4, func(row []any) func() error {
 		if !is(textOf(row[0])) && !is(textOf(row[3])) && !t.named([]byte(textOf(row[1]))) {
 			return nil
 		}
 		e.LogIns++
-		_, err := tx.Exec("DELETE FROM homes WHERE addr = ? AND account = ? AND service = ?", row[0], row[1], row[2])
-		return err
+		return func() error {
+			return run(tx, "DELETE FROM homes WHERE addr = ? AND account = ? AND service = ?", row[:3]...)
+		}
 	}, "SELECT addr, account, service, latest FROM homes")
 	if err != nil {
 		return err
 	}
-	return each(tx, 3, func(row []any) error {
+	return each(tx, 3, func(row []any) func() error {
 		if !is(textOf(row[0])) && !t.named([]byte(textOf(row[1]))) {
 			return nil
 		}
 		e.Alarms++
-		_, err := tx.Exec(dropAlarm, row...)
-		return err
+		return func() error { return run(tx, dropAlarm, row...) }
 	}, "SELECT addr, account, service FROM alarms")
 }
 
 func eraseMoments(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
-	return each(tx, 3, func(row []any) error {
+	return each(tx, 3, func(row []any) func() error {
 		p, err := netip.ParsePrefix(textOf(row[1]))
 		if (err != nil || !t.holds(p)) && !t.mentioned([]byte(textOf(row[2]))) {
 			return nil
 		}
 		e.Moments++
-		_, err = tx.Exec("DELETE FROM moments WHERE kind = ? AND prefix = ?", row[0], row[1])
-		return err
+		return func() error { return run(tx, "DELETE FROM moments WHERE kind = ? AND prefix = ?", row[:2]...) }
 	}, "SELECT kind, prefix, why FROM moments")
 }
 
 // eraseAudit leaves who did what, and takes the address or the account out of it.
 func eraseAudit(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
-	return each(tx, 4, func(row []any) error {
+	return each(tx, 4, func(row []any) func() error {
 		what, ssh, refused := textOf(row[1]), textOf(row[2]), textOf(row[3])
 		cleaned := [3]string{t.without(what), t.without(ssh), t.without(refused)}
 		if cleaned == [3]string{what, ssh, refused} {
@@ -195,25 +207,25 @@ func eraseAudit(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
 			cleaned[1] = ""
 		}
 		e.Audit++
-		_, err := tx.Exec("UPDATE audit SET what = ?, ssh = ?, refused = ? WHERE id = ?", cleaned[0], cleaned[1], cleaned[2], row[0])
-		return err
+		return func() error {
+			return run(tx, "UPDATE audit SET what = ?, ssh = ?, refused = ? WHERE id = ?", cleaned[0], cleaned[1], cleaned[2], row[0])
+		}
 	}, "SELECT id, what, ssh, refused FROM audit")
 }
 
 // eraseUnfiled removes alarms that the history does not have yet.
 func eraseUnfiled(tx *sql.Tx, t *Target, _ *Erased, _ time.Time) error {
-	return each(tx, 3, func(row []any) error {
+	return each(tx, 3, func(row []any) func() error {
 		a, _ := netip.ParseAddr(textOf(row[1]))
 		if !t.is(a) && !t.named([]byte(textOf(row[2]))) {
 			return nil
 		}
-		_, err := tx.Exec("DELETE FROM unfiled WHERE n = ?", row[0])
-		return err
+		return func() error { return run(tx, "DELETE FROM unfiled WHERE n = ?", row[0]) }
 	}, "SELECT n, addr, account FROM unfiled WHERE addr IS NOT NULL")
 }
 
 func keptAllowed(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
-	return each(tx, 2, func(row []any) error {
+	return each(tx, 2, func(row []any) func() error {
 		if what := textOf(row[0]); t.mentioned([]byte(what)) || t.mentioned([]byte(textOf(row[1]))) {
 			e.Allowed = append(e.Allowed, what)
 		}

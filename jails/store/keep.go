@@ -67,14 +67,15 @@ func (s *Store) trim(text string, before int64) error {
 // shortenAudit writes the networks in place of the addresses in commands from before a time.
 func (s *Store) shortenAudit(before time.Time) error {
 	return s.write("shorten addresses in", func(tx *sql.Tx) error {
-		return each(tx, 4, func(row []any) error {
+		return each(tx, 4, func(row []any) func() error {
 			what, ssh, refused := textOf(row[1]), textOf(row[2]), textOf(row[3])
 			shortWhat, shortRefused := shortened(what), shortened(refused)
 			if shortWhat == what && shortRefused == refused && ssh == "" {
 				return nil
 			}
-			_, err := tx.Exec("UPDATE audit SET what = ?, ssh = NULL, refused = ? WHERE id = ?", shortWhat, shortRefused, row[0])
-			return err
+			return func() error {
+				return run(tx, "UPDATE audit SET what = ?, ssh = NULL, refused = ? WHERE id = ?", shortWhat, shortRefused, row[0])
+			}
 		}, "SELECT id, what, ssh, refused FROM audit WHERE at < ?", nanos(before))
 	})
 }
