@@ -94,6 +94,6 @@ func (a *app) printErased(done control.EraseAnswer) {
 		a.say("  stays: an entry of jailctl allow; to remove it: jailctl disallow %s", what)
 	}
 	for _, path := range done.Copies {
-		a.say("  stays: a damaged ledger that was put aside; delete it: %s", path)
+		a.say("  stays: a damaged database that pbxjail renamed; delete it: %s", path)
 	}
 }

@@ -65,21 +65,27 @@ func (s *Store) Homes(limit int) (homes []home.Home, alarms []home.Guessed, err 
 		return nil, nil, err
 	}
 	err = s.query("read alarms of", func(row *sql.Rows) error {
-		var g home.Guessed
-		var addr, service string
-		var account []byte
-		var at int64
-		if err := row.Scan(&addr, &account, &service, &g.Guesses, &at); err != nil {
-			return err
-		}
-		var ok bool
-		g.Account, g.At = string(account), timeOf(at)
-		if g.Addr, g.Service, ok = customerOf(addr, service); ok {
+		g, ok, err := readAlarm(row)
+		if ok {
 			alarms = append(alarms, g)
 		}
-		return nil
+		return err
 	}, getAlarms)
 	return homes, alarms, err
+}
+
+// readAlarm reads addr, account, service, guesses and at of an alarm. ok is false where its
+// address or its service cannot be read.
+func readAlarm(row *sql.Rows) (g home.Guessed, ok bool, err error) {
+	var addr, service string
+	var account []byte
+	var at int64
+	if err := row.Scan(&addr, &account, &service, &g.Guesses, &at); err != nil {
+		return g, false, err
+	}
+	g.Account, g.At = string(account), timeOf(at)
+	g.Addr, g.Service, ok = customerOf(addr, service)
+	return g, ok, nil
 }
 
 // customerOf reads what homes and alarms are known by.

@@ -56,19 +56,11 @@ func (s *Store) Unfiled(limit int) (u Unfiled, err error) {
 		return u, err
 	}
 	return u, s.query("read new alarms of", func(row *sql.Rows) error {
-		var g home.Guessed
-		var addr, service string
-		var account []byte
-		var at int64
-		if err := row.Scan(&addr, &account, &service, &g.Guesses, &at); err != nil {
-			return err
-		}
-		var ok bool
-		g.Account, g.At = string(account), timeOf(at)
-		if g.Addr, g.Service, ok = customerOf(addr, service); ok {
+		g, ok, err := readAlarm(row)
+		if ok {
 			u.Alarms = append(u.Alarms, g)
 		}
-		return nil
+		return err
 	}, getUnfiledAlarms, limit)
 }
 

@@ -145,7 +145,7 @@ func (w *Warden) repair(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("what pbxjail cannot do with this firewall has changed", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: all works"), "hint", "bans that can be enforced are; jailctl status shows each limit, and what to do")
+		w.log.Warn("what pbxjail cannot do with this firewall has changed", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: all works"), "hint", "jailctl status shows each limit, and what to do")
 		w.Degraded = degraded
 	}
 	if err != nil {
