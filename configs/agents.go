@@ -40,8 +40,8 @@ type Agent struct {
 	Line int
 
 	Name  string `yaml:"name" example:"acme-dialer" doc:"The User-Agent header, or its beginning. Upper and lower case are equal. Letters, digits, blanks and . _ - / : + , = @ are allowed, because the name goes into firewall rules."`
-	Level string `yaml:"level" example:"score" doc:"drop: packet rules may drop it; for names with no honest use. score: a failure with it gets more points. info: it is only logged. off: removes the entry of this name from the list."`
-	Match string `yaml:"match" default:"prefix" doc:"exact: the whole value. prefix: the value begins with it. contains: it is a separate word in the value. If several entries match, the longest name decides."`
+	Level string `yaml:"level" example:"score" doc:"drop: packet rules may drop packets with this name; for tools with no honest use. score: a failure with this name gets more points. info: the name is only logged. off: removes the entry of this name from the shipped list."`
+	Match string `yaml:"match" default:"prefix" doc:"exact: the header is this name. prefix: the header begins with this name. contains: this name is a separate word in the header. If several entries match, the longest name decides."`
 	Why   string `yaml:"why" optional:"our own dialer" doc:"Where the name comes from: a note for readers of the list."`
 }
 
@@ -146,7 +146,7 @@ func agentFiles(dir string) (files []string, bad *Problem) {
 		}
 	}
 	if len(files) > maxAgentFiles {
-		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files", maxAgentFiles), Fix: "put the entries of several files into one file"}
+		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files of user agents", maxAgentFiles), Fix: "put the entries of several files into one file"}
 	}
 	return files, nil
 }
@@ -180,7 +180,7 @@ func (f *agentFile) validate(d *decoder) {
 		a.validate(d, path)
 		key := strings.ToLower(a.Name)
 		if line := first[key]; line != 0 && key != "" {
-			d.fault(path+".name", "remove one of the two", "user agent %s is already in line %d", quote(a.Name), line)
+			d.fault(path+".name", "remove one of the two entries", "user agent %s is already in line %d", quote(a.Name), line)
 		}
 		first[key] = a.Line
 	}
@@ -193,7 +193,7 @@ func (a *Agent) validate(d *decoder, path string) {
 	case name == "":
 		d.fault(path+".name", "write name: and the beginning of the User-Agent header", "is missing")
 	case len(name) > maxAgentName:
-		d.fault(path+".name", "write only its beginning", "is longer than %d bytes", maxAgentName)
+		d.fault(path+".name", "write only the beginning of the User-Agent header", "is longer than %d bytes", maxAgentName)
 	case !plainAgent(name):
 		d.fault(path+".name", plainAgentHint, "%s has characters that are not allowed in a firewall rule", quote(name))
 	case a.Level == AgentDrop && len(name) < minDropName:

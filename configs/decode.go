@@ -111,7 +111,7 @@ func (d *decoder) parse(data []byte) (node *yaml.Node, sound bool) {
 	if err == nil {
 		node = doc.Content[0]
 		if err = dec.Decode(&second); err == nil {
-			d.faultAt(second.Line, "", "remove the line ---", "a second YAML document begins here, but a file must be one document")
+			d.faultAt(second.Line, "", "remove this line", "--- begins a second YAML document, but a file must be one document")
 		}
 	}
 	if err != nil && err != io.EOF { // EOF at once: nothing but comments
@@ -157,7 +157,7 @@ func (d *decoder) syntax(err error) {
 	if fromParser.MatchString(m[2]) {
 		line++
 	}
-	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (spaces, no tabs) from this line on", "not YAML: "+show.Escaped(m[2]))
+	d.faultAt(max(line, 1), "", "check brackets, quotes, colons and indentation (spaces, no tabs) from this line on", "this is not valid YAML: "+show.Escaped(m[2]))
 }
 
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
@@ -184,7 +184,7 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 	}
 	digits := v.Type() == reflect.TypeFor[TrapName]() && allDigits.MatchString(n.Value) // they stay as they are written: 0049
 	if v.Kind() == reflect.String && n.ShortTag() != "!!str" && !digits {
-		d.fault(path, "put it in quotes if you mean text", "%s is not text", quote(n.Value))
+		d.fault(path, "write "+quote(n.Value)+", with the quotes", "%s without quotes is not text in YAML", show.Escaped(n.Value))
 	}
 	if err := setLeaf(v, n.Value); err != nil {
 		d.fault(path, hint.Of(err), "%s", err)
@@ -198,10 +198,10 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) checkPrefix(path, text string, p netip.Prefix) {
 	if written, err := netip.ParsePrefix(text); err == nil && written != written.Masked() {
-		d.warn(path, "write "+p.String(), fmt.Sprintf("%s has bits set outside the network part: read as %s", quote(text), p))
+		d.warn(path, "write "+p.String(), fmt.Sprintf("%s is not the first address of a network: pbxjail reads it as %s", quote(text), p))
 	}
 	if p.Bits() == 0 {
-		d.warn(path, "remove it, or set observe: true if you want no bans", p.String()+" is every address: no address will be banned")
+		d.warn(path, "remove it, or set observe: true if you want no bans", p.String()+" is every address: pbxjail bans no address")
 	}
 }
 
@@ -210,7 +210,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: []*yaml.Node{n}}
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.fault(path, "write [a, b], or one item on each line after a dash", "must be a list")
+		d.fault(path, "write [a, b], or one item on each line, after a dash", "must be a list")
 		return
 	}
 	d.given[path] = n.Line
@@ -232,7 +232,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(path, "write key: value, one on each line", "must be a block of keys")
+		d.fault(path, "write key: value, one on each line", "must be keys with values, not a list or one value")
 		return
 	}
 	if line := v.FieldByName("Line"); line.IsValid() {
@@ -254,7 +254,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 			d.warnAt(key.Line, path, "write "+field.name, fmt.Sprintf("key %s is called %s now", key.Value, field.name))
 		}
 		if first := seen[field.name]; first != 0 {
-			d.faultAt(key.Line, path, "remove one of the two", fmt.Sprintf("key %s is already in line %d", field.name, first))
+			d.faultAt(key.Line, path, "remove one of the two lines", fmt.Sprintf("key %s is already in line %d", field.name, first))
 			continue
 		}
 		seen[field.name] = key.Line

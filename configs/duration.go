@@ -52,7 +52,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		total += n * u.seconds
 	}
 	if total == 0 || text[0] == '-' {
-		return 0, hint.New("write a time above zero such as 10m, or forever for a time without end (fail2ban's -1)", quote(text)+" is not above zero")
+		return 0, hint.New("write a time such as 10m, or forever for a time without end (-1 in fail2ban)", quote(text)+" is not above zero")
 	}
 	return time.Duration(total) * time.Second, nil
 }

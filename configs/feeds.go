@@ -29,7 +29,7 @@ var FeedFormats = []string{"auto", "text", "apiban", "json-lines"}
 type Feed struct {
 	Line int // its line in the file
 
-	Name       string        `yaml:"name" example:"blocklist-sip" doc:"Name of the feed in lists and reasons."`
+	Name       string        `yaml:"name" example:"blocklist-sip" doc:"Name of the feed, as jailctl feeds and jailctl why show it."`
 	URL        string        `yaml:"url" example:"https://lists.blocklist.de/lists/sip.txt" doc:"The list is fetched from here: http or https. Write either url or file."`
 	File       string        `yaml:"file" optional:"shipped/ranges.txt" doc:"The list is read from this file: a full path, or shipped/NAME for a list that comes with pbxjail."`
 	Format     string        `yaml:"format" default:"auto" doc:"auto, text (one address, network or range a line), apiban or json-lines (DROP of Spamhaus)."`
@@ -37,7 +37,7 @@ type Feed struct {
 	Use        string        `yaml:"use" default:"factor" check:"one of factor ban both" doc:"factor: log lines of a listed address get more points. ban: packets of listed addresses are dropped, without any log line. both: both of these."`
 	Factor     float64       `yaml:"factor" default:"1.5" check:"factor 1 to 100" doc:"Points of log lines from a listed address are multiplied by this."`
 	Ports      []ports.Range `yaml:"ports" optional:"[5060, 10000-20000/udp]" doc:"Ports that a feed with use ban or both closes. Left out: every port."`
-	Protocol   string        `yaml:"protocol" default:"any" check:"one of any udp tcp" doc:"any, udp or tcp: for ports without their own protocol, and for feeds without ports."`
+	Protocol   string        `yaml:"protocol" default:"any" check:"one of any udp tcp" doc:"any, udp or tcp. It holds for ports that are written without /udp or /tcp, and for feeds without ports."`
 	MaxEntries int           `yaml:"max_entries" default:"500000" check:"from 1 to 2000000" doc:"A list with more entries is refused, and the previous list stays in use."`
 	Enabled    bool          `yaml:"enabled" default:"true" doc:"false switches the feed off."`
 }
@@ -92,7 +92,7 @@ func validateFeeds(d *decoder, list []Feed) {
 		at := fmt.Sprintf("feeds[%d]", i)
 		f.validate(d, at)
 		if line := first[f.Name]; line != 0 {
-			d.fault(at+".name", "give each feed another name", "%s is already the name of the feed in line %d", quote(f.Name), line)
+			d.fault(at+".name", "give one of the two feeds another name", "%s is already the name of the feed in line %d", quote(f.Name), line)
 		}
 		first[f.Name] = f.Line
 	}
@@ -105,10 +105,10 @@ func (f Feed) validate(d *decoder, at string) {
 	f.validateSource(d, at)
 	checkWord(d, at+".format", f.Format, FeedFormats...)
 	if len(f.Ports) > maxPortSlots {
-		d.fault(at+".ports", "write ranges instead of single ports", "too many ranges: %d, the limit is %d", len(f.Ports), maxPortSlots)
+		d.fault(at+".ports", "write ranges such as 5060-5080 in place of single ports", "too many ranges: %d, the limit is %d", len(f.Ports), maxPortSlots)
 	}
 	if f.Interval < leastInterval {
-		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is too short", show.Duration(f.Interval))
+		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is not possible here", show.Duration(f.Interval))
 	}
 }
 
@@ -121,7 +121,7 @@ func (f Feed) validateSource(d *decoder, at string) {
 	case f.URL != "":
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
-			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "is not an http or https address")
+			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "does not begin with http:// or https://, or names no host")
 		}
 	case strings.HasPrefix(f.File, shippedPrefix):
 		if _, ok := ShippedFeed(f.File); !ok {

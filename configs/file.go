@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"unicode/utf8"
+
+	"pbxjail/configs/hint"
 )
 
 // maxFile is the size above which a file is not read: the largest sensible jail
@@ -22,10 +24,10 @@ func read(path string) ([]byte, error) {
 		return nil, unreadable(path, err)
 	}
 	if info.IsDir() {
-		return nil, Problem{File: path, What: "is a folder", Fix: "name a file, or move the folder away"}
+		return nil, Problem{File: path, What: "is a folder", Fix: "write the path of a file, or move the folder away"}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, Problem{File: path, What: "is not a regular file", Fix: "use a text file: the main file is given with --config PATH; in a folder of jail files, remove what is no text file"}
+		return nil, Problem{File: path, What: "is a device, a pipe or a socket, not a text file", Fix: "give --config the path of a text file, or leave --config out; from a folder of jail files, remove what is no text file"}
 	}
 	if info.Size() == 0 { // or a file of the kernel: reading one such as /proc/kmsg may wait forever
 		return nil, nil
@@ -43,7 +45,7 @@ func read(path string) ([]byte, error) {
 }
 
 func unreadable(path string, err error) Problem {
-	p := Problem{File: path, cause: err, Fix: "check the disk and the path"}
+	p := Problem{File: path, cause: err, Fix: "check the path, and the disk (dmesg)"}
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
 		err = inner.Err // the message begins with the path already
@@ -53,7 +55,7 @@ func unreadable(path string, err error) Problem {
 	case errors.Is(err, fs.ErrNotExist):
 		p.Fix = "check the path; without --config and without a file, pbxjail uses its built-in defaults"
 	case errors.Is(err, fs.ErrPermission):
-		p.Fix = "run as root, or let the user of this program read the file and enter its folder"
+		p.Fix = "run this as root, or " + hint.Readable(path)
 	}
 	return p
 }
@@ -63,7 +65,7 @@ func unreadable(path string, err error) Problem {
 func checkText(file string, data []byte) *Problem {
 	const restore = "save the file as UTF-8 text, or restore it from a backup"
 	if len(data) > maxFile {
-		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "no configuration file is so large: check what this file is"}
+		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "no configuration file is so large: check if this is the right file"}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return &Problem{File: file, Line: lineAt(data, i), What: "has a NUL byte, so it is not a text file", Fix: restore}

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"pbxjail/configs/show"
 )
 
 // hideForeign keeps the text of a file out of its error messages, when the file is a link
@@ -24,7 +26,7 @@ func hideForeign(path string, err error) error {
 		return list
 	}
 	return Problems{{
-		File: path, Line: list[0].Line, What: "cannot be read from this line on. The text is not shown here, because the file is a link to another folder",
-		Fix: "readlink -f shows the path of the file itself: run jailctl check with that path",
+		File: path, Line: list[0].Line, What: "has a mistake here. The text of the mistake is not shown, because the file is a link to another folder",
+		Fix: "to see the mistake, run as root: jailctl check \"$(readlink -f " + show.Escaped(path) + ")\"",
 	}}
 }

@@ -10,7 +10,7 @@ import (
 // Fraud says when several calls or logins together look like fraud. A rule only raises the
 // points of an attempt: no rule bans by itself.
 type Fraud struct {
-	Enabled       bool               `yaml:"enabled" default:"true" doc:"false: every attempt keeps its own points."`
+	Enabled       bool               `yaml:"enabled" default:"true" doc:"false: the fraud rules raise no points."`
 	Home          []string           `yaml:"home" optional:"[\"44\"]" doc:"Country codes of your own numbers. Calls to them are not calls abroad. Left out: only numbers with a prefix such as 00 or 011 are calls abroad; numbers that begin with + or with a country code may be your own."`
 	Numbers       string             `yaml:"numbers" optional:"/etc/pbxjail/numbers.yaml" check:"path" doc:"File of prefixes, countries and premium ranges. It replaces the shipped one."`
 	Enumeration   FraudEnumeration   `yaml:"enumeration" doc:"One address tries many accounts or extensions."`
@@ -38,7 +38,7 @@ type FraudSameNumber struct {
 
 // FraudInternational is a call abroad by a caller without an account.
 type FraudInternational struct {
-	Digits int     `yaml:"digits" default:"9" check:"from 9 to 15" doc:"A number abroad has at least so many digits, 9 to 15."`
+	Digits int     `yaml:"digits" default:"9" check:"from 9 to 15" doc:"How many digits a number abroad has at least, 9 to 15."`
 	Factor float64 `yaml:"factor" default:"2" check:"factor 1 to 10" doc:"Points of such a call are multiplied by this, if the file of numbers has no factor for it."`
 }
 
@@ -75,7 +75,7 @@ var callingCode = regexp.MustCompile(`^[1-9][0-9]{0,6}$`)
 
 func (f Fraud) validate(d *decoder) {
 	if len(f.Home) > maxHome {
-		d.fault("fraud.home", "name only the country codes of your own numbers", "too many codes: %d, the limit is %d", len(f.Home), maxHome)
+		d.fault("fraud.home", "write only the country codes of your own numbers", "too many codes: %d, the limit is %d", len(f.Home), maxHome)
 	}
 	for i, code := range f.Home {
 		checkCode(d, fmt.Sprintf("fraud.home[%d]", i), code)

@@ -40,7 +40,7 @@ type Jail struct {
 type Match struct {
 	Line int // its line in the file
 
-	Event   string `yaml:"event" example:"bad-password" doc:"A kind of event: bad-password, unknown-account, unknown-extension, guest-call, acl, not-allowed, malformed, rate, scan or unanswered (a challenge that got no answer)."`
+	Event   string `yaml:"event" example:"bad-password" doc:"A kind of event: bad-password, unknown-account, unknown-extension, guest-call, acl, not-allowed, malformed, rate, scan or unanswered (the caller never answered the question for a password)."`
 	Service string `yaml:"service" optional:"pjsip" doc:"Only events of this service: pjsip, sip, iax2, ami, http or dialplan; of another program: ssh, web, gui, ftp, mail, vpn or provisioning. Left out: any of Asterisk's."`
 	Regex   string `yaml:"regex" optional:"'^NOTICE chan_custom\\.c: login of <F-USER> from <ADDR>:<PORT> refused$'" doc:"Instead of event: your own pattern (RE2). It matches from the beginning of the line, and has <ADDR> in place of the address."`
 	Points  Points `yaml:"points" optional:"2" doc:"Points of one such line. Left out: the parser decides; 1 for a regex."` // 0: left out

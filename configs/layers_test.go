@@ -144,13 +144,13 @@ func TestLayersFaults(t *testing.T) {
 		files      map[string]string
 		bad        map[string]string
 	}{
-		{"a new jail says all", "", map[string]string{"door": "maxretry: 10\n"}, map[string]string{"door": "DIR/d/door.yaml:1: logs: no log is named\nDIR/d/door.yaml:1: match: no event and no regex is named"}},
-		{"two values that do not go together", "", map[string]string{"guessing": "\nfindtime: 4d\n"}, map[string]string{"guessing": "DIR/d/guessing.yaml:2: slow.findtime: 3d is not longer than findtime, 4d"}},
+		{"a new jail says all", "", map[string]string{"door": "maxretry: 10\n"}, map[string]string{"door": "DIR/d/door.yaml:1: logs: is missing\nDIR/d/door.yaml:1: match: is missing"}},
+		{"two values that do not go together", "", map[string]string{"guessing": "\nfindtime: 4d\n"}, map[string]string{"guessing": "DIR/d/guessing.yaml:2: slow.findtime: 3d is not longer than findtime of the jail, which is 4d"}},
 		{
 			"defaults that do not suit", "defaults:\n  findtime: 4d\n", nil, map[string]string{
-				"guessing":   "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail guessing: slow.findtime: 3d is not longer than findtime, 4d",
-				"scanning":   "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail scanning: slow.findtime: 3d is not longer than findtime, 4d",
-				"toll-fraud": "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail toll-fraud: slow.findtime: 3d is not longer than findtime, 4d",
+				"guessing":   "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail guessing: slow.findtime: 3d is not longer than findtime of the jail, which is 4d",
+				"scanning":   "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail scanning: slow.findtime: 3d is not longer than findtime of the jail, which is 4d",
+				"toll-fraud": "DIR/pbxjail.yaml:3: defaults of the main file do not fit the shipped jail toll-fraud: slow.findtime: 3d is not longer than findtime of the jail, which is 4d",
 			},
 		},
 	} {

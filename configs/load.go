@@ -40,11 +40,11 @@ func parseMain(file string, data []byte) (*Main, error) {
 	v := viper.New()
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("cannot read %s: %w", file, err)
 	}
 	m := defaultMain()
 	if err := v.UnmarshalExact(m, strictly); err != nil {
-		return nil, fmt.Errorf("decode %s: %w", file, err)
+		return nil, fmt.Errorf("cannot read the values of %s: %w", file, err)
 	}
 	m.Defaults, m.logsLine = checked.Defaults, d.given["logs"]
 	m.Feeds, m.Notify = checked.Feeds, checked.Notify // viper knows neither the lines of list items nor their defaults

@@ -136,7 +136,7 @@ func TestUnreadable(t *testing.T) {
 	}
 	for _, c := range []struct{ name, path, want string }{
 		{"folder", dir, ": is a folder"},
-		{"pipe", fifo, ": is not a regular file"},
+		{"pipe", fifo, ": is a device, a pipe or a socket, not a text file"},
 		{"loop", loop, ": too many levels of symbolic links"},
 		{"empty", file("empty.yaml", ""), ": is empty"},
 		{"blank", file("blank.yaml", " \n\t\n"), ": is empty"},
@@ -144,7 +144,7 @@ func TestUnreadable(t *testing.T) {
 		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: has a NUL byte, so it is not a text file"},
 		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: has a NUL byte, so it is not a text file"},
 		{"latin1", file("latin1.yaml", "# \xc3\xbc\n# \xef\xbf\xbd\n# \xfc\n"), ":3: byte 0xfc is not UTF-8"},
-		{"control", file("control.yaml", "a: \x1b[31m\n"), ":1: not YAML: control characters are not allowed"},
+		{"control", file("control.yaml", "a: \x1b[31m\n"), ":1: this is not valid YAML: control characters are not allowed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, jailErr := (&Main{}).LoadJail(c.path)

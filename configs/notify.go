@@ -19,7 +19,7 @@ import (
 // Notify says who gets messages of what pbxjail decides and of what is wrong with it.
 type Notify struct {
 	Host     string    `yaml:"host" optional:"pbx.example.net" doc:"Name of this machine in the messages. Left out: its host name."`
-	ManyBans int       `yaml:"many_bans" default:"50" check:"from 2 to 1000000" doc:"As many bans within a minute are a flood: the message of kind many-bans counts them."`
+	ManyBans int       `yaml:"many_bans" default:"50" check:"from 2 to 1000000" doc:"With so many bans within one minute, one message of kind many-bans counts them all."`
 	Channels []Channel `yaml:"channels" optional:"" doc:"Where messages go. jailctl notify test sends a message to each of them."`
 }
 
@@ -35,19 +35,19 @@ type Channel struct {
 	Enabled      bool          `yaml:"enabled" default:"true" doc:"false switches the channel off."`
 	Kinds        []string      `yaml:"kinds" optional:"[guessed, enforcement, blind]" check:"one of guessed enforcement blind protected forged fraud many-bans feed ban" doc:"Kinds of messages that go here: guessed (a password may be guessed), enforcement (bans are not in force), blind (a log is not read), protected (a protected address attacks), forged (a log line that no packet confirms), fraud, many-bans, feed (a list is old), ban. Left out: all."`
 	Least        string        `yaml:"least" default:"warning" check:"one of info warning critical" doc:"The least severity that goes here. info: also each ban. warning: also protected, forged, fraud, many-bans and feed. critical: only guessed, enforcement and blind."`
-	Digest       time.Duration `yaml:"digest" default:"5m" check:"from 1s to 1d" doc:"What is not critical is collected for so long, and goes in one message. Critical messages go at once."`
-	Limit        int           `yaml:"limit" default:"30" check:"from 1 to 3600" doc:"How many messages an hour go here at most. What comes beyond that waits, and goes together in the next message."`
+	Digest       time.Duration `yaml:"digest" default:"5m" check:"from 1s to 1d" doc:"How long messages that are not critical are collected; they go together in one message. Critical messages go at once."`
+	Limit        int           `yaml:"limit" default:"30" check:"from 1 to 3600" doc:"How many messages an hour go here at most. Further messages wait, and go together in the next message."`
 	To           []string      `yaml:"to" optional:"[admin@example.net]" doc:"mail and sendmail: who gets the mail."`
 	From         string        `yaml:"from" optional:"pbxjail@pbx.example.net" doc:"mail and sendmail: the sender."`
-	Server       string        `yaml:"server" optional:"mail.example.net:587" doc:"mail: the server, with its port. Left out of it, the port is 587 for starttls, 465 for tls, and 25 for none."`
-	TLS          string        `yaml:"tls" default:"starttls" check:"one of starttls tls none" doc:"mail: starttls and tls send nothing over a connection that is not encrypted. none is for a server on this machine, such as 127.0.0.1:25."`
+	Server       string        `yaml:"server" optional:"mail.example.net:587" doc:"mail: the server, with its port. Without a port, it is 587 for tls: starttls, 465 for tls: tls, and 25 for tls: none."`
+	TLS          string        `yaml:"tls" default:"starttls" check:"one of starttls tls none" doc:"mail: with starttls and tls, nothing goes over a connection that is not encrypted. none is for a server on this machine, such as 127.0.0.1:25."`
 	User         string        `yaml:"user" optional:"pbxjail" doc:"mail: the name for the log-in at the server. It needs password_file."`
 	PasswordFile string        `yaml:"password_file" optional:"/etc/pbxjail/mail.password" doc:"mail: a file with the password, or credential:NAME for a credential of systemd. This file and the other ones with secrets are read for each message."`
 	URL          string        `yaml:"url" optional:"https://alerts.example.net/pbx" doc:"webhook and chats: where the message goes, http or https. For ntfy with the topic, for matrix the home server. For telegram it may be left out."`
 	URLFile      string        `yaml:"url_file" optional:"/etc/pbxjail/slack.url" doc:"In place of url: a file with the address, or credential:NAME. The addresses of Slack, Teams and Discord are secrets."`
 	TokenFile    string        `yaml:"token_file" optional:"/etc/pbxjail/telegram.token" doc:"telegram, matrix, ntfy and webhook: a file with the access token, or credential:NAME."`
 	SecretFile   string        `yaml:"secret_file" optional:"credential:webhook-secret" doc:"webhook: a file with the key that signs the message, or credential:NAME. The header X-Pbxjail-Signature has sha256= and the HMAC of X-Pbxjail-Timestamp, a dot, and the body."`
-	CAFile       string        `yaml:"ca_file" optional:"/etc/pbxjail/ca.pem" check:"path" doc:"A file with certificates (PEM) that are trusted in place of those of the system."`
+	CAFile       string        `yaml:"ca_file" optional:"/etc/pbxjail/ca.pem" check:"path" doc:"A file with certificates (PEM) of the authorities that pbxjail trusts for this channel, in place of those of the system."`
 	Chat         string        `yaml:"chat" optional:"'-1001234567'" doc:"telegram: the number or the name of the chat. matrix: the room, such as '!abc:example.net'."`
 	Template     string        `yaml:"template" optional:"'{\"text\": \"{{title}}\"}'" doc:"webhook: the body, which is JSON. {{title}}, {{text}}, {{severity}}, {{kind}}, {{host}}, {{id}} and {{time}} belong inside quotes; {{json}} is the whole message. Left out: {{json}}."`
 	Command      []string      `yaml:"command" optional:"[/usr/local/bin/alert, --pbx]" doc:"program: the full path and its fixed arguments; no shell is used. sendmail: the path of the mail program; left out, /usr/sbin/sendmail."`
@@ -98,14 +98,14 @@ var ofAllTypes = []string{"name", "type", "enabled", "kinds", "least", "digest",
 
 func (n *Notify) validate(d *decoder) {
 	if len(n.Channels) > maxChannels {
-		d.fault("notify.channels", "write fewer of them, because a channel of type mail can have many addresses in to", "too many: %d, the limit is %d", len(n.Channels), maxChannels)
+		d.fault("notify.channels", "remove some channels; one channel of type mail can send to many addresses (to: [a@example.net, b@example.net])", "too many channels: %d, the limit is %d", len(n.Channels), maxChannels)
 	}
 	first := map[string]int{}
 	for i := range n.Channels {
 		c, at := &n.Channels[i], fmt.Sprintf("notify.channels[%d]", i)
 		c.validate(d, at)
 		if line := first[c.Name]; line != 0 {
-			d.fault(at+".name", "give each channel another name", "%s is already the name of the channel in line %d", quote(c.Name), line)
+			d.fault(at+".name", "give one of the two channels another name", "%s is already the name of the channel in line %d", quote(c.Name), line)
 		}
 		first[c.Name] = c.Line
 	}
@@ -151,15 +151,16 @@ func (c *Channel) validateKeys(d *decoder, at string, must, may []string) {
 		names := strings.Split(one, " or ")
 		allowed = append(allowed, names...)
 		if !slices.ContainsFunc(names, has) {
-			d.fault(at, "write "+one+"; jailctl check --reference shows an example", "a channel of type %s needs %s", c.Type, one)
+			key := `"` + strings.ReplaceAll(one, " or ", `" or "`) + `"`
+			d.fault(at, "write the key "+key+"; jailctl check --reference shows an example", "a channel of type %s needs the key %s", c.Type, key)
 		}
 		if len(names) == 2 && has(names[0]) && has(names[1]) {
-			d.fault(at+"."+names[1], "remove one of them", "has both %s and %s", names[0], names[1])
+			d.fault(at+"."+names[1], "remove one of the two keys", "has both %s and %s", names[0], names[1])
 		}
 	}
 	for _, k := range keysOf(v.Type()) {
 		if !slices.Contains(allowed, k.name) && has(k.name) {
-			d.fault(at+"."+k.name, "remove it, or write another type", "does not work with type %s", c.Type)
+			d.fault(at+"."+k.name, "remove this key, or write another type", "does not work with type %s", c.Type)
 		}
 	}
 }
@@ -172,7 +173,7 @@ func (c *Channel) validateMail(d *decoder, at string) {
 		checkMail(d, at+".from", c.From)
 	}
 	if (c.User == "") != (c.PasswordFile == "") {
-		d.fault(at+".user", "write both, or none of them", "user and password_file belong together")
+		d.fault(at+".user", "write both keys, or none of the two", "user and password_file are only possible together")
 	}
 	if c.Server == "" {
 		return
@@ -192,9 +193,9 @@ func (c *Channel) validateURL(d *decoder, at string) {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme):
-		d.fault(at+".url", "write an address such as https://alerts.example.net/pbx", "is not an http or https address")
+		d.fault(at+".url", "write an address such as https://alerts.example.net/pbx", "does not begin with http:// or https://, or names no host")
 	case u.User != nil:
-		d.fault(at+".url", "write the address into a file, and its path as url_file", "has a password in it")
+		d.fault(at+".url", "write this address into a file, and the path of that file as url_file in place of url", "has a password in it")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		d.warn(at+".url", "write an https address", "messages go to "+quote(u.Hostname())+" without encryption, and others can read them on the way")
 	}
@@ -203,7 +204,7 @@ func (c *Channel) validateURL(d *decoder, at string) {
 // validateTemplate checks that a template has known names alone, and makes JSON of each message.
 func (c *Channel) validateTemplate(d *decoder, at string) {
 	if len(c.Template) > maxTemplate {
-		d.fault(at, "write a shorter template", "has %d bytes, the limit is %d", len(c.Template), maxTemplate)
+		d.fault(at, "write a shorter template", "has %d characters, the limit is %d", len(c.Template), maxTemplate)
 		return
 	}
 	for _, m := range templateName.FindAllStringSubmatch(c.Template, -1) {
@@ -255,7 +256,7 @@ func checkMail(d *decoder, at, text string) {
 	a, err := mail.ParseAddress(text)
 	plain := err == nil && a.Name == "" && a.Address == text && !strings.HasPrefix(text, "-") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' })
 	if !plain {
-		d.fault(at, "write a plain address such as admin@example.net", "%s is not an address of mail", quote(text))
+		d.fault(at, "write a plain address such as admin@example.net", "%s is not a mail address", quote(text))
 	}
 }
 

@@ -84,7 +84,7 @@ var accessDigits = regexp.MustCompile(`^(\+|[0-9]{2,5})$`)
 
 func (n *Numbers) validate(d *decoder) {
 	if len(n.Prefixes) == 0 {
-		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "no prefix is given")
+		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "is empty")
 	}
 	checkLength(d, "prefixes", len(n.Prefixes))
 	checkLength(d, "countries", len(n.Countries))
@@ -105,6 +105,6 @@ func (n *Numbers) validate(d *decoder) {
 
 func checkLength(d *decoder, path string, length int) {
 	if length > maxNumbers {
-		d.fault(path, "write fewer and shorter prefixes", "too many: %d, the limit is %d", length, maxNumbers)
+		d.fault(path, "write fewer and shorter prefixes", "too many entries: %d, the limit is %d", length, maxNumbers)
 	}
 }

@@ -39,16 +39,16 @@ func TestNumbersFaults(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"good", prefixes, ""},
 		{"good with all", "prefixes: [{digits: \"+\", access: 8}]\ncountries: [{code: \"972\", factor: 2}]\npremium: [{range: \"4470\"}]\n", ""},
-		{"no prefixes", "countries: []\n", "x.yaml:1: prefixes: no prefix is given"},
+		{"no prefixes", "countries: []\n", "x.yaml:1: prefixes: is empty"},
 		{"prefix", "prefixes: [{digits: \"0\"}]\n", `x.yaml:1: prefixes[0].digits: "0" is not a prefix`},
-		{"prefix is a number", "prefixes: [{digits: 00}]\n", `x.yaml:1: prefixes[0].digits: "00" is not text`},
+		{"prefix is a number", "prefixes: [{digits: 00}]\n", `x.yaml:1: prefixes[0].digits: 00 without quotes is not text in YAML`},
 		{"access", "prefixes: [{digits: \"00\", access: 9}]\n", "x.yaml:1: prefixes[0].access: 9 is not between 0 and 8"},
 		{"code", prefixes + "countries:\n  - {code: \"0972\"}\n", `x.yaml:3: countries[0].code: "0972" is not a country code`},
 		{"no code", prefixes + "countries:\n  - {factor: 2}\n", `x.yaml:3: countries[0].code: "" is not a country code`},
 		{"factor", prefixes + "premium:\n  - {range: \"979\", factor: 0.9}\n", "x.yaml:3: premium[0].factor: 0.9 is not between 1 and 10"},
 		{"unknown key", prefixes + "premiums: []\n", `x.yaml:2: unknown key "premiums"`},
 		{"unknown key within", prefixes + "premium:\n  - {code: \"979\"}\n", `unknown key "code"`},
-		{"too many", prefixes + "countries: [" + strings.Repeat("{code: \"972\"},", maxNumbers+1) + "]\n", "x.yaml:2: countries: too many: 1001, the limit is 1000"},
+		{"too many", prefixes + "countries: [" + strings.Repeat("{code: \"972\"},", maxNumbers+1) + "]\n", "x.yaml:2: countries: too many entries: 1001, the limit is 1000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseNumbers("x.yaml", []byte(c.text))

@@ -33,7 +33,7 @@ func SetObserve(path string, observe bool) error {
 		meaning = "pbxjail then bans no address"
 	}
 	if m, err := parseMain(path, text); err != nil || m.Observe != observe {
-		return hint.Errorf(fmt.Sprintf("edit the file: remove the old observe, and write a separate line: observe: %t (%s). Then run the command again", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
+		return hint.Errorf(fmt.Sprintf("edit the file: remove the old key observe, and write one line: observe: %t (%s). Then run the command again", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
 	}
 	return replace(path, text)
 }
@@ -62,12 +62,12 @@ func replace(path string, text []byte) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".pbxjail*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
+			err = fmt.Errorf("cannot write %s: %w", path, err)
 		}
 	}()
 	defer f.Close()

@@ -15,8 +15,8 @@ type PacketRules struct {
 	Enabled     bool           `yaml:"enabled" default:"false" doc:"Put the rules below into the kernel. jailctl rules --format prints them, if you want to install them yourself."`
 	Force       bool           `yaml:"force" default:"false" doc:"Use the rules even if they may stop phones that logged in over SIP, or IAX2 peers of Asterisk's configuration. Protected addresses always pass."`
 	Ports       []PortRange    `yaml:"ports" optional:"[5060, 5070-5080]" doc:"Ports where Asterisk listens for SIP, udp and tcp. Left out: 5060. The rules cannot look into TLS."`
-	Agents      AgentRules     `yaml:"agents" default:"true" doc:"true: drop requests and answers whose User-Agent has level drop in the list. false: do not. seed: drop the 21 names of the article that this program began with, at any level in the shipped list, and those that your own list drops. The 21 include a real softphone, CSipSimple, and Test, so every name that begins with Test is dropped."`
-	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"The opposite: drop requests whose User-Agent begins with none of these. An attacker that writes one of the names is not dropped."`
+	Agents      AgentRules     `yaml:"agents" default:"true" doc:"true: drop requests and answers whose User-Agent has level drop in the list. false: do not. seed: drop 21 well-known names of scanners, whatever their level in the shipped list, and the names with level drop in your own list. The 21 include a real softphone, CSipSimple, and Test, so every name that begins with Test is dropped."`
+	AllowAgents []string       `yaml:"allow_agents" optional:"[Yealink, snom]" doc:"The opposite of agents: drop requests whose User-Agent begins with none of these. The packets of an attacker that writes one of the names are not dropped."`
 	FQDN        []string       `yaml:"fqdn" optional:"[pbx.example.net]" doc:"Drop every REGISTER that does not name one of these hosts. Most scanners know only the IP address. All your phones must register to the name."`
 	IAXFrom     []netip.Prefix `yaml:"iax_from" optional:"[198.51.100.0/24]" doc:"Drop IAX2 (udp 4569) from all other addresses."`
 }
@@ -37,7 +37,7 @@ func parseAgentRules(text string) (AgentRules, error) {
 	drop, err := parseBool(text)
 	switch {
 	case err != nil:
-		return AgentsNone, hint.New("write true, false or seed", quote(text)+" is not a value of this key")
+		return AgentsNone, hint.New("write true, false or seed", quote(text)+" is not true, false or seed")
 	case drop:
 		return AgentsDrop, nil
 	}
@@ -118,7 +118,7 @@ func (r PacketRules) validate(d *decoder, path string) {
 	}
 	atMost := func(key string, have, most int) {
 		if have > most {
-			d.fault(path+"."+key, "write fewer; one range, network or beginning can replace several entries", "too many: %d, the limit is %d", have, most)
+			d.fault(path+"."+key, "write fewer; one range, network or beginning can replace several entries", "too many entries: %d, the limit is %d", have, most)
 		}
 	}
 	atMost("ports", slots, maxPortSlots)
@@ -126,6 +126,6 @@ func (r PacketRules) validate(d *decoder, path string) {
 	atMost("fqdn", len(r.FQDN), maxFQDN)
 	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
 	if r.Enabled && r.Agents == AgentsNone && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
-		d.fault(path+".enabled", "write agents: true, or one of allow_agents, fqdn, iax_from", "there is no rule to enable")
+		d.fault(path+".enabled", "write agents: true, or one of allow_agents, fqdn and iax_from, or enabled: false", "packet_rules has no rule that can be enabled")
 	}
 }

@@ -73,7 +73,7 @@ func (r PlaceRules) validate(d *decoder, path string) {
 	checkCountries(d, path+".block", r.Block)
 	for i, c := range r.Block {
 		if slices.Contains(r.Home, c) {
-			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from one of the two", "%s is in home too", quote(c))
+			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from block or from home", "%s is in home too", quote(c))
 		}
 	}
 	for i, a := range r.ASN {

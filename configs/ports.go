@@ -73,10 +73,10 @@ func (j *Jail) Closes() ports.Set {
 func (j *Jail) validatePorts(d *decoder) {
 	for i, w := range j.Ports {
 		if len(j.Ports) > 1 && (w.Word == byService || w.Word == allPorts) {
-			d.fault(fmt.Sprintf("ports[%d]", i), "write it alone, ports: "+w.Word, "%s cannot be in a list with others", w.Word)
+			d.fault(fmt.Sprintf("ports[%d]", i), "write it alone, ports: "+w.Word, "%s cannot be in a list with other ports", w.Word)
 		}
 	}
 	if len(j.Ports) > maxPortSlots {
-		d.fault("ports", "write ranges instead of single ports", "too many: %d, the limit is %d", len(j.Ports), maxPortSlots)
+		d.fault("ports", "write ranges such as 5060-5080 in place of single ports", "too many ports and ranges: %d, the limit is %d", len(j.Ports), maxPortSlots)
 	}
 }

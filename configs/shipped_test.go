@@ -33,7 +33,7 @@ func TestLoadJails(t *testing.T) {
 		{
 			"one bad", map[string]string{"manager.yaml": "enabled: fasle\n", "night.yaml": plain},
 			[]string{"guessing", "night", "scanning", "silent", "sipsec", "toll-fraud"},
-			map[string]string{"manager": "DIR/manager.yaml:1: enabled: \"fasle\" is not a value of this key"},
+			map[string]string{"manager": "DIR/manager.yaml:1: enabled: \"fasle\" is neither true nor false"},
 		},
 		{
 			"leftovers", map[string]string{

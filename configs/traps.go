@@ -28,7 +28,7 @@ func (t Traps) validate(d *decoder) {
 		names []TrapName
 	}{{"traps.accounts", t.Accounts}, {"traps.numbers", t.Numbers}} {
 		if len(list.names) > maxTraps {
-			d.fault(list.key, fmt.Sprintf("write at most %d", maxTraps), "too many traps: %d", len(list.names))
+			d.fault(list.key, "remove traps: one or two of each kind are enough", "too many traps: %d, the limit is %d", len(list.names), maxTraps)
 		}
 		for i, name := range list.names {
 			if !trapName.MatchString(string(name)) {

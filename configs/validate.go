@@ -37,13 +37,13 @@ func (m *Main) validate(d *decoder) {
 	}
 	m.GeoIP.validate(d)
 	if len(m.Socket) > maxSocket {
-		d.fault("socket", "write a shorter path", "the path has %d bytes, but a socket's path has at most %d", len(m.Socket), maxSocket)
+		d.fault("socket", "write a shorter path, such as the default, /run/pbxjail/pbxjail.sock", "the path has %d characters, but the path of a socket can have at most %d", len(m.Socket), maxSocket)
 	}
 	if !chainName.MatchString(m.Chain) {
 		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20 characters", "%s cannot be the name of a chain", quote(m.Chain))
 	}
 	if m.Action == "reject" && m.Hook != "filter" {
-		d.fault("action", "write hook: filter as well, or action: drop", "packets cannot be rejected in the hook raw")
+		d.fault("action", "write hook: filter as well, or action: drop", "reject does not work with hook: raw")
 	}
 	m.Fraud.validate(d)
 	m.Traps.validate(d)
@@ -57,7 +57,7 @@ func (j *Jail) validate(d *decoder) {
 	}
 	j.validateSources(d)
 	if j.Findtime == Forever {
-		d.fault("findtime", "write a time such as 10m or 1d", "forever is not possible here")
+		d.fault("findtime", "write a time such as 10m or 1d", "cannot be forever")
 	}
 	j.validatePorts(d)
 	j.Growth.validate(d, j)
@@ -66,7 +66,7 @@ func (j *Jail) validate(d *decoder) {
 	j.Places.validate(d, "geoip")
 	for i, s := range j.Samples {
 		if s.Text == "" {
-			d.fault(fmt.Sprintf("samples[%d]", i), "write line: and the line of the log", "has no line")
+			d.fault(fmt.Sprintf("samples[%d]", i), "write line: and the whole line of the log", "has no line")
 		}
 	}
 }
@@ -74,11 +74,11 @@ func (j *Jail) validate(d *decoder) {
 // validateSources checks what a jail reads. A jail that is switched off needs nothing.
 func (j *Jail) validateSources(d *decoder) {
 	if j.Enabled && len(j.Logs) == 0 {
-		d.fault("logs", "name the log to follow, such as logs: [/var/log/asterisk/security]", "no log is named")
+		d.fault("logs", "write the log of this jail, such as logs: [/var/log/asterisk/security]", "is missing")
 	}
 	validateLogs(d, j.Logs)
 	if j.Enabled && len(j.Match) == 0 {
-		d.fault("match", "write what gives points, such as match: [{event: bad-password}]", "no event and no regex is named")
+		d.fault("match", "write what gives points, such as match: [{event: bad-password}]", "is missing")
 	}
 	for i, m := range j.Match {
 		m.validate(d, fmt.Sprintf("match[%d]", i))
@@ -123,15 +123,15 @@ func (m Match) validate(d *decoder, path string) {
 	case m.Event == "" && m.Regex == "":
 		d.fault(path, "write event: bad-password, or regex: and a pattern", "has neither event nor regex")
 	case m.Event != "" && m.Regex != "":
-		d.fault(path, "write two entries", "has both event and regex")
+		d.fault(path, "make two entries of it, one with event and one with regex", "has both event and regex")
 	case m.Service != "" && m.Regex != "":
-		d.fault(path+".service", "remove service, or write event: in place of regex:", "works only with event, not with regex")
+		d.fault(path+".service", "remove service, or write event: in place of regex:", "works only beside event, not beside regex")
 	}
 }
 
 func (g Growth) validate(d *decoder, j *Jail) {
 	if g.Factor > 1 && g.Max != Forever && j.Bantime > g.Max {
-		d.faultOf([]string{"bantime_growth.max", "bantime"}, "raise max, or shorten bantime", "%s is shorter than bantime, %s", show.Duration(g.Max), show.Duration(j.Bantime))
+		d.faultOf([]string{"bantime_growth.max", "bantime"}, "write a longer max, or a shorter bantime", "%s is shorter than bantime, which is %s", show.Duration(g.Max), show.Duration(j.Bantime))
 	}
 }
 
@@ -139,15 +139,15 @@ func (s Slow) validate(d *decoder, j *Jail) {
 	switch {
 	case s.Maxretry == 0:
 	case s.Findtime == Forever || s.Findtime <= j.Findtime:
-		d.faultOf([]string{"slow.findtime", "findtime"}, "write a longer time such as 3d, or slow: {maxretry: 0} for no second window", "%s is not longer than findtime, %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
+		d.faultOf([]string{"slow.findtime", "findtime"}, "write a longer time such as 3d, or slow: {maxretry: 0} for no second window", "%s is not longer than findtime of the jail, which is %s", show.Duration(s.Findtime), show.Duration(j.Findtime))
 	case s.Maxretry < j.Maxretry:
-		d.faultOf([]string{"slow.maxretry", "maxretry"}, "write more points than maxretry: they are counted over a longer time", "fewer points than maxretry")
+		d.faultOf([]string{"slow.maxretry", "maxretry"}, "write more than maxretry of the jail: these points are counted over a longer time", "is less than maxretry of the jail")
 	}
 }
 
 func (w Widen) validate(d *decoder) {
 	if w.Members < 0 || w.Members == 1 || w.Members > 256 {
-		d.fault("widen.members", "write 5, or 0 to ban no network", "%d is neither 0 nor between 2 and 256", w.Members)
+		d.fault("widen.members", "write a number from 2 to 256, or 0 to ban no network", "%d is neither 0 nor between 2 and 256", w.Members)
 	}
 }
 

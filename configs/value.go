@@ -85,7 +85,7 @@ func parseBool(text string) (bool, error) {
 	case "false", "False", "FALSE":
 		return false, nil
 	}
-	return false, hint.New("write true or false", quote(text)+" is not a value of this key")
+	return false, hint.New("write true or false", quote(text)+" is neither true nor false")
 }
 
 func parsePoints(text string) (Points, error) {
@@ -128,7 +128,7 @@ func parseAddr(text string) (netip.Addr, error) {
 func notAddress(text, wanted, example string) error {
 	// A mistyped address has no letter after f.
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
-		return hint.New("write its address; or write the name into ignore_hosts of the main file, if you trust the DNS server of that name", quote(text)+" is a name, not "+wanted)
+		return hint.New("write the address of this host; or write the name into ignore_hosts of the main file, if you trust the DNS server of this name", quote(text)+" is a name, not "+wanted)
 	}
 	return hint.New("write "+example, quote(text)+" is not "+wanted)
 }

@@ -125,7 +125,7 @@ func (r *reader) tell(at place, do, format string, args ...any) {
 	case r.reported[key]:
 		return
 	case at.path != "" && len(r.problems) >= maxProblems:
-		r.tell(place{}, "correct the problems above first", "there are more problems, which are not shown")
+		r.tell(place{}, "correct the problems above first; then the others are shown", "Asterisk's files have more problems, which are not shown")
 		return
 	case at.path != "":
 		err = fmt.Errorf("%s: %w", r.show(at), err)
@@ -136,7 +136,7 @@ func (r *reader) tell(at place, do, format string, args ...any) {
 // spend takes from the budget, and is false when the budget is empty.
 func (r *reader) spend(cost int) bool {
 	if r.purse -= cost; r.purse < 0 {
-		r.tell(place{}, "look for an #include or a template that adds too much", "the configuration is too large: pbxjail does not read the rest")
+		r.tell(place{}, "look in Asterisk's files for an #include or a template that adds too much", "Asterisk's configuration is too large: pbxjail does not read the rest, %s", r.lost)
 	}
 	return r.purse >= 0
 }

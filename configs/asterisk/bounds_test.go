@@ -66,15 +66,15 @@ func TestBounds(t *testing.T) {
 		},
 		"a file that includes too many": {
 			map[string]string{"pjsip.conf": trunk + strings.Repeat("#include empty.conf\n", purse/costOfFile+1) + after, "sip.conf": "[p]\nhost=203.0.113.3\n", "empty.conf": ""}, 2,
-			"the configuration is too large: pbxjail does not read the rest",
+			"Asterisk's configuration is too large: pbxjail does not read the rest, so addresses in it can be banned",
 		},
 		"templates that double": {
 			map[string]string{"pjsip.conf": trunk + doubling(40), "sip.conf": "[p]\nhost=203.0.113.3\n"}, 3,
-			"the configuration is too large: pbxjail does not read the rest",
+			"Asterisk's configuration is too large: pbxjail does not read the rest, so addresses in it can be banned",
 		},
 		"a long access list": {
 			map[string]string{"pjsip.conf": trunk + "[acl]\ndeny=0.0.0.0/0\n" + lines(60000, "permit=10.%d.%d.%d"), "sip.conf": "[p]\nhost=203.0.113.3\n"}, -1,
-			"the configuration is too large: pbxjail does not read the rest",
+			"Asterisk's configuration is too large: pbxjail does not read the rest, so addresses in it can be banned",
 		},
 		"many peers": {
 			map[string]string{"pjsip.conf": "[trunk]\n" + lines(maxTrusts+10, "contact=sip:10.%d.%d.%d")}, maxTrusts,
@@ -120,7 +120,7 @@ func TestManyProblems(t *testing.T) {
 	if len(problems) != maxProblems+2 {
 		t.Fatalf("got %d problems, want %d, and two that concern everything", len(problems), maxProblems)
 	}
-	for i, want := range []string{"there are more problems, which are not shown", "there are more than 10000 peers: pbxjail does not protect the others"} {
+	for i, want := range []string{"Asterisk's files have more problems, which are not shown", "there are more than 10000 peers: pbxjail does not protect the others"} {
 		if got := problems[maxProblems+i].Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -43,10 +43,10 @@ var (
 func (r *reader) file(at place, path string, mayMiss bool) {
 	switch {
 	case slices.Contains(r.open, path):
-		r.tell(at, "remove one of the lines #include", "%s includes itself, directly or through another file", quoted(path))
+		r.tell(at, "remove one of the #include lines", "%s includes itself, directly or through another file", quoted(path))
 		return
 	case len(r.open) == maxDepth:
-		r.tell(at, "include the file in a file above: Asterisk does not read more levels either", "%s is not read: #include is more than %d levels deep", quoted(path), maxDepth)
+		r.tell(at, "write this #include into a file that fewer files lead to: Asterisk does not read it here either", "%s is not read: #include is more than %d levels deep", quoted(path), maxDepth)
 		return
 	}
 	text, err := slurp(path)
@@ -66,7 +66,7 @@ func (r *reader) file(at place, path string, mayMiss bool) {
 
 // The reasons of slurp for a file that it does not read.
 var (
-	errNotRegular = errors.New("it is not a regular file")
+	errNotRegular = errors.New("it is not a text file, but a folder, a device or a pipe")
 	errTooLarge   = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	errNotText    = errors.New("it is not a text file")
 )
@@ -77,16 +77,16 @@ const lostAddresses = "so addresses in it can be banned"
 // remedy is what to do about a file that cannot be read.
 func (r *reader) remedy(err error) string {
 	var file *fs.PathError
-	do := "put a text file there"
+	do := "write the path of a text file into the #include line, or remove the line"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "correct the path, or remove the line"
 	case errors.Is(err, fs.ErrPermission) && errors.As(err, &file):
 		return hint.Readable(file.Path)
 	case errors.Is(err, errTooLarge):
-		do = "split the file"
+		do = "make several smaller files of this one"
 	case !errors.Is(err, errNotRegular) && !errors.Is(err, errNotText):
-		do = "check the file and its disk"
+		do = "check the disk (dmesg)"
 	}
 	if r.lost == lostAddresses {
 		do += "; until then, write the addresses in it into ignoreip of the main file"
@@ -190,7 +190,7 @@ func (r *reader) header(at place, line string) *section {
 		case option == "!":
 			into.template = true
 		case from == nil || into == nil:
-			r.tell(at, "correct the name; until then Asterisk refuses the file", "section %s inherits from a section that does not exist: %s", quoted(s.name), quoted(option))
+			r.tell(at, "correct the name in the parentheses; until then Asterisk refuses the file", "section %s inherits from a section that does not exist: %s", quoted(s.name), quoted(option))
 		case r.spend(costOfEntry * len(from.settings)):
 			into.settings = append(into.settings, from.settings...)
 			r.current = into
@@ -230,7 +230,7 @@ func (r *reader) directive(at place, line string) {
 	}
 	word, pattern := strings.ToLower(form[1]), form[2]
 	if word == "exec" {
-		r.tell(at, "if the program behind #exec prints addresses of peers, write them into ignoreip of the main file", "pbxjail does not run #exec, so it does not know the settings that this program prints")
+		r.tell(at, "if the program behind #exec prints addresses of peers, write these addresses into ignoreip of the main file", "pbxjail does not run #exec, so pbxjail does not know the settings that this program prints")
 		return
 	}
 	if !filepath.IsAbs(pattern) {
@@ -239,7 +239,7 @@ func (r *reader) directive(at place, line string) {
 	const wild = "*?["
 	paths := []string{pattern}
 	if strings.ContainsAny(filepath.Dir(filepath.Dir(pattern)), wild) {
-		r.tell(at, "write the names of the folders: only the last two parts of the path may have * or ?", "%s is not read, because the pattern could search the whole disk", quoted(pattern))
+		r.tell(at, "write the folders without * and ?: only the last two parts of the path may have them", "%s is not read, because the pattern could search the whole disk", quoted(pattern))
 		return
 	}
 	if strings.ContainsAny(pattern, wild) && r.spend(costOfFile) {

@@ -119,7 +119,7 @@ func (r *reader) directories() (logs string) {
 func (r *reader) channels(s *section, l *Logging, hostname string) {
 	for _, set := range s.settings {
 		if len(l.Channels) == maxChannels {
-			r.tell(set.at, "remove logs that Asterisk does not need", "there are more than %d logs: pbxjail does not follow the others", maxChannels)
+			r.tell(set.at, "remove log files that you do not need from [logfiles]; then: asterisk -rx 'logger reload'", "there are more than %d logs: pbxjail does not read this one and those after it", maxChannels)
 			return
 		}
 		if l.Logfiles.Line == 0 {
@@ -138,7 +138,7 @@ func (r *reader) folder(s *section, key, standard string) string {
 		switch {
 		case !strings.EqualFold(set.key, key):
 		case !filepath.IsAbs(set.value):
-			r.tell(set.at, "write the full path from /", "%s %s is not an absolute path", key, quoted(set.value))
+			r.tell(set.at, "write the full path from /", "%s %s does not begin with /", key, quoted(set.value))
 		default:
 			standard = filepath.Clean(set.value)
 		}
@@ -187,7 +187,7 @@ func (r *reader) channel(set setting, dir, hostname string) Channel {
 	if rest, ok := strings.CutPrefix(text, "["); ok {
 		formatter, levels, closed := strings.Cut(rest, "]")
 		if !closed {
-			r.tell(set.at, "write ] after the formatter, such as [json]", "pbxjail cannot read the levels of %s: the formatter has no closing bracket", quoted(set.key))
+			r.tell(set.at, "write ] after the formatter, such as [json]; then: asterisk -rx 'logger reload'", "pbxjail does not know which levels log %s has: the formatter has no closing bracket", quoted(set.key))
 			return c
 		}
 		c.JSON, text = strings.EqualFold(strip(formatter), "json"), levels

@@ -77,7 +77,7 @@ func Ports(dir string) (ports []Port, problems []error) {
 		slices.SortFunc(list, func(a, b listener) int { return cmp.Or(cmp.Compare(a.number, b.number), plainFirst(a, b)) })
 		list = slices.CompactFunc(list, func(a, b listener) bool { return a.number == b.number })
 		if len(list) > maxServicePorts {
-			r.tell(place{}, "write the other ports into heard.ports of the main file", "%s has more than %d ports: pbxjail does not watch the others", Service(service), maxServicePorts)
+			r.tell(place{}, "write the other ports into heard.ports of the main file", "%s has more than %d ports: pbxjail does not protect the others", Service(service), maxServicePorts)
 			list = list[:maxServicePorts]
 		}
 		for _, l := range list {

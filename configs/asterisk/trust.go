@@ -100,7 +100,7 @@ func (r *reader) list(who string, s *section, keys ...string) {
 			case set.key == "match" && !strings.Contains(item, "/"):
 				r.host(who, set, item)
 			default:
-				r.tell(set.at, "correct it, or write the addresses into ignoreip", "%s %s protects no address: %w", set.key, quoted(item), err)
+				r.tell(set.at, "correct it, or write the addresses into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
 				if set.key != "match" { // it could be the one that shuts somebody out
 					return
 				}
@@ -112,11 +112,11 @@ func (r *reader) list(who string, s *section, keys ...string) {
 		switch {
 		case !entry.allow, !r.spend(8 * len(rules)):
 		case slices.ContainsFunc(rules[i+1:], func(later rule) bool { return !later.allow && later.prefix.Overlaps(p) }):
-			r.tell(set.at, "permit only the addresses that no later entry denies", "%s %s protects no address: a later entry denies it, or a part of it", set.key, p)
+			r.tell(set.at, "permit only addresses that no later entry denies; or write the addresses into ignoreip of the main file", "%s %s protects no address: a later entry denies it, or a part of it", set.key, p)
 		case set.key == "match" || shut(rules[:i], p) || unfit(p) != "":
 			r.trust(who, set, p, "")
 		default:
-			r.tell(set.at, "write deny=0.0.0.0/0 and deny=::/0 before it", "%s %s protects no address: the list allows all other addresses too", set.key, p)
+			r.tell(set.at, "write deny=0.0.0.0/0 and deny=::/0 above this line; or write the addresses into ignoreip of the main file", "%s %s protects no address: the list allows all other addresses too", set.key, p)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	errDeep = errors.New("its values refer to each other in a circle")
+	errDeep = errors.New("values of fail2ban's files refer to each other in a circle")
 
 	named = regexp.MustCompile(`%\(([^)]+)\)s|%%`)
 	tag   = regexp.MustCompile(`<([\w/.-]+)>`)

@@ -49,7 +49,7 @@ func TestLoadFilter(t *testing.T) {
 	}
 	why := map[string]string{ // what is found in the reason, by what is found in theirs
 		"refused": "", "knocks": "", "(?!root )": "lookahead", "no address": "has no <HOST>",
-		"F-NOFAIL": "several lines", "(?P=who)": "backreference", "two": "more than one address",
+		"F-NOFAIL": "is no failure", "(?P=who)": "backreference", "two": "more than one address",
 	}
 	if len(f.Patterns) != len(why) {
 		t.Errorf("%d patterns", len(f.Patterns))

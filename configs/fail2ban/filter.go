@@ -29,7 +29,7 @@ type Pattern struct {
 // LoadFilter reads filter.d/NAME.conf and .local below dir, with the options of a jail.
 func LoadFilter(dir string, j Jail) (Filter, error) {
 	if j.Filter != filepath.Base(j.Filter) {
-		return Filter{}, hint.Errorf("write the name of a file in filter.d, without .conf", "filter %q is not a name", j.Filter)
+		return Filter{}, hint.Errorf("write the name of a file in fail2ban's filter.d, without .conf, as filter of this jail", "filter %q is not the name of a file", j.Filter)
 	}
 	f := newFile()
 	f.section("DEFAULT")
@@ -40,7 +40,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		}
 	}
 	if f.sections["Definition"] == nil {
-		return Filter{}, hint.Errorf("install this filter into filter.d of fail2ban, or correct the key filter of this jail there", "filter %s does not exist, or has no section [Definition]", j.Filter)
+		return Filter{}, hint.Errorf("put the file of this filter into fail2ban's filter.d, or correct filter of this jail in jail.local", "filter %s does not exist, or has no section [Definition]", j.Filter)
 	}
 	var failed error
 	value := func(name string) (string, bool) {
@@ -88,7 +88,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		return out, fmt.Errorf("filter %s: %w", j.Filter, failed)
 	}
 	if len(out.Patterns) == 0 {
-		return out, hint.Errorf("write a failregex into the filter, or name another filter", "filter %s has no failregex", j.Filter)
+		return out, hint.Errorf("write a failregex into this filter in filter.d, or write another name as filter of this jail", "filter %s has no failregex", j.Filter)
 	}
 	return out, nil
 }
@@ -113,16 +113,16 @@ var (
 // untranslatable are constructs of Python's re without a counterpart in RE2, or of fail2ban
 // without one in pbxjail.
 var untranslatable = []struct{ mark, why string }{
-	{"(?(", "it has a condition, (?(name)...), which RE2 does not have; write one pattern for each case"},
-	{"(?=", "it has a lookahead, (?=...), which RE2 does not have; write that text as a part of the pattern"},
-	{"(?!", "it has a lookahead, (?!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
-	{"(?<=", "it has a lookbehind, (?<=...), which RE2 does not have; write that text as a part of the pattern"},
-	{"(?<!", "it has a lookbehind, (?<!...), which RE2 does not have; write what may be there, such as [^ ]+, in place of what must not"},
-	{"(?P=", "it has a backreference, (?P=...), which RE2 does not have; write that text a second time"},
+	{"(?(", "it has a condition, (?(name)...), which pbxjail's patterns (RE2) do not have; write one pattern for each case"},
+	{"(?=", "it has a lookahead, (?=...), which pbxjail's patterns (RE2) do not have; write that text as a part of the pattern"},
+	{"(?!", "it has a lookahead, (?!...), which pbxjail's patterns (RE2) do not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?<=", "it has a lookbehind, (?<=...), which pbxjail's patterns (RE2) do not have; write that text as a part of the pattern"},
+	{"(?<!", "it has a lookbehind, (?<!...), which pbxjail's patterns (RE2) do not have; write what may be there, such as [^ ]+, in place of what must not"},
+	{"(?P=", "it has a backreference, (?P=...), which pbxjail's patterns (RE2) do not have; write that text a second time"},
 	{"<SKIPLINES>", "it matches several lines, but pbxjail reads one record at a time; write a pattern for the line that names the address"},
-	{"<F-NOFAIL>", "it only helps patterns for several lines, and is no failure itself; leave it out"},
-	{"<F-MLFFORGET>", "it only helps patterns for several lines; leave it out"},
-	{"<F-MLFGAINED>", "it reports a success, not a failure; leave it out"},
+	{"<F-NOFAIL>", "<F-NOFAIL> marks a line that is no failure; you need not write this pattern"},
+	{"<F-MLFFORGET>", "<F-MLFFORGET> marks a line that is no failure; you need not write this pattern"},
+	{"<F-MLFGAINED>", "<F-MLFGAINED> marks a log-in that succeeds; you need not write this pattern"},
 }
 
 // translate makes our pattern of a failregex and the prefregex before it. why says what
@@ -168,7 +168,7 @@ func translate(prefix, line string) (regex, why string) {
 	}
 	line = "^" + dated(strings.TrimPrefix(line, "^"))
 	if _, err := syntax.Parse(strings.NewReplacer("<ADDR>", "a", "<F-USER>", "(", "</F-USER>", ")").Replace(line), syntax.Perl); err != nil {
-		return "", "it does not compile in RE2: " + err.Error() + "; write it in the syntax of RE2"
+		return "", "it is not a valid pattern of pbxjail (RE2): " + err.Error() + "; write it in the syntax of RE2"
 	}
 	return line, ""
 }

@@ -53,7 +53,7 @@ func (f *file) load(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	own := newFile()
 	own.parse(text)
@@ -93,7 +93,7 @@ func readText(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", errors.New("it is not a regular file, or is too large")
+		return "", errors.New("it is not a text file, or it is larger than 4 MiB")
 	}
 	text, err := os.ReadFile(path)
 	return string(text), err

@@ -118,10 +118,10 @@ func (f *file) jail(name string) (Jail, error) {
 	j.Ignoreip = words(get("ignoreip"))
 	j.Growth = Growth{On: isTrue(get("bantime.increment")), Factor: get("bantime.factor"), Maxtime: get("bantime.maxtime")}
 	if get("bantime.formula") != "" || get("bantime.multipliers") != "" {
-		j.Notes = append(j.Notes, "bantime.formula and bantime.multipliers are not imported: write bantime_growth yourself")
+		j.Notes = append(j.Notes, "bantime.formula and bantime.multipliers are not imported: write bantime_growth into the new jail file, such as bantime_growth: {factor: 2, max: 4w}")
 	}
 	if get("ignorecommand") != "" {
-		j.Notes = append(j.Notes, "ignorecommand is not imported: pbxjail starts no program for a log line")
+		j.Notes = append(j.Notes, "ignorecommand is not imported, because pbxjail starts no program for a log line: write the addresses that it finds into ignoreip")
 	}
 	return j, failed
 }

@@ -57,7 +57,7 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 		t.Text = t.switchOn(note)
 		return t
 	case !fileName.MatchString(j.Name):
-		note("not imported: its name cannot be the name of a file")
+		note("not imported: its name cannot be the name of a file; give the jail a name of letters, digits and - in fail2ban")
 		return t
 	case t.Covered != "":
 		return t
@@ -68,7 +68,7 @@ func Take(j Jail, f Filter, failed error, good func(regex string) error) Taken {
 		note(noUnit)
 		return t
 	case len(j.Logs) == 0:
-		note("not imported: it has no logpath")
+		note("not imported: fail2ban names no log for it; write logpath into jail.local")
 		return t
 	}
 	var regexes []string
@@ -98,8 +98,8 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 	j := t.Jail
 	fmt.Fprintf(&b, "# Made by jailctl import from the jail %s of fail2ban, filter %s.\n", j.Name, j.Filter)
 	if len(ignore) > 0 {
-		b.WriteString("\n# The filter has an ignoreregex, which pbxjail does not have: the jail observes until you have looked.\nobserve: true\n")
-		note("its ignoreregex is not imported, so the jail only observes: if jailctl list shows no honest address, remove observe")
+		b.WriteString("\n# The filter has an ignoreregex, which pbxjail does not have, so this jail only observes. If\n# jailctl list shows no honest address, remove the next line.\nobserve: true\n")
+		note("its ignoreregex is not imported, so the jail only observes: if jailctl list shows no honest address, remove observe: true from the new jail file")
 	}
 	t.writeLogs(&b)
 	b.WriteString("\nmatch:\n")
@@ -115,7 +115,7 @@ func (t *Taken) file(regexes, ignore []string, note func(string, ...any)) string
 // switchOn writes a file that switches a shipped jail on, with the values of theirs.
 func (t *Taken) switchOn(note func(string, ...any)) string {
 	var b strings.Builder
-	b.WriteString("# Made by jailctl import from a jail of fail2ban. The shipped jail of this name has the rest.\nenabled: true\n")
+	b.WriteString("# Made by jailctl import from a jail of fail2ban. What is not written here is as in the shipped jail of this name.\nenabled: true\n")
 	if len(t.Jail.Logs) > 0 {
 		t.writeLogs(&b)
 	}
@@ -173,7 +173,7 @@ func (t *Taken) writeLimits(b *strings.Builder, note func(string, ...any)) {
 func (t *Taken) writePorts(b *strings.Builder, note func(string, ...any)) {
 	switch list, all, unknown := Ports(t.Jail.Ports); {
 	case unknown != "":
-		note("port %q is unknown: bans of this jail close all ports", unknown)
+		note("port %q is unknown, so bans of this jail close all ports: write ports into the new jail file", unknown)
 		b.WriteString("ports: all\n")
 	case all:
 		b.WriteString("ports: all\n")

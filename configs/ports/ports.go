@@ -145,7 +145,7 @@ func parseList(word string) (list []Range, err error) {
 		list = append(list, r)
 	}
 	if len(list) > mostRanges {
-		return nil, fmt.Errorf("%d ranges of ports are too many, the limit is %d", len(list), mostRanges)
+		return nil, fmt.Errorf("too many ports and ranges: %d, the limit is %d", len(list), mostRanges)
 	}
 	return list, nil
 }
