@@ -102,3 +102,27 @@ func TestRoom(t *testing.T) {
 	}
 	full(next.BanAll(many(most, 1)), true)
 }
+
+// The kernel moves the members of a set that grows to a larger table. A list that is made
+// meanwhile has some members twice and others not at all. Each gives each ban once.
+func TestListWhileGrowing(t *testing.T) {
+	const n, part = 15_000, 300
+	e := opened(t, 1<<20)
+	for i := 0; i < n; i += part {
+		if err := e.BanAll(many(i, part)); err != nil {
+			t.Fatal(err)
+		}
+		found, twice := map[netip.Prefix]bool{}, 0
+		if err := e.Each(func(h ports.Held) {
+			if found[h.Prefix] {
+				twice++
+			}
+			found[h.Prefix] = true
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if twice > 0 || len(found) != i+part {
+			t.Fatalf("of %d bans, Each gave %d, and %d of them twice", i+part, len(found), twice)
+		}
+	}
+}

@@ -217,6 +217,7 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 	return nil
 }
 
+// Each gives each ban once.
 func (e *Enforcer) Each(yield func(ports.Held)) error {
 	e.mu.Lock()
 	if e.end {
@@ -230,18 +231,40 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 		if !ok {
 			continue
 		}
-		e.mu.Lock()
-		before, found := e.count[name], 0
-		e.mu.Unlock()
-		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, at.bits, func(m kernel.Member) {
-			found++
-			yield(m.Held(at.group))
-		})
-		e.counted(name, before, found)
-		if err != nil {
+		if err := e.eachOf(name, at, yield); err != nil {
 			return fmt.Errorf("list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
 		}
 	}
+	return nil
+}
+
+// maxListings is how often a set is listed until the list is complete.
+const maxListings = 5
+
+// eachOf gives each ban of a set once. The kernel lists a set in parts, and finds the
+// place of the next part by counting (linux:net/netfilter/nf_tables_api.c,
+// nf_tables_dump_setelem). Where the set grows to a larger table between two parts, the
+// order changes: some members come twice, and as many are missing. It is listed again then.
+func (e *Enforcer) eachOf(name string, at place, yield func(ports.Held)) error {
+	e.mu.Lock()
+	before := e.count[name]
+	e.mu.Unlock()
+	seen := make(map[netip.Addr]int, before) // in which listing it came last
+	for n, twice := 1, true; twice && n <= maxListings; n++ {
+		twice = false
+		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, at.bits, func(m kernel.Member) {
+			last := seen[m.Prefix.Addr()]
+			twice = twice || last == n
+			seen[m.Prefix.Addr()] = n
+			if last == 0 {
+				yield(m.Held(at.group))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	e.counted(name, before, len(seen))
 	return nil
 }
 
