@@ -30,8 +30,10 @@ type arrow struct {
 var arrows = map[string]arrow{
 	"watcher":                     {nil, "the watcher is a leaf: it must not know what lines mean"},
 	"watcher/wire":                {nil, "frames in, pieces of conversation out: it must not know what they mean"},
+	"watcher/ami":                 {nil, "packets of the manager interface in, actions out: it must not know what packets mean"},
 	"watcher/journal":             {nil, "entries of the journal in, lines out: it must not know what they mean, and starts no program itself"},
 	"parsers":                     {nil, "parsers are a leaf: text in, events out, usable by jailctl without a daemon"},
+	"parsers/manager":             {[]string{"parsers"}, "packets of the manager interface in, events and calls out: it speaks with no one and decides nothing"},
 	"parsers/sensor":              {[]string{"parsers", "parsers/sip", "parsers/iax", "parsers/ami", "parsers/web"}, "packets in, events out: it captures nothing and decides nothing"},
 	"actions":                     {[]string{"actions/kernel", "actions/ipset", "actions/nft", "actions/xtables"}, "the small face of the enforcers: only prefixes, durations and the operator's own words cross into it, never log text"},
 	"actions/kernel":              {nil, "what the enforcers share: it speaks to the kernel, and keeps no bans of its own"},

@@ -1,0 +1,114 @@
+package ami
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"pbxjail/configs/hint"
+)
+
+const (
+	dialTime   = 5 * time.Second
+	answerTime = 10 * time.Second
+	writeTime  = 5 * time.Second
+)
+
+// open connects, and reads the greeting.
+func (c *Client) open(ctx context.Context) (net.Conn, *reader, error) {
+	limit, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	conn, err := c.opts.Dial(limit, c.opts.Address)
+	if err != nil {
+		return nil, nil, hint.Errorf("look at [general] in manager.conf: enabled = yes, bindaddr and port; then: asterisk -rx 'manager reload'. The key ami.address of the main file must have the same address and port",
+			"connect to the manager interface of Asterisk: %w", err)
+	}
+	if c.opts.TLS != nil {
+		secure := tls.Client(conn, c.opts.TLS)
+		if err := secure.HandshakeContext(limit); err != nil {
+			conn.Close()
+			return nil, nil, hint.Errorf("look at tlsenable, tlsbindaddr and tlscertfile in manager.conf, and at ami.ca_file in the main file: it must have the certificate of Asterisk, or of who signed it",
+				"start TLS with the manager interface of Asterisk: %w", err)
+		}
+		conn = secure
+	}
+	conn.SetReadDeadline(time.Now().Add(answerTime))
+	in := newReader(conn)
+	version, err := in.greeting()
+	if err != nil {
+		conn.Close()
+		return nil, nil, hint.Errorf("the key ami.address of the main file must have the port of manager.conf, which is 5038 by default", "read the greeting of %s: %w", c.opts.Address, err)
+	}
+	c.mu.Lock()
+	c.version = cleanVersion(version)
+	c.mu.Unlock()
+	return conn, in, nil
+}
+
+// cleanVersion keeps what a version is made of.
+func cleanVersion(v string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r == '.' {
+			return r
+		}
+		return -1
+	}, v)
+}
+
+// refused is an answer that says no. Its text is Asterisk's.
+type refused struct{ message string }
+
+func (r refused) Error() string { return "Asterisk answers: " + r.message }
+
+// login says who we are. It asks for no events yet: the guard comes first.
+func (c *Client) login(ctx context.Context) error {
+	secret, err := c.opts.Secret()
+	if err != nil {
+		return fmt.Errorf("log in to the manager interface: %w", err)
+	}
+	proof := [2]string{"Secret", secret}
+	header := [][2]string{{"Username", c.opts.User}, {"Events", "off"}}
+	if !c.opts.Plain {
+		answer, err := c.ask(ctx, "Challenge", [2]string{"AuthType", "MD5"})
+		if err != nil {
+			return fmt.Errorf("ask for a challenge: %w", err)
+		}
+		sum := md5.Sum(append(bytes.Clone(field(answer, "Challenge")), secret...))
+		proof = [2]string{"Key", hex.EncodeToString(sum[:])}
+		header = append(header, [2]string{"AuthType", "MD5"})
+	}
+	_, err = c.ask(ctx, "Login", append(header, proof)...)
+	if _, is := errors.AsType[refused](err); is {
+		return hint.Errorf("jailctl doctor says which it is, and what to write into manager.conf. Asterisk does not say if it knows the user, if the secret is wrong, or if permit of the user leaves this address out",
+			"log in to the manager interface as user %s: %w", c.opts.User, err)
+	}
+	if err != nil {
+		return fmt.Errorf("log in to the manager interface: %w", err)
+	}
+	return nil
+}
+
+// begin asks for events, after the guard is set. Without the right to set it, events come
+// all the same, and prove nothing.
+func (c *Client) begin(ctx context.Context) error {
+	_, err := c.ask(ctx, "Filter", [2]string{"Operation", "Add"}, [2]string{"Filter", guard})
+	_, no := errors.AsType[refused](err)
+	if err != nil && !no {
+		return fmt.Errorf("set a filter for events: %w", err)
+	}
+	c.mu.Lock()
+	c.guarded = err == nil
+	c.mu.Unlock()
+	// With brokeneventsaction = yes in manager.conf, Asterisk may not answer.
+	if _, err := c.ask(ctx, "Events", [2]string{"EventMask", c.opts.Mask}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("ask for events: %w", err)
+	}
+	return nil
+}
