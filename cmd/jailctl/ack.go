@@ -16,8 +16,8 @@ func (a *app) ackVerb() *cobra.Command {
 five failures or more of this account there: someone may have guessed its password. status,
 doctor, list, top and why show the alarm until you acknowledge it.
 
-If the password was guessed, change it first. After that the next log-in makes the account
-at home at the address again, unless it fails there before.`,
+If the password was guessed, change it before you run ack. After ack, the account is at home
+at that address again with its next log-in there, unless a log-in fails first.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -33,7 +33,7 @@ at home at the address again, unless it fails there before.`,
 					q.Account = args[0]
 				}
 				if q == (control.AckRequest{}) {
-					return usage("write an account, an address, or nothing for all", "the name is empty")
+					return usage("write jailctl ack ACCOUNT, jailctl ack ADDR, or jailctl ack alone for all alarms", "the name of the account is empty")
 				}
 			}
 			done, err := control.Ask(c.Context(), a.client(), control.CallAck, q)
@@ -47,7 +47,7 @@ at home at the address again, unless it fails there before.`,
 				a.say("acknowledged: %s", alarm.What)
 			}
 			if len(done.Acked) == 0 {
-				a.say("there is no such alarm")
+				a.say("no alarm matches, so nothing changed; to see all alarms: jailctl list")
 			}
 			return nil
 		},
@@ -57,6 +57,6 @@ at home at the address again, unless it fails there before.`,
 // printAlarms prints the alarms that are not acknowledged.
 func (a *app) printAlarms(alarms []control.Alarm) {
 	for _, alarm := range alarms {
-		a.say("alarm: %s, %s; jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)
+		a.say("alarm: %s, %s; to end the alarm: jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)
 	}
 }

@@ -39,7 +39,7 @@ func notAddress(arg string) error {
 	if ap, err := netip.ParseAddrPort(arg); err == nil {
 		hint = "leave the port out: " + ap.Addr().String()
 	} else if before, _, zone := strings.Cut(arg, "%"); zone {
-		hint = "leave the zone out: " + before
+		hint = "leave the name of the network interface out: " + before
 	}
 	return usage(hint, "%q is not an address", arg)
 }

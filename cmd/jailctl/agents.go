@@ -12,12 +12,12 @@ import (
 func (a *app) agentsVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "agents",
-		Short: "the user agents seen on the wire, and which of them logged in; root only",
-		Long: `agents lists the user agents that were seen on the wire since the daemon's start, with
-how many requests they sent, which accounts logged in with them, and from how many
-addresses. From those that logged in it suggests a list for packet_rules: allow_agents,
-which drops every other program. A list of names stops noise, not attackers:
-any program can send any name.`,
+		Short: "the user agents in SIP packets, and which of them logged in; root only",
+		Long: `agents lists the user agents in the SIP packets since the daemon's start, with how many
+requests they sent, which accounts logged in with them, and from how many addresses. From
+those that logged in it suggests a list for the key allow_agents of packet_rules in
+/etc/pbxjail/pbxjail.yaml. With that list, packets of every other user agent are dropped.
+This stops noise, not attackers: any program can send any name.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			list, err := control.Ask(c.Context(), a.client(), control.CallAgents, control.None{})
@@ -34,7 +34,7 @@ any program can send any name.`,
 
 func (a *app) printAgents(list []control.Agent) error {
 	if len(list) == 0 {
-		a.say("no user agent seen yet")
+		a.say("no user agent was seen since the start of pbxjail")
 		return nil
 	}
 	t := a.newTable("REQUESTS", "LOGGED IN", "ADDRESSES", "LAST", "ACCOUNTS", "AGENT")
@@ -46,7 +46,7 @@ func (a *app) printAgents(list []control.Agent) error {
 	}
 	if names := allowed(list); len(names) > 0 {
 		a.say("")
-		a.say("user agents that logged in, as a setting for the main file:")
+		a.say("to drop every other user agent, write this into the main file:")
 		a.say("packet_rules: {enabled: true, allow_agents: [%s]}", strings.Join(names, ", "))
 	}
 	return nil

@@ -18,11 +18,11 @@ func (a *app) allowVerb() *cobra.Command {
 		Use:   "allow ADDR|NET|NAME",
 		Short: "never ban an address, a network or a name, and lift its bans",
 		Long: `allow lifts the bans of an address or a network at once, takes it out of wider bans, and
-keeps it from being banned by any jail, feed or packet rule. The database keeps it over a
-restart. A NAME is looked up in the background, again and again: all its addresses are
-allowed. Never allow a name that a stranger can change.
+keeps it from being banned by any jail, feed or packet rule. The database keeps the entry
+over a restart. A NAME is looked up in the background, again and again: all its addresses are
+allowed. Never allow a name whose addresses a stranger can change.
 
-For a permanent entry use ignoreip in the main file.`,
+To keep an entry in a file, write it as ignoreip into /etc/pbxjail/pbxjail.yaml.`,
 		Args: takes("ADDR"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if req.Prefix, req.Host, err = a.allowArg(args[0]); err != nil {
@@ -46,7 +46,7 @@ For a permanent entry use ignoreip in the main file.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&length, "for", "", "how long, such as 8h or 4w; until disallow if not given")
+	c.Flags().StringVar(&length, "for", "", "how long, such as 8h or 4w; without it, until jailctl disallow")
 	c.Flags().StringVar(&req.Note, "note", "", "why; jailctl allowed shows it")
 	c.Flags().BoolVar(&req.Force, "force", false, "allow even a very wide network")
 	return c
@@ -67,13 +67,13 @@ func (a *app) allowArg(arg string) (p netip.Prefix, name string, err error) {
 
 func (a *app) printAllow(done control.AllowAnswer) {
 	one := done.Allowed
-	until := "until disallow"
+	until := "until: jailctl disallow " + one.What
 	if one.Until != nil {
 		until = "until " + a.stamp(*one.Until)
 	}
 	a.say("allowed %s, %s", one.What, until)
 	if len(one.Addrs) == 0 && a.isName(one.What) {
-		a.say("the name is looked up in the background; jailctl allowed shows its addresses")
+		a.say("pbxjail looks the name up in the background; to see its addresses: jailctl allowed")
 	}
 	for _, addr := range one.Addrs {
 		a.say("its address: %s", addr)
@@ -82,7 +82,7 @@ func (a *app) printAllow(done control.AllowAnswer) {
 		a.say("lifted the ban of %s", show.Address(p))
 	}
 	for _, p := range done.Carved {
-		a.say("removed from the ban of %s; the rest of it stays banned", show.Address(p))
+		a.say("removed from the ban of %s; the rest of this network stays banned", show.Address(p))
 	}
 	a.printCovers(done.Covered)
 }
@@ -115,7 +115,7 @@ func (a *app) allowedVerb() *cobra.Command {
 			}
 			t := a.newTable("WHO", "ADDRESSES", "SINCE", "UNTIL", "BY", "NOTE")
 			for _, one := range list {
-				until, addrs := "disallow", "-"
+				until, addrs := "jailctl disallow", "-"
 				if one.Until != nil {
 					until = a.stamp(*one.Until)
 				}
@@ -151,7 +151,7 @@ func joinAddrs(addrs []netip.Addr) string {
 func (a *app) disallowVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "disallow ADDR|NET|NAME",
-		Short: "undo allow; it is no error if there was nothing to undo",
+		Short: "remove an entry of jailctl allow; it is no error if there is none",
 		Args:  takes("ADDR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			p, what, err := a.allowArg(args[0])
@@ -169,7 +169,7 @@ func (a *app) disallowVerb() *cobra.Command {
 			case !done.Was:
 				a.say("%s was not in the list of jailctl allow, so nothing changed", what)
 			case done.Protected != "":
-				a.say("%s is removed from the list of jailctl allow, but is still never banned: %s", what, done.Protected)
+				a.say("%s is removed from the list of jailctl allow, but is still protected: %s", what, done.Protected)
 			default:
 				a.say("%s is removed from the list of jailctl allow: it can be banned again", what)
 			}

@@ -18,19 +18,20 @@ func (a *app) auditLogVerb() *cobra.Command {
 		Use:   "audit-log",
 		Short: "who gave which command, and from where",
 		Long: `audit-log prints the commands that changed something, or were refused, newest last: who gave
-them, from where, and when. SIGHUP and the end of jailctl off --for are in it too.
+them, from where, and when. A reload by SIGHUP and the end of jailctl off --for are listed too.
 
 What can be trusted:
   - WHO is from the kernel (SO_PEERCRED), and "logged in as" too (loginuid): with sudo it names
     the user behind root.
   - FROM is the remote host of the session, as logind or the kernel knows it. Only root can
     change that.
-  - FROM with "(says)" is what the caller itself says in SSH_CONNECTION. Any caller can write
-    another address there. It is printed only where the system knows no session.
+  - FROM with "(says)" is from the variable SSH_CONNECTION of the caller. Any caller can write
+    another address into it. It is printed only where the system knows no session.
   - A user who is root can change the database, and so this list. Send the log of pbxjail to another
     machine if you need more.
 
-How long commands are kept: keep_audit in the main file. erase takes addresses out of them.`,
+keep_audit in /etc/pbxjail/pbxjail.yaml says how long commands are kept. jailctl erase
+removes addresses from them.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if q.Since, err = a.sinceFlag(c, since); err != nil {
@@ -53,7 +54,7 @@ How long commands are kept: keep_audit in the main file. erase takes addresses o
 	c.Flags().StringVar(&since, "since", "", "only those within this time, such as 7d")
 	c.Flags().StringVar(&q.User, "user", "", "only those of this user: a name or a uid")
 	c.Flags().StringVar(&q.Verb, "verb", "", "only this command, such as unban")
-	c.Flags().IntVarP(&q.N, "rows", "n", 50, "the last so many")
+	c.Flags().IntVarP(&q.N, "rows", "n", 50, "how many, from the newest on")
 	return c
 }
 
@@ -71,7 +72,7 @@ func (a *app) sinceFlag(c *cobra.Command, text string) (time.Duration, error) {
 
 func (a *app) printAudit(list []control.AuditEntry) error {
 	if len(list) == 0 {
-		a.say("no command matches")
+		a.say("no command in the audit log matches")
 		return nil
 	}
 	t := a.newTable("WHEN", "WHO", "FROM", "COMMAND")

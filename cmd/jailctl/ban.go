@@ -32,20 +32,20 @@ func (a *app) banVerb() *cobra.Command {
 				return err
 			}
 			if b.Pending {
-				a.complain("note: the ban is not in the firewall yet. pbxjail tries again every few seconds; if it stays so, jailctl status shows the problem")
+				a.complain("note: the ban is not in the firewall yet. pbxjail tries again every few seconds; if it stays so, see the problem: jailctl status")
 			}
 			if a.json {
 				return a.emit(b)
 			}
 			if b.Observed {
-				a.say("pbxjail only observes: %s would be banned by jail %s, left: %s, but nothing is dropped, and this ban will not be enforced later", show.Address(b.Prefix), b.Jail, left(b))
+				a.say("not banned, because pbxjail only observes: %s would be banned by jail %s, left: %s. Nothing is dropped, and this ban will not be enforced later", show.Address(b.Prefix), b.Jail, left(b))
 				return nil
 			}
 			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))
 			return nil
 		},
 	}
-	c.Flags().StringVar(&length, "for", "", "how long, such as 10m, 1h30m, 4w or forever; the jail's bantime if not given")
+	c.Flags().StringVar(&length, "for", "", "how long, such as 10m, 1h30m, 4w or forever; without it, the bantime of the jail")
 	c.Flags().StringVar(&req.Ports, "ports", "all", "the ports it closes: all, or sip, iax, ami, http and numbers such as 5060,10000-20000/udp")
 	c.Flags().StringVar(&req.Jail, "jail", "", "the jail that the ban belongs to")
 	c.Flags().BoolVar(&req.Force, "force", false, "ban even a protected address or a wide prefix")

@@ -23,16 +23,16 @@ func (a *app) checkVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [FILE]...",
 		Short: "find mistakes in the main file and the jail files; needs no daemon",
-		Long: `check reads jail files, compiles their patterns and runs their samples. Without
-FILE it checks the main file, every jail that the daemon would load, the lists of user agents
-and numbers, the feeds that are files, and whether the packet rules would drop packets
-of your own phones and peers.
+		Long: `check reads jail files, tests their patterns and runs their samples. Without FILE it checks
+the main file (/etc/pbxjail/pbxjail.yaml), every jail that the daemon would load, the lists
+of user agents and numbers, the feeds that are files, and whether the packet rules would drop
+packets of your own phones and peers.
 
 FILE is a main file, a jail file, or a list of user agents or numbers: check knows them by
-their keys. A main file is checked as with --config. A jail file is read over the shipped
-jail of its name, and over defaults and logs of the main file.
+their keys. A main file is checked as with --config. A jail file changes settings of the
+shipped jail of its name, and of defaults and logs in the main file; check reads all of them.
 
-jailctl jails shows the value of each setting, and where it comes from.`,
+To see the value of each setting, and where it comes from: jailctl jails --effective`,
 		RunE: func(_ *cobra.Command, files []string) error {
 			if reference {
 				_, err := fmt.Fprint(a.stdout, configs.Reference())
@@ -42,7 +42,7 @@ jailctl jails shows the value of each setting, and where it comes from.`,
 		},
 	}
 	configFlag(c, &config)
-	c.Flags().StringVar(&asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the main file's")
+	c.Flags().StringVar(&asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the one in the main file")
 	c.Flags().BoolVar(&reference, "reference", false, "print every setting, with its default and what it does")
 	return c
 }
@@ -108,7 +108,7 @@ func (a *app) check(config, asterisk string, files []string) error {
 func sortFiles(files []string) (jailFiles, lists, mains []string, err error) {
 	for _, f := range files {
 		if info, err := os.Stat(f); err == nil && info.IsDir() {
-			return nil, nil, nil, usage("name the files in it, or: jailctl check --config F", "%s is a folder", f)
+			return nil, nil, nil, usage("name a file in this folder; or check all files of pbxjail: jailctl check", "%s is a folder", f)
 		}
 		switch kind, _ := configs.KindOf(f); kind {
 		case configs.KindMain:
@@ -230,7 +230,7 @@ func (a *app) report(c *checkup) error {
 	if n := len(c.Problems); n > 0 {
 		do := "correct the files; then: jailctl reload. Until then the daemon keeps what it read before"
 		if c.noStart {
-			do = "correct the main file; the daemon cannot start with it"
+			do = "correct the main file; pbxjail cannot start with it"
 		}
 		return control.Refuse(0, do, "%s", show.Count(n, "problem"))
 	}

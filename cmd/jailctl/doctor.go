@@ -18,20 +18,20 @@ func (a *app) doctorVerb() *cobra.Command {
 		Long: `doctor asks the daemon about each of its parts, and looks at this machine: the logs and the
 configuration of Asterisk, its dialplan, the firewall, the disks and the clock. It asks
 whether pbxjail can see attacks, decide, and drop packets. It changes nothing. Run it as
-root: what it may not read it does not report.
+root: it cannot report what it may not read.
 
 Each finding has one of these words:
   broken  a part does not do its work, or a caller can run commands
   blind   attacks can happen that pbxjail does not see
   risky   an attacker can use it, or a ban can go wrong
-  note    worth to know; nothing is wrong
-  ok      it was looked at, and nothing is wrong
+  note    good to know; nothing is wrong
+  ok      doctor looked at it, and nothing is wrong
 
-With --probe it proves with packets that a ban drops them: it makes two network
-namespaces of its own, in one of them the enforcer that the main file names, bans
-test addresses, and sends packets from the other with udp, tcp and icmp, in IPv4 and
-IPv6. That needs root and no daemon, takes some seconds, and leaves nothing behind. No
-rule of this host is changed, and no packet leaves the namespaces.
+--probe proves that a ban drops packets. It makes two network namespaces of its own. In one
+of them it runs the enforcer of /etc/pbxjail/pbxjail.yaml and bans test addresses. From the
+other one it sends packets of udp, tcp and icmp, in IPv4 and IPv6. This needs root and no
+daemon, takes some seconds, and leaves nothing behind. No rule of this host is changed, and
+no packet leaves the namespaces.
 
 The exit status is 0 when there are only ok and note, 1 when something is broken or blind,
 and 4 when something is risky and nothing is worse.`,
@@ -41,7 +41,7 @@ and 4 when something is risky and nothing is worse.`,
 				return a.probe(c.Context(), config)
 			}
 			if config != "" {
-				return usage("remove --config; or test the firewall: jailctl doctor --probe --config FILE", "--config is only for --probe")
+				return usage("remove --config; to test the firewall: jailctl doctor --probe --config FILE; to test a file: jailctl check FILE", "--config is only for --probe")
 			}
 			return a.tell(doctor.Examine(c.Context(), a.client(), a.now()))
 		},
@@ -70,7 +70,7 @@ func (a *app) tell(r findings.Report) error {
 	if r.Worst() <= findings.Note {
 		return nil
 	}
-	err := control.Refuse(0, "do what is under each problem, then run jailctl doctor again", "%s", show.Count(r.Problems(), "problem"))
+	err := control.Refuse(0, "do what the hint under each problem says, then run jailctl doctor again", "%s", show.Count(r.Problems(), "problem"))
 	if r.Worst() == findings.Risky {
 		return &riskyError{err}
 	}

@@ -48,7 +48,7 @@ func (a *app) printProbe(r probe.Report) error {
 		}
 	}
 	if n := r.Failed(); n > 0 {
-		return control.Refuse(0, "write another enforcer or hook into the main file, then run: jailctl doctor --probe",
+		return control.Refuse(0, "write another enforcer into the main file, such as enforcer: nftables, or another hook, such as hook: filter; then run: jailctl doctor --probe",
 			"%s failed: bans on this host may not drop packets", show.Count(n, "check"))
 	}
 	return nil

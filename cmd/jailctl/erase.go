@@ -12,10 +12,10 @@ import (
 func (a *app) exportVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export ADDR",
-		Short: "all that is stored of an address, as JSON",
-		Long: `export prints all that pbxjail has stored of an address, as JSON: bans with their lines, history,
-log-ins, unbans, and commands of admins that name it. "also" says where else it may be. It is
-for somebody who asks what you know of them.`,
+		Short: "print all that is stored about an address, as JSON",
+		Long: `export prints all that pbxjail has stored about an address, as JSON: bans with their lines, history,
+log-ins, unbans, and commands of admins that name the address. "also" says where else the address
+may be. Use export if somebody asks what you know about them.`,
 		Args: takes("ADDR"),
 		RunE: func(c *cobra.Command, args []string) error {
 			addr, err := netip.ParseAddr(args[0])
@@ -35,24 +35,26 @@ func (a *app) eraseVerb() *cobra.Command {
 	var q control.EraseRequest
 	c := &cobra.Command{
 		Use:   "erase ADDR | --account NAME",
-		Short: "delete all that is stored of an address or of an account",
-		Long: `erase deletes what is stored of an address (or a network), or of an account: bans that are
+		Short: "delete all that is stored about an address or an account",
+		Long: `erase deletes what is stored about an address (or a network), or an account: bans that are
 over and their lines, history, log-ins, alarms, strikes. In the audit log it writes "(erased)" in
-its place. The files of pbxjail are written again where needed, so that the bytes are gone too.
+place of the address or the account. The files of pbxjail are written again where needed, so that
+the bytes are gone too.
+
+A line that names the address or the account is deleted, also of a ban of another address.
 
 What stays, and is printed:
-  - A ban that runs stays in force, with its address, jail and time alone. --unban ends it.
-    When it is over, it is history again: then erase again, or wait for keep_bans.
+  - A ban that is in force stays; only its address, jail and times are kept. --unban ends it.
+    When the ban is over, it is in the history: then erase again, or wait for keep_bans.
   - jailctl allow entries are settings; jailctl disallow removes them.
-  - A line that names the address or the account is deleted, also of a ban of another address.
-  - Copies of a damaged ledger are not changed: delete them.
+  - Copies of a damaged database are not changed: delete them.
 Not reached: the log of pbxjail (journald), the logs of Asterisk, backups.
 
-An account that is erased, or whose address is, is not at home any more until its phone logs in
-again: until then its failures can lead to a ban.
+An account that is erased, or whose address is erased, is not at home any more until its phone
+logs in again: until then its failures can lead to a ban.
 
-The audit log keeps a receipt: a random number and how many rows went. It names neither the
-address nor the account, and can not be led back to them.`,
+The audit log keeps a receipt: a random number, and how many rows were deleted. It does not show
+which address or account it was.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if c.Flags().Changed("account") {
 				return takes()(c, args)
@@ -65,7 +67,7 @@ address nor the account, and can not be led back to them.`,
 					return err
 				}
 			} else if q.Account = unescaped(q.Account); q.Account == "" {
-				return usage("write erase --account NAME", "the name is empty")
+				return usage("write jailctl erase --account NAME", "the name of the account is empty")
 			}
 			done, err := a.client().Erase(c.Context(), q)
 			if err != nil {
@@ -85,15 +87,15 @@ address nor the account, and can not be led back to them.`,
 
 func (a *app) printErased(done control.EraseAnswer) {
 	a.say("erased; receipt %s", done.Receipt)
-	a.say("  %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d of the history; %d entries of the audit log are changed",
+	a.say("  deleted: %d bans, %d lines, %d log-ins, %d alarms, %d notes (unbans, sessions of admins, reports), %d entries of the history; changed: %d entries of the audit log",
 		done.Bans, done.Lines, done.LogIns, done.Alarms, done.Moments, done.History, done.Audit)
 	for _, p := range done.Running {
-		a.say("  stays: the ban of %s is in force; to end it too: jailctl erase %s --unban", show.Address(p), show.Address(p))
+		a.say("  not erased: the ban of %s is in force; to end this ban too: jailctl erase %s --unban", show.Address(p), show.Address(p))
 	}
 	for _, what := range done.Allowed {
-		a.say("  stays: an entry of jailctl allow; to remove it: jailctl disallow %s", what)
+		a.say("  not erased: an entry of jailctl allow; to remove this entry: jailctl disallow %s", what)
 	}
 	for _, path := range done.Copies {
-		a.say("  stays: a damaged database that pbxjail renamed; delete it: %s", path)
+		a.say("  not erased: an old damaged database; to delete it: rm %s", path)
 	}
 }

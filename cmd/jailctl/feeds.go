@@ -38,7 +38,7 @@ func (a *app) feedsVerb() *cobra.Command {
 
 func (a *app) printFeeds(list []control.Feed) error {
 	if len(list) == 0 {
-		a.say("no feed is configured")
+		a.say("no feed is configured; to add one: jailctl help feeds-and-rules")
 		return nil
 	}
 	for _, f := range list {
@@ -97,7 +97,7 @@ func (a *app) feedsCheckVerb() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "auto", "format of the list: "+strings.Join(configs.FeedFormats, ", "))
-	c.Flags().IntVar(&most, "max-entries", configs.MaxFeedEntries, "the list is refused if it has more entries")
+	c.Flags().IntVar(&most, "max-entries", configs.MaxFeedEntries, "most entries; a longer list is refused")
 	return c
 }
 
@@ -132,7 +132,7 @@ func (a *app) checkFeed(name, format string, most int) error {
 		return a.emit(r)
 	}
 	a.say("%s: %s, %s used, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
-	a.say("masked: %d, dropped: %d, refused: %d", r.Masked, r.Dropped, r.Refused)
+	a.say("corrected: %d (not the start of a network), left out: %d (not public addresses), refused: %d (not understood)", r.Masked, r.Dropped, r.Refused)
 	for _, n := range r.Notes {
 		a.say("line %d: %s", n.Line, n.What)
 	}
@@ -166,7 +166,7 @@ func (a *app) openFeed(name string) (io.Reader, func() error, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, nil, control.Refuse(0, "check the path; write - to read from stdin", "%w", err)
+		return nil, nil, control.Refuse(0, "check the path; to read from stdin, write - in place of the path", "%w", hint.Cannot(err))
 	}
 	return f, f.Close, nil
 }

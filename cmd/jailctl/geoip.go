@@ -22,7 +22,7 @@ func (a *app) geoipVerb() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("write status, lookup or update: see jailctl geoip --help", "geoip needs a verb")
+				return usage("write jailctl geoip status, jailctl geoip lookup ADDR, or jailctl geoip update --from FILE", "geoip needs a verb")
 			}
 			return noVerb(c, args)
 		},
@@ -55,7 +55,7 @@ func (a *app) geoipStatusVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "the geoip files in use, what they say, and how old they are",
+		Short: "the geoip files in use, what they contain, and how old they are",
 		Args:  takes(),
 		RunE: func(*cobra.Command, []string) error {
 			t, err := tables(config)

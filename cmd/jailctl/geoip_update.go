@@ -21,8 +21,8 @@ func (a *app) geoipUpdateVerb() *cobra.Command {
 		Use:   "update --from FILE|URL",
 		Short: "install a new geoip file; the daemon loads it by itself",
 		Long: `update takes a MaxMind DB file (.mmdb), as it is or in a .gz, .tar.gz or .tgz, from
-a path or from http or https. It is checked first, and then replaces the geoip
-file of the same kind at once; a bad file changes nothing. From an archive with several files
+a path or from http or https. update checks the new file first; then the new file replaces
+the geoip file of the same kind. A bad file changes nothing. If an archive has several files,
 the largest is used.
 
   jailctl geoip update --from GeoLite2-ASN_20261101.tar.gz
@@ -30,7 +30,7 @@ the largest is used.
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if from == "" {
-				return usage("name a file or a URL with --from", "update needs --from")
+				return usage("name the new file: jailctl geoip update --from FILE|URL", "update needs --from")
 			}
 			u, err := geoip.Fetch(c.Context(), from, to)
 			if err != nil {
@@ -49,7 +49,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 		a.complain("warning: %v", old)
 	}
 	if u.Old != nil && u.New.Built.Before(u.Old.Built) {
-		a.complain("warning: the new file is older than the one before")
+		a.complain("warning: the new file is older than the file before; pbxjail uses the new one")
 	}
 	if a.json {
 		answer := geoipUpdate{Changed: !u.Same, New: a.geoipFile(u.New)}
@@ -63,7 +63,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 	}
 	switch {
 	case u.Same:
-		a.say("%s: nothing changed: %s", u.Path, of(u.New))
+		a.say("%s: nothing changed, because this file was installed before: %s", u.Path, of(u.New))
 	case u.Old == nil:
 		a.say("%s: %s: %s", u.Path, u.New.Says, of(u.New))
 	default:

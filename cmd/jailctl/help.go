@@ -36,7 +36,7 @@ func topic(name string) (text string, ok bool) {
 func (a *app) helpVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [VERB|TOPIC]",
-		Short: "print the help of a verb, or a page about a task; jailctl help topics lists the pages",
+		Short: "print the help of a verb, or a page about a task; to list the pages: jailctl help topics",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if args[0] == "topics" {

@@ -31,6 +31,9 @@ type historyFlags struct {
 	csv                              bool
 }
 
+// noPast is the answer where no entry of the history matches.
+const noPast = "no entry of the history matches; to look further back: jailctl history --since 90d"
+
 func (a *app) historyVerb() *cobra.Command {
 	var q control.HistoryRequest
 	var f historyFlags
@@ -39,7 +42,7 @@ func (a *app) historyVerb() *cobra.Command {
 		Short: "earlier bans and alarms: a list, or sums with --by",
 		Long: `history prints the bans and alarms of the last 7 days, newest last; --since 90d and --since
 forever go further back. All conditions apply together. --by prints how many there were instead,
-with bars. jailctl help earlier-bans is a page about it.
+with bars. A page about the history: jailctl help earlier-bans
 
 KIND is what most of the attempts were. TRIED are accounts and numbers that callers tried. --csv
 writes an apostrophe before a cell that begins with = + - or @, so that a spreadsheet does not
@@ -69,7 +72,7 @@ are not changed when an entry is erased or its address is shortened. With --net,
 	c.Flags().StringVar(&q.Kind, "kind", "", "only "+strings.Join(historyWhats, ", ")+", or what was tried, such as bad-password")
 	c.Flags().StringVar(&q.By, "by", "", "sum up by "+strings.Join(historyBys, ", "))
 	c.Flags().BoolVar(&f.csv, "csv", false, "print CSV")
-	c.Flags().IntVarP(&q.N, "rows", "n", 50, "the last so many; of sums, the largest so many")
+	c.Flags().IntVarP(&q.N, "rows", "n", 50, "how many, from the newest on; of sums, from the largest on")
 	c.MarkFlagsMutuallyExclusive("net", "addr")
 	return c
 }
@@ -166,7 +169,7 @@ func (a *app) printPast(c *cobra.Command, q control.HistoryRequest, csv bool) er
 	case a.json:
 		return a.emit(list)
 	case len(list) == 0:
-		a.say("no entry of the history matches")
+		a.say(noPast)
 		return nil
 	}
 	t := a.newTable("WHEN", "WHAT", "ADDRESS", "COUNTRY", "JAIL", "KIND", "LASTED", "ATTEMPTS", "TRIED")
@@ -183,10 +186,10 @@ func (a *app) printPast(c *cobra.Command, q control.HistoryRequest, csv bool) er
 		text = number(len(list)) + " entries"
 	}
 	if len(list) == q.N {
-		text += ", the last ones; -n shows more"
+		text += ", the newest ones; to see more: -n 500"
 	}
 	if slices.ContainsFunc(list, func(e control.HistoryEntry) bool { return e.Short }) {
-		text += "; *: the address was shortened (keep_addresses)"
+		text += "; *: only the network of the address is kept (keep_addresses)"
 	}
 	a.say("%s", text)
 	return nil

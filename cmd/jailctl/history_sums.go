@@ -35,7 +35,7 @@ func (a *app) printSums(c *cobra.Command, q control.HistoryRequest, csv bool) er
 		}
 		return a.emit(sums)
 	case len(sums) == 0:
-		a.say("no entry of the history matches")
+		a.say(noPast)
 		return nil
 	}
 	return a.sumsTable(by, q, sums)
@@ -100,7 +100,7 @@ func (a *app) sumsTable(by string, q control.HistoryRequest, sums []control.Hist
 	a.say("")
 	text := number(all) + " entries"
 	if len(sums) == q.N && by != "day" && by != "hour" {
-		text += " in these; -n shows more rows"
+		text += " in these rows; to see more rows: -n 500"
 	}
 	a.say("%s", text)
 	return nil

@@ -39,7 +39,7 @@ func timeLeft(b control.Ban) string {
 func left(b control.Ban) string {
 	text := timeLeft(b)
 	if b.Pending {
-		text += " (not in the firewall yet)"
+		text += " (not in firewall yet)"
 	}
 	return text
 }

@@ -24,7 +24,7 @@ import (
 func (a *app) importVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import",
-		Short: "take over the configuration of another ban program",
+		Short: "import the configuration of another ban program",
 		RunE:  noVerb,
 		Args:  cobra.ArbitraryArgs,
 	}
@@ -38,18 +38,19 @@ func (a *app) importFail2banVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fail2ban [DIR]",
 		Short: "turn fail2ban's jails into jail files; prints them, --apply writes them",
-		Long: `import fail2ban reads the jails and filters in DIR, /etc/fail2ban if not given, and shows
-the result for each enabled jail: a jail file, or the jail of pbxjail that already does
-its work, with the settings of both side by side. It lists what it cannot take over, with
-the reason. Then it replays the last day of the logs under both, and prints the addresses
-that both ban, only fail2ban, and only pbxjail. It changes nothing.
+		Long: `import fail2ban reads the jails and filters in DIR (without DIR, in /etc/fail2ban). For each
+enabled jail it prints a jail file, or the jail of pbxjail that already does the same work,
+with the settings of both side by side. It prints what cannot be imported, with the reason.
+Then it replays the last day of the logs with both programs, and prints the addresses that
+both ban, only fail2ban, and only pbxjail. It changes nothing.
 
-With --apply it writes the jail files into the folder of jails; a file that is there stays.
-It allows what fail2ban ignores (ignoreip), and reloads the daemon. It bans what fail2ban
-bans now, each for as long as fail2ban would; while pbxjail only observes, jailctl setup
-does that when it switches pbxjail on.
+With --apply it writes the jail files into the folder of jail files (/etc/pbxjail.d); a file
+that exists already is not changed. It allows the addresses in ignoreip of fail2ban, and
+reloads the daemon. It imports the bans of fail2ban, each for the time that is left. While
+pbxjail only observes, no ban is imported; jailctl setup imports the bans when it switches
+pbxjail on.
 
-fail2ban itself is not touched. When you trust the result: systemctl disable --now fail2ban`,
+fail2ban is not changed. When you trust the result: systemctl disable --now fail2ban`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "/etc/fail2ban"
@@ -66,7 +67,7 @@ fail2ban itself is not touched. When you trust the result: systemctl disable --n
 			}
 			if !apply && !quick {
 				if plan.Replay, err = a.replayImport(c.Context(), dir, config, plan); err != nil {
-					a.complain("note: the logs are not replayed: %v", err)
+					a.complain("note: the logs could not be replayed: %v", err)
 				}
 			}
 			if err := a.printImport(plan); err != nil || !apply {
@@ -75,7 +76,7 @@ fail2ban itself is not touched. When you trust the result: systemctl disable --n
 			return a.applyImport(c.Context(), plan, main.Jails)
 		},
 	}
-	c.Flags().BoolVar(&apply, "apply", false, "write the jail files, and take over what is ignored and banned")
+	c.Flags().BoolVar(&apply, "apply", false, "write the jail files, and import ignoreip and the bans")
 	c.Flags().BoolVar(&quick, "no-replay", false, "do not replay the logs")
 	configFlag(c, &config)
 	return c
@@ -138,15 +139,15 @@ func (a *app) printImport(p *importPlan) error {
 	for _, t := range p.Jails {
 		switch {
 		case t.Covered != "" && t.Text != "":
-			a.say("jail %s: its work is done by %s; %s switches it on", t.Name, t.Covered, t.File)
+			a.say("jail %s of fail2ban: %s does the same work; the file %s switches that jail on:", t.Name, t.Covered, t.File)
 			a.sayText(t.Text)
 		case t.Covered != "":
-			a.say("jail %s: no file needed; %s do its work", t.Name, t.Covered)
+			a.say("jail %s of fail2ban: no file is needed, because this does the same work: %s", t.Name, t.Covered)
 		case t.Text != "":
-			a.say("jail %s: %d of %s carried over", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
+			a.say("jail %s of fail2ban: %d of %s can be imported", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
 			a.sayText(t.Text)
 		default:
-			a.say("jail %s: nothing of it could be imported; the notes say why", t.Name)
+			a.say("jail %s of fail2ban: nothing of it can be imported; the notes say why", t.Name)
 		}
 		a.printSides(p.Sides[t.Name])
 		for _, note := range t.Notes {
@@ -154,7 +155,7 @@ func (a *app) printImport(p *importPlan) error {
 		}
 	}
 	if len(p.Ignore) > 0 {
-		a.say("ignoreip: %s", strings.Join(p.Ignore, " "))
+		a.say("ignoreip of fail2ban: %s", strings.Join(p.Ignore, " "))
 	}
 	if p.Replay != nil {
 		a.printReplay(p.Replay)
@@ -184,7 +185,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		path := filepath.Join(dir, t.File)
 		switch err := writeNew(path, t.Text); {
 		case errors.Is(err, fs.ErrExist):
-			a.say("kept: %s exists already", path)
+			a.say("not written, because the file exists already: %s", path)
 		case err != nil:
 			return err
 		default:
@@ -192,7 +193,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		}
 	}
 	if _, err := client.Reload(ctx); err != nil {
-		return errors.Join(failed, fmt.Errorf("reload: %w", err))
+		return errors.Join(failed, fmt.Errorf("the files are written, but the daemon could not read them: %w", err))
 	}
 	return errors.Join(failed, a.takeBansWhenGuarding(ctx, client, p))
 }
@@ -208,7 +209,7 @@ func (a *app) allowImported(ctx context.Context, client *control.Client, word st
 		_, err = control.Ask(ctx, client, control.CallAllow, control.AllowRequest{Prefix: p, Host: host, Note: "ignoreip of fail2ban"})
 	}
 	if err != nil {
-		return fmt.Errorf("allow %q: %w", word, err)
+		return fmt.Errorf("cannot allow %q, which is in ignoreip of fail2ban: %w", word, err)
 	}
 	a.say("allowed: %s", word)
 	return nil
@@ -217,7 +218,7 @@ func (a *app) allowImported(ctx context.Context, client *control.Client, word st
 func writeNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return hint.Cannot(err)
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())

@@ -20,7 +20,7 @@ func (a *app) takeBansWhenGuarding(ctx context.Context, client *control.Client, 
 		return err
 	}
 	if !s.Enforcing {
-		a.say("the bans of fail2ban are not taken over now, because pbxjail only observes. jailctl setup takes them over when it switches pbxjail on")
+		a.say("the bans of fail2ban are not imported, because pbxjail only observes. To switch pbxjail on, and import the bans: jailctl setup")
 		return nil
 	}
 	a.takeBans(ctx, client, p.jails())
@@ -65,7 +65,7 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, jails []stri
 		}
 		out, err := program.Run(ctx, "fail2ban-client", "get", name, "banip", "--with-time")
 		if err != nil {
-			tell("note: bans of jail %s are not taken over: fail2ban-client cannot list them", show.Word(name, 64))
+			tell("note: the bans of jail %[1]s of fail2ban are not imported, because this command failed: fail2ban-client get %[1]s banip --with-time", show.Word(name, 64))
 			continue
 		}
 		for line := range strings.Lines(string(out)) {
@@ -75,13 +75,13 @@ func (a *app) takeBans(ctx context.Context, client *control.Client, jails []stri
 			}
 			req := control.BanRequest{Prefix: addr, ForSeconds: &left}
 			if _, err := client.Ban(ctx, req); err != nil {
-				tell("note: %s is banned by fail2ban, but could not be banned here: %v", show.Address(addr), err)
+				tell("note: %s is banned by fail2ban, but pbxjail could not ban it: %v", show.Address(addr), err)
 				continue
 			}
 			taken++
 		}
 	}
-	tell("%d bans of fail2ban are taken over", taken)
+	tell("%s of fail2ban imported", show.Count(taken, "ban"))
 }
 
 // liveBan reads "203.0.113.9 \t2026-11-26 12:00:00 + 600 = 2026-11-26 12:10:00", of which

@@ -21,6 +21,7 @@ import (
 	"pbxjail/cmd/internal/program"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs/fail2ban"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/prefix"
 	"pbxjail/jails"
 	"pbxjail/parsers"
@@ -48,7 +49,7 @@ type importReplay struct {
 // replayImport plays the last day of the logs that are there through fail2ban's jails and
 // through those that the plan makes. It returns nil when no log is there.
 func (a *app) replayImport(ctx context.Context, dir, config string, p *importPlan) (*importReplay, error) {
-	out := &importReplay{Why: map[string]string{}, By: "its patterns, as far as they carry over"}
+	out := &importReplay{Why: map[string]string{}, By: "those of its patterns that pbxjail can read"}
 	if program.There("fail2ban-regex") {
 		out.By = "fail2ban-regex"
 	}
@@ -115,7 +116,7 @@ func (a *app) failures(ctx context.Context, dir string, j fail2ban.Jail, log str
 		if err == nil {
 			return rowsOf(out, a.lastDay(log)), nil
 		}
-		a.say("  note: jail %s is replayed with its patterns here: %v", j.Name, err)
+		a.say("  note: fail2ban-regex failed for jail %s of fail2ban, so the replay uses those of its patterns that pbxjail can read: %v", j.Name, err)
 	}
 	f, err := fail2ban.LoadFilter(dir, j)
 	if err != nil {
@@ -189,7 +190,7 @@ func eachLine(log string, do func([]byte)) error {
 func tailOf(log string) (io.Reader, func() error, error) {
 	f, err := os.Open(log)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", log, err)
+		return nil, nil, hint.Cannot(err)
 	}
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -200,7 +201,7 @@ func tailOf(log string) (io.Reader, func() error, error) {
 	if info.Size() > mostLog {
 		if _, err := f.Seek(-mostLog, io.SeekEnd); err != nil {
 			f.Close()
-			return nil, nil, fmt.Errorf("read %s: %w", log, err)
+			return nil, nil, hint.Cannot(err)
 		}
 		text.ReadBytes('\n') // it may begin inside a line
 	}
@@ -302,7 +303,7 @@ func (a *app) replayPlan(config string, p *importPlan, logs []string) (ours map[
 // printReplay prints what both would have done.
 func (a *app) printReplay(r *importReplay) {
 	a.say("")
-	a.say("Replay of the last day of %s; fail2ban by %s:", strings.Join(r.Logs, " "), r.By)
+	a.say("who would be banned, in a replay of the last day of %s (fail2ban: with %s):", strings.Join(r.Logs, " "), r.By)
 	for _, kind := range []struct {
 		what string
 		list []netip.Addr
@@ -310,7 +311,7 @@ func (a *app) printReplay(r *importReplay) {
 		a.say("  %-14s %d", kind.what, len(kind.list))
 		for i, addr := range kind.list {
 			if i == mostShown {
-				a.say("    and %d more: --json has all", len(kind.list)-i)
+				a.say("    and %d more; to see all: --json", len(kind.list)-i)
 				break
 			}
 			a.say("    %s", strings.TrimSpace(addr.String()+"  "+r.Why[addr.String()]))

@@ -12,6 +12,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
 
@@ -21,7 +22,8 @@ func (a *app) jailsVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "jails",
 		Short: "the settings of each jail, and where they come from; needs no daemon",
-		Long: `jails reads the main file and the jail files as the daemon does. Later sources win:
+		Long: `jails reads the main file (/etc/pbxjail/pbxjail.yaml) and the jail files as the daemon does.
+If a setting has several sources, the last one in this list counts:
 
   built-in   the defaults of pbxjail
   shipped    the jail that comes with pbxjail
@@ -58,7 +60,7 @@ What --print prints is a jail file: a good start for a jail of your own.`,
 		},
 	}
 	configFlag(c, &config)
-	c.Flags().StringVar(&folder, "jails", "", "folder of jail files, in place of the main file's")
+	c.Flags().StringVar(&folder, "jails", "", "folder of jail files, in place of the one in the main file")
 	c.Flags().StringVar(&name, "print", "", "print the file of this jail")
 	c.Flags().BoolVar(&logs, "logs", false, "print the logs that each jail follows, and whether they exist")
 	c.Flags().BoolVar(&effective, "effective", false, "print every setting, and where it comes from")
@@ -85,7 +87,7 @@ func (a *app) everyJail(main *configs.Main) ([]*configs.Jail, error) {
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		a.problem(bad[name])
 		if shipped := main.ShippedJail(name); shipped != nil {
-			a.complain("note: the shipped jail %s is used in its place", name)
+			a.complain("note: the shipped jail %s is used in place of this file", name)
 			list = append(list, shipped)
 		}
 	}
@@ -109,7 +111,7 @@ func (a *app) printJail(list []*configs.Jail, name string, effective bool) error
 		} else if data, err := os.ReadFile(list[i].File); err == nil {
 			text = string(data)
 		} else {
-			return err
+			return hint.Cannot(err)
 		}
 	}
 	for line := range strings.Lines(text) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pbxjail/actions/packets"
+	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/cmd/internal/setup"
@@ -37,7 +38,7 @@ func (a *app) protections(main *configs.Main) *guard.Protections {
 	p.Answered(ctx)
 	p.Read(main, a.now())
 	if unanswered := p.Unanswered(); len(unanswered) > 0 {
-		a.complain("note: not protected, because the lookup of the name has no answer: %s", strings.Join(unanswered, ", "))
+		a.complain("note: these names protect no address now, because DNS has no answer for them: %s", strings.Join(unanswered, ", "))
 	}
 	return p
 }
@@ -74,14 +75,14 @@ func (a *app) checkPlan(main *configs.Main) map[string]error {
 // machine, as far as they can be seen without starting it.
 func atStart(main *configs.Main) (list []error) {
 	if info, err := os.Stat(main.Database); err == nil && !info.Mode().IsRegular() {
-		list = append(list, hint.Errorf("write the path of a file as database into the main file, such as /var/lib/pbxjail/pbxjail.db; pbxjail makes the file", "database: %s exists and is not a file", main.Database))
+		list = append(list, hint.Errorf("write into the main file: database: /var/lib/pbxjail/pbxjail.db (pbxjail makes this file)", "database: %s exists and is not a file", main.Database))
 	}
 	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
-		list = append(list, hint.Errorf("move this file away, or write another path as socket into the main file", "socket: %s exists and is not a socket", main.Socket))
+		list = append(list, hint.Errorf("move this file away; or write another path into the main file, such as socket: "+control.DefaultPath, "socket: %s exists and is not a socket", main.Socket))
 	}
 	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
-			list = append(list, hint.Errorf("move that file away and make a folder: mkdir "+filepath.Dir(path)+"; or write another path as "+key+" into the main file", "%s: %s is a file, but must be a folder", key, filepath.Dir(path)))
+			list = append(list, hint.Errorf("move this file away, then: mkdir "+filepath.Dir(path)+"; or write another path for "+key+" into the main file", "%s: %s is a file, but must be a folder", key, filepath.Dir(path)))
 		}
 	}
 	return list
@@ -91,7 +92,7 @@ func atStart(main *configs.Main) (list []error) {
 func (c *checkup) places(main *configs.Main) {
 	for _, file := range main.GeoIP.Files {
 		if _, err := os.Stat(file); err != nil {
-			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + err.Error(), Fix: "put the file there, or remove it from geoip.files. Until then pbxjail uses its other geoip files"}})
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + hint.Cannot(err).Error(), Fix: "put the file there, or remove its line below geoip, files. Until then pbxjail uses its other geoip files"}})
 		}
 	}
 }
@@ -100,7 +101,7 @@ func (c *checkup) places(main *configs.Main) {
 // and the file that it is read from.
 func checkFeedOf(main *configs.Main, f configs.Feed) error {
 	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
-		return hint.Errorf("write a shorter name; or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "feed %s: its name has %d letters, and may have at most %d (fewer if the name of the chain is longer; it is %s)", f.Name, len(f.Name), most, main.Chain)
+		return hint.Errorf("write a shorter name for this feed into the main file; or write use: factor for this feed, which then drops nothing, but gives more points to attempts of its addresses", "feed %s: its name has %d letters, and may have at most %d, because the firewall chain of pbxjail has the name %s", f.Name, len(f.Name), most, main.Chain)
 	}
 	if f.URL != "" || !f.Enabled {
 		return nil
@@ -114,7 +115,7 @@ func (a *app) knowledge(main *configs.Main) (k setup.Knowledge, err error) {
 	k.Places = geoip.Open(geoip.Options{Files: main.GeoIP.Files})
 	known, unread := feeds.OffLine(filepath.Join(filepath.Dir(main.Database), "feeds"), main.Feeds)
 	if unread != nil {
-		a.complain("note: a feed is left out: %v", unread)
+		a.complain("note: a feed is not used here: %v", unread)
 	}
 	k.Feeds = known
 	var bad, worse error

@@ -22,11 +22,12 @@ func (a *app) listVerb() *cobra.Command {
 	var since string
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "the live bans, newest last",
-		Long: `list prints the live bans, newest last. All conditions apply together:
---jail guessing --country NL --since 1h are the bans of the last hour by this jail there.
+		Short: "the bans in force, newest last",
+		Long: `list prints the bans that are in force, newest last. All conditions apply together:
+--jail guessing --country NL --since 1h prints the bans of jail guessing in the Netherlands
+that began in the last hour.
 
-Exit status 0: also when no address is banned. 3: there is no such jail.`,
+The exit status is 0 also when no address is banned, and 3 when there is no such jail.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if key, _ := q.By(); !slices.Contains(control.BanOrders, key) {
@@ -71,7 +72,7 @@ func (a *app) listJSON(c *cobra.Command, q control.BansRequest) error {
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("  ", "  ")
 		if err := enc.Encode(b); err != nil {
-			return fmt.Errorf("print json: %w", err)
+			return fmt.Errorf("JSON could not be printed: %w", err)
 		}
 		out.WriteString(before)
 		before = ",\n  "
@@ -159,7 +160,7 @@ func (a *app) stuckCause(ctx context.Context) string {
 func (a *app) printStuck(what, cause string) {
 	a.say("problem: %s", what)
 	if cause != "" {
-		a.say("   cause: %s", cause)
+		a.say("   cause: %s", strings.TrimPrefix(cause, "some bans may not be in the firewall: "))
 	}
 	a.say("   hint: %s", stuckHint)
 }
@@ -212,7 +213,7 @@ func (p *banPrinter) row(b *control.Ban) {
 		mark = " (observed)"
 	}
 	if b.Pending && !b.Observed && !p.app.stuck(b) {
-		mark += " (being set)"
+		mark += " (not in firewall yet)"
 	} else if p.app.stuck(b) {
 		mark += " (not in firewall)"
 	}
@@ -234,7 +235,7 @@ func (p *banPrinter) end() error {
 		if more := p.stuck - len(p.missing); more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		a.printStuck("the ban is not in the firewall, so packets pass from: "+text, p.cause())
+		a.printStuck("a ban is not in the firewall, so packets pass from: "+text, p.cause())
 	}
 	return nil
 }

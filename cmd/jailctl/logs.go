@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/configs/hint"
 	"pbxjail/watcher/journal"
 )
 
@@ -23,11 +25,11 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, until, nil, control.Refuse(0, "check the path; write - to read from stdin", "%w", err)
+		return nil, until, nil, control.Refuse(0, "check the path; to read from stdin, write - in place of the path", "%w", hint.Cannot(err))
 	}
 	info, err := f.Stat()
 	if err == nil && info.IsDir() {
-		err = control.Refuse(0, "name the files in it", "%s is a folder", name)
+		err = control.Refuse(0, "name the files in this folder: "+strings.TrimRight(name, "/")+"/*", "%s is a folder", name)
 	}
 	if err == nil {
 		a.progress.expect(info.Size())
@@ -48,7 +50,7 @@ func (a *app) plain(r io.Reader) (*bufio.Reader, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, control.Refuse(0, "check the file with gzip -t", "the file cannot be unpacked: %w", err)
+		return nil, control.Refuse(0, "to test the file: gzip -t FILE", "the file cannot be unpacked: %w", err)
 	}
 	return entries(bufio.NewReaderSize(a.progress.text(z), 64<<10)), nil
 }

@@ -104,7 +104,7 @@ type sink struct {
 func (s *sink) Write(b []byte) (int, error) {
 	n, err := s.w.Write(b)
 	if err != nil && s.err == nil {
-		s.err = fmt.Errorf("write the output: %w", err)
+		s.err = fmt.Errorf("the output could not be written: %w", err)
 		if errors.Is(err, syscall.ENOSPC) {
 			s.err = hint.Add("free space on the disk of the output: df -h", s.err)
 		}

@@ -23,7 +23,7 @@ func (a *app) notifyVerb() *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "status",
-		Short: "what waits, what was sent, what failed and why",
+		Short: "how many messages wait, how many were sent, and why a channel fails",
 		Args:  takes(),
 		RunE:  func(c *cobra.Command, _ []string) error { return a.notifyStatus(c.Context()) },
 	}, a.notifyTestVerb())
@@ -39,8 +39,8 @@ func (a *app) notifyStatus(ctx context.Context) error {
 		return a.emit(list)
 	}
 	if len(list) == 0 {
-		a.say("no channel of messages is configured: no admin hears of a guessed password")
-		a.say("   hint: jailctl help notify shows how to set one up")
+		a.say("no channel for messages is configured: pbxjail sends no message about a guessed password")
+		a.say("   hint: to set one up: jailctl help notify")
 		return nil
 	}
 	for _, c := range list {
@@ -128,7 +128,7 @@ func (a *app) printNotifyTest(done control.NotifyTestAnswer) error {
 		}
 	}
 	if failed > 0 {
-		return control.Refuse(0, "correct what the hints say, and repeat the command", "%d of %s failed", failed, show.Count(len(done.Results), "channel"))
+		return control.Refuse(0, "do what the hint under each channel says, then repeat the command", "%d of %s failed", failed, show.Count(len(done.Results), "channel"))
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func messagesLine(list []control.Channel) string {
 		text += fmt.Sprintf(", %d dropped", dropped)
 	}
 	if fail > 0 {
-		text += fmt.Sprintf("; %d of them FAIL: jailctl notify status", fail)
+		text += fmt.Sprintf("; %d of them FAIL, to see why: jailctl notify status", fail)
 	}
 	return text
 }

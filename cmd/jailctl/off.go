@@ -10,13 +10,13 @@ func (a *app) offVerb() *cobra.Command {
 	var length string
 	c := &cobra.Command{
 		Use:   "off",
-		Short: "remove everything of pbxjail from the kernel; on brings it back",
+		Short: "remove everything of pbxjail from the kernel, until jailctl on",
 		Long: `off removes the chains, sets, lists and packet rules of pbxjail from the kernel, and nothing
 else. pbxjail stays off, also after a restart, until jailctl on or until the time of --for
-is over. The time of each ban goes on. Bans that are decided while it is off are marked as
-observed, and are never enforced.
+is over. Bans end at the same time as without off. What pbxjail decides while it is off is
+recorded as observed, and is never enforced.
 
-If the daemon does not run, use pbxjail --flush.`,
+If the daemon does not run: pbxjail --flush`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var q control.OffRequest
@@ -42,14 +42,14 @@ If the daemon does not run, use pbxjail --flush.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&length, "for", "", "how long, such as 30m or 2h; until jailctl on if not given")
+	c.Flags().StringVar(&length, "for", "", "how long, such as 30m or 2h; without it, until jailctl on")
 	return c
 }
 
 func (a *app) onVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "on",
-		Short: "bring back what off took out of the kernel",
+		Short: "bring back what jailctl off removed from the kernel",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			done, err := control.Ask(c.Context(), a.client(), control.CallOn, control.None{})
@@ -59,7 +59,7 @@ func (a *app) onVerb() *cobra.Command {
 			case a.json:
 				return a.emit(done)
 			case !done.Was:
-				a.say("pbxjail was not off")
+				a.say("pbxjail was not switched off, so nothing changed")
 			case done.Observes:
 				a.say("pbxjail is on, but only observes: nothing is dropped")
 			default:

@@ -25,13 +25,13 @@ func (a *app) parseVerb() *cobra.Command {
 		Short: "what pbxjail reads in a log, line by line; needs no daemon",
 		Long: `parse prints for each line of a log (stdin without FILE, or for -) what it is:
 
-  offence    the address may be charged with it
-  signal     a login, a challenge, an alarm of the log: no address is charged
-  ambiguous  an offence, but its address cannot be trusted
+  offence    an attempt: the address may get points for it
+  signal     a log-in, a challenge, an alarm of the log: no address gets points
+  ambiguous  an attempt whose address cannot be trusted: no address gets points
   none       anything else; printed with --json only
 
-It reads as the daemon does, with the own patterns of the jails that read this log.
-A log that no jail names, and stdin, is read with the patterns of all jails.`,
+parse reads as the daemon does, with the patterns of the jails that read this log. Stdin,
+and a log that no jail names, are read with the patterns of all jails.`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			addrs, err := addrsOf("own", own)
@@ -50,9 +50,9 @@ A log that no jail names, and stdin, is read with the patterns of all jails.`,
 			return cmp.Or(err, end())
 		},
 	}
-	c.Flags().StringArrayVar(&own, "own", nil, "an address of the PBX itself, never charged; may be repeated")
+	c.Flags().StringArrayVar(&own, "own", nil, "an address of the PBX itself, which never gets points; may be repeated")
 	c.Flags().StringVar(&config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
-	c.Flags().StringVar(&folder, "jails", "", "folder of jail files, in place of the main file's")
+	c.Flags().StringVar(&folder, "jails", "", "folder of jail files, in place of the one in the main file")
 	return c
 }
 
@@ -63,7 +63,7 @@ func (a *app) parse(name string, own []netip.Addr, source *jails.Source, foreign
 	}
 	defer closeLog()
 	if magic, _ := text.Peek(wire.MagicLen); wire.IsTrace(magic) {
-		return control.Refuse(0, "use jailctl replay: it reads packets, alone or with logs", "%s is a packet trace", name)
+		return control.Refuse(0, "for packet traces: jailctl replay "+name, "%s is a packet trace, not a log", name)
 	}
 	p := parsing{own: own, parser: parsers.New(parsers.Clock{Zone: time.Local, Until: until}, source.Patterns()...)}
 	if a.json {

@@ -72,7 +72,7 @@ func (a *app) emit(v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("print json: %w", err)
+		return fmt.Errorf("JSON could not be printed: %w", err)
 	}
 	_, err := a.stdout.Write(asciiJSON(buf.Bytes()))
 	return err

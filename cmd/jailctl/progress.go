@@ -53,7 +53,7 @@ func (a *app) startProgress(ctx context.Context) (end func() error) {
 		if !stopped {
 			return nil
 		}
-		return control.Refuse(0, "what was printed is of the text before that", "stopped by ctrl-c after %d lines", p.lines)
+		return control.Refuse(0, "the answer is not complete: it is about the lines before that", "stopped by ctrl-c after %d lines", p.lines)
 	}
 }
 

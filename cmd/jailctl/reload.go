@@ -21,7 +21,7 @@ func (a *app) reloadVerb() *cobra.Command {
 			}
 			a.say("reloaded")
 			if len(r.Waiting) > 0 {
-				a.say("%s changed: this takes effect after a restart: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
+				a.say("%s changed in the main file, but takes effect only after: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
 			}
 			return nil
 		},

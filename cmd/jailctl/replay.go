@@ -55,14 +55,15 @@ func (a *app) replayVerb() *cobra.Command {
 		Short: "print the bans that logs and packet traces would have led to; needs no daemon",
 		Long: `replay reads logs and packet traces (plain or gzip), merged by time, and prints each
 ban that pbxjail would have made, at the time that the logs say. It touches no firewall.
-A jail reads the logs with the file names of its own logs; a log with any other name is
-read by every jail.
+A jail reads a log if it has the name of one of the jail's logs. A log with any other name
+is read by every jail.
 
-A trace is a file of tcpdump, sngrep or Wireshark: pcap or pcapng, of any name. It needs
-no log beside it. Capture all of each packet, both directions: tcpdump -i any -s 0 -w FILE
---own says which side is the PBX; without it replay guesses and says so. Dates in logs
-are local time: set TZ where the PBX is in another zone.
-The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a trace packets=N too`,
+A trace is a file of tcpdump, sngrep or Wireshark (pcap or pcapng), with any name. It needs
+no log beside it. Capture whole packets, in both directions: tcpdump -i any -s 0 -w FILE
+--own names the addresses of the PBX; without --own, replay guesses them and prints them.
+Dates in logs are in local time. If the PBX has another time zone, write TZ in front:
+TZ=Europe/Dublin jailctl replay FILE
+The last line on stderr has the counts: lines=N matched=N ambiguous=N bans=N, and packets=N`,
 		Args: atLeast("FILE"),
 		RunE: func(c *cobra.Command, files []string) error {
 			if f.compare != "" {
@@ -72,10 +73,10 @@ The last line on stderr counts: lines=N matched=N ambiguous=N bans=N, with a tra
 		},
 	}
 	c.Flags().StringVar(&f.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
-	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the main file's")
-	c.Flags().StringVar(&f.asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the main file's: its trunks are protected")
-	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself, never banned, and its side of a trace; may be repeated")
-	c.Flags().BoolVar(&f.bans, "bans", false, "print the prefixes alone, one a line")
+	c.Flags().StringVar(&f.jails, "jails", "", "folder of jail files, in place of the one in the main file")
+	c.Flags().StringVar(&f.asterisk, "asterisk", "", "folder of Asterisk's own files, in place of the one in the main file; trunks in these files are protected")
+	c.Flags().StringArrayVar(&f.own, "own", nil, "an address of the PBX itself: never banned, and its side of a trace; may be repeated")
+	c.Flags().BoolVar(&f.bans, "bans", false, "print only the banned addresses and networks, one in each line")
 	c.Flags().BoolVar(&f.explain, "explain", false, "print with each ban its records, their points and factors, and how they add up")
 	c.Flags().StringVar(&f.compare, "compare", "", "another folder of jail files: print what it would change")
 	return c
@@ -131,7 +132,7 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	r := jails.Replay{Judge: judge, Zone: time.Local, Traces: traces.start(judge, own)}
 	err = r.Run(logs, decide)
 	if n := judge.Evicted(); n > 0 {
-		a.complain("note: %d addresses were forgotten too early, because max_addresses is too small", n)
+		a.complain("note: %d addresses were forgotten too early; write a larger max_addresses into the main file", n)
 	}
 	traces.report(a, r.Dates)
 	return r.Counts, traces.packets(), err

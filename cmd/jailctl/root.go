@@ -50,6 +50,8 @@ func (a *app) client() *control.Client {
 
 const about = `jailctl shows what the pbxjail daemon does, and controls it.
 
+The main file is /etc/pbxjail/pbxjail.yaml. The jail files are in /etc/pbxjail.d.
+
 Exit status:
   0  done; also for unban of an address that was not banned
   1  it failed, or a problem was found; stderr says why

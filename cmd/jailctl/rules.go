@@ -27,9 +27,10 @@ func (a *app) rulesVerb() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules",
 		Short: "the packet rules and what they dropped; --format prints them for another firewall",
-		Long: `rules shows the packet rules in the kernel with their counters. With --format it
-prints what packet_rules in the main file asks for, whether enabled or not, and the
-lists of the feeds that ban, for a firewall that is filled by hand; that needs no daemon.`,
+		Long: `rules prints the packet rules in the kernel with their counters. --format prints the rules
+of packet_rules in /etc/pbxjail/pbxjail.yaml, enabled or not, and the lists of the feeds with
+use: ban, in the form of another firewall. Copy them into that firewall by hand. --format
+needs no daemon.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("format") {
@@ -37,7 +38,7 @@ lists of the feeds that ban, for a firewall that is filled by hand; that needs n
 			}
 			for _, flag := range []string{"config", "family", "force"} {
 				if c.Flags().Changed(flag) {
-					return usage("write jailctl rules --format FORMAT --"+flag+" ...", "--%s belongs to --format", flag)
+					return usage("write jailctl rules --format FORMAT --"+flag+" ...", "--%s works only with --format", flag)
 				}
 			}
 			rules, err := a.client().Rules(c.Context())
@@ -52,7 +53,7 @@ lists of the feeds that ban, for a firewall that is filled by hand; that needs n
 	}
 	c.Flags().StringVar(&p.format, "format", "", "print for "+strings.Join(packets.Formats, ", "))
 	c.Flags().StringVar(&p.config, "config", "", "main file (default "+configs.DefaultMain+", where it exists)")
-	c.Flags().IntVar(&p.family, "family", 4, "4 or 6, for iptables-restore and freepbx, which hold one")
+	c.Flags().IntVar(&p.family, "family", 4, "4 for IPv4 or 6 for IPv6, with --format iptables-restore or freepbx")
 	c.Flags().BoolVar(&p.force, "force", false, "print even if packets of our own peers would be dropped")
 	return c
 }
@@ -71,12 +72,12 @@ func (a *app) printRules(p printed) error {
 	main, err := configs.LoadMain(path, p.config != "")
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "correct the main file: jailctl check shows its problems", "no rules are printed")
+		return control.Refuse(0, "correct the main file, then: jailctl check", "no rules are printed, because the main file has a mistake")
 	}
 	agents, err := configs.LoadAgents(main.Useragents)
 	if err != nil {
 		a.problem(err)
-		return control.Refuse(0, "correct the list of user agents: jailctl check shows its problems", "no rules are printed")
+		return control.Refuse(0, "correct the list of user agents, then: jailctl check", "no rules are printed, because the list of user agents has a mistake")
 	}
 	main.PacketRules.Force = main.PacketRules.Force || p.force
 	known, notes := ours(main)
@@ -103,12 +104,12 @@ func (a *app) printRules(p printed) error {
 func ours(main *configs.Main) (known packetrules.Known, notes []string) {
 	known.Protected = slices.Clone(main.Ignoreip)
 	for _, h := range main.IgnoreHosts {
-		notes = append(notes, "not let through, because it is a name: ignore_hosts "+h)
+		notes = append(notes, "not let through, because names are not looked up here: ignore_hosts "+h)
 	}
 	trusts, _ := asterisk.Read(main.Asterisk)
 	for _, t := range trusts {
 		if t.Host != "" {
-			notes = append(notes, fmt.Sprintf("not let through, because it is a name: %s (%s)", t.Host, t.Why))
+			notes = append(notes, fmt.Sprintf("not let through, because names are not looked up here: %s (%s)", t.Host, t.Why))
 			continue
 		}
 		known.Protected = append(known.Protected, t.Prefix)
@@ -123,7 +124,7 @@ func ours(main *configs.Main) (known packetrules.Known, notes []string) {
 // through for one reason.
 func (a *app) showRules(rules control.Rules) error {
 	if !rules.Enabled {
-		a.say("packet rules are off; packet_rules in the main file switches them on")
+		a.say("packet rules are off. To switch them on, write into the main file: packet_rules: {enabled: true, agents: seed}; then: jailctl reload")
 		return nil
 	}
 	type row struct {

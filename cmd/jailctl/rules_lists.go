@@ -22,9 +22,9 @@ func listsOf(main *configs.Main, protected []netip.Prefix) (lists []packets.List
 		switch {
 		case !f.Enabled:
 		case !f.Bans():
-			notes = append(notes, fmt.Sprintf("not printed: feed %s only adds weight to attempts; to drop its addresses write use: ban", f.Name))
+			notes = append(notes, fmt.Sprintf("not printed: feed %s only gives more points to attempts; to drop its addresses, write use: ban for this feed into the main file", f.Name))
 		case f.URL != "":
-			notes = append(notes, fmt.Sprintf("not printed: feed %s is fetched again and again; the daemon keeps it in the kernel", f.Name))
+			notes = append(notes, fmt.Sprintf("not printed: the list of feed %s changes often; the daemon fetches it, and drops its addresses itself", f.Name))
 		default:
 			l, err := listOfFeed(f, protected)
 			if err != nil {
@@ -88,11 +88,11 @@ func openList(name string) (io.ReadCloser, error) {
 	}
 	// Asked before opening: opening a named pipe would wait for its writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is not a regular file", name)
+		return nil, hint.Errorf("write the path of a text file into the main file, as file: PATH of this feed", "%s is not a regular file", name)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, hint.Errorf("check the path, and that the file can be read: ls -l shows its owner and mode", "its list cannot be read: %w", err)
+		return nil, hint.Errorf("check the path, and who may read the file: ls -l "+name, "its list cannot be read: %w", hint.Cannot(err))
 	}
 	return file, nil
 }

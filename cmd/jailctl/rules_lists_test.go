@@ -96,8 +96,8 @@ feeds:
 		t.Fatal(stderr)
 	}
 	for _, want := range []string{
-		"# not printed: feed vitox only adds weight to attempts; to drop its addresses write use: ban\n",
-		"# not printed: feed fetched is fetched again and again; the daemon keeps it in the kernel\n",
+		"# not printed: feed vitox only gives more points to attempts; to drop its addresses, write use: ban for this feed into the main file\n",
+		"# not printed: the list of feed fetched changes often; the daemon fetches it, and drops its addresses itself\n",
 		"-s 203.0.113.0/25 ", "-s 203.0.113.128/25 ", "-s 198.51.100.0/32 ",
 	} {
 		if !strings.Contains(got, want) {

@@ -52,7 +52,7 @@ func TestRulesTable(t *testing.T) {
 		t.Errorf("json: got %s, want every rule", got)
 	}
 	f.broken = true
-	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off; packet_rules in /etc/pbxjail/pbxjail.yaml switches them on\n" {
+	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off. To switch them on, write into /etc/pbxjail/pbxjail.yaml: packet_rules: {enabled: true, agents: seed}; then: jailctl reload\n" {
 		t.Errorf("off: got %s", got)
 	}
 }
@@ -82,7 +82,7 @@ func TestRulesFormat(t *testing.T) {
 	for _, want := range []string{
 		"*raw\n:pbxjail-sip - [0:0]\n", "-s 198.51.100.7/32 ", "-s 198.51.100.9/32 ", "-s 192.0.2.9/32 ",
 		`"|0d0a|User-Agent: friendly-scanner"`, `"|0d0a|User-Agent: acme" -m string --algo bm --icase --from 28 --to 2048 ! --hex-string "|0d0a|User-Agent: acme phone"`,
-		"# not let through, because it is a name: ignore_hosts trunk.example.org\n", "# not let through, because it is a name: iax.example.net (",
+		"# not let through, because names are not looked up here: ignore_hosts trunk.example.org\n", "# not let through, because names are not looked up here: iax.example.net (",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got no %q in\n%s", want, got)
@@ -95,7 +95,7 @@ func TestRulesFormat(t *testing.T) {
 	// Who would be cut is named, unless forced.
 	config = write("cut.yaml", base+"packet_rules: {iax_from: [203.0.113.0/24]}\n")
 	_, stderr, code = jailctl(t, "rules", "--format", "nft", "--config", config)
-	if code == 0 || !strings.Contains(stderr, "packet_rules would block your own phones or peers: 192.0.2.9/32 is not in iax_from (") || !strings.Contains(stderr, "hint: add their networks") {
+	if code == 0 || !strings.Contains(stderr, "the rules would block your own phones or peers: 192.0.2.9/32 is not in iax_from (") || !strings.Contains(stderr, "hint: write their networks") {
 		t.Errorf("got %d, %s, want a refusal that names 192.0.2.9", code, stderr)
 	}
 	got, stderr, code = jailctl(t, "rules", "--format", "nft", "--config", config, "--force")

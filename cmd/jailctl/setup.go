@@ -31,13 +31,14 @@ func (a *app) setupVerb() *cobra.Command {
 		Short: "look at this machine, print what to change, ask once, and start to ban",
 		Long: `setup looks at this machine: which Asterisk, which logs, which trunks, which web interface,
 which firewalls, and whether fail2ban runs. It prints what it found and what it would do.
-It asks once. Then it does it:
+After your answer it does this:
 
-  - it sets observe: false in the main file, so that pbxjail bans;
-  - where Asterisk writes no security events it adds the line for them, with a copy of the
-    file as it was; a file that a web interface generates is never written;
-  - it switches on the jails for other programs, such as sshd, whose log is there, with a
-    file of their name; a jail that has a file already stays as it is;
+  - it writes observe: false into /etc/pbxjail/pbxjail.yaml, so that pbxjail bans;
+  - if Asterisk writes no security events, it adds the line security => security to
+    logger.conf, and keeps a copy of the old file; it never changes a file that a web
+    interface generates;
+  - it switches on jails for other programs, such as sshd, if their log exists: it writes a
+    file for each such jail into /etc/pbxjail.d; a jail that has a file is not changed;
   - it restarts pbxjail with systemctl, and waits until the bans are in the kernel.
 
 It changes nothing before you answer. --dry-run only prints; --yes asks nothing.`,
@@ -106,7 +107,7 @@ func (p *setupPlan) steps(path string) {
 		p.Steps = append(p.Steps, setupStep{"set observe: false in " + path, func(context.Context) error { return configs.SetObserve(path, false) }})
 	}
 	if _, err := os.Stat(systemdRuns); err == nil {
-		p.Steps = append(p.Steps, setupStep{"enable and restart pbxjail: systemctl enable, systemctl restart", func(ctx context.Context) error {
+		p.Steps = append(p.Steps, setupStep{"run: systemctl enable pbxjail; systemctl restart pbxjail", func(ctx context.Context) error {
 			for _, verb := range []string{"enable", "restart"} {
 				if _, err := program.Run(ctx, "systemctl", "--quiet", verb, "pbxjail.service"); err != nil {
 					return err
@@ -122,19 +123,19 @@ func (p *setupPlan) advise() {
 	f := p.Found
 	say := func(format string, args ...any) { p.Advice = append(p.Advice, fmt.Sprintf(format, args...)) }
 	if f.Asterisk == "" {
-		say("no Asterisk found on this machine: pbxjail waits for its logs")
+		say("no Asterisk found on this machine: pbxjail reads the logs of Asterisk as soon as they exist")
 	}
 	if f.Fail2ban.Running {
-		say("fail2ban runs here and reads the same logs; when you trust pbxjail, switch off fail2ban's jails for Asterisk")
+		say("fail2ban runs here and reads the same logs. When you trust pbxjail, switch off the jails of fail2ban for Asterisk: jailctl help fail2ban")
 	}
 	if f.Docker {
-		say("Docker is installed: if Asterisk runs in a container, write the paths of its logs under logs in the main file")
+		say("Docker is installed. If Asterisk runs in a container, write the paths of its logs into the main file: logs: [PATH]")
 	}
 	if len(f.Firewalls) > 0 {
 		say("%s runs here: pbxjail's rules come before its rules, and pbxjail puts them back after a restart of the firewall", strings.Join(f.Firewalls, " and "))
 	}
 	if p.Admin == "" {
-		say("you are not connected through SSH: to protect your own address, use jailctl allow ADDRESS")
+		say("you are not connected over SSH; to protect the address of an admin: jailctl allow ADDRESS")
 	}
 }
 
@@ -166,7 +167,7 @@ func (a *app) printSetup(p *setupPlan) {
 	found("Asterisk", asterisk)
 	found("interface", orNone(f.GUI))
 	found("logs", orNone(strings.Join(p.Logs, " ")))
-	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" from Asterisk's files and this machine; see jailctl protected")
+	found("protected", fmt.Sprintf("%d addresses", p.Trunks)+" from Asterisk's files and this machine; to see them: jailctl protected")
 	if p.Admin != "" {
 		found("you", p.Admin+", protected while you are logged in, and for some time after")
 	}
@@ -200,7 +201,7 @@ func orNone(text string) string {
 func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 	if a.json {
 		if !dry && !yes {
-			return usage("add --dry-run or --yes", "with --json setup cannot ask")
+			return usage("write jailctl setup --json --dry-run, or jailctl setup --json --yes", "with --json setup cannot ask")
 		}
 		if err := a.emit(p); err != nil {
 			return err
@@ -218,7 +219,7 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 	_, _ = a.client().Status(ctx)
 	for i, s := range p.Steps {
 		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("step %d failed, and the steps after it are not done: %w", i+1, err)
+			return fmt.Errorf("step %d failed, so it and the steps after it are not done: %w", i+1, err)
 		}
 	}
 	if err := a.waitUntilGuarding(ctx); err != nil || !p.Found.Fail2ban.Running {
@@ -263,9 +264,9 @@ func (a *app) waitUntilGuarding(ctx context.Context) error {
 		case <-tick.C:
 		case <-ctx.Done():
 			if err == nil {
-				return control.Refuse(0, "jailctl doctor shows why", "pbxjail runs, but packets pass: %s", s.Enforcer)
+				return control.Refuse(0, "to see why: jailctl doctor", "pbxjail runs, but drops no packets of banned addresses; enforcer: %s", s.Enforcer)
 			}
-			return hint.Add(hint.Of(err), fmt.Errorf("pbxjail is not guarding: %w", err))
+			return hint.Add(hint.Of(err), fmt.Errorf("pbxjail does not guard this machine yet: %w", err))
 		}
 	}
 }

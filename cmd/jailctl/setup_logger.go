@@ -37,13 +37,13 @@ func (p *setupPlan) loggerSteps(l asterisk.Logging) {
 	}
 	file, line := securityPlace(l, p.Found)
 	if file == "" {
-		p.Advice = append(p.Advice, fmt.Sprintf("Asterisk writes no security events: add %q to [logfiles] of %s, then run: asterisk -rx 'logger reload'", securityLine, l.File))
+		p.Advice = append(p.Advice, fmt.Sprintf("Asterisk writes no security events: write %s below [logfiles] in %s; then: asterisk -rx 'logger reload'", securityLine, l.File))
 		return
 	}
 	p.Steps = append(p.Steps, setupStep{fmt.Sprintf("add the line %s to %s; a copy of the old file is kept as %s", securityLine, file, file+backupSuffix),
 		func(context.Context) error { return insertLine(file, line, securityLine) }})
 	if p.Found.Running {
-		p.Steps = append(p.Steps, setupStep{"asterisk -rx 'logger reload'", func(ctx context.Context) error {
+		p.Steps = append(p.Steps, setupStep{"run: asterisk -rx 'logger reload'", func(ctx context.Context) error {
 			_, err := program.Run(ctx, "asterisk", "-rx", "logger reload")
 			return hint.Add("start Asterisk: systemctl start asterisk; then run jailctl setup again", err)
 		}})
@@ -67,7 +67,7 @@ func securityPlace(l asterisk.Logging, f survey.Found) (file string, line int) {
 func insertLine(path string, at int, text string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return hint.Cannot(err)
 	}
 	if err := keepCopy(path, old); err != nil {
 		return err
@@ -87,7 +87,7 @@ func insertLine(path string, at int, text string) error {
 		b.WriteString(text + "\n")
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return hint.Errorf("restore the file: cp "+path+backupSuffix+" "+path, "write %s: %w", path, err)
+		return hint.Errorf("restore the old file: cp "+path+backupSuffix+" "+path, "%w", hint.Cannot(err))
 	}
 	return nil
 }
@@ -97,14 +97,14 @@ func insertLine(path string, at int, text string) error {
 func keepCopy(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return hint.Cannot(err)
 	}
 	f, err := os.OpenFile(path+backupSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
-		return err
+		return hint.Cannot(err)
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Close())

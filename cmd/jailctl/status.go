@@ -15,7 +15,7 @@ import (
 func (a *app) statusVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "the logs, jails and bans at a glance, and all problems",
+		Short: "what pbxjail guards, its logs and jails, and all problems",
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := a.client().Status(c.Context())
@@ -36,15 +36,15 @@ func (a *app) glance(s control.Status) string {
 	reads := func(f control.File) bool { return f.Problem == "" && f.Finding == "" }
 	switch {
 	case s.Off != nil && s.Off.Until != nil:
-		return "off: pbxjail drops nothing until " + a.stamp(*s.Off.Until)
+		return "off: pbxjail drops nothing until " + a.stamp(*s.Off.Until) + "; to switch it on now: jailctl on"
 	case s.Off != nil:
-		return "off: pbxjail drops nothing until jailctl on"
+		return "off: pbxjail drops nothing; to switch it on: jailctl on"
 	case !s.Enforcing && strings.HasPrefix(s.Enforcer, "observe"):
-		return "observing: pbxjail records what it would ban, and drops nothing"
+		return "observing: pbxjail records what it would ban, and drops nothing; to switch it on: jailctl setup"
 	case !s.Enforcing:
 		return "NOT guarding: the firewall drops nothing for pbxjail; see the problems"
 	case !slices.ContainsFunc(s.Jails, bans):
-		return "NOT guarding: no jail bans"
+		return "NOT guarding: no jail bans; see STATE in the table of jails"
 	case !slices.ContainsFunc(s.Files, reads) && s.Wire.Complete == nil:
 		return "guarding, but blind: no log and no packet is read"
 	case len(s.Problems) > 0:
@@ -80,7 +80,7 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("suspect: %d of the doubtful records look like text that a caller wrote into a log; no address gets points for them", n.Suspects)
 	}
 	if n.Evicted+n.Displaced > 0 {
-		a.say("no room: %d addresses with few points were forgotten early (max_addresses), %d bans ended early", n.Evicted, n.Displaced)
+		a.say("no room: %d addresses with few points were forgotten too early (max_addresses in the main file is too small), %d bans ended too early", n.Evicted, n.Displaced)
 	}
 	a.say("geoip: %s", doctor.Places(s.GeoIP))
 	if len(s.Notify) > 0 {
@@ -151,7 +151,7 @@ func starText(log string) string {
 	if begin, ok := strings.CutSuffix(log, "*"); ok && !strings.Contains(begin, "*") {
 		return log + ": all files whose names begin with " + begin
 	}
-	return log + ": all files whose names have any text in the place of *"
+	return log + ": all files with this name; * is any text"
 }
 
 // printRead says what was understood of the logs that have lines.

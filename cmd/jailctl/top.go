@@ -39,8 +39,8 @@ func (a *app) topVerb() *cobra.Command {
 		Long: `The most active jails, countries, accounts and addresses now: the attempts that a jail
 counted in the last minute and in the last ten minutes, and their points in these ten.
 Packets that a ban drops are not counted: Asterisk never sees them. 1..40 means: at least
-1 and at most 40, because more names are active than pbxjail counts exactly. BANNED yes: the
-packets of the address are dropped now; its attempts came before the ban.
+1 and at most 40, because there are more names than pbxjail can count exactly. BANNED yes:
+a ban of this address is in force; its attempts came before the ban.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -51,7 +51,7 @@ On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and w
 				return usage(hint.Of(err), "--every: %w", err)
 			}
 			if pause < time.Second {
-				return usage("write 1s or more", "--every %s is too short", every)
+				return usage("write --every 1s or more", "--every %s is too short", every)
 			}
 			if rows < 1 || rows > mostRows {
 				return usage(fmt.Sprintf("write a number from 1 to %d", mostRows), "--rows: %d is out of range", rows)

@@ -41,13 +41,13 @@ type trace struct {
 }
 
 // captureAgain is what to do about a file of packets that cannot be read.
-const captureAgain = "capture again: tcpdump -i any -s 0 -w new.pcap"
+const captureAgain = "record the packets again: tcpdump -i any -s 0 -w new.pcap"
 
 // open adds a trace.
 func (t *traces) open(name string, text io.Reader) error {
 	file, err := wire.NewTrace(text)
 	if err != nil {
-		return control.Refuse(0, captureAgain, "read %s: %w", name, err)
+		return control.Refuse(0, captureAgain, "cannot read %s: %w", name, err)
 	}
 	t.list = append(t.list, &trace{all: t, name: name, file: file})
 	return nil
@@ -87,7 +87,7 @@ func (t *trace) Next() (time.Time, error) {
 	if errors.Is(err, io.EOF) {
 		return time.Time{}, err
 	} else if err != nil {
-		return time.Time{}, control.Refuse(0, captureAgain, "read %s: %w", t.name, err)
+		return time.Time{}, control.Refuse(0, captureAgain, "cannot read %s: %w", t.name, err)
 	}
 	t.frame = f
 	if f.Time.After(t.at) {
@@ -147,10 +147,10 @@ func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
 		one.lookAhead(&g)
 	}
 	if own = g.Own(); len(own) == 0 {
-		a.complain("note: the trace holds no packet of SIP, IAX2, AMI or HTTP, so the address of the PBX is not known; give it with --own")
+		a.complain("note: the trace has no packet of SIP, IAX2, AMI or HTTP, so the address of the PBX is not known; to give it: --own ADDRESS")
 		return nil, nil
 	}
-	a.complain("note: the trace suggests that the PBX has the address %s; if that is wrong, give its addresses with --own", addrList(own))
+	a.complain("note: in this trace the PBX seems to have the address %s; if that is wrong, give the right one: --own ADDRESS", addrList(own))
 	return own, nil
 }
 
@@ -201,19 +201,19 @@ func (t *traces) report(a *app, logs jails.Span) {
 			to = one.at
 		}
 		if one.n > 0 && !one.file.Ended() {
-			a.complain("note: %s ends in the middle of a packet; what comes before is judged", one.name)
+			a.complain("note: %s ends in the middle of a packet; all packets before that one are used", one.name)
 		}
 	}
 	if !from.IsZero() && !logs.From.IsZero() && (from.After(logs.To.Add(lateRecord)) || to.Add(lateRecord).Before(logs.From)) {
-		a.complain("note: the logs are of %s to %s and the packets of %s to %s, so they cannot be compared; dates in logs are local time: set TZ to the time zone of the PBX",
+		a.complain("note: the logs are from %s to %s and the packets from %s to %s, so they cannot be compared. Dates in logs are in local time; if the PBX has another time zone, write it in front: TZ=Europe/Dublin jailctl replay ...",
 			a.stamp(logs.From), a.stamp(logs.To), a.stamp(from), a.stamp(to))
 	}
 	c := t.assembler.Counts()
 	if c.Cut > 0 {
-		a.complain("note: %d packets were captured in part only and could not be read, so the logs around them are judged without a witness: capture with tcpdump -s 0", c.Cut)
+		a.complain("note: %d packets are not complete and could not be read, so the logs of that time could not be compared with packets; to record whole packets: tcpdump -s 0", c.Cut)
 	}
 	if n := c.Missed() - c.Cut; n > 0 {
-		a.complain("note: the trace misses packets in %d places", n)
+		a.complain("note: packets are missing in the trace, at %d places", n)
 	}
 }
 

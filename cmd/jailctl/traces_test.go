@@ -71,7 +71,7 @@ func TestReplaySaysThatLogsAndTraceAreOfDifferentTimes(t *testing.T) {
 }
 
 func TestReplayReadsTraces(t *testing.T) {
-	const guessed = "note: the trace suggests that the PBX has the address 192.0.2.10"
+	const guessed = "note: in this trace the PBX seems to have the address 192.0.2.10"
 	whole := capture()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -122,7 +122,7 @@ func TestParseRefusesTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, err strings.Builder
-	if status := run([]string{"parse", file}, strings.NewReader(""), &out, &err); status != 1 || !strings.Contains(err.String(), "use jailctl replay") || out.Len() > 0 {
+	if status := run([]string{"parse", file}, strings.NewReader(""), &out, &err); status != 1 || !strings.Contains(err.String(), "for packet traces: jailctl replay ") || out.Len() > 0 {
 		t.Errorf("got exit status %d, %q and %q", status, &out, &err)
 	}
 }

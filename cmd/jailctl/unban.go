@@ -21,10 +21,10 @@ func (a *app) unbanVerb() *cobra.Command {
 		Use:   "unban ADDR|NET|--all",
 		Short: "lift a ban, all bans inside a network, or all bans; it is no error if there is none",
 		Long: `unban lifts the ban at once, and forgets the strikes. Earlier attempts do not count any
-more, even if a log is read later. During --grace, failures of accounts that ever logged in
-there lead to no ban. Attempts of strangers count from zero again.
+more, even if a log is read later. For the time of --grace, failures of accounts that logged
+in from there before lead to no ban. Attempts of other accounts count from zero again.
 
-To never ban an address again, use jailctl allow.`,
+To never ban an address again: jailctl allow ADDR`,
 		Args: func(c *cobra.Command, args []string) error {
 			if all {
 				return takes()(c, args)
@@ -59,7 +59,7 @@ func parseGrace(text string) (*int64, error) {
 	}
 	d, err := configs.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return nil, usage("write a time such as 10m, or 0 for none", "--grace: %q is not a time", text)
+		return nil, usage("write --grace 10m, or --grace 0 for none", "--grace: %q is not a time", text)
 	}
 	return new(int64(d / time.Second)), nil
 }
@@ -118,9 +118,9 @@ func stillCovered(p netip.Prefix, covers []control.Cover) error {
 		}
 	}
 	if wide.IsValid() {
-		return control.Refuse(0, "jailctl unban "+wide.String()+" lifts that one; jailctl allow "+show.Address(p)+" takes this address out of it",
-			"%s has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
+		return control.Refuse(0, "to lift the ban of the whole network: jailctl unban "+wide.String()+"; to let in this address only: jailctl allow "+show.Address(p),
+			"%s is still banned: it has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
 	}
-	return control.Refuse(0, "allow it with jailctl allow "+show.Address(p)+", or add it to ignoreip: feeds do not drop protected addresses",
-		"%s has no ban of its own, but these feeds drop it: %s", show.Address(p), strings.Join(feeds, ", "))
+	return control.Refuse(0, "to let it in: jailctl allow "+show.Address(p)+" (feeds do not drop allowed addresses)",
+		"%s has no ban, but its packets are dropped, because it is in these feeds: %s", show.Address(p), strings.Join(feeds, ", "))
 }

@@ -69,7 +69,7 @@ func (a *app) printWhy(w control.Why, cause string) error {
 		a.say("%s is not banned", w.Addr)
 	}
 	if len(w.DroppedBy) > 0 {
-		a.say("  feeds:    its packets are dropped, because these feeds contain it: %s; see jailctl feeds", strings.Join(w.DroppedBy, ", "))
+		a.say("  feeds:    its packets are dropped, because it is in these feeds: %s; to let it in: jailctl allow %s", strings.Join(w.DroppedBy, ", "), w.Addr)
 	}
 	for _, alarm := range w.Alarms {
 		a.say("  alarm:    %s, %s", alarm.What, a.ago(alarm.At))
@@ -141,7 +141,7 @@ func (a *app) printCircumstances(w control.Why) {
 	case w.Protected != "" && w.Banned != nil && byHand(*w.Banned):
 		a.say("  guard:    protected from jails and feeds, but not from a ban by hand")
 	case w.Protected != "" && w.Banned != nil:
-		a.say("  guard:    it is protected now, and was not when the ban began: %s", w.Protected)
+		a.say("  guard:    protected now, but not when the ban began: %s", w.Protected)
 	case w.Protected != "":
 		a.say("  guard:    protected, never banned by a jail: %s", w.Protected)
 	case w.LoggedIn != "":
@@ -181,7 +181,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return nil
 	}
 	a.say("")
-	a.say("points that count for the next ban; it begins when SCORE reaches MAXRETRY:")
+	a.say("points that count for the next ban; that ban begins when SCORE reaches MAXRETRY:")
 	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN LASTS")
 	slow := false
 	for _, j := range jails {
@@ -198,7 +198,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return err
 	}
 	if slow {
-		a.say("slow: the second limit of a jail (its key slow): more points, within a longer time")
+		a.say("slow: the second limit of a jail (key slow in its file): more points, within a longer time")
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func (a *app) printEvidence(w control.Why) error {
 	}
 	if s := w.Spared; s != nil {
 		a.say("")
-		a.say("would have been banned %s, jail %s: %s; protected: %s", a.ago(s.At), s.Jail, s.Reason, s.Why)
+		a.say("jail %[2]s would have banned it %[1]s (%[3]s), but it was protected: %[4]s", a.ago(s.At), s.Jail, s.Reason, s.Why)
 		if err := a.printLines("", s.Lines, s.Sum); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 func (a *app) wireVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "wire [ADDR]",
-		Short: "show each request on the wire with its answer, live, of one address or of all; root only",
+		Short: "print each SIP or IAX2 request with its answer, live, of one address or of all; root only",
 		Long: `wire prints a line for each request that this PBX receives or sends, when it is answered:
 the time, the other address (-> means that this PBX sent the request), the method, the
 account, the number, the answer, the time it took in ms, and the user agent. It runs until
@@ -42,7 +42,7 @@ func (a *app) printTransaction(t control.Transaction) error {
 		return a.emit(t)
 	}
 	if t.Dropped > 0 {
-		a.say("... %d more were not shown: this terminal is too slow", t.Dropped)
+		a.say("... %d more requests were not shown, because this terminal is too slow", t.Dropped)
 	}
 	way := "  "
 	if t.Out {

@@ -13,7 +13,7 @@ func TestWrapCommands(t *testing.T) {
 		{"   hint: write to logger.conf: messages => notice,warning,error and security => security, then reload", "messages => notice,warning,error"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "modprobe -a xt_set ip_set_hash_net)"},
 		{"   hint: install it with the kernel's sets (apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net) and restart pbxjail", "(apt-get install iptables ipset;"},
-		{"   hint: do what is under the other problems first. The log shows more: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe", "jailctl doctor --probe"},
+		{"   hint: first do what the hints of the other problems say. To see the log of pbxjail: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe", "jailctl doctor --probe"},
 		{"the database that comes with pbxjail is old; fetch a newer one: jailctl geoip update --from FILE|URL", "jailctl geoip update --from FILE|URL"},
 		{"if the owner made this log-in, or after you set a new password, run: jailctl ack sip trunk", "jailctl ack sip trunk"},
 		{"write wire: {enabled: true} into the main file; then: systemctl restart pbxjail", "wire: {enabled: true}"},

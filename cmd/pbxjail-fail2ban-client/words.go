@@ -295,7 +295,7 @@ func (c *client) except(ctx context.Context, word string, add bool) error {
 		}
 		done, err := control.Ask(ctx, c.ask, control.CallDisallow, control.DisallowRequest{What: what})
 		if err == nil && !done.Was {
-			err = hint.New("see which file names it: jailctl protected "+what+"; then remove it there", fmt.Sprintf("nothing was removed: %q is not in the list of jailctl allow. An ignoreip in a file of pbxjail can only be removed in that file", word))
+			err = hint.New("to see which file has it: jailctl protected "+what+"; then remove it from that file", fmt.Sprintf("nothing was removed: %q is not in the list of jailctl allow. An ignoreip in a file of pbxjail can only be removed in that file", word))
 		}
 		return err
 	}

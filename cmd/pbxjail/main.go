@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	config := flags.String("config", "", "main file (default "+configs.DefaultMain+", if it exists)")
 	observe := flags.Bool("observe", false, "decide and record, but ban no address")
-	flush := flags.Bool("flush", false, "remove all rules and sets of pbxjail from the kernel, and exit; while the daemon runs, use jailctl off")
+	flush := flags.Bool("flush", false, "remove all rules and sets of pbxjail from the kernel, and exit; while the daemon runs: jailctl off")
 	version := flags.Bool("version", false, "print the version and exit")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -59,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err != nil: // flags has printed the error and the usage
 		return 2
 	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "pbxjail: takes no arguments\nhint: to control the daemon use jailctl\n")
+		fmt.Fprintf(stderr, "pbxjail: %q is not an option, and pbxjail takes only options\nhint: to see the options: pbxjail --help; to control the daemon: jailctl --help\n", flags.Arg(0))
 		return 2
 	case *version:
 		fmt.Fprintln(stdout, "pbxjail", control.Release())
@@ -84,7 +84,7 @@ func flushed(config string, stdout, stderr io.Writer) int {
 		complain(stderr, config, err)
 		return 1
 	}
-	fmt.Fprintln(stdout, "all rules and sets of pbxjail are removed from the firewall, so it drops nothing. The bans are still in "+main.Database+", and the next start puts them back")
+	fmt.Fprintln(stdout, "all rules and sets of pbxjail are removed from the firewall, so pbxjail drops nothing. The bans are still in "+main.Database+"; the next start of pbxjail puts them back into the firewall")
 	return 0
 }
 
@@ -99,7 +99,7 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	level := new(slog.LevelVar)
 	direct := newLog(stderr, level, file.LogFormat, config)
 	lines := notify.NewWriter(stderr, func(n uint64) {
-		direct.Warn("lines of pbxjail's own log are lost, because the program that reads them is too slow", "lines", n)
+		direct.Warn("lines of pbxjail's own log are lost, because the program that reads them is too slow", "lines", n, "hint", "bans are not affected; that program is usually journald: systemctl status systemd-journald")
 	})
 	written := make(chan struct{})
 	ctx, stop := context.WithCancel(context.Background())

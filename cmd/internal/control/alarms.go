@@ -29,7 +29,7 @@ type AckRequest struct {
 
 func (r *AckRequest) check() error {
 	if r.Account != "" && r.Addr.IsValid() {
-		return Refuse(http.StatusBadRequest, "give either an account or an address", "both an account and an address are given")
+		return Refuse(http.StatusBadRequest, "write jailctl ack ACCOUNT, or jailctl ack ADDR", "ack: both an account and an address are given")
 	}
 	r.Addr = r.Addr.Unmap().WithZone("")
 	return nil

@@ -137,9 +137,9 @@ func (r *AllowRequest) check() (err error) {
 	}
 	switch {
 	case r.Host == "" && r.Prefix.Bits() == 0:
-		return Refuse(http.StatusBadRequest, "allow a smaller network; to ban no address at all, run pbxjail --observe", "%s contains every address", r.Prefix)
+		return Refuse(http.StatusBadRequest, "allow a smaller network; to ban no address at all: jailctl off", "not allowed: %s contains every address", r.Prefix)
 	case r.Host == "" && r.Prefix.Bits() < limit && !r.Force:
-		return Refuse(http.StatusConflict, "check the prefix; --force allows it anyway", "%s is wider than /%d: no attacker in it would be banned", r.Prefix, limit)
+		return Refuse(http.StatusConflict, "if the network is right, add --force to the command", "not allowed: %s is wider than /%d, and no attacker in it would be banned", r.Prefix, limit)
 	case r.ForSeconds < 0 || r.ForSeconds > math.MaxInt64/int64(time.Second):
 		return Refuse(http.StatusBadRequest, "give seconds; 0 means forever", "allow: %d seconds is not allowed", r.ForSeconds)
 	case len(r.Note) > maxNote || strings.ContainsFunc(r.Note, func(c rune) bool { return c < ' ' || c == 0x7f }):

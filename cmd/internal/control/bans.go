@@ -139,7 +139,7 @@ func AskEach[Q, A any](ctx context.Context, c *Client, what Call[Q, []A], q Q, e
 	}
 	defer resp.Body.Close()
 	cut := func(err error) error {
-		return Refuse(0, mayHaveStopped, "answer of the daemon at %s: %w", c.path, err)
+		return Refuse(0, mayHaveStopped, "the answer of the daemon at %s is not complete: %w", c.path, err)
 	}
 	list := json.NewDecoder(bufio.NewReaderSize(resp.Body, 64<<10))
 	if _, err := list.Token(); err != nil {

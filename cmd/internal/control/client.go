@@ -116,7 +116,7 @@ func call[T any](ctx context.Context, c *Client, method, verb string, body any) 
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return v, Refuse(0, mayHaveStopped, "answer of the daemon at %s: %w", c.path, err)
+		return v, Refuse(0, mayHaveStopped, "the answer of the daemon at %s is not complete: %w", c.path, err)
 	}
 	return v, nil
 }
@@ -144,7 +144,7 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		a := errorAnswer{Error: "the daemon answered " + resp.Status, Hint: "see the daemon's log: journalctl -u pbxjail"}
+		a := errorAnswer{Error: "the daemon answered " + resp.Status, Hint: "to see the log of the daemon: journalctl -u pbxjail"}
 		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // if this fails, the status is the message
 		return nil, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
 	}
@@ -154,13 +154,13 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 // stranger explains an answer that is not of our version.
 func (c *Client) stranger(major string) error {
 	if major == "" {
-		return Refuse(0, "see which program it is: ss -xlp; "+nameIt, "the program that answers at %s is not pbxjail", c.path)
+		return Refuse(0, "to see which program it is: ss -xlp; "+nameIt, "the program that answers at %s is not pbxjail", c.path)
 	}
 	return Refuse(0, sameRelease, "the daemon at %s uses version %s of the API, not %s", c.path, major, Major)
 }
 
 const (
-	nameIt         = "give the path of the daemon's socket with --socket PATH; it is the key socket of the main file"
+	nameIt         = "give the path of the daemon's socket: --socket PATH; that path is in the main file, key socket"
 	mayHaveStopped = "the daemon may have stopped: systemctl status pbxjail; then try again"
 )
 
@@ -175,12 +175,12 @@ func (c *Client) unreachable(err error) error {
 	case info != nil && info.Mode().Type() != fs.ModeSocket:
 		return Refuse(0, nameIt, "%s is not a socket", c.path)
 	case errors.Is(err, fs.ErrPermission):
-		return Refuse(0, "run it as root, or as a member of the socket's group (pbxjail)", "no permission to use %s", c.path)
+		return Refuse(0, "run it as root (sudo), or as a member of the socket's group (pbxjail)", "no permission to use %s", c.path)
 	case errors.Is(err, context.DeadlineExceeded):
-		return Refuse(0, "journalctl -u pbxjail shows its log; to restart it: systemctl restart pbxjail", "the daemon at %s did not answer in time", c.path)
+		return Refuse(0, "to see its log: journalctl -u pbxjail; to restart it: systemctl restart pbxjail", "the daemon at %s did not answer in time", c.path)
 	case call != nil && call.Op == "dial":
-		return Refuse(0, "start it with systemctl start pbxjail, or run pbxjail as root; --socket names another socket",
+		return Refuse(0, "start it with systemctl start pbxjail, or run pbxjail as root; if the daemon has another socket: --socket PATH",
 			"no daemon answers at %s", c.path)
 	}
-	return Refuse(0, "journalctl -u pbxjail shows why; then try again", "the daemon at %s closed the connection: %w", c.path, err)
+	return Refuse(0, "to see why: journalctl -u pbxjail; then try again", "the daemon at %s closed the connection: %w", c.path, err)
 }

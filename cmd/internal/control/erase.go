@@ -22,7 +22,7 @@ func (r *EraseRequest) check() (err error) {
 		return Refuse(http.StatusBadRequest, `send {"prefix": "203.0.113.7/32"} or {"account": "201"}`, "erase: needs either one prefix or one account")
 	}
 	if r.Account != "" && r.Unban {
-		return Refuse(http.StatusBadRequest, "name the address to end its ban", "erase: an account has no ban")
+		return Refuse(http.StatusBadRequest, "--unban works only with an address: jailctl erase ADDR --unban", "erase: an account has no ban that --unban could end")
 	}
 	if r.Prefix.IsValid() {
 		if r.Prefix, err = Canonical(r.Prefix); err != nil {

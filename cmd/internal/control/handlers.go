@@ -10,7 +10,7 @@ import (
 	"pbxjail/configs/hint"
 )
 
-const sameRelease = "use the jailctl of the same release as the daemon"
+const sameRelease = "use the jailctl of the same release as the daemon; to see both releases: jailctl version"
 
 // handler routes the API. No other part of the server reads a caller's bytes.
 func (s *Server) handler() http.Handler {
@@ -19,7 +19,7 @@ func (s *Server) handler() http.Handler {
 		mux.HandleFunc(h.pattern, h.serve(s))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, Refuse(http.StatusNotFound, sameRelease, "no %s %s in this version of the API", r.Method, r.URL.Path))
+		refuse(w, Refuse(http.StatusNotFound, sameRelease, "the daemon does not know the request %s %s", r.Method, r.URL.Path))
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(header, Major)
@@ -54,7 +54,7 @@ func decode[T any](body io.Reader) (v T, err error) {
 		}
 	}
 	if err != nil {
-		return v, Refuse(http.StatusBadRequest, sameRelease, "request not understood: %w", err)
+		return v, Refuse(http.StatusBadRequest, sameRelease, "the daemon does not understand the request: %w", err)
 	}
 	return v, nil
 }

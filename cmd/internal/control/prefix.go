@@ -36,10 +36,10 @@ func tooWide(p netip.Prefix, force bool) error {
 		limit = wide6
 	}
 	if p.Bits() == 0 {
-		return Refuse(http.StatusBadRequest, "ban a smaller network", "%s contains every address", p)
+		return Refuse(http.StatusBadRequest, "ban a smaller network", "not banned: %s contains every address", p)
 	}
 	if p.Bits() < limit && !force {
-		return Refuse(http.StatusConflict, "check the prefix; --force bans it anyway", "%s is wider than /%d", p, limit)
+		return Refuse(http.StatusConflict, "if the network is right, add --force to the command", "not banned: %s is a very large network, wider than /%d", p, limit)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { ended <- web.Serve(s.gate) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serve %s: %w", s.opts.Path, err)
+		return fmt.Errorf("the control socket %s does not work any more: %w", s.opts.Path, err)
 	case <-ctx.Done():
 	}
 	s.socket.remove()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // maxPath is the longest address of a Unix socket: sun_path of unix(7), without
@@ -32,7 +34,7 @@ type socket struct {
 // which permission could not be set.
 func openSocket(path, group string) (s *socket, note string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, "", Refuse(0, "run pbxjail as root", "make the folder of the control socket: %w", err)
+		return nil, "", Refuse(0, "run pbxjail as root", "the folder of the control socket cannot be made: %w", err)
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
@@ -58,7 +60,7 @@ const lockPatience = 2 * time.Second
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, Refuse(0, "run pbxjail as root", "lock: %w", err)
+		return nil, Refuse(0, "run pbxjail as root", "%w", hint.Cannot(err))
 	}
 	for end := time.Now().Add(lockPatience); ; {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -74,10 +76,10 @@ func lockFile(path string) (*os.File, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errRunning
 	}
-	return nil, fmt.Errorf("lock: %w", err)
+	return nil, fmt.Errorf("cannot lock the file: %w", err)
 }
 
-var errRunning = Refuse(0, "stop the other one: systemctl stop pbxjail; or write another path as socket into the main file",
+var errRunning = Refuse(0, "stop the other one: systemctl stop pbxjail; or write another path into the main file: socket: PATH",
 	"another pbxjail uses this socket")
 
 // removable reports whether a socket may be made at path: the path is free, or has a socket
@@ -91,7 +93,7 @@ func removable(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return Refuse(0, "move the file away, or write another path as socket into the main file", "there is a file with this name, and it is not a socket")
+		return Refuse(0, "move the file away, or write another path into the main file: socket: PATH", "there is a file with this name, and it is not a socket")
 	}
 	c, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
@@ -102,7 +104,7 @@ func removable(path string) error {
 		return nil
 	}
 	// Any other error, such as a full backlog, means that a process uses it.
-	return Refuse(0, "find the process: ss -xlp; end it, or write another path as socket into the main file", "another process uses this socket: %w", err)
+	return Refuse(0, "to see which process: ss -xlp; end that process, or write another path into the main file: socket: PATH", "another process uses this socket: %w", err)
 }
 
 // listen makes the socket in a folder that only we can enter, sets its mode and group
@@ -117,7 +119,7 @@ func (s *socket) listen(group string) (note string, err error) {
 	defer os.RemoveAll(dir)
 	private := filepath.Join(dir, "s")
 	if n := max(len(private), len(s.path)); n > maxPath {
-		return "", Refuse(0, fmt.Sprintf("write a path that is %d bytes shorter as socket into the main file", n-maxPath), "the path of the socket is too long")
+		return "", Refuse(0, fmt.Sprintf("write a path that is %d bytes shorter into the main file: socket: PATH", n-maxPath), "the path of the socket is too long")
 	}
 	s.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: private, Net: "unix"})
 	if err != nil {

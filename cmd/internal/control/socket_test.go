@@ -216,5 +216,5 @@ func TestSocketWithoutPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := New(Options{Path: filepath.Join(dir, "file", "s"), Handlers: newJailer().calls()}).Listen()
-	wantRefused(t, err, "make the folder")
+	wantRefused(t, err, "folder of the control socket cannot be made")
 }

@@ -67,7 +67,7 @@ func rootOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, ok := r.Context().Value(peerKey{}).(peer)
 		if !ok || who.uid != 0 && who.uid != os.Geteuid() {
-			refuse(w, Refuse(http.StatusForbidden, "run it as root", "only root may see the packets, because they show the calls of your customers"))
+			refuse(w, Refuse(http.StatusForbidden, "run it as root (sudo)", "only root may see the packets, because they show the calls of your customers"))
 			return
 		}
 		next(w, r)
@@ -97,9 +97,9 @@ func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, ea
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, io.EOF):
-			return Refuse(0, mayHaveStopped, "the daemon at %s ended the stream", c.path)
+			return Refuse(0, mayHaveStopped, "the daemon at %s ended the answer", c.path)
 		case err != nil:
-			return Refuse(0, mayHaveStopped, "answer of the daemon at %s: %w", c.path, err)
+			return Refuse(0, mayHaveStopped, "the answer of the daemon at %s is not complete: %w", c.path, err)
 		}
 		if err := each(a); err != nil {
 			return err

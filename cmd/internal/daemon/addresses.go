@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/host"
+	"pbxjail/configs/show"
 )
 
 // fewFilesHint is what to do when a socket to the kernel cannot be opened.
-const fewFilesHint = "systemctl restart pbxjail; if too many files are open, raise LimitNOFILE with systemctl edit pbxjail"
+const fewFilesHint = "run: systemctl restart pbxjail. If the error says that too many files are open: systemctl edit pbxjail, and write LimitNOFILE=65536 below [Service]; then: systemctl restart pbxjail"
 
 // ours finds own addresses at the moment of a ban: what followAddresses reads may be half a
 // second old, and a line about a new address may come sooner.
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("pbxjail reads the addresses of this machine only once in each interval, not before each ban: an address that you give to a network interface may be banned until the next reading", "err", err, "interval", guardEvery, "hint", fewFilesHint)
+		d.log.Warn("pbxjail reads the addresses of this machine only every "+show.Duration(guardEvery)+", not before each ban: an address that you add to a network card may be banned in its first "+show.Duration(guardEvery), "err", err, "hint", fewFilesHint)
 		return nil
 	}
 	d.own = own
@@ -42,7 +43,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for them once in each interval", "err", err, "interval", guardEvery, "hint", fewFilesHint)
+			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for new ones every "+show.Duration(guardEvery), "err", err, "hint", fewFilesHint)
 		}
 	}()
 	defer func() { <-ended }()

@@ -40,14 +40,14 @@ func (b *backend) alarmStatus(s *control.Status, now time.Time) {
 	for i, a := range s.Alarms {
 		if i == mostAlarms {
 			s.Problems = append(s.Problems, control.Problem{
-				About: control.AboutAlarm, What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "jailctl list shows them; jailctl ack ends them",
+				About: control.AboutAlarm, What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "to see all alarms: jailctl list; to end them: jailctl ack",
 			})
 			return
 		}
 		s.Problems = append(s.Problems, control.Problem{
 			About: control.AboutAlarm, What: a.What + ". " + b.bannedWords(a.Addr, now),
 			Hint: "if this was not the owner: jailctl ban " + a.Addr.String() + "; change the password of " + a.Account +
-				" and check which calls it made; then clear the alarm: jailctl ack " + a.Addr.String(),
+				" and check the calls of this account; then end the alarm: jailctl ack " + a.Addr.String(),
 		})
 	}
 }

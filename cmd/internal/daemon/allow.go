@@ -14,12 +14,15 @@ import (
 	"pbxjail/parsers"
 )
 
+// allowedLost is what to do when the addresses of jailctl allow cannot be read.
+const allowedLost = "write these addresses into the main file, as ignoreip: [ADDRESS]; then: jailctl reload. Check the disk of the database: dmesg"
+
 // loadAllowed takes over the addresses that operators allowed before the daemon started.
 func (d *Daemon) loadAllowed() {
 	list, err := d.store.Allowed(d.since)
 	if err != nil {
-		d.troubles.note(control.AboutDatabase, "the addresses of jailctl allow cannot be read from the database, so they may be banned: "+err.Error(), "allow them again with jailctl allow, or name them in ignoreip")
-		d.log.Error("the addresses of jailctl allow cannot be read from the database, so they may be banned", "err", err, "hint", "allow them again with jailctl allow, or name them in ignoreip")
+		d.troubles.note(control.AboutDatabase, "the addresses of jailctl allow cannot be read from the database, so they may be banned: "+err.Error(), allowedLost)
+		d.log.Error("the addresses of jailctl allow cannot be read from the database, so they may be banned", "err", err, "hint", allowedLost)
 	}
 	d.upkeep.guard.SetAllowed(list)
 	admins, err := d.store.Moments(d.since)
@@ -69,7 +72,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	}
 	list := slices.DeleteFunc(b.guard.Allowed(now), func(o book.Allowed) bool { return o.What() == a.What() })
 	if len(list) >= maxAllowed {
-		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "remove some with jailctl disallow, or allow a whole network", "%d addresses or names are allowed already", len(list))
+		return control.AllowAnswer{}, control.Refuse(http.StatusConflict, "to remove an entry: jailctl disallow ADDR; or allow a whole network: jailctl allow NETWORK", "not allowed: the list of jailctl allow is full, with %d entries", len(list))
 	}
 	failed := b.store.Allow(a)
 	b.guard.SetAllowed(append(list, a))
@@ -78,7 +81,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	answer.Allowed = b.allowed(a)
 	answer.Covered = b.covers(a, now)
 	if failed != nil {
-		return answer, fmt.Errorf("%s is allowed only until pbxjail starts again, because the database could not be written: %w", a.What(), failed)
+		return answer, fmt.Errorf("%s is allowed only until the next start of pbxjail, because the database could not be written: %w", a.What(), failed)
 	}
 	return answer, err
 }
@@ -102,11 +105,11 @@ func (b *backend) coversOf(p netip.Prefix, now time.Time) (list []control.Cover)
 	around := append(b.warden.Inside(p, now), b.warden.Around(p, now)...)
 	slices.SortFunc(around, netip.Prefix.Compare)
 	for _, ban := range around[:min(len(around), mostCovers)] {
-		list = append(list, control.Cover{What: ban.String(), Why: "it is inside the ban of " + ban.String()})
+		list = append(list, control.Cover{What: ban.String(), Why: "it is inside the ban of " + ban.String() + "; to lift that ban: jailctl unban " + ban.String()})
 	}
 	if p.IsSingleIP() {
 		for _, name := range b.feeds.Dropping(p.Addr()) {
-			list = append(list, control.Cover{What: name, Why: "the feed " + name + " drops it"})
+			list = append(list, control.Cover{What: name, Why: "feed " + name + " drops it"})
 		}
 	}
 	return list
@@ -137,7 +140,7 @@ func (b *backend) Disallow(q control.DisallowRequest, _ string) (control.Disallo
 		answer.Protected = cmp.Or(answer.Protected, b.protects(p))
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is not allowed now, but is allowed again when pbxjail starts again, because the database could not be written: %w", q.What, err)
+		err = fmt.Errorf("%s is not allowed now, but will be allowed again after the next start of pbxjail, because the database could not be written: %w", q.What, err)
 	}
 	return answer, err
 }

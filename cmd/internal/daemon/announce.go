@@ -34,7 +34,7 @@ func announce(log *slog.Logger, files *jailFiles) {
 		}
 	}
 	if len(missing) > 0 {
-		log.Info("some logs do not exist yet: they are read when they appear", "files", strings.Join(missing, " "))
+		log.Info("some logs do not exist yet: pbxjail reads them as soon as they exist", "files", strings.Join(missing, " "))
 	}
 	if found == 0 {
 		log.Warn("no log of Asterisk exists yet: pbxjail cannot see attacks in logs", "hint", "write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'")

@@ -158,9 +158,9 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	ban, err := b.warden.Order(order, now)
 	switch {
 	case errors.Is(err, warden.ErrProtected):
-		return control.Ban{}, control.Refuse(http.StatusForbidden, "to ban it anyway, add --force to the command; jailctl protected lists all protected addresses", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusForbidden, "to ban it anyway, add --force to the command; to see all protected addresses: jailctl protected", "%w", err)
 	case errors.Is(err, warden.ErrNoJail):
-		return control.Ban{}, control.Refuse(http.StatusNotFound, "jailctl status shows the names of all jails", "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusNotFound, "to see the names of all jails: jailctl status", "%w", err)
 	case err != nil:
 		return b.ban(ban, now), err
 	}

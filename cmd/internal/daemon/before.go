@@ -36,7 +36,7 @@ func (d *Daemon) awaitProtections(ctx context.Context, homes <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	case <-time.After(homesTime):
-		d.log.Warn("the known log-ins are not read from the database yet: until then, an address with known phones may be banned", "after", homesTime)
+		d.log.Warn("pbxjail still reads the known log-ins from the database: before it has read them, an address with known phones may be banned", "after", homesTime, "hint", "nothing needs to be done now; if this comes at each start, the disk of the database is slow")
 	}
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()

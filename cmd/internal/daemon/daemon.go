@@ -171,7 +171,7 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
 	if err != nil {
-		d.log.Error("pbxjail could not read whether it was switched off with jailctl off: it is on now", "err", err, "hint", hint.Of(err))
+		d.log.Error("pbxjail could not read whether it was switched off with jailctl off, so it is on now", "err", err, "hint", "if pbxjail must be off: jailctl off. "+hint.Of(err))
 	}
 	if !off.Holds(d.since) {
 		off = book.Off{} // its time is over, too
@@ -370,7 +370,7 @@ func (d *Daemon) problems() []control.Problem {
 	if n := d.opts.Lost(); n > 0 {
 		list = append(list, control.Problem{
 			About: "log of pbxjail", What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that reads them is too slow", n),
-			Hint: "bans are not affected; look at the program that reads the log of pbxjail, such as journald: systemctl status systemd-journald",
+			Hint: "bans are not affected; check the program that reads the log of pbxjail, which is usually journald: systemctl status systemd-journald",
 		})
 	}
 	return list

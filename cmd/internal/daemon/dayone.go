@@ -92,7 +92,7 @@ func (d *Daemon) young() time.Time {
 	}
 	born, err := d.store.Born()
 	if err != nil {
-		d.log.Warn("the database cannot be read: pbxjail does not know how old it is, and gives bans their full time", "err", err)
+		d.log.Warn("the database cannot be read: pbxjail does not know how old the database is, so it bans for the full time", "err", err, "hint", hint.Of(err))
 		return time.Time{}
 	}
 	return youngUntil(born, d.since)
@@ -145,7 +145,7 @@ func existing(patterns []string) (files []string) {
 func hearOldLog(ctx context.Context, name string, judge *jails.Judge, foreign parsers.Services, now time.Time) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", name, err)
+		return hint.Cannot(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()

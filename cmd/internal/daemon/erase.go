@@ -46,8 +46,8 @@ func (b *backend) Erase(q control.EraseRequest, by string) (answer control.Erase
 		answer.History, err = a.Erase(q.Prefix, q.Account)
 	}
 	if err = errors.Join(err, b.store.Scrub()); err != nil {
-		err = hint.Add("free space on the disk of the database, twice the size of its files; then give the command again",
-			fmt.Errorf("rows are deleted, but their bytes may be left in free pages of the files: %w", err))
+		err = hint.Add("make free space on the disk of the database, twice the size of its files; then give the command again",
+			fmt.Errorf("the entries are deleted, but their bytes may still be in the files of pbxjail: %w", err))
 	}
 	b.follow()
 	return answer, err
@@ -109,7 +109,7 @@ func alsoAt(copies []string) []string {
 		"backups",
 	}
 	for _, c := range copies {
-		list = append(list, "a damaged database that pbxjail renamed: "+c)
+		list = append(list, "an old damaged database: "+c)
 	}
 	return list
 }

@@ -124,7 +124,7 @@ func (f *jailFiles) refusal() error {
 		return control.Refuse(http.StatusConflict, hint.Of(err), "no jail changed: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
-		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s has a mistake, and keeps its old settings: %w", name, bad[name])
+		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s is not changed, because its file has a mistake: %w", name, bad[name])
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (j *journals) follow(ctx context.Context, name string) {
 		defer close(u.ended)
 		defer stop()
 		if err := u.journal.Run(ctx, func(b journal.Block) error { return j.take(name, b) }); err != nil {
-			j.log.Error("a unit of the journal is not read any more", "log", name, "err", err)
+			j.log.Error("a unit of the journal is not read any more", "log", name, "err", err, "hint", "systemctl restart pbxjail")
 		}
 	}()
 }
@@ -165,7 +165,7 @@ func (j *journals) states(now time.Time) (names []string, states []journal.State
 		names, states = append(names, name), append(states, s)
 	}
 	for _, name := range j.refused {
-		problem := hint.Errorf("name fewer units, or let a syslog daemon write them to a file", "%s is not read: more than %s of the journal are named", name, show.Count(maxJournals, "unit"))
+		problem := hint.Errorf("write fewer units of the journal under logs, or let a syslog daemon write them to a file", "%s is not read: pbxjail can read at most %s of the journal, and more are under logs", name, show.Count(maxJournals, "unit"))
 		names, states = append(names, name), append(states, journal.State{Problem: problem})
 	}
 	return names, states

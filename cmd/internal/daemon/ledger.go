@@ -51,8 +51,8 @@ const damagedLedger = "the database was damaged, so pbxjail started an empty one
 
 // damagedHint is what to do after a damaged ledger was replaced.
 func damagedHint(ledger, damaged string) string {
-	return "check the disk with dmesg. Without a backup: repeat your jailctl allow commands, and delete the damaged file " + damaged +
-		". With a backup: systemctl stop pbxjail; copy the backup to " + ledger + "; systemctl start pbxjail. This problem is shown until the next start"
+	return "check the disk: dmesg. Without a backup: repeat your jailctl allow commands, then: rm " + damaged +
+		". With a backup: systemctl stop pbxjail; cp BACKUP " + ledger + "; systemctl start pbxjail. This message ends with the next start"
 }
 
 // openSpare opens a copy of the ledger beside the socket, or an empty ledger in memory.
@@ -62,7 +62,7 @@ func (d *Daemon) openSpare(path string, cause error) error {
 		return errors.Join(cause, err)
 	}
 	d.store = spare
-	what := fmt.Sprintf("the database cannot be written, so pbxjail uses a copy of it in %s: new bans are lost at the next boot: %v", where, cause)
+	what := fmt.Sprintf("the database cannot be written, so pbxjail uses a copy of it in %s: new bans are lost when this machine boots: %v", where, cause)
 	if whole != nil {
 		what = fmt.Sprintf("the database cannot be written, and not all of it could be read, so pbxjail uses a new database in %s: strikes, history and known log-ins may be missing: %v; %v", where, cause, whole)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/guard"
+	"pbxjail/configs/show"
 	"pbxjail/jails/book"
 	"pbxjail/jails/warden"
 )
@@ -57,11 +58,11 @@ func (u *upkeep) letInNames(now time.Time) {
 			}
 			answer, err := letIn(u.judge, []netip.Prefix{p}, a.By, now)
 			if err != nil {
-				u.log.Error("an allowed name has a new address, but its bans could not be ended", "name", a.Host, "prefix", p, "err", err)
+				u.log.Error("an allowed name has a new address, but the ban of that address could not be lifted", "name", a.Host, "prefix", p, "err", err, "hint", "to lift the ban: jailctl unban "+show.Address(p))
 				delete(known, p) // tried again at the next change
 			}
 			if len(answer.Lifted)+len(answer.Carved) > 0 {
-				u.log.Info("an allowed name has a new address: pbxjail ended the bans of that address", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
+				u.log.Info("an allowed name has a new address: pbxjail lifted the bans of that address", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
 			}
 		}
 	}

@@ -43,13 +43,13 @@ func (m messenger) notify(d warden.Decision) {
 	}
 	switch d.What {
 	case warden.BannedByHand:
-		e.What = "by hand, by " + show.Terminal(d.Ban.By)
+		e.What = "banned by hand, by " + show.Terminal(d.Ban.By)
 	case warden.WouldBan:
 		e.Observed = true
 	case warden.NotBanned:
 		e.Kind = messages.Protected
-		e.What = fmt.Sprintf("It would be banned by jail %s (%s), but it is protected: %s", d.Ban.Jail, e.What, show.Terminal(d.Why))
-		e.Hint = "see what it did: jailctl why " + show.Address(d.Ban.Prefix)
+		e.What = fmt.Sprintf("The address would be banned by jail %s (%s), but it is protected: %s", d.Ban.Jail, e.What, show.Terminal(d.Why))
+		e.Hint = "to see what it did: jailctl why " + show.Address(d.Ban.Prefix)
 	case warden.Alarm:
 		e.Kind = alarmKinds[d.Ban.Jail]
 		if e.Kind == "" {
@@ -123,7 +123,7 @@ func (b *backend) slowTroubles(now time.Time) (list []messages.Trouble) {
 	b.logStatus(&s, now)
 	for _, f := range s.Files {
 		if f.Problem != "" && f.Problem != control.NotThere {
-			s.Problems = append(s.Problems, control.Problem{About: "log " + f.Path, What: "log " + f.Path + " cannot be read: " + f.Problem, Hint: "check that the user of pbxjail may read the file: jailctl doctor"})
+			s.Problems = append(s.Problems, control.Problem{About: "log " + f.Path, What: "log " + f.Path + " cannot be read: " + f.Problem, Hint: "to see what to do: jailctl doctor"})
 		}
 	}
 	for _, p := range s.Problems {
@@ -159,7 +159,7 @@ func (b *backend) messageStatus(s *control.Status, now time.Time) {
 		}
 		what := "channel " + c.Name + ": some receivers get no messages: " + c.Problem
 		if c.Failing != nil {
-			what = fmt.Sprintf("channel %s sends no messages since %s: %s. %s wait; pbxjail tries again by itself", c.Name, show.Ago(*c.Failing, now), c.Problem, show.Count(c.Waiting, "event"))
+			what = fmt.Sprintf("channel %s has sent no messages for %s: %s. %s wait; pbxjail tries again by itself", c.Name, show.Brief(now.Sub(*c.Failing)), c.Problem, show.Count(c.Waiting, "event"))
 		}
 		s.Problems = append(s.Problems, control.Problem{About: control.AboutChannel + c.Name, What: what, Hint: c.Hint + "; then: jailctl notify test " + c.Name})
 	}
@@ -175,9 +175,9 @@ func (b *backend) notifyTest(q control.NotifyTestRequest, by string) (control.No
 	results := b.post.Test(ctx, q.Channel, by)
 	if len(results) == 0 {
 		if q.Channel == "" {
-			return control.NotifyTestAnswer{}, control.Refuse(http.StatusConflict, "write channels below notify in the main file: jailctl help notify", "no channel of messages is configured")
+			return control.NotifyTestAnswer{}, control.Refuse(http.StatusConflict, "write channels below notify into the main file; an example: jailctl help notify", "no channel for messages is configured")
 		}
-		return control.NotifyTestAnswer{}, control.Refuse(http.StatusNotFound, "jailctl notify status lists the channels", "there is no channel %s", show.Escaped(q.Channel))
+		return control.NotifyTestAnswer{}, control.Refuse(http.StatusNotFound, "to see all channels: jailctl notify status", "there is no channel %s", show.Escaped(q.Channel))
 	}
 	var answer control.NotifyTestAnswer
 	for _, r := range results {

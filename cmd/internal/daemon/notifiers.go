@@ -73,5 +73,5 @@ type logger struct{ *slog.Logger }
 func (l logger) notify(d warden.Decision) { d.Log(l.Logger) }
 
 func (l logger) lost(n uint64) {
-	l.Warn("some bans and unbans are missing in this log, because there were too many: jailctl list and jailctl why show them", "to", "log", "lost", n)
+	l.Warn("some bans and unbans are missing in this log, because there were too many; to see all bans: jailctl list", "to", "log", "lost", n)
 }

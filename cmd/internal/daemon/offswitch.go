@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,7 +80,7 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	if err == nil {
 		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off))
 	} else {
-		o.log.Error("pbxjail is switched off, but something of it could not be removed from the firewall, and may still drop packets", "by", by, "until", untilText(off), "err", err, "hint", hint.Of(err))
+		o.log.Error("pbxjail is switched off, but something of it could not be removed from the firewall, and may still drop packets", "by", by, "until", untilText(off), "err", err, "hint", cmp.Or(hint.Of(err), leftHint))
 	}
 	if unsaved != nil {
 		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the database could not be written: %w", unsaved))
@@ -153,13 +154,13 @@ func (o *offSwitch) notice() string {
 	if off.Since.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("OFF since %s by %s, %s: nothing is dropped; switch it on with: jailctl on", show.Stamp(off.Since), show.Terminal(off.By), untilText(off))
+	return fmt.Sprintf("OFF since %s by %s, %s: nothing is dropped; to switch pbxjail on: jailctl on", show.Stamp(off.Since), show.Terminal(off.By), untilText(off))
 }
 
 // untilText is the end of off as words.
 func untilText(off book.Off) string {
 	if off.Until.IsZero() {
-		return "until it is switched on"
+		return "until jailctl on"
 	}
 	return "until " + show.Stamp(off.Until)
 }
@@ -175,8 +176,11 @@ func (o *offSwitch) problems() []control.Problem {
 	if !o.off.Holds(time.Now()) {
 		what = "off: pbxjail could not be switched on again: "
 	}
-	return []control.Problem{{About: control.AboutFirewall, What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: hint.Of(o.problem)}}
+	return []control.Problem{{About: control.AboutFirewall, What: what + strings.ReplaceAll(o.problem.Error(), "\n", "; "), Hint: cmp.Or(hint.Of(o.problem), leftHint)}}
 }
+
+// leftHint is how to see what is left in the firewall, for an error without a hint.
+const leftHint = "to see what is left: iptables-save | grep pbxjail; nft list ruleset | grep pbxjail"
 
 // Flush takes all that is ours out of the kernel, where no daemon runs. The ledger stays as
 // it is. Its errors carry a hint.
@@ -198,7 +202,7 @@ func clearBefore(e *actions.Switch, log *slog.Logger) error {
 		return nil
 	}
 	if err != nil {
-		log.Error("old firewall rules of pbxjail may still drop packets", "err", err, "hint", hint.Of(err))
+		log.Error("old firewall rules of pbxjail may still drop packets", "err", err, "hint", cmp.Or(hint.Of(err), leftHint))
 	}
 	return err
 }

@@ -119,7 +119,7 @@ func (p *packetRules) set(plan packetPlan) {
 }
 
 // otherRulesHint is for a packet rule that cannot be made.
-const otherRulesHint = "all other packet rules are in the firewall: jailctl rules shows them"
+const otherRulesHint = "all other packet rules are in the firewall; to see them: jailctl rules"
 
 // pause takes the rules out of the kernel, until resume.
 func (p *packetRules) pause() error {

@@ -166,7 +166,7 @@ func (p *past) Close() error {
 func (p *past) asked() (*history.Archive, error) {
 	a, err := p.opened()
 	if err != nil {
-		return nil, control.Refuse(http.StatusConflict, hint.Of(err), "there is no history now: %w", err)
+		return nil, control.Refuse(http.StatusConflict, hint.Of(err), "the history cannot be read now: %w", err)
 	}
 	return a, nil
 }

@@ -124,7 +124,7 @@ func (g *portGroups) apply() error {
 		return g.problem
 	}
 	if g.problem = g.enforcer.Split(list); g.problem != nil {
-		g.problem = fmt.Errorf("sets of ports in the firewall: %w", g.problem)
+		g.problem = fmt.Errorf("the sets of ports in the firewall could not be changed: %w", g.problem)
 		g.log.Error("the firewall could not be changed, so bans may close the wrong ports", "err", g.problem, "hint", hint.Of(g.problem))
 		g.current = nil // tried again
 		return g.problem

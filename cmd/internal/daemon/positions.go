@@ -43,7 +43,7 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	found := map[string]watcher.Position{}
 	list, err := p.store.Positions()
 	if err != nil {
-		log.Error("pbxjail does not know how far it had read the logs: it reads each log from its end, and attacks before that are not seen", "err", err, "hint", hint.Of(err))
+		log.Error("pbxjail does not know how far it had read the logs, so it reads each log from its end: attacks while pbxjail was stopped are not seen", "err", err, "hint", hint.Of(err))
 		return found
 	}
 	for _, one := range list {
@@ -82,7 +82,7 @@ func (p *positions) save(now time.Time) error {
 	}
 	err := p.flush()
 	if err != nil {
-		err = fmt.Errorf("positions in the logs are not saved, because the bans before them could not be saved: %w", err)
+		err = fmt.Errorf("how far the logs are read is not saved, because the bans could not be saved: %w", err)
 	} else {
 		err = p.store.SavePositions(rows(moved), now)
 	}

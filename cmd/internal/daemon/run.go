@@ -120,7 +120,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "wait; jailctl list marks the bans that are not in the firewall")
+		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "wait; to see which bans are not in the firewall yet: jailctl list")
 	case <-ctx.Done():
 		return false
 	}
@@ -181,7 +181,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		d.log.Error("some bans of the database could not be put into the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
+		d.log.Error("some bans of the database could not be put into the firewall, so packets from their addresses pass: pbxjail tries again by itself", "err", err, "hint", hint.Of(err))
 	}
 	if err := d.store.Unreadable(); err != nil {
 		d.log.Error("the database is damaged", "err", err, "hint", hint.Of(err))

@@ -175,7 +175,7 @@ func (s *senders) Close() error {
 // clearSenders removes what a run before left that remembered senders.
 func (d *Daemon) clearSenders(main *configs.Main) {
 	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
-		d.log.Warn("old firewall rules of pbxjail, which record who sends packets (heard), could not be removed; they drop nothing", "err", err, "hint", hint.Of(err))
+		d.log.Warn("old firewall rules of pbxjail that record who sends packets (heard) could not be removed; these rules drop nothing", "err", err, "hint", hint.Of(err))
 	}
 }
 

@@ -87,7 +87,7 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
-			About: control.AboutFirewall, What: "the FreePBX firewall takes chain " + b.main.chain + " in table filter for an attack, and removes all rules of the table again and again",
+			About: control.AboutFirewall, What: "the FreePBX firewall does not know chain " + b.main.chain + " in table filter, and removes all rules of this table again and again",
 			Hint: "write hook: raw or chain: f2b-pbxjail into the main file; then: systemctl restart pbxjail",
 		})
 	}
@@ -112,7 +112,7 @@ var problemWords = map[string]string{
 }
 
 // problemHint is what to do about a problem that has no hint of its own.
-const problemHint = "pbxjail tries again by itself. Its log shows more: journalctl -u pbxjail"
+const problemHint = "pbxjail tries again by itself. To see more: journalctl -u pbxjail"
 
 // flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
 func (b *backend) flushedByFreePBX() bool {

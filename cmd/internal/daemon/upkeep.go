@@ -111,7 +111,7 @@ func (u *upkeep) take(main *configs.Main) {
 		return
 	}
 	if err := u.level.UnmarshalText([]byte(main.LogLevel)); err != nil {
-		u.log.Warn("log_level is not a known level: it is ignored", "level", main.LogLevel)
+		u.log.Warn("log_level in the main file is not a known level, so it is ignored", "level", main.LogLevel, "hint", "write log_level: info, debug, warn or error into the main file")
 	}
 }
 

@@ -390,7 +390,7 @@ func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
 			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. So it cannot check the logs of that time against packets", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
-			Hint: "in a flood, wait until its senders are banned. If this happens without a flood, write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
+			Hint: "in a flood, wait until the senders are banned. If this happens without a flood, write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
 		})
 	}
 	return list

@@ -41,9 +41,9 @@ func enforcing(e *Env) []findings.Finding {
 		f.What, f.Fix = "nothing is dropped: pbxjail is switched off", []findings.Step{findings.Command("jailctl on")}
 	case strings.HasPrefix(s.Enforcer, "observe"):
 		f.What = "nothing is dropped: pbxjail only observes"
-		f.Hint = "write observe: false into the main file; then: systemctl restart pbxjail. If its service starts it with --observe, remove that option"
+		f.Hint = "write observe: false into the main file; then: systemctl restart pbxjail. If the service starts pbxjail with --observe, remove that option: systemctl edit --full pbxjail"
 	default:
-		f.Hint = "do what is under the other problems first. The log shows more: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe"
+		f.Hint = "first do what the hints of the other problems say. To see the log of pbxjail: journalctl -u pbxjail; to test the firewall: jailctl doctor --probe"
 	}
 	return []findings.Finding{f}
 }
@@ -156,7 +156,7 @@ func feeds(e *Env) (list []findings.Finding) {
 			one.What, one.Hint = f.Problem, f.Hint
 		case f.Checked != nil && e.stale(f):
 			one.What = fmt.Sprintf("the feed was last fetched %s: newer bad addresses are not in it", show.Ago(*f.Checked, e.Now))
-			one.Hint = "check that this machine can reach the url of the feed; jailctl feeds shows the last answer"
+			one.Hint = "check that this machine can reach the url of the feed; to see the last answer: jailctl feeds"
 		default:
 			continue
 		}
@@ -212,7 +212,7 @@ func room(e *Env) (list []findings.Finding) {
 
 func setHint(name string) string {
 	if strings.Contains(name, "_") { // actions/ipset: those who were heard
-		return "wait: a flood of senders fills the set, and it empties itself within minutes after the flood; until then log records cannot be checked against it"
+		return "nothing needs to be done: a flood of senders fills the set, and the set is empty again some minutes after the flood. Until then pbxjail cannot check log records against this set"
 	}
 	return "in the files in /etc/pbxjail.d, write a shorter bantime, or write widen: {members: 5}, which bans a network in place of 5 addresses in it; then: jailctl reload"
 }

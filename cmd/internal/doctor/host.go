@@ -44,7 +44,7 @@ func firewallOrder(e *Env) (list []findings.Finding) {
 			About: "firewall", Severity: findings.Broken,
 			What:     fmt.Sprintf("other firewall rules come before the rule of pbxjail (the jump to %s in %s %s). Packets that they accept are not dropped, also those of banned addresses", e.chain(), h.Table, h.Chain),
 			Evidence: before,
-			Hint:     "move the rule of pbxjail to the top with the command below, and let the program that made the other rules start before pbxjail",
+			Hint:     "move the rule of pbxjail to the top with the command below. To keep it there, let the program that made the other rules start before pbxjail",
 			Fix: []findings.Step{findings.Command(fmt.Sprintf("%[1]s -w -t %[2]s -D %[3]s -j %[4]s && %[1]s -w -t %[2]s -I %[3]s 1 -j %[4]s",
 				h.Program, h.Table, h.Chain, e.chain()))},
 		})
@@ -77,7 +77,7 @@ func firewalls(e *Env) (list []findings.Finding) {
 		f := findings.Finding{About: "firewall", Severity: findings.Note, What: show.Word(name, 60) + " runs here too. The rules of pbxjail come first, and pbxjail puts them back if that firewall removes them"}
 		if name == "FreePBX firewall" {
 			f.What = "the FreePBX firewall runs here too. Its responsive firewall also blocks addresses: jailctl list does not show them, and jailctl unban does not free them"
-			f.Hint = "see its list in the web interface: Firewall, Responsive Firewall; write the addresses that it trusts into ignoreip of pbxjail too"
+			f.Hint = "to see the addresses that it blocks, open in the web interface: Firewall, Responsive Firewall. Write the addresses that it trusts into the main file too: ignoreip: [ADDRESS]"
 		}
 		list = append(list, f)
 	}
@@ -194,7 +194,7 @@ func places(e *Env) (list []findings.Finding) {
 	}
 	update := findings.Command("jailctl geoip update --from FILE|URL")
 	if len(g.Files) == 0 {
-		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "fetch a geoip file: " + update.Run})
+		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "get a geoip file: " + update.Run})
 	}
 	one := well("geoip", "%s", Places(g))
 	for _, f := range g.Files {
@@ -202,7 +202,7 @@ func places(e *Env) (list []findings.Finding) {
 			continue
 		}
 		one.Severity, one.Fix = findings.Note, []findings.Step{update}
-		one.Hint = "the geoip file is old; fetch a newer one: " + update.Run
+		one.Hint = "the geoip file is old; to get a newer one: " + update.Run
 		if rules := e.placeRules(); len(rules) > 0 {
 			one.Severity, one.Evidence = findings.Risky, rules
 			one.What += ". Networks move from country to country, and these rules use countries"

@@ -29,7 +29,7 @@ func followed(e *Env) (list []findings.Finding) {
 		there++
 		about := "log " + f.Path
 		if f.Problem != "" {
-			one := findings.Finding{About: about, Severity: findings.Blind, What: "is not read: " + f.Problem, Hint: "see the log of pbxjail: journalctl -u pbxjail"}
+			one := findings.Finding{About: about, Severity: findings.Blind, What: "is not read: " + f.Problem, Hint: "to see the log of pbxjail: journalctl -u pbxjail"}
 			if i := slices.IndexFunc(e.Status.Problems, func(p control.Problem) bool { return p.About == about }); i >= 0 {
 				one.Hint = e.Status.Problems[i].Hint
 			}
@@ -79,7 +79,7 @@ func securityChannel(e *Env) (list []findings.Finding) {
 			return c.Has(asterisk.LevelSecurity) && !strings.EqualFold(c.Name, "console")
 		}); i >= 0 {
 			f.What = fmt.Sprintf("%s writes security events only to %s, which pbxjail does not read", where(l.Channels[i].At), show.Word(l.Channels[i].Name, 100))
-			f.Hint = "name that file under logs in the jail files, or let Asterisk write security events to a file of their own"
+			f.Hint = "write the path of that file into the main file: logs: [PATH]; or let Asterisk write security events to a file of their own"
 		}
 		f.Fix = []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "security => security"), findings.Command(loggerReload)}
 		list = append(list, f)
@@ -176,7 +176,7 @@ func loggerQueue(e *Env) (list []findings.Finding) {
 				list = append(list, findings.Finding{
 					About: "logger queue", Severity: findings.Blind, What: "Asterisk discarded log records in the last minutes, so pbxjail did not see all attempts",
 					Evidence: []string{show.Word(t.Path, 200) + ": " + show.Flat(r.text, 160)},
-					Fix:      []findings.Step{findings.Write("below [general] in logger.conf", "logger_queue_limit = 10000"), findings.Command(loggerReload)},
+					Fix:      []findings.Step{findings.Write("below [general] in /etc/asterisk/logger.conf", "logger_queue_limit = 10000"), findings.Command(loggerReload)},
 				})
 				break
 			}

@@ -62,6 +62,6 @@ func TestProbeNeedsRoot(t *testing.T) {
 	if err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("got %v, want exit status 1", err)
 	}
-	wantMatch(t, string(out), `^jailctl: make a network namespace: operation not permitted$`)
-	wantMatch(t, string(out), `^hint: run it as root; in a container it needs CAP_SYS_ADMIN`)
+	wantMatch(t, string(out), `^jailctl: cannot make a network namespace: operation not permitted$`)
+	wantMatch(t, string(out), `^hint: run it as root: sudo jailctl doctor --probe; a container needs CAP_SYS_ADMIN`)
 }

@@ -224,7 +224,7 @@ func TestBesideFreePBX(t *testing.T) {
 				t.Errorf("got problems %v, want any: %v", s.Problems, test.problem)
 			}
 			for _, problem := range s.Problems {
-				wantMatch(t, problem.What, `^the FreePBX firewall takes chain`)
+				wantMatch(t, problem.What, `^the FreePBX firewall does not know chain`)
 				wantMatch(t, problem.Hint, `f2b-pbxjail`)
 			}
 		})

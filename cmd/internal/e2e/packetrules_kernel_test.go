@@ -129,7 +129,7 @@ func TestPacketRulesWouldCut(t *testing.T) {
 	before, err := os.ReadFile(p.path("pbxjail.yaml"))
 	p.must(err)
 	p.configure("packet_rules: {enabled: true, iax_from: [198.51.100.0/24]}")
-	wantMatch(t, p.refused("reload"), `packet_rules would block your own phones or peers: 203\.0\.113\.50/32 is not in iax_from \(.*iax\.conf:3 host\)\nhint: .*force: true`)
+	wantMatch(t, p.refused("reload"), `the rules would block your own phones or peers: 203\.0\.113\.50/32 is not in iax_from \(.*iax\.conf:3 host\)\nhint: .*force: true`)
 	wantMatch(t, p.ctl("rules"), `^packet rules are off`)
 
 	p.must(os.WriteFile(p.path("pbxjail.yaml"), before, 0o644))

@@ -36,7 +36,7 @@ func (p *Protections) nowAllowed(now time.Time) (list []jails.Protection) {
 }
 
 func allowedWhy(a book.Allowed) string {
-	why := "allowed by an operator: " + a.What()
+	why := "allowed with jailctl allow: " + a.What()
 	if a.Note != "" {
 		why += " (" + a.Note + ")"
 	}

@@ -135,7 +135,7 @@ func (p *Protections) Read(main *configs.Main, now time.Time) (changed bool) {
 	s.Trusts = append(s.Trusts, ask(p.host.Gateways, "the gateway")...)
 	s.Trusts = append(s.Trusts, ask(p.host.NameServers, "a name server of this machine")...)
 	if p.host.Started.IsValid() {
-		s.Trusts = append(s.Trusts, protection(p.host.Started, "the SSH session pbxjail was started from"))
+		s.Trusts = append(s.Trusts, protection(p.host.Started, "the SSH session in which pbxjail was started"))
 	}
 	p.admins.see(p.host.Sessions, now)
 	s.Trusts = append(s.Trusts, p.admins.protections(main.ProtectAdmins, now)...)
@@ -163,7 +163,7 @@ func (p *Protections) own() []netip.Addr {
 	}
 	list, err := p.host.Addresses()
 	if err != nil {
-		p.log.Error("the addresses of this machine cannot be read: only those that pbxjail knows already are protected", "err", err)
+		p.log.Error("the addresses of this machine cannot be read: only those that pbxjail knows already are protected", "err", err, "hint", "to try again: systemctl restart pbxjail; if this comes again, write the addresses of this machine into the main file: ignoreip: [ADDRESS]")
 		return p.state.Own
 	}
 	return list

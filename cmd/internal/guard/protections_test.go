@@ -74,7 +74,7 @@ func TestProtections(t *testing.T) {
 	}
 	for addr, want := range map[string]string{
 		"192.0.2.10": "our own address", "2001:db8:0:1::10": "our own address", "192.0.2.1": "the gateway", "192.0.2.53": "a name server of this machine",
-		"198.51.100.9": "the SSH session pbxjail was started from", "198.18.3.4": "ignoreip 198.18.0.0/15",
+		"198.51.100.9": "the SSH session in which pbxjail was started", "198.18.3.4": "ignoreip 198.18.0.0/15",
 		"203.0.113.5": "ignore_hosts trunk.example.net", "203.0.113.99": "",
 	} {
 		if got := who(p, addr); got != want {

@@ -24,12 +24,12 @@ type Own struct {
 func NewOwn() (*Own, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, fmt.Errorf("open a socket of rtnetlink: %w", err)
+		return nil, fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
 	const groups = 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1)
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("follow own addresses: %w", err)
+		return nil, fmt.Errorf("cannot follow the addresses of this machine: %w", err)
 	}
 	return &Own{fd: fd, buf: make([]byte, 4096), old: true}, nil
 }

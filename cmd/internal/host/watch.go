@@ -20,17 +20,17 @@ const watched = 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1
 func Watch(ctx context.Context, changed func()) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
-		return fmt.Errorf("open a socket of rtnetlink: %w", err)
+		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: watched}); err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("follow addresses and routes: %w", err)
+		return fmt.Errorf("cannot follow the addresses and routes of this machine: %w", err)
 	}
 	socket := os.NewFile(uintptr(fd), "rtnetlink") // it does not block: the runtime waits for it, and wakes up for nothing else
 	defer socket.Close()
 	conn, err := socket.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("follow addresses and routes: %w", err)
+		return fmt.Errorf("cannot follow the addresses and routes of this machine: %w", err)
 	}
 	defer context.AfterFunc(ctx, func() { socket.SetReadDeadline(time.Unix(1, 0)) })()
 	changed() // what changed before we listened
@@ -43,7 +43,7 @@ func Watch(ctx context.Context, changed func()) error {
 		case errors.Is(err, unix.ENOBUFS): // some were lost
 			changed()
 		case err != nil:
-			return fmt.Errorf("follow addresses and routes: %w", err)
+			return fmt.Errorf("cannot follow the addresses and routes of this machine: %w", err)
 		case n > 0 && (sender == nil || sender.Pid == 0): // of the kernel, and no other program
 			changed()
 		}

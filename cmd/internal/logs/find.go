@@ -39,7 +39,7 @@ func Find(folders []string, hostname string) (f Found) {
 			continue
 		}
 		if len(seen) == maxFolders {
-			f.Problems = append(f.Problems, hint.Errorf("name the logs of the other ones under logs of a jail", "configurations of more than %d Asterisks: the rest is not read", maxFolders))
+			f.Problems = append(f.Problems, hint.Errorf("write the logs of the other ones into the main file: logs: [PATH]", "more than %d Asterisks are here: the configuration of the others is not read", maxFolders))
 			break
 		}
 		seen = append(seen, real)

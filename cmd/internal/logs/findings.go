@@ -95,7 +95,7 @@ func (f Found) notUnderstood(path string, a Account) Finding {
 		return one
 	}
 	one.What = fmt.Sprintf("none of the last %s is a record of Asterisk; one begins with \"%s\"", lines, beginning(a.Example, mostShown))
-	one.Hint = "if it is the log of another program, remove it from logs in the jail files; otherwise let Asterisk write it: " + f.line(path)
+	one.Hint = "if it is the log of another program, remove its path from logs, in the main file or in /etc/pbxjail.d; otherwise let Asterisk write this log: " + f.line(path)
 	return one
 }
 
@@ -146,7 +146,7 @@ func silent(path string, c *asterisk.Channel, a *Accounts, now time.Time) (Findi
 	one := Finding{
 		Log: path, State: "silent",
 		What: fmt.Sprintf("%s, but other logs in its folder got %s that should be in it", since, show.Count(int(missed), "record")),
-		Hint: "run: asterisk -rx 'logger reload'; and write this command into postrotate of logrotate, so that Asterisk does not write to a file that was moved away",
+		Hint: "run: asterisk -rx 'logger reload'; and write this command into postrotate in /etc/logrotate.d/asterisk, so that Asterisk does not write to a file that was moved away",
 	}
 	if wanted[securities] {
 		one.Hint += "; if security events are missing: asterisk -rx 'module load res_security_log.so'"
@@ -218,7 +218,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		for _, c := range conf.Channels {
 			if c.Has(level) && !strings.EqualFold(c.Name, "console") {
 				one.What = fmt.Sprintf("%s writes %s only to %s, which pbxjail does not read", at(c.At), level, show.Word(c.Name, 100))
-				one.Hint += "; or name that file under logs in the jail files"
+				one.Hint += "; or write the path of that log into the main file: logs: [PATH]"
 				break
 			}
 		}
@@ -247,7 +247,7 @@ func noSecurityLog(list []Log) (Finding, bool) {
 	return Finding{
 		State: "security events",
 		What:  "there is no log of security events: " + show.Word(first, 200),
-		Hint:  "write security => security below [logfiles] in logger.conf" + thenReload,
+		Hint:  "write security => security below [logfiles] in /etc/asterisk/logger.conf" + thenReload,
 	}, true
 }
 

@@ -155,7 +155,7 @@ func TestNotWritten(t *testing.T) {
 		"both":           {both, nil},
 		"every":          {"full => *\n", nil},
 		"no security":    {"messages => notice\n", [][]string{{" | security events | ", "does not write security to a file", "write security => security below the line [logfiles]", "logger.conf:3), then: "}}},
-		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "name that file"}}},
+		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "write the path of that log"}}},
 		"stdout":         {"/dev/stdout => notice,security\n", [][]string{{"writes security only to /dev/stdout"}, {"writes notice only to /dev/stdout"}}},
 		"console":        {"console => security\nmessages => notice\n", [][]string{{"does not write security to a file"}}},
 		"empty":          {"", [][]string{{"security"}, {"notice"}}},

@@ -31,7 +31,7 @@ const (
 
 // titles say in a few words what a kind is. They hold no text of others.
 var titles = map[Kind]string{
-	Guessed:     "a password may be guessed",
+	Guessed:     "someone may have guessed a password",
 	Enforcement: "bans are not in force",
 	Blind:       "a log is not read",
 	Protected:   "a protected address attacks",

@@ -48,7 +48,7 @@ func webhook(r *request, m *Message) error {
 			return inJSON(values[name])
 		}))
 		if !json.Valid(r.body) {
-			return hint.New("correct template of the channel: jailctl check", "the template makes no JSON")
+			return hint.New("correct the key template of this channel in the main file; then: jailctl reload", "the template does not make valid JSON")
 		}
 	}
 	r.header.Set("X-Pbxjail-Id", m.ID)
@@ -132,7 +132,7 @@ func ntfy(r *request, m *Message) error {
 	slash := strings.LastIndex(path, "/")
 	topic := path[slash+1:]
 	if topic == "" {
-		return hint.New("write the topic behind the address, such as https://ntfy.example.net/TOPIC", "the address of the channel has no topic")
+		return hint.New("write the topic at the end of the address, such as https://ntfy.example.net/TOPIC", "the address of the channel has no topic")
 	}
 	u.Path = "/" + path[:slash+1]
 	r.url = u.String()

@@ -26,7 +26,7 @@ func readKept(path string) (map[string]kept, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, hint.Add(hint.Readable(path)+"; or remove it: what it says is then lost", err)
+		return nil, hint.Add(hint.Readable(path)+"; or delete the file: the messages in it are then lost", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxKept))
@@ -35,7 +35,7 @@ func readKept(path string) (map[string]kept, error) {
 		err = json.Unmarshal(data, &list)
 	}
 	if err != nil {
-		return nil, hint.Errorf("nothing needs to be done: pbxjail writes the file again; jailctl list shows the alarms", "read the messages that wait: %w", err)
+		return nil, hint.Errorf("nothing needs to be done: pbxjail writes the file again; jailctl list shows the alarms", "the file of messages that wait has a mistake: %w", err)
 	}
 	for name, k := range list {
 		list[name] = kept{k.Urgent.bounded(), k.Digest.bounded()}
@@ -112,12 +112,12 @@ func (p *Post) save(whole bool) error {
 func replace(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("save the messages that wait: %w", err)
+		return fmt.Errorf("the messages that wait could not be saved: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = fmt.Errorf("save the messages that wait: %w", err)
+			err = fmt.Errorf("the messages that wait could not be saved: %w", err)
 		}
 	}()
 	defer f.Close()

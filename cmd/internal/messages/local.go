@@ -21,7 +21,7 @@ func (s *command) send(ctx context.Context, m *Message) error {
 		return err
 	}
 	err = program.Give(ctx, append(body, '\n'), s.cfg.Command[0], s.cfg.Command[1:]...)
-	return secrets{}.cleaned(hint.Add("run it by hand: echo '{}' | "+s.cfg.Command[0]+"; it must end with status 0 within 30s, and it runs as the user of pbxjail without its capabilities", err))
+	return secrets{}.cleaned(hint.Add("to test the program: echo '{}' | "+s.cfg.Command[0]+"; it must end with status 0 within 30s. pbxjail runs it as its own user, without capabilities", err))
 }
 
 // localMail hands a mail to the mail program of this machine.
@@ -40,7 +40,7 @@ func (s *localMail) send(ctx context.Context, m *Message) error {
 		return err
 	}
 	if err := l.To(s.cfg.To...); err != nil {
-		return hint.Errorf("correct to of the channel", "receiver: %w", err)
+		return hint.Errorf(correct("to"), "a receiver is not a mail address: %w", err)
 	}
 	text, err := bytesOf(l)
 	if err != nil {
@@ -56,11 +56,11 @@ func sendmailHint(path string) string {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "install a mail program, or write its path into command; or use type: mail with the server of your provider"
+		return "install a mail program, or write its path into the main file, as command: [PATH] of this channel; or write type: mail, with the mail server of your provider as server"
 	case info.Mode()&(os.ModeSetgid|os.ModeSetuid) != 0 || noNewPrivileges():
-		return "the unit of pbxjail gives its programs no more rights (NoNewPrivileges), which Postfix and Exim need: use type: mail with server: 127.0.0.1:25 and tls: none; see jailctl help notify"
+		return "the unit of pbxjail gives its programs no more rights (NoNewPrivileges), which Postfix and Exim need: in the main file, write type: mail, server: 127.0.0.1:25 and tls: none for this channel; an example: jailctl help notify"
 	}
-	return "look at the log of the mail program"
+	return "to see why, read the log of the mail program: journalctl -e, or /var/log/mail.log"
 }
 
 // noNewPrivileges reports whether this process can get no more rights: proc(5).

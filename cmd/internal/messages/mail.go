@@ -36,10 +36,10 @@ type mailer struct {
 func letter(c configs.Channel, to string, m *Message) (*mail.Msg, error) {
 	l := mail.NewMsg(mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent())
 	if err := l.From(c.From); err != nil {
-		return nil, hint.Errorf("correct from of the channel", "sender: %w", err)
+		return nil, hint.Errorf(correct("from"), "the sender is not a mail address: %w", err)
 	}
 	if err := l.To(to); err != nil {
-		return nil, hint.Errorf("correct to of the channel", "receiver: %w", err)
+		return nil, hint.Errorf(correct("to"), "a receiver is not a mail address: %w", err)
 	}
 	_, domain, _ := strings.Cut(c.From, "@")
 	l.Subject(show.Flat(m.Title, 200))
@@ -108,7 +108,7 @@ func (s *mailer) sendAll(ctx context.Context, m *Message, password string) error
 	case delivered == len(letters):
 		return nil
 	case len(s.done) > 0 && len(s.done)+len(refusedBy) == len(s.cfg.To):
-		return partly{hint.Errorf("correct to of the channel", "the mail server refuses %s: %w", strings.Join(refusedBy, ", "), failed)}
+		return partly{hint.Errorf(correct("to"), "the mail server refuses %s: %w", strings.Join(refusedBy, ", "), failed)}
 	}
 	return s.explain(ctx, failed)
 }
@@ -118,23 +118,23 @@ func (s *mailer) explain(ctx context.Context, err error) error {
 	host, port := s.cfg.Address()
 	where := net.JoinHostPort(host, fmt.Sprint(port))
 	if ctx.Err() != nil {
-		return hint.Errorf("check that a mail server answers at "+where+", and that no firewall is between", "send mail by %s: it takes too long: %w", where, ctx.Err())
+		return hint.Errorf("check that a mail server runs at "+where+", and that no firewall is in between", "%s did not take the mail in time: %w", where, ctx.Err())
 	}
 	var code *mail.SendError
 	var said *textproto.Error
 	switch {
 	case errors.As(err, &code) && code.Reason == mail.ErrSMTPDataClose && code.ErrorCode() >= 500:
-		return refusal{hint.Errorf("look at the log of the mail server: it may take the text for spam; pbxjail will try without text of others", "send mail by %s: %w", where, err)}
+		return refusal{hint.Errorf("the mail server may think that the text is spam: read its log. pbxjail tries again without text of callers", "%s refuses the mail: %w", where, err)}
 	case errors.As(err, &code) && (code.Reason == mail.ErrSMTPRcptTo || code.Reason == mail.ErrSMTPMailFrom):
-		return hint.Errorf("check from and to of the channel, and whether the server wants a log-in (user, password_file)", "send mail by %s: %w", where, err)
+		return hint.Errorf("check the keys from and to of this channel in the main file; if the server wants a log-in, write user and password_file too", "%s refuses the sender or a receiver: %w", where, err)
 	case errors.As(err, &said) && (said.Code == 535 || said.Code == 534 || said.Code == 530), strings.Contains(err.Error(), "AUTH"):
-		return hint.Errorf("check user and the password in password_file", "log in at %s: %w", where, err)
+		return hint.Errorf("check the key user of this channel in the main file, and the password in the file of password_file", "cannot log in at %s: %w", where, err)
 	case strings.Contains(err.Error(), "STARTTLS"):
-		return hint.Errorf("write tls: tls if the server has only that; tls: none is for a server on this machine", "send mail by %s: %w", where, err)
+		return hint.Errorf("the server has no STARTTLS. In the main file, write tls: tls for this channel (usually port 465); tls: none is only for a server on this machine", "cannot send mail by %s: %w", where, err)
 	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:"):
-		return hint.Errorf("write the name in the certificate of the server into server; for a certificate of your own, write ca_file", "send mail by %s: %w", where, err)
+		return hint.Errorf("in the main file, write the name that is in the certificate as server of this channel; for a certificate of your own, write ca_file: PATH", "cannot send mail by %s: %w", where, err)
 	}
-	return hint.Errorf("check server of the channel, and that a mail server answers there", "send mail by %s: %w", where, err)
+	return hint.Errorf("check the key server of this channel in the main file, and that a mail server runs there", "cannot send mail by %s: %w", where, err)
 }
 
 // client makes a client whose connection ends with ctx, wherever it waits.
@@ -176,7 +176,7 @@ func (s *mailer) client(ctx context.Context, password string) (_ *mail.Client, c
 	}
 	client, err := mail.NewClient(host, options...)
 	if err != nil {
-		return nil, nil, hint.Errorf("correct server of the channel", "mail: %w", err)
+		return nil, nil, hint.Errorf(correct("server"), "the mail server cannot be used: %w", err)
 	}
 	return client, func() {
 		if stop != nil {

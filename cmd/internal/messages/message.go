@@ -58,7 +58,7 @@ func (l *lane) message(host string, now time.Time, bare bool) Message {
 // strip takes out all that others have written.
 func (m *Message) strip() {
 	for i := range m.Items {
-		m.Items[i].What = "The text is left out, because the receiver refused it; jailctl status and the log of pbxjail have it"
+		m.Items[i].What = "The text is left out, because the receiver refused it; to see it: jailctl status, or journalctl -u pbxjail"
 	}
 	if m.Bans != nil {
 		m.Bans.Examples = nil
@@ -128,14 +128,14 @@ func (m *Message) text() string {
 		m.Bans.text(line)
 	}
 	if len(m.Dropped) > 0 {
-		line("Not in this message, because there were too many: %s. The log of pbxjail has them: journalctl -u pbxjail", counts(m.Dropped, maxNames))
+		line("Not in this message, because there were too many: %s. To see them: journalctl -u pbxjail", counts(m.Dropped, maxNames))
 		line("")
 	}
 	if m.Lost > 0 {
-		line("Not counted, because they came too fast: %s. jailctl list shows all bans", show.Count(int(m.Lost), "decision"))
+		line("Not counted, because they came too fast: %s. To see all bans: jailctl list", show.Count(int(m.Lost), "decision"))
 		line("")
 	}
-	line("sent by pbxjail on %s, %s; jailctl status shows what is wrong now", show.Flat(m.Host, 200), show.Stamp(m.At))
+	line("sent by pbxjail on %s, %s; to see what is wrong now: jailctl status", show.Flat(m.Host, 200), show.Stamp(m.At))
 	return b.String()
 }
 
@@ -161,7 +161,7 @@ func (b *Bans) text(line func(string, ...any)) {
 		line("  %s%s: %s", show.Address(e.Prefix), inBrackets(strings.TrimPrefix(e.Jail+", "+e.Country, ", ")), show.Terminal(e.What))
 	}
 	if more := b.Total - len(b.Examples); more > 0 {
-		line("  and %d more: jailctl list", more)
+		line("  and %d more; to see them: jailctl list", more)
 	}
 	line("")
 }

@@ -83,7 +83,7 @@ func (p *Post) Set(n configs.Notify) {
 	}
 	for _, c := range old {
 		if n := c.state().Waiting; n > 0 {
-			p.opts.Log.Warn("a channel of messages is gone from the main file: what waited for it is dropped", "channel", c.name(), "events", n)
+			p.opts.Log.Warn("a channel was removed from the main file: the messages that waited for it are dropped", "channel", c.name(), "events", n)
 		}
 	}
 	signal(p.changed)

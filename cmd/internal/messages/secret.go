@@ -25,18 +25,18 @@ func secret(ref string) (string, error) {
 	if ref == "" {
 		return "", nil
 	}
-	path, todo := ref, "write the secret into this file, in one line; the user of pbxjail must be able to read it, and others should not"
+	path, todo := ref, "write the secret into this file, in one line; then: chown root:pbxjail "+ref+"; chmod 640 "+ref
 	if name, is := strings.CutPrefix(ref, configs.CredentialPrefix); is {
-		todo = "write LoadCredential=" + name + ":FILE into a drop-in of the unit (systemctl edit pbxjail), and restart pbxjail"
+		todo = "run: systemctl edit pbxjail; write LoadCredential=" + name + ":FILE below [Service]; then: systemctl restart pbxjail"
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return "", hint.Errorf(todo, "secret %s: systemd has given pbxjail no credentials", ref)
+			return "", hint.Errorf(todo, "secret %s: pbxjail has no credentials from systemd", ref)
 		}
 		path = filepath.Join(dir, name)
 	}
 	info, err := os.Stat(path) // before opening: opening a named pipe would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("is not a regular file")
+		err = errors.New("it is a folder, a device, a pipe or a socket, not a text file")
 	}
 	if err != nil {
 		return "", hint.Errorf(todo, "secret %s: %w", ref, cause(err))
@@ -100,6 +100,11 @@ func (s secrets) cleaned(err error) error {
 type partly struct{ error }
 
 func (p partly) Unwrap() error { return p.error }
+
+// correct is the hint for a key of a channel with a wrong value.
+func correct(key string) string {
+	return "correct the key " + key + " of this channel in the main file; then: jailctl reload"
+}
 
 // senderOf makes the sender of a channel. It opens nothing.
 func senderOf(c configs.Channel) sender {

@@ -76,11 +76,11 @@ func (r *request) read() (err error) {
 func (r *request) do(ctx context.Context) error {
 	u, err := url.Parse(r.url)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return hint.New("write an address such as https://alerts.example.net/pbx, in one line", "the address of the channel is not an http or https address")
+		return hint.New("write an address such as https://alerts.example.net/pbx as url of this channel into the main file, or in one line into the file of url_file", "the address of the channel does not begin with https:// or http://")
 	}
 	req, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.url, bytes.NewReader(r.body))
 	if err != nil {
-		return hint.New("correct url of the channel", "the address of the channel is not valid")
+		return hint.New(correct("url"), "the address of the channel is not valid")
 	}
 	req.Header = r.header
 	req.Header.Set("Content-Type", "application/json")
@@ -95,7 +95,7 @@ func (r *request) do(ctx context.Context) error {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err // the address may be a secret
 		}
-		return hint.Errorf("check the network, and that the server runs: "+show.Flat(u.Hostname(), 100), "send to %s: %w", show.Flat(u.Host, 100), err)
+		return hint.Errorf("check the network of this machine, and that the server runs: "+show.Flat(u.Hostname(), 100), "cannot send to %s: %w", show.Flat(u.Host, 100), err)
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -113,18 +113,18 @@ func answered(status int, text, host string) error {
 	}
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return refusal{hint.New("the receiver does not take this message: check the type and the template of the channel", what)}
+		return refusal{hint.New("the server does not accept this message: check the keys type and template of this channel in the main file", what)}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return hint.New("check the token or the secret of the channel", what)
+		return hint.New("check the token or the secret of this channel: its file is in the main file, key token_file, secret_file or url_file", what)
 	case http.StatusNotFound, http.StatusGone, http.StatusMethodNotAllowed:
-		return hint.New("check the address of the channel", what)
+		return hint.New("check the address of this channel: in the main file, key url, or in the file of url_file", what)
 	case http.StatusTooManyRequests:
-		return hint.New("lower limit of the channel, or raise digest", what)
+		return hint.New("write a smaller limit or a longer digest for this channel into the main file, such as limit: 10, digest: 15m", what)
 	}
 	if status/100 == 3 {
-		return hint.New("write the final address into url: pbxjail follows no redirect, because a message would go to another server", what)
+		return hint.New("the server sends pbxjail to another address. Write that address as url of this channel into the main file; pbxjail does not follow a redirect, because messages would go to another server", what)
 	}
-	return hint.New("look at the log of that server; pbxjail tries again by itself", what)
+	return hint.New("read the log of that server; pbxjail tries again by itself", what)
 }
 
 // newClient makes a client that follows no redirect and keeps no connection.
@@ -149,7 +149,7 @@ func rootsOf(caFile string) (*x509.CertPool, error) {
 	if caFile == "" {
 		return nil, nil
 	}
-	const todo = "write certificates in PEM into the file of ca_file"
+	const todo = "write a certificate in PEM form (-----BEGIN CERTIFICATE-----) into the file of ca_file"
 	data, err := os.ReadFile(caFile)
 	if err != nil {
 		do := todo

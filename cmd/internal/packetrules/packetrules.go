@@ -39,12 +39,12 @@ func (c *Cut) Error() string {
 	if len(who) > shown {
 		who, more = who[:shown], fmt.Sprintf("; and %d more", len(who)-shown)
 	}
-	return "packet_rules would block your own phones or peers: " + strings.Join(who, "; ") + more
+	return "the rules would block your own phones or peers: " + strings.Join(who, "; ") + more
 }
 
 // Hint says what to do.
 func (c *Cut) Hint() string {
-	return "add their networks to ignoreip or iax_from, or set force: true under packet_rules to block them anyway"
+	return "write their networks into the main file, under ignoreip or iax_from; to block them anyway, write force: true below packet_rules"
 }
 
 // Plan is what the main file asks for. notes list the parts that packets cannot show. An
@@ -92,7 +92,7 @@ func cut(plan packets.Plan, known Known) (who []string) {
 	}
 	for _, phone := range known.LoggedIn {
 		if !spared(netip.PrefixFrom(phone, phone.BitLen())) && len(plan.Allow)+len(plan.FQDN) > 0 {
-			who = append(who, fmt.Sprintf("%s logged in over SIP, and its user agent and domain are not known", phone))
+			who = append(who, fmt.Sprintf("%s logged in over SIP, and may have a user agent or a domain that the rules drop", phone))
 		}
 	}
 	return who
@@ -128,7 +128,7 @@ func scanners(list []configs.Agent) (drop []packets.Scanner, notes []string) {
 			continue
 		}
 		if a.Match == configs.AgentContains {
-			notes = append(notes, fmt.Sprintf("no rule for agent %s: it should match anywhere in a value, but a packet does not show where a value ends", a.Name))
+			notes = append(notes, fmt.Sprintf("no rule for user agent %s: its entry says contains, and a rule of the firewall cannot test that", a.Name))
 			continue
 		}
 		s := packets.Scanner{Agent: packets.Agent{Name: a.Name, Exact: a.Match == configs.AgentExact}}

@@ -139,7 +139,7 @@ func TestLongerHonestNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(notes) != 1 || !strings.HasPrefix(notes[0], "no rule for agent badword: ") {
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], "no rule for user agent badword: ") {
 		t.Errorf("got notes %q, want one on badword", notes)
 	}
 	for _, s := range plan.Drop {
@@ -184,7 +184,7 @@ func TestCut(t *testing.T) {
 		{"IAX2 peer, forced", "iax_from: [198.51.100.0/24]\n  force: true", peer, ""},
 		{"IAX2 peer, no rule for it", "fqdn: [pbx.example.net]", peer, ""},
 		{"SIP phone and IAX2 rule", "iax_from: [198.51.100.0/24]", sip, ""},
-		{"SIP phone and allowed agents", "allow_agents: [snom]", sip, "203.0.113.9 logged in over SIP, and its user agent and domain are not known"},
+		{"SIP phone and allowed agents", "allow_agents: [snom]", sip, "203.0.113.9 logged in over SIP, and may have a user agent or a domain that the rules drop"},
 		{"SIP phone and domains", "fqdn: [pbx.example.net]", sip, "203.0.113.9 logged in over SIP"},
 		{"SIP phone, protected", "allow_agents: [snom]", spared, ""},
 		{"SIP phone, forced", "allow_agents: [snom]\n  force: true", sip, ""},

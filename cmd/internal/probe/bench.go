@@ -83,9 +83,9 @@ func newBench() (*bench, error) {
 func (b *bench) build() (err error) {
 	for _, ns := range []*netns.NsHandle{&b.world, &b.pbx} {
 		if *ns, err = netns.New(); errors.Is(err, unix.EPERM) {
-			return hint.Errorf("run it as root; in a container it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", "make a network namespace: %w", err)
+			return hint.Errorf("run it as root: sudo jailctl doctor --probe; a container needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", "cannot make a network namespace: %w", err)
 		} else if err != nil {
-			return hint.Errorf("the kernel must have network namespaces (CONFIG_NET_NS)", "make a network namespace: %w", err)
+			return hint.Errorf("the test needs a kernel with network namespaces (CONFIG_NET_NS)", "cannot make a network namespace: %w", err)
 		}
 	}
 	err = netlink.LinkAdd(&netlink.Veth{
@@ -95,7 +95,7 @@ func (b *bench) build() (err error) {
 		PeerNamespace:    netlink.NsFd(b.world),
 	})
 	if err != nil {
-		return hint.Errorf("the kernel must have veth: modprobe veth; in a container it needs CAP_NET_ADMIN", "make a cable (veth) between two namespaces: %w", err)
+		return hint.Errorf("load the module: modprobe veth; in a container the test needs CAP_NET_ADMIN", "cannot connect two network namespaces (veth): %w", err)
 	}
 	for _, f := range families {
 		err := plug(f.ours(), f.world(), worldMAC)
@@ -110,11 +110,11 @@ func (b *bench) build() (err error) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("connect the cable: %w", err)
+			return fmt.Errorf("cannot connect two network namespaces (veth): %w", err)
 		}
 	}
 	if err := track(); err != nil { // a kernel without nftables
-		b.notes = append(b.notes, oneLine("connections are not tracked in the probe, so it cannot find a rule that drops only new connections: "+err.Error()))
+		b.notes = append(b.notes, oneLine("the probe cannot test if a ban also drops connections that are open already: "+err.Error()))
 	}
 	b.given, err = leftovers()
 	return err

@@ -80,15 +80,15 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 		defer b.close()
 		e, notes, err := open()
 		if err != nil {
-			return fmt.Errorf("open the enforcer: %w", err)
+			return fmt.Errorf("the enforcer could not be opened: %w", err)
 		}
 		defer e.Close()
 		_, degraded, err := e.Setup()
 		if err != nil {
-			return fmt.Errorf("set up the enforcer: %w", err)
+			return fmt.Errorf("the enforcer could not be set up: %w", err)
 		}
 		if err := e.Split(sipPorts()); err != nil {
-			return fmt.Errorf("set up the groups of ports: %w", err)
+			return fmt.Errorf("the groups of ports could not be set up: %w", err)
 		}
 		r = Report{Enforcer: e.Name(), Notes: slices.Concat([]string{}, b.notes, notes, degraded)}
 		t := newTrial(b, e)

@@ -142,7 +142,7 @@ func (t *trial) checkTime(prefix func(family) netip.Prefix) {
 		case l <= 0:
 			t.settle(timeLeft, f.name, "the ban has no end")
 		case l > bantime+2*time.Second || l < bantime-time.Minute: // plain rules end on the second
-			t.settle(timeLeft, f.name, fmt.Sprintf("%s of %s are left at once", l.Round(time.Second), bantime))
+			t.settle(timeLeft, f.name, fmt.Sprintf("the ban has %s left just after its begin, and should have %s", l.Round(time.Second), bantime))
 		}
 	}
 	if _, ours := t.enforcer.(actions.Expirer); ours {
@@ -161,7 +161,7 @@ func (t *trial) tearDown() {
 	}
 	left = slices.DeleteFunc(left, func(what string) bool { return slices.Contains(t.bench.given, what) })
 	if len(left) > 0 {
-		t.settle(teardown, "", "it leaves "+strings.Join(left, ", "))
+		t.settle(teardown, "", "these are still in the kernel: "+strings.Join(left, ", "))
 	}
 }
 
