@@ -143,15 +143,30 @@ func sumOf(text sql.NullString) (*book.Reckoning, error) {
 	return sum, json.Unmarshal([]byte(text.String), sum)
 }
 
-func (s *Store) lines(ban int64) (lines []book.Line, err error) {
-	err = s.query("read records of", func(row *sql.Rows) error {
+func (s *Store) lines(ban int64) ([]book.Line, error) {
+	var b book.Ban
+	err := s.addLines([]*book.Ban{&b}, []int64{ban})
+	return b.Lines, err
+}
+
+// addLines gives bans their lines, in one question. ids are the numbers of these bans.
+func (s *Store) addLines(bans []*book.Ban, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	of := make(map[int64]*book.Ban, len(ids))
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		of[id], args[i] = bans[i], id
+	}
+	return s.query("read records of", func(row *sql.Rows) error {
 		var line book.Line
-		var at int64
+		var ban, at int64
 		var text []byte
 		var factors sql.NullString
 		var evidence, kind, service string
 		var account, number []byte
-		err := row.Scan(&at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &line.Witness, &line.Packets,
+		err := row.Scan(&ban, &at, &line.Rule, &line.Points, &line.File, &text, &line.Base, &line.Counts, &factors, &evidence, &line.Witness, &line.Packets,
 			&kind, &service, &account, &number)
 		if err == nil && factors.Valid {
 			err = json.Unmarshal([]byte(factors.String), &line.Factors)
@@ -163,11 +178,10 @@ func (s *Store) lines(ban int64) (lines []book.Line, err error) {
 		line.Kind, _ = parsers.ParseKind(kind)
 		line.Service, _ = parsers.ParseService(service)
 		line.Account, line.Number = parsers.TextOf(account), parsers.TextOf(number)
-		lines = append(lines, line)
+		of[ban].Lines = append(of[ban].Lines, line)
 		return nil
-	}, `SELECT time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, ''),
-		coalesce(kind, ''), coalesce(service, ''), account, number FROM lines WHERE ban = ? ORDER BY n`, ban)
-	return lines, err
+	}, `SELECT ban, time, rule, points, file, text, coalesce(base, points), coalesce(counts, points), factors, coalesce(evidence, ''), coalesce(witness, ''), coalesce(packets, ''),
+		coalesce(kind, ''), coalesce(service, ''), account, number FROM lines WHERE ban IN (?`+strings.Repeat(", ?", len(ids)-1)+`) ORDER BY ban, n`, args...)
 }
 
 // Ports are the sets of ports that running bans close, each once, and perhaps some of bans

@@ -49,10 +49,14 @@ func (s *Store) Unfiled(limit int) (u Unfiled, err error) {
 		}
 		return err
 	}, getUnfiledBans, limit)
-	for i := 0; i < len(ids) && err == nil; i++ {
-		u.Bans[i].Ban.Lines, err = s.lines(ids[i])
-	}
 	if err != nil {
+		return u, err
+	}
+	list := make([]*book.Ban, len(u.Bans))
+	for i := range u.Bans {
+		list[i] = &u.Bans[i].Ban
+	}
+	if err := s.addLines(list, ids); err != nil {
 		return u, err
 	}
 	return u, s.query("read new alarms of", func(row *sql.Rows) error {
