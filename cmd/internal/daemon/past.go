@@ -39,6 +39,9 @@ type past struct {
 const (
 	fileEvery = 2 * time.Second
 	filePart  = 100 // changes at a time, with their lines: they are in memory, and the ledger waits for them
+	// restAfter is how many times as long as a copy took the next one waits: in a burst of
+	// attackers the processor is for those who ban.
+	restAfter = 3
 )
 
 // historyPath is where the history is: beside the ledger.
@@ -123,12 +126,20 @@ func (p *past) file(ctx context.Context) error {
 	if !p.store.News() && !failed {
 		return nil
 	}
-	for ctx.Err() == nil {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-rest.C:
+		}
+		began := time.Now()
 		if more, err := p.filePart(a); err != nil || !more {
 			return err
 		}
+		rest.Reset(restAfter * time.Since(began))
 	}
-	return nil
 }
 
 // filePart copies some, and reports whether there may be more.
