@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,17 +14,14 @@ const maxConfigFolders = 16
 // were given with "-C FILE" (asterisk(8)), each once. proc is "/proc". A process that sees
 // other files than we do, as in a container, is left out: its paths mean nothing here.
 func ConfigFolders(proc, name string) (folders []string) {
-	comms, _ := filepath.Glob(filepath.Join(proc, "[1-9]*", "comm"))
 	root, err := os.Stat(filepath.Join(proc, "self/root"))
 	if err != nil {
 		return nil
 	}
-	for _, comm := range comms {
-		text, err := os.ReadFile(comm)
-		if err != nil || string(bytes.TrimSpace(text)) != name || len(folders) == maxConfigFolders {
-			continue
+	for _, process := range Processes(proc, name) {
+		if len(folders) == maxConfigFolders {
+			break
 		}
-		process := filepath.Dir(comm)
 		if there, err := os.Stat(filepath.Join(process, "root")); err != nil || !os.SameFile(root, there) {
 			continue
 		}
