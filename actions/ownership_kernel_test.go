@@ -437,7 +437,11 @@ func withoutRaw(t *testing.T, ipt string) {
 	path := filepath.Join(os.Getenv("PATH"), ipt) // see kerneltest.WithTools
 	real, err := os.Readlink(path)
 	script := "#!/bin/sh\ncase \" $* \" in *\" raw \"*) echo \"can't initialize iptables table \\`raw': Table does not exist (do you need to insmod?)\" >&2; exit 3;; esac\nexec " + real + " \"$@\"\n"
-	if err := errors.Join(err, os.Remove(path), os.WriteFile(path, []byte(script), 0o755)); err != nil {
+	restore := path + "-restore"
+	realRestore, failed := os.Readlink(restore)
+	restoreScript := "#!/bin/sh\nlines=\nwhile IFS= read -r l; do\n[ \"$l\" != '*raw' ] || { echo \"unable to initialize table 'raw'\" >&2; exit 2; }\nlines=\"$lines$l\n\"\ndone\nprintf %s \"$lines\" | exec " + realRestore + " \"$@\"\n"
+	err = errors.Join(err, failed, os.Remove(path), os.WriteFile(path, []byte(script), 0o755), os.Remove(restore), os.WriteFile(restore, []byte(restoreScript), 0o755))
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -160,9 +160,13 @@ func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 		return g.clearSide(s)
 	}
 	before, failed := s.chain.Look(g.view)
-	rules, err := s.chain.Ensure(r)
-	if err != nil {
-		return err
+	absent := g.options.Hook != "filter" && s.chain.Absent(g.view) // there, the jump to the bans is in the same chain
+	var rules []xtables.Rule
+	var err error
+	if !absent {
+		if rules, err = s.chain.Ensure(r); err != nil {
+			return err
+		}
 	}
 	wasSure := s.sure || slices.ContainsFunc(rules, asksHandshake)
 	s.sure = wasSure || kernel.Tracking()
@@ -179,12 +183,11 @@ func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 		}
 		specs = append(specs, one.specs...)
 	}
-	if err := s.chain.EnsureOnly(r, rules, specs...); err != nil {
-		return missing(err)
-	}
-	hooked, err := g.hook(s, r)
-	if err != nil {
-		return err
+	hooked := absent && s.chain.Build(g.view, r, specs...) == nil
+	if !hooked {
+		if hooked, err = g.fill(s, rules, specs, absent, r); err != nil {
+			return err
+		}
 	}
 	for i, one := range plan {
 		if err := g.begin(s, one, fresh[i] || hooked || stranger, s.sure && !wasSure && one.tcp, now); err != nil {
@@ -196,13 +199,6 @@ func (g *Gate) setupSide(s *gateSide, r *xtables.Report, now time.Time) error {
 		s.settled = &after
 	}
 	return g.dropOthers(s, plan)
-}
-
-// hook adds the jump to the chain after that to the bans, and reports whether it was missing.
-func (g *Gate) hook(s *gateSide, r *xtables.Report) (made bool, err error) {
-	before := len(r.Made)
-	err = s.chain.HookBehind(g.options.Chain, r)
-	return len(r.Made) > before, err
 }
 
 // ensureSet makes a set. fresh: what came before may be missing in it.

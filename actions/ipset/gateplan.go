@@ -70,3 +70,24 @@ func (g *Gate) owns(x xtables.Rule) bool {
 	i := slices.Index(x.Args, "--add-set")
 	return i >= 0 && i+1 < len(x.Args) && strings.HasPrefix(x.Args[i+1], g.options.Chain+"_")
 }
+
+// fill makes a chain hold these rules, and the jump to it, step by step. It reports whether
+// the jump was missing.
+func (g *Gate) fill(s *gateSide, rules []xtables.Rule, specs [][]string, absent bool, r *xtables.Report) (hooked bool, err error) {
+	if absent {
+		if rules, err = s.chain.Ensure(r); err != nil {
+			return false, err
+		}
+	}
+	if err := s.chain.EnsureOnly(r, rules, specs...); err != nil {
+		return false, missing(err)
+	}
+	return g.hook(s, r)
+}
+
+// hook adds the jump to the chain after that to the bans, and reports whether it was missing.
+func (g *Gate) hook(s *gateSide, r *xtables.Report) (made bool, err error) {
+	before := len(r.Made)
+	err = s.chain.HookBehind(g.options.Chain, r)
+	return len(r.Made) > before, err
+}

@@ -39,6 +39,7 @@ type Enforcer struct {
 	// Taken in this order. Each is held long where a ban must not wait for it,
 	// and closed is written under all three, read under any.
 	slow     sync.Mutex             // Setup, Split, Replace and Teardown
+	complete bool                   // the last Setup or Split made all groups. Guarded by slow
 	lists    map[string]*list       // by name. Guarded by slow
 	searched map[*xtables.Side]bool // for lists of a run before. Guarded by slow
 	counts   map[string]int         // how many members we put into a list's set, by set. Guarded by slow
@@ -85,7 +86,9 @@ func (e *Enforcer) Setup() (made, degraded []string, err error) {
 	if e.closed {
 		return nil, nil, kernel.ErrClosed
 	}
-	return e.sides.Setup(e.setup)
+	made, degraded, err = e.sides.Setup(e.setup)
+	e.complete = err == nil
+	return made, degraded, err
 }
 
 // setup makes what is missing of one side; slow is held.
@@ -95,24 +98,35 @@ func (e *Enforcer) setup(s *xtables.Side, r *xtables.Report) error {
 			return err
 		}
 	}
-	rules, err := s.Chain.Ensure(r)
-	if err != nil {
-		return err
-	}
-	e.findLists(rules, s)
-	for _, name := range slices.Sorted(maps.Keys(e.lists)) {
-		if err := e.ensureList(s, name, r); err != nil {
-			return err
-		}
-	}
-	// The chain is there, so what fails now is the set match.
-	if err := missing(s.Chain.EnsureOnly(r, rules, e.rules(s)...)); err != nil {
+	if err := e.ensureChain(s, r); err != nil {
 		return err
 	}
 	if err := e.sides.RemoveChains(s, nil); err != nil { // of plain rules
 		return err
 	}
 	return e.dropSets(s, e.groups.Names())
+}
+
+// ensureChain makes the chain of a side hold its rules, and makes the sets of the lists
+// first. Where there is no chain, that is one program in place of a dozen; slow is held.
+func (e *Enforcer) ensureChain(s *xtables.Side, r *xtables.Report) error {
+	if e.sides.Absent(s) {
+		if err := e.ensureLists(s, nil, r); err != nil {
+			return err
+		}
+		if e.sides.Build(s, r, e.rules(s)...) {
+			return nil
+		}
+	}
+	rules, err := s.Chain.Ensure(r)
+	if err != nil {
+		return err
+	}
+	if err := e.ensureLists(s, rules, r); err != nil {
+		return err
+	}
+	// The chain is there, so what fails now is the set match.
+	return missing(s.Chain.EnsureOnly(r, rules, e.rules(s)...))
 }
 
 // rules are the rules of the chain of a side, in order; slow is held.
@@ -270,6 +284,7 @@ func (e *Enforcer) Teardown() error {
 	if e.closed {
 		return kernel.ErrClosed
 	}
+	e.complete = false
 	errs := []error{e.sides.Teardown()}
 	for _, s := range e.sides.List {
 		set := e.set(s, "")

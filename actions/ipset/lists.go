@@ -54,6 +54,18 @@ func (e *Enforcer) findLists(rules []xtables.Rule, s *xtables.Side) {
 	maps.Copy(e.lists, found)
 }
 
+// ensureLists makes the sets of all lists, those of a run before that rules look up included;
+// slow is held.
+func (e *Enforcer) ensureLists(s *xtables.Side, rules []xtables.Rule, r *xtables.Report) error {
+	e.findLists(rules, s)
+	for _, name := range slices.Sorted(maps.Keys(e.lists)) {
+		if err := e.ensureList(s, name, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ensureList makes the set of a list, and fills it again if another program emptied it;
 // slow is held.
 func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) error {

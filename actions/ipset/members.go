@@ -48,13 +48,19 @@ func (e *Enforcer) Split(list []kernel.Port) error {
 		return kernel.ErrClosed
 	}
 	e.mu.Lock()
+	same := e.groups.Equal(groups)
 	e.groups = groups
 	e.mu.Unlock()
+	if same && e.complete {
+		return nil
+	}
+	e.complete = false
 	for _, s := range e.sides.Up() {
 		if err := e.sides.SetupSide(s, new(xtables.Report), e.setup); err != nil {
 			return fmt.Errorf("%s: %w", s.Label, err)
 		}
 	}
+	e.complete = true
 	return nil
 }
 

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -38,6 +39,9 @@ func NewGroups(list []Port) (g Groups, err error) {
 
 // Names are the groups, in order.
 func (g Groups) Names() []string { return g.names }
+
+// Equal reports whether two have the same groups with the same ports.
+func (g Groups) Equal(o Groups) bool { return maps.EqualFunc(g.of, o.of, slices.Equal) }
 
 // Places are the groups, and before them "", which means every port.
 func (g Groups) Places() []string { return append([]string{""}, g.names...) }

@@ -29,7 +29,7 @@ const errNoTable = kernel.Missing("a table is missing")
 // Chain is our chain in one table of one family, and the jump that leads to it.
 // The enforcer that owns it serialises the calls.
 type Chain struct {
-	ipt                 *iptables.IPTables
+	program             *program
 	path                string // of the program
 	nft                 bool   // the rules are in nftables: iptables-nft
 	family              uint8
@@ -47,11 +47,7 @@ func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Timeout(kernel.LockWait), iptables.Path(path))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", errNoUse, path, err)
-	}
-	c := &Chain{ipt: ipt, path: path, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
+	c := &Chain{program: &program{proto: proto, path: path}, path: path, nft: nft, family: unix.AF_INET, name: o.Chain, table: "raw", parent: "PREROUTING"}
 	if proto == iptables.ProtocolIPv6 {
 		c.family = unix.AF_INET6
 	}
@@ -73,6 +69,20 @@ func OpenChain(v6 bool, name, table, parent string) (*Chain, error) {
 		c.table, c.parent = table, parent
 	}
 	return c, err
+}
+
+// Absent reports whether there is certainly no such chain. It starts no program, and makes
+// no table. A nil view is one that the kernel refuses, where iptables is the legacy one.
+func (c *Chain) Absent(view *kernel.NftReader) bool {
+	if c.nft {
+		chains, err := view.Chains()
+		return err == nil && !slices.Contains(chains, kernel.NftChain{Family: c.family, Table: c.table, Name: c.name})
+	}
+	if !slices.Contains(kernel.LegacyTables(c.family), c.table) {
+		return true
+	}
+	t, err := kernel.ReadLegacy(c.family, c.table)
+	return err == nil && !t.Has(c.name)
 }
 
 // There reports whether there is such a chain. It starts no program, and makes no table.
@@ -111,7 +121,11 @@ func readRule(line string) Rule {
 
 // rules are the rules of a chain of our table, in order, and whether there is such a chain.
 func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
-	lines, err := c.ipt.ListWithCounters(c.table, name)
+	ipt, err := c.program.open()
+	if err != nil {
+		return nil, false, err
+	}
+	lines, err := ipt.ListWithCounters(c.table, name)
 	// 1 means "no such chain", with a text that differs between versions (iptables(8)
 	// DIAGNOSTICS); a real problem appears again when the chain is made.
 	if e, ok := errors.AsType[*iptables.Error](err); ok && e.ExitStatus() == 1 {
@@ -173,7 +187,8 @@ func (c *Chain) lookAll(view *kernel.NftReader, names ...string) (marks []kernel
 func (c *Chain) Ensure(r *Report) ([]Rule, error) {
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
-		if err = c.explain("make chain "+c.name, c.ipt.NewChain(c.table, c.name)); err == nil {
+		err = c.change("make chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.NewChain(c.table, c.name) })
+		if err == nil {
 			r.Add("chain %s of table %s", c.name, c.table)
 		}
 	}
@@ -189,8 +204,9 @@ func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
 		return nil
 	}
 	for at, spec := range specs {
-		if err := c.ipt.Insert(c.table, c.name, at+1, spec...); err != nil {
-			return c.explain("add rule to chain "+c.name, err)
+		add := func(ipt *iptables.IPTables) error { return ipt.Insert(c.table, c.name, at+1, spec...) }
+		if err := c.change("add rule to chain "+c.name, add); err != nil {
+			return err
 		}
 	}
 	for id := len(rules) + len(specs); id > len(specs); id-- {
@@ -203,7 +219,7 @@ func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
 }
 
 func (c *Chain) deleteAt(id int) error {
-	return c.explain("clean chain "+c.name, c.ipt.DeleteById(c.table, c.name, id))
+	return c.change("clean chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.DeleteById(c.table, c.name, id) })
 }
 
 // hook makes exactly one jump to the chain. An existing jump stays where it is: two
@@ -215,8 +231,8 @@ func (c *Chain) hook(r *Report) error {
 		return err
 	}
 	if len(at) == 0 {
-		if err := c.ipt.Insert(c.table, c.parent, 1, "-j", c.name); err != nil {
-			return c.explain("hook chain "+c.name, err)
+		if err := c.jumpAt(1); err != nil {
+			return err
 		}
 		r.Add("the jump from %s %s", c.table, c.parent)
 		return nil
@@ -224,8 +240,8 @@ func (c *Chain) hook(r *Report) error {
 	// By content, not by number: if another program edits the chain meanwhile, the numbers
 	// shift, and one of its rules would be removed.
 	for range len(at) - 1 {
-		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
-			return c.explain("unhook chain "+c.name, err)
+		if err := c.unhook(); err != nil {
+			return err
 		}
 	}
 	if last := at[len(at)-1] - (len(at) - 1); last > 1 {
@@ -253,18 +269,28 @@ func (c *Chain) HookBehind(bans string, r *Report) error {
 		}
 	}
 	if last <= after {
-		if err := c.ipt.Insert(c.table, c.parent, after+1, "-j", c.name); err != nil {
-			return c.explain("hook chain "+c.name, err)
+		if err := c.jumpAt(after + 1); err != nil {
+			return err
 		}
 		jumps++
 		r.Add("the jump from %s %s", c.table, c.parent)
 	}
 	for range jumps - 1 { // this removes the first of them: by content, since numbers shift
-		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
-			return c.explain("unhook chain "+c.name, err)
+		if err := c.unhook(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// jumpAt adds a jump to the chain, as rule number at of its parent.
+func (c *Chain) jumpAt(at int) error {
+	return c.change("hook chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Insert(c.table, c.parent, at, "-j", c.name) })
+}
+
+// unhook removes the first jump to the chain.
+func (c *Chain) unhook() error {
+	return c.change("unhook chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Delete(c.table, c.parent, "-j", c.name) })
 }
 
 // jumps are the positions of our jump, from 1. A jump with conditions is a rule of another
@@ -282,17 +308,17 @@ func (c *Chain) jumps() (at []int, err error) {
 // Remove removes the jumps and the chain. It is no error if they do not exist.
 func (c *Chain) Remove() error {
 	at, err := c.jumps()
-	if errors.Is(err, errNoTable) {
+	if errors.Is(err, errNoTable) || errors.Is(err, errNoUse) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	for range at {
-		if err := c.ipt.Delete(c.table, c.parent, "-j", c.name); err != nil {
-			return c.explain("unhook chain "+c.name, err)
+		if err := c.unhook(); err != nil {
+			return err
 		}
 	}
-	return c.explain("remove chain "+c.name, c.ipt.ClearAndDeleteChain(c.table, c.name))
+	return c.change("remove chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.ClearAndDeleteChain(c.table, c.name) })
 }
 
 // LockText is in what iptables prints when another program holds its lock.

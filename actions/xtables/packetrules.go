@@ -147,12 +147,14 @@ func (s *packetSide) fill(rules [][]string) error {
 	if err != nil || exists && sameRules(have, rules) {
 		return err
 	}
-	if err := s.chain.ipt.ClearChain(s.chain.table, s.chain.name); err != nil {
-		return s.chain.explain("make chain "+s.chain.name, err)
+	c := s.chain
+	if err := c.change("make chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.ClearChain(c.table, c.name) }); err != nil {
+		return err
 	}
 	for _, args := range rules {
-		if err := s.chain.ipt.Append(s.chain.table, s.chain.name, args...); err != nil {
-			return s.chain.explain("add rule to chain "+s.chain.name, err)
+		add := func(ipt *iptables.IPTables) error { return ipt.Append(c.table, c.name, args...) }
+		if err := c.change("add rule to chain "+c.name, add); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -179,6 +181,9 @@ func firstWord(args []string) []string {
 // clear removes the chain. A chain of the same name with other rules was made by the
 // operator, and stays.
 func (s *packetSide) clear() error {
+	if s.absent() {
+		return nil
+	}
 	have, exists, err := s.chain.rules(s.chain.name)
 	if err != nil || !exists {
 		return err
@@ -189,6 +194,16 @@ func (s *packetSide) clear() error {
 		}
 	}
 	return s.chain.Remove()
+}
+
+// absent reports whether there is certainly no chain, without starting a program.
+func (s *packetSide) absent() bool {
+	view, err := kernel.OpenNftReader()
+	if err != nil && s.chain.nft {
+		return false
+	}
+	defer view.Close()
+	return s.chain.Absent(view)
 }
 
 // Counted is a rule and what the kernel counted of it.

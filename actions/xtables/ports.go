@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/coreos/go-iptables/iptables"
+
 	"pbxjail/actions/kernel"
 	"pbxjail/configs/hint"
 )
@@ -91,8 +93,9 @@ func (s *Sides) RemoveChains(side *Side, keep []string) error {
 			continue
 		}
 		c := side.Chain
-		if err := c.ipt.ClearAndDeleteChain(c.table, name); err != nil {
-			return c.explain("remove chain "+name, err)
+		remove := func(ipt *iptables.IPTables) error { return ipt.ClearAndDeleteChain(c.table, name) }
+		if err := c.change("remove chain "+name, remove); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -16,8 +16,9 @@ import (
 // names, prefixes and numbers of ours.
 func (c *Chain) restore(lines []string) error {
 	args := []string{"--noflush"}
-	// iptables-restore waits for the lock since 1.6.2; older ones take none.
-	if a, b, d := c.ipt.GetIptablesVersion(); a > 1 || a == 1 && (b > 6 || b == 6 && d >= 2) {
+	if waits, err := c.restoreWaits(); err != nil {
+		return err
+	} else if waits {
 		args = append(args, "-w", strconv.Itoa(kernel.LockWait))
 	}
 	cmd := exec.Command(c.path+"-restore", args...)
@@ -30,4 +31,40 @@ func (c *Chain) restore(lines []string) error {
 		err = fmt.Errorf("%s-restore: %w: %s", c.path, err, out)
 	}
 	return c.explain("change chain "+c.name, err)
+}
+
+// restoreWaits reports whether iptables-restore takes -w: since 1.6.2, and older ones take no
+// lock. There is no older iptables-nft.
+func (c *Chain) restoreWaits() (bool, error) {
+	if c.nft {
+		return true, nil
+	}
+	ipt, err := c.program.open()
+	if err != nil {
+		return false, err
+	}
+	a, b, d := ipt.GetIptablesVersion()
+	return a > 1 || a == 1 && (b > 6 || b == 6 && d >= 2), nil
+}
+
+// Build makes the chain, its rules and a jump to it as the first rule of its parent. It
+// starts one program and changes all in one step. It is for a chain that is Absent. An error
+// does not say enough for a person: Ensure and EnsureOnly do the same in steps.
+func (c *Chain) Build(view *kernel.NftReader, r *Report, specs ...[]string) error {
+	lines := []string{":" + c.name + " - [0:0]"}
+	for _, spec := range specs {
+		lines = append(lines, "-A "+c.name+" "+strings.Join(spec, " "))
+	}
+	lines = append(lines, "-I "+c.parent+" 1 -j "+c.name)
+	if err := c.restore(lines); err != nil {
+		return err
+	}
+	if c.Absent(view) {
+		return fmt.Errorf("%s-restore made chain %s where pbxjail does not see it", c.path, c.name)
+	}
+	r.Add("chain %s of table %s", c.name, c.table)
+	r.Add("the rules of chain %s", c.name)
+	r.Add("the jump from %s %s", c.table, c.parent)
+	r.hooked = true
+	return nil
 }

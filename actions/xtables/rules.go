@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-iptables/iptables"
+
 	"pbxjail/actions/kernel"
 	"pbxjail/configs/ports"
 )
@@ -83,8 +85,9 @@ func (e *Enforcer) lead(s *Side, rules []Rule, r *Report) (all []Rule, err error
 		if slices.ContainsFunc(rules, func(x Rule) bool { return slices.Equal(x.Args[min(2, len(x.Args)):], spec) }) {
 			continue
 		}
-		if err := c.ipt.Append(c.table, c.name, spec...); err != nil {
-			return nil, c.explain("add rule to chain "+c.name, err)
+		add := func(ipt *iptables.IPTables) error { return ipt.Append(c.table, c.name, spec...) }
+		if err := c.change("add rule to chain "+c.name, add); err != nil {
+			return nil, err
 		}
 		r.Add("a rule of chain %s", c.name)
 		rules = append(rules, Rule{Args: slices.Concat([]string{"-A", c.name}, spec)})

@@ -41,7 +41,10 @@ func (s *Side) Suffix() string {
 }
 
 // Report gathers what Setup did for a side, and what the operator should know.
-type Report struct{ Made, Notes []string }
+type Report struct {
+	Made, Notes []string
+	hooked      bool // the jump to the chain was made with it
+}
 
 // Add notes what was made.
 func (r *Report) Add(format string, args ...any) {
@@ -128,8 +131,10 @@ func (s *Sides) SetupSide(side *Side, r *Report, make func(*Side, *Report) error
 	if err := make(side, r); err != nil {
 		return err
 	}
-	if err := side.Chain.hook(r); err != nil {
-		return err
+	if !r.hooked {
+		if err := side.Chain.hook(r); err != nil {
+			return err
+		}
 	}
 	after, err := side.Chain.Look(s.view)
 	s.mu.Lock()
@@ -239,6 +244,15 @@ func (s *Sides) Teardown() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Absent reports whether a side has certainly not our chain, without starting a program.
+func (s *Sides) Absent(side *Side) bool { return side.Chain.Absent(s.view) }
+
+// Build makes the chain of a side that has none, with its rules and the jump to it, in one
+// step. It reports false where that must be done in steps.
+func (s *Sides) Build(side *Side, r *Report, specs ...[]string) bool {
+	return side.Chain.Build(s.view, r, specs...) == nil
 }
 
 // There reports whether a side has our chain, without starting a program.

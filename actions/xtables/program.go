@@ -1,0 +1,41 @@
+package xtables
+
+import (
+	"fmt"
+
+	"github.com/coreos/go-iptables/iptables"
+
+	"pbxjail/actions/kernel"
+)
+
+// program is iptables as the library go-iptables drives it. The library starts it once for
+// its version, so it is opened at its first use: a start that needs none of it is faster.
+// Its owner serialises the calls.
+type program struct {
+	proto iptables.Protocol
+	path  string
+	ipt   *iptables.IPTables // nil: not opened yet
+}
+
+// open fails with errNoUse when the program cannot even print its version. A later call
+// tries again.
+func (p *program) open() (*iptables.IPTables, error) {
+	if p.ipt != nil {
+		return p.ipt, nil
+	}
+	ipt, err := iptables.New(iptables.IPFamily(p.proto), iptables.Timeout(kernel.LockWait), iptables.Path(p.path))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errNoUse, p.path, err)
+	}
+	p.ipt = ipt
+	return ipt, nil
+}
+
+// change runs the program, and explains an error of it.
+func (c *Chain) change(doing string, run func(*iptables.IPTables) error) error {
+	ipt, err := c.program.open()
+	if err != nil {
+		return err
+	}
+	return c.explain(doing, run(ipt))
+}
