@@ -34,6 +34,9 @@ type PacketRules = xtables.PacketRules
 // Counted is a packet rule and what the kernel counted of it.
 type Counted = xtables.Counted
 
+// Dropped counts dropped packets and their bytes.
+type Dropped = kernel.Dropped
+
 // NewPacketRules has no rules yet, and touches nothing. Of the options Chain and Hook
 // count, and Chain is that of the bans.
 func NewPacketRules(o Options) (*PacketRules, error) { return xtables.NewPacketRules(o) }
@@ -93,4 +96,12 @@ type Enforcer interface {
 // every second. Without these calls, bans do not end.
 type Expirer interface {
 	Expire(now time.Time) error
+}
+
+// Counter is an Enforcer whose rules count what they drop.
+type Counter interface {
+	// Dropped is what the rules of bans and lists dropped, by chain, since each chain was
+	// made: a repair begins at 0 again. It starts no program, and takes no time that grows
+	// with the bans.
+	Dropped() (map[string]Dropped, error)
 }

@@ -65,10 +65,12 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			if got.bytes < sent*28 { // a head of IPv4 and UDP each
 				t.Errorf("got %d bytes dropped, want at least %d", got.bytes, sent*28)
 			}
+			wantDropped(t, e, Dropped{Packets: got.packets, Bytes: got.bytes})
 			if err := e.Unban(netip.MustParsePrefix(test.prefix)); err != nil {
 				t.Fatal(err)
 			}
 			answered(t, conn, "after")
+			wantDropped(t, e, Dropped{Packets: got.packets, Bytes: got.bytes}) // a packet that passes is none
 		})
 	}
 	t.Run("packets after the end, without a daemon", func(t *testing.T) {
@@ -96,6 +98,26 @@ func testPackets(t *testing.T, open func(testing.TB, Options) Enforcer) {
 		}
 		answered(t, a.V4, "torn down")
 	})
+}
+
+// wantDropped checks what the rules counted, where they outlive the bans.
+func wantDropped(t *testing.T, e Enforcer, want Dropped) {
+	t.Helper()
+	c, counts := e.(Counter)
+	if !counts {
+		return
+	}
+	list, err := c.Dropped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Dropped
+	for _, n := range list {
+		got = got.Add(n)
+	}
+	if got != want {
+		t.Errorf("got %+v dropped by chain %v, want %+v", got, list, want)
+	}
 }
 
 // TestFlowEnds: where a rule before ours accepts what is established, a running flow

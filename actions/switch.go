@@ -32,6 +32,8 @@ type Switch struct {
 	mu  sync.RWMutex // held for reading while the enforcer works
 	now Enforcer
 	on  bool
+
+	drops dropSum
 }
 
 // NewSwitch returns a Switch that is off; it changes nothing before On or Off is called.

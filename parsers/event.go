@@ -38,6 +38,9 @@ const (
 	kinds
 )
 
+// KindCount is how many kinds there are, for tables by kind.
+const KindCount = int(kinds)
+
 // Evidence says how far an address can be trusted; decisions.md, 1. Ordered: a
 // larger value is a better one. The zero value is no evidence at all.
 type Evidence uint8
@@ -172,3 +175,6 @@ const (
 	ChannelWire                    // no record: packets and our answers to them (package sensor)
 	channels
 )
+
+// ChannelCount is how many channels there are, for tables by channel.
+const ChannelCount = int(channels)

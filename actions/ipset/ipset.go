@@ -326,3 +326,6 @@ func explainSet(doing, set string, err error) error {
 	}
 	return wrapped
 }
+
+// Dropped is what the rules of bans and lists dropped. Not after Close.
+func (e *Enforcer) Dropped() (map[string]kernel.Dropped, error) { return e.sides.Dropped() }

@@ -111,6 +111,7 @@ func (t *LegacyTable) Used() bool { return t.count > bits.OnesCount32(t.validHoo
 type legacyRule struct {
 	at     uint32
 	bytes  []byte
+	counts Dropped
 	chain  string // of the first entry of a chain, which is no rule: its name
 	target string // "" is a jump or a verdict
 	jump   int32  // where to; below 0 a verdict
@@ -129,8 +130,9 @@ func (t *LegacyTable) rules(yield func(legacyRule) bool) {
 		}
 		room = append(room[:0], e[:next]...)
 		e = room
+		counts := Dropped{binary.NativeEndian.Uint64(e[l.counters:]), binary.NativeEndian.Uint64(e[l.counters+8:])}
 		clear(e[l.offsets+4 : l.head]) // comefrom and counters
-		r := legacyRule{at: uint32(at), bytes: e, target: unix.ByteSliceToString(e[target+2 : target+31]), jump: int32(binary.NativeEndian.Uint32(e[target+32:]))}
+		r := legacyRule{at: uint32(at), bytes: e, counts: counts, target: unix.ByteSliceToString(e[target+2 : target+31]), jump: int32(binary.NativeEndian.Uint32(e[target+32:]))}
 		r.plain = target == l.head && len(bytes.Trim(e[:l.offsets-4], "\x00")) == 0
 		if r.target == "ERROR" {
 			r.chain = unix.ByteSliceToString(e[target+32:])

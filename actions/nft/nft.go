@@ -167,3 +167,12 @@ func (e *Enforcer) Close() error {
 	}
 	return nil
 }
+
+// Dropped is what the rules of bans and lists dropped. Not after Close.
+func (e *Enforcer) Dropped() (map[string]kernel.Dropped, error) {
+	n, err := e.view.Dropped(uint8(e.table.Family), e.table.Name, e.chain().Name)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]kernel.Dropped{"both families": n}, nil
+}

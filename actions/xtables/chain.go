@@ -352,3 +352,15 @@ func (c *Chain) explain(doing string, err error) error {
 	}
 	return err
 }
+
+// dropped is what the rules of the chain dropped. It starts no program.
+func (c *Chain) dropped(view *kernel.NftReader) (kernel.Dropped, error) {
+	if c.nft {
+		return view.Dropped(c.family, c.table, c.name)
+	}
+	t, err := kernel.ReadLegacy(c.family, c.table)
+	if err != nil {
+		return kernel.Dropped{}, err
+	}
+	return t.Dropped(c.name), nil
+}

@@ -288,3 +288,16 @@ func (s *Sides) Name(kind string) string {
 	}
 	return where + "v4 and v6"
 }
+
+// Dropped is what the rules of our chains dropped, by side.
+func (s *Sides) Dropped() (map[string]kernel.Dropped, error) {
+	list := map[string]kernel.Dropped{}
+	for _, side := range s.Up() {
+		n, err := side.Chain.dropped(s.view)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", side.Label, err)
+		}
+		list[side.Label] = n
+	}
+	return list, nil
+}

@@ -16,6 +16,7 @@ type Book struct {
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 	pass    uint32    // the comparison that runs, or ran last
 	places  int       // in how many groups of ports the bans are, together
+	byJail  map[string]int
 	weak    weakest
 	limit   int // how many bans there may be; 0 is MaxBans
 }
@@ -41,7 +42,7 @@ func (b *Book) Limit() int {
 
 // NewBook starts with what the ledger remembers.
 func NewBook(bans []Ban, strikes []Strike) *Book {
-	b := &Book{bans: make(map[netip.Prefix]*Ban, len(bans)), strikes: make(map[netip.Prefix]Strike, len(strikes))}
+	b := &Book{bans: make(map[netip.Prefix]*Ban, len(bans)), strikes: make(map[netip.Prefix]Strike, len(strikes)), byJail: map[string]int{}}
 	for _, s := range strikes {
 		b.strikes[s.Prefix] = s
 	}
@@ -61,6 +62,7 @@ func (b *Book) enter(ban *Ban) {
 	ban.found = b.pass // what comes in during a comparison is no part of it
 	b.drop(ban.Prefix)
 	b.places += ban.Ports.Places()
+	b.byJail[ban.Jail]++
 	b.bans[ban.Prefix] = ban
 	b.weak.add(ban)
 	if bits := ban.Prefix.Bits(); bits >= 0 {
@@ -98,6 +100,9 @@ func (b *Book) Remove(p netip.Prefix) { b.drop(p) }
 func (b *Book) drop(p netip.Prefix) {
 	if ban := b.bans[p]; ban != nil {
 		b.places -= ban.Ports.Places()
+		if b.byJail[ban.Jail]--; b.byJail[ban.Jail] == 0 {
+			delete(b.byJail, ban.Jail)
+		}
 		delete(b.bans, p)
 	}
 }
@@ -184,6 +189,10 @@ func (b *Book) Len() int { return len(b.bans) }
 // Places is how many members the kernel has that holds them all: a ban of several groups of
 // ports is in each.
 func (b *Book) Places() int { return b.places }
+
+// ByJail is the number of bans of each jail, as Len counts them. The caller must not change
+// it, and not keep it.
+func (b *Book) ByJail() map[string]int { return b.byJail }
 
 // Each calls yield for every ban until it returns false.
 func (b *Book) Each(yield func(*Ban) bool) {

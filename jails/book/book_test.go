@@ -160,3 +160,22 @@ func fillBook(b *Book, n int, until time.Time) {
 		b.bans[netip.PrefixFrom(numbered(i), 32)] = shared
 	}
 }
+
+func TestByJail(t *testing.T) {
+	b := NewBook([]Ban{ban("203.0.113.1/32", time.Hour)}, nil)
+	want := func(n int) {
+		t.Helper()
+		if got := b.ByJail(); got["x"] != n || n == 0 && len(got) != 0 {
+			t.Errorf("got %v, want %d bans of x", got, n)
+		}
+	}
+	want(1)
+	b.Put(ban("203.0.113.1/32", 2*time.Hour)) // replaces
+	b.Put(ban("203.0.113.2/32", time.Hour))
+	want(2)
+	b.Lift(prefix("203.0.113.2/32"))
+	b.Lift(prefix("203.0.113.2/32"))
+	want(1)
+	b.Expire(start.Add(3 * time.Hour))
+	want(0)
+}

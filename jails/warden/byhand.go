@@ -218,17 +218,24 @@ type Report struct {
 	Degraded          []string // what the enforcer cannot do, in words
 }
 
-// Report returns the state of the warden.
+// Report returns the state of the warden. It looks at each ban, with the lock held.
 func (w *Warden) Report(now time.Time) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
 	banned := map[string]int{}
 	for b := range w.book.Each {
 		if _, live := b.Left(now); live {
 			banned[b.Jail]++
-			r.Bans++
 		}
+	}
+	return w.report(banned)
+}
+
+// report is Report with the live bans of each jail. mu is held.
+func (w *Warden) report(banned map[string]int) Report {
+	r := Report{Evicted: w.judge.Evicted(), Displaced: w.displaced, Forged: w.judge.Forged(), Counts: w.counts, Unbans: w.unbans, Problems: maps.Clone(w.problems), Pending: len(w.pending), Repairs: w.repairs, Degraded: w.Degraded}
+	for _, n := range banned {
+		r.Bans += n
 	}
 	r.Jails = w.judge.States(banned)
 	return r

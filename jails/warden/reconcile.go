@@ -161,6 +161,7 @@ func (w *Warden) repair(now time.Time) bool {
 		return false
 	}
 	w.repairs.Rules++
+	w.figures.repairedAfter(w.firewall.by)
 	if w.Repaired != nil {
 		w.Repaired()
 	}

@@ -80,12 +80,13 @@ type Warden struct {
 	repairs   Repairs
 	unbans    uint64
 	displaced uint64 // bans that ended to make room for others
-	part      int    // how many bans go to the kernel at once; 0 is 1
-	observing bool   // new bans are marked as observed, and drop nothing
-	broken    bool   // the last Setup of the enforcer failed
-	counted   bool   // the counts of the run before are loaded
-	restored  bool   // Restore is done: until then the kernel may know more than the book
-	changed   bool   // jails or protections changed, and some bans of protected addresses are not ended yet
+	figures   figures
+	part      int  // how many bans go to the kernel at once; 0 is 1
+	observing bool // new bans are marked as observed, and drop nothing
+	broken    bool // the last Setup of the enforcer failed
+	counted   bool // the counts of the run before are loaded
+	restored  bool // Restore is done: until then the kernel may know more than the book
+	changed   bool // jails or protections changed, and some bans of protected addresses are not ended yet
 }
 
 const (
@@ -113,6 +114,7 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts.Count(e)
+	w.figures.see(e)
 	if e.Result != parsers.None {
 		w.judge.Hear(w.judge.Source(file), e, at, func(v jails.Verdict) { w.carryOut(v, now) })
 	}
@@ -123,6 +125,7 @@ func (w *Warden) Hear(file string, e *parsers.Event, at, now time.Time) {
 func (w *Warden) HearWire(e *parsers.Event, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.figures.see(e)
 	if e.Result != parsers.None {
 		w.judge.Hear(w.judge.Wire(), e, now, func(v jails.Verdict) { w.carryOut(v, now) })
 	}
@@ -150,6 +153,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	}
 	switch {
 	case v.Protected != "":
+		w.figures.protected++
 		w.spared.keep(b, v.Protected, now)
 		w.alert(b, v.Protected, now)
 		return
@@ -182,6 +186,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 		}
 		return
 	}
+	w.figures.latency.take(time.Since(now))
 	w.announce(Decision{What: Banned, Ban: b})
 }
 
@@ -208,6 +213,7 @@ func (w *Warden) enter(b book.Ban, now time.Time) error {
 		}
 	}
 	w.counts.Bans++
+	w.figures.began(b.Jail)
 	err := w.enforce(b, now)
 	w.write(b) // after enforce: it wakes Run
 	return err
