@@ -79,7 +79,7 @@ func TestLoadMain(t *testing.T) {
 			Enabled: true, Force: true, Ports: []PortRange{{5060, 5060}, {5070, 5080}}, AllowAgents: []string{"Yealink", "snom"},
 			FQDN: []string{"pbx.example.net"}, IAXFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 		},
-		Heard: Heard{Ports: []PortRange{{5080, 5080}, {5090, 5099}}},
+		Metrics: Metrics{Listen: "192.0.2.10:9740", Remote: true}, Heard: Heard{Ports: []PortRange{{5080, 5080}, {5090, 5099}}},
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ type Main struct {
 	PacketRules     PacketRules    `yaml:"packet_rules" reload:"at once" doc:"Rules that drop packets by their content, before Asterisk sees them. They only reduce noise: an attacker can write another name into the packet."`
 	Fail2ban        string         `yaml:"fail2ban" optional:"/etc/fail2ban" check:"path" reload:"at once" doc:"Folder in which a web interface (FreePBX, Issabel) writes settings for fail2ban: jail.local and jail.d. Their ignoreip, maxretry, findtime and bantime replace those of the jails with each reload. Left out: /etc/fail2ban, as long as fail2ban-client is that of the package pbxjail-fail2ban. A folder that does not exist switches this off."`
 	Notify          Notify         `yaml:"notify" reload:"at once" doc:"Messages for admins: who gets to know what, and how. jailctl help notify explains it."`
+	Metrics         Metrics        `yaml:"metrics" reload:"at once" doc:"Counters of pbxjail for Prometheus. Off, until listen says where to read them. jailctl help prometheus explains it."`
 	Heard           Heard          `yaml:"heard" reload:"restart" doc:"The kernel's record of who sent packets to Asterisk's ports: a witness beside the logs."`
 }
 

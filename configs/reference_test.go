@@ -93,7 +93,7 @@ func TestReferenceIsValid(t *testing.T) {
 var everyStruct = []any{
 	Main{}, GeoIP{}, Jail{}, Match{}, Slow{}, Growth{}, Evidence{}, Weights{}, MaxBantime{}, PlaceRules{}, Widen{}, Sample{},
 	AgentFactors{}, agentFile{}, Agent{}, Feed{}, Fraud{}, FraudEnumeration{}, FraudSameNumber{}, FraudInternational{}, FraudSequence{}, FraudManyAddresses{},
-	Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}, PacketRules{}, Notify{}, Channel{},
+	Numbers{}, AccessPrefix{}, Country{}, PremiumRange{}, PacketRules{}, Notify{}, Channel{}, Metrics{},
 }
 
 // Every key says what it is for, and has either a default or an example.

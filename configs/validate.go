@@ -49,6 +49,7 @@ func (m *Main) validate(d *decoder) {
 	m.Traps.validate(d)
 	validateFeeds(d, m.Feeds)
 	m.Notify.validate(d)
+	m.Metrics.validate(d, m.Socket)
 }
 
 func (j *Jail) validate(d *decoder) {

@@ -76,6 +76,8 @@ type Status struct {
 	Counters  Counters  `json:"counters"`
 	Notify    []Channel `json:"notify"` // ways that messages go to admins
 
+	Figures Figures `json:"figures"`
+
 	MainFile     string   `json:"main_file"`             // the main file; "": the built-in defaults
 	Asterisk     []string `json:"asterisk"`              // folders of Asterisk's configuration that are read
 	ZoneOffset   *int     `json:"zone_offset,omitempty"` // seconds east of UTC, in which the daemon reads dates of logs; missing: not known
@@ -109,6 +111,7 @@ const (
 	AboutAlarm    = "alarm"     // about a password
 	AboutRules    = "packet rules"
 	AboutChannel  = "notify " // and the name of the channel
+	AboutMetrics  = "metrics"
 )
 
 // File is a log that is followed, or that does not exist yet.

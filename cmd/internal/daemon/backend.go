@@ -34,6 +34,8 @@ type backend struct {
 	drops    func() bool // packets are dropped now
 	off      *offSwitch
 	problems func() []control.Problem // found at start, and of parts without a room of their own
+	lost     func() uint64            // lines of our own log; may be nil
+	queues   func() []control.Queue   // of the notifiers
 	reload   func(by string) (waiting []string, err error)
 
 	guard      *guard.Protections

@@ -22,6 +22,7 @@ import (
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/host"
 	"pbxjail/cmd/internal/messages"
+	"pbxjail/cmd/internal/metrics"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
@@ -72,6 +73,7 @@ type Daemon struct {
 	warden    *warden.Warden
 	notifiers notifiers // receive its decisions
 	post      *messages.Post
+	metrics   *metrics.Server
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
 	watcher   *watcher.Watcher
@@ -114,6 +116,7 @@ func New(opts Options) (d *Daemon, err error) {
 	d.openPast()
 	d.openSources()
 	d.fill(answers)
+	d.openMetrics(answers)
 	return d, nil
 }
 
@@ -253,7 +256,7 @@ func (d *Daemon) openWarden() {
 	if !d.enforcer.IsOn() {
 		d.warden.Observe()
 	}
-	d.notifiers.add(logger{d.log}, nil)
+	d.notifiers.add("log", logger{d.log}, nil)
 	d.openMessages(main)
 	d.warden.Decided = d.notifiers.tell
 	d.warden.Repaired = func() { u.change(&u.stale) }
@@ -342,7 +345,7 @@ func (d *Daemon) fill(b *backend) {
 	u, main := d.upkeep, d.upkeep.settings()
 	*b = backend{
 		log: d.log, since: d.since, main: mainFile{main.File, main.Chain, main.Hook, main.MaxAddresses, d.maxBans()}, drops: d.enforcer.IsOn, off: d.off,
-		problems: d.problems, reload: d.reload,
+		problems: d.problems, reload: d.reload, lost: d.opts.Lost, queues: d.notifiers.queues,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
 		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past, post: d.post,
@@ -355,6 +358,7 @@ func (d *Daemon) problems() []control.Problem {
 	list = append(list, d.off.problems()...)
 	list = append(list, d.upkeep.over.problems()...)
 	list = append(list, d.past.problems()...)
+	list = append(list, d.metricsProblems()...)
 	if err := d.store.Unreadable(); err != nil {
 		list = append(list, control.Problem{About: control.AboutDatabase, What: err.Error(), Hint: hint.Of(err)})
 	}

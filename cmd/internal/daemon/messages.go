@@ -24,8 +24,8 @@ func (d *Daemon) openMessages(main *configs.Main) {
 	d.post.Set(main.Notify)
 	d.upkeep.post = d.post
 	to := messenger{d.post, d.places}
-	d.notifiers.add(to, func(d warden.Decision) bool { return d.What == warden.Alarm })
-	d.notifiers.add(to, func(d warden.Decision) bool { return d.What != warden.Alarm && d.What != warden.LetOut })
+	d.notifiers.add("alarms", to, func(d warden.Decision) bool { return d.What == warden.Alarm })
+	d.notifiers.add("messages", to, func(d warden.Decision) bool { return d.What != warden.Alarm && d.What != warden.LetOut })
 }
 
 // messenger is the notifier that hands decisions to the channels.

@@ -22,6 +22,7 @@ type notifier interface {
 type notifiers struct{ list []receiver }
 
 type receiver struct {
+	name  string // for metrics: a word of ours
 	to    notifier
 	wants func(warden.Decision) bool // nil: all
 	queue *notify.Queue[warden.Decision]
@@ -31,9 +32,10 @@ type receiver struct {
 const maxDecisions = 4000
 
 // add adds a notifier of the decisions that it wants, before Run and before the first
-// decision. One that is added twice, for different decisions, has two queues.
-func (n *notifiers) add(to notifier, wants func(warden.Decision) bool) {
-	n.list = append(n.list, receiver{to, wants, notify.NewQueue[warden.Decision](maxDecisions)})
+// decision. One that is added twice, for different decisions, has two queues. name is that of
+// the queue in metrics.
+func (n *notifiers) add(name string, to notifier, wants func(warden.Decision) bool) {
+	n.list = append(n.list, receiver{name, to, wants, notify.NewQueue[warden.Decision](maxDecisions)})
 }
 
 // tell never waits. It may be called from any goroutine, and under any lock.

@@ -27,8 +27,8 @@ func TestSlowNotifierDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, text := &stuck{open: make(chan struct{})}, &ownLog{}
 		n := notifiers{}
-		n.add(slow, nil)
-		n.add(logger{slog.New(slog.NewTextHandler(text, nil))}, nil)
+		n.add("slow", slow, nil)
+		n.add("log", logger{slog.New(slog.NewTextHandler(text, nil))}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- n.Run(ctx) }()

@@ -58,6 +58,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	if d.ready(ctx, parts.ended("restore")) {
 		parts.start("control", d.server.Run)
 		parts.start("troubles", d.watchTroubles)
+		parts.start("metrics", d.metrics.Run)
 		d.notify("READY=1")
 	}
 	<-ctx.Done()
@@ -84,7 +85,7 @@ func (d *Daemon) stop(parts *parts) {
 		return parts.stop(limit, names...)
 	}
 	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
-	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles")
+	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles", "metrics")
 	written := step(0.85, "warden")     // it writes what waits for the ledger
 	step(0.9, "control")                // it has answered until now
 	step(0.95, "watchdog", "notifiers") // all is decided

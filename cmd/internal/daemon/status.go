@@ -21,11 +21,17 @@ import (
 // Status is the daemon on one screen.
 func (b *backend) Status() control.Status {
 	now := time.Now()
+	s := b.statusOf(b.warden.Report(now), now)
+	s.Countries, s.Figures = b.countries(b.warden.Prefixes(now)), b.figures(b.warden.Figures())
+	return s
+}
+
+// statusOf is the status without what takes long among many bans.
+func (b *backend) statusOf(report warden.Report, now time.Time) control.Status {
 	_, offset := now.Zone()
-	report := b.warden.Report(now)
 	s := control.Status{
 		Version: control.Release(), Pid: os.Getpid(), Since: b.since, Enforcer: b.enforcer.Name(),
-		Bans: report.Bans, Countries: b.countries(b.warden.Prefixes(now)), Problems: []control.Problem{},
+		Bans: report.Bans, Problems: []control.Problem{},
 		ZoneOffset: &offset, MainFile: b.main.file, Asterisk: b.found.reads(), MaxBans: b.main.bans, MaxAddresses: b.main.addresses,
 		Beside: actions.Neighbours(b.main.chain), Enforcing: report.Problems["enforcer"] == nil && b.drops(), Off: offOf(b.off.state()),
 		Counters: control.Counters{

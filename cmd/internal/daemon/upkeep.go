@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/messages"
+	"pbxjail/cmd/internal/metrics"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
@@ -51,6 +52,7 @@ type upkeep struct {
 	journals *journals          // follows those that are units in the journal
 	ports    *portGroups        // what bans close
 	post     *messages.Post     // messages for admins
+	metrics  *metrics.Server    // counters for Prometheus
 
 	save func([]book.Moment, time.Time) error // into the ledger; nil: there is none yet
 
@@ -233,6 +235,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	u.rules.set(plan)
 	u.place.SetFiles(fresh.GeoIP.Files)
 	u.post.Set(fresh.Notify)
+	u.metrics.Set(fresh.Metrics.Listen)
 	err = u.reloadJails(by)
 	u.feeds.Set(fresh.Feeds) // last: it is known now which addresses they must spare
 	return waiting, err

@@ -35,6 +35,9 @@ func (q *Queue[T]) Put(v T) bool {
 // Dropped is how many things were dropped since the queue was made.
 func (q *Queue[T]) Dropped() uint64 { return q.dropped.Load() }
 
+// Waiting is how many things wait now.
+func (q *Queue[T]) Waiting() int { return len(q.waiting) }
+
 // Run calls deliver with one thing after another, in their order, until ctx ends and
 // nothing waits. It is for one goroutine, and returns nil.
 func (q *Queue[T]) Run(ctx context.Context, deliver func(T)) error {

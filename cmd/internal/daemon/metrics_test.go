@@ -1,0 +1,75 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// scrape reads the metrics of a site at its socket.
+func (s *site) scrape() string {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", s.path("metrics"))
+	}}}
+	r, err := client.Get("http://metrics/metrics")
+	if err != nil {
+		return ""
+	}
+	defer r.Body.Close()
+	body, _ := io.ReadAll(r.Body)
+	return string(body)
+}
+
+// A running daemon shows in its metrics and in status what happened.
+func TestMetrics(t *testing.T) {
+	s := newSite(t)
+	s.run(s.open(), nil)
+	s.append(failures("203.0.113.9", 3))
+	s.banned("203.0.113.9")
+	if s.scrape() != "" {
+		t.Error("got metrics though they are off")
+	}
+	s.configure("metrics: {listen: 'unix:" + s.path("metrics") + "'}")
+	if _, err := s.client().Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"pbxjail_bans_total{jail=\"phones\"} 1\n",
+		"pbxjail_active_bans{jail=\"phones\"} 1\n",
+		"pbxjail_jail_events_total{jail=\"phones\"} 3\n",
+		"pbxjail_events_total{kind=\"bad-password\",witness=\"notice\"} 3\n",
+		"pbxjail_log_lines_total{log=\"" + s.path("logs/security") + "\"} 3\n",
+		"pbxjail_log_behind_bytes{log=\"" + s.path("logs/security") + "\"} 0\n",
+		"pbxjail_ban_latency_seconds_count 1\n",
+		"pbxjail_decisions_dropped_total{to=\"log\"} 0\n",
+		"pbxjail_enforcing 0\n", // observe
+	}
+	var body string
+	s.eventually("the metrics", func() bool {
+		body = s.scrape()
+		for _, line := range want {
+			if !strings.Contains(body, line) {
+				return false
+			}
+		}
+		return true
+	})
+	if strings.Contains(body, "203.0.113.9") || strings.Contains(body, "pbxjail_dropped_packets_total ") {
+		t.Errorf("got an address, or packets that nothing dropped:\n%s", body)
+	}
+	f := s.status().Figures
+	if !slices.Equal(f.Bans, []control.Count{{Name: "phones", N: 1}}) || !slices.Equal(f.Active, f.Bans) || f.Latency.Bans != 1 || f.Dropped != nil || f.Memory.Resident == 0 || f.Memory.Go == 0 || len(f.Queues) != 3 {
+		t.Errorf("got figures %+v", f)
+	}
+	s.configure("metrics: {listen: 'unix:" + s.path("jails") + "'}")
+	if _, err := s.client().Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("a problem", func() bool { return s.problem("no program can read the metrics") })
+}
