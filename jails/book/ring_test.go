@@ -68,7 +68,10 @@ func TestRingCopies(t *testing.T) {
 
 // The number of a line can be more than 32 bits hold.
 func TestRingWraps(t *testing.T) {
-	r := Ring{slots: make([]slot, RingLines), next: 1<<32 - 2}
+	r := Ring{next: 1<<32 - 2}
+	for range RingLines / partLines {
+		r.parts = append(r.parts, new([partLines]slot))
+	}
 	for _, text := range []string{"a", "b", "c", "d"} {
 		id := r.Put(lineOf(text))
 		if got, ok := r.Get(id); id != 0 && (!ok || got.Text.Quoted() != text) {

@@ -19,6 +19,9 @@ func Of(a netip.Addr, bits int) (p netip.Prefix, ok bool) {
 
 // Home is the address under which a customer is known.
 func Home(a netip.Addr) netip.Addr {
+	if a.Is4() { // most are
+		return a
+	}
 	a = a.Unmap().WithZone("")
 	if !a.Is6() {
 		return a

@@ -163,7 +163,7 @@ func (s *Sense) Forget(p netip.Prefix) {
 	if len(gone) == 0 {
 		return
 	}
-	for i := s.crowds.rows[0].next; i != 0; i = s.crowds.rows[i].next {
+	for i := s.crowds.links[0].next; i != 0; i = s.crowds.links[i].next {
 		s.crowds.rows[i].value.leave(gone)
 	}
 }

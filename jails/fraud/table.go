@@ -16,19 +16,27 @@ type table[V any] struct {
 	max     int
 	keep    uint32 // seconds after which a value says nothing any more: it is no loss
 	index   index.Map[int32]
-	rows    []row[V] // rows[0] heads the list, from the latest to the quietest
+	rows    []row[V] // from number 1
+	links   []link   // of each row; links[0] heads the list, from the latest to the quietest
 	free    int32    // first of the free rows, by next; 0 is none
 	evicted uint64
 }
 
 type row[V any] struct {
-	key        addrKey
-	prev, next int32
-	at         uint32
-	value      V
+	key   addrKey
+	value V
 }
 
-func newTable[V any](max int) table[V] { return table[V]{max: max, rows: make([]row[V], 1)} }
+// link is the place of a row in the list, and when it came there. Links are apart from the rows,
+// so that a row that goes to the front does not fetch its large neighbours from memory.
+type link struct {
+	prev, next int32
+	at         uint32
+}
+
+func newTable[V any](max int) table[V] {
+	return table[V]{max: max, rows: make([]row[V], 1), links: make([]link, 1)}
+}
 
 // find is the row of a key; 0 when it has none.
 func (t *table[V]) find(k addrKey) int32 { return t.index.Get(k) }
@@ -38,24 +46,25 @@ func (t *table[V]) find(k addrKey) int32 { return t.index.Get(k) }
 func (t *table[V]) touch(k addrKey, at uint32) int32 {
 	i := t.find(k)
 	switch {
-	case i != 0 && t.rows[0].next == i:
-		t.rows[i].at = at
+	case i != 0 && t.links[0].next == i:
+		t.links[i].at = at
 		return i
 	case i != 0:
 		t.unlink(i)
 	case t.free != 0:
 		i = t.free
-		t.free = t.rows[i].next
+		t.free = t.links[i].next
 		t.index.Put(k, i)
 	default:
-		t.rows = append(t.rows, row[V]{})
+		t.rows, t.links = append(t.rows, row[V]{}), append(t.links, link{})
 		i = int32(len(t.rows) - 1)
 		t.index.Put(k, i)
 	}
-	r := &t.rows[i]
-	r.key, r.at, r.prev, r.next = k, at, 0, t.rows[0].next
-	t.rows[r.next].prev = i
-	t.rows[0].next = i
+	t.rows[i].key = k
+	next := t.links[0].next
+	t.links[i] = link{next: next, at: at}
+	t.links[next].prev = i
+	t.links[0].next = i
 	return i
 }
 
@@ -64,8 +73,8 @@ func (t *table[V]) crowded(k addrKey, at uint32) int32 {
 	if t.index.Len() < t.max || t.find(k) != 0 {
 		return 0
 	}
-	i := t.rows[0].prev
-	if within(t.rows[i].at, at, t.keep) {
+	i := t.links[0].prev
+	if within(t.links[i].at, at, t.keep) {
 		t.evicted++
 	}
 	return i
@@ -82,14 +91,14 @@ func (t *table[V]) get(k addrKey, at uint32) *V {
 func (t *table[V]) remove(i int32) {
 	t.unlink(i)
 	t.index.Delete(t.rows[i].key)
-	t.rows[i] = row[V]{next: t.free}
+	t.rows[i], t.links[i] = row[V]{}, link{next: t.free}
 	t.free = i
 }
 
 func (t *table[V]) unlink(i int32) {
-	r := &t.rows[i]
-	t.rows[r.prev].next = r.next
-	t.rows[r.next].prev = r.prev
+	l := t.links[i]
+	t.links[l.prev].next = l.next
+	t.links[l.next].prev = l.prev
 }
 
 // addrKey is the key of a row: an address, or a hash in the place of one.
@@ -111,10 +120,9 @@ func rowsIn[V any](t *table[V], p netip.Prefix, yield func(i int32)) {
 		}
 		return
 	}
-	for i := t.rows[0].next; i != 0; {
-		r := &t.rows[i]
-		next := r.next
-		if p.Contains(r.key.Netip()) {
+	for i := t.links[0].next; i != 0; {
+		next := t.links[i].next
+		if p.Contains(t.rows[i].key.Netip()) {
 			yield(i)
 		}
 		i = next

@@ -30,20 +30,23 @@ type Homes struct {
 	tries         recent.Map[uint64, tries] // failures of accounts where they are not at home, by triesKey
 	guessed       map[homeKey]*Guessed      // alarms that no operator has acknowledged yet
 	changedAlarms alarmChanges
-	reports       recent.Map[netip.Addr, *report]
-	calls         recent.Map[call, bool]        // in which an account at home failed
-	noticed       recent.Map[netip.Addr, int64] // when a notice last named who failed, unix ms
+	reports       recent.Map[recent.Addr, *report]
+	calls         recent.Map[call, bool]         // in which an account at home failed
+	noticed       recent.Map[recent.Addr, int64] // when a notice last named who failed, unix ms
 	breaker       breaker
 	wrong         wrongNames
 }
 
 // call is one of an address, by the hash of its Call-ID.
 type call struct {
-	addr netip.Addr
+	addr recent.Addr
 	id   uint64
 }
 
 const maxCalls = 4096
+
+// homeOf is the key of the address under which a customer is known.
+func homeOf(a netip.Addr) recent.Addr { return recent.AddrOf(customer.Home(a)) }
 
 // wireReader knows which addresses the wire reads, so that it sees whether they answer our
 // challenges.
@@ -64,8 +67,8 @@ func New(wire wireReader) *Homes {
 	return &Homes{
 		wire: wire, seed: maphash.MakeSeed(),
 		table: newHomeTable(), tries: recent.Map[uint64, tries]{Max: maxTries}, guessed: map[homeKey]*Guessed{}, changedAlarms: alarmChanges{}, moments: moments{},
-		reports: recent.Map[netip.Addr, *report]{Max: maxReports}, breaker: newBreaker(), wrong: newWrongNames(),
-		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[netip.Addr, int64]{Max: maxCalls},
+		reports: recent.Map[recent.Addr, *report]{Max: maxReports}, breaker: newBreaker(), wrong: newWrongNames(),
+		calls: recent.Map[call, bool]{Max: maxCalls}, noticed: recent.Map[recent.Addr, int64]{Max: maxCalls},
 	}
 }
 
@@ -165,7 +168,7 @@ func (hs *Homes) rowOf(e *parsers.Event, now time.Time) *homeRow {
 func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(Alarm)) bool {
 	if row := hs.resident(e, now); row != nil {
 		if e.Channel == parsers.ChannelNotice {
-			hs.noticed.Put(row.Addr, now.UnixMilli())
+			hs.noticed.Put(recent.AddrOf(row.Addr), now.UnixMilli())
 		}
 		hs.reportFailure(log, e, row, now, alarm)
 		if hs.Provable(e, now) {
@@ -219,7 +222,7 @@ func (hs *Homes) LinkCall(e *parsers.Event, now time.Time) {
 
 func (hs *Homes) callOf(e *parsers.Event) call {
 	id := e.Session.Raw()
-	return call{customer.Home(e.Addr), maphash.Bytes(hs.seed, id[:min(len(id), maxAccountName)])}
+	return call{homeOf(e.Addr), maphash.Bytes(hs.seed, id[:min(len(id), maxAccountName)])}
 }
 
 // namedElsewhere reports whether another record says better whose failure this is. A notice
@@ -230,7 +233,7 @@ func (hs *Homes) namedElsewhere(e *parsers.Event, now time.Time) bool {
 	if e.Service != parsers.PJSIP || !e.Addr.IsValid() || !hs.LogsIn(e.Addr, now) {
 		return false
 	}
-	a := customer.Home(e.Addr)
+	a := homeOf(e.Addr)
 	switch e.Channel {
 	case parsers.ChannelNotice:
 		hs.noticed.Put(a, now.UnixMilli())
@@ -334,7 +337,7 @@ func (hs *Homes) LoadHomes(homes []Home, now time.Time) {
 		if witness.FamilyOf(h.Service) == witness.NoFamily || !parsers.Bannable(h.Addr) || !hs.live(h.Last, now) {
 			continue
 		}
-		if hs.guessed[homeKey{h.Addr, witness.FamilyOf(h.Service), h.Account}] != nil {
+		if hs.guessed[homeKey{recent.AddrOf(h.Addr), witness.FamilyOf(h.Service), h.Account}] != nil {
 			continue
 		}
 		if !h.Latest.IsValid() {

@@ -9,6 +9,7 @@ import (
 
 	"pbxjail/configs/show"
 	"pbxjail/jails/customer"
+	"pbxjail/jails/recent"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -88,14 +89,14 @@ func (hs *Homes) try(log uint16, e *parsers.Event, now time.Time) {
 // nothing for it, because its password may be guessed.
 func (hs *Homes) mayBeGuessed(e *parsers.Event, a netip.Addr, account []byte, now time.Time, alarm func(Alarm)) bool {
 	f := witness.FamilyOf(e.Service)
-	if len(hs.guessed) > 0 && hs.guessed[homeKey{a, f, string(account)}] != nil {
+	if len(hs.guessed) > 0 && hs.guessed[homeKey{recent.AddrOf(a), f, string(account)}] != nil {
 		return true
 	}
 	t := hs.tries.Find(hs.triesKey(a, f, account))
 	if t == nil || t.Count() < mayGuess || now.UnixMilli()-t.last > triesKept.Milliseconds() {
 		return false
 	}
-	key := homeKey{a, f, string(account)}
+	key := homeKey{recent.AddrOf(a), f, string(account)}
 	if len(hs.guessed) >= maxGuessed {
 		hs.dropOldestGuessed()
 	}
@@ -122,7 +123,7 @@ func (hs *Homes) dropOldestGuessed() {
 func (hs *Homes) endGuessed(key homeKey) {
 	hs.changedAlarms[key] = AlarmChange{Guessed: *hs.guessed[key], Seen: true}
 	delete(hs.guessed, key)
-	hs.tries.Put(hs.triesKey(key.addr, key.family, []byte(key.account)), tries{})
+	hs.tries.Put(hs.triesKey(key.addr.Netip(), key.family, []byte(key.account)), tries{})
 }
 
 // Guessed lists the alarms that no operator has acknowledged yet, oldest first.
@@ -140,7 +141,7 @@ func (hs *Homes) Guessed() (list []Guessed) {
 func (hs *Homes) LoadGuessed(list []Guessed) {
 	for _, g := range list {
 		if len(hs.guessed) < maxGuessed && g.Addr.IsValid() {
-			hs.guessed[homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account}] = new(g)
+			hs.guessed[homeKey{homeOf(g.Addr), witness.FamilyOf(g.Service), g.Account}] = new(g)
 		}
 	}
 }
@@ -150,7 +151,7 @@ func (hs *Homes) LoadGuessed(list []Guessed) {
 func (hs *Homes) Ack(match func(Guessed) bool) (list []Guessed) {
 	for _, g := range hs.Guessed() {
 		if match(g) {
-			hs.endGuessed(homeKey{customer.Home(g.Addr), witness.FamilyOf(g.Service), g.Account})
+			hs.endGuessed(homeKey{homeOf(g.Addr), witness.FamilyOf(g.Service), g.Account})
 			list = append(list, g)
 		}
 	}
@@ -169,7 +170,7 @@ func (hs *Homes) UnsavedAlarms() (list []AlarmChange) {
 // AlarmsSaved notes that the ledger knows changes of alarms.
 func (hs *Homes) AlarmsSaved(list []AlarmChange) {
 	for _, c := range list {
-		key := homeKey{customer.Home(c.Addr), witness.FamilyOf(c.Service), c.Account}
+		key := homeKey{homeOf(c.Addr), witness.FamilyOf(c.Service), c.Account}
 		if hs.changedAlarms[key] == c {
 			delete(hs.changedAlarms, key)
 		}

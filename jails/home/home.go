@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pbxjail/jails/index"
+	"pbxjail/jails/recent"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
 )
@@ -40,7 +41,9 @@ type homeTable struct {
 	changed   []*homeRow            // the ledger does not know them as they are now
 	spare     []*homeRow            // that were removed, to be used again
 	names     names
-	logins    uint64 // how many were noted
+	logins    uint64     // how many were noted
+	asked     netip.Addr // that site was asked for last
+	answer    *site      // what it said
 }
 
 // site is an address where accounts are at home, or were until a moment ago.
@@ -51,7 +54,7 @@ type site struct {
 }
 
 type homeKey struct {
-	addr    netip.Addr
+	addr    recent.Addr
 	family  witness.Family
 	account string
 }
@@ -129,8 +132,14 @@ func namedAccount(raw []byte) []byte {
 	return raw[:min(len(raw), maxAccountName)]
 }
 
-// site returns the site of an address, or nil. customer.Home says which address that is.
-func (t *homeTable) site(a netip.Addr) *site { return t.sites.Get(a.As16()) }
+// site returns the site of an address, or nil. customer.Home says which address that is. One
+// record leads to several questions about its address.
+func (t *homeTable) site(a netip.Addr) *site {
+	if t.asked != a || !a.IsValid() {
+		t.asked, t.answer = a, t.sites.Get(a.As16())
+	}
+	return t.answer
+}
 
 // at are the accounts at home at an address.
 func (t *homeTable) at(a netip.Addr) []*homeRow {
@@ -211,6 +220,7 @@ func (t *homeTable) makeSite(a netip.Addr) *site {
 	if s == nil {
 		s = &site{addr: a}
 		t.sites.Put(a.As16(), s)
+		t.asked = netip.Addr{}
 	}
 	return s
 }
@@ -219,6 +229,7 @@ func (t *homeTable) makeSite(a netip.Addr) *site {
 func (t *homeTable) leave(s *site) {
 	if len(s.rows) == 0 && s.working == 0 {
 		t.sites.Delete(s.addr.As16())
+		t.asked = netip.Addr{}
 	}
 }
 

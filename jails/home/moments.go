@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/jails/book"
+	"pbxjail/jails/recent"
 )
 
 // moments are those that the ledger does not know.
@@ -52,7 +53,7 @@ func (hs *Homes) LoadMoments(list []book.Moment, now time.Time) {
 		case b.Kind == book.LetOut:
 			hs.pardon(pardon{b.Prefix, b.At, b.Until}, now)
 		case b.Kind == book.Reported && b.Prefix.IsSingleIP():
-			hs.reports.Put(b.Prefix.Addr(), &report{since: b.At, reported: b.At})
+			hs.reports.Put(recent.AddrOf(b.Prefix.Addr()), &report{since: b.At, reported: b.At})
 		}
 	}
 }

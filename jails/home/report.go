@@ -42,13 +42,13 @@ func (hs *Homes) reportFailure(log uint16, e *parsers.Event, row *homeRow, now t
 }
 
 // addReport adds a failure to the report of its address, and reports it when that is due.
-func (hs *Homes) addReport(reports *recent.Map[netip.Addr, *report], log uint16, e *parsers.Event, account string, now time.Time, alarm func(Alarm)) {
+func (hs *Homes) addReport(reports *recent.Map[recent.Addr, *report], log uint16, e *parsers.Event, account string, now time.Time, alarm func(Alarm)) {
 	a, wrongName := customer.Home(e.Addr), reports == &hs.wrong.reports
-	r, ok := reports.Get(a)
+	r, ok := reports.Get(recent.AddrOf(a))
 	if !ok || now.Sub(r.since).Abs() > 2*reportEvery && now.Sub(r.reported).Abs() > reportEvery {
 		r = &report{since: now}
 	}
-	reports.Put(a, r)
+	reports.Put(recent.AddrOf(a), r)
 	r.Add(witness.Witness{Source: log, Channel: e.Channel, Service: e.Service})
 	r.kind, r.phones = e.Kind, witness.FamilyOf(e.Service).OfPhones()
 	r.foreign = ""

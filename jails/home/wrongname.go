@@ -1,10 +1,8 @@
 package home
 
 import (
-	"net/netip"
 	"time"
 
-	"pbxjail/jails/customer"
 	"pbxjail/jails/recent"
 	"pbxjail/jails/witness"
 	"pbxjail/parsers"
@@ -17,7 +15,7 @@ import (
 type wrongNames struct {
 	names   recent.Map[homeKey, wrongName]
 	calls   recent.Map[call, string] // the name in it, where it no longer counts
-	reports recent.Map[netip.Addr, *report]
+	reports recent.Map[recent.Addr, *report]
 }
 
 type wrongName struct {
@@ -39,7 +37,7 @@ func newWrongNames() wrongNames {
 	return wrongNames{
 		names:   recent.Map[homeKey, wrongName]{Max: maxWrongNames},
 		calls:   recent.Map[call, string]{Max: maxCalls},
-		reports: recent.Map[netip.Addr, *report]{Max: maxReports},
+		reports: recent.Map[recent.Addr, *report]{Max: maxReports},
 	}
 }
 
@@ -78,11 +76,15 @@ func (hs *Homes) LearnName(log uint16, e *parsers.Event, now time.Time) bool {
 
 // nameKey is the key of the name in a failure, at an address where accounts are at home.
 func (hs *Homes) nameKey(e *parsers.Event, now time.Time) (key homeKey, ok bool) {
-	f, account := witness.FamilyOf(e.Service), AccountName(e.Account.Raw())
-	if f == witness.NoFamily || len(account) == 0 || !e.Addr.IsValid() || !e.Refused() || !hs.LogsIn(e.Addr, now) {
+	f := witness.FamilyOf(e.Service)
+	if f == witness.NoFamily || !e.Addr.IsValid() || !e.Refused() || !hs.LogsIn(e.Addr, now) {
 		return key, false
 	}
-	return homeKey{customer.Home(e.Addr), f, string(account)}, true
+	account := AccountName(e.Account.Raw())
+	if len(account) == 0 {
+		return key, false
+	}
+	return homeKey{homeOf(e.Addr), f, string(account)}, true
 }
 
 // repeatsWrongName reports whether a failure is of a name that does not exist and that

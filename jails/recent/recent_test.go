@@ -11,7 +11,7 @@ func TestRecentForgets(t *testing.T) {
 	for i := range 10_000 {
 		r.Put(i, i)
 	}
-	if n := len(r.young.index) + len(r.old.index); n > 200 {
+	if n := len(r.young.entries) + len(r.old.entries); n > 200 {
 		t.Errorf("got %d keys, want at most 200", n)
 	}
 	if _, ok := r.Get(9_999); !ok {

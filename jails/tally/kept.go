@@ -19,7 +19,7 @@ type Kept struct {
 func (w *Table) Each() iter.Seq[Kept] {
 	return func(yield func(Kept) bool) {
 		for _, list := range []int32{warm, cold} {
-			for i := w.tallies[list].next; i != list; i = w.tallies[i].next {
+			for i := w.links[list].next; i != list; i = w.links[i].next {
 				t := &w.tallies[i]
 				if len(t.Hits) > 0 && !yield(Kept{t.key.addr.Netip(), t.key.jail, t.warm, t.Hits}) {
 					return

@@ -20,7 +20,8 @@ type Table struct {
 	maxHeld int
 	index   index.Map[int32] // of an address: the first of its tallies, the others are chained
 	spare   spare
-	tallies []Tally // by index; the first two head the lists
+	tallies []Tally // by index, from 2
+	links   []link  // of each tally; the first two head the lists
 	size    int     // tallies in use
 	unused  []int32
 	warm    int // tallies in the warm list
@@ -28,6 +29,10 @@ type Table struct {
 	tracked map[uint16]int
 	Evicted uint64 // tallies that still counted
 }
+
+// link is the place of a tally in its list. Links are apart from the tallies, so that a tally
+// that goes to the front does not fetch its neighbours from memory.
+type link struct{ prev, next int32 }
 
 const (
 	cold = 0
@@ -53,7 +58,7 @@ func KeyOf(a netip.Addr, jail uint16) tallyKey {
 func NewTable(max int) *Table {
 	return &Table{
 		Max: max, maxHeld: hitsEach * max, tracked: map[uint16]int{},
-		tallies: []Tally{{prev: cold, next: cold}, {prev: warm, next: warm}},
+		tallies: make([]Tally, 2), links: []link{{cold, cold}, {warm, warm}},
 	}
 }
 
@@ -153,7 +158,7 @@ func (w *Table) heat(t *Tally) {
 	if w.warm++; w.warm <= max(1, w.Max/2) {
 		return
 	}
-	last := w.tallies[warm].prev
+	last := w.links[warm].prev
 	w.unlink(last)
 	w.tallies[last].warm = false
 	w.warm--
@@ -170,7 +175,7 @@ func (w *Table) slot(at int64) int32 {
 		w.unused = w.unused[:n-1]
 		return i
 	}
-	w.tallies = append(w.tallies, Tally{})
+	w.tallies, w.links = append(w.tallies, Tally{}), append(w.links, link{})
 	return int32(len(w.tallies) - 1)
 }
 
@@ -178,9 +183,9 @@ func (w *Table) slot(at int64) int32 {
 // there is no other. It is a loss only if its hits still count.
 func (w *Table) evict(spared *Tally, at int64) bool {
 	for _, list := range []int32{cold, warm} {
-		i := w.tallies[list].prev
+		i := w.links[list].prev
 		if i != list && &w.tallies[i] == spared {
-			i = w.tallies[i].prev
+			i = w.links[i].prev
 		}
 		if i == list {
 			continue
@@ -262,16 +267,16 @@ func (w *Table) unchain(i int32) {
 }
 
 func (w *Table) link(i, list int32) {
-	head, t := &w.tallies[list], &w.tallies[i]
-	t.prev, t.next = list, head.next
-	w.tallies[head.next].prev = i
-	head.next = i
+	next := w.links[list].next
+	w.links[i] = link{list, next}
+	w.links[next].prev = i
+	w.links[list].next = i
 }
 
 func (w *Table) unlink(i int32) {
-	t := &w.tallies[i]
-	w.tallies[t.prev].next = t.next
-	w.tallies[t.next].prev = t.prev
+	l := w.links[i]
+	w.links[l.prev].next = l.next
+	w.links[l.next].prev = l.prev
 }
 
 // Size is how many tallies there are, of addresses or of networks, in all jails.

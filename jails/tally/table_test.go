@@ -178,12 +178,12 @@ func runModel(t *testing.T, r *rand.Rand, step func(*rand.Rand, int64) int64) {
 			t.Fatalf("event %d: got %d evicted, want %d", i, w.Evicted, m.evicted)
 		}
 		for list := range m.lists {
-			id := w.tallies[list].next
+			id := w.links[list].next
 			for i, known := range m.lists[list] {
 				if got := w.tallies[id].key.addr.Netip(); got != known.addr {
 					t.Fatalf("list %d, place %d: got %v, want %v", list, i, got, known.addr)
 				}
-				id = w.tallies[id].next
+				id = w.links[id].next
 			}
 			if id != int32(list) {
 				t.Fatalf("list %d goes on with %v", list, w.tallies[id].key.addr.Netip())

@@ -9,13 +9,12 @@ import (
 
 // Tally is what one address, or one network, did in one jail.
 type Tally struct {
-	key        tallyKey
-	warm       bool
-	prev, next int32
-	same       int32 // the next tally of its address, in another jail
-	life       int64 // milliseconds a hit is kept
-	Hits       []Hit // by time; no two are life or more apart
-	Sum        int64 // of the points of all hits: no score is more
+	key  tallyKey
+	warm bool
+	same int32 // the next tally of its address, in another jail
+	life int64 // milliseconds a hit is kept
+	Hits []Hit // by time; no two are life or more apart
+	Sum  int64 // of the points of all hits: no score is more
 }
 
 // Hit is one event that counted. 32 bytes: it is what memory is spent on.
