@@ -44,6 +44,7 @@ type Judge struct {
 	fetched    fetched
 	senses     Senses
 	comparison comparison
+	warmer     warmer
 	places     placesKnown
 	traps      traps
 	notes      recent.Map[fraud.Finding, string] // what findings are for people

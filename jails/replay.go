@@ -87,6 +87,20 @@ func (r *Replay) Run(logs []Log, decide func(Verdict)) error {
 	}
 	take := r.taker(decide)
 	if len(r.Traces) > 0 || runtime.GOMAXPROCS(0) == 1 {
+		if len(logs) == 1 && len(r.Traces) == 0 {
+			log := all[0].(*reader)
+			log.hear = func(events []parsers.Event) {
+				w := &r.Judge.warmer
+				w.next = w.next[:0]
+				for i := range events {
+					w.next = append(w.next, &events[i])
+				}
+				r.Judge.warm(w.next)
+				for _, e := range w.next {
+					r.Judge.Hear(log.src, e, log.at(e), take)
+				}
+			}
+		}
 		return r.merge(all, func(f feed) { f.play(r.Judge, take) }, take)
 	}
 	return r.beside(all, take)

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
@@ -13,7 +14,7 @@ const (
 	// logsAhead is how many logs are read ahead at most: each takes a page more.
 	logsAhead = 8
 	// playedAtOnce is how many events go from one goroutine to the other at once.
-	playedAtOnce = 256
+	playedAtOnce = recent.WarmAtOnce
 )
 
 // played is an event that goes to the judge, or the page that no event is left of.
@@ -68,11 +69,20 @@ func (r *Replay) beside(all []feed, take func(Verdict)) error {
 		defer close(batches)
 		failed <- r.merge(all, func(f feed) {
 			log := f.(*reader) // packets are judged while they are read
-			send(played{src: log.src, event: log.event(), at: log.at()})
+			e := log.event()
+			send(played{src: log.src, event: e, at: log.at(e)})
 		}, take)
 		batches <- batch
 	}()
 	for batch := range batches {
+		w := &r.Judge.warmer
+		w.next = w.next[:0]
+		for i := range batch {
+			if e := batch[i].event; e != nil {
+				w.next = append(w.next, e)
+			}
+		}
+		r.Judge.warm(w.next)
 		for i := range batch {
 			if h := &batch[i]; h.done != nil {
 				free <- h.done

@@ -6,11 +6,12 @@ import (
 	"io"
 	"time"
 
+	"pbxjail/jails/recent"
 	"pbxjail/parsers"
 )
 
 // reader returns the events of one log, one by one. They point into the block that was
-// read last, so they are queued until the next block is read.
+// read last, so they are queued until the next block is read. A log that is alone needs no queue.
 type reader struct {
 	src    *Source
 	counts *Counts
@@ -25,6 +26,7 @@ type reader struct {
 	last   time.Time
 	late   time.Duration
 	dates  *Span
+	hear   func(events []parsers.Event) // takes some events in place of the queue; nil: they are queued
 }
 
 // page is a block and its events.
@@ -38,16 +40,18 @@ type page struct {
 	err    error
 }
 
-func (r *reader) play(j *Judge, take func(Verdict)) { j.Hear(r.src, r.event(), r.at(), take) }
+func (r *reader) play(j *Judge, take func(Verdict)) {
+	e := r.event()
+	j.Hear(r.src, e, r.at(e), take)
+}
 
 func (r *reader) event() *parsers.Event { return &r.page.events[r.next-1] }
 
-func (r *reader) due() time.Time { return r.at().Add(r.late) }
+func (r *reader) due() time.Time { return r.at(r.event()).Add(r.late) }
 
-// at is the time of the present event; a record without a date has the time of the one
-// before.
-func (r *reader) at() time.Time {
-	if t := r.event().Time; !t.IsZero() {
+// at is the time of an event; a record without a date has the time of the one before.
+func (r *reader) at(e *parsers.Event) time.Time {
+	if t := e.Time; !t.IsZero() {
 		r.last = t
 	}
 	return r.last
@@ -65,6 +69,7 @@ func (r *reader) advance() (bool, error) {
 		r.parser.Continues(p.behind)
 		if r.ended {
 			r.parser.Settle(time.Time{}, r.take)
+			r.heard()
 			if len(p.events) == 0 {
 				return false, nil
 			}
@@ -72,6 +77,7 @@ func (r *reader) advance() (bool, error) {
 		}
 		r.parser.Ahead(p.heads)
 		r.counts.Lines += uint64(r.parser.Block(p.data, p.cut, time.Time{}, r.take))
+		r.heard()
 	}
 	r.next++
 	return true, nil
@@ -132,7 +138,19 @@ func (r *reader) take(e *parsers.Event) {
 	if !e.Time.IsZero() {
 		r.dates.add(e.Time)
 	}
-	if e.Result != parsers.None {
-		r.page.events = append(r.page.events, *e)
+	if e.Result == parsers.None {
+		return
+	}
+	r.page.events = append(r.page.events, *e)
+	if len(r.page.events) == recent.WarmAtOnce {
+		r.heard()
+	}
+}
+
+// heard gives the events in the queue to hear, where there is one.
+func (r *reader) heard() {
+	if r.hear != nil {
+		r.hear(r.page.events)
+		r.page.events = r.page.events[:0]
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,9 +87,6 @@ func (a *app) replay(ctx context.Context, f replayFlags, files []string) error {
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	if !terminal {
 		a.stdout = out
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25) // as the daemon does: what a replay takes is what it would
 	}
 	counts, packets, err := a.run(f, files, func(v jails.Verdict) { a.printVerdict(v, f) })
 	out.Flush() // the writer below it remembers an error
