@@ -82,7 +82,7 @@ func (a *app) check(config, asterisk string, files []string) error {
 		if config != "" || len(mains) > 1 {
 			return usage("check one main file at a time", "these are two main files: %s and %s", cmp.Or(config, mains[0]), mains[len(mains)-1])
 		}
-		config = mains[0]
+		config, a.main = mains[0], mains[0] // texts name this file
 	}
 	c := &checkup{Files: []checkedFile{}, Problems: []remark{}, Warnings: []remark{}}
 	if main := c.mainFile(config); main != nil {

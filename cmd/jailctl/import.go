@@ -70,8 +70,14 @@ fail2ban is not changed. When you trust the result: systemctl disable --now fail
 					a.complain("note: the logs could not be replayed: %v", err)
 				}
 			}
-			if err := a.printImport(plan); err != nil || !apply {
+			if err := a.printImport(plan); err != nil {
 				return err
+			}
+			if !apply {
+				if !a.json {
+					a.say("nothing is changed; to write the jail files, and to import ignoreip and the bans, add --apply to the command")
+				}
+				return nil
 			}
 			return a.applyImport(c.Context(), plan, main.Jails)
 		},

@@ -195,7 +195,7 @@ func tailOf(log string) (io.Reader, func() error, error) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, nil, errors.Join(err, fmt.Errorf("%s is not a regular file", log))
+		return nil, nil, errors.Join(err, fmt.Errorf("%s is a folder, a device or a pipe, not a log", log))
 	}
 	text := bufio.NewReader(io.LimitReader(f, mostLog))
 	if info.Size() > mostLog {

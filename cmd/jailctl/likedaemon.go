@@ -92,7 +92,7 @@ func atStart(main *configs.Main) (list []error) {
 func (c *checkup) places(main *configs.Main) {
 	for _, file := range main.GeoIP.Files {
 		if _, err := os.Stat(file); err != nil {
-			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + hint.Cannot(err).Error(), Fix: "put the file there, or remove its line below geoip, files. Until then pbxjail uses its other geoip files"}})
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + hint.Cannot(err).Error(), Fix: "put the file there, or remove its path from files below geoip. Until then pbxjail uses its other geoip files"}})
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (s *sink) Write(b []byte) (int, error) {
 	if err != nil && s.err == nil {
 		s.err = fmt.Errorf("the output could not be written: %w", err)
 		if errors.Is(err, syscall.ENOSPC) {
-			s.err = hint.Add("free space on the disk of the output: df -h", s.err)
+			s.err = hint.Add("make free space on the disk of the output; to see all disks: df -h", s.err)
 		}
 	}
 	return n, err

@@ -88,7 +88,7 @@ func openList(name string) (io.ReadCloser, error) {
 	}
 	// Asked before opening: opening a named pipe would wait for its writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.Errorf("write the path of a text file into the main file, as file: PATH of this feed", "%s is not a regular file", name)
+		return nil, hint.Errorf("write the path of a text file into the main file, as file: PATH of this feed", "%s is a folder, a device or a pipe, not a text file", name)
 	}
 	file, err := os.Open(name)
 	if err != nil {

@@ -39,7 +39,7 @@ func (d *Daemon) noteOf(by, verb string) {
 // note keeps a command. A ledger that cannot be written shows as a problem anyway.
 func (d *Daemon) note(e store.Entry) {
 	if err := d.store.Note(e); err != nil {
-		d.log.Warn("a command of an admin is not in the audit log, because the database could not be written; the command itself worked as usual", "command", e.Verb, "err", err, "hint", hint.Of(err))
+		d.log.Warn("a command of an admin is not in the audit log, because the database could not be written; the command itself is not affected", "command", e.Verb, "err", err, "hint", hint.Of(err))
 	}
 }
 

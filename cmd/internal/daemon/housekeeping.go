@@ -130,6 +130,6 @@ func (d *Daemon) saveLast(now time.Time) {
 		return // the lines are read again, and count then
 	}
 	if err := d.warden.KeepCounts(now); err != nil {
-		d.log.Warn("the points of addresses could not be saved, so pbxjail counts from zero after the next start; bans are saved", "err", err)
+		d.log.Warn("the points of addresses could not be saved, so pbxjail counts from zero after the next start; bans are saved", "err", err, "hint", hint.Of(err))
 	}
 }

@@ -129,7 +129,7 @@ func (j *journals) follow(ctx context.Context, name string) {
 		defer close(u.ended)
 		defer stop()
 		if err := u.journal.Run(ctx, func(b journal.Block) error { return j.take(name, b) }); err != nil {
-			j.log.Error("a unit of the journal is not read any more", "log", name, "err", err, "hint", "systemctl restart pbxjail")
+			j.log.Error("a unit of the journal is not read any more", "log", name, "err", err, "hint", "to read it again: systemctl restart pbxjail")
 		}
 	}()
 }

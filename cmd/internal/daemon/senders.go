@@ -233,7 +233,7 @@ func (s *senders) check(now time.Time) {
 	}
 	made, err := gate.Check(now)
 	if len(made) > 0 {
-		s.log.Warn("firewall repaired: another program had removed rules of pbxjail that only note which addresses send packets (heard); they drop nothing", "put_back", fmt.Sprint(made))
+		s.log.Warn("firewall repaired: another program had removed rules of pbxjail that only note which addresses send packets (heard); these rules drop nothing", "put_back", fmt.Sprint(made))
 	}
 	s.note(err)
 }

@@ -94,7 +94,7 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
 			About: control.AboutFirewall, What: "the FreePBX firewall does not know chain " + b.main.chain + " in table filter, and removes all rules of this table again and again",
-			Hint: "write hook: raw or chain: f2b-pbxjail into the main file; then: systemctl restart pbxjail",
+			Hint: "write one of these lines into the main file: \"hook: raw\" or \"chain: f2b-pbxjail\"; then: systemctl restart pbxjail",
 		})
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {

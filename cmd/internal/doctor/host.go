@@ -133,7 +133,7 @@ func otherGuard(e *Env) []findings.Finding {
 		About: "fail2ban", Severity: findings.Risky,
 		What:     "fail2ban reads the same logs and bans too: jailctl unban and jailctl allow do not lift its bans",
 		Evidence: evidence,
-		Hint:     "when you trust pbxjail, switch off these jails of fail2ban; to take over their settings: jailctl import fail2ban",
+		Hint:     "when you trust pbxjail, switch off these jails of fail2ban; to import their settings: jailctl import fail2ban",
 		Fix:      append(fix, findings.Command("fail2ban-client reload")),
 	}}
 }
@@ -249,7 +249,7 @@ func disk(e *Env) (list []findings.Finding) {
 			What:     fmt.Sprintf("the disk of %s is nearly full: when it is full, nothing can be written to %s", show.Word(d.Path, 200), d.What),
 			Evidence: []string{fmt.Sprintf("%d MiB of %d MiB free, %d of %d inodes free", d.Free>>20, d.Total>>20, d.Inodes, d.AllInodes)},
 			Fix:      []findings.Step{findings.Command("du -xh -d 2 " + d.Path + " | sort -h | tail")},
-			Hint:     "delete what fills the disk; rotate the logs of Asterisk (logrotate)",
+			Hint:     "see what fills the disk with the command below, and delete it; let logrotate rotate the logs of Asterisk: /etc/logrotate.d/asterisk",
 		}
 		if noBytes && d.Free < almostNone && d.Free*100 < d.Total {
 			f.Severity = findings.Blind

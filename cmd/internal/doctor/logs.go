@@ -288,7 +288,7 @@ func clock(e *Env) (list []findings.Finding) {
 	if e.Clock.Known && !e.Clock.Synchronised {
 		list = append(list, findings.Finding{
 			About: "clock", Severity: findings.Note, What: "the clock of this machine is not synchronised",
-			Hint: "timedatectl set-ntp true",
+			Hint: "run: timedatectl set-ntp true",
 		})
 	}
 	return list

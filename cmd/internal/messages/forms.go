@@ -126,13 +126,13 @@ func discord(r *request, m *Message) error {
 func ntfy(r *request, m *Message) error {
 	u, err := url.Parse(r.url)
 	if err != nil {
-		return hint.New("write an address such as https://ntfy.example.net/TOPIC", "the address of the channel is not valid")
+		return hint.New("write an address such as https://ntfy.example.net/TOPIC as url of this channel into the main file", "the address of the channel is not valid")
 	}
 	path := strings.Trim(u.Path, "/")
 	slash := strings.LastIndex(path, "/")
 	topic := path[slash+1:]
 	if topic == "" {
-		return hint.New("write the topic at the end of the address, such as https://ntfy.example.net/TOPIC", "the address of the channel has no topic")
+		return hint.New("write the topic at the end of url of this channel in the main file, such as https://ntfy.example.net/TOPIC", "the address of the channel has no topic")
 	}
 	u.Path = "/" + path[:slash+1]
 	r.url = u.String()

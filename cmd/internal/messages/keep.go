@@ -35,7 +35,7 @@ func readKept(path string) (map[string]kept, error) {
 		err = json.Unmarshal(data, &list)
 	}
 	if err != nil {
-		return nil, hint.Errorf("nothing needs to be done: pbxjail writes the file again; jailctl list shows the alarms", "the file of messages that wait has a mistake: %w", err)
+		return nil, hint.Errorf("nothing needs to be done: pbxjail writes the file again; to see the alarms: jailctl list", "the file of messages that wait has a mistake: %w", err)
 	}
 	for name, k := range list {
 		list[name] = kept{k.Urgent.bounded(), k.Digest.bounded()}

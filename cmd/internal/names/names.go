@@ -212,7 +212,7 @@ func (r *Resolver) ask(ctx context.Context, host string, e *entry) answer {
 		err = errNoAddress
 	}
 	if err != nil {
-		err = fmt.Errorf("look up %q: %w", host, err)
+		err = fmt.Errorf("cannot look up %q: %w", host, err)
 	}
 	return answer{host, e, addrs, err}
 }

@@ -127,7 +127,7 @@ func TestTheLastGoodAnswerStays(t *testing.T) {
 		z.set(down, "a.example")
 		after(30 * 24 * time.Hour)
 		check(t, r, "a.example", addrs("192.0.2.1"), down)
-		if _, age, err := r.Addrs("a.example"); age != 30*24*time.Hour || !strings.Contains(err.Error(), `look up "a.example"`) {
+		if _, age, err := r.Addrs("a.example"); age != 30*24*time.Hour || !strings.Contains(err.Error(), `cannot look up "a.example"`) {
 			t.Errorf("got age %v, %v, want that of the good answer, and who failed", age, err)
 		}
 

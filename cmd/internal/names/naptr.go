@@ -62,7 +62,7 @@ func (s system) LookupNAPTR(ctx context.Context, name string) (list []naptr, err
 		if err == nil {
 			return list, nil
 		}
-		err = fmt.Errorf("ask %s for NAPTR of %s: %w", server, name, err)
+		err = fmt.Errorf("cannot ask %s for the NAPTR record of %s: %w", server, name, err)
 	}
 	return nil, err
 }

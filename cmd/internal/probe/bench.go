@@ -151,16 +151,16 @@ func plug(own, peer []netip.Addr, peerMAC net.HardwareAddr) error {
 		}
 		addr := &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(bits, a.BitLen())}, Flags: flags}
 		if err := netlink.AddrAdd(link, addr); err != nil {
-			return fmt.Errorf("address %s: %w", a, err)
+			return fmt.Errorf("cannot give the test network the address %s: %w", a, err)
 		}
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("set the cable up: %w", err)
+		return fmt.Errorf("cannot switch the test network on: %w", err)
 	}
 	for _, a := range peer {
 		neigh := &netlink.Neigh{LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT, IP: a.AsSlice(), HardwareAddr: peerMAC}
 		if err := netlink.NeighSet(neigh); err != nil {
-			return fmt.Errorf("neighbour %s: %w", a, err)
+			return fmt.Errorf("cannot add the neighbour %s to the test network: %w", a, err)
 		}
 	}
 	return nil

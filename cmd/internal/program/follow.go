@@ -27,7 +27,7 @@ type Running struct {
 // by the end of ctx. A program that is not installed is an error with a hint.
 func Follow(ctx context.Context, name string, args ...string) (*Running, error) {
 	if !There(name) {
-		return nil, hint.Errorf("install "+name, "program %s is not installed", name)
+		return nil, hint.Errorf("install the program "+name, "program %s is not installed", name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{command: exec.CommandContext(ctx, name, args...), cancel: cancel}
@@ -39,7 +39,7 @@ func Follow(ctx context.Context, name string, args ...string) (*Running, error) 
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
 	r.out = out
 	return r, nil

@@ -36,7 +36,7 @@ func Give(ctx context.Context, input []byte, name string, args ...string) error 
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	if err := startPlain(c); err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
+		return fmt.Errorf("cannot start %s: %w", name, err)
 	}
 	err := c.Wait()
 	if ctx.Err() != nil {
@@ -58,7 +58,7 @@ func startPlain(c *exec.Cmd) error {
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
 		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
-			started <- fmt.Errorf("give up capabilities: %w", err)
+			started <- fmt.Errorf("cannot give up capabilities: %w", err)
 			return
 		}
 		started <- c.Start()
