@@ -48,7 +48,7 @@ func parseMain(file string, data []byte) (*Main, error) {
 	}
 	m.Defaults, m.logsLine = checked.Defaults, d.given["logs"]
 	m.Feeds, m.Notify = checked.Feeds, checked.Notify // viper knows neither the lines of list items nor their defaults
-	m.Traps = checked.Traps                           // viper reads 0049 as 49
+	m.Traps, m.Calls = checked.Traps, checked.Calls   // viper reads 0049 as 49
 	m.keepAsRetention(d.given)
 	m.File, m.Warnings = file, d.warnings
 	return m, nil

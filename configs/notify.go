@@ -24,7 +24,7 @@ type Notify struct {
 }
 
 // MessageKinds are the kinds of messages, as Channel.Kinds names them.
-var MessageKinds = []string{"guessed", "enforcement", "blind", "protected", "forged", "fraud", "many-bans", "feed", "ban"}
+var MessageKinds = []string{"guessed", "stolen", "enforcement", "blind", "protected", "forged", "fraud", "many-bans", "feed", "ban"}
 
 // Channel is one way that messages go.
 type Channel struct {
@@ -33,8 +33,8 @@ type Channel struct {
 	Name         string        `yaml:"name" example:"admins" doc:"Name of the channel in jailctl notify and in status."`
 	Type         string        `yaml:"type" example:"mail" check:"one of mail sendmail webhook program slack teams discord ntfy telegram matrix" doc:"mail (SMTP), sendmail (the local mail program), webhook (JSON over HTTP), program (your own, with JSON on its standard input), or a chat: slack, teams, discord, ntfy, telegram, matrix."`
 	Enabled      bool          `yaml:"enabled" default:"true" doc:"false switches the channel off."`
-	Kinds        []string      `yaml:"kinds" optional:"[guessed, enforcement, blind]" check:"one of guessed enforcement blind protected forged fraud many-bans feed ban" doc:"Kinds of messages that go here: guessed (a password may be guessed), enforcement (bans are not in force), blind (a log is not read), protected (a protected address attacks), forged (a log line that no packet confirms), fraud, many-bans, feed (a list is old), ban. Left out: all."`
-	Least        string        `yaml:"least" default:"warning" check:"one of info warning critical" doc:"The least severity that goes here. info: also each ban. warning: also protected, forged, fraud, many-bans and feed. critical: only guessed, enforcement and blind."`
+	Kinds        []string      `yaml:"kinds" optional:"[guessed, enforcement, blind]" check:"one of guessed stolen enforcement blind protected forged fraud many-bans feed ban" doc:"Kinds of messages that go here: guessed (a password may be guessed), stolen (an account makes calls like a thief), enforcement (bans are not in force), blind (a log is not read), protected (a protected address attacks), forged (a log line that no packet confirms), fraud, many-bans, feed (a list is old), ban. Left out: all."`
+	Least        string        `yaml:"least" default:"warning" check:"one of info warning critical" doc:"The least severity that goes here. info: also each ban. warning: also protected, forged, fraud, many-bans and feed. critical: only guessed, stolen, enforcement and blind."`
 	Digest       time.Duration `yaml:"digest" default:"5m" check:"from 1s to 1d" doc:"How long messages that are not critical are collected; they go together in one message. Critical messages go at once."`
 	Limit        int           `yaml:"limit" default:"30" check:"from 1 to 3600" doc:"How many messages an hour go here at most. Further messages wait, and go together in the next message."`
 	To           []string      `yaml:"to" optional:"[admin@example.net]" doc:"mail and sendmail: who gets the mail."`

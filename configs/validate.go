@@ -47,6 +47,7 @@ func (m *Main) validate(d *decoder) {
 	}
 	m.Fraud.validate(d)
 	m.Traps.validate(d)
+	m.Calls.validate(d)
 	validateFeeds(d, m.Feeds)
 	m.Notify.validate(d)
 	m.Metrics.validate(d, m.Socket)

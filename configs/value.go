@@ -24,7 +24,7 @@ const maxPoints Points = 1_000_000
 // isLeaf reports whether v is set from one word of text.
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, TrapName, ports.Range, AgentRules, Size:
+	case string, bool, int, float64, time.Duration, Points, ASN, netip.Prefix, netip.Addr, PortRange, PortWord, TrapName, ports.Range, AgentRules, Size, Limit:
 		return true
 	}
 	return false
@@ -54,6 +54,8 @@ func setLeaf(v reflect.Value, text string) (err error) {
 		*p, err = parsePoints(text)
 	case *Size:
 		*p, err = parseSize(text)
+	case *Limit:
+		*p, err = parseLimit(text)
 	case *ASN:
 		*p, err = parseASN(text)
 	case *netip.Prefix:

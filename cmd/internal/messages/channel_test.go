@@ -325,8 +325,8 @@ func TestKinds(t *testing.T) {
 		if k := got("only"); len(k) != 1 || k[0] != "feed" {
 			t.Errorf("got %v, want feed", k)
 		}
-		if k := got("critical"); len(k) != 3 {
-			t.Errorf("got %v, want guessed, enforcement and blind", k)
+		if k := got("critical"); len(k) != 4 {
+			t.Errorf("got %v, want guessed, stolen, enforcement and blind", k)
 		}
 		if to["off"] != nil {
 			t.Error("a channel that is off has a sender")

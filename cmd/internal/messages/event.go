@@ -18,6 +18,7 @@ type Kind string
 // The kinds. Each has a severity of its own.
 const (
 	Guessed     Kind = "guessed"
+	Stolen      Kind = "stolen"
 	Enforcement Kind = "enforcement"
 	Blind       Kind = "blind"
 	Protected   Kind = "protected"
@@ -32,6 +33,7 @@ const (
 // titles say in a few words what a kind is. They hold no text of others.
 var titles = map[Kind]string{
 	Guessed:     "someone may have guessed a password",
+	Stolen:      "an account makes calls like a thief",
 	Enforcement: "bans are not in force",
 	Blind:       "a log is not read",
 	Protected:   "a protected address attacks",
@@ -74,7 +76,7 @@ func (s *Severity) UnmarshalText(text []byte) error {
 // Severity is that of the kind.
 func (k Kind) Severity() Severity {
 	switch k {
-	case Guessed, Enforcement, Blind:
+	case Guessed, Stolen, Enforcement, Blind:
 		return Critical
 	case Ban, Test:
 		return Info
