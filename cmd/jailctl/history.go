@@ -21,7 +21,7 @@ import (
 var historyBys = append([]string{"day"}, control.HistoryBys...)
 
 // historyWhats are the kinds of entries; the other kinds are those of attempts.
-var historyWhats = []string{"ban", "observed", "guessed"}
+var historyWhats = []string{"ban", "observed", "guessed", "stolen", "barred"}
 
 func historyKinds() []string { return append(slices.Clone(historyWhats), parsers.OffenceKinds()...) }
 
@@ -175,7 +175,7 @@ func (a *app) printPast(c *cobra.Command, q control.HistoryRequest, csv bool) er
 	t := a.newTable("WHEN", "WHAT", "ADDRESS", "COUNTRY", "JAIL", "KIND", "LASTED", "ATTEMPTS", "TRIED")
 	for i := range list {
 		e := &list[i]
-		t.row(a.stamp(e.At), e.What, show.Address(e.Prefix)+mark(e.Short, "*"), cmp.Or(e.Country, "unknown"), e.Jail, e.Kind, a.lasted(e), number(e.Attempts), triedWords(e))
+		t.row(a.stamp(e.At), e.What, addressOf(e)+mark(e.Short, "*"), cmp.Or(e.Country, "unknown"), e.Jail, e.Kind, a.lasted(e), number(e.Attempts), triedWords(e))
 	}
 	if err := t.end(); err != nil {
 		return err
@@ -195,6 +195,14 @@ func (a *app) printPast(c *cobra.Command, q control.HistoryRequest, csv bool) er
 	return nil
 }
 
+// addressOf is the address of an entry; - where it is about none.
+func addressOf(e *control.HistoryEntry) string {
+	if !e.Prefix.IsValid() {
+		return "-"
+	}
+	return show.Address(e.Prefix)
+}
+
 func mark(on bool, text string) string {
 	if on {
 		return text
@@ -202,10 +210,17 @@ func mark(on bool, text string) string {
 	return ""
 }
 
+func prefixText(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
 // lasted is how long a ban lasted, or lasts.
 func (a *app) lasted(e *control.HistoryEntry) string {
 	switch {
-	case e.What == "guessed":
+	case e.What == "guessed" || e.What == "stolen" || e.What == "barred":
 		return ""
 	case e.Until == nil:
 		return "forever"
@@ -238,7 +253,7 @@ func (a *app) pastCSV(list []control.HistoryEntry) error {
 		if e.Until != nil {
 			until = e.Until.UTC().Format(time.RFC3339)
 		}
-		out.row(e.At.UTC().Format(time.RFC3339), until, e.What, e.Prefix.String(), strconv.FormatBool(e.Short), e.Jail, e.Country, number(uint64(e.ASN)), e.Kind, e.Service,
+		out.row(e.At.UTC().Format(time.RFC3339), until, e.What, prefixText(e.Prefix), strconv.FormatBool(e.Short), e.Jail, e.Country, number(uint64(e.ASN)), e.Kind, e.Service,
 			e.Evidence, number(e.Strike), number(e.Attempts), points(e.Score), e.By, e.Ended, strings.Join(e.Accounts, " "), strings.Join(e.Numbers, " "))
 	}
 	return out.end(a.stdout)

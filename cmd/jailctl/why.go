@@ -14,9 +14,17 @@ import (
 func (a *app) whyVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:   "why ADDR",
-		Short: "why an address is banned, or is not",
-		Args:  takes("ADDR"),
+		Short: "why an address is banned, or is not; why account ACCOUNT: what is known of its calls",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "account" {
+				return takes("account", "ACCOUNT")(c, args)
+			}
+			return takes("ADDR")(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return a.whyAccount(c, unescaped(args[1]))
+			}
 			p, err := a.prefixArg(args[0])
 			if err != nil {
 				return err

@@ -15,16 +15,18 @@ const (
 	Ban      = "ban"
 	Observed = "observed" // a ban that was decided while nothing was dropped
 	Guessed  = "guessed"  // an alarm: the password of an account may be guessed
+	Stolen   = "stolen"   // an alarm: an account makes calls like a thief
+	Barred   = "barred"   // Asterisk was asked to refuse the calls of such an account
 )
 
 // Whats are the words for What.
-var Whats = []string{Ban, Observed, Guessed}
+var Whats = []string{Ban, Observed, Guessed, Stolen, Barred}
 
 // Entry is one ban or one alarm. Times are UTC.
 type Entry struct {
 	What     string
-	Prefix   netip.Prefix
-	Short    bool // the address was shortened: Prefix is its network
+	Prefix   netip.Prefix // invalid: it is about no address
+	Short    bool         // the address was shortened: Prefix is its network
 	Jail     string
 	Country  string // ISO 3166 code; "": not known
 	ASN      uint32 // 0: not known
@@ -47,6 +49,9 @@ const (
 	mostTried = 20
 	maxTried  = 64
 )
+
+// nowhere is in place of the address of an entry that is about none: no host has it.
+var nowhere = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
 
 // Lengths of shortened addresses: a site, and no single line.
 const (
@@ -129,7 +134,10 @@ func (w *adder) add(e *Entry) error {
 	if err != nil {
 		return err
 	}
-	p := prefix.Unmap(e.Prefix)
+	p := nowhere
+	if e.Prefix.IsValid() {
+		p = prefix.Unmap(e.Prefix)
+	}
 	var id int64
 	err = w.get.QueryRow(p.Addr().AsSlice(), at, p.Bits(), n.jail).Scan(&id)
 	switch {

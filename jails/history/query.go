@@ -167,7 +167,11 @@ func (a *Archive) scan(row *sql.Rows) (*Entry, int64, error) {
 	if !ok {
 		return nil, 0, fmt.Errorf("entry %d has no address", id)
 	}
-	e.Prefix, e.Since = netip.PrefixFrom(ip, bits), time.Unix(0, at).UTC()
+	if e.Since = time.Unix(0, at).UTC(); ip != nowhere.Addr() || bits == 0 {
+		e.Prefix = netip.PrefixFrom(ip, bits)
+	} else {
+		e.Short = false
+	}
 	if until != forever {
 		e.Until = time.Unix(0, until).UTC()
 	}

@@ -114,7 +114,7 @@ func (a *Archive) sums(w *where, by string, limit int, each func(Sum) error, tex
 		case ByNet:
 			s.Key = networkOf(key)
 		case ByAddr:
-			if addr, ok := netip.AddrFromSlice(key); ok {
+			if addr, ok := netip.AddrFromSlice(key); ok && addr != nowhere.Addr() {
 				s.Key = addr.String()
 			}
 		case ByAccount:
@@ -129,6 +129,9 @@ func (a *Archive) sums(w *where, by string, limit int, each func(Sum) error, tex
 // networkOf is a /24 or a /48 by its first bytes.
 func networkOf(key []byte) string {
 	if len(key) == short4/8 {
+		if key[0] == 0 { // nowhere
+			return ""
+		}
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{key[0], key[1], key[2]}), short4).String()
 	}
 	var b [16]byte

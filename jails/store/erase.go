@@ -18,6 +18,8 @@ type Erased struct {
 	Alarms  int
 	Moments int // unbans, reports, admins
 	Audit   int // entries in which it is replaced
+	// Countries that the account has called.
+	Countries int
 	// Running bans stay, without their lines and sums.
 	Running []netip.Prefix
 	// Allowed entries stay: they are settings of an admin.
@@ -28,7 +30,7 @@ type Erased struct {
 // at now stay in force. Scrub then removes it from free pages, too.
 func (s *Store) Erase(t Target, now time.Time) (e Erased, err error) {
 	err = s.write("erase from", func(tx *sql.Tx) error {
-		for _, part := range []func(*sql.Tx, *Target, *Erased, time.Time) error{eraseBans, eraseLines, eraseHomes, eraseMoments, eraseAudit, eraseUnfiled, keptAllowed} {
+		for _, part := range []func(*sql.Tx, *Target, *Erased, time.Time) error{eraseBans, eraseLines, eraseHomes, eraseMoments, eraseAudit, eraseUnfiled, eraseCalls, keptAllowed} {
 			if err := part(tx, &t, &e, now); err != nil {
 				return err
 			}

@@ -28,7 +28,9 @@ const applicationID = 0x7062786a
 // which command; claimed is 1 where ssh is what the caller itself says. unfiled names what the
 // history (package history) does not have yet: a ban that is new or changed, or an alarm.
 // closed are the sets of ports that bans close, and until when at the latest: a start needs
-// them before it has read the bans.
+// them before it has read the bans. called are the countries that accounts have called, and
+// stolen the accounts at a critical limit of calls, as JSON of package calls; filed is 0 for one
+// that the history does not have.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -170,6 +172,19 @@ CREATE TABLE closed (
 	until INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO closed SELECT coalesce(ports, ''), max(until) FROM bans WHERE ended_by IS NULL GROUP BY 1;
+`, `
+CREATE TABLE called (
+	account BLOB NOT NULL,
+	country TEXT NOT NULL,
+	first   INTEGER NOT NULL,
+	PRIMARY KEY (account, country)
+) WITHOUT ROWID;
+CREATE TABLE stolen (
+	account BLOB PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	data    BLOB NOT NULL,
+	filed   INTEGER NOT NULL
+) WITHOUT ROWID;
 `}
 
 // prepare checks that the file is a sound ledger of ours and brings its schema

@@ -36,22 +36,23 @@ func (r *EraseRequest) check() (err error) {
 // EraseAnswer says what was deleted. Receipt and the numbers are in the audit log, and no
 // name of what was erased.
 type EraseAnswer struct {
-	Receipt string         `json:"receipt"` // a random number
-	Bans    int            `json:"bans"`    // of the ledger, that are over
-	Lines   int            `json:"lines"`
-	LogIns  int            `json:"log_ins"`
-	Alarms  int            `json:"alarms"`
-	Moments int            `json:"moments"` // unbans, reports of old passwords, admins
-	Audit   int            `json:"audit"`   // entries in which it is replaced
-	History int64          `json:"history"` // entries, or names that were tried
-	Running []netip.Prefix `json:"running"` // bans that stay in force, with prefix, jail and time alone
-	Allowed []string       `json:"allowed"` // settings of jailctl allow, which stay
-	Copies  []string       `json:"copies"`  // old files of the ledger, which are not changed
+	Receipt   string         `json:"receipt"` // a random number
+	Bans      int            `json:"bans"`    // of the ledger, that are over
+	Lines     int            `json:"lines"`
+	LogIns    int            `json:"log_ins"`
+	Alarms    int            `json:"alarms"`
+	Moments   int            `json:"moments"`   // unbans, reports of old passwords, admins
+	Audit     int            `json:"audit"`     // entries in which it is replaced
+	Countries int            `json:"countries"` // that the account has called
+	History   int64          `json:"history"`   // entries, or names that were tried
+	Running   []netip.Prefix `json:"running"`   // bans that stay in force, with prefix, jail and time alone
+	Allowed   []string       `json:"allowed"`   // settings of jailctl allow, which stay
+	Copies    []string       `json:"copies"`    // old files of the ledger, which are not changed
 }
 
 func (a *EraseAnswer) receipt() string {
-	return fmt.Sprintf("receipt %s: %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d audit entries, %d of the history; %d bans stay in force",
-		a.Receipt, a.Bans, a.Lines, a.LogIns, a.Alarms, a.Moments, a.Audit, a.History, len(a.Running))
+	return fmt.Sprintf("receipt %s: %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d audit entries, %d called countries, %d of the history; %d bans stay in force",
+		a.Receipt, a.Bans, a.Lines, a.LogIns, a.Alarms, a.Moments, a.Audit, a.Countries, a.History, len(a.Running))
 }
 
 // erasePatience is how long a client waits: a large history may be written again.

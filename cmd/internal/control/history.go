@@ -16,10 +16,10 @@ import (
 // HistoryEntry is one ban or one alarm of the past.
 type HistoryEntry struct {
 	At       time.Time    `json:"at"`
-	Until    *time.Time   `json:"until"` // when the ban ends or ended; null: without end, or no ban
-	What     string       `json:"what"`  // ban; observed: nothing was dropped; guessed: an alarm about a password
-	Prefix   netip.Prefix `json:"prefix"`
-	Short    bool         `json:"short"` // the address was shortened to this network (keep_addresses)
+	Until    *time.Time   `json:"until"`  // when the ban ends or ended; null: without end, or no ban
+	What     string       `json:"what"`   // ban; observed: nothing was dropped; guessed: an alarm about a password; stolen: an account made calls like a thief; barred: its calls were barred
+	Prefix   netip.Prefix `json:"prefix"` // "": it is about no address
+	Short    bool         `json:"short"`  // the address was shortened to this network (keep_addresses)
 	Jail     string       `json:"jail"`
 	Country  string       `json:"country"` // ISO 3166 code; "": not known
 	ASN      uint32       `json:"asn"`     // 0: not known

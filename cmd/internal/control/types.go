@@ -74,7 +74,8 @@ type Status struct {
 	GeoIP     GeoIP     `json:"geoip"`
 	Wire      Wire      `json:"wire"`
 	Counters  Counters  `json:"counters"`
-	Notify    []Channel `json:"notify"` // ways that messages go to admins
+	Notify    []Channel `json:"notify"`          // ways that messages go to admins
+	Calls     *CallsSum `json:"calls,omitempty"` // missing: calls are not watched
 
 	Figures Figures `json:"figures"`
 
@@ -112,6 +113,7 @@ const (
 	AboutRules    = "packet rules"
 	AboutChannel  = "notify " // and the name of the channel
 	AboutMetrics  = "metrics"
+	AboutCalls    = "calls" // of accounts
 )
 
 // File is a log that is followed, or that does not exist yet.

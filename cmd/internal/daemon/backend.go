@@ -58,6 +58,7 @@ type backend struct {
 	wire     *wireSource // nil: it is switched off
 	past     *past
 	post     *messages.Post
+	calls    *callWatch
 }
 
 // mainFile are the settings at start that answers depend on.
@@ -98,6 +99,8 @@ func (b *backend) handlers() []control.Handler {
 		control.Handle(control.CallUnban, b.Unban),
 		control.Handle(control.CallNotify, func(control.None, string) ([]control.Channel, error) { return b.channels(), nil }),
 		control.Handle(control.CallNotifyTry, b.notifyTest),
+		control.Handle(control.CallCalls, b.Calls),
+		control.Handle(control.CallUnbar, b.unbar),
 		control.Handle(control.CallReload, b.Reload),
 		control.Handle(control.CallOff, b.Off),
 		control.Handle(control.CallOn, b.On),

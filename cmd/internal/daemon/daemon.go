@@ -80,7 +80,8 @@ type Daemon struct {
 	journals  *journals
 	reading   *reading
 	positions *positions
-	past      *past     // the history
+	past      *past // the history
+	calls     *callWatch
 	soon      soon      // housekeeping has something to do
 	own       *host.Own // nil: the kernel does not tell of own addresses
 	left      unfinished
@@ -115,6 +116,7 @@ func New(opts Options) (d *Daemon, err error) {
 	d.openOff()
 	d.openPast()
 	d.openSources()
+	d.openCalls()
 	d.fill(answers)
 	d.openMetrics(answers)
 	return d, nil
@@ -348,7 +350,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload, lost: d.opts.Lost, queues: d.notifiers.queues,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past, post: d.post,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past, post: d.post, calls: d.calls,
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
 	"pbxjail/configs/hint"
-	"pbxjail/configs/show"
 	"pbxjail/jails/history"
 	"pbxjail/jails/store"
 )
@@ -33,12 +32,13 @@ func (b *backend) Erase(q control.EraseRequest, by string) (answer control.Erase
 	if err := b.warden.Forget(q.Prefix, q.Account); err != nil {
 		return answer, err
 	}
+	b.calls.forget(q.Account)
 	e, err := b.store.Erase(target, now)
 	if err != nil {
 		return answer, err
 	}
 	answer = control.EraseAnswer{
-		Receipt: receipt(), Bans: e.Bans, Lines: e.Lines, LogIns: e.LogIns, Alarms: e.Alarms, Moments: e.Moments, Audit: e.Audit,
+		Receipt: receipt(), Bans: e.Bans, Lines: e.Lines, LogIns: e.LogIns, Alarms: e.Alarms, Moments: e.Moments, Audit: e.Audit, Countries: e.Countries,
 		Running: e.Running, Allowed: e.Allowed, Copies: b.store.Copies(),
 	}
 	a, err := b.past.asked()
@@ -76,9 +76,7 @@ func (b *backend) Export(q control.ExportRequest, _ string) (x control.Export, e
 		return x, err
 	}
 	x.Lines = explain.Lines("", known.Lines)
-	for _, h := range known.LogIns {
-		x.LogIns = append(x.LogIns, control.LogIn{Account: show.Escaped(h.Account), Addr: h.Addr, Latest: h.Latest, Service: h.Service.String(), First: h.First, Last: h.Last, Times: h.Times})
-	}
+	x.LogIns = logInsOf(known.LogIns)
 	for _, m := range known.Moments {
 		x.Moments = append(x.Moments, control.Happened{What: m.Kind, Prefix: m.Prefix, At: m.At, Until: m.Until, Why: m.Why})
 	}

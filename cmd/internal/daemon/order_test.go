@@ -194,10 +194,10 @@ func TestOrder(t *testing.T) {
 			stops = append(stops, m[2])
 		}
 	}
-	if want := []string{"notifiers", "messages", "warden", "names", "addresses", "folders", "homes", "feeds", "geoip", "watcher", "journals", "housekeeping", "history", "restore", "watchdog", "control", "troubles", "metrics", "unsent", "positions"}; !slices.Equal(starts, want) {
+	if want := []string{"notifiers", "messages", "warden", "names", "addresses", "folders", "homes", "feeds", "geoip", "watcher", "journals", "calls", "housekeeping", "history", "restore", "watchdog", "control", "troubles", "metrics", "unsent", "positions"}; !slices.Equal(starts, want) {
 		t.Errorf("got starts %v,\nwant %v", starts, want)
 	}
-	if want := []string{"watcher", "journals", "restore", "homes", "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "messages", "troubles", "metrics", "warden", "control", "watchdog", "notifiers", "positions", "unsent"}; !slices.Equal(stops, want) {
+	if want := []string{"watcher", "journals", "restore", "homes", "calls", "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "messages", "troubles", "metrics", "warden", "control", "watchdog", "notifiers", "positions", "unsent"}; !slices.Equal(stops, want) {
 		t.Errorf("got stops %v,\nwant %v", stops, want)
 	}
 	if want := []string{"READY=1", "STOPPING=1"}; !slices.Equal(s.signals(), want) {

@@ -126,6 +126,9 @@ func (p *past) file(ctx context.Context) error {
 	if !p.store.News() && !failed {
 		return nil
 	}
+	if err := p.fileStolen(a); err != nil {
+		return err
+	}
 	rest := time.NewTimer(0)
 	defer rest.Stop()
 	for {
@@ -161,6 +164,24 @@ func (p *past) filePart(a *history.Archive) (more bool, err error) {
 		return false, err
 	}
 	return true, p.store.Filed(u)
+}
+
+// fileStolen copies the accounts at a critical limit.
+func (p *past) fileStolen(a *history.Archive) error {
+	p.filing.Lock()
+	defer p.filing.Unlock()
+	list, err := p.store.Stolen(true)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	var entries []history.Entry
+	for i := range list {
+		entries = append(entries, p.stolenEntries(&list[i])...)
+	}
+	if err := a.Add(entries); err != nil {
+		return err
+	}
+	return p.store.FiledStolen(list)
 }
 
 // Close gives the history up.

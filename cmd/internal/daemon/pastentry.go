@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pbxjail/jails/book"
+	"pbxjail/jails/calls"
 	"pbxjail/jails/history"
 	"pbxjail/jails/home"
 	"pbxjail/jails/store"
@@ -82,6 +83,21 @@ func readOld(l *book.Line) {
 	}
 	p.Block(append(l.Text.Raw(), '\n'), false, time.Time{}, tell)
 	p.Settle(time.Time{}, tell)
+}
+
+// stolenEntries are an account that made calls like a thief, and that it was barred, as entries
+// of the history. They have the address of its last log-in, if there is one.
+func (p *past) stolenEntries(c *calls.Case) (list []history.Entry) {
+	e := history.Entry{
+		What: history.Stolen, Jail: "calls", Country: c.Country, Kind: c.Kind, Since: c.At, Until: c.At, By: "log", Attempts: c.Calls,
+		Accounts: []string{c.Account}, Numbers: c.Numbers,
+	}
+	list = append(list, e)
+	if !c.Barred.IsZero() {
+		e.What, e.Since, e.Until = history.Barred, c.Barred, c.Barred
+		list = append(list, e)
+	}
+	return list
 }
 
 // alarmEntry is an alarm about a password as an entry of the history.

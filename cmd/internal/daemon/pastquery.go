@@ -28,7 +28,7 @@ func pastOf(e *history.Entry) *control.HistoryEntry {
 		Kind: e.Kind, Service: e.Service, Evidence: e.Evidence, Strike: e.Strike, Attempts: e.Attempts, Score: float64(e.Score) / 1000,
 		By: e.By, Ended: e.Ended, Accounts: escaped(e.Accounts), Numbers: escaped(e.Numbers),
 	}
-	if e.What == history.Guessed {
+	if e.What == history.Guessed || e.What == history.Stolen || e.What == history.Barred {
 		c.Until = nil
 	}
 	return c

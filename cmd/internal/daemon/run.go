@@ -51,6 +51,7 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 		defer d.reading.settle(time.Time{})
 		return d.journals.Run(ctx)
 	})
+	parts.start("calls", d.calls.Run)
 	parts.start("housekeeping", func(ctx context.Context) error { return d.housekeeping(ctx, reload) })
 	parts.start("history", d.past.Run)
 	parts.start("restore", d.restore) // events are judged meanwhile
@@ -85,7 +86,7 @@ func (d *Daemon) stop(parts *parts) {
 		return parts.stop(limit, names...)
 	}
 	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
-	step(0.65, "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles", "metrics")
+	step(0.65, "calls", "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles", "metrics")
 	written := step(0.85, "warden")     // it writes what waits for the ledger
 	step(0.9, "control")                // it has answered until now
 	step(0.95, "watchdog", "notifiers") // all is decided

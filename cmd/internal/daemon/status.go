@@ -45,6 +45,7 @@ func (b *backend) statusOf(report warden.Report, now time.Time) control.Status {
 	s.Problems = append(s.Problems, b.rules.problems()...)
 	b.alarmStatus(&s, now)
 	b.breakerStatus(&s, now)
+	b.callStatus(&s, now)
 	if b.wire != nil {
 		s.Wire = b.wire.status()
 		s.Wire.Forged = report.Forged

@@ -53,6 +53,7 @@ type upkeep struct {
 	ports    *portGroups        // what bans close
 	post     *messages.Post     // messages for admins
 	metrics  *metrics.Server    // counters for Prometheus
+	calls    *callWatch         // calls of accounts
 
 	save func([]book.Moment, time.Time) error // into the ledger; nil: there is none yet
 
@@ -237,6 +238,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 	u.post.Set(fresh.Notify)
 	u.metrics.Set(fresh.Metrics.Listen)
 	err = u.reloadJails(by)
+	u.calls.change(fresh)
 	u.feeds.Set(fresh.Feeds) // last: it is known now which addresses they must spare
 	return waiting, err
 }

@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pbxjail/cmd/internal/control"
+)
+
+// records are call records of an account, one second after another, to numbers of a country.
+func records(account, prefix string, n int) string {
+	var b strings.Builder
+	begin := time.Now().Add(-time.Duration(n) * time.Second)
+	for i := range n {
+		at := begin.Add(time.Duration(i) * time.Second).Format(time.DateTime)
+		fmt.Fprintf(&b, `"","%s","%s%06d","from-internal","""Thief"" <666>","PJSIP/%s-%08x","PJSIP/trunk-%08x","Dial","","%s","%s","%s",1,1,"ANSWERED","DOCUMENTATION"`+"\n",
+			account, prefix, i, account, i, i, at, at, at)
+	}
+	return b.String()
+}
+
+// asteriskDB is a manager that keeps what it was asked.
+type asteriskDB struct {
+	mu   sync.Mutex
+	keys map[string]bool
+	down bool
+	hung []string
+}
+
+func (m *asteriskDB) Hangup(_ context.Context, channel string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hung = append(m.hung, channel)
+	return nil
+}
+
+func (m *asteriskDB) DBPut(_ context.Context, family, key, _ string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return errors.New("no connection")
+	}
+	m.keys[family+"/"+key] = true
+	return nil
+}
+
+func (m *asteriskDB) DBDel(_ context.Context, family, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.keys, family+"/"+key)
+	return nil
+}
+
+func (m *asteriskDB) has(key string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.keys[key]
+}
+
+func (m *asteriskDB) set(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+// record adds call records.
+func (s *site) record(text string) {
+	s.Helper()
+	f, err := os.OpenFile(s.path("Master.csv"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// accountOf asks what is known of the calls of an account.
+func (s *site) accountOf(name string) control.CallAccount {
+	list, err := control.Ask(s.T.Context(), s.client(), control.CallCalls, control.CallsRequest{Account: name})
+	if err != nil || len(list.Accounts) != 1 {
+		s.Fatalf("got %+v, %v", list, err)
+	}
+	return list.Accounts[0]
+}
+
+// An account that makes calls like a thief is a problem, in the history and barred, until an
+// admin clears it; a restart changes nothing. Asterisk may be away meanwhile.
+func TestStolenAccount(t *testing.T) {
+	s := newSite(t)
+	s.write("Master.csv", "")
+	s.configure("calls: {enabled: true, country: DE, cdr: [" + s.path("Master.csv") + "], action: [tell, bar]}")
+	asterisk := &asteriskDB{keys: map[string]bool{}, down: true}
+	start := func() func() error {
+		d := s.open()
+		d.calls.setManager(asterisk, false)
+		return s.run(d, nil)
+	}
+	stop := start()
+	s.record(records("201", "0097259", 12) + records("202", "03012", 40))
+	s.eventually("the case", func() bool { return s.problem("account 201 made calls like a thief") })
+	if a := s.accountOf("201"); a.Level != "critical" || a.Case == nil || a.Case.Kind != "calls_per_minute" || a.Case.Barred != nil || !slices.Equal(a.Countries, []control.CallPlace{{Country: "IL", Calls: 12}}) {
+		t.Errorf("got %+v", a)
+	}
+	if a := s.accountOf("202"); a.Level != "none" {
+		t.Errorf("got %+v of an honest account", a)
+	}
+	if !s.problem("It is NOT barred yet") {
+		t.Errorf("got %v, want that it is not barred", s.status().Problems)
+	}
+	asterisk.set(false)
+	s.eventually("the bar", func() bool { return asterisk.has("pbxjail-barred/201") && s.problem("It is barred in the dialplan") })
+	if asterisk.has("pbxjail-barred/202") {
+		t.Error("an honest account is barred")
+	}
+	s.eventually("the history", func() bool {
+		found := map[string]bool{}
+		err := s.client().EachPast(t.Context(), control.HistoryRequest{Account: "201", N: 10}, func(e *control.HistoryEntry) error {
+			found[e.What] = e.Kind == "calls_per_minute" && e.Country == "IL" && !e.Prefix.IsValid() && len(e.Numbers) > 0
+			return nil
+		})
+		return err == nil && found["stolen"] && found["barred"]
+	})
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	start()
+	if a := s.accountOf("201"); a.Level != "critical" || a.Case == nil || a.Case.Barred == nil {
+		t.Errorf("after a restart: got %+v", a)
+	}
+	if st := s.status(); st.Calls == nil || st.Calls.Critical != 1 {
+		t.Errorf("got %+v", st.Calls)
+	}
+	for _, want := range []control.UnbarAnswer{{Cleared: true, Unbarred: true}, {}} {
+		got, err := control.Ask(t.Context(), s.client(), control.CallUnbar, control.UnbarRequest{Account: "201"})
+		if err != nil || got.Cleared != want.Cleared || got.Unbarred != want.Unbarred {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	if asterisk.has("pbxjail-barred/201") || s.problem("account 201") {
+		t.Error("it is still barred")
+	}
+}
+
+// Calls that no one sees are a problem.
+func TestNoCallsSeen(t *testing.T) {
+	s := newSite(t, "calls: {enabled: true, country: DE, cdr: ["+t.TempDir()+"/none.csv]}")
+	s.run(s.open(), nil)
+	s.eventually("the problem", func() bool { return s.problem("no call is seen") })
+}
+
+// A reload switches the watch on and off.
+func TestCallsReload(t *testing.T) {
+	s := newSite(t)
+	s.run(s.open(), nil)
+	for _, on := range []bool{true, false, true} {
+		s.configure(fmt.Sprintf("calls: {enabled: %t, country: DE}", on))
+		if _, err := s.client().Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.status().Calls != nil; got != on {
+			t.Errorf("got %t after a reload, want %t", got, on)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pbxjail/cmd/internal/control"
+	"pbxjail/configs"
+)
+
+func (a *app) callsVerb() *cobra.Command {
+	var config string
+	var dialplan bool
+	page, _ := topic("stolen-accounts") // jailctl help calls shows it, and the flags
+	c := &cobra.Command{
+		Use:   "calls",
+		Short: "the calls of each account, and the accounts that look stolen",
+		Long:  page,
+		Args:  takes(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if dialplan {
+				return a.printDialplan(config)
+			}
+			list, err := control.Ask(c.Context(), a.client(), control.CallCalls, control.CallsRequest{})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(list)
+			}
+			return a.printCalls(list)
+		},
+	}
+	configFlag(c, &config)
+	c.Flags().BoolVar(&dialplan, "dialplan", false, "print the lines of the dialplan that refuse calls of a barred account")
+	c.AddCommand(a.callsUnbarVerb())
+	return c
+}
+
+func (a *app) callsUnbarVerb() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unbar ACCOUNT",
+		Short: "let an account call again, and count its calls from zero",
+		Args:  takes("ACCOUNT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			name := unescaped(args[0])
+			done, err := control.Ask(c.Context(), a.client(), control.CallUnbar, control.UnbarRequest{Account: name})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.emit(done)
+			}
+			switch {
+			case done.Unbarred:
+				a.say("account %s may call again; its calls are counted from zero", args[0])
+			case done.Cleared:
+				a.say("account %s was not barred; its calls are counted from zero", args[0])
+			default:
+				a.say("account %s is at no critical limit: nothing to do", args[0])
+			}
+			for _, addr := range done.Addrs {
+				a.say("its password may be guessed: %s logged in; change it, and then: jailctl ack %s", addr, addr)
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) printCalls(list control.Calls) error {
+	if !list.Enabled {
+		a.say("calls are not watched, because calls is off")
+		a.say("   hint: write calls: {enabled: true, country: DE}, with your own country, into the main file; then: jailctl reload; see jailctl help calls")
+		return nil
+	}
+	a.say("home country: %s; at a critical limit: %s", list.Country, strings.Join(list.Actions, ", "))
+	for _, s := range list.Sources {
+		a.say("source: %s", sourceText(s))
+	}
+	if len(list.Sources) == 0 {
+		a.say("source: none: pbxjail sees no call")
+	}
+	if len(list.Accounts) == 0 {
+		a.say("no account called within a day")
+		return nil
+	}
+	a.say("")
+	t := a.newTable("ACCOUNT", "LEVEL", "TO", "CALLS", "MINUTES", "NOW", "NEAREST LIMIT", "COUNTRIES", "STATE")
+	for _, one := range list.Accounts {
+		first := true
+		for _, n := range one.Counts {
+			if n.To == "national" && len(one.Counts) > 1 && len(n.Limits) == 0 {
+				continue
+			}
+			cells := []string{"", "", n.To, number(n.Calls), number(minutes(n.Seconds)), number(n.Running), nearest(n.Limits), "", ""}
+			if first {
+				cells[0], cells[1], cells[7], cells[8] = one.Account, one.Level, places(one.Countries), caseState(one.Case)
+				first = false
+			}
+			t.row(cells...)
+		}
+		if first {
+			t.row(one.Account, one.Level, "", "0", "0", "0", "", places(one.Countries), caseState(one.Case))
+		}
+	}
+	if err := t.end(); err != nil {
+		return err
+	}
+	a.say("")
+	a.say("CALLS and MINUTES: within a day; NOW: calls that run; NEAREST LIMIT: value of warning/critical")
+	if list.Pooled > 0 {
+		a.say("%d calls were counted together as (others), because there was no room for their accounts: max_accounts of calls", list.Pooled)
+	}
+	return nil
+}
+
+func minutes(seconds int64) int64 { return (seconds + 59) / 60 }
+
+func sourceText(s control.CallSource) string {
+	switch {
+	case s.Name == "ami":
+		return "AMI: calls are seen when they begin"
+	case s.Problem != "":
+		return s.Name + ": cannot be read: " + s.Problem
+	}
+	text := fmt.Sprintf("%s: %d records read", s.Name, s.Read)
+	if s.Bad > 0 {
+		text += fmt.Sprintf(", %d not understood", s.Bad)
+	}
+	return text + "; calls are seen when they are over"
+}
+
+// nearest is the limit that is reached first.
+func nearest(limits []control.CallLimit) string {
+	if len(limits) == 0 {
+		return "no limit"
+	}
+	l := slices.MaxFunc(limits, func(x, y control.CallLimit) int { return cmp.Compare(x.Value*y.Critical, y.Value*x.Critical) })
+	if l.Value == 0 {
+		return ""
+	}
+	return limitText(l)
+}
+
+func limitText(l control.CallLimit) string {
+	return fmt.Sprintf("%s %d of %d/%d", l.Kind, l.Value, l.Warning, l.Critical)
+}
+
+func places(list []control.CallPlace) string {
+	var words []string
+	for _, p := range list {
+		words = append(words, fmt.Sprintf("%s %d", p.Country, p.Calls))
+	}
+	return strings.Join(words, ", ")
+}
+
+func caseState(c *control.CallCase) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Barred != nil:
+		return "barred"
+	}
+	return "not barred"
+}
+
+// whyAccount asks for all that is known of the calls of an account.
+func (a *app) whyAccount(c *cobra.Command, name string) error {
+	list, err := control.Ask(c.Context(), a.client(), control.CallCalls, control.CallsRequest{Account: name})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.emit(list)
+	}
+	return a.printAccount(list)
+}
+
+// printAccount prints all that is known of the calls of an account.
+func (a *app) printAccount(list control.Calls) error {
+	one := list.Accounts[0]
+	switch {
+	case !list.Enabled:
+		a.say("account %s: calls are not watched, because calls is off; see jailctl help calls", one.Account)
+	case one.Case != nil && one.Case.Barred != nil:
+		a.say("account %s made calls like a thief, and is barred since %s", one.Account, a.stamp(*one.Case.Barred))
+	case one.Case != nil:
+		a.say("account %s made calls like a thief; it is NOT barred", one.Account)
+	case one.Level == "warning":
+		a.say("account %s makes many calls: it is at a warning limit", one.Account)
+	default:
+		a.say("account %s is at no limit of calls", one.Account)
+	}
+	if c := one.Case; c != nil {
+		a.say("  reason:    %s", c.What)
+		a.say("  since:     %s (%s)", a.stamp(c.At), a.ago(c.At))
+		a.say("  to end it: change its password if its owner did not make these calls; then: jailctl calls unbar %s", one.Account)
+	}
+	if one.Group != "" {
+		a.say("  group:     %s (accountcode)", one.Group)
+	}
+	if one.Last != nil {
+		a.say("  last call: %s; %d run now", a.ago(*one.Last), one.Running)
+	}
+	if text := places(one.Countries); text != "" {
+		a.say("  countries: %s; it has called %d countries ever", text, one.Known)
+	}
+	if len(one.Numbers) > 0 {
+		a.say("  numbers:   %s", strings.Join(one.Numbers, ", "))
+	}
+	for _, alarm := range one.Alarms {
+		a.say("  alarm:     %s, %s", alarm.What, a.ago(alarm.At))
+	}
+	for _, l := range one.LogIns {
+		a.say("  log-in:    from %s (%s), %d times, last %s", l.Latest, l.Service, l.Times, a.ago(l.Last))
+	}
+	if len(one.Counts) == 0 {
+		return nil
+	}
+	a.say("")
+	a.say("calls within a day:")
+	t := a.newTable("TO", "CALLS", "MINUTES", "COST", "LIMIT", "VALUE", "WARNING", "CRITICAL")
+	for _, n := range one.Counts {
+		price := ""
+		if n.Cost > 0 {
+			price = fmt.Sprintf("%.2f", n.Cost)
+		}
+		if len(n.Limits) == 0 {
+			t.row(n.To, number(n.Calls), number(minutes(n.Seconds)), price, "none", "", "", "")
+		}
+		for _, l := range n.Limits {
+			t.row(n.To, number(n.Calls), number(minutes(n.Seconds)), price, l.Kind, number(l.Value), number(l.Warning), number(l.Critical))
+		}
+	}
+	return t.end()
+}
+
+// printDialplan prints what refuses the calls of a barred account.
+func (a *app) printDialplan(config string) error {
+	main, err := configs.LoadMain(cmp.Or(config, configs.DefaultMain), config != "")
+	if err != nil {
+		a.problem(err)
+		return control.Refuse(0, "correct the main file: jailctl check shows its problems", "no dialplan is printed")
+	}
+	fmt.Fprint(a.stdout, dialplanHead)
+	for _, line := range append([]configs.TrapName{""}, main.Calls.Outside...) {
+		for _, n := range main.Calls.EmergencyNumbers() {
+			fmt.Fprintf(a.stdout, "exten => b%s%s,1,Return()\n", line, n)
+		}
+	}
+	fmt.Fprint(a.stdout, dialplanCheck)
+	return nil
+}
+
+// The lines use no System and no shell. The number that is dialled reaches them as digits
+// alone, and the account is the name of the channel, which Asterisk writes.
+const (
+	dialplanHead = `; Calls of an account that pbxjail has barred end here (jailctl help calls).
+; Put this into extensions.conf (FreePBX: extensions_custom.conf), and before each Dial to a trunk:
+;  same => n,Gosub(pbxjail-bar,b${FILTER(0-9,${EXTEN})},1)
+; FreePBX up to 16 runs this before each call over a trunk:
+;  [macro-dialout-trunk-predial-hook]
+;  exten => s,1,Gosub(pbxjail-bar,b${FILTER(0-9,${DIAL_NUMBER})},1)
+;   same => n,MacroExit()
+; Then: asterisk -rx 'dialplan reload'
+[pbxjail-bar]
+; emergency numbers pass
+`
+	dialplanCheck = `exten => b,1,Goto(check,1)
+exten => _b.,1,Goto(check,1)
+; the account is the endpoint or peer: TECHNOLOGY/ACCOUNT-NUMBER
+exten => check,1,Set(LOCAL(channel)=${CHANNEL(name)})
+ same => n,Set(LOCAL(account)=${CUT(channel,/,2-)})
+ same => n,Set(LOCAL(account)=${IF($["${CHANNEL(channeltype)}" = "IAX2"]?${CUT(account,-,1)}:${account:0:-9})})
+ same => n,GotoIf(${DB_EXISTS(pbxjail-barred/${account})}?barred)
+ same => n,Return()
+ same => n(barred),Verbose(1,pbxjail: this account is barred)
+ same => n,Hangup(21)
+`
+)
