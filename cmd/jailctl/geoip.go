@@ -124,7 +124,7 @@ func (a *app) geoipLookupVerb() *cobra.Command {
 		Short: "the country and the network of addresses, and which geoip file says so",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("write "+c.UseLine(), "lookup needs ADDR")
+				return usage("write "+useLine(c), "lookup needs ADDR")
 			}
 			var addrs []netip.Addr
 			for _, arg := range args {

@@ -20,7 +20,7 @@ import (
 // was last written.
 func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLog func() error, err error) {
 	if name == "-" {
-		text, err = a.plain(a.stdin)
+		text, err = a.plain(a.stdin, "stdin")
 		return text, a.now(), func() error { return nil }, err
 	}
 	f, err := os.Open(name)
@@ -33,7 +33,7 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 	}
 	if err == nil {
 		a.progress.expect(info.Size())
-		text, err = a.plain(f)
+		text, err = a.plain(f, name)
 	}
 	if err != nil {
 		f.Close()
@@ -43,14 +43,14 @@ func (a *app) openLog(name string) (text *bufio.Reader, until time.Time, closeLo
 }
 
 // plain unpacks what is packed.
-func (a *app) plain(r io.Reader) (*bufio.Reader, error) {
+func (a *app) plain(r io.Reader, name string) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(a.progress.file(r), 64<<10)
 	if magic, _ := b.Peek(2); string(magic) != "\x1f\x8b" {
 		return entries(bufio.NewReaderSize(a.progress.text(b), 64<<10)), nil
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, control.Refuse(0, "to test the file: gzip -t FILE", "the file cannot be unpacked: %w", err)
+		return nil, control.Refuse(0, "to test the file: gzip -t "+name, "%s cannot be unpacked: %w", name, err)
 	}
 	return entries(bufio.NewReaderSize(a.progress.text(z), 64<<10)), nil
 }
@@ -68,7 +68,7 @@ func entries(text *bufio.Reader) *bufio.Reader {
 func atMost(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) > n {
-			return usage("write "+c.UseLine(), "%s does not take %q", c.Name(), args[n])
+			return usage("write "+useLine(c), "%s does not take %q", c.Name(), args[n])
 		}
 		return nil
 	}
@@ -78,7 +78,7 @@ func atMost(n int) cobra.PositionalArgs {
 func atLeast(name string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usage("write "+c.UseLine(), "%s needs %s", c.Name(), name)
+			return usage("write "+useLine(c), "%s needs %s", c.Name(), name)
 		}
 		return nil
 	}

@@ -86,7 +86,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(c.CommandPath()+" --help shows what it takes", "%w", err)
+		return usage("to see all options: "+c.CommandPath()+" --help", "%w", err)
 	})
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
@@ -119,23 +119,26 @@ func columns(wide bool, env string) int {
 
 func noVerb(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usage("jailctl status shows what pbxjail does, jailctl --help lists all verbs", "no verb given")
+		return usage("to see what pbxjail does: jailctl status; to see all verbs: jailctl --help", "no verb given")
 	}
-	hint := "see jailctl --help"
+	hint := "to see all verbs: jailctl --help"
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return usage(hint, "unknown verb %q", args[0])
 }
 
+// useLine is how a verb is written, without its options.
+func useLine(c *cobra.Command) string { return strings.TrimSuffix(c.UseLine(), " [flags]") }
+
 // takes refuses any other number of arguments than those named.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return usage("write "+c.UseLine(), "%s needs %s", c.Name(), names[len(args)])
+			return usage("write "+useLine(c), "%s needs %s", c.Name(), names[len(args)])
 		}
 		if len(args) > len(names) {
-			return usage("write "+c.UseLine(), "%s does not take %q", c.Name(), args[len(names)])
+			return usage("write "+useLine(c), "%s does not take %q", c.Name(), args[len(names)])
 		}
 		return nil
 	}
