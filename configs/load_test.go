@@ -80,6 +80,7 @@ func TestLoadMain(t *testing.T) {
 			FQDN: []string{"pbx.example.net"}, IAXFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 		},
 		Metrics: Metrics{Listen: "192.0.2.10:9740", Remote: true}, Heard: Heard{Ports: []PortRange{{5080, 5080}, {5090, 5099}}},
+		AMI: AMI{Address: "192.0.2.9:5039", User: "guard", SecretFile: "credential:ami", Auth: "plain", TLS: true, CAFile: "/srv/ca.pem"},
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -62,6 +62,7 @@ type Main struct {
 	Fail2ban        string         `yaml:"fail2ban" optional:"/etc/fail2ban" check:"path" reload:"at once" doc:"Folder in which a web interface (FreePBX, Issabel) writes settings for fail2ban: jail.local and jail.d. Their ignoreip, maxretry, findtime and bantime replace those of the jails with each reload. Left out: /etc/fail2ban, as long as fail2ban-client is that of the package pbxjail-fail2ban. A folder that does not exist switches this off."`
 	Notify          Notify         `yaml:"notify" reload:"at once" doc:"Messages for admins: who gets to know what, and how. jailctl help notify explains it."`
 	Metrics         Metrics        `yaml:"metrics" reload:"at once" doc:"Counters of pbxjail for Prometheus. Off, until listen says where to read them. jailctl help prometheus explains it."`
+	AMI             AMI            `yaml:"ami" reload:"restart" doc:"The manager interface of Asterisk (AMI), as a witness beside the logs: security events, who is registered, trunks. jailctl help ami explains it."`
 	Heard           Heard          `yaml:"heard" reload:"restart" doc:"The kernel's record of who sent packets to Asterisk's ports: a witness beside the logs."`
 }
 

@@ -51,6 +51,7 @@ func (m *Main) validate(d *decoder) {
 	validateFeeds(d, m.Feeds)
 	m.Notify.validate(d)
 	m.Metrics.validate(d, m.Socket)
+	m.AMI.validate(d)
 }
 
 func (j *Jail) validate(d *decoder) {

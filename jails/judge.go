@@ -30,6 +30,7 @@ type Judge struct {
 	sources    map[string]*Source
 	next       uint16  // the number of the next source
 	onWire     *Source // the source of the wire; nil: not made yet
+	onAMI      *Source // the source of the manager interface; nil: not made yet
 	gate       witness.Gate
 	forgery    forgery
 	proven     recent.Map[recent.Addr, int64] // when an address answered a challenge, unix ms
@@ -69,7 +70,7 @@ type Judge struct {
 // reads every log of the same file name.
 func NewJudge(list []*Jail, guard *Guard, bans *book.Book, maxAddresses int, replay bool) *Judge {
 	j := &Judge{
-		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: wireID + 1, memories: map[string]*memory{},
+		guard: guard, book: bans, observed: book.NewBook(nil, nil), sources: map[string]*Source{}, next: firstLogID, memories: map[string]*memory{},
 		table: tally.NewTable(maxAddresses), networks: tally.NewTable(max(maxAddresses/networksShare, 1)),
 		customers: customers{tally.NewTable(max(maxAddresses/networksShare, 1)), customer.DefaultBits},
 		replay:    replay, seed: maphash.MakeSeed(), hashKey: rand.Uint64(), trust: newTrust(), twins: newTwins(), gate: witness.NewGate(), proven: recent.Map[recent.Addr, int64]{Max: maxProven}, misdials: newMisdials(), fetched: newFetched(),
@@ -127,7 +128,7 @@ func (j *Judge) SetJails(list []*Jail) {
 	for file, s := range j.sources { // a log keeps its id as a witness
 		j.sources[file] = j.source(file, s.id)
 	}
-	j.onWire = nil
+	j.onWire, j.onAMI = nil, nil
 }
 
 // place fills in the country rules that a jail file leaves out from the main file.

@@ -35,8 +35,8 @@ func (j *Judge) Source(file string) *Source {
 		clear(j.sources)
 	}
 	s := j.source(file, j.next)
-	if j.next++; j.next == wireID {
-		j.next++
+	if j.next++; j.next < firstLogID { // after very many
+		j.next = firstLogID
 	}
 	if log := unrotated(file); j.replay && log != file { // parts of one log are one witness
 		s.id = j.Source(log).id
@@ -86,22 +86,46 @@ func (s *Source) part() {
 	}
 }
 
-// wireName is the name of the wire, where a log has the name of its file.
-const wireName = "wire"
+// wireName and amiName are the names of sources, where a log has the name of its file.
+const (
+	wireName = "wire"
+	amiName  = "ami"
+)
+
+// wireID and amiID are the numbers of these among the sources; those of logs begin after
+// them.
+const (
+	wireID = iota
+	amiID
+	firstLogID
+)
 
 // Wire returns the source of the events that a sensor on the wire reports. Every jail
 // gets them, except those with heard: false. It is valid until the jails change.
 func (j *Judge) Wire() *Source {
 	if j.onWire == nil {
-		j.onWire = &Source{id: wireID, file: wireName}
-		for _, jail := range j.jails {
-			if jail.Heard {
-				j.onWire.jails = append(j.onWire.jails, jail)
-			}
-		}
+		j.onWire = j.sourceOfAll(wireName, wireID)
 	}
 	return j.onWire
 }
 
-// wireID is the number of the wire among the sources; those of logs begin after it.
-const wireID = 0
+// AMI returns the source of the security events that Asterisk reports over its manager
+// interface: another witness, beside the security log. Every jail gets them, except those with
+// heard: false. It is valid until the jails change.
+func (j *Judge) AMI() *Source {
+	if j.onAMI == nil {
+		j.onAMI = j.sourceOfAll(amiName, amiID)
+	}
+	return j.onAMI
+}
+
+// sourceOfAll is a source that every jail reads that wants to know of packets.
+func (j *Judge) sourceOfAll(name string, id uint16) *Source {
+	s := &Source{id: id, file: name}
+	for _, jail := range j.jails {
+		if jail.Heard {
+			s.jails = append(s.jails, jail)
+		}
+	}
+	return s
+}

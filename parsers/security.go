@@ -155,6 +155,22 @@ var remoteKey = []byte(`",RemoteAddress="`)
 // finish judges what was read cleanly.
 func (s *securityEvent) finish(e *Event) {
 	e.Before = s.service != PJSIP // %0a in the account, which closes its own quote
+	s.weigh(e)
+	switch {
+	case hasHead(s.account) || hasHead(s.session):
+		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
+	case s.service != PJSIP && bytes.IndexByte(s.account, '"') >= 0:
+		// chan_sip decodes the account it is given, and AMI over HTTP too: newline and
+		// all, it can hold the rest of a record, address included.
+		e.Result, e.Doubt = Ambiguous, "the account holds a quote, and so could hold the address"
+		e.Addr, e.Open = netip.Addr{}, true
+	default:
+		s.settle(e)
+	}
+}
+
+// weigh fills in what the fields of an event say of its weight.
+func (s *securityEvent) weigh(e *Event) {
 	switch s.spec.kind {
 	case Success:
 		e.Password = string(s.usingPassword) == "1"
@@ -170,15 +186,12 @@ func (s *securityEvent) finish(e *Event) {
 	case UnknownAccount:
 		e.Once = s.service == PJSIP
 	}
+}
+
+// settle gives its result to an event whose address is Asterisk's own word.
+func (s *securityEvent) settle(e *Event) {
 	signal := s.spec.result == Signal
 	switch {
-	case hasHead(s.account) || hasHead(s.session):
-		e.Result, e.Doubt = Ambiguous, "a second record begins before the address"
-	case s.service != PJSIP && bytes.IndexByte(s.account, '"') >= 0:
-		// chan_sip decodes the account it is given, and AMI over HTTP too: newline and
-		// all, it can hold the rest of a record, address included.
-		e.Result, e.Doubt = Ambiguous, "the account holds a quote, and so could hold the address"
-		e.Addr, e.Open = netip.Addr{}, true
 	case s.remote == s.local && !signal:
 		e.Result, e.Doubt = None, "the address is our own"
 	case signal:

@@ -256,14 +256,7 @@ func (s *securityEvent) tailElement(b []byte, key string) (rest []byte, ok bool)
 		rest = rest[1+quote:]
 		value = b[start : len(b)-len(rest)]
 	}
-	switch key {
-	case "Challenge":
-		s.challenge = value
-	case "ACLName":
-		s.aclName = value
-	case "UsingPassword":
-		s.usingPassword = value
-	}
+	s.keep(key, value)
 	return rest, true
 }
 

@@ -45,7 +45,7 @@ func (a *app) glance(s control.Status) string {
 		return "NOT guarding: the firewall drops nothing for pbxjail; see the problems"
 	case !slices.ContainsFunc(s.Jails, bans):
 		return "NOT guarding: no jail bans; see STATE in the table of jails"
-	case !slices.ContainsFunc(s.Files, reads) && s.Wire.Complete == nil:
+	case !slices.ContainsFunc(s.Files, reads) && s.Wire.Complete == nil && (s.AMI.Since == nil || !s.AMI.Guarded):
 		return "guarding, but blind: no log and no packet is read"
 	case len(s.Problems) > 0:
 		return "guarding, but with " + show.Count(len(s.Problems), "problem")
@@ -87,6 +87,9 @@ func (a *app) printStatus(s control.Status) error {
 		a.say("messages: %s", messagesLine(s.Notify))
 	}
 	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
+	if s.AMI.Enabled {
+		a.say("ami: %s", doctor.OnAMI(s.AMI, a.now()))
+	}
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
 		a.say("firewall: repaired %d times; %d missing bans put back, %d unknown bans taken over, %d ended bans removed", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
 	}

@@ -6,23 +6,28 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"pbxjail/cmd/internal/lab"
 )
 
 // cell is one setting of what pbxjail can see: which logs Asterisk writes, and
 // whether pbxjail reads packets too.
 type cell struct {
-	logs string // "all", "security+messages", "messages" or "none"
+	logs string // "all", "security+messages", "messages", "none", or "ami": no log, and the manager interface
 	wire bool
 	more string // lines of pbxjail's main file
 }
 
 // cells are the settings that `pbxlab e2e-wire` compares: each witness alone, then both.
 var cells = []cell{
-	{logs: "messages"}, {logs: "all"}, {logs: "none", wire: true}, {logs: "messages", wire: true}, {logs: "all", wire: true},
+	{logs: "ami"}, {logs: "messages"}, {logs: "all"}, {logs: "none", wire: true}, {logs: "messages", wire: true}, {logs: "all", wire: true},
 }
 
 // shipped is the logger.conf that Asterisk ships, reduced to its messages log.
 const shipped = "[general]\n[logfiles]\nmessages => notice,warning,error\n"
+
+// noLogs is a logger.conf of an Asterisk that writes no log.
+const noLogs = "[general]\n[logfiles]\n"
 
 // both is a logger.conf as the README asks for it: notices and security events.
 const both = shipped + "security => security\n"
@@ -30,7 +35,7 @@ const both = shipped + "security => security\n"
 // files are the logs that exist in this setting.
 func (c cell) files() []string {
 	switch c.logs {
-	case "none":
+	case "none", "ami":
 		return nil
 	case "messages":
 		return []string{"messages"}
@@ -44,7 +49,9 @@ func (c cell) files() []string {
 func (c cell) asterisk() map[string]string {
 	switch c.logs {
 	case "none":
-		return map[string]string{"logger.conf": "[general]\n[logfiles]\n"}
+		return map[string]string{"logger.conf": noLogs}
+	case "ami":
+		return map[string]string{"logger.conf": noLogs, "manager-more.conf": lab.GuardManager}
 	case "messages":
 		return map[string]string{"logger.conf": shipped}
 	case "security+messages":
@@ -64,6 +71,13 @@ func (c cell) configure(g *guard) error {
 	// Asterisk's own files would protect the network of the honest. Without them its ports
 	// are those of its sockets.
 	more := fmt.Sprintf("asterisk: %q\n", g.path("nowhere")) + c.more
+	if c.logs == "ami" {
+		secret := g.path("ami.secret")
+		if err := os.WriteFile(secret, []byte(lab.GuardSecret), 0o600); err != nil {
+			return err
+		}
+		more += fmt.Sprintf("ami: {user: pbxjail, secret_file: %q}\nheard: {enabled: false}\n", secret)
+	}
 	if !c.wire {
 		more += "wire: {enabled: false}\n"
 	}

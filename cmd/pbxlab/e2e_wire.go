@@ -41,7 +41,7 @@ func e2eWireVerb() *cobra.Command {
 		},
 	}
 	o.flags(c)
-	c.Flags().StringSliceVar(&only, "cell", nil, "only these cells: messages, all, packets, messages+packets, all+packets")
+	c.Flags().StringSliceVar(&only, "cell", nil, "only these cells: ami, messages, all, packets, messages+packets, all+packets")
 	c.Flags().StringVar(&callers, "guests", "", "yes or no: only with, or only without callers who have no account (default both)")
 	return c
 }

@@ -33,6 +33,7 @@ type Homes struct {
 	reports       recent.Map[recent.Addr, *report]
 	calls         recent.Map[call, bool]         // in which an account at home failed
 	noticed       recent.Map[recent.Addr, int64] // when a notice last named who failed, unix ms
+	registered    registered
 	breaker       breaker
 	wrong         wrongNames
 }
@@ -128,8 +129,11 @@ func (hs *Homes) LogsIn(a netip.Addr, now time.Time) bool {
 	return slices.ContainsFunc(hs.table.at(customer.Home(a)), func(r *homeRow) bool { return hs.live(r.Last, now) })
 }
 
-// Knows reports whether an offence is of an account that is at home at its address.
-func (hs *Homes) Knows(e *parsers.Event, now time.Time) bool { return hs.resident(e, now) != nil }
+// Knows reports whether an offence is of an account that is at home, or registered, at its
+// address.
+func (hs *Homes) Knows(e *parsers.Event, now time.Time) bool {
+	return hs.resident(e, now) != nil || e.Refused() && hs.registered.has(e, now)
+}
 
 // resident finds the account of an offence, if it is at home at its address.
 func (hs *Homes) resident(e *parsers.Event, now time.Time) *homeRow {
@@ -180,6 +184,10 @@ func (hs *Homes) Excuse(log uint16, e *parsers.Event, now time.Time, alarm func(
 	}
 	if !e.Refused() {
 		return false
+	}
+	if hs.registered.has(e, now) {
+		hs.addReport(&hs.reports, log, e, string(AccountName(e.Account.Raw())), now, alarm)
+		return true
 	}
 	if hs.namedElsewhere(e, now) || hs.repeatsWrongName(log, e, now, alarm) {
 		return true

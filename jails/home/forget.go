@@ -29,6 +29,7 @@ func (hs *Homes) Forget(p netip.Prefix, account string) {
 		}
 	}
 	hs.table.forgetSpare()
+	maps.DeleteFunc(hs.registered.where, func(k registration, _ bool) bool { return is(k.addr) || named(k.account) })
 	maps.DeleteFunc(hs.guessed, func(k homeKey, g *Guessed) bool { return is(g.Addr) || named(k.account) })
 	maps.DeleteFunc(hs.changedAlarms, func(k homeKey, c AlarmChange) bool { return is(c.Addr) || named(k.account) })
 	maps.DeleteFunc(hs.moments, func(k momentKey, _ book.Moment) bool { return is(k.prefix.Addr()) })

@@ -52,6 +52,13 @@ func (w *Warden) Learn(homes []home.Home, now time.Time) {
 	w.judge.Home.LearnHomes(homes, now)
 }
 
+// Registered takes who is registered with Asterisk now, in place of the list before.
+func (w *Warden) Registered(list []home.Registration, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge.Home.SetRegistered(list, now)
+}
+
 // saveHomes writes the homes that changed.
 func (w *Warden) saveHomes() error {
 	w.ledgerMu.Lock()

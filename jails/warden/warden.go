@@ -131,6 +131,15 @@ func (w *Warden) HearWire(e *parsers.Event, now time.Time) {
 	}
 }
 
+// HearAMI judges a security event that Asterisk reports over its manager interface, and bans.
+func (w *Warden) HearAMI(e *parsers.Event, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.Result != parsers.None {
+		w.judge.Hear(w.judge.AMI(), e, now, func(v jails.Verdict) { w.carryOut(v, now) })
+	}
+}
+
 // Lines counts lines that were read.
 func (w *Warden) Lines(n int) {
 	w.mu.Lock()

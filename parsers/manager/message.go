@@ -13,8 +13,8 @@ const (
 	maxText = 256
 )
 
-// Field is one line of a packet. Both are parts of the packet.
-type Field struct{ Key, Value []byte }
+// Field is one line of a packet. Key and Value are parts of the packet.
+type Field = parsers.SecurityField
 
 // Message is one packet, taken apart. The zero value is ready for Read; it reuses its memory.
 type Message struct {
@@ -36,7 +36,7 @@ func (m *Message) Read(packet []byte) {
 			m.doubt = true
 			continue
 		}
-		m.fields = append(m.fields, Field{key, bytes.TrimPrefix(value, []byte(" "))})
+		m.fields = append(m.fields, Field{Key: key, Value: bytes.TrimPrefix(value, []byte(" "))})
 	}
 }
 

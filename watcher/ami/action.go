@@ -89,6 +89,13 @@ func (c *Client) DBPut(ctx context.Context, family, key, value string) error {
 	return permission("system", err)
 }
 
+// DBDel removes a key from Asterisk's database. It needs the right write = system. That there is
+// no such key is an error of Asterisk.
+func (c *Client) DBDel(ctx context.Context, family, key string) error {
+	_, err := c.Do(ctx, "DBDel", [2]string{"Family", family}, [2]string{"Key", key})
+	return permission("system", err)
+}
+
 // permission adds to an error which right an action needs, if it may be that.
 func permission(class string, err error) error {
 	if r, is := errors.AsType[refused](err); is && strings.Contains(r.message, "ermission") {

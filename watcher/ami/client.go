@@ -3,7 +3,6 @@ package ami
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -19,7 +18,6 @@ type Options struct {
 	User    string                 // of manager.conf
 	Secret  func() (string, error) // is asked at each log-in. Its errors must not have the secret
 	Plain   bool                   // send the secret itself; false: answer a challenge (MD5), so that the secret is not sent
-	TLS     *tls.Config            // nil: without TLS
 	Mask    string                 // the classes of events that are asked for: "security,call"
 
 	// Event is called with each event, from the goroutine of Run. It must not wait for an
@@ -31,7 +29,7 @@ type Options struct {
 	// problem has a hint. May be nil.
 	Notify func(problem error)
 
-	// Dial connects. Nil: over TCP.
+	// Dial connects, such as with TLS. Nil: over TCP. Its error may have a hint.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 

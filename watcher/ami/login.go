@@ -2,9 +2,9 @@ package ami
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,17 +27,8 @@ func (c *Client) open(ctx context.Context) (net.Conn, *reader, error) {
 	defer cancel()
 	conn, err := c.opts.Dial(limit, c.opts.Address)
 	if err != nil {
-		return nil, nil, hint.Errorf("look at [general] in manager.conf: enabled = yes, bindaddr and port; then: asterisk -rx 'manager reload'. The key ami.address of the main file must have the same address and port",
-			"connect to the manager interface of Asterisk: %w", err)
-	}
-	if c.opts.TLS != nil {
-		secure := tls.Client(conn, c.opts.TLS)
-		if err := secure.HandshakeContext(limit); err != nil {
-			conn.Close()
-			return nil, nil, hint.Errorf("look at tlsenable, tlsbindaddr and tlscertfile in manager.conf, and at ami.ca_file in the main file: it must have the certificate of Asterisk, or of who signed it",
-				"start TLS with the manager interface of Asterisk: %w", err)
-		}
-		conn = secure
+		do := cmp.Or(hint.Of(err), "look at [general] in manager.conf: it must have enabled = yes, and bindaddr and port as ami.address in the main file; then: asterisk -rx 'manager reload'")
+		return nil, nil, hint.Errorf(do, "connect to the manager interface of Asterisk: %w", err)
 	}
 	conn.SetReadDeadline(time.Now().Add(answerTime))
 	in := newReader(conn)
@@ -66,6 +57,12 @@ func cleanVersion(v string) string {
 type refused struct{ message string }
 
 func (r refused) Error() string { return "Asterisk answers: " + r.message }
+
+// Refused reports whether an error is an answer of Asterisk that says no, and how it says so.
+func Refused(err error) (message string, ok bool) {
+	r, ok := errors.AsType[refused](err)
+	return r.message, ok
+}
 
 // login says who we are. It asks for no events yet: the guard comes first.
 func (c *Client) login(ctx context.Context) error {

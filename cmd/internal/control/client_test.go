@@ -177,7 +177,7 @@ func TestClientOfAnotherServer(t *testing.T) {
 func TestJSONShape(t *testing.T) {
 	var s Status
 	s.Jails = []Jail{{}}
-	s.Wire.Complete = &t0
+	s.Wire.Complete, s.AMI.Since = &t0, &t0
 	w := Why{Jails: []WhyJail{{}}, Lines: []WhyLine{{}}}
 	top := Top{}
 	for _, v := range []any{&s, &w, &top} {

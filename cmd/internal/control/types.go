@@ -73,6 +73,7 @@ type Status struct {
 	Jails     []Jail    `json:"jails"`
 	GeoIP     GeoIP     `json:"geoip"`
 	Wire      Wire      `json:"wire"`
+	AMI       AMI       `json:"ami"`
 	Counters  Counters  `json:"counters"`
 	Notify    []Channel `json:"notify"`          // ways that messages go to admins
 	Calls     *CallsSum `json:"calls,omitempty"` // missing: calls are not watched
@@ -108,6 +109,7 @@ const (
 	AboutFirewall = "firewall"  // or "firewall, IPv6": a part of the firewall
 	AboutDatabase = "database"  // the file of bans
 	AboutWire     = "wire"      // the sensor of packets
+	AboutAMI      = "ami"       // the manager interface of Asterisk
 	AboutHeard    = "heard"     // the kernel's record of senders
 	AboutAlarm    = "alarm"     // about a password
 	AboutRules    = "packet rules"

@@ -56,6 +56,7 @@ type backend struct {
 	reading  *reading
 	found    *foundLogs
 	wire     *wireSource // nil: it is switched off
+	ami      *amiSource  // nil: no user is given
 	past     *past
 	post     *messages.Post
 	calls    *callWatch

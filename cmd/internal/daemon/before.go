@@ -38,6 +38,14 @@ func (d *Daemon) awaitProtections(ctx context.Context, homes <-chan struct{}) {
 	case <-time.After(homesTime):
 		d.log.Warn("pbxjail still reads the known log-ins from the database: before it has read them, an address with known phones may be banned", "after", homesTime, "hint", "nothing needs to be done now; if this comes at each start, the disk of the database is slow")
 	}
+	if d.ami != nil {
+		select {
+		case <-d.ami.ready:
+		case <-ctx.Done():
+			return
+		case <-time.After(amiFirst):
+		}
+	}
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()
 	for d.upkeep.guard.Pending() && time.Since(began) < answersTime {

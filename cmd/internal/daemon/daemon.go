@@ -76,6 +76,7 @@ type Daemon struct {
 	metrics   *metrics.Server
 	senders   *senders    // nil: the kernel is not to remember them
 	wire      *wireSource // nil: it is switched off
+	ami       *amiSource  // nil: no user is given
 	watcher   *watcher.Watcher
 	journals  *journals
 	reading   *reading
@@ -317,6 +318,7 @@ func (d *Daemon) openSources() {
 		d.wire.hear = d.reading.hear
 		d.reading.catchUp = d.wire.catchUp
 	}
+	d.openAMI(d.upkeep.settings().AMI)
 	resume := d.positions.resume(d.log)
 	d.watcher = watcher.New(watcher.Options{
 		Patterns: filesOf(d.upkeep.files.patterns()),
@@ -350,7 +352,7 @@ func (d *Daemon) fill(b *backend) {
 		problems: d.problems, reload: d.reload, lost: d.opts.Lost, queues: d.notifiers.queues,
 		guard: u.guard, follow: u.follow, keepAdmins: func() time.Duration { return u.settings().ProtectAdmins },
 		warden: d.warden, enforcer: d.enforcer, store: d.store, places: d.places, feeds: d.feeds,
-		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, past: d.past, post: d.post, calls: d.calls,
+		files: u.files, lists: u.lists, ports: u.ports, rules: u.rules, logs: d.watcher, journals: d.journals, reading: d.reading, found: u.found, wire: d.wire, ami: d.ami, past: d.past, post: d.post, calls: d.calls,
 	}
 }
 
@@ -370,6 +372,7 @@ func (d *Daemon) problems() []control.Problem {
 	if d.wire != nil {
 		list = append(list, d.wire.problems(time.Now())...)
 	}
+	list = append(list, d.ami.problems()...)
 	if d.opts.Lost == nil {
 		return list
 	}

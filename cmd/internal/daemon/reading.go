@@ -14,6 +14,7 @@ import (
 type hearer interface {
 	Hear(log string, e *parsers.Event, at, now time.Time)
 	HearWire(e *parsers.Event, now time.Time)
+	HearAMI(e *parsers.Event, now time.Time)
 	Lines(n int)
 	Patterns(log string) []*parsers.Pattern
 	Foreign(log string) parsers.Services
@@ -185,3 +186,12 @@ func (r *reading) findings(found logs.Found, list []logs.Log, now time.Time) []l
 
 // hear takes an event that follows from packets. It may be called from any goroutine.
 func (r *reading) hear(e *parsers.Event, now time.Time) { r.warden.HearWire(e, now) }
+
+// hearAMI takes a security event that Asterisk reports over its manager interface, behind the
+// packets that came before it. It may be called from any goroutine.
+func (r *reading) hearAMI(e *parsers.Event, now time.Time) {
+	if r.catchUp != nil {
+		r.catchUp()
+	}
+	r.warden.HearAMI(e, now)
+}

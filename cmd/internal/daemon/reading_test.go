@@ -32,6 +32,7 @@ func (h *heard) Hear(log string, e *parsers.Event, at, _ time.Time) {
 }
 
 func (h *heard) HearWire(e *parsers.Event, now time.Time) { h.Hear("wire", e, now, now) }
+func (h *heard) HearAMI(e *parsers.Event, now time.Time)  { h.Hear("ami", e, now, now) }
 
 func (h *heard) Lines(n int)                            { h.lines += n }
 func (h *heard) Foreign(string) parsers.Services        { return 0 }

@@ -20,6 +20,7 @@ func (l *listener) Hear(_ string, e *parsers.Event, at, _ time.Time) {
 	l.heard = append(l.heard, fmt.Sprintf("%s %s %s", e.Result, e.Addr, at.UTC().Format(time.DateTime)))
 }
 func (l *listener) HearWire(*parsers.Event, time.Time) {}
+func (l *listener) HearAMI(*parsers.Event, time.Time)  {}
 
 func (l *listener) Lines(int)                          {}
 func (l *listener) Foreign(string) parsers.Services    { return 0 }

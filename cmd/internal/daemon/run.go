@@ -39,6 +39,9 @@ func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}) error {
 	if d.senders != nil {
 		parts.start("senders", d.senders.Run)
 	}
+	if d.ami != nil {
+		parts.start("ami", d.ami.Run)
+	}
 	d.awaitProtections(ctx, parts.ended("homes"))
 	if d.wire != nil {
 		parts.start("wire", d.wire.Run)
@@ -85,7 +88,7 @@ func (d *Daemon) stop(parts *parts) {
 		defer cancel()
 		return parts.stop(limit, names...)
 	}
-	judged := step(0.5, "wire", "watcher", "journals", "restore", "homes") // no event comes any more
+	judged := step(0.5, "ami", "wire", "watcher", "journals", "restore", "homes") // no event comes any more
 	step(0.65, "calls", "housekeeping", "history", "names", "addresses", "folders", "feeds", "geoip", "senders", "firewall", "messages", "troubles", "metrics")
 	written := step(0.85, "warden")     // it writes what waits for the ledger
 	step(0.9, "control")                // it has answered until now

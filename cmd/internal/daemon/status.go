@@ -50,6 +50,9 @@ func (b *backend) statusOf(report warden.Report, now time.Time) control.Status {
 		s.Wire = b.wire.status()
 		s.Wire.Forged = report.Forged
 	}
+	if b.ami != nil {
+		s.AMI = b.ami.status()
+	}
 	b.logStatus(&s, now)
 	b.jailStatus(&s, report)
 	s.Problems = append(s.Problems, b.feedProblems()...)

@@ -101,6 +101,7 @@ func Checks() []findings.Check[*Env] {
 		{Name: "debug", Asks: "does Asterisk write whole packets into its logs?", Run: debugOutput},
 		{Name: "clock", Asks: "do the clock and the dates of the logs agree?", Run: clock},
 		{Name: "wire", Asks: "are packets read?", Run: wire},
+		{Name: "ami", Asks: "does Asterisk report over its manager interface?", Run: manager},
 		{Name: "authdebug", Asks: "does Asterisk write failed log-ins of IAX2?", Run: authdebug},
 		{Name: "jails", Asks: "which jails run?", Run: jails},
 		{Name: "geoip", Asks: "are countries known, and is the table new enough for the rules?", Run: places},

@@ -31,12 +31,14 @@ import (
 // Protections know which addresses must never be banned. All methods may be called from any
 // goroutine. Only Run has a goroutine.
 type Protections struct {
-	log   *slog.Logger
-	names *names.Resolver
-	host  Host
+	log     *slog.Logger
+	names   *names.Resolver
+	changed func() // who is protected may have changed; may be nil
+	host    Host
 
 	mu      sync.Mutex // guards all below
 	files   asteriskFiles
+	listed  []asterisk.Trust // trunks that Asterisk lists while it runs
 	admins  admins
 	allowed []book.Allowed
 	state   State
@@ -52,10 +54,10 @@ type Host struct {
 	Started     netip.Addr              // the SSH session that started us; zero: none
 }
 
-// New reads nothing. changed is called when a name has other addresses than before; it
-// may be nil.
+// New reads nothing. changed is called when a name has other addresses than before, or
+// Asterisk lists other trunks; it may be nil.
 func New(log *slog.Logger, h Host, changed func()) *Protections {
-	return &Protections{log: log, names: names.New(names.SIP(h.Resolvers), changed), host: h}
+	return &Protections{log: log, names: names.New(names.SIP(h.Resolvers), changed), changed: changed, host: h}
 }
 
 // Fixed are Protections that have read s already, for tests.
@@ -82,6 +84,18 @@ func (p *Protections) Answered(ctx context.Context) {
 	}
 	cancel()
 	<-ended
+}
+
+// SetListed replaces the trunks that Asterisk lists while it runs: those of a database are in
+// no file. The next Read protects them too.
+func (p *Protections) SetListed(list []asterisk.Trust) {
+	p.mu.Lock()
+	changed := !slices.Equal(list, p.listed)
+	p.listed = list
+	p.mu.Unlock()
+	if changed && p.changed != nil {
+		p.changed()
+	}
 }
 
 // Pending reports whether a name was not looked up yet.
@@ -182,9 +196,10 @@ func (p *Protections) named(main *configs.Main, now time.Time) (list []jails.Pro
 			why[h] = "ignore_hosts " + h
 		}
 	}
-	for _, t := range p.files.trusts(main.Asterisk, p.log) {
+	for _, t := range slices.Concat(p.files.trusts(main.Asterisk, p.log), p.listed) {
 		switch {
 		case t.Role == asterisk.LocalNet && !main.ProtectLocalnet:
+		case t.Host == "" && t.File == "" && slices.ContainsFunc(list, func(o jails.Protection) bool { return o.Prefix == t.Prefix }): // a file has it
 		case t.Host == "":
 			list = append(list, jails.Protection{Prefix: t.Prefix, Why: t.Why})
 		case why[t.Host] == "":

@@ -55,7 +55,7 @@ func letter(c configs.Channel, to string, m *Message) (*mail.Msg, error) {
 }
 
 func (s *mailer) send(ctx context.Context, m *Message) error {
-	password, err := secret(s.cfg.PasswordFile)
+	password, err := Secret(s.cfg.PasswordFile)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *mailer) explain(ctx context.Context, err error) error {
 // client makes a client whose connection ends with ctx, wherever it waits.
 func (s *mailer) client(ctx context.Context, password string) (_ *mail.Client, closed func(), err error) {
 	host, port := s.cfg.Address()
-	roots, err := rootsOf(s.cfg.CAFile)
+	roots, err := Roots(s.cfg.CAFile)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,9 +19,9 @@ import (
 // maxSecret bounds a secret, in bytes.
 const maxSecret = 4 << 10
 
-// secret reads a secret from a file, or from a credential of systemd. It is read for each
-// message, so that a new one needs no reload. "" has none. Errors never have its text.
-func secret(ref string) (string, error) {
+// Secret reads a secret from a file, or from a credential of systemd. Read it for each
+// use, so that a new one needs no reload. "" has none. Errors never have its text.
+func Secret(ref string) (string, error) {
 	if ref == "" {
 		return "", nil
 	}

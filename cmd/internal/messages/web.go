@@ -62,14 +62,14 @@ func (w *web) send(ctx context.Context, m *Message) error {
 // read reads the secrets.
 func (r *request) read() (err error) {
 	if r.cfg.URLFile != "" {
-		if r.url, err = secret(r.cfg.URLFile); err != nil {
+		if r.url, err = Secret(r.cfg.URLFile); err != nil {
 			return err
 		}
 	}
-	if r.token, err = secret(r.cfg.TokenFile); err != nil {
+	if r.token, err = Secret(r.cfg.TokenFile); err != nil {
 		return err
 	}
-	r.secret, err = secret(r.cfg.SecretFile)
+	r.secret, err = Secret(r.cfg.SecretFile)
 	return err
 }
 
@@ -129,7 +129,7 @@ func answered(status int, text, host string) error {
 
 // newClient makes a client that follows no redirect and keeps no connection.
 func newClient(caFile string) (*http.Client, error) {
-	roots, err := rootsOf(caFile)
+	roots, err := Roots(caFile)
 	if err != nil {
 		return nil, err
 	}
@@ -144,8 +144,8 @@ func newClient(caFile string) (*http.Client, error) {
 	}, nil
 }
 
-// rootsOf are the certificates that are trusted; nil: those of the system.
-func rootsOf(caFile string) (*x509.CertPool, error) {
+// Roots are the certificates that are trusted; nil: those of the system.
+func Roots(caFile string) (*x509.CertPool, error) {
 	if caFile == "" {
 		return nil, nil
 	}

@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
+	"pbxjail/jails/home"
+	events "pbxjail/parsers/manager"
+	"pbxjail/watcher/ami"
+)
+
+const (
+	// maxTrunks bounds the trunks that Asterisk lists, and mostAsked the endpoints that are
+	// asked about one by one.
+	maxTrunks = 1000
+	mostAsked = 200
+)
+
+// asker asks Asterisk for a list. *ami.Client is one.
+type asker interface {
+	List(ctx context.Context, item func(packet []byte) bool, action string, fields ...[2]string) error
+}
+
+// registrations are what Asterisk lists: phones that are registered, and trunks.
+type registrations struct {
+	phones     []home.Registration
+	trunks     []asterisk.Trust
+	registered map[string]int // contacts of an endpoint of PJSIP that registered
+	endpoints  []string       // of PJSIP that have other contacts too
+	message    events.Message
+}
+
+// list asks for all lists that Asterisk has: of modules that are not loaded, it has none.
+// commands are the actions that we may use.
+func (r *registrations) list(ctx context.Context, c asker, commands []byte) (err error) {
+	r.registered = map[string]int{}
+	asked := 0
+	ask := func(take func([]byte) bool, action string, fields ...[2]string) {
+		one := c.List(ctx, take, action, fields...)
+		if message, no := ami.Refused(one); no && strings.HasPrefix(message, "No ") { // No Contacts found
+			one = nil
+		}
+		err = errors.Join(err, one)
+	}
+	for _, action := range []string{events.PJSIPContacts, events.PJSIPEndpoints, events.SIPPeers, events.IAXPeers} {
+		if bytes.Contains(commands, []byte("\r\n"+action+":")) {
+			asked++
+			ask(r.take, action)
+		}
+	}
+	for _, name := range r.endpoints {
+		ask(r.takeFixed, events.PJSIPEndpoint, [2]string{"Endpoint", name})
+	}
+	if asked == 0 {
+		return hint.Errorf("write system into write of the user in manager.conf, as jailctl help ami shows; then: asterisk -rx 'manager reload'", "the user of pbxjail may see no list of Asterisk")
+	}
+	return err
+}
+
+// take takes one part of a list, and reports whether there is room for another.
+func (r *registrations) take(packet []byte) bool {
+	r.message.Read(packet)
+	if name, contacts := r.message.Endpoint(); name != "" {
+		if contacts > r.registered[name] && len(r.endpoints) < mostAsked {
+			r.endpoints = append(r.endpoints, name)
+		}
+		return true
+	}
+	var c events.Contact
+	switch {
+	case !r.message.Contact(&c):
+	case c.Fixed:
+		r.trust(&c)
+	default:
+		account := string(c.Account.Raw())
+		r.registered[account]++
+		r.phones = append(r.phones, home.Registration{Service: c.Service, Account: account, Addr: c.Addr})
+	}
+	return len(r.phones) < home.MaxRegistered
+}
+
+// takeFixed takes the contacts that are written in the AOR of an endpoint.
+func (r *registrations) takeFixed(packet []byte) bool {
+	r.message.Read(packet)
+	var c events.Contact
+	if r.message.Contact(&c) && c.Fixed {
+		r.trust(&c)
+	}
+	return true
+}
+
+// trust takes a trunk.
+func (r *registrations) trust(c *events.Contact) {
+	t := asterisk.Trust{Host: c.Host, Why: fmt.Sprintf("trunk %s, as Asterisk lists it over AMI", c.Name)}
+	if c.Addr.IsValid() {
+		t.Prefix = netip.PrefixFrom(c.Addr, c.Addr.BitLen())
+	}
+	known := slices.ContainsFunc(r.trunks, func(o asterisk.Trust) bool { return o.Host == t.Host && o.Prefix == t.Prefix })
+	if !known && len(r.trunks) < maxTrunks {
+		r.trunks = append(r.trunks, t)
+	}
+}
