@@ -34,7 +34,7 @@ type bucket struct {
 	number  string // that was called last
 	row     int    // how often in a row
 	rowFrom time.Time
-	warned    [kinds]int64
+	warned  [kinds]int64
 	seen    Destination // the last one
 }
 

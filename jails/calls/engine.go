@@ -1,7 +1,6 @@
 package calls
 
 import (
-	"slices"
 	"time"
 )
 
@@ -78,15 +77,18 @@ func New(set *Settings, born time.Time) *Engine {
 func (e *Engine) Set(set *Settings) { e.set = set }
 
 // Begin notes a call that begins. It returns what it leads to: at most one finding of each
-// kind. A call whose channel is known changes nothing.
+// kind. A channel that calls the same number again changes nothing.
 func (e *Engine) Begin(c Call, now time.Time) []Finding {
 	c = trimmed(c)
-	if _, known := e.running[c.Channel]; known {
-		return nil
-	}
 	to := e.set.Plan.Read(c.Number)
 	if to.Class < National || c.Account == "" {
 		return nil
+	}
+	if r := e.running[c.Channel]; r != nil {
+		if r.to.Digits == to.Digits { // over another trunk
+			return nil
+		}
+		e.End(c.Channel, now) // the same channel calls another number
 	}
 	c.Began = earlier(c.Began, now)
 	a, b := e.count(&c, to, now)
@@ -126,11 +128,15 @@ func (e *Engine) End(channel string, now time.Time) []Finding {
 	return e.judge(r.account, r.bucket, nil, r.to, 0, now)
 }
 
-// Keep ends all calls that are not in a list of channels: a source that was away has asked
-// which calls there are.
-func (e *Engine) Keep(channels []string, now time.Time) (found []Finding) {
-	for channel := range e.running {
-		if !slices.Contains(channels, channel) {
+// Keep ends all calls that are not in a list of channels and began before asked: a source that
+// was away has asked which calls there are.
+func (e *Engine) Keep(channels []string, asked, now time.Time) (found []Finding) {
+	there := make(map[string]bool, len(channels))
+	for _, channel := range channels {
+		there[cut(channel)] = true
+	}
+	for channel, r := range e.running {
+		if !there[channel] && r.call.Began.Before(asked) {
 			found = append(found, e.End(channel, now)...)
 		}
 	}

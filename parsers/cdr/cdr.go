@@ -43,6 +43,9 @@ type Call struct {
 	Account string // the endpoint or peer of Channel; "": a channel of the dialplan itself (Local)
 	Group   string // accountcode
 	Number  string // as dialled: text of the caller
+	Dial    string // what Dial was given last, such as PJSIP/00972@trunk; "": the last application was another
+	Dest    string // the account of the channel that was called; ""
+	Rings   bool   // the record tells what was called: Dial and Dest mean something
 	Began   time.Time
 	Ended   time.Time
 	Talk    time.Duration // while it was answered
@@ -143,6 +146,7 @@ func (r *Reader) forms(n int) [][]string {
 // call takes the values of a record as its fields.
 func (r *Reader) call(fields []string, values []string) (c Call, ok bool) {
 	var talk, whole int64 = -1, -1
+	var app string
 	for i, field := range fields {
 		if i >= len(values) {
 			break
@@ -157,6 +161,13 @@ func (r *Reader) call(fields []string, values []string) (c Call, ok bool) {
 			c.Group = v
 		case "dst":
 			c.Number = v
+		case "dstchannel":
+			_, c.Dest, _ = channelOf(v)
+			c.Rings = true
+		case "lastapp":
+			app = v
+		case "lastdata":
+			c.Dial = v
 		case "start":
 			if c.Began, ok = r.time(v); !ok {
 				return c, false
@@ -168,6 +179,9 @@ func (r *Reader) call(fields []string, values []string) (c Call, ok bool) {
 		case "duration":
 			whole = number(v)
 		}
+	}
+	if app != "Dial" {
+		c.Dial = ""
 	}
 	if c.Channel == "" || c.Began.IsZero() || talk < 0 {
 		return c, false

@@ -120,3 +120,7 @@ func accountOf(channel []byte) (parsers.Service, parsers.Text) {
 	}
 	return parsers.Other, text(rest[:end])
 }
+
+// Channel is the channel that a packet is about; "" where it names none. It comes before all
+// that a caller writes.
+func (m *Message) Channel() string { return string(text(m.value("Channel")).Raw()) }

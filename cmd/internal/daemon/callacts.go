@@ -13,19 +13,10 @@ import (
 	"pbxjail/jails/calls"
 )
 
-// setManager takes over who does things in Asterisk; nil: none. live says that calls are heard
-// as they begin, so that records are not needed.
-func (w *callWatch) setManager(m manager, live bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.manager, w.live = m, live
-	w.wake.give()
-}
-
 // hangUp ends a channel. mu is held.
 func (w *callWatch) hangUp(channel string) {
 	m := w.manager
-	if m == nil {
+	if !w.live() {
 		return
 	}
 	w.later(func() {
@@ -42,7 +33,7 @@ func (w *callWatch) hangUp(channel string) {
 // barOpen asks Asterisk to refuse the calls of the accounts at a critical limit that are not
 // barred yet. mu is held.
 func (w *callWatch) barOpen() {
-	if w.engine == nil || w.manager == nil || !w.set.Does("bar") {
+	if w.engine == nil || !w.live() || !w.set.Does("bar") {
 		return
 	}
 	m := w.manager
@@ -51,7 +42,7 @@ func (w *callWatch) barOpen() {
 			continue
 		}
 		w.asking[account] = w.later(func() {
-			defer w.asked(account)
+			defer w.askedToBar(account)
 			ctx, cancel := context.WithTimeout(context.Background(), askTime)
 			defer cancel()
 			if err := m.DBPut(ctx, barFamily, account, time.Now().UTC().Format(time.DateTime)); err != nil {
@@ -63,8 +54,8 @@ func (w *callWatch) barOpen() {
 	}
 }
 
-// asked notes that a request to bar an account has ended, well or not.
-func (w *callWatch) asked(account string) {
+// askedToBar notes that a request to bar an account has ended, well or not.
+func (w *callWatch) askedToBar(account string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.asking, account)
@@ -94,7 +85,7 @@ func (w *callWatch) Unbar(q control.UnbarRequest, by string) (answer control.Unb
 	}
 	barred := open != nil && !open.Barred.IsZero()
 	switch {
-	case m != nil:
+	case m != nil && !m.Since().IsZero():
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
 		defer cancel()
 		if err = m.DBDel(ctx, barFamily, q.Account); err == nil {
@@ -118,7 +109,7 @@ func (w *callWatch) Unbar(q control.UnbarRequest, by string) (answer control.Unb
 }
 
 // openCase is the case of an account; nil: it has none.
-func (w *callWatch) openCase(account string) (*calls.Case, manager, error) {
+func (w *callWatch) openCase(account string) (*calls.Case, asteriskManager, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.engine != nil {
@@ -193,7 +184,7 @@ func (w *callWatch) problems(now time.Time) (list []control.Problem) {
 	if what, do := w.blind(); what != "" {
 		list = append(list, control.Problem{About: control.AboutCalls, What: what, Hint: do})
 	}
-	if (w.set.Does("bar") || w.set.Does("hangup")) && w.manager == nil {
+	if (w.set.Does("bar") || w.set.Does("hangup")) && !w.live() {
 		list = append(list, control.Problem{About: control.AboutCalls, What: "calls of a stolen account cannot be barred or hung up, because pbxjail has no connection to AMI of Asterisk", Hint: "jailctl help ami shows how to connect; or write action: [tell] below calls in the main file"})
 	}
 	if w.problem != nil {

@@ -74,7 +74,7 @@ func (w *callWatch) answer(name string, now time.Time) (a control.Calls) {
 
 // sourceList says where calls are heard of. mu is held.
 func (w *callWatch) sourceList() (list []control.CallSource) {
-	if w.live {
+	if w.live() {
 		list = append(list, control.CallSource{Name: "ami"})
 	}
 	for _, s := range w.records.Files() {

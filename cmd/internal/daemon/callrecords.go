@@ -94,15 +94,31 @@ func (w *callWatch) deliver(b watcher.Block) error {
 		f.last = b.Arrived
 	}
 	f.reader.Lines(b.Data, b.Cut, func(c cdr.Call) {
-		w.found(w.engine.Past(calls.Call{Channel: c.Channel, Account: c.Account, Group: c.Group, Number: c.Number, Began: c.Began, Ended: c.Ended, Talk: c.Talk}, b.Arrived), b.Arrived)
+		if number, ok := w.leaves(&c); ok {
+			w.found(w.engine.Past(calls.Call{Channel: c.Channel, Account: c.Account, Group: c.Group, Number: number, Began: c.Began, Ended: c.Ended, Talk: c.Talk}, b.Arrived), b.Arrived)
+		}
 	})
 	w.passed(b.File, b.Next)
 	return nil
 }
 
+// leaves reports whether the call of a record left the PBX, and to which number. Records
+// without the fields that tell this are taken at their word. mu is held.
+func (w *callWatch) leaves(c *cdr.Call) (number string, ok bool) {
+	if !c.Rings {
+		return c.Number, true
+	}
+	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest); ok {
+		w.trunks.Learn(c.Dest)
+		return number, true
+	}
+	// The last application of a call that failed is often not Dial.
+	return c.Number, c.Dial == "" && w.trunks.Has(c.Dest)
+}
+
 // blind says why no call is seen; "": some source is there. mu is held.
 func (w *callWatch) blind() (what, do string) {
-	if w.live {
+	if w.live() {
 		return "", ""
 	}
 	there := false

@@ -35,19 +35,25 @@ type callWatch struct {
 	wake    soon
 
 	mu      sync.Mutex
-	manager manager          // nil: Asterisk cannot be asked for anything; guarded by mu
-	live    bool             // AMI says which calls begin and end; guarded by mu
+	manager asteriskManager  // nil: Asterisk cannot be asked for anything; guarded by mu
 	engine  *calls.Engine    // nil: calls are not watched; guarded by mu
 	set     *configs.Calls   // by which engine was made; guarded by mu
 	sources map[string]*feed // call records by file; guarded by mu
 	asking  map[string]bool  // accounts that Asterisk is asked to bar; guarded by mu
 	todo    []func()         // what waits for a disk or for Asterisk; guarded by mu
+	trunks  calls.Trunks     // guarded by mu
+	pending map[string]offer // channels that have called no one yet, as AMI reports them; guarded by mu
+	asked   time.Time        // the connection to AMI whose channels are known; guarded by mu
 	saving  time.Time        // when countries were saved last; guarded by mu
 	problem error            // why something could not be saved or done; guarded by mu
 }
 
-// manager does things in Asterisk: the client of AMI.
-type manager interface {
+// asteriskManager does things in Asterisk: the client of AMI.
+type asteriskManager interface {
+	// Since is when the connection that works now began; zero: there is none.
+	Since() time.Time
+	// Channels are the channels that there are.
+	Channels(ctx context.Context) ([]string, error)
 	// Hangup ends a channel.
 	Hangup(ctx context.Context, channel string) error
 	// DBPut writes a key into Asterisk's database, DBDel removes it.
@@ -77,7 +83,7 @@ func (d *Daemon) openCalls() {
 			}
 			return list
 		},
-		passed: d.positions.passed, wake: newSoon(), sources: map[string]*feed{}, asking: map[string]bool{},
+		passed: d.positions.passed, wake: newSoon(), sources: map[string]*feed{}, asking: map[string]bool{}, pending: map[string]offer{},
 	}
 	d.calls.openRecords(d.positions.resume(d.log))
 	d.upkeep.calls = d.calls
@@ -154,6 +160,7 @@ func (w *callWatch) look(now time.Time) {
 	if w.engine == nil {
 		return
 	}
+	w.askChannels()
 	w.found(w.engine.Tick(now), now)
 	w.barOpen()
 	if now.Sub(w.saving) < keepEvery {

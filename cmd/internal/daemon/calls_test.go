@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/parsers"
+	"pbxjail/parsers/manager"
 )
 
 // records are call records of an account, one second after another, to numbers of a country.
@@ -20,8 +22,8 @@ func records(account, prefix string, n int) string {
 	begin := time.Now().Add(-time.Duration(n) * time.Second)
 	for i := range n {
 		at := begin.Add(time.Duration(i) * time.Second).Format(time.DateTime)
-		fmt.Fprintf(&b, `"","%s","%s%06d","from-internal","""Thief"" <666>","PJSIP/%s-%08x","PJSIP/trunk-%08x","Dial","","%s","%s","%s",1,1,"ANSWERED","DOCUMENTATION"`+"\n",
-			account, prefix, i, account, i, i, at, at, at)
+		fmt.Fprintf(&b, `"","%s","%s%06d","from-internal","""Thief"" <666>","PJSIP/%s-%08x","PJSIP/trunk-%08x","Dial","PJSIP/%s%06d@trunk,300","%s","%s","%s",1,1,"ANSWERED","DOCUMENTATION"`+"\n",
+			account, prefix, i, account, i, i, prefix, i, at, at, at)
 	}
 	return b.String()
 }
@@ -32,6 +34,24 @@ type asteriskDB struct {
 	keys map[string]bool
 	down bool
 	hung []string
+
+	since    time.Time
+	channels []string
+}
+
+func (m *asteriskDB) Since() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return time.Time{}
+	}
+	return m.since
+}
+
+func (m *asteriskDB) Channels(context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.channels), nil
 }
 
 func (m *asteriskDB) Hangup(_ context.Context, channel string) error {
@@ -98,10 +118,10 @@ func TestStolenAccount(t *testing.T) {
 	s := newSite(t)
 	s.write("Master.csv", "")
 	s.configure("calls: {enabled: true, country: DE, cdr: [" + s.path("Master.csv") + "], action: [tell, bar]}")
-	asterisk := &asteriskDB{keys: map[string]bool{}, down: true}
+	asterisk := &asteriskDB{keys: map[string]bool{}, down: true, since: time.Now()}
 	start := func() func() error {
 		d := s.open()
-		d.calls.setManager(asterisk, false)
+		d.calls.setManager(asterisk)
 		return s.run(d, nil)
 	}
 	stop := start()
@@ -147,6 +167,57 @@ func TestStolenAccount(t *testing.T) {
 	}
 	if asterisk.has("pbxjail-barred/201") || s.problem("account 201") {
 		t.Error("it is still barred")
+	}
+}
+
+// calling are the events of AMI when an account calls a number over the trunk.
+func calling(d *Daemon, account, number string, n int) (channel string) {
+	channel = fmt.Sprintf("PJSIP/%s-%08x", account, n)
+	text := func(s string) parsers.Text { return parsers.TextOf([]byte(s)) }
+	d.calls.heardAMI(&manager.Call{Kind: manager.NewChannel, Channel: text(channel), Account: text(account), Number: text(number)}, time.Now())
+	d.calls.heardAMI(&manager.Call{Kind: manager.NewChannel, Channel: text("PJSIP/trunk-1")}, time.Now())
+	d.calls.heardAMI(&manager.Call{Kind: manager.DialBegin, Channel: text(channel), Number: text("s"), Dest: text("PJSIP/trunk-1"), Dialled: text(number + "@trunk")}, time.Now())
+	d.calls.heardAMI(&manager.Call{Kind: manager.DialEnd, Channel: text(channel), Dest: text("PJSIP/trunk-1"), Status: text("ANSWER")}, time.Now())
+	return channel
+}
+
+// Over AMI the calls of a stolen account are hung up at once, those that run and each further
+// one; calls of others, and emergency calls, are not.
+func TestHangup(t *testing.T) {
+	s := newSite(t, "calls: {enabled: true, country: DE, action: [hangup, bar]}")
+	asterisk := &asteriskDB{keys: map[string]bool{}, since: time.Now()}
+	d := s.open()
+	d.calls.setManager(asterisk)
+	s.run(d, nil)
+	honest := calling(d, "202", "0043123456", 500)
+	emergency := calling(d, "201", "112", 501)
+	incoming := fmt.Sprintf("PJSIP/trunk-%08x", 502)
+	text := func(s string) parsers.Text { return parsers.TextOf([]byte(s)) }
+	for range 20 { // calls that come in for a number of ours in another country
+		d.calls.heardAMI(&manager.Call{Kind: manager.NewChannel, Channel: text(incoming), Number: text("442071234567")}, time.Now())
+		d.calls.heardAMI(&manager.Call{Kind: manager.DialBegin, Channel: text(incoming), Dest: text("PJSIP/202-1"), Dialled: text("202/sip:202@198.51.100.7")}, time.Now())
+	}
+	var channels []string
+	for i := range 12 {
+		channels = append(channels, calling(d, "201", fmt.Sprintf("00972591%05d", i), i))
+	}
+	s.eventually("the hangups", func() bool {
+		asterisk.mu.Lock()
+		defer asterisk.mu.Unlock()
+		hung := slices.Sorted(slices.Values(asterisk.hung))
+		return slices.Equal(slices.Compact(hung), slices.Sorted(slices.Values(channels)))
+	})
+	s.eventually("the bar", func() bool { return asterisk.has("pbxjail-barred/201") })
+	if asterisk.has("pbxjail-barred/202") || asterisk.has("pbxjail-barred/trunk") {
+		t.Error("an honest account is barred")
+	}
+	for _, channel := range []string{honest, emergency} {
+		if slices.Contains(asterisk.hung, channel) {
+			t.Errorf("%s is hung up", channel)
+		}
+	}
+	if a := s.accountOf("trunk"); len(a.Counts) > 0 {
+		t.Errorf("calls that came in count: %+v", a)
 	}
 }
 
