@@ -87,6 +87,10 @@ func (d *Daemon) openCalls() {
 	}
 	d.calls.openRecords(d.positions.resume(d.log))
 	d.upkeep.calls = d.calls
+	if d.ami != nil {
+		d.ami.calls = d.calls.heardAMI
+		d.calls.setManager(amiManager{d.ami.client})
+	}
 	d.calls.change(d.upkeep.settings())
 }
 
