@@ -42,6 +42,7 @@ setup:
 # What the tests need besides: the race detector wants a C compiler, and what others
 # do to a firewall is done with their own tools.
 setup-test: setup
+	@command -v promtool >/dev/null || $(MAKE) --no-print-directory $(BIN)/promtool
 	@need=""; \
 	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
 	command -v ip >/dev/null || need="$$need iproute2"; \
@@ -50,6 +51,14 @@ setup-test: setup
 	command -v svmap >/dev/null || need="$$need sipvicious"; \
 	command -v sipp >/dev/null || need="$$need sip-tester"; \
 	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
+
+# promtool checks metrics and alert rules. It is taken out of Debian's package of the
+# Prometheus server, which is not installed: no service starts.
+$(BIN)/promtool:
+	@mkdir -p $(BIN)/prometheus
+	@apt-get update -qq || true
+	@cd $(BIN)/prometheus && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg -x prometheus_*.deb .
+	@mv $(BIN)/prometheus/usr/bin/promtool $@ && touch $@ && rm -rf $(BIN)/prometheus
 
 # Everything: style, units with the race detector and the fuzz seeds, the real
 # kernel in network namespaces, and both programs end to end.

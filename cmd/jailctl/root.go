@@ -94,7 +94,7 @@ func newRoot(a *app) *cobra.Command {
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)
-	root.AddCommand(a.notifyVerb(), a.callsVerb())
+	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb())
 	root.AddCommand(manVerbs()...)
 	a.complete(root)
 	return root
