@@ -2,14 +2,19 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/parsers"
 )
 
 // scrape reads the metrics of a site at its socket.
@@ -72,4 +77,63 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("a problem", func() bool { return s.problem("no program can read the metrics") })
+}
+
+// A million sources make no more series than one. Each address sends a guess, with an account
+// of its own; every thousandth is banned.
+func TestMillionSources(t *testing.T) {
+	sources := 1_000_000
+	if raceDetector() {
+		sources = 50_000 // the detector is slow
+	}
+	s := newSite(t)
+	s.configure("metrics: {listen: 'unix:" + s.path("metrics") + "'}")
+	d := s.open()
+	s.run(d, nil)
+	s.append(failures("203.0.113.9", 1))
+	var before string
+	s.eventually("metrics", func() bool { before = s.scrape(); return strings.Contains(before, "pbxjail_log_lines_total{") })
+	text := []byte{}
+	for i := range sources {
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		e := parsers.Event{Result: parsers.Offence, Kind: parsers.BadPassword, Evidence: parsers.Seen, Service: parsers.PJSIP, Channel: parsers.ChannelNotice, Points: parsers.Point, Addr: a, Rule: "test"}
+		times := 1
+		if i%1000 == 0 {
+			times = 3
+		}
+		for range times {
+			text = fmt.Appendf(text[:0], "%d", i)
+			e.Account = parsers.TextOf(text)
+			now := time.Now()
+			d.warden.Hear(s.path("logs/security"), &e, now, now)
+		}
+	}
+	var body string
+	s.eventually("the metrics of all", func() bool {
+		body = s.scrape()
+		return strings.Contains(body, fmt.Sprintf("pbxjail_bans_total{jail=\"phones\"} %d\n", sources/1000))
+	})
+	if n := series(body); n > 1000 || n != series(before) {
+		t.Errorf("got %d series, %d before the attack, want as many and at most 1,000", n, series(before))
+	} else {
+		t.Logf("%d series under %d sources", n, sources)
+	}
+	if strings.Contains(body, "10.0.") {
+		t.Error("got an address")
+	}
+}
+
+func raceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// series counts the lines that are no comment.
+func series(body string) (n int) {
+	for line := range strings.Lines(body) {
+		if !strings.HasPrefix(line, "#") {
+			n++
+		}
+	}
+	return n
 }
