@@ -11,7 +11,7 @@ import (
 // Owned by one Judge or Warden. Both are bounded: an attacker with a thousand
 // addresses fills it no further.
 type Book struct {
-	bans    map[netip.Prefix]*Ban
+	bans    table
 	strikes map[netip.Prefix]Strike
 	lengths [129]bool // of prefixes that were ever entered: the others need not be looked for
 	pass    uint32    // the comparison that runs, or ran last
@@ -42,7 +42,7 @@ func (b *Book) Limit() int {
 
 // NewBook starts with what the ledger remembers.
 func NewBook(bans []Ban, strikes []Strike) *Book {
-	b := &Book{bans: make(map[netip.Prefix]*Ban, len(bans)), strikes: make(map[netip.Prefix]Strike, len(strikes)), byJail: map[string]int{}}
+	b := &Book{strikes: make(map[netip.Prefix]Strike, len(strikes)), byJail: map[string]int{}}
 	for _, s := range strikes {
 		b.strikes[s.Prefix] = s
 	}
@@ -63,7 +63,7 @@ func (b *Book) enter(ban *Ban) {
 	b.drop(ban.Prefix)
 	b.places += ban.Ports.Places()
 	b.byJail[ban.Jail]++
-	b.bans[ban.Prefix] = ban
+	b.bans.put(ban)
 	b.weak.add(ban)
 	if bits := ban.Prefix.Bits(); bits >= 0 {
 		b.lengths[bits] = true
@@ -84,7 +84,7 @@ func (b *Book) MarkFound(ban *Ban) { ban.found = b.pass }
 // included that are over, until it returns false. What was entered since the
 // comparison began is no part of it.
 func (b *Book) NotFound(yield func(*Ban) bool) {
-	for _, ban := range b.bans {
+	for ban := range b.bans.all {
 		if ban.found != b.pass && !yield(ban) {
 			return
 		}
@@ -92,18 +92,18 @@ func (b *Book) NotFound(yield func(*Ban) bool) {
 }
 
 // Find returns the ban of exactly this prefix, live or over; nil when there is none.
-func (b *Book) Find(p netip.Prefix) *Ban { return b.bans[p] }
+func (b *Book) Find(p netip.Prefix) *Ban { return b.bans.get(p) }
 
 // Remove drops a ban as if it had never been. The history of its prefix stays.
 func (b *Book) Remove(p netip.Prefix) { b.drop(p) }
 
 func (b *Book) drop(p netip.Prefix) {
-	if ban := b.bans[p]; ban != nil {
+	if ban := b.bans.get(p); ban != nil {
 		b.places -= ban.Ports.Places()
 		if b.byJail[ban.Jail]--; b.byJail[ban.Jail] == 0 {
 			delete(b.byJail, ban.Jail)
 		}
-		delete(b.bans, p)
+		b.bans.delete(p)
 	}
 }
 
@@ -118,8 +118,8 @@ func (b *Book) LoadStrike(s Strike) { b.strikes[s.Prefix] = s }
 
 // Get returns the ban of exactly this prefix, when it is live at now.
 func (b *Book) Get(p netip.Prefix, now time.Time) (*Ban, bool) {
-	ban, ok := b.bans[p]
-	if !ok {
+	ban := b.bans.get(p)
+	if ban == nil {
 		return nil, false
 	}
 	if _, live := ban.Left(now); !live {
@@ -158,7 +158,7 @@ func (b *Book) Strike(p netip.Prefix, held *Ban, g configs.Growth, now time.Time
 
 // Put enters a ban. It reports false when the book is full: MakeRoom helps then.
 func (b *Book) Put(ban Ban) bool {
-	if _, known := b.bans[ban.Prefix]; !known && len(b.bans) >= b.Limit() {
+	if b.bans.n >= b.Limit() && b.bans.get(ban.Prefix) == nil {
 		return false
 	}
 	b.enter(&ban)
@@ -168,10 +168,10 @@ func (b *Book) Put(ban Ban) bool {
 // Lift ends a ban and forgets its strikes: an address unbanned by hand was banned wrongly,
 // or is trusted now.
 func (b *Book) Lift(p netip.Prefix) bool {
-	_, ok := b.bans[p]
+	there := b.bans.get(p) != nil
 	b.drop(p)
 	delete(b.strikes, p)
-	return ok
+	return there
 }
 
 // ForgetStrikes forgets the strikes of the prefixes in one. Bans stay.
@@ -184,7 +184,7 @@ func (b *Book) ForgetStrikes(p netip.Prefix) {
 }
 
 // Len is the number of bans, those included that are over and not yet expired.
-func (b *Book) Len() int { return len(b.bans) }
+func (b *Book) Len() int { return b.bans.n }
 
 // Places is how many members the kernel has that holds them all: a ban of several groups of
 // ports is in each.
@@ -195,17 +195,11 @@ func (b *Book) Places() int { return b.places }
 func (b *Book) ByJail() map[string]int { return b.byJail }
 
 // Each calls yield for every ban until it returns false.
-func (b *Book) Each(yield func(*Ban) bool) {
-	for _, ban := range b.bans {
-		if !yield(ban) {
-			return
-		}
-	}
-}
+func (b *Book) Each(yield func(*Ban) bool) { b.bans.all(yield) }
 
 // Expire closes the bans that are over at now and reports how many.
 func (b *Book) Expire(now time.Time) (n int) {
-	for _, ban := range b.bans {
+	for ban := range b.bans.all {
 		if _, live := ban.Left(now); !live {
 			b.close(ban)
 			n++
@@ -232,9 +226,9 @@ func (b *Book) close(ban *Ban) {
 // DropObserved forgets the bans and strikes that were only observed, and reports how many
 // bans that were.
 func (b *Book) DropObserved() (n int) {
-	for p, ban := range b.bans {
+	for ban := range b.bans.all {
 		if ban.Observed {
-			b.drop(p)
+			b.drop(ban.Prefix)
 			n++
 		}
 	}

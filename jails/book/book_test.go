@@ -155,9 +155,8 @@ func TestBookIsBounded(t *testing.T) {
 
 // fillBook puts so many bans into an empty book that end at a time.
 func fillBook(b *Book, n int, until time.Time) {
-	shared := &Ban{Since: start, Until: until, Strike: 1}
 	for i := range n {
-		b.bans[netip.PrefixFrom(numbered(i), 32)] = shared
+		b.bans.put(&Ban{Prefix: netip.PrefixFrom(numbered(i), 32), Since: start, Until: until, Strike: 1})
 	}
 }
 

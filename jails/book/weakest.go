@@ -92,7 +92,7 @@ func (b *Book) MakeRoom(now time.Time) (Ban, bool) {
 		for len(b.weak.list) > 0 {
 			ban := b.weak.list[0]
 			b.weak.list = b.weak.list[1:]
-			if b.bans[ban.Prefix] != ban {
+			if b.bans.get(ban.Prefix) != ban {
 				continue // another one is in its place, or none
 			}
 			ban.end(now)
