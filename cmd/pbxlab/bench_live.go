@@ -6,24 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"pbxjail/cmd/internal/lab"
 	"pbxjail/cmd/internal/lab/madelog"
 )
 
-// What is required of a log that grows, on a quiet machine.
-const (
-	mostMiddle = 400 * time.Microsecond // p50, from the write of the line that makes a ban until packets stop
-	mostSlow   = 3 * time.Millisecond   // p99
-	mostLag    = time.Second            // after the last line
-)
+// mostLag is required of a log that grows, on a quiet machine, after the last line.
+const mostLag = time.Second
 
 // fullLog is the log that is written to fast.
 const fullLog = "full"
@@ -49,9 +42,9 @@ func madeLog(part int) (parts [][]byte, err error) {
 	return parts, nil
 }
 
-// pour appends lines to a log at a rate, until count are written. A writer that is late does
-// not leave lines out.
-func pour(log string, rate, count int) (lines int, err error) {
+// pour appends lines to a log at a rate, until count are written or ctx ends. A writer that is
+// late does not leave lines out.
+func pour(ctx context.Context, log string, rate, count int) (lines int, err error) {
 	const pace = time.Millisecond
 	part := max(rate/1000, 1)
 	parts, err := madeLog(part)
@@ -66,7 +59,7 @@ func pour(log string, rate, count int) (lines int, err error) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	begin := time.Now()
-	for n := 0; lines < count; <-tick.C {
+	for n := 0; lines < count && ctx.Err() == nil; <-tick.C {
 		for due := int(time.Since(begin).Seconds() * float64(rate)); lines+part <= due && lines < count; n++ {
 			if _, err := f.Write(parts[n%len(parts)]); err != nil {
 				return lines, err
@@ -103,7 +96,7 @@ func (m *measurer) growing(ctx context.Context) (err error) {
 			return err
 		}
 		begin := time.Now()
-		written, err := pour(log, m.rate, m.rate*m.length)
+		written, err := pour(ctx, log, m.rate, m.rate*m.length)
 		if err != nil {
 			return err
 		}
@@ -143,79 +136,6 @@ func linesOf(g *guard, log string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("pbxjail does not follow %s", log)
-}
-
-// stopping times bans from the write of the line until packets stop, with the wire on.
-func (m *measurer) stopping(ctx context.Context) error {
-	m.title("from the write of the line that makes a ban until packets stop: %d attackers, the wire on", m.samples)
-	s, err := m.stops(ctx)
-	if err != nil {
-		return err
-	}
-	if len(s.took) == 0 {
-		return errors.New("no ban was seen")
-	}
-	slices.Sort(s.took)
-	at := func(share float64) time.Duration { return s.took[min(int(share*float64(len(s.took))), len(s.took)-1)] }
-	exact := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-	t := m.table("BANS", "MISSED", "LEAST", "P50", "P90", "P99", "MOST")
-	fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", len(s.took), m.required(fmt.Sprint(s.missed), s.missed == 0), exact(at(0)),
-		m.required(exact(at(.5)), at(.5) <= mostMiddle), exact(at(.9)), m.required(exact(at(.99)), at(.99) <= mostSlow), exact(at(1)))
-	return t.Flush()
-}
-
-// overTLS writes attacks over TLS: the wire cannot read them, so that the log alone decides.
-type overTLS struct{ *pbxjailRival }
-
-func (r overTLS) line(a netip.Addr, nth int) string {
-	return strings.ReplaceAll(r.pbxjailRival.line(a, nth), "/UDP/", "/TLS/")
-}
-
-// stops lets the attackers come, and returns how long each of their bans took.
-func (m *measurer) stops(ctx context.Context) (t *timed, err error) {
-	g, leave, err := m.newGuard("stopping", "ipset")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, leave()) }()
-	if err := g.configure(grown + "enforcer: ipset\n"); err != nil {
-		return nil, err
-	}
-	t = &timed{rival: overTLS{&pbxjailRival{guard: g}}}
-	if t.sink, err = g.net.NewSink(); err != nil { // first: the port is SIP's
-		return nil, err
-	}
-	defer t.sink.Close()
-	own, err := g.net.NewCrowd(lab.Port)
-	if err != nil {
-		return nil, err
-	}
-	defer own.Close()
-	if err := m.ready(ctx, g); err != nil {
-		return nil, err
-	}
-	return t, m.sampleAll(ctx, t, own)
-}
-
-// sampleAll lets one attacker come after the other. Each sends a request of its own first: a
-// record about an address that sent nothing charges no address.
-func (m *measurer) sampleAll(ctx context.Context, t *timed, own *lab.Crowd) error {
-	// The pause is drawn, so that no rhythm of the daemon's is met.
-	pauses := rand.New(rand.NewPCG(1, 2))
-	for nth := range m.samples {
-		until(ctx, 20*time.Millisecond+time.Duration(pauses.IntN(100))*time.Millisecond, func() bool { return false })
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		a := written(nth + 1)
-		if _, err := own.Send(ctx, []netip.Addr{a}, 1000, time.Millisecond); err != nil {
-			return err
-		}
-		if err := t.sample(a); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // unknown reports which of some parts are not in a list, as an error.
