@@ -31,7 +31,7 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(startPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		own, _ := os.ReadFile("/proc/self/cgroup") // if it cannot be read there is no limit
@@ -45,6 +45,10 @@ func main() {
 // gcPercent saves memory, which the PBX needs. In a flood from a million sources it costs a
 // few percent more processor time, and saves a quarter of the memory.
 const gcPercent = 25
+
+// startPercent is for the start: nearly all that it takes is needed later, so the collector
+// would find nothing each time.
+const startPercent = 400
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("pbxjail", flag.ContinueOnError)
@@ -123,6 +127,9 @@ func start(config string, observe bool, stderr io.Writer) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	return serve(d, log, direct)
 }

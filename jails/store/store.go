@@ -189,6 +189,12 @@ func (s *Store) write(doing string, do func(tx *sql.Tx) error) error {
 	return s.explain(doing, tx.Commit())
 }
 
+// Rest gives back the memory that earlier questions took, and that later ones take again when
+// they need it.
+func (s *Store) Rest() {
+	_, _ = s.handle().Exec("PRAGMA shrink_memory") // nothing depends on it
+}
+
 // query calls each with every row of an answer. A row that each cannot read is left out:
 // Unreadable reports it.
 func (s *Store) query(doing string, each func(row *sql.Rows) error, text string, args ...any) error {

@@ -150,18 +150,20 @@ func (d *Daemon) openControl(answers []control.Handler) error {
 	return nil
 }
 
-// openSlow opens side by side what takes a tenth of a second each: the ledger, which is
-// checked, and after it the firewall, which is asked for its rules; and the geoip databases.
+// openSlow opens side by side what takes long: the database, the geoip databases, and the
+// files of the jails. The firewall comes after them: it has to know the ports that the jails
+// name, and whether it was switched off.
 func (d *Daemon) openSlow() (err error) {
 	main := d.upkeep.settings()
+	var ledger, places sync.WaitGroup
+	places.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
+	ledger.Go(func() { err = d.openStore(main.Database) })
 	d.upkeep.found.look(main, d.since)
-	d.upkeep.files.load(main) // the enforcer has to know the ports that they name
-	var others sync.WaitGroup
-	others.Go(func() { d.places = openPlaces(main.GeoIP.Files, d.log, d.since) })
-	if err = d.openStore(main.Database); err == nil {
+	d.upkeep.files.load(main)
+	if ledger.Wait(); err == nil {
 		err = d.openEnforcer(main)
 	}
-	others.Wait()
+	places.Wait()
 	d.upkeep.place = d.places
 	if err != nil {
 		return err

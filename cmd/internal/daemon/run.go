@@ -191,6 +191,7 @@ func (d *Daemon) restore(ctx context.Context) error {
 	if err := d.store.Unreadable(); err != nil {
 		d.log.Error("the database is damaged", "err", err, "hint", hint.Of(err))
 	}
+	d.store.Rest()
 	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)
 	return nil
 }

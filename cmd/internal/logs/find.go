@@ -81,7 +81,7 @@ func (f Found) Same(other Found) bool { return reflect.DeepEqual(f.Asterisks, ot
 // the jail: the usual names in each astlogdir, and what logger.conf names. A jail that
 // reads a log of the dialplan alone (sipsec) takes the names alone.
 func (f Found) AddTo(j *configs.Jail) {
-	if !j.HasUsualLogs() || j.ReadsOthers() {
+	if len(f.Asterisks) == 0 || j.ReadsOthers() || !j.HasUsualLogs() { // the last one reads a file again
 		return
 	}
 	names := j.Logs
