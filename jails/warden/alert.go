@@ -22,21 +22,33 @@ func (w *Warden) alert(b book.Ban, why string, now time.Time) {
 }
 
 // reminders remember when a prefix was last reported, so that repeated attacks do not
-// fill the journal: an attacker can forge the packets of any address.
-type reminders map[netip.Prefix]time.Time
+// fill the journal: an attacker can forge the packets of any address. The zero value has
+// reported none.
+type reminders struct {
+	last   map[netip.Prefix]time.Time
+	pruned time.Time // when old ones were last removed because there was no room
+}
+
+// pruneEvery is how often old reminders are removed at most: in a burst of attackers each
+// of them would look through all.
+const pruneEvery = time.Second
 
 // due reports whether p is to be reported now, and notes it as reported.
-func (r reminders) due(p netip.Prefix, now time.Time) bool {
+func (r *reminders) due(p netip.Prefix, now time.Time) bool {
 	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
-	if last, ok := r[p]; ok && !old(p, last) {
+	if last, ok := r.last[p]; ok && !old(p, last) {
 		return false
 	}
-	if len(r) >= maxAlerts {
-		maps.DeleteFunc(r, old)
+	if len(r.last) >= maxAlerts && now.Sub(r.pruned).Abs() >= pruneEvery {
+		r.pruned = now
+		maps.DeleteFunc(r.last, old)
 	}
-	if len(r) >= maxAlerts {
+	if len(r.last) >= maxAlerts {
 		return false
 	}
-	r[p] = now
+	if r.last == nil {
+		r.last = map[netip.Prefix]time.Time{}
+	}
+	r.last[p] = now
 	return true
 }

@@ -39,8 +39,8 @@ func TestProtectedIsReported(t *testing.T) {
 		}
 		pass(alertEvery)
 		s.attack("10.0.0.2", 2)
-		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.alerted) > maxAlerts {
-			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.alerted))
+		if got := s.journal.count("protected"); got != 2+maxAlerts+1 || len(s.alerted.last) > maxAlerts {
+			t.Errorf("got %d alerts, %d remembered, want the flood forgotten", got, len(s.alerted.last))
 		}
 		s.expect("all", "", "", "")
 	})

@@ -24,9 +24,9 @@ func (w *Warden) Forget(p netip.Prefix, account string) error {
 		}
 	}
 	for _, r := range []reminders{w.alerted, w.alarmed} {
-		for at := range r {
+		for at := range r.last {
 			if within(at, p) {
-				delete(r, at)
+				delete(r.last, at)
 			}
 		}
 	}

@@ -104,7 +104,7 @@ const (
 func New(judge *jails.Judge, enforcer Enforcer, ledger Ledger, log *slog.Logger) *Warden {
 	return &Warden{
 		judge: judge, book: judge.Book(), enforcer: enforcer, ledger: ledger, log: log, kick: make(chan struct{}, 1), woken: make(chan string, 1), again: make(chan struct{}, 1),
-		pending: map[netip.Prefix]time.Time{}, spared: spared{}, alerted: reminders{}, alarmed: reminders{}, problems: map[string]error{},
+		pending: map[netip.Prefix]time.Time{}, spared: spared{}, problems: map[string]error{},
 	}
 }
 
