@@ -52,7 +52,7 @@ type Gate interface {
 // another kind left is removed.
 func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degraded []string) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
-	why := "plain iptables rules have no sets for it"
+	why := "plain iptables rules (enforcer: iptables) have no sets to record them in"
 	for _, k := range kinds() {
 		if k.gate == nil || g != nil || enforces(e) && !k.is(e) {
 			continue
@@ -72,7 +72,7 @@ func OpenGate(e Enforcer, o Options, ports []Port, now time.Time) (g Gate, degra
 		keep = g.Name()
 	}
 	if err := clearGates(o, keep); err != nil {
-		degraded = append(degraded, kernel.Note("the old set of senders (heard) could not be removed", err))
+		degraded = append(degraded, kernel.Note("the old set of who sent packets (heard) cannot be removed; this set drops no packet", err))
 	}
 	if g == nil {
 		return &noGate{why}, []string{"the kernel does not record who sends packets (heard): " + why}

@@ -72,13 +72,13 @@ func is[E Enforcer](e Enforcer) bool {
 func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !kernel.ChainName.MatchString(o.Chain) {
-		return nil, nil, hint.Errorf("write chain: with at most 27 lower-case letters, digits, - and _, a letter first", "chain name %q cannot be used", o.Chain)
+		return nil, nil, hint.Errorf("write chain: pbxjail into the main file, or another name of at most 27 lower-case letters, digits, - and _, a letter first", "chain name %q cannot be used", o.Chain)
 	}
 	if o.Hook != "raw" && o.Hook != "filter" {
-		return nil, nil, hint.Errorf("write hook: raw, or hook: filter", "hook %q is unknown", o.Hook)
+		return nil, nil, hint.Errorf("write hook: raw, or hook: filter, into the main file", "hook %q is unknown", o.Hook)
 	}
 	if o.Reject && o.Hook == "raw" && name != "observe" {
-		return nil, nil, hint.Errorf("write hook: filter, or action: drop", "packets cannot be rejected in the hook raw")
+		return nil, nil, hint.Errorf("write hook: filter, or action: drop, into the main file", "action: reject does not work with hook: raw")
 	}
 	var k kind
 	switch name {
@@ -90,7 +90,7 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	default:
 		at := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
 		if at < 0 {
-			return nil, nil, hint.Errorf("write enforcer: auto, or ipset, nftables, iptables or observe", "enforcer %q is unknown", name)
+			return nil, nil, hint.Errorf("write enforcer: auto, ipset, nftables, iptables or observe into the main file", "enforcer %q is unknown", name)
 		}
 		k = kinds()[at]
 		e, err = k.open(o)
@@ -99,7 +99,7 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 		return nil, nil, err
 	}
 	if err := k.clear(o); err != nil {
-		notes = append(notes, kernel.Note("old rules or sets of another enforcer could not be removed, and may still drop packets", orClear(err)))
+		notes = append(notes, kernel.Note("old rules or sets of another enforcer cannot be removed, and may still drop packets", orClear(err)))
 	}
 	return e, notes, nil
 }
@@ -153,7 +153,7 @@ func (k kind) try(o Options, last bool) (e Enforcer, left []string, err error) {
 	}
 	if lacking(err) {
 		if failed := e.Teardown(); failed != nil {
-			left = append(left, kernel.Note("rules or sets of an enforcer that does not work here could not be removed", orClear(failed)))
+			left = append(left, kernel.Note("rules or sets of an enforcer that does not work here cannot be removed", orClear(failed)))
 		}
 	}
 	e.Close()

@@ -195,7 +195,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 			t.Errorf("got name %q, want it to end with v4 only", got)
 		}
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "this firewall cannot ban IPv6 addresses") {
+		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "pbxjail drops no IPv6 packets here") {
 			t.Errorf("got error %v, want one that says that it cannot ban IPv6", err)
 		}
 		wantBans(t, e, "192.0.2.1/32")
@@ -343,9 +343,9 @@ func TestSetThatIsThere(t *testing.T) {
 		"larger than asked": {[]string{"hash:net", "timeout", "0", "counters", "maxelem", "500000"}, "maxelem 500000 timeout 0 counters", "", ""},
 		"too small":         {[]string{"hash:net", "timeout", "0", "counters", "maxelem", "1000"}, "maxelem 262144 timeout 0 counters", "", ""},
 		"no counters":       {[]string{"hash:net", "timeout", "0", "maxelem", "500000"}, "maxelem 500000 timeout 0 counters", "", ""},
-		"no timeouts":       {[]string{"hash:net", "counters"}, "maxelem 262144 timeout 0 counters", "had no timeouts", ""},
-		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "was not made by pbxjail"},
-		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "was not made by pbxjail"},
+		"no timeouts":       {[]string{"hash:net", "counters"}, "maxelem 262144 timeout 0 counters", "was made without timeouts", ""},
+		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "pbxjail did not make it"},
+		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "pbxjail did not make it"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -453,7 +453,7 @@ func TestNoRaw(t *testing.T) {
 	kerneltest.WithTools(t, "legacy")
 	withoutRaw(t, "ip6tables")
 	e := mustOpen(t, "ipset", Options{})
-	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: packets of banned IPv6 addresses pass: a table is missing") {
+	if degraded := mustSetup(t, e); len(degraded) != 1 || !strings.Contains(degraded[0], "IPv6: packets of banned IPv6 addresses pass: a table of iptables is missing") {
 		t.Errorf("got degraded %q, want one line about IPv6", degraded)
 	}
 	mustBan(t, e, "192.0.2.1/32", time.Hour)
@@ -465,9 +465,9 @@ func TestNoRaw(t *testing.T) {
 	}
 	withoutRaw(t, "iptables")
 	_, _, err := mustOpen(t, "ipset", Options{}).Setup()
-	wantError(t, err, "a table is missing")
+	wantError(t, err, "a table of iptables is missing")
 	auto, notes, err := Open("auto", Options{})
-	if _, ok := auto.(*nft.Enforcer); !ok || err != nil || len(notes) != 1 || !strings.Contains(notes[0], "a table is missing") {
+	if _, ok := auto.(*nft.Enforcer); !ok || err != nil || len(notes) != 1 || !strings.Contains(notes[0], "a table of iptables is missing") {
 		t.Fatalf("got %v, notes %q, error %v, want nftables and why", auto, notes, err)
 	}
 	defer auto.Close()

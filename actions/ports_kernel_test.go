@@ -159,7 +159,7 @@ func testPorts(t *testing.T, open func(testing.TB, Options) Enforcer) {
 			}
 			s.wantOpen("after the unban", everyPort...)
 			wantBans(t, e)
-			if err := e.Ban(s.from, "ami", time.Hour); err == nil || !strings.Contains(err.Error(), "no group of the ports") {
+			if err := e.Ban(s.from, "ami", time.Hour); err == nil || !strings.Contains(err.Error(), "no chain for the ports") {
 				t.Errorf("got error %v for a group that is not there", err)
 			}
 		})
@@ -290,5 +290,5 @@ func testPortsRepair(t *testing.T, open func(testing.TB, Options) Enforcer, harm
 
 func TestRejectTakesFilter(t *testing.T) {
 	_, _, err := Open("auto", Options{Reject: true})
-	wantError(t, err, "cannot be rejected")
+	wantError(t, err, "action: reject does not work")
 }

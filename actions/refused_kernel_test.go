@@ -57,7 +57,7 @@ func TestNetlinkRefused(t *testing.T) {
 				if _, plain := e.(*xtables.Enforcer); !plain {
 					t.Fatalf("got %s, want plain rules", e.Name())
 				}
-				if len(notes) != 1 || !strings.Contains(notes[0], "plain iptables rules are used") || !strings.Contains(notes[0], "refuses netlink") {
+				if len(notes) != 1 || !strings.Contains(notes[0], "plain iptables rules are used") || !strings.Contains(notes[0], "does not allow netlink") {
 					t.Errorf("got notes %q", notes)
 				}
 				degraded := mustSetup(t, e)

@@ -64,7 +64,7 @@ func (s *Switch) On() (notes, degraded []string, err error) {
 		return nil, nil, err
 	}
 	if _, degraded, err = e.Setup(); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("set up the firewall: %w", err), e.Close())
+		return nil, nil, errors.Join(fmt.Errorf("cannot set up the firewall: %w", err), e.Close())
 	}
 	failed := []error{e.Split(s.groups)}
 	for _, name := range slices.Sorted(maps.Keys(s.lists)) {
@@ -219,7 +219,7 @@ func (s *Switch) Close() error {
 }
 
 // clearHint is what to do where something of ours cannot be removed.
-const clearHint = "iptables-save; nft list ruleset; ipset list -t; then remove what has the name of pbxjail's chain"
+const clearHint = "look for the name of pbxjail's chain in what these print: iptables-save; nft list ruleset; ipset list -t. Then remove the rules and sets with this name"
 
 // orClear gives err the hint clearHint, if it has none.
 func orClear(err error) error {
@@ -245,7 +245,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add(clearHint, fmt.Errorf("remove the rules and sets of pbxjail from the firewall: %w", err))
+		return hint.Add(clearHint, fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
 	}
 	return nil
 }

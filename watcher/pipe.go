@@ -47,16 +47,16 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 	// A bare descriptor: os.File would wait when the pipe is full.
 	keeper, err := syscall.Open(f.path, syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: err}
+		return nil, &os.PathError{Op: "cannot open pipe", Path: f.path, Err: err}
 	}
 	var st syscall.Stat_t
 	err = syscall.Fstat(keeper, &st)
 	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-		err = errors.New("it is no longer a pipe")
+		err = errors.New("this is no longer a pipe")
 	}
 	if err != nil {
 		syscall.Close(keeper)
-		return nil, &os.PathError{Op: "open pipe", Path: f.path, Err: err}
+		return nil, &os.PathError{Op: "cannot open pipe", Path: f.path, Err: err}
 	}
 	// By descriptor: should the path name another pipe by now, opening that one
 	// could block without end. Poll keeps it from starting the inotify tracker, which
@@ -67,7 +67,7 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 	})
 	if err != nil {
 		syscall.Close(keeper)
-		return nil, fmt.Errorf("read pipe %s: %w", f.path, err)
+		return nil, fmt.Errorf("cannot read pipe %s: %w", f.path, err)
 	}
 	p := &pipe{
 		f: f, id: identity{uint64(st.Dev), st.Ino}, keeper: keeper, tail: t, out: out,

@@ -64,7 +64,7 @@ func usedSets(o kernel.Options, sides *xtables.Sides) (used []string, err error)
 func clearSets(sets *kernel.Sets, chain string, v6 bool, used []string) error {
 	names, err := sets.Names()
 	if err != nil {
-		return fmt.Errorf("list sets: %w", err)
+		return fmt.Errorf("cannot list the sets of ipset: %w", err)
 	}
 	var errs []error
 	for _, name := range names {

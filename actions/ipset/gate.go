@@ -71,7 +71,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
 	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
 	if len(o.Chain) > min(longest, maxStem) {
-		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file; then: systemctl restart pbxjail", min(longest, maxStem)), "chain name %q is too long: %s is added to it", o.Chain, gateSuffix)
+		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file; then: systemctl restart pbxjail", min(longest, maxStem)), "chain name %q is too long, because pbxjail adds %s to it", o.Chain, gateSuffix)
 	}
 	err := g.openChain(g.sides[0])
 	if err != nil {
@@ -213,7 +213,7 @@ func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool
 	case err != nil:
 		return true, missing(explainSet("read", set, err))
 	case have.Kind != "hash:ip" || have.Family != s.family() || !have.Timeout:
-		return true, hint.Errorf("ipset destroy "+set, "set %s exists with type %s and was not made by pbxjail", set, have.Kind)
+		return true, hint.Errorf("if no other program needs this set: ipset destroy "+set+"; then: systemctl restart pbxjail", "set %s exists with type %s, and pbxjail did not make it", set, have.Kind)
 	}
 	whole, err := g.sets.Test(set, kernel.Sentinel(s.v6))
 	return !whole, explainSet("read", set, err)
@@ -371,7 +371,7 @@ func (g *Gate) clearSide(s *gateSide) error {
 func (g *Gate) dropOthers(s *gateSide, plan []gatePlan) error {
 	names, err := g.sets.Names()
 	if err != nil {
-		return fmt.Errorf("list sets: %w", err)
+		return fmt.Errorf("cannot list the sets of ipset: %w", err)
 	}
 	var errs []error
 	for _, name := range names {

@@ -166,12 +166,12 @@ func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) err
 	case err != nil:
 		return missing(explainSet("read", set, err))
 	case have.Kind != "hash:net" || have.Family != s.Family:
-		return hint.Errorf("ipset destroy "+set+"; or write another name as chain into the main file", "set %s exists with type %s and family %d, and was not made by pbxjail", set, have.Kind, have.Family)
+		return hint.Errorf("if no other program needs this set: ipset destroy "+set+"; or write another name as chain into the main file. Then: systemctl restart pbxjail", "set %s exists with type %s and family %d, and pbxjail did not make it", set, have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
 		return destroy(e.sets, set+"t")
 	}
 	if !have.Timeout {
-		r.Note("set %s had no timeouts: its bans stay until you remove them with jailctl unban", set)
+		r.Note("set %s was made without timeouts, so its old bans stay until you remove them: jailctl unban ADDRESS", set)
 	}
 	r.Add("set %s, which another program had changed", set)
 	return explainSet("rebuild", set, e.rebuild(s, set, max(e.start, have.MaxElem)))
@@ -234,7 +234,7 @@ func destroy(sets *kernel.Sets, name string) error {
 		}
 		<-tick.C
 	}
-	return hint.Errorf("find the rule and delete it: iptables-save | grep "+name, "cannot remove set %s: a rule that pbxjail did not make uses it", name)
+	return hint.Errorf("find the rule: iptables-save | grep "+name+"; delete it, then do this again", "cannot remove set %s: a rule that pbxjail did not make uses it", name)
 }
 
 func (e *Enforcer) Check() (intact bool, members int, err error) {

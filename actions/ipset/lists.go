@@ -77,7 +77,7 @@ func (e *Enforcer) ensureList(s *xtables.Side, name string, r *xtables.Report) e
 		return destroy(e.sets, set+"t")
 	}
 	if err == nil {
-		r.Add("list %s", name)
+		r.Add("feed %s", name)
 		err = e.fillList(s, set, kernel.Listed(e.lists[name].prefixes, s.V6()))
 	}
 	return explainSet("fill", set, err)
@@ -120,7 +120,7 @@ func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefi
 		return err
 	}
 	if err := kernel.CheckListed(prefixes); err != nil {
-		return fmt.Errorf("list %s: %w", name, err)
+		return fmt.Errorf("feed %s: %w", name, err)
 	}
 	e.slow.Lock()
 	defer e.slow.Unlock()
@@ -137,7 +137,7 @@ func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefi
 		errs = append(errs, e.replace(s, name))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("list %s: %w", name, err)
+		return fmt.Errorf("feed %s: %w", name, err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func OpenFlows(o Options) (f *Flows, err error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
 	}
 	return f, nil
 }
@@ -124,7 +124,7 @@ func (f *Flows) Settle(now time.Time) error {
 	all, err := f.walk()
 	f.next = now.Add(flowsRest * time.Since(now))
 	if err != nil {
-		return fmt.Errorf("end the open connections of %d bans: %w", len(f.ended), err)
+		return fmt.Errorf("cannot end the open connections of %d banned addresses: %w", len(f.ended), err)
 	}
 	if all {
 		clear(f.ended)

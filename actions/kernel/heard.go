@@ -35,7 +35,7 @@ const maxPorts = 256
 // CheckPorts refuses ports that no rule can hold.
 func CheckPorts(ports []Port) error {
 	if len(ports) > maxPorts {
-		return hint.Errorf("write ranges in place of single ports", "%d ranges of ports are too many, the limit is %d", len(ports), maxPorts)
+		return hint.Errorf("under heard.ports in the main file, write ranges such as 5060-5080 in place of single ports", "too many ranges of ports: %d, the limit is %d", len(ports), maxPorts)
 	}
 	return checkForm(ports)
 }

@@ -62,7 +62,7 @@ type Member struct {
 }
 
 // ErrClosed is the answer of an enforcer after Close.
-var ErrClosed = errors.New("enforcer is closed")
+var ErrClosed = errors.New("pbxjail is stopping, and does not change the firewall any more")
 
 // Canonical is p as every enforcer holds it: masked, without a zone, IPv4 in IPv6
 // as IPv4. It is never wider than p.

@@ -47,7 +47,7 @@ type Sets struct {
 func OpenSets() (*Sets, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", Refused(err))
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", Refused(err))
 	}
 	s := &Sets{Handle: h}
 	if s.changer, err = OpenNetfilter(); err == nil {
@@ -57,7 +57,7 @@ func OpenSets() (*Sets, error) {
 	}
 	if err = errors.Join(err, h.SetSocketTimeout(LockWait*time.Second)); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
 	}
 	s.seqs = map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s.lister}}
 	return s, nil

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // sockets ends our own side of connections over TCP: dropped packets alone would leave it
@@ -46,22 +48,25 @@ func (t tcpSocket) local() uint16 { return binary.BigEndian.Uint16(t.id[:]) }
 func openSockets() (*sockets, error) {
 	s, err := openNetlink(unix.NETLINK_INET_DIAG)
 	if err != nil {
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
 	}
 	return &sockets{most: socketsMost, socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: {Socket: s}}}, nil
 }
+
+// withoutSockets is what to do where the kernel cannot close sockets.
+const withoutSockets = "use a kernel with CONFIG_INET_DIAG_DESTROY; or write end_tcp: false into the main file, which ends this message"
 
 // try tests whether this kernel can end sockets. It ends none, because no socket has the
 // port 0.
 func (s *sockets) try() error {
 	if err := s.ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, 0, tcpSocket{family: unix.AF_INET}, nil); err != nil {
-		return fmt.Errorf("the kernel cannot list sockets: %w", err)
+		return hint.Errorf(withoutSockets, "the kernel cannot list sockets: %w", err)
 	}
 	err := s.ask(nl.SOCK_DESTROY, unix.NLM_F_ACK, 0, tcpSocket{family: unix.AF_INET}, nil)
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	return fmt.Errorf("the kernel cannot close sockets (CONFIG_INET_DIAG_DESTROY): %w", err)
+	return hint.Errorf(withoutSockets, "the kernel has no CONFIG_INET_DIAG_DESTROY: %w", err)
 }
 
 // end ends the connections with these remote addresses. It reports false when there were
@@ -77,7 +82,7 @@ func (s *sockets) end(banned of) (all bool, err error) {
 			return len(found) < s.most
 		})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("list sockets: %w", err))
+			errs = append(errs, fmt.Errorf("cannot list the sockets of this machine: %w", err))
 		}
 	}
 	failed := 0
@@ -87,14 +92,14 @@ func (s *sockets) end(banned of) (all bool, err error) {
 			continue
 		}
 		if failed++; failed == 1 {
-			errs = append(errs, fmt.Errorf("close the TCP connection of %s: %w", t.remote, err))
+			errs = append(errs, fmt.Errorf("cannot close the TCP connection of %s: %w", t.remote, err))
 		}
 		if errors.Is(err, unix.EAGAIN) { // stop after LockWait: bans wait for this
 			break
 		}
 	}
 	if failed > 1 {
-		errs = append(errs, fmt.Errorf("and %d more", failed-1))
+		errs = append(errs, fmt.Errorf("and cannot close those of %d more addresses", failed-1))
 	}
 	return len(found) < s.most, errors.Join(errs...)
 }

@@ -51,7 +51,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	}
 	if err != nil {
 		g.view.Close()
-		return nil, fmt.Errorf("open netlink socket: %w", err)
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
 	}
 	return g, nil
 }
@@ -320,7 +320,7 @@ func (g *Gate) Heard(a netip.Addr, service string, now time.Time) kernel.Hearing
 	}
 	m, found, err := g.asker.Element(uint8(g.table.Family), g.table.Name, setName(service, a.Is6()), a)
 	if err != nil {
-		return kernel.Hearing{Blind: fmt.Sprintf("read set %s: %v", setName(service, a.Is6()), explainNft(err))}
+		return kernel.Hearing{Blind: fmt.Sprintf("cannot read set %s: %v", setName(service, a.Is6()), explainNft(err))}
 	}
 	if found {
 		h.Heard, h.Packets = true, m.Packets

@@ -173,7 +173,7 @@ func (e *Enforcer) Replace(name string, to []ports.Range, prefixes []netip.Prefi
 	}
 	if err := e.replace(name); err != nil {
 		e.verified = false // Setup starts from the beginning
-		return fmt.Errorf("list %s: %w", name, err)
+		return fmt.Errorf("feed %s: %w", name, err)
 	}
 	return nil
 }

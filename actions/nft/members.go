@@ -93,7 +93,7 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 				continue
 			}
 			if err := e.put(fit); err != nil {
-				failed = append(failed, fmt.Errorf("ban %s: %w", more(fit), err))
+				failed = append(failed, fmt.Errorf("cannot ban %s: %w", more(fit), err))
 				break
 			}
 		}
@@ -208,7 +208,7 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 		}
 		err := e.flush()
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("unban %s: %w", p, err)
+			return fmt.Errorf("cannot unban %s: %w", p, err)
 		}
 		if err == nil {
 			e.count[name] = max(e.count[name]-1, 0)
@@ -232,7 +232,7 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 			continue
 		}
 		if err := e.eachOf(name, at, yield); err != nil {
-			return fmt.Errorf("list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
+			return fmt.Errorf("cannot list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
 		}
 	}
 	return nil

@@ -74,7 +74,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 	}
 	if err != nil {
 		view.Close()
-		return nil, fmt.Errorf("open netlink socket: %w", kernel.Refused(err))
+		return nil, fmt.Errorf("cannot talk to the kernel: %w", kernel.Refused(err))
 	}
 	return e, nil
 }
@@ -121,9 +121,9 @@ func explainNft(err error) error {
 	case errors.Is(err, unix.EPERM):
 		return hint.Errorf("run pbxjail as root, or give its service CAP_NET_ADMIN", "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
-		return hint.Add("another program removed the table of pbxjail; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", err)
+		return hint.Errorf("another program removed it; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", "the table of pbxjail, or a set in it, is missing: %w", err)
 	case errors.Is(err, unix.ENFILE):
-		return kernel.Full("the set")
+		return kernel.Full("a set of pbxjail's table")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
 		return hint.Errorf("modprobe nf_tables; then: systemctl restart pbxjail", "%w: %w", errMissing, err)
 	}

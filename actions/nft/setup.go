@@ -59,7 +59,7 @@ func (e *Enforcer) setup() (made []string, err error) {
 			return made, err
 		}
 		if filled {
-			made = append(made, "list "+name)
+			made = append(made, "feed "+name)
 		}
 	}
 	if !slices.Equal(rules, e.wanted()) {

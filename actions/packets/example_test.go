@@ -17,5 +17,5 @@ func ExampleCompile() {
 	fmt.Println(err)
 	// Output:
 	// true <nil>
-	// no SIP ports are given
+	// the packet rules have no SIP port
 }

@@ -34,14 +34,14 @@ func checkLists(lists []List) error {
 	n := 0
 	for _, l := range lists {
 		if n += len(l.Prefixes); n > maxListed {
-			return hint.Errorf("use the feeds of pbxjail with ipset or nftables, which keep any number in sets", "the feeds have more than %d networks, which is too many for single rules", maxListed)
+			return hint.Errorf("let pbxjail drop these packets, with enforcer: ipset or nftables: their sets hold any number of networks", "the feeds have more than %d networks, which are too many for single rules", maxListed)
 		}
 		if !listName.MatchString(l.Name) {
-			return hint.Errorf("use a to z, 0 to 9 and -, at most 20 characters", "%q cannot be the name of a list in a rule", l.Name)
+			return hint.Errorf("give the feed another name in the main file: a to z, 0 to 9 and -, at most 20 characters", "%q cannot be the name of a feed in a rule", l.Name)
 		}
 		for _, p := range l.Prefixes {
 			if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
-				return hint.Errorf("write it in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", p)
+				return hint.Errorf("write the network in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", p)
 			}
 		}
 		for _, o := range l.Only {

@@ -90,14 +90,14 @@ func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hint.Errorf("write a port such as 5060, or a range such as 5060-5080 without 4569", "ports %s cannot be SIP ports: a range goes from 1 to 65535, the lower port first, and must not contain %d, the port of IAX2", r, IAXPort)
+			return hint.Errorf("as packet_rules.ports in the main file, write a port such as 5060, or a range such as 5060-5080", "ports %s cannot be SIP ports: a range is within 1 to 65535, with the lower port first, and must not contain %d, the port of IAX2", r, IAXPort)
 		}
 		if slots++; r.First < r.Last {
 			slots++
 		}
 	}
 	if len(p.Ports) == 0 && len(p.Drop)+len(p.Allow)+len(p.FQDN) > 0 {
-		return hint.New("write packet_rules.ports into the main file, such as ports: [5060]", "no SIP ports are given")
+		return hint.New("write the SIP ports into the main file, such as packet_rules: {ports: [5060]}", "the packet rules have no SIP port")
 	}
 	for _, c := range []struct {
 		what      string
@@ -108,7 +108,7 @@ func (p Plan) check() error {
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("write fewer; one range, network or beginning can replace several entries", "%d %s are too many: a chain should hold at most %d", c.have, c.what, c.max)
+			return hint.Errorf("under packet_rules in the main file, write fewer; one range, network or beginning of a name can replace several entries", "the packet rules have %d %s, the limit is %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()
@@ -124,17 +124,17 @@ func (p Plan) checkTexts() error {
 	}
 	for _, name := range names {
 		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
-			return hint.Errorf("use at most 64 letters, digits, blanks inside, and . _ - / : + , = @", "user agent %q cannot be used in a rule", name)
+			return hint.Errorf("write at most 64 letters, digits, blanks between words, and . _ - / : + , = @", "user agent %q cannot be used in a firewall rule", name)
 		}
 	}
 	for _, name := range p.FQDN {
 		if !host.MatchString(name) {
-			return hint.Errorf("write a name such as pbx.example.net", "%q is not a host name", name)
+			return hint.Errorf("write a name such as pbx.example.net as packet_rules.fqdn in the main file", "%q is not a host name", name)
 		}
 	}
 	for _, n := range slices.Concat(p.IAX, p.Spare) {
 		if !n.IsValid() || n != n.Masked() || n.Addr().Is4In6() || n.Addr().Zone() != "" {
-			return hint.Errorf("write it in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", n)
+			return hint.Errorf("write the network in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", n)
 		}
 	}
 	return nil

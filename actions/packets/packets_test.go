@@ -307,12 +307,12 @@ func TestRefused(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		{"no ports", Plan{Drop: agent("abcd")}, "no SIP ports are given"},
-		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be SIP ports: a range goes from 1 to 65535, the lower port first, and must not contain 4569, the port of IAX2"},
+		{"no ports", Plan{Drop: agent("abcd")}, "the packet rules have no SIP port"},
+		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be SIP ports: a range is within 1 to 65535, with the lower port first, and must not contain 4569, the port of IAX2"},
 		{"port 0", Plan{Ports: []Ports{{0, 5}}}, "ports 0:5 cannot"},
 		{"backwards", Plan{Ports: []Ports{{6, 5}}}, "ports 6:5 cannot"},
 		{"many ports", Plan{Ports: slices.Repeat([]Ports{{5060, 5061}}, 8)}, "16 ports, a range counting twice are too many"},
-		{"quote", Plan{Ports: ports, Drop: agent(`a"b`)}, `user agent "a\"b" cannot be used in a rule`},
+		{"quote", Plan{Ports: ports, Drop: agent(`a"b`)}, `user agent "a\"b" cannot be used in a firewall rule`},
 		{"pipe", Plan{Ports: ports, Drop: agent("a|b")}, "cannot be used in a rule"},
 		{"line", Plan{Ports: ports, Drop: agent("a\nb")}, "cannot be used in a rule"},
 		{"dollar", Plan{Ports: ports, Drop: agent("$(id)")}, "cannot be used in a rule"},

@@ -24,7 +24,7 @@ import (
 const errNoUse = kernel.Missing("iptables cannot be used")
 
 // errNoTable marks a kernel without the table. nftables may still work.
-const errNoTable = kernel.Missing("a table is missing")
+const errNoTable = kernel.Missing("a table of iptables is missing")
 
 // Chain is our chain in one table of one family, and the jump that leads to it.
 // The enforcer that owns it serialises the calls.
@@ -131,7 +131,7 @@ func (c *Chain) rules(name string) (rules []Rule, exists bool, err error) {
 	if e, ok := errors.AsType[*iptables.Error](err); ok && e.ExitStatus() == 1 {
 		return nil, false, nil
 	} else if err != nil {
-		return nil, false, c.explain("list chain "+name, err)
+		return nil, false, c.explain("list the rules of chain "+name, err)
 	}
 	for _, line := range lines {
 		if strings.HasPrefix(line, "-A ") {
@@ -205,7 +205,7 @@ func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
 	}
 	for at, spec := range specs {
 		add := func(ipt *iptables.IPTables) error { return ipt.Insert(c.table, c.name, at+1, spec...) }
-		if err := c.change("add rule to chain "+c.name, add); err != nil {
+		if err := c.change("add a rule to chain "+c.name, add); err != nil {
 			return err
 		}
 	}
@@ -219,7 +219,7 @@ func (c *Chain) EnsureOnly(r *Report, rules []Rule, specs ...[]string) error {
 }
 
 func (c *Chain) deleteAt(id int) error {
-	return c.change("clean chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.DeleteById(c.table, c.name, id) })
+	return c.change("delete a rule of chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.DeleteById(c.table, c.name, id) })
 }
 
 // hook makes exactly one jump to the chain. An existing jump stays where it is: two
@@ -285,12 +285,12 @@ func (c *Chain) HookBehind(bans string, r *Report) error {
 
 // jumpAt adds a jump to the chain, as rule number at of its parent.
 func (c *Chain) jumpAt(at int) error {
-	return c.change("hook chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Insert(c.table, c.parent, at, "-j", c.name) })
+	return c.change("add the jump to chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Insert(c.table, c.parent, at, "-j", c.name) })
 }
 
 // unhook removes the first jump to the chain.
 func (c *Chain) unhook() error {
-	return c.change("unhook chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Delete(c.table, c.parent, "-j", c.name) })
+	return c.change("remove the jump to chain "+c.name, func(ipt *iptables.IPTables) error { return ipt.Delete(c.table, c.parent, "-j", c.name) })
 }
 
 // jumps are the positions of our jump, from 1. A jump with conditions is a rule of another
@@ -329,8 +329,8 @@ var hints = []struct{ text, hint string }{
 	{LockText, "find the program that holds the lock: fuser -v /run/xtables.lock"},
 	{"Permission denied", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
 	{"Operation not permitted", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Table does not exist", "modprobe -a iptable_raw ip6table_raw; or write hook: filter into the main file"},
-	{"match `set'", "modprobe xt_set; or write enforcer: iptables into the main file"},
+	{"Table does not exist", "modprobe -a iptable_raw ip6table_raw; or write hook: filter into the main file. Then: systemctl restart pbxjail"},
+	{"match `set'", "modprobe xt_set; or write enforcer: iptables into the main file. Then: systemctl restart pbxjail"},
 	{"Too many links", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
 	{"resource busy", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
 }

@@ -25,7 +25,7 @@ func (c *Chain) restore(lines []string) error {
 	cmd.Stdin = strings.NewReader("*" + c.table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n")
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		return hint.Add("apt-get install iptables; then: systemctl restart pbxjail", fmt.Errorf("change chain %s: %w", c.name, err))
+		return hint.Add("apt-get install iptables; then: systemctl restart pbxjail", fmt.Errorf("cannot change chain %s: %w", c.name, err))
 	}
 	if err != nil {
 		err = fmt.Errorf("%s-restore: %w: %s", c.path, err, out)

@@ -86,7 +86,7 @@ func (e *Enforcer) lead(s *Side, rules []Rule, r *Report) (all []Rule, err error
 			continue
 		}
 		add := func(ipt *iptables.IPTables) error { return ipt.Append(c.table, c.name, spec...) }
-		if err := c.change("add rule to chain "+c.name, add); err != nil {
+		if err := c.change("add a rule to chain "+c.name, add); err != nil {
 			return nil, err
 		}
 		r.Add("a rule of chain %s", c.name)

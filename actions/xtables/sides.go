@@ -56,7 +56,7 @@ func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-var errNotSetUp = errors.New("not set up yet")
+var errNotSetUp = errors.New("the firewall is not set up yet")
 
 // Sides are what the kernel enforcers share: both families, in order. Their
 // owner serialises setup and teardown; the rest may be called beside them.
@@ -184,14 +184,14 @@ func (s *Sides) Orders(groups kernel.Groups, bans iter.Seq[ports.Ban]) (list map
 		side, err := s.Of(o.Prefix)
 		if err != nil {
 			if unenforced++; unenforced == 1 {
-				failed = append(failed, fmt.Errorf("ban %s: %w", o.Prefix, err))
+				failed = append(failed, fmt.Errorf("cannot ban %s: %w", o.Prefix, err))
 			}
 			continue
 		}
 		list[side] = append(list[side], o)
 	}
 	if unenforced > 1 {
-		failed = append(failed, fmt.Errorf("and %d more of the same version of IP", unenforced-1))
+		failed = append(failed, fmt.Errorf("and cannot ban %d more for the same reason", unenforced-1))
 	}
 	return list, failed
 }
@@ -211,7 +211,7 @@ func (s *Sides) Of(p netip.Prefix) (*Side, error) {
 		side = s.List[1]
 	}
 	if side.down != nil {
-		return nil, fmt.Errorf("this firewall cannot ban %s addresses: %w", side.Label, side.down)
+		return nil, fmt.Errorf("pbxjail drops no %s packets here: %w", side.Label, side.down)
 	}
 	return side, nil
 }

@@ -23,6 +23,12 @@ func ReadableLogs(path string) string {
 	return "let user " + who + " read the logs: setfacl -R -m u:" + who + ":rX -m d:u:" + who + ":rX " + quoted(filepath.Dir(filepath.Clean(path)))
 }
 
+// InGroup is the hint for what only members of a group may read: the command that makes the
+// user of this process one of them.
+func InGroup(group string) string {
+	return "usermod -aG " + group + " " + self() + "; then: systemctl restart pbxjail"
+}
+
 // self is the name of the user of this process, or its number.
 func self() string {
 	number := strconv.Itoa(os.Geteuid())

@@ -35,7 +35,7 @@ type Decoder struct{ line, text []byte }
 
 var (
 	errForm = errors.New("this is not an entry of the journal in JSON")
-	errText = errors.New("its MESSAGE is neither text nor bytes")
+	errText = errors.New("MESSAGE of this entry is neither text nor bytes")
 
 	cursorForm = regexp.MustCompile(`^[A-Za-z0-9=;]{1,256}$`)
 )

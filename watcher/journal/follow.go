@@ -30,7 +30,7 @@ func match(log string) (string, error) {
 	unit := strings.TrimPrefix(log, Scheme)
 	switch {
 	case !unitForm.MatchString(unit):
-		return "", hint.Errorf("write a unit of systemd, such as journal:asterisk.service", "%q is not the name of a unit", unit)
+		return "", hint.Errorf("under logs, write a unit of systemd, such as journal:asterisk.service", "%q is not the name of a unit of systemd", unit)
 	case strings.HasSuffix(unit, ".slice"):
 		return "_SYSTEMD_SLICE=" + unit, nil
 	case !strings.Contains(unit, "."):
@@ -102,7 +102,7 @@ func (j *Journal) State(now time.Time) State {
 	if j.process != nil && now.Sub(j.since) >= steady {
 		s.Problem = nil
 		if strings.Contains(j.process.Said(), "insufficient permissions") || strings.Contains(j.process.Said(), "not seeing messages") {
-			s.Problem = hint.Errorf("run pbxjail as root, or add its user to the group systemd-journal", "%s: pbxjail may not read the journal of the system", j.opts.Log)
+			s.Problem = hint.Errorf(hint.InGroup("systemd-journal"), "%s: pbxjail may not read the journal of systemd", j.opts.Log)
 		}
 	}
 	return s
@@ -243,7 +243,7 @@ func (j *Journal) fail(err error) {
 	if do != "" {
 		do += "; or remove " + j.opts.Log + " from logs in the jail files"
 	} else {
-		do = "pbxjail starts it again; to see the cause: journalctl -f " + strings.Replace(j.opts.Log, Scheme, "-u ", 1)
+		do = "pbxjail starts journalctl again; to see the cause: journalctl -f " + strings.Replace(j.opts.Log, Scheme, "-u ", 1)
 	}
 	err = hint.Add(do, fmt.Errorf("%s is not read: %w", j.opts.Log, err))
 	j.mu.Lock()

@@ -24,7 +24,7 @@ type bell struct {
 func newBell(r *ring) (*bell, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("make an epoll: %w", err)
+		return nil, fmt.Errorf("cannot make an epoll: %w", err)
 	}
 	b := &bell{}
 	err = unix.SetNonblock(fd, true) // or the runtime would not poll it
@@ -49,7 +49,7 @@ func (b *bell) control(op int, events uint32) (err error) {
 	e := b.conn.Control(func(fd uintptr) {
 		event := unix.EpollEvent{Events: events, Fd: int32(b.socket)}
 		if _, _, n := unix.RawSyscall6(unix.SYS_EPOLL_CTL, fd, uintptr(op), uintptr(b.socket), uintptr(unsafe.Pointer(&event)), 0, 0); n != 0 {
-			err = fmt.Errorf("watch the packet socket: %w", n)
+			err = fmt.Errorf("cannot watch the packet socket: %w", n)
 		}
 	})
 	return errors.Join(e, err)

@@ -42,7 +42,7 @@ func (l *Live) capture(ctx context.Context, deliver func(*Packet)) error {
 		}
 		if !pace.turns && l.arm(due) && ctx.Err() == nil {
 			if err := r.bell.wait(); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				return fmt.Errorf("wait for packets: %w", err)
+				return fmt.Errorf("cannot wait for packets: %w", err)
 			}
 		}
 		n, rang := l.empty(take)

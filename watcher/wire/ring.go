@@ -50,7 +50,7 @@ type raw struct {
 func openRing(program []bpf.RawInstruction, frames int) (*ring, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open a packet socket: %w", err)
+		return nil, fmt.Errorf("cannot open a packet socket: %w", err)
 	}
 	r := &ring{file: os.NewFile(uintptr(fd), "packet socket"), frames: frames, large: make([]byte, largest)}
 	if err := r.setUp(fd, program); err != nil {
@@ -66,22 +66,22 @@ func (r *ring) setUp(fd int, program []bpf.RawInstruction) error {
 		return err
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
-		return fmt.Errorf("choose the form of the packet ring: %w", err)
+		return fmt.Errorf("cannot choose the form of the packet ring: %w", err)
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_COPY_THRESH, 1); err != nil {
-		return fmt.Errorf("ask for large packets: %w", err)
+		return fmt.Errorf("cannot ask the kernel for large packets: %w", err)
 	}
 	size := unix.TpacketReq{Block_size: ringBlock, Block_nr: uint32(ringFrame * r.frames / ringBlock), Frame_size: ringFrame, Frame_nr: uint32(r.frames)}
 	if err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &size); err != nil {
-		return fmt.Errorf("make the packet ring: %w", err)
+		return fmt.Errorf("cannot make the packet ring: %w", err)
 	}
 	var err error
 	if r.mem, err = unix.Mmap(fd, 0, ringFrame*r.frames, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
-		return fmt.Errorf("map the packet ring: %w", err)
+		return fmt.Errorf("cannot map the packet ring: %w", err)
 	}
 	all := &unix.SockaddrLinklayer{Protocol: binary.NativeEndian.Uint16([]byte{0, unix.ETH_P_ALL})} // in network order
 	if err := unix.Bind(fd, all); err != nil {
-		return fmt.Errorf("bind the packet socket: %w", err)
+		return fmt.Errorf("cannot bind the packet socket: %w", err)
 	}
 	r.conn, err = r.file.SyscallConn()
 	return err
@@ -103,7 +103,7 @@ func attach(fd int, program []bpf.RawInstruction) error {
 	}
 	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(list)), Filter: &list[0]})
 	if err != nil {
-		return fmt.Errorf("attach the packet filter of %d steps: %w", len(list), err)
+		return fmt.Errorf("cannot attach the packet filter of %d steps: %w", len(list), err)
 	}
 	return nil
 }

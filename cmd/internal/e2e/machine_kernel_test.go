@@ -123,7 +123,7 @@ func TestNoIPv6(t *testing.T) {
 	if b, ok := p.list()[v6]; !ok || !b.Pending {
 		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
 	}
-	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `this firewall cannot ban IPv6 addresses: .*\nhint: .`)
+	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `pbxjail drops no IPv6 packets here: .*\nhint: .`)
 }
 
 // TestFullDisk: bans do not wait for the disk, and the ledger catches up.
