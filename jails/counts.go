@@ -92,7 +92,7 @@ func (j *Judge) LoadCounts(data []byte, now time.Time) error {
 	}
 	var kept keptCounts
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return fmt.Errorf("counts of the run before: %w", err)
+		return fmt.Errorf("cannot read the points from before the restart: %w", err)
 	}
 	j.hashKey = kept.Key
 	addressSpan := func(jail *Jail) tally.Span { return jail.span }
@@ -102,7 +102,7 @@ func (j *Judge) LoadCounts(data []byte, now time.Time) error {
 	return nil
 }
 
-var errLate = errors.New("counts of the run before come too late: this run has counted already")
+var errLate = errors.New("the points from before the restart come too late: pbxjail has counted since then")
 
 // load puts tallies into a table. A jail that is gone, and a hit that this version cannot
 // read, count for nothing.

@@ -50,7 +50,7 @@ func (j *Judge) refute(h *held, now time.Time, decide func(Verdict)) {
 		return
 	}
 	e := &h.event
-	what := "sent no packet to " + e.Service.String() + " (if it did, a port of Asterisk is missing in heard.ports of the main file)"
+	what := "sent no packet to " + e.Service.String() + " (or else a port of Asterisk is missing in heard.ports of the main file)"
 	if j.gate.Ask(e.Addr, e.Service, h.at) == parsers.Yes {
 		what = "sent other packets"
 	}
@@ -79,7 +79,7 @@ func (j *Judge) suspected(e *parsers.Event, at time.Time) string {
 	for _, a := range list {
 		names = append(names, a.String())
 	}
-	return "At that time, packets came from " + strings.Join(names, ", ") + more + ". They are not banned for it: perhaps one of them forged the record"
+	return "At that time, packets came from " + strings.Join(names, ", ") + more + ". They are not banned for this: one of them may have forged the record"
 }
 
 // Forged is how many records reported something that no packet did.

@@ -195,7 +195,7 @@ func TestForgedIsReported(t *testing.T) {
 			got = append(got, v.Ban.Reason)
 		}
 	}
-	want := "forged record? /log reports bad-password from 10.0.0.0, but 10.0.0.0 sent no packet to pjsip (if it did, a port of Asterisk is missing in heard.ports of the main file). 10.0.0.0 is not banned for this record. At that time, packets came from 198.51.100.7, 198.51.100.8. They are not banned for it: perhaps one of them forged the record"
+	want := "forged record? /log reports bad-password from 10.0.0.0, but 10.0.0.0 sent no packet to pjsip (or else a port of Asterisk is missing in heard.ports of the main file). 10.0.0.0 is not banned for this record. At that time, packets came from 198.51.100.7, 198.51.100.8. They are not banned for this: one of them may have forged the record"
 	if len(got) != 4 || got[0] != want || !strings.Contains(got[1], "more such records") {
 		t.Errorf("got %q, want %q and three more", got, want)
 	}

@@ -58,7 +58,7 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 // protected IPv4 address is protected behind a NAT64 too.
 func (g *Guard) Protects(p netip.Prefix) (why string, ok bool) {
 	if !parsers.Bannable(p.Addr()) {
-		return "no packet from elsewhere has this address", true
+		return "no packet from another machine can have this address", true
 	}
 	i := -1
 	if g.table.OverlapsPrefix(p) { // most do not

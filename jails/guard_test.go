@@ -22,9 +22,9 @@ func TestGuardProtectsNetworks(t *testing.T) {
 		{"198.51.0.0/16", "ignoreip 198.51.100.0/24"},
 		{"2001:db8::/32", "our own address"},
 		{"2001:db9::/32", ""},
-		{"0.0.0.0/0", "no packet from elsewhere has this address"},
-		{"::/0", "no packet from elsewhere has this address"},
-		{"127.0.0.0/8", "no packet from elsewhere has this address"},
+		{"0.0.0.0/0", "no packet from another machine can have this address"},
+		{"::/0", "no packet from another machine can have this address"},
+		{"127.0.0.0/8", "no packet from another machine can have this address"},
 	} {
 		if why, ok := g.Protects(prefix(c.prefix)); why != c.want || ok != (c.want != "") {
 			t.Errorf("%s: got %q, %t, want %q", c.prefix, why, ok, c.want)

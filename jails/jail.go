@@ -91,7 +91,7 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 	lines := int((j.Maxretry + least - 1) / least)
 	j.lines = max(j.lines, lines)
 	if m.Points > 0 && lines > maxLines {
-		complain(fmt.Sprintf("points: it takes %d such lines to reach maxretry, but at most %d lines of an address are remembered", lines, maxLines), "raise points, or lower maxretry")
+		complain(fmt.Sprintf("points: it takes %d such lines to reach maxretry, but at most %d lines of an address are remembered", lines, maxLines), "write larger points, or a smaller maxretry")
 	}
 	if m.Regex == "" {
 		j.addEvent(m, complain)
@@ -103,7 +103,7 @@ func (j *Jail) add(m configs.Match, complain func(what, fix string)) {
 		return
 	}
 	if _, twice := j.patterns[m.Regex]; twice {
-		complain("regex: the same regex is above", "remove one of the two")
+		complain("regex: another entry above has the same regex", "remove one of the two entries")
 	}
 	j.compiled = append(j.compiled, p)
 	j.patterns[m.Regex] = worth(m)
@@ -119,14 +119,14 @@ func worth(m configs.Match) parsers.Points {
 func (j *Jail) addEvent(m configs.Match, complain func(what, fix string)) {
 	kind, known := parsers.ParseKind(m.Event)
 	if !known {
-		complain(fmt.Sprintf("event: there is no kind %q", show.Flat(m.Event, 200)), "one of: "+strings.Join(parsers.OffenceKinds(), ", "))
+		complain(fmt.Sprintf("event: there is no kind %q", show.Flat(m.Event, 200)), "write one of "+strings.Join(parsers.OffenceKinds(), ", "))
 	}
 	service, ok := parsers.ParseService(m.Service)
 	if !ok && m.Service != "" {
-		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "one of: "+strings.Join(parsers.ServiceWords(), ", "))
+		complain(fmt.Sprintf("service: there is no service %q", show.Flat(m.Service, 200)), "write one of "+strings.Join(parsers.ServiceWords(), ", "))
 	}
 	if known && j.kinds[kind][service] != 0 {
-		complain("event: the same event is above", "remove one of the two")
+		complain("event: another entry above has the same event", "remove one of the two entries")
 	}
 	j.kinds[kind][service] = worth(m)
 	if service.Foreign() {

@@ -63,7 +63,7 @@ func (r *reader) advance() (bool, error) {
 		r.turn()
 		p := r.page
 		if p.err != nil && !r.ended {
-			return false, fmt.Errorf("read %s: %w", r.src.file, p.err)
+			return false, fmt.Errorf("cannot read %s: %w", r.src.file, p.err)
 		}
 		p.events, r.next = p.events[:0], 0
 		r.parser.Continues(p.behind)

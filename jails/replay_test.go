@@ -162,7 +162,7 @@ func TestReplayReadError(t *testing.T) {
 	text := io.MultiReader(strings.NewReader(sipLine(after(0), "203.0.113.9")), iotest.ErrReader(broken))
 	r := &Replay{Judge: judgeOf(jailOf(t, "x", ""))}
 	err := r.Run([]Log{{Name: "full.gz", Text: text}}, func(Verdict) {})
-	if !errors.Is(err, broken) || err.Error() != "read full.gz: checksum is wrong" {
+	if !errors.Is(err, broken) || err.Error() != "cannot read full.gz: checksum is wrong" {
 		t.Errorf("got %v, want the cause with the log's name", err)
 	}
 }

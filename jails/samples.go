@@ -17,16 +17,16 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 		switch {
 		case s.Addr.IsValid() && len(got) == 0:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to no address; addr says that %s must get them", s.Addr),
-				Fix: "write the sample into a file and run: jailctl parse FILE; then correct the keys match or samples of this jail"})
+				Fix: "write the sample into a file and run: jailctl parse FILE; then correct match or samples of this jail"})
 		case !s.Addr.IsValid() && len(got) > 0:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that no address must get them", got[0]),
-				Fix: "make the key match fit fewer lines"})
+				Fix: "change match so that no entry of match fits this line"})
 		case len(got) > 1:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample counts %d times instead of once, first for %s", len(got), got[0]),
-				Fix: "keep only one match that fits this line"})
+				Fix: "remove all but one of the entries of match that fit this line"})
 		case s.Addr.IsValid() && got[0] != s.Addr:
 			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that %s must get them", got[0], s.Addr),
-				Fix: "write the sample into a file and run: jailctl parse FILE"})
+				Fix: "write the sample into a file and run: jailctl parse FILE; then correct the regex of this jail, or addr of this sample"})
 		}
 	}
 	return bad

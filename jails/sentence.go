@@ -141,7 +141,7 @@ func (j *Judge) uncertain(t *tally.Tally, r ruling, b book.Ban, now time.Time) s
 	}
 	switch {
 	case r.allowance > 0 && b.Evidence < parsers.Proven:
-		return "accounts log in there, and an attacker could forge its packets"
+		return "accounts log in from this address, and an attacker could forge its packets"
 	case now.Before(j.Young):
 		return "pbxjail was installed recently, and does not know yet which accounts log in from where"
 	}
@@ -173,7 +173,7 @@ func (j *Judge) doubtful(t *tally.Tally, r ruling, p netip.Prefix, now time.Time
 	case blind:
 		return "pbxjail could not check whether these packets really came"
 	}
-	return "it never answered a challenge, so its address may be forged"
+	return "the sender never answered a challenge, so this address may be forged"
 }
 
 // known is the best evidence that is enough for the ban by itself.

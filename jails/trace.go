@@ -34,7 +34,7 @@ func (p *player) advance() (bool, error) {
 	if errors.Is(err, io.EOF) {
 		return false, nil
 	} else if err != nil {
-		return false, fmt.Errorf("read the trace: %w", err)
+		return false, fmt.Errorf("cannot read the trace: %w", err)
 	}
 	p.last = at
 	return true, nil

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	insideDoubt = "it may be part of the text of the record before it"
-	longDoubt   = "a line this long is not one record"
-	goesOnDoubt = "the record goes on in the next line, and so may its address"
+	insideDoubt = "this line may be a part of the record before it"
+	longDoubt   = "this line is too long to be one record"
+	goesOnDoubt = "the record continues in the next line, and its address may continue there too"
 )
 
 // gate looks at the whole line of an event. It makes the event Ambiguous if the line is not
@@ -23,9 +23,9 @@ func (p *Parser) gate(e *Event, line []byte, cut bool, at place, single bool) bo
 	case long:
 		e.Result, e.Doubt = Ambiguous, longDoubt
 	case e.Result == Offence && bytes.IndexByte(line, 0) >= 0:
-		e.Result, e.Doubt = Ambiguous, "a NUL byte: the file is damaged"
+		e.Result, e.Doubt = Ambiguous, "the line has a NUL byte, so the file is damaged"
 	case e.Addr.IsValid() && !Bannable(e.Addr):
-		e.Result, e.Doubt = None, "no packet from elsewhere has this address"
+		e.Result, e.Doubt = None, "no packet from another machine can have this address"
 	case at != begun:
 		if least, ok := p.doubt.wroteAll(e.Addr); ok && e.Result == Offence && single && !p.doubt.strict {
 			e.Evidence = min(e.Evidence, least)

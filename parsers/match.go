@@ -84,7 +84,7 @@ func (p *Parser) fill(l *rule, how outcome, msg []byte, e *Event) bool {
 	case kind == Blind:
 		e.Result = Signal
 	case l.ours != nil && l.ours(f.text):
-		e.Result, e.Doubt = Ambiguous, "the refusal is a failure of Asterisk, not of the client"
+		e.Result, e.Doubt = Ambiguous, "Asterisk itself failed here, not the client"
 	case l.doubt != "":
 		e.Result, e.Doubt = Ambiguous, l.doubt
 	case l.unique != nil && bytes.Count(msg, l.unique) > 1:

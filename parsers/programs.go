@@ -159,9 +159,9 @@ func (p *Parser) programLine(g *program, line, text []byte, cut bool, emit func(
 	return false
 }
 
-const rawDoubt = "the program writes newlines of a user name as they came, so this line may be a caller's text"
+const rawDoubt = "the program writes line ends in a user name as they came, so a caller may have written this line"
 
-const cutDoubt = "the program cuts messages of this length, so the end of this one may be a caller's text"
+const cutDoubt = "the program cuts messages of this length, so a caller may have written the end of this one"
 
 // charge makes the event of a rule of a program that matched.
 func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*Event)) {
@@ -183,7 +183,7 @@ func (p *Parser) charge(g *program, l *rule, line []byte, cut bool, emit func(*E
 	case g.mark != "" && p.raw:
 		e.Doubt = rawDoubt
 	case bytes.IndexByte(line, 0) >= 0:
-		e.Doubt = "a NUL byte: the file is damaged"
+		e.Doubt = "the line has a NUL byte, so the file is damaged"
 	}
 	switch {
 	case l.kind == Success && (e.Doubt != "" || g.service == FTP && isAnonymous(p.found.account)):

@@ -46,7 +46,7 @@ const (
 const (
 	half     = Point / 2
 	twice    = 2 * Point
-	viaMaddr = "chan_sip takes this address from Via maddr where there is one: its NOTICE twin tells"
+	viaMaddr = "chan_sip takes this address from maddr in the Via header, which the caller writes: the NOTICE of the same attempt has the true address"
 )
 
 // rulesOf routes by source file. The compiler turns it into a jump, and what no

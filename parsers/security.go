@@ -110,9 +110,9 @@ func (p *Parser) security(msg []byte, e *Event) bool {
 	}
 	listed := s.addresses(rest)
 	if !listed || !s.checkTail() {
-		e.Result, e.Doubt = Ambiguous, "the list of keys is not that of this event"
+		e.Result, e.Doubt = Ambiguous, "the keys of this record are not the keys that Asterisk writes for this event"
 		if listed {
-			e.Doubt = "what follows the address is not that of this event"
+			e.Doubt = "the text after the address is not what Asterisk writes for this event"
 		}
 		e.Account, e.Session = TextOf(s.account), TextOf(s.session)
 		e.Addr, e.Port = lastAddress(rest)
@@ -162,7 +162,7 @@ func (s *securityEvent) finish(e *Event) {
 	case s.service != PJSIP && bytes.IndexByte(s.account, '"') >= 0:
 		// chan_sip decodes the account it is given, and AMI over HTTP too: newline and
 		// all, it can hold the rest of a record, address included.
-		e.Result, e.Doubt = Ambiguous, "the account holds a quote, and so could hold the address"
+		e.Result, e.Doubt = Ambiguous, "the account name has a quote in it, so the address may be a part of the name"
 		e.Addr, e.Open = netip.Addr{}, true
 	default:
 		s.settle(e)
@@ -193,7 +193,7 @@ func (s *securityEvent) settle(e *Event) {
 	signal := s.spec.result == Signal
 	switch {
 	case s.remote == s.local && !signal:
-		e.Result, e.Doubt = None, "the address is our own"
+		e.Result, e.Doubt = None, "this is an address of this machine"
 	case signal:
 	case s.service == SIP && s.spec.name == "InvalidPassword": // no notice tells of an INVITE's
 		e.Result, e.Evidence = Offence, Claimed

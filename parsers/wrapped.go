@@ -48,7 +48,7 @@ func (p *Parser) repeat(e *Event) {
 		_, ok := unwrap(trimLine(p.near.prev), nil, &prev)
 		if !ok || !bytes.Equal(prev.text, p.env.text) {
 			e.Result, e.Addr, e.Evidence = Ambiguous, netip.Addr{}, NoEvidence
-			e.Doubt = "it says that the record before it was repeated, but the line before it is another record"
+			e.Doubt = "the line says that the record before was repeated, but the line before is another record"
 			return
 		}
 	}

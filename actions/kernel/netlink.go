@@ -19,7 +19,7 @@ const LockWait = 5
 
 // errRefused marks a host where the kernel refuses netlink to its packet filter, as in
 // OpenVZ and some containers. iptables-legacy needs no netlink.
-const errRefused = Missing("the kernel does not allow netlink, which its packet filter needs, as in OpenVZ and some containers")
+const errRefused = Missing("the kernel does not allow netlink to its packet filter, as in OpenVZ and some containers")
 
 // Refused adds errRefused to an error that means it, and leaves other errors as they are.
 func Refused(err error) error {

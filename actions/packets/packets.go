@@ -103,12 +103,12 @@ func (p Plan) check() error {
 		what      string
 		have, max int
 	}{
-		{"ports, a range counting twice", slots, maxSlots}, {"agents to drop", len(p.Drop), maxScanners},
+		{"ports (a range counts twice)", slots, maxSlots}, {"agents to drop", len(p.Drop), maxScanners},
 		{"agents to allow", len(p.Allow), maxAllow}, {"domains", len(p.FQDN), maxFQDN},
 		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("under packet_rules in the main file, write fewer; one range, network or beginning of a name can replace several entries", "the packet rules have %d %s, the limit is %d", c.have, c.what, c.max)
+			return hint.Errorf("under packet_rules in the main file, write fewer; one range, network or beginning of a name can replace several entries", "the packet rules have %d %s, and the limit is %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()

@@ -76,7 +76,7 @@ func (p *parsing) take(e *parsers.Event) {
 		points: e.Points, rule: e.Rule, doubt: e.Doubt, times: max(e.Times, 1),
 	}
 	if e.Result == parsers.Offence && slices.Contains(p.own, e.Addr) {
-		f.result, f.doubt = parsers.None, "the address is our own"
+		f.result, f.doubt = parsers.None, "this is an address of this machine"
 	}
 	if p.json != nil {
 		p.json.add(&f, e)

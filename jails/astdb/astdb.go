@@ -61,7 +61,7 @@ func Read(ctx context.Context, path string) ([]Contact, error) {
 		if syscall.Access(path, 4) != nil { // R_OK
 			do = hint.Readable(path) + "; then: systemctl restart pbxjail"
 		}
-		return list, hint.Add(do, fmt.Errorf("read Asterisk's database %s: %w", path, err))
+		return list, hint.Add(do, fmt.Errorf("cannot read Asterisk's database %s: %w", path, err))
 	}
 	return list, nil
 }

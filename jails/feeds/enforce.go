@@ -89,7 +89,7 @@ func (f *Feeds) enforce() {
 	for _, o := range f.orders() {
 		err := f.opts.Enforcer.Replace(o.name, o.to, o.prefixes)
 		if err != nil {
-			err = fmt.Errorf("put %d prefixes into the kernel: %w", len(o.prefixes), err)
+			err = fmt.Errorf("cannot put the %d networks of the feed into the firewall: %w", len(o.prefixes), err)
 		}
 		f.note(o, err)
 	}
@@ -118,7 +118,7 @@ func (f *Feeds) orders() (list []order) {
 
 // errTogether is the error of a feed if all banning feeds together would ban too many
 // addresses. Feeds before it in the main file stay in force.
-var errTogether error = hint.New("write use: factor for this feed, or remove another feed", "all feeds together would ban more than a quarter of all addresses, so this feed does not ban")
+var errTogether error = hint.New("in the main file, write use: factor for this feed, or remove another feed that bans", "all feeds together would ban more than a quarter of all addresses, so this feed does not ban")
 
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stays. When there is
@@ -195,7 +195,7 @@ func (f *Feeds) note(o order, err error) {
 		f.kernel.held[o.name] = old
 	}
 	if old.err == nil || old.err.Error() != err.Error() {
-		f.opts.Log.Error("feed could not be put into the firewall: its addresses are not dropped", "feed", o.name, "err", err)
+		f.opts.Log.Error("feed is not in the firewall, so packets of its addresses are not dropped", "feed", o.name, "err", err, "hint", hint.Of(err))
 	}
 	old.err = err
 	f.kernel.next = time.Now().Add(enforceRetry)

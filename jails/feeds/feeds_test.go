@@ -99,8 +99,8 @@ func TestHTTP(t *testing.T) {
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "999")
 			fmt.Fprintln(w, "198.51.100.9")
-		}, "read: unexpected EOF"},
-		{"too long", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("198.51.100.9\n", 2<<20)) }, "the file is larger than 16 MiB"},
+		}, "cannot read the list: unexpected EOF"},
+		{"too long", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("198.51.100.9\n", 2<<20)) }, "the list of the feed is larger than 16 MiB"},
 		{"too many", func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 1001 {
 				fmt.Fprintf(w, "198.51.%d.%d\n", i/256, i%256)
@@ -137,7 +137,7 @@ func TestHTTP(t *testing.T) {
 	}
 	text = strings.Repeat("\n", 2*maxBytes)
 	again(f)
-	if got := problem(f, 0); got != "the file is larger than 16 MiB" {
+	if got := problem(f, 0); got != "the list of the feed is larger than 16 MiB" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -154,7 +154,7 @@ func TestTLS(t *testing.T) {
 	f := New(Options{Dir: t.TempDir()})
 	f.Set([]configs.Feed{feedOf("a", closed.URL)})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "fetch: tls: failed to verify certificate") {
+	if got := problem(f, 0); !strings.HasPrefix(got, "cannot fetch the list: tls: failed to verify certificate") {
 		t.Errorf("got %q", got)
 	}
 	f = New(Options{Dir: t.TempDir(), Transport: closed.Client().Transport})
@@ -191,7 +191,7 @@ func TestRestart(t *testing.T) {
 		t.Errorf("got %d requests, want none: the copy is fresh", n)
 	}
 	again(f)
-	if got := problem(f, 0); got != "fetch: no route to host" || listing(f, "198.51.100.7") != "a=1.5" {
+	if got := problem(f, 0); got != "cannot fetch the list: no route to host" || listing(f, "198.51.100.7") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "198.51.100.7"))
 	}
 
@@ -266,7 +266,7 @@ func TestNoDisk(t *testing.T) {
 	f := New(Options{Dir: filepath.Join(blocked, "feeds")})
 	f.Set([]configs.Feed{feedOf("a", "shipped/ranges.txt")})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "its copy on the disk cannot be written, ") || listing(f, "185.243.5.1") != "a=1.5" {
+	if got := problem(f, 0); !strings.HasPrefix(got, "the copy of the feed cannot be written to the disk: ") || listing(f, "185.243.5.1") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "185.243.5.1"))
 	}
 }

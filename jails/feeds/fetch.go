@@ -56,11 +56,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint.Errorf("write the final address as the url of the feed", "the url of the feed redirects more than %d times", maxRedirects)
+		return hint.Errorf("write the final address as the url of the feed into the main file", "the url of the feed redirects more than %d times", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint.Errorf("write another url for the feed", "the url of the feed redirects to something other than http and https")
+		return hint.Errorf("write another url for the feed into the main file", "the url of the feed redirects to something other than http and https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint.Errorf("write an https url for the feed: without encryption, others can change it on the way", "the url of the feed redirects from https to http")
+		return hint.Errorf("write an https url for the feed into the main file: without encryption, others can change the list on the way", "the url of the feed redirects from https to http")
 	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
 		return nil
 	case inside(req.URL.Hostname()):
@@ -73,7 +73,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("write the final address as the url of the feed; a private address is allowed there", "the url of the feed redirects to this machine or to a private address, and pbxjail does not follow it")
+var errInside error = hint.New("write the final address as the url of the feed into the main file; a private address is allowed there", "the url of the feed redirects to this machine or to a private address, and pbxjail does not follow it")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}
@@ -129,7 +129,7 @@ func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	case resp.StatusCode == http.StatusNotModified && q.known:
 		return answer{same: true}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, hint.Errorf("open the url of the feed in a browser; pbxjail tries again by itself", "the server of the feed answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return answer{}, hint.Errorf("open the url of the feed in a browser to see what its server wants; pbxjail tries again by itself", "the server of the feed answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
 	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
@@ -157,14 +157,14 @@ func unreachable(err error) error {
 			return err
 		}
 	}
-	return hint.Errorf("check the network and the url of the feed; pbxjail tries again by itself", "fetch: %w", err)
+	return hint.Errorf("check the network and the url of the feed; pbxjail tries again by itself", "cannot fetch the list: %w", err)
 }
 
 func readFile(q question) (answer, error) {
 	// Asked before opening: opening a named pipe would wait for its writer.
 	info, err := os.Stat(q.feed.File)
 	if err == nil && !info.Mode().IsRegular() {
-		return answer{}, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is not a regular file", q.feed.File)
+		return answer{}, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is a folder, a device or a pipe, not a text file", q.feed.File)
 	}
 	var file *os.File
 	if err == nil {
@@ -187,7 +187,7 @@ func readFile(q question) (answer, error) {
 func readShipped(q question) (answer, error) {
 	data, ok := configs.ShippedFeed(q.feed.File)
 	if !ok {
-		return answer{}, hint.Errorf("see the mistake: jailctl check", "%w", fs.ErrNotExist)
+		return answer{}, hint.Errorf("to see which lists come with pbxjail: jailctl check", "this list does not come with pbxjail: %w", fs.ErrNotExist)
 	}
 	return readOnce(q, fileStamp{size: int64(len(data))}, strings.NewReader(string(data)))
 }

@@ -45,7 +45,7 @@ func firstColumn(line string) string {
 	return strings.Trim(f[0], `"'`)
 }
 
-const wrongFormat = "open the list, and write its format into the main file"
+const wrongFormat = "open the list, and write its format into the main file: format: text, apiban or json-lines"
 
 // apiban reads {"ipaddress": ["192.0.2.1", ...], "ID": "..."}. Where there is
 // nothing new, apiban.org writes a sentence in place of the addresses.
@@ -57,7 +57,7 @@ func (r *reader) apiban(data []byte) error {
 		return hint.Errorf(wrongFormat, "this is not an answer of apiban.org: %w", plain(err))
 	}
 	if answer.Addresses == nil {
-		return hint.Errorf(wrongFormat, "this is not an answer of apiban.org: there is no ipaddress in it")
+		return hint.Errorf(wrongFormat, "this is not an answer of apiban.org: the key ipaddress is missing")
 	}
 	for i, a := range answer.Addresses {
 		r.Lines++

@@ -86,16 +86,16 @@ func readAll(in io.Reader) ([]byte, error) {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, hint.Errorf("open the url of the feed in a browser", "unpack: %w", err)
+			return nil, hint.Errorf("open the url of the feed in a browser: perhaps this is not the list", "cannot unpack the list: %w", err)
 		}
 		in = z
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
-		return nil, hint.Errorf("pbxjail tries again by itself", "read: %w", err)
+		return nil, hint.Errorf("pbxjail tries again by itself", "cannot read the list: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint.Errorf("use a shorter feed", "the file is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("write another list as url or file of this feed into the main file", "the list of the feed is larger than %d MiB", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -142,7 +142,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint.Errorf("write a larger max_entries for this feed, or use a shorter feed", "the feed has more than %d entries", r.max)
+		return hint.Errorf("write a larger max_entries for this feed into the main file, or another list", "the feed has more than %d entries", r.max)
 	}
 	return nil
 }
@@ -183,10 +183,10 @@ func (r *reader) finish() error {
 	kept := apart(r.Prefixes)
 	r.Prefixes = slices.Clip(kept)
 	if wide(kept, 1) {
-		return hint.Errorf("look at the list: it would ban a large part of the internet", "the feed covers more than an eighth of all addresses")
+		return hint.Errorf("write another list as url or file of this feed into the main file: this list would ban a large part of the internet", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list")
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("look at the list; to switch the feed off, write enabled: false", "the feed has no addresses")
+		return hint.Errorf("open the list to see what is in it; to switch the feed off, write enabled: false into the main file", "the feed has no addresses")
 	}
 	return nil
 }

@@ -108,14 +108,14 @@ func TestRefusedAsAWhole(t *testing.T) {
 		{"page", string(page), "", "a web page came instead of a list of addresses"},
 		{"page as text", string(page), "text", "a web page came instead of a list of addresses"},
 		{"nothing new", string(nothing), "", "the feed has no addresses"},
-		{"other JSON", `{"error": "invalid key"}`, "", "this is not an answer of apiban.org: there is no ipaddress in it"},
+		{"other JSON", `{"error": "invalid key"}`, "", "this is not an answer of apiban.org: the key ipaddress is missing"},
 		{"other shape", `{"ipaddress": {"a": 1}}`, "", "this is not an answer of apiban.org: has another structure"},
 		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "this is not an answer of apiban.org: is not JSON"},
 		{"text as apiban", "192.0.2.1\n", "apiban", "this is not an answer of apiban.org: is not JSON"},
-		{"internet", slash8.String(), "", "the feed covers more than an eighth of all addresses"},
-		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "the feed covers more than an eighth of all addresses"},
-		{"packed badly", "\x1f\x8bnonsense", "", "unpack: gzip: invalid header"},
-		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "the file is larger than 16 MiB"},
+		{"internet", slash8.String(), "", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list"},
+		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list"},
+		{"packed badly", "\x1f\x8bnonsense", "", "cannot unpack the list: gzip: invalid header"},
+		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "the list of the feed is larger than 16 MiB"},
 	} {
 		_, err := Parse(strings.NewReader(c.text), c.format, 0)
 		if err == nil || err.Error() != c.want || hint.Of(err) == "" {
@@ -165,7 +165,7 @@ func TestPacked(t *testing.T) {
 	if len(bomb) > 1<<20 {
 		t.Fatalf("got a bomb of %d bytes, want a small one", len(bomb))
 	}
-	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "the file is larger than 16 MiB" {
+	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "the list of the feed is larger than 16 MiB" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -155,7 +155,7 @@ func (f *Feeds) saved(s *feed, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil && s.saveErr == nil {
-		f.opts.Log.Warn("feed could not be saved on the disk: after a restart it is empty until it is fetched again", "feed", s.Name, "err", err)
+		f.opts.Log.Warn("the copy of the feed cannot be written to the disk: after a restart the feed is empty until pbxjail fetches it again", "feed", s.Name, "err", err, "hint", f.diskHint())
 	}
 	s.saveErr = err
 }

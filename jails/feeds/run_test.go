@@ -176,7 +176,7 @@ func TestEnforcerFails(t *testing.T) {
 		f.Set([]configs.Feed{c})
 		f.Protect(nil)
 		time.Sleep(time.Second)
-		if got := f.Status()[0].Problem; got == nil || got.Error() != "put 1 prefixes into the kernel: the set is full" {
+		if got := f.Status()[0].Problem; got == nil || got.Error() != "cannot put the 1 networks of the feed into the firewall: the set is full" {
 			t.Errorf("got %v", got)
 		}
 		kernel.set(nil)

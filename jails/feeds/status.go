@@ -20,7 +20,7 @@ type Status struct {
 	Problem error     // what is wrong, with a hint; nil: nothing
 }
 
-var errNoEnforcer = hint.Errorf("write enforcer: ipset into the main file; then: systemctl restart pbxjail. Or write use: factor for this feed: it then drops nothing, and attempts of its addresses get more points", "this enforcer cannot hold feeds, so this feed drops no packet")
+var errNoEnforcer = hint.Errorf("write enforcer: ipset into the main file; then: systemctl restart pbxjail. Or write use: factor for this feed: attempts of its addresses then get more points, but no packet is dropped", "the enforcer in use cannot hold feeds, so this feed drops no packet")
 
 // Status returns the feeds in the order of the main file.
 func (f *Feeds) Status() []Status {
@@ -43,6 +43,11 @@ func (f *Feeds) Status() []Status {
 	return list
 }
 
+// diskHint is what to do when the copies of feeds cannot be written.
+func (f *Feeds) diskHint() string {
+	return "look if the disk is full (df -h " + f.opts.Dir + ") and who may write to the folder (ls -ld " + f.opts.Dir + ")"
+}
+
 // problem is the worst that is wrong with a feed. mu is held.
 func (f *Feeds) problem(s *feed) error {
 	var held error
@@ -54,7 +59,7 @@ func (f *Feeds) problem(s *feed) error {
 	}
 	var saved error
 	if s.saveErr != nil {
-		saved = hint.Errorf("free space on the disk, or let pbxjail write to this folder: ls -ld "+f.opts.Dir, "its copy on the disk cannot be written, so it is empty after a restart until it is fetched again: %w", s.saveErr)
+		saved = hint.Errorf(f.diskHint(), "the copy of the feed cannot be written to the disk: after a restart the feed is empty until pbxjail fetches it again: %w", s.saveErr)
 	}
 	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {

@@ -216,7 +216,7 @@ func (t *Tables) fail(e *entry, err error) {
 	if e.table != nil {
 		p.What = fmt.Sprintf("%s; the data read before, of %s, stays in use", p.What, e.last.Built.Format("2006-01-02"))
 		if errors.Is(err, fs.ErrNotExist) {
-			p.Fix = "put the file back: at the next start, pbxjail has no data of it"
+			p.Fix = "put the file back; otherwise pbxjail has no data of this file after its next start"
 		}
 	}
 	known := e.err != nil && e.err.Error() == p.Error()

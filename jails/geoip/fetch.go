@@ -45,11 +45,11 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 		return get(ctx, from)
 	}
 	if strings.Contains(from, "://") {
-		return nil, &Problem{What: "this is neither a file nor a URL with http or https", Fix: "download it in another way, and name the file"}
+		return nil, &Problem{What: "this is neither a file nor a URL with http or https", Fix: "download the file in another way; then: jailctl geoip update --from FILE"}
 	}
 	info, err := os.Stat(from)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
+		err = errors.New("this is a folder, a device or a pipe, not a file")
 	}
 	if err != nil {
 		p := broken(from, err)
@@ -74,7 +74,7 @@ func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: keepSafe}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL and the network, or download the file in another way and name it with --from", cause: err}
+		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL and the network; or download the file in another way, then: jailctl geoip update --from FILE", cause: err}
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
@@ -110,10 +110,10 @@ func fetchError(err error) string {
 // keepSafe follows few redirects, and none that leaves encryption.
 func keepSafe(req *http.Request, via []*http.Request) error {
 	if len(via) >= 5 {
-		return errors.New("it redirects more than 5 times")
+		return errors.New("the server redirects more than 5 times")
 	}
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return errors.New("it redirects from https to " + req.URL.Scheme)
+		return errors.New("the server redirects from https to " + req.URL.Scheme)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func unpack(r io.Reader) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("it is not a gzip file: %w", err)
+		return nil, fmt.Errorf("this is not a gzip file: %w", err)
 	}
 	inner := bufio.NewReaderSize(z, tarBlock)
 	if !begins(inner, tarMagicAt, "ustar") {

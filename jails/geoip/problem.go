@@ -53,11 +53,11 @@ func broken(file string, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		p.Fix = "pbxjail needs a file of countries or of networks (ASN). If this file is in geoip.files of the main file, remove it there"
+		p.Fix = "pbxjail needs a file of countries or of networks (ASN). If the path of this file is in geoip.files of the main file, remove it there"
 	case errors.Is(err, errSize):
-		p.Fix = "pbxjail needs a file of countries or of networks (ASN), which is smaller"
+		p.Fix = "use a smaller file of countries or of networks (ASN), such as GeoLite2-Country.mmdb"
 	case errors.Is(err, fs.ErrNotExist):
-		p.Fix = "put the file there, or remove it from geoip.files"
+		p.Fix = "put the file there, or remove its path from geoip.files in the main file"
 	case errors.Is(err, fs.ErrPermission) && inner != nil:
 		p.Fix = hint.Readable(inner.Path)
 	}

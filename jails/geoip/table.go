@@ -101,14 +101,14 @@ func openEmbedded() (*table, error) {
 func open(path string, data []byte) (*table, error) {
 	db, err := maxminddb.OpenBytes(data)
 	if err != nil {
-		return nil, fmt.Errorf("it is not a complete MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("this is not a complete MaxMind DB file: %w", err)
 	}
 	// ip-location-db leaves the description out, and Verify would go no further.
 	if len(db.Metadata.Description) == 0 {
 		db.Metadata.Description = map[string]string{"en": db.Metadata.DatabaseType}
 	}
 	if err := db.Verify(); err != nil {
-		return nil, fmt.Errorf("it is not a valid MaxMind DB file: %w", err)
+		return nil, fmt.Errorf("this is not a valid MaxMind DB file: %w", err)
 	}
 	return tableOf(path, db, data)
 }
@@ -170,7 +170,7 @@ func read(path string) (*table, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+		return nil, errors.New("this is a folder, a device or a pipe, not a file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -207,7 +207,7 @@ func readAll(f *os.File) ([]byte, error) {
 		return nil, errChanges
 	}
 	if len(data) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, errors.New("the file is empty")
 	}
 	return data, nil
 }

@@ -54,9 +54,9 @@ func (k kinds) file() string {
 }
 
 func unwritable(dir string, err error) *Problem {
-	p := &Problem{File: dir, What: err.Error(), Fix: "check that the folder exists and its disk is not full, or name another folder with --to", cause: err}
+	p := &Problem{File: dir, What: err.Error(), Fix: "look if the folder exists (ls -ld) and its disk has space (df -h); or give another folder with --to", cause: err}
 	if errors.Is(err, fs.ErrPermission) {
-		p.Fix = "run as root, or name another folder with --to"
+		p.Fix = "run this as root, or give another folder with --to"
 	}
 	return p
 }
@@ -91,7 +91,7 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return fmt.Errorf("write the folder to disk: %w", err)
+		return fmt.Errorf("cannot write the folder to the disk: %w", err)
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func Fetch(ctx context.Context, from, dir string) (Update, error) {
 func unreadable(from string, err error) *Problem {
 	p := broken(from, err)
 	if p.Fix == fixBroken {
-		p.Fix = "name a .mmdb file, as it is or as .gz, .tar.gz or .tgz"
+		p.Fix = "give --from a .mmdb file, unpacked or as .gz, .tar.gz or .tgz"
 	}
 	return p
 }

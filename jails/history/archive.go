@@ -148,9 +148,9 @@ func (a *Archive) prepare() error {
 			return err
 		}
 	case id != applicationID:
-		return hint.New("move it away; pbxjail makes a new one", "it is a database of another program")
+		return hint.New("mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. pbxjail then makes a new history", "this is a database of another program")
 	case found > version:
-		return hint.New("install the newer version again, or move the file away", fmt.Sprintf("a newer version of pbxjail wrote it (schema %d, this version knows only %d)", found, version))
+		return hint.New("install the newer version again; or: mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. Bans stay, and a new history begins", fmt.Sprintf("a newer version of pbxjail wrote it (schema %d, this version knows only %d)", found, version))
 	}
 	if _, err := a.db.Exec("PRAGMA journal_mode = wal"); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (a *Archive) ask(each func(row *sql.Rows) error, text string, args ...any) 
 		err = errors.Join(err, rows.Err())
 	}
 	if ctx.Err() != nil {
-		return hint.Errorf("ask for less, such as --since 7d", "the question to the history took longer than %s", patience)
+		return hint.Errorf("ask for a shorter time, such as --since 7d", "the question to the history took longer than %s", patience)
 	}
 	return a.explain("read", err)
 }
@@ -233,10 +233,10 @@ func (a *Archive) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s history %s: %w", doing, a.path, err)
+	err = fmt.Errorf("cannot %s history %s: %w", doing, a.path, err)
 	if hint.Of(err) != "" {
 		return err
 	}
 	folder := filepath.Dir(a.path)
-	return hint.Add("check the space on the disk (df -h "+folder+"), and that pbxjail may write to "+folder+"; a damaged history can be moved away: bans do not need it", err)
+	return hint.Add("look if the disk is full (df -h "+folder+") and who may write to the folder (ls -ld "+folder+"). If the history is damaged: mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. Bans stay", err)
 }

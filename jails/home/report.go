@@ -97,7 +97,7 @@ func (r *report) text(a netip.Addr, n int, wrongName bool, now time.Time) string
 	case parsers.UnknownAccount:
 		what, do = "ask"+s+" for an account that does not exist any more", ". Correct the account in the phone"
 	case parsers.ACL:
-		what, do = "log"+s+" in from an address that Asterisk's access list refuses", ". Correct the access list"
+		what, do = "log"+s+" in from an address that Asterisk's access list refuses", ". Correct the access list (permit and deny) of this account in Asterisk"
 	}
 	if r.foreign != "" {
 		what, do = "cannot log in to "+r.foreign, ""

@@ -49,13 +49,13 @@ func (s *Store) hint(err error) string {
 	case code == sqlite3.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free space on the disk of " + folder + " (df -h " + folder + "); until then, bans stay in force, but are not saved"
 	case code == sqlite3.SQLITE_READONLY, errors.Is(err, syscall.EROFS):
-		return "let pbxjail write to " + folder + " (findmnt -T " + folder + " shows whether it is mounted read-only)"
+		return "let pbxjail write to " + folder + ": findmnt -T " + folder + " shows where the disk is mounted; if it is read-only (ro): mount -o remount,rw TARGET"
 	case code == sqlite3.SQLITE_PERM, code == sqlite3.SQLITE_CANTOPEN, errors.Is(err, os.ErrPermission):
-		return "make the user that runs pbxjail the owner of " + folder + " and the files in it"
+		return hint.Writable(s.path)
 	case code == sqlite3.SQLITE_BUSY, code == sqlite3.SQLITE_LOCKED:
 		return "end the program that has the database open, perhaps sqlite3: fuser -v " + s.path
 	case damaged(err):
-		return "systemctl restart pbxjail; it then starts an empty database, keeps the bans of the firewall, and renames the damaged file"
+		return "systemctl restart pbxjail; pbxjail then starts an empty database, keeps the bans of the firewall, and renames the damaged file"
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
 		return "look for errors of the disk with dmesg, and move the database to a good disk"
 	}

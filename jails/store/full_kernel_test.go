@@ -115,5 +115,5 @@ func TestReadOnlyFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err := Open(filepath.Join(dir, "state", "pbxjail.db"), start)
-	wantHint(t, err, "read-only", "mounted read-only")
+	wantHint(t, err, "read-only", "read-only (ro)")
 }

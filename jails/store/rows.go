@@ -42,6 +42,6 @@ func (s *Store) Unreadable() error {
 	if rows == 0 {
 		return nil
 	}
-	return hint.Add("their data is lost, and bans among them end at their time; to start with an empty database, stop pbxjail and move the file away",
+	return hint.Add("the data of these entries is lost, and bans among them end at their time. To start with an empty database: systemctl stop pbxjail; mv "+s.path+" "+s.path+".old; systemctl start pbxjail",
 		fmt.Errorf("%d entries of database %s cannot be read, and are ignored: %w", rows, s.path, why))
 }

@@ -58,7 +58,7 @@ func OpenSpare(path, folder string, now time.Time) (s *Store, where string, whol
 	if _, err := s.open(); err != nil {
 		return nil, "", nil, s.explain("open", err)
 	}
-	return s, "memory", fmt.Errorf("cannot copy it to %s: %w", folder, err), nil
+	return s, "memory", fmt.Errorf("cannot copy the database to %s: %w", folder, err), nil
 }
 
 // copyFile copies a file as it is. One that is not there is none.
@@ -73,7 +73,7 @@ func copyFile(from, to string) error {
 	defer in.Close()
 	info, err := in.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSpare {
-		return errors.Join(err, fmt.Errorf("%s is not a regular file and cannot be copied", from))
+		return errors.Join(err, fmt.Errorf("%s is not a file, or is too large, and cannot be copied", from))
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {

@@ -67,7 +67,7 @@ type Notes struct {
 func Open(path string, now time.Time) (*Store, Notes, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, Notes{}, fmt.Errorf("find database %s: %w", path, err)
+		return nil, Notes{}, fmt.Errorf("cannot find the folder of database %s: %w", path, err)
 	}
 	s := &Store{path: path, limits: defaultLimits()}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -149,7 +149,7 @@ func createFile(path string) error {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return hint.Errorf("move it away, or write another path as database into the main file", "%s is not a file", path)
+		return hint.Errorf("write the path of a file as database into the main file, such as database: /var/lib/pbxjail/pbxjail.db", "%s is not a file", path)
 	}
 	return nil
 }

@@ -202,7 +202,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.MkdirAll(path, 0o750); err != nil {
 				t.Fatal(err)
 			}
-		}, "is not a file", "another path"},
+		}, "is not a file", "the path of a file"},
 		{"file for a folder", func(t *testing.T, path string) {
 			if err := os.WriteFile(filepath.Dir(path), nil, 0o640); err != nil {
 				t.Fatal(err)

@@ -91,7 +91,7 @@ func (w *Warden) banRest(wide, p netip.Prefix, now time.Time) bool {
 		part.Prefix = rest
 		part.Reason += "; part of " + wide.String() + " without " + p.String()
 		if err := w.enter(part, now); err != nil {
-			w.log.Error("part of a ban is not in the firewall, so packets from there pass: pbxjail tries again", "prefix", rest, "err", err)
+			w.log.Error("part of a ban is not in the firewall, so packets from these addresses pass: pbxjail tries again", "prefix", rest, "err", err)
 		}
 	}
 	return true

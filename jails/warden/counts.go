@@ -1,6 +1,10 @@
 package warden
 
-import "time"
+import (
+	"time"
+
+	"pbxjail/configs/hint"
+)
 
 // KeepCounts writes what was counted and led to no ban yet to the ledger, so that the next
 // run goes on counting. Call it at a stop, when no event comes any more, and only after the
@@ -32,6 +36,6 @@ func (w *Warden) loadCounts(now time.Time) {
 	}
 	w.mu.Unlock()
 	if err != nil {
-		w.log.Warn("attempts that were counted before the restart could not be read from the database: pbxjail counts again from zero", "err", err)
+		w.log.Warn("points from before the restart cannot be read from the database: pbxjail counts again from zero. Bans stay", "err", err, "hint", hint.Of(err))
 	}
 }

@@ -160,7 +160,7 @@ func (w *Warden) reconsider(b, old *book.Ban, now time.Time) {
 	}
 	w.write(fresh)
 	if err := w.enforce(fresh, now); err != nil {
-		w.log.Error("ban is not in the firewall yet, so packets from there pass: pbxjail tries again", "prefix", b.Prefix, "err", err)
+		w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "err", err)
 	}
 }
 

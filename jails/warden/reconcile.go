@@ -133,7 +133,7 @@ func (w *Warden) checked(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && w.problems["kernel"] == nil {
-		w.log.Error("pbxjail cannot read the firewall, so it does not know which bans are in it: it tries again", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read the firewall, so pbxjail does not know which bans are in force: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	w.problem("kernel", err)
 }
@@ -145,12 +145,12 @@ func (w *Warden) repair(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("what pbxjail cannot do with this firewall has changed", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: all works"), "hint", "jailctl status shows each limit, and what to do")
+		w.log.Warn("what pbxjail cannot do with this firewall is different now", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: pbxjail can do all"), "hint", "to see each limit, and what to do: jailctl status")
 		w.Degraded = degraded
 	}
 	if err != nil {
 		if !w.broken {
-			w.log.Error("pbxjail could not repair its firewall rules, so packets of banned addresses may pass: it tries again", "err", err, "hint", hint.Of(err))
+			w.log.Error("pbxjail cannot repair its firewall rules, so packets of banned addresses may pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
 		}
 		w.problem("enforcer", err)
 	}
@@ -286,7 +286,7 @@ func (w *Warden) unsettled(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.problems["enforcer"] == nil {
-		w.log.Error("some bans are not in the firewall, so packets from there pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
+		w.log.Error("some bans are not in the firewall, so packets from these addresses pass: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	w.problem("enforcer", err)
 }
@@ -307,7 +307,7 @@ func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	w.book.Put(again)
 	w.write(again)
 	if err := w.enforce(again, now); err != nil {
-		w.log.Error("ban could not be made longer: it ends at its old time", "prefix", b.Prefix, "err", err)
+		w.log.Error("the ban of an address that still sends packets cannot be made longer, and ends at its old time", "prefix", b.Prefix, "err", err)
 	} else {
 		w.log.Info("ban starts again with its full time, because the banned address still sends packets", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
 	}

@@ -127,7 +127,7 @@ func TestRestoreRefused(t *testing.T) {
 		if got := s.kernel.called("ban"); got > 2*maxRefusals {
 			t.Errorf("got %d tries, want %d at most: each may take long", got, 2*maxRefusals)
 		}
-		if got := s.journal.count("restore: 5000 bans are not in the firewall, so packets from there pass: ban 10.0."); got != 1 {
+		if got := s.journal.count("restore: 5000 bans are not in the firewall, so packets from these addresses pass: ban 10.0."); got != 1 {
 			t.Errorf("got it logged %d times, want once, with how many there are", got)
 		}
 		s.kernel.failing(nil)
@@ -144,7 +144,7 @@ func TestRestoreRefused(t *testing.T) {
 func TestRestoreCannotList(t *testing.T) {
 	play(t, func(t *testing.T, s *scene) {
 		s.restart([]book.Ban{row("192.0.2.1/32", 0, time.Hour)}, func() { s.kernel.failing(refuse("each")) })
-		if got := s.journal.count("restore: list the bans of the kernel: each"); got != 1 {
+		if got := s.journal.count("restore: cannot list the bans in the firewall: each"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		s.kernel.failing(nil)

@@ -51,7 +51,7 @@ func (w *Warden) settle(ctx context.Context, now time.Time, stray func(m kernelB
 	err := w.enforcer.Each(list.add)
 	w.firewall.listed = time.Since(begin)
 	if err != nil {
-		return fmt.Errorf("list the bans of the kernel: %w", err)
+		return fmt.Errorf("cannot list the bans in the firewall: %w", err)
 	}
 	for part := range slices.Chunk(list.joined(), maxPart) {
 		w.compare(part, now, stray)
@@ -137,7 +137,7 @@ func (w *Warden) expel(m kernelBan, now time.Time) {
 	if _, over := w.book.History(p); !over {
 		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
-		w.log.Error("an expired ban is still in the firewall, because it could not be removed: pbxjail tries again within a minute", "prefix", p, "err", err, "hint", stuckHint)
+		w.log.Error("an expired ban cannot be removed from the firewall: pbxjail tries again within a minute", "prefix", p, "err", err, "hint", stuckHint)
 	} else {
 		w.repairs.Expelled++
 	}
@@ -171,7 +171,7 @@ func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	b, err := w.free(p, now)
 	if err != nil {
-		w.log.Error("a ban of a protected address is still in the firewall, because it could not be removed: pbxjail tries again within a minute", "prefix", p, "why", why, "err", err, "hint", stuckHint)
+		w.log.Error("the ban of a protected address cannot be removed from the firewall: pbxjail tries again within a minute", "prefix", p, "why", why, "err", err, "hint", stuckHint)
 		return false
 	}
 	if b != nil {
@@ -214,7 +214,7 @@ func (w *Warden) push(ctx context.Context, list []netip.Prefix, now time.Time) (
 	defer w.mu.Unlock()
 	w.part = size
 	if failed != nil {
-		failed = fmt.Errorf("%d bans are not in the firewall, so packets from there pass: %w", len(w.pending), failed)
+		failed = fmt.Errorf("%d bans are not in the firewall, so packets from these addresses pass: %w", len(w.pending), failed)
 	}
 	return done, failed
 }

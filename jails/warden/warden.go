@@ -191,7 +191,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
 		if !full { // logged once
-			w.log.Error("ban is not in the firewall yet, so packets from there pass: pbxjail tries again", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+			w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 		}
 		return
 	}
@@ -208,7 +208,7 @@ func forWords(b book.Ban) string {
 
 // errFull is shown while the book is full.
 func (w *Warden) errFull() error {
-	return hint.Errorf("jailctl status shows which jail has most bans: write a shorter bantime for it, which is for new bans; to end a ban now: jailctl unban ADDRESS",
+	return hint.Errorf("jailctl status shows which jail has most bans. Write a shorter bantime into the file of this jail in /etc/pbxjail.d: it holds for new bans. To end a ban now: jailctl unban ADDRESS",
 		"pbxjail holds %d bans, the most it can hold. Each new ban ends an older one early: the one with the weakest evidence; of equal ones, the one with the least time left", w.book.Limit())
 }
 
@@ -236,7 +236,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 		return false
 	}
 	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison removes it
-		w.log.Error("the list of bans is full. A ban that ended early to make room could not be removed from the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
+		w.log.Error("pbxjail holds the most bans that it can, and ended one early to make room. This ban cannot be removed from the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
 	}
 	delete(w.pending, b.Prefix)
 	if w.freed != nil {

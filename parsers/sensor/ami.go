@@ -36,7 +36,7 @@ func (s *Sensor) ami(f *flow, c *conn, b []byte) (n int, wait bool) {
 	case f.out:
 		s.amiAnswer(f, c, &p)
 	case p.Strange && len(p.Action) == 0 && c.start:
-		s.strange(f, c, "wire ami malformed", "it sent text that is not a manager action")
+		s.strange(f, c, "wire ami malformed", "the sender sent text that is not a manager action")
 	case p.IsLogin() && !a.login:
 		a.login, a.ahead, a.at = true, a.waits, f.time.UnixNano()
 		a.account.set(p.User)
@@ -67,13 +67,13 @@ func (s *Sensor) amiAnswer(f *flow, c *conn, p *ami.Packet) {
 	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: "AMI log-in", account: a.account, at: a.at, creds: true, verified: true}
 	peer := s.peers.take(f.remote.Addr(), f.time.Unix())
 	if p.Refused() {
-		s.offend(f, &x, peer, verdict{parsers.BadPassword, parsers.Point, always, "wire ami bad password", "we refused it"})
+		s.offend(f, &x, peer, verdict{parsers.BadPassword, parsers.Point, always, "wire ami bad password", "Asterisk refused the log-in"})
 		s.tell(&x, f.time, "refused")
 		s.conns.close(c) // Asterisk does so too (asterisk:main/manager.c, session_do)
 		return
 	}
 	peer.login = uint32(f.time.Unix())
-	s.signal(f, &x, parsers.Success, nil, "wire ami log-in", "we let it in")
+	s.signal(f, &x, parsers.Success, nil, "wire ami log-in", "Asterisk accepted the log-in")
 	s.tell(&x, f.time, "accepted")
 	c.known = true
 	s.conns.close(c)

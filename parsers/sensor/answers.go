@@ -63,7 +63,7 @@ func (s *Sensor) weigh(f *flow, m *sip.Message, x *tx) {
 		}
 		s.challenged(f, m, x, p)
 	case x.mismatch && !ok:
-		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "its CSeq names another method"})
+		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, always, "wire sip malformed", "CSeq of the request names another method"})
 	case x.verified:
 		s.afterAnswer(f, m, x, p)
 	case x.creds && m.Status == 403 && !x.trying && f.port.service == parsers.SIP: // chan_sip answers a wrong password with 403
@@ -83,7 +83,7 @@ func (s *Sensor) challenged(f *flow, m *sip.Message, x *tx, p *peer) {
 		s.options(f, x, p)
 	case x.keepAlive && !x.creds:
 	case !x.creds:
-		s.signal(f, x, parsers.Challenge, m.Nonce, "wire sip challenge", "we asked for a password")
+		s.signal(f, x, parsers.Challenge, m.Nonce, "wire sip challenge", "Asterisk asked for a password")
 		s.openChallenge(f, m, x, p)
 	case m.Stale:
 	case f.port.service == parsers.SIP && !x.sameCall:
@@ -110,9 +110,9 @@ func (s *Sensor) badPassword(f *flow, x *tx, p *peer) {
 		return
 	}
 	p.digest = x.digest
-	why := "the answer to our challenge was wrong"
+	why := "the password was wrong (the answer to Asterisk's challenge)"
 	if !x.ours {
-		why = "the answer was wrong, and its challenge was sent to another address"
+		why = "the password was wrong, and the challenge was sent to another address"
 	}
 	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire sip bad password", why})
 }
@@ -145,10 +145,10 @@ func (s *Sensor) letIn(f *flow, x *tx, p *peer) {
 	case sip.Invite:
 		s.guest(f, x, p)
 	case sip.Register:
-		s.signal(f, x, parsers.Success, nil, "wire sip registration", "it registered without a password")
+		s.signal(f, x, parsers.Success, nil, "wire sip registration", "the account registered without a password")
 	case sip.Notify, sip.Info, sip.Update:
 	default:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip without an account", "it was let in without an account"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip without an account", "Asterisk accepted the request without an account"})
 	}
 }
 
@@ -163,17 +163,17 @@ func (s *Sensor) guest(f *flow, x *tx, p *peer) {
 	searches := p.tail == tail && p.number != whole && len(number) > end
 	p.tail, p.number = tail, whole
 	if searches {
-		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "it called without an account, the same number under another prefix"})
+		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "the sender called without an account, the same number with another prefix"})
 		return
 	}
-	s.signal(f, x, parsers.GuestCall, nil, "wire sip guest call", "it called without an account, and the call was answered")
+	s.signal(f, x, parsers.GuestCall, nil, "wire sip guest call", "the sender called without an account, and the call was answered")
 }
 
 // refused judges the refusal of a request without a password.
 func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	st := m.Status
 	if x.method == sip.Invite && st == 481 && !x.inside { // asterisk:res/res_pjsip_session.c, Replaces
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip replaces", "without an account it tried to take over a call that does not exist"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip replaces", "the sender has no account, and tried to take over a call that does not exist"})
 		return
 	}
 	switch st {
@@ -187,21 +187,21 @@ func (s *Sensor) refused(f *flow, m *sip.Message, x *tx, p *peer) {
 	case x.method == sip.Options:
 		s.options(f, x, p)
 	case st == 400 || st == 414 || st == 416 || st == 505 || st == 513:
-		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, strangers, "wire sip malformed", "we could not read it"})
+		s.offend(f, x, p, verdict{parsers.Malformed, parsers.Point, strangers, "wire sip malformed", "Asterisk could not read the packet"})
 	case x.method == sip.Register:
-		s.offend(f, x, p, verdict{parsers.UnknownAccount, parsers.Point, again, "wire sip unknown account", "no such account may register from there"})
+		s.offend(f, x, p, verdict{parsers.UnknownAccount, parsers.Point, again, "wire sip unknown account", "no account of this name may register from this address"})
 	case x.method == sip.Invite && x.ringing:
 	case x.method == sip.Invite && x.trying:
-		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "it called without an account, and the dialplan refused"})
+		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire sip guest call", "the sender called without an account, and the dialplan refused"})
 	case x.method == sip.Invite && (st == 404 || st == 484 || st == 604):
-		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire sip unknown number", "it called without an account, and there is no such number"})
+		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire sip unknown number", "the sender called without an account, and the number does not exist"})
 	case x.method == sip.Invite && (st == 488 || st == 415 || st == 606):
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, strangers, "wire sip refused call", "it called without an account, with no codec of ours"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point / 2, strangers, "wire sip refused call", "the sender called without an account, with no codec that Asterisk allows"})
 	case x.method == sip.Invite:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip refused call", "it called without an account, and we refused"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire sip refused call", "the sender called without an account, and Asterisk refused"})
 	case x.keepAlive:
 	default:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip refused request", "it asked without an account, and we refused"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, again | target | strangers, "wire sip refused request", "the sender has no account, and Asterisk refused the request"})
 	}
 }
 
@@ -218,12 +218,12 @@ const manyOptions = 200
 func (s *Sensor) options(f *flow, x *tx, p *peer) {
 	n := p.asks(s.hash(f.remote.Addr(), x.number.bytes(), x.account.bytes()), f.time.Unix())
 	if n > freeTargets {
-		s.offend(f, x, p, verdict{parsers.Scan, parsers.Point, strangers, "wire sip options scan", "it asks for one number after another"})
+		s.offend(f, x, p, verdict{parsers.Scan, parsers.Point, strangers, "wire sip options scan", "the sender asks for one number after another"})
 	}
 	if p.pings++; f.time.Unix()-int64(p.pingsSince) >= 60 {
 		p.pings, p.pingsSince = 1, uint32(f.time.Unix())
 	} else if p.pings == manyOptions {
-		s.offend(f, x, p, verdict{parsers.Rate, 5 * parsers.Point, strangers, "wire sip options flood", "it asked 200 times within a minute"})
+		s.offend(f, x, p, verdict{parsers.Rate, 5 * parsers.Point, strangers, "wire sip options flood", "the sender asked 200 times within a minute"})
 	}
 }
 
@@ -237,7 +237,7 @@ func (s *Sensor) loggedIn(f *flow, x *tx) {
 	p.login = uint32(f.time.Unix())
 	p.accounts |= s.accountBit(x)
 	s.agents.loggedIn(x)
-	s.signal(f, x, parsers.Success, nil, "wire sip log-in", "it logged in with a password")
+	s.signal(f, x, parsers.Success, nil, "wire sip log-in", "the account logged in with a password")
 }
 
 // accountBit is one of 64 bits for the name of an account, so that a number holds a set of

@@ -85,7 +85,7 @@ func (s *Sensor) finish(f *flow, x *tx, why string) {
 	b = appendNamed(b, " by ", x.agent.bytes())
 	b = append(append(b, ": "...), why...)
 	if x.status != 0 {
-		b = strconv.AppendUint(append(b, "; we answered "...), uint64(x.status), 10)
+		b = strconv.AppendUint(append(b, "; Asterisk answered "...), uint64(x.status), 10)
 	}
 	s.hand(f, b)
 }

@@ -80,7 +80,7 @@ func (s *Sensor) iaxAnswer(f *flow, m *iax.Frame) {
 	switch m.Subclass {
 	case iax.AuthReq, iax.RegAuth:
 		if x.challenge == 0 && !x.creds {
-			s.signal(f, x, parsers.Challenge, m.Nonce, "wire iax challenge", "we asked for a password")
+			s.signal(f, x, parsers.Challenge, m.Nonce, "wire iax challenge", "Asterisk asked for a password")
 			if p.open < maxOpen && s.txs.open(x, x.key+1, x.key+2) {
 				p.open++
 			}
@@ -109,11 +109,11 @@ func (s *Sensor) iaxAccepted(f *flow, x *tx, p *peer, registered bool) {
 	switch {
 	case x.verified:
 		p.login = uint32(f.time.Unix())
-		s.signal(f, x, parsers.Success, nil, "wire iax log-in", "it logged in with a password")
+		s.signal(f, x, parsers.Success, nil, "wire iax log-in", "the account logged in with a password")
 	case registered, len(x.account.bytes()) > 0: // an account without a password
-		s.signal(f, x, parsers.Success, nil, "wire iax log-in", "it was let in without a password")
+		s.signal(f, x, parsers.Success, nil, "wire iax log-in", "the account logged in without a password")
 	default:
-		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire iax guest call", "it called without an account, and was let in"})
+		s.offend(f, x, p, verdict{parsers.GuestCall, parsers.Point, strangers, "wire iax guest call", "the sender called without an account, and Asterisk accepted the call"})
 	}
 }
 
@@ -125,20 +125,20 @@ func (s *Sensor) iaxRefused(f *flow, x *tx, p *peer, m *iax.Frame) {
 	case x.creds: // with a challenge or without
 		s.badIAXPassword(f, x, p)
 	case unknown:
-		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire iax unknown number", "it called without an account, and there is no such number"})
+		s.offend(f, x, p, verdict{parsers.UnknownExtension, parsers.Point, strangers, "wire iax unknown number", "the sender called without an account, and the number does not exist"})
 	case len(x.account.bytes()) > 0:
-		s.offend(f, x, p, verdict{parsers.UnknownAccount, parsers.Point, again, "wire iax unknown account", "no such account may come from there"})
+		s.offend(f, x, p, verdict{parsers.UnknownAccount, parsers.Point, again, "wire iax unknown account", "no account of this name may come from this address"})
 	default:
-		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire iax refused", "it came without an account, and we refused"})
+		s.offend(f, x, p, verdict{parsers.NotAllowed, parsers.Point, strangers, "wire iax refused", "the sender has no account, and Asterisk refused the request"})
 	}
 }
 
 func (s *Sensor) badIAXPassword(f *flow, x *tx, p *peer) {
-	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire iax bad password", "the answer to our challenge was wrong"})
+	s.offend(f, x, p, verdict{parsers.BadPassword, parsers.Point, always, "wire iax bad password", "the password was wrong (the answer to Asterisk's challenge)"})
 }
 
 // brokenIAX charges a frame that is cut, or whose elements are.
 func (s *Sensor) brokenIAX(f *flow, size int) {
 	x := tx{remote: f.remote, local: f.local, port: f.port, word: "IAX2 frame"}
-	s.offend(f, &x, s.peers.take(f.remote.Addr(), f.time.Unix()), verdict{parsers.Malformed, parsers.Point / 2, strangers, "wire iax malformed", "it cannot be read"})
+	s.offend(f, &x, s.peers.take(f.remote.Addr(), f.time.Unix()), verdict{parsers.Malformed, parsers.Point / 2, strangers, "wire iax malformed", "the packet cannot be read"})
 }

@@ -39,7 +39,7 @@ func (s *Sensor) flood(f *flow, x *tx, p *peer) {
 	p.openSince = f.time.UnixNano() + int64(lifetime) // charge it once in that time
 	e := s.begin(f, x, parsers.Offence, parsers.Rate, "wire sip flood")
 	e.Points = floodPoints
-	s.finish(f, x, "64 challenges at once, and it answers none")
+	s.finish(f, x, "64 challenges wait at once, and the sender answers none")
 }
 
 // excusedFor is how long after a log-in an open challenge is not charged to the address: a
@@ -101,15 +101,15 @@ func (s *Sensor) unanswered(x *tx, now time.Time, emit func(*parsers.Event)) {
 	if x.creds {
 		e := s.begin(&f, x, parsers.Offence, parsers.BadPassword, "wire sip bad password")
 		e.Points = parsers.Point
-		s.finish(&f, x, "it used a challenge that is over, and did not answer the new one")
+		s.finish(&f, x, "the sender used an old challenge, and did not answer the new one")
 		return
 	}
 	e := s.begin(&f, x, parsers.Offence, parsers.Unanswered, "wire unanswered challenge")
 	e.Service = parsers.Other // as for unanswered challenges in logs
 	e.Points = parsers.Point * parsers.Points(min(x.challenges, maxOfCall))
-	why := "it did not answer our challenge within 32 seconds"
+	why := "the sender did not answer Asterisk's challenge within 32 seconds"
 	if x.challenges > 1 {
-		why = "it did not answer several challenges of one call within 32 seconds"
+		why = "the sender did not answer several challenges of one call within 32 seconds"
 	}
 	s.finish(&f, x, why)
 }

@@ -79,5 +79,5 @@ func (s *Sensor) hasty(f *flow) {
 	}
 	p.hasty = 0
 	x := tx{remote: f.remote, local: f.local, tcp: true, port: f.port, word: "TLS"}
-	s.offend(f, &x, p, verdict{parsers.Rate, hastyVisits * parsers.Point, strangers, "wire tls visits", "it connected, sent a request and disconnected five times within five seconds"})
+	s.offend(f, &x, p, verdict{parsers.Rate, hastyVisits * parsers.Point, strangers, "wire tls visits", "the sender connected, sent a request and disconnected five times within five seconds"})
 }

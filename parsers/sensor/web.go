@@ -67,7 +67,7 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 	case c.in.behind && (!ok || n == 0 && bytes.IndexByte(b, '\n') < 0): // the next packet may begin a request
 		return len(b), false
 	case !ok:
-		s.accuse(f, "wire http malformed", "it sent text that is not HTTP")
+		s.accuse(f, "wire http malformed", "the sender sent text that is not HTTP")
 		s.blind(c)
 		return len(b), false
 	case n == 0:
@@ -79,7 +79,7 @@ func (s *Sensor) web(f *flow, c *conn, b []byte) (n int, wait bool) {
 	}
 	c.in.behind = false
 	if len(c.web.asked) == maxAsked {
-		s.accuse(f, "wire http malformed", "it sends requests without waiting for answers")
+		s.accuse(f, "wire http malformed", "the sender sends requests without waiting for answers")
 		s.blind(c)
 		return len(b), false
 	}
@@ -245,9 +245,9 @@ func (s *Sensor) opened(f *flow, w *webRequest, body []byte) {
 	}
 	switch {
 	case refused:
-		s.offendOn(f, &x, p, parsers.AMI, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the manager refused it"})
+		s.offendOn(f, &x, p, parsers.AMI, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the manager refused the log-in"})
 	case w.login:
-		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the manager let it in")
+		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the manager accepted the log-in")
 	}
 	s.tell(&x, f.time, "200")
 }
@@ -257,7 +257,7 @@ func (s *Sensor) opened(f *flow, w *webRequest, body []byte) {
 func (s *Sensor) headLogin(f *flow, w *webRequest) {
 	x := webTx(f, w, 200)
 	s.offendOn(f, &x, s.peers.take(f.remote.Addr(), f.time.Unix()), parsers.AMI,
-		verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "it asked the manager for a log-in with HEAD"})
+		verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the sender asked the manager for a log-in with HEAD"})
 	s.tell(&x, f.time, "200")
 }
 
@@ -288,7 +288,7 @@ func (s *Sensor) webStatus(f *flow, c *conn, w *webRequest, r *web.Response) {
 	switch {
 	case w.unread:
 		if code == 401 && (c.start || c.web.blind) {
-			s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "we refused it, and its request cannot be read"})
+			s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "Asterisk refused the request, and the sensor cannot read it"})
 		}
 	case w.creds && (code == 401 || code == 403):
 		s.offendOn(f, &x, p, service, verdict{parsers.BadPassword, parsers.Point, always, "wire http bad password", "the password was wrong"})
@@ -296,11 +296,11 @@ func (s *Sensor) webStatus(f *flow, c *conn, w *webRequest, r *web.Response) {
 		x.verified = true // a 404 that is not JSON says that there is no ARI at that path, whatever the password
 
 		p.login = uint32(f.time.Unix())
-		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "it logged in with a password")
+		s.signal(f, &x, parsers.Success, nil, "wire http log-in", "the account logged in with a password")
 	case code == 401 || code == 403 || code == 404 || code == 405 || code == 426 || code == 501: // a browser asks once, and then with a password
-		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "it asked for a path that does not exist or is forbidden"})
+		s.offendOn(f, &x, p, service, verdict{parsers.Scan, parsers.Point, again | target | strangers, "wire http scan", "the sender asked for a path that does not exist or is forbidden"})
 	case code == 400:
-		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "we could not read it"})
+		s.offendOn(f, &x, p, service, verdict{parsers.Malformed, parsers.Point, strangers, "wire http malformed", "Asterisk could not read the request"})
 	}
 	s.tell(&x, f.time, status(uint16(code)))
 }

@@ -119,7 +119,7 @@ func TestNoIPv6(t *testing.T) {
 	p.attack(v4, 3)
 	p.banned(v4)
 	p.wantAnswers(false, v4)
-	p.logged(`level=ERROR msg="ban is not in the firewall yet, so packets from there pass: pbxjail tries again" prefix=` + v6)
+	p.logged(`level=ERROR msg="ban is not in the firewall yet, so packets from this address pass: pbxjail tries again" prefix=` + v6)
 	if b, ok := p.list()[v6]; !ok || !b.Pending {
 		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
 	}
