@@ -1,6 +1,7 @@
 package jails
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	// logsAhead is how many logs are read ahead at most: each takes a page more.
 	logsAhead = 8
 	// playedAtOnce is how many events go from one goroutine to the other at once.
-	playedAtOnce = recent.WarmAtOnce
+	playedAtOnce = 4 * recent.WarmAtOnce
 )
 
 // played is an event that goes to the judge, or the page that no event is left of.
@@ -75,21 +76,28 @@ func (r *Replay) beside(all []feed, take func(Verdict)) error {
 		batches <- batch
 	}()
 	for batch := range batches {
-		w := &r.Judge.warmer
-		w.next = w.next[:0]
-		for i := range batch {
-			if e := batch[i].event; e != nil {
-				w.next = append(w.next, e)
-			}
-		}
-		r.Judge.warm(w.next)
-		for i := range batch {
-			if h := &batch[i]; h.done != nil {
-				free <- h.done
-			} else {
-				r.Judge.Hear(h.src, h.event, h.at, take)
-			}
+		for some := range slices.Chunk(batch, recent.WarmAtOnce) {
+			r.hear(some, free, take)
 		}
 	}
 	return <-failed
+}
+
+// hear judges some events, and frees the pages that no event is left of.
+func (r *Replay) hear(some []played, free chan<- *page, take func(Verdict)) {
+	w := &r.Judge.warmer
+	w.next = w.next[:0]
+	for i := range some {
+		if e := some[i].event; e != nil {
+			w.next = append(w.next, e)
+		}
+	}
+	r.Judge.warm(w.next)
+	for i := range some {
+		if h := &some[i]; h.done != nil {
+			free <- h.done
+		} else {
+			r.Judge.Hear(h.src, h.event, h.at, take)
+		}
+	}
 }

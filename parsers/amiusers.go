@@ -60,6 +60,6 @@ var (
 	noSuchUser  = []byte(" tried to authenticate with nonexistent user '")
 	queueIsFull = []byte("Log queue threshold (")
 
-	rareInUser  = bytes.IndexByte(noSuchUser, 'x')
+	rareInUser  = bytes.IndexByte(noSuchUser, 'w')
 	rareInQueue = bytes.IndexByte(queueIsFull, 'q')
 )

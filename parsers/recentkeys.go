@@ -26,6 +26,9 @@ func (r *recentKeys) set(i int, key uint64) {
 
 // use reports whether the key is known, and makes it the last one used.
 func (r *recentKeys) use(key uint64) bool {
+	if r.n > 0 && r.keys[r.first] == key { // it was asked for a moment ago
+		return true
+	}
 	at := r.find(key)
 	if at < 0 {
 		return false
