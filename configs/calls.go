@@ -116,7 +116,7 @@ func (c *Calls) NightHours() (from, to int, err error) {
 	a, err1 := time.Parse("15:04", strings.TrimSpace(begin))
 	b, err2 := time.Parse("15:04", strings.TrimSpace(end))
 	if !ok || err1 != nil || err2 != nil {
-		return 0, 0, hint.New("write two times in quotes, such as \"22:00-06:00\"", quote(c.Night)+" is not a time of day to a time of day")
+		return 0, 0, hint.New("write two times of day in quotes, such as \"22:00-06:00\"", quote(c.Night)+" is not two times of day")
 	}
 	return a.Hour()*60 + a.Minute(), b.Hour()*60 + b.Minute(), nil
 }
@@ -151,12 +151,12 @@ func (c *Calls) validate(d *decoder) {
 	for key, list := range map[string][]TrapName{"international": c.International, "outside": c.Outside, "emergency": c.Emergency} {
 		for i, n := range list {
 			if !dialForm.MatchString(string(n)) {
-				d.fault(fmt.Sprintf("calls.%s[%d]", key, i), "write digits only, such as 00", "%s is not a row of digits", quote(string(n)))
+				d.fault(fmt.Sprintf("calls.%s[%d]", key, i), "write digits only, such as 00", "%s has other characters than digits", quote(string(n)))
 			}
 		}
 	}
 	if c.National != "" && c.National != "none" && !dialForm.MatchString(string(c.National)) {
-		d.fault("calls.national", "write digits only, such as 0; or none", "%s is not a row of digits", quote(string(c.National)))
+		d.fault("calls.national", "write digits only, such as 0; or none", "%s has other characters than digits", quote(string(c.National)))
 	}
 	c.validateFields(d)
 	c.validateLimits(d)

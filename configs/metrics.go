@@ -24,9 +24,9 @@ func (m *Metrics) validate(d *decoder, control string) {
 	if path, is := strings.CutPrefix(m.Listen, MetricsSocket); is {
 		switch {
 		case !strings.HasPrefix(path, "/"):
-			d.fault(at, "write a full path, such as unix:/run/pbxjail/metrics.sock", "%s is not a path from the root", quote(path))
+			d.fault(at, "write a full path, such as unix:/run/pbxjail/metrics.sock", "%s does not begin with /", quote(path))
 		case len(path) > maxSocket:
-			d.fault(at, "write a shorter path", "the path has %d bytes, but a socket's path has at most %d", len(path), maxSocket)
+			d.fault(at, "write a shorter path, such as unix:/run/pbxjail/metrics.sock", "the path has %d characters, but the path of a socket can have at most %d", len(path), maxSocket)
 		case path == control:
 			d.fault(at, "write another path, such as unix:/run/pbxjail/metrics.sock", "%s is the socket of jailctl", quote(path))
 		}

@@ -27,9 +27,9 @@ func TestMetricsListen(t *testing.T) {
 		{"{listen: 127.0.0.1:0}", "is not an address with a port"},
 		{"{listen: 127.0.0.1:70000}", "is not an address with a port"},
 		{"{listen: 127.0.0.1:http}", "is not an address with a port"},
-		{"{listen: unix:metrics.sock}", "is not a path from the root"},
+		{"{listen: unix:metrics.sock}", "does not begin with /"},
 		{"{listen: unix:/run/pbxjail/pbxjail.sock}", "is the socket of jailctl"},
-		{"{listen: unix:/" + strings.Repeat("x", maxSocket) + "}", "has at most 107"},
+		{"{listen: unix:/" + strings.Repeat("x", maxSocket) + "}", "can have at most 107"},
 		{"{port: 9740}", "unknown key"},
 	} {
 		m, err := parseMain("x.yaml", []byte("metrics: "+c.text+"\n"))

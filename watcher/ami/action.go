@@ -77,7 +77,7 @@ func (c *Client) List(ctx context.Context, item func(packet []byte) bool, action
 // Hangup ends a channel, which is named as Asterisk names it. It needs the right write = call.
 func (c *Client) Hangup(ctx context.Context, channel string) error {
 	if strings.HasPrefix(channel, "/") {
-		return fmt.Errorf("hang up: %s is a pattern and not a channel", show.Escaped(channel)) // asterisk:main/manager.c, action_hangup
+		return fmt.Errorf("cannot hang up: %s is a pattern and not a channel", show.Escaped(channel)) // asterisk:main/manager.c, action_hangup
 	}
 	_, err := c.Do(ctx, "Hangup", [2]string{"Channel", channel})
 	return permission("call", err)
@@ -99,7 +99,7 @@ func (c *Client) DBDel(ctx context.Context, family, key string) error {
 // permission adds to an error which right an action needs, if it may be that.
 func permission(class string, err error) error {
 	if r, is := errors.AsType[refused](err); is && strings.Contains(r.message, "ermission") {
-		return hint.Add("add "+class+" to write of the user in manager.conf; then: asterisk -rx 'manager reload'", err)
+		return hint.Add("in manager.conf, add "+class+" to write = of this user; then: asterisk -rx 'manager reload'", err)
 	}
 	return err
 }

@@ -28,14 +28,14 @@ func (c *Client) open(ctx context.Context) (net.Conn, *reader, error) {
 	conn, err := c.opts.Dial(limit, c.opts.Address)
 	if err != nil {
 		do := cmp.Or(hint.Of(err), "look at [general] in manager.conf: it must have enabled = yes, and bindaddr and port as ami.address in the main file; then: asterisk -rx 'manager reload'")
-		return nil, nil, hint.Errorf(do, "connect to the manager interface of Asterisk: %w", err)
+		return nil, nil, hint.Errorf(do, "cannot connect to the manager interface of Asterisk: %w", err)
 	}
 	conn.SetReadDeadline(time.Now().Add(answerTime))
 	in := newReader(conn)
 	version, err := in.greeting()
 	if err != nil {
 		conn.Close()
-		return nil, nil, hint.Errorf("the key ami.address of the main file must have the port of manager.conf, which is 5038 by default", "read the greeting of %s: %w", c.opts.Address, err)
+		return nil, nil, hint.Errorf("the key ami.address of the main file must have the port of manager.conf, which is 5038 by default", "cannot read the greeting of %s: %w", c.opts.Address, err)
 	}
 	c.mu.Lock()
 	c.version = cleanVersion(version)
@@ -68,14 +68,14 @@ func Refused(err error) (message string, ok bool) {
 func (c *Client) login(ctx context.Context) error {
 	secret, err := c.opts.Secret()
 	if err != nil {
-		return fmt.Errorf("log in to the manager interface: %w", err)
+		return fmt.Errorf("cannot log in to the manager interface: %w", err)
 	}
 	proof := [2]string{"Secret", secret}
 	header := [][2]string{{"Username", c.opts.User}, {"Events", "off"}}
 	if !c.opts.Plain {
 		answer, err := c.ask(ctx, "Challenge", [2]string{"AuthType", "MD5"})
 		if err != nil {
-			return fmt.Errorf("ask for a challenge: %w", err)
+			return fmt.Errorf("cannot ask the manager interface for a challenge: %w", err)
 		}
 		sum := md5.Sum(append(bytes.Clone(field(answer, "Challenge")), secret...))
 		proof = [2]string{"Key", hex.EncodeToString(sum[:])}
@@ -84,10 +84,10 @@ func (c *Client) login(ctx context.Context) error {
 	_, err = c.ask(ctx, "Login", append(header, proof)...)
 	if _, is := errors.AsType[refused](err); is {
 		return hint.Errorf("jailctl doctor says which it is, and what to write into manager.conf. Asterisk does not say if it knows the user, if the secret is wrong, or if permit of the user leaves this address out",
-			"log in to the manager interface as user %s: %w", c.opts.User, err)
+			"cannot log in to the manager interface as user %s: %w", c.opts.User, err)
 	}
 	if err != nil {
-		return fmt.Errorf("log in to the manager interface: %w", err)
+		return fmt.Errorf("cannot log in to the manager interface: %w", err)
 	}
 	return nil
 }
@@ -98,14 +98,14 @@ func (c *Client) begin(ctx context.Context) error {
 	_, err := c.ask(ctx, "Filter", [2]string{"Operation", "Add"}, [2]string{"Filter", guard})
 	_, no := errors.AsType[refused](err)
 	if err != nil && !no {
-		return fmt.Errorf("set a filter for events: %w", err)
+		return fmt.Errorf("cannot set a filter for events of the manager interface: %w", err)
 	}
 	c.mu.Lock()
 	c.guarded = err == nil
 	c.mu.Unlock()
 	// With brokeneventsaction = yes in manager.conf, Asterisk may not answer.
 	if _, err := c.ask(ctx, "Events", [2]string{"EventMask", c.opts.Mask}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("ask for events: %w", err)
+		return fmt.Errorf("cannot ask the manager interface for events: %w", err)
 	}
 	return nil
 }
