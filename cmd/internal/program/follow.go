@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
@@ -25,6 +27,9 @@ type Running struct {
 
 // Follow starts a program that writes to its standard output until it is ended: by Close, or
 // by the end of ctx. A program that is not installed is an error with a hint.
+//
+// Of our capabilities it has only the one to read files of others: the user pbxjail may read
+// the journal by nothing else. Of our environment it has only PATH, HOME and TZ.
 func Follow(ctx context.Context, name string, args ...string) (*Running, error) {
 	if !There(name) {
 		return nil, hint.Errorf("install the program "+name, "program %s is not installed", name)
@@ -32,10 +37,11 @@ func Follow(ctx context.Context, name string, args ...string) (*Running, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{command: exec.CommandContext(ctx, name, args...), cancel: cancel}
 	r.command.WaitDelay = time.Second
+	r.command.Env = environment("PATH", "HOME", "TZ")
 	r.command.Stderr = &r.said
 	out, err := r.command.StdoutPipe()
 	if err == nil {
-		err = r.command.Start()
+		err = startPlain(r.command, unix.CAP_DAC_READ_SEARCH)
 	}
 	if err != nil {
 		cancel()

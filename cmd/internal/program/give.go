@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -52,14 +53,23 @@ func Give(ctx context.Context, input []byte, name string, args ...string) error 
 }
 
 // startPlain starts a program without the ambient capabilities of this process, which it
-// would inherit (capabilities(7)). They belong to the thread, so the thread ends afterwards.
-func startPlain(c *exec.Cmd) error {
+// would inherit (capabilities(7)), but for those to keep. They belong to the thread, so the
+// thread ends afterwards.
+func startPlain(c *exec.Cmd, keep ...uintptr) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
-		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
-			started <- fmt.Errorf("cannot give up capabilities: %w", err)
-			return
+		for one := uintptr(0); one <= unix.CAP_LAST_CAP; one++ {
+			if slices.Contains(keep, one) {
+				continue
+			}
+			err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_LOWER, one, 0, 0)
+			if err == unix.EINVAL { // the kernel has no ambient capabilities, or not this one
+				continue
+			} else if err != nil {
+				started <- fmt.Errorf("give up capabilities: %w", err)
+				return
+			}
 		}
 		started <- c.Start()
 	}()
