@@ -37,9 +37,11 @@ func (a *app) eraseVerb() *cobra.Command {
 		Use:   "erase ADDR | --account NAME",
 		Short: "delete all that is stored about an address or an account",
 		Long: `erase deletes what is stored about an address (or a network), or an account: bans that are
-over and their lines, history, log-ins, alarms, strikes. In the audit log it writes "(erased)" in
-place of the address or the account. The files of pbxjail are written again where needed, so that
-the bytes are gone too.
+over and their lines, history, log-ins, alarms, strikes, and messages that wait to be sent. In the
+audit log it writes "(erased)" in place of the address or the account. The files of pbxjail are
+written again where needed, so that the bytes are gone too. This takes about a second for each 60 MB
+of the database, and a minute for a large history. Meanwhile pbxjail bans as always, but it saves
+new bans, and repairs the firewall if other programs change it, only afterwards.
 
 A line that names the address or the account is deleted, also of a ban of another address.
 
@@ -48,7 +50,7 @@ What stays, and is printed:
     When the ban is over, it is in the history: then erase again, or wait for keep_bans.
   - jailctl allow entries are settings; jailctl disallow removes them.
   - Copies of a damaged database are not changed: delete them.
-Not reached: the log of pbxjail (journald), the logs of Asterisk, backups.
+Not reached: messages that were sent, the log of pbxjail (journald), the logs of Asterisk, backups.
 
 An account that is erased, or whose address is erased, is not at home any more until its phone
 logs in again: until then its failures can lead to a ban.
@@ -87,8 +89,8 @@ which address or account it was.`,
 
 func (a *app) printErased(done control.EraseAnswer) {
 	a.say("erased; receipt %s", done.Receipt)
-	a.say("  deleted: %d bans, %d lines, %d log-ins, %d alarms, %d notes (unbans, sessions of admins, reports), %d entries of the history; changed: %d entries of the audit log",
-		done.Bans, done.Lines, done.LogIns, done.Alarms, done.Moments, done.History, done.Audit)
+	a.say("  deleted: %d bans, %d lines, %d log-ins, %d alarms, %d notes (unbans, sessions of admins, reports), %d entries of the history, %d events of messages that wait; changed: %d entries of the audit log",
+		done.Bans, done.Lines, done.LogIns, done.Alarms, done.Moments, done.History, done.Messages, done.Audit)
 	for _, p := range done.Running {
 		a.say("  not erased: the ban of %s is in force; to end this ban too: jailctl erase %s --unban", show.Address(p), show.Address(p))
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,12 @@ func (t *Target) holds(p netip.Prefix) bool {
 
 // named reports whether an account is meant.
 func (t *Target) named(account []byte) bool { return t.Account != "" && t.Account == string(account) }
+
+// Meant reports whether something is about what is meant: its prefix is in it, or one of its
+// texts names it.
+func (t *Target) Meant(p netip.Prefix, texts ...string) bool {
+	return p.IsValid() && t.holds(p) || slices.ContainsFunc(texts, func(text string) bool { return t.mentioned([]byte(text)) })
+}
 
 // mentioned reports whether a text names what is meant.
 func (t *Target) mentioned(text []byte) bool { return t.replace(text, func(int, int) {}) }

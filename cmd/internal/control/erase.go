@@ -45,14 +45,15 @@ type EraseAnswer struct {
 	Audit     int            `json:"audit"`     // entries in which it is replaced
 	Countries int            `json:"countries"` // that the account has called
 	History   int64          `json:"history"`   // entries, or names that were tried
+	Messages  int            `json:"messages"`  // events that waited to be sent to admins
 	Running   []netip.Prefix `json:"running"`   // bans that stay in force, with prefix, jail and time alone
 	Allowed   []string       `json:"allowed"`   // settings of jailctl allow, which stay
 	Copies    []string       `json:"copies"`    // old files of the ledger, which are not changed
 }
 
 func (a *EraseAnswer) receipt() string {
-	return fmt.Sprintf("receipt %s: %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d audit entries, %d called countries, %d of the history; %d bans stay in force",
-		a.Receipt, a.Bans, a.Lines, a.LogIns, a.Alarms, a.Moments, a.Audit, a.Countries, a.History, len(a.Running))
+	return fmt.Sprintf("receipt %s: %d bans, %d lines, %d log-ins, %d alarms, %d moments, %d audit entries, %d called countries, %d of the history, %d of messages that wait; %d bans stay in force",
+		a.Receipt, a.Bans, a.Lines, a.LogIns, a.Alarms, a.Moments, a.Audit, a.Countries, a.History, a.Messages, len(a.Running))
 }
 
 // erasePatience is how long a client waits: a large history may be written again.

@@ -11,13 +11,14 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/explain"
+	"pbxjail/cmd/internal/messages"
 	"pbxjail/configs/hint"
 	"pbxjail/jails/history"
 	"pbxjail/jails/store"
 )
 
-// Erase deletes what is known of an address or an account: in memory, in the ledger and in
-// the history.
+// Erase deletes what is known of an address or an account: in memory, in the ledger, in
+// the history, and in messages that wait.
 func (b *backend) Erase(q control.EraseRequest, by string) (answer control.EraseAnswer, err error) {
 	b.past.filing.Lock() // nothing is copied meanwhile
 	defer b.past.filing.Unlock()
@@ -41,11 +42,13 @@ func (b *backend) Erase(q control.EraseRequest, by string) (answer control.Erase
 		Receipt: receipt(), Bans: e.Bans, Lines: e.Lines, LogIns: e.LogIns, Alarms: e.Alarms, Moments: e.Moments, Audit: e.Audit, Countries: e.Countries,
 		Running: e.Running, Allowed: e.Allowed, Copies: b.store.Copies(),
 	}
+	unsent, failed := b.post.Forget(func(i *messages.Item) bool { return target.Meant(i.Prefix, i.What, i.Hint) })
+	answer.Messages = unsent
 	a, err := b.past.asked()
 	if err == nil {
 		answer.History, err = a.Erase(q.Prefix, q.Account)
 	}
-	if err = errors.Join(err, b.store.Scrub()); err != nil {
+	if err = errors.Join(failed, err, b.store.Scrub()); err != nil {
 		err = hint.Add("make free space on the disk of the database, twice the size of its files; then give the command again",
 			fmt.Errorf("the entries are deleted, but their bytes may still be in the files of pbxjail: %w", err))
 	}
