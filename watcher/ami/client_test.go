@@ -72,7 +72,10 @@ func (a *asterisk) serve(conn net.Conn) {
 const ok = "Response: Success\r\n"
 
 func (a *asterisk) answer(action map[string]string) string {
-	if answer, known := a.answers[action["Action"]]; known {
+	a.mu.Lock()
+	answer, known := a.answers[action["Action"]]
+	a.mu.Unlock()
+	if known {
 		return answer
 	}
 	switch action["Action"] {
@@ -245,7 +248,9 @@ func TestReconnect(t *testing.T) {
 		if s := c.State(); s.Problem != nil || s.Logins != 2 {
 			t.Errorf("got %+v, want a second log-in", s)
 		}
+		a.mu.Lock()
 		a.answers["Ping"] = "-"
+		a.mu.Unlock()
 		time.Sleep(pingEvery + answerTime)
 		synctest.Wait()
 		if s := c.State(); s.Problem == nil || !strings.Contains(s.Problem.Error(), "does not answer") {

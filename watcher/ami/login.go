@@ -38,7 +38,7 @@ func (c *Client) open(ctx context.Context) (net.Conn, *reader, error) {
 		return nil, nil, hint.Errorf("the key ami.address of the main file must have the port of manager.conf, which is 5038 by default", "cannot read the greeting of %s: %w", c.opts.Address, err)
 	}
 	c.mu.Lock()
-	c.version = cleanVersion(version)
+	c.version, c.guarded = cleanVersion(version), false
 	c.mu.Unlock()
 	return conn, in, nil
 }

@@ -33,7 +33,8 @@ type amiSource struct {
 	calls      func(c *events.Call, now time.Time)           // set before Run; nil: nothing follows calls
 	known      func()                                        // closes ready, once
 	ready      chan struct{}                                 // closed when it is known who is registered, or that it cannot be known
-	again      chan struct{}                                 // ask who is registered
+	logins     chan struct{}                                 // given after each log-in
+	again      chan struct{}                                 // given when who is registered has changed
 
 	// Of the goroutine that receives events.
 	message events.Message
@@ -53,19 +54,19 @@ const (
 	// contactsEvery is how often Asterisk is asked who is registered, and contactsAfter how
 	// long after it reports that this has changed.
 	contactsEvery = 10 * time.Minute
-	contactsAfter = 2 * time.Second
+	contactsAfter = 30 * time.Second
 	// amiFirst is how long the first events of logs wait for the first list.
 	amiFirst = 3 * time.Second
 )
 
 // newAMISource opens nothing before Run.
 func newAMISource(main configs.AMI, log *slog.Logger) *amiSource {
-	s := &amiSource{log: log, main: main, ready: make(chan struct{}), again: make(chan struct{}, 1)}
+	s := &amiSource{log: log, main: main, ready: make(chan struct{}), again: make(chan struct{}, 1), logins: make(chan struct{}, 1)}
 	s.known = sync.OnceFunc(func() { close(s.ready) })
 	opts := ami.Options{
 		Address: main.Address, User: main.User, Plain: main.Auth == "plain", Mask: amiMask,
 		Secret: func() (string, error) { return messages.Secret(main.SecretFile) },
-		Event:  s.event, Connected: s.askAgain, Notify: s.changed,
+		Event:  s.event, Connected: func() { give(s.logins) }, Notify: s.changed,
 	}
 	if main.TLS {
 		opts.Dial = s.dialTLS
@@ -104,10 +105,10 @@ func (s *amiSource) changed(problem error) {
 	s.log.Error("pbxjail has no connection to the manager interface of Asterisk (AMI); logs and packets are read all the same", "err", problem, "hint", hint.Of(problem))
 }
 
-// askAgain has Run ask who is registered.
-func (s *amiSource) askAgain() {
+// give wakes who waits for a channel with room for one.
+func give(c chan struct{}) {
 	select {
-	case s.again <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -118,7 +119,7 @@ func (s *amiSource) event(packet []byte) {
 	s.message.Read(packet)
 	switch name := s.message.Event(); name {
 	case "ContactStatus", "PeerStatus":
-		s.askAgain()
+		give(s.again)
 		return
 	case "Newchannel", "DialBegin", "DialEnd", "Hangup", "Cdr":
 		var c events.Call
@@ -149,23 +150,28 @@ func (s *amiSource) Run(ctx context.Context) error {
 	return s.client.Run(ctx)
 }
 
-// follow asks who is registered: after each log-in at once, when it has changed, and from
-// time to time.
+// follow asks who is registered: after each log-in at once, some time after it has changed, and
+// from time to time. A PBX with many phones must not list them all the time.
 func (s *amiSource) follow(ctx context.Context) {
-	for {
+	due := time.NewTimer(contactsEvery)
+	defer due.Stop()
+	for soon := false; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.again:
-		case <-time.After(contactsEvery):
+			if !soon {
+				soon = true
+				due.Reset(contactsAfter)
+			}
+			continue
+		case <-s.logins:
+		case <-due.C:
 		}
+		soon = false
 		s.ask(ctx)
 		s.known()
-		select { // many phones that change are asked about once
-		case <-ctx.Done():
-			return
-		case <-time.After(contactsAfter):
-		}
+		due.Reset(contactsEvery)
 	}
 }
 

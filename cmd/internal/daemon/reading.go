@@ -37,6 +37,8 @@ type reading struct {
 	logs  map[string]*log // by file; guarded by turn
 	waits bool            // an event waits for settle; guarded by turn
 
+	caughtUp time.Time // when hearAMI last did; owned by its caller
+
 	threads parsers.Threads // of Asterisk, as its logs show them
 
 	mu       sync.Mutex
@@ -187,10 +189,15 @@ func (r *reading) findings(found logs.Found, list []logs.Log, now time.Time) []l
 // hear takes an event that follows from packets. It may be called from any goroutine.
 func (r *reading) hear(e *parsers.Event, now time.Time) { r.warden.HearWire(e, now) }
 
+// amiCatchUp is how often the packets before an event of AMI are read at most. An event whose
+// packets are not read yet waits for them.
+const amiCatchUp = 10 * time.Millisecond
+
 // hearAMI takes a security event that Asterisk reports over its manager interface, behind the
-// packets that came before it. It may be called from any goroutine.
+// packets that came before it. Only one goroutine may call it.
 func (r *reading) hearAMI(e *parsers.Event, now time.Time) {
-	if r.catchUp != nil {
+	if r.catchUp != nil && now.Sub(r.caughtUp).Abs() >= amiCatchUp {
+		r.caughtUp = now
 		r.catchUp()
 	}
 	r.warden.HearAMI(e, now)
