@@ -207,7 +207,7 @@ func (a *app) printAccount(list control.Calls) error {
 		a.say("  last call: %s; %d run now", a.ago(*one.Last), one.Running)
 	}
 	if text := places(one.Countries); text != "" {
-		a.say("  countries: %s; it has called %d countries ever", text, one.Known)
+		a.say("  countries: %s; countries called ever: %d", text, one.Known)
 	}
 	if len(one.Numbers) > 0 {
 		a.say("  numbers:   %s", strings.Join(one.Numbers, ", "))
