@@ -52,7 +52,7 @@ const (
 	amiSecret                  = "lab-pbxjail-9Tz"
 )
 
-// theftDialplan calls over the trunk whom the snippet of pbxjail lets pass.
+// theftDialplan calls over the trunk, unless the lines of pbxjail end the call.
 const theftDialplan = `[from-internal]
 exten => 112,1,Answer()
  same => n,Wait(1)

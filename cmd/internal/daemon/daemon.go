@@ -363,9 +363,3 @@ func (d *Daemon) reload(by string) (waiting []string, err error) {
 	defer d.notify("READY=1")
 	return d.upkeep.reload(by)
 }
-
-func (d *Daemon) notify(state string) {
-	if d.opts.Notify != nil {
-		d.opts.Notify(state)
-	}
-}

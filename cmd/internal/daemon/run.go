@@ -143,6 +143,13 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
+// notify reports a state to the service manager, if there is one.
+func (d *Daemon) notify(state string) {
+	if d.opts.Notify != nil {
+		d.opts.Notify(state)
+	}
+}
+
 // watchdog reports to the service manager that we live, as long as events can be judged.
 func (d *Daemon) watchdog(ctx context.Context) error {
 	if d.opts.Watchdog <= 0 {
