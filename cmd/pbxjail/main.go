@@ -188,14 +188,16 @@ func leaveOutEmpty(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// named puts the path of the main file into a message, an error or a hint.
+// named puts the path of the main file into a message, an error or a hint, and an error into
+// one line.
 func named(a slog.Attr, path string) slog.Attr {
 	text := ""
 	switch v := a.Value.Any().(type) {
 	case string:
 		text = v
 	case error:
-		text = v.Error()
+		text = hint.Line(v.Error())
+		a.Value = slog.StringValue(text)
 	}
 	if strings.Contains(text, hint.MainFile) {
 		return slog.String(a.Key, hint.Named(text, path))

@@ -6,6 +6,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -49,4 +50,17 @@ func Of(err error) string {
 		return h.Hint()
 	}
 	return ""
+}
+
+// Line is the text of an error in one line. Errors that are joined begin lines of their
+// own: they get a semicolon between them, and what an earlier one says already is left out.
+func Line(text string) string {
+	var kept []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !slices.ContainsFunc(kept, func(before string) bool { return strings.HasSuffix(before, line) }) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "; ")
 }

@@ -43,3 +43,17 @@ func TestHint(t *testing.T) {
 		t.Error("nil does not stay nil")
 	}
 }
+
+func TestLine(t *testing.T) {
+	four := errors.Join(errors.New("no space"), errors.New("no space"), errors.New("other"), errors.New("no space"))
+	for _, tt := range []struct{ text, want string }{
+		{"", ""},
+		{"one", "one"},
+		{"one\ntwo", "one; two"},
+		{fmt.Errorf("cannot list: %w", four).Error(), "cannot list: no space; other"},
+	} {
+		if got := Line(tt.text); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}

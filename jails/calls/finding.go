@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pbxjail/configs/show"
 )
 
 // Level is how much an account looks like a stolen one.
@@ -97,7 +99,7 @@ func (c *Case) What() string {
 
 // Sum says what the calls of a day were.
 func (c *Case) Sum() string {
-	text := fmt.Sprintf("%d calls and %d minutes within a day", c.Calls, (c.Seconds+59)/60)
+	text := show.Count(c.Calls, "call") + " and " + show.Count(int((c.Seconds+59)/60), "minute") + " within a day"
 	if len(c.Countries) > 0 {
 		text += ", to " + strings.Join(c.Countries, ", ")
 	}

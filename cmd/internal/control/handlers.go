@@ -61,5 +61,5 @@ func decode[T any](body io.Reader) (v T, err error) {
 
 func refuse(w http.ResponseWriter, err error) {
 	w.WriteHeader(statusOf(err))
-	json.NewEncoder(w).Encode(errorAnswer{err.Error(), hint.Of(err)})
+	json.NewEncoder(w).Encode(errorAnswer{hint.Line(err.Error()), hint.Of(err)})
 }

@@ -60,7 +60,7 @@ func (b *backend) statusOf(report warden.Report, now time.Time) control.Status {
 	b.messageStatus(&s, now)
 	for i := range s.Problems {
 		p := &s.Problems[i]
-		p.What, p.Hint = hint.Named(p.What, b.main.path()), hint.Named(p.Hint, b.main.path())
+		p.What, p.Hint = hint.Named(hint.Line(p.What), b.main.path()), hint.Named(p.Hint, b.main.path())
 	}
 	return s
 }
