@@ -99,7 +99,7 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 		return nil, nil, err
 	}
 	if err := k.clear(o); err != nil {
-		notes = append(notes, kernel.Note("old rules or sets of another enforcer cannot be removed, and may still drop packets", orClear(err)))
+		notes = append(notes, kernel.Note("old rules or sets of another enforcer cannot be removed, and may still drop packets", orClear(err, o.Chain)))
 	}
 	return e, notes, nil
 }
@@ -153,7 +153,7 @@ func (k kind) try(o Options, last bool) (e Enforcer, left []string, err error) {
 	}
 	if lacking(err) {
 		if failed := e.Teardown(); failed != nil {
-			left = append(left, kernel.Note("rules or sets of an enforcer that does not work here cannot be removed", orClear(failed)))
+			left = append(left, kernel.Note("rules or sets of an enforcer that does not work here cannot be removed", orClear(failed, o.Chain)))
 		}
 	}
 	e.Close()

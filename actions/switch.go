@@ -219,14 +219,16 @@ func (s *Switch) Close() error {
 }
 
 // clearHint is what to do where something of ours cannot be removed.
-const clearHint = "look for the name of pbxjail's chain in what these print: iptables-save; nft list ruleset; ipset list -t. Then remove the rules and sets with this name"
+func clearHint(chain string) string {
+	return "look for " + chain + " in what these commands print, and remove the rules and sets with this name: iptables-save; ip6tables-save; nft list ruleset; ipset list -t"
+}
 
 // orClear gives err the hint clearHint, if it has none.
-func orClear(err error) error {
+func orClear(err error, chain string) error {
 	if hint.Of(err) != "" {
 		return err
 	}
-	return hint.Add(clearHint, err)
+	return hint.Add(clearHint(chain), err)
 }
 
 // SplitNote takes apart a note of Open, Setup, OpenGate or PacketRules: what does not work,
@@ -245,7 +247,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add(clearHint, fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
+		return hint.Add("run the same command again; if it fails again: "+clearHint(o.Chain), fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
 	}
 	return nil
 }

@@ -132,7 +132,18 @@ func (a *app) checkFeed(name, format string, most int) error {
 		return a.emit(r)
 	}
 	a.say("%s: %s, %s used, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
-	a.say("corrected: %d (not the start of a network), left out: %d (not public addresses), refused: %d (not understood)", r.Masked, r.Dropped, r.Refused)
+	for _, kind := range []struct {
+		n    int
+		what string
+	}{
+		{r.Masked, "corrected, because the address is not the start of its network"},
+		{r.Dropped, "left out, because the address is not public"},
+		{r.Refused, "refused, because pbxjail does not understand the text"},
+	} {
+		if kind.n > 0 {
+			a.say("%s %s", show.Count(kind.n, "line"), kind.what)
+		}
+	}
 	for _, n := range r.Notes {
 		a.say("line %d: %s", n.Line, n.What)
 	}

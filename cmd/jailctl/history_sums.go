@@ -98,9 +98,9 @@ func (a *app) sumsTable(by string, q control.HistoryRequest, sums []control.Hist
 		return err
 	}
 	a.say("")
-	text := number(all) + " entries"
+	text := number(all) + " entries of the history, each a ban or another event; GRAPH shows ENTRIES"
 	if len(sums) == q.N && by != "day" && by != "hour" {
-		text += " in these rows; to see more rows: -n 500"
+		text += ". These are the rows with most entries; to see more rows: -n 500"
 	}
 	a.say("%s", text)
 	return nil

@@ -144,6 +144,9 @@ func (a *app) printCircumstances(w control.Why) {
 	}
 	if len(w.Feeds) > 0 {
 		a.say("  listed:   now in feed %s", strings.Join(w.Feeds, ", in feed "))
+		if strings.Contains(strings.Join(w.Feeds, ""), " x") {
+			a.say("            (x1.5: its attempts get 1.5 times the points)")
+		}
 	}
 	switch {
 	case w.Protected != "" && w.Banned != nil && byHand(*w.Banned):
@@ -227,7 +230,7 @@ func (a *app) printEvidence(w control.Why) error {
 	for _, j := range w.Jails {
 		head := "records that jail " + j.Name + " counts towards a ban:"
 		if w.Banned != nil {
-			head = "attempts that jail " + j.Name + " counted after the ban began (they came to a port that the ban does not close, or Asterisk wrote them late); they count for the next ban:"
+			head = "attempts that jail " + j.Name + " counted after the ban began (they count for the next ban; they came to a port that this ban leaves open, or Asterisk wrote them late; if they go on, close all ports: write ports: all into the file of the jail):"
 		}
 		if err := a.printLines(head, j.Window, nil); err != nil {
 			return err

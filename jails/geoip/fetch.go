@@ -127,7 +127,7 @@ func unpack(r io.Reader) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("this is not a gzip file: %w", err)
+		return nil, fmt.Errorf("the name ends in gz, but what is in the file is not packed with gzip: %w", err)
 	}
 	inner := bufio.NewReaderSize(z, tarBlock)
 	if !begins(inner, tarMagicAt, "ustar") {

@@ -114,7 +114,7 @@ func Fetch(ctx context.Context, from, dir string) (Update, error) {
 func unreadable(from string, err error) *Problem {
 	p := broken(from, err)
 	if p.Fix == fixBroken {
-		p.Fix = "give --from a .mmdb file, unpacked or as .gz, .tar.gz or .tgz"
+		p.Fix = "download the file again: it may be broken, or a web page. --from takes a .mmdb file, unpacked or as .gz, .tar.gz or .tgz"
 	}
 	return p
 }

@@ -57,7 +57,7 @@ func (s *Store) hint(err error) string {
 	case damaged(err):
 		return "systemctl restart pbxjail; pbxjail then starts an empty database, keeps the bans of the firewall, and renames the damaged file"
 	case code == sqlite3.SQLITE_IOERR, errors.Is(err, syscall.EIO):
-		return "look for errors of the disk with dmesg, and move the database to a good disk"
+		return "look for errors of the disk: dmesg. To use another disk: systemctl stop pbxjail; copy " + folder + " to that disk; write the new path into the main file (database: PATH); systemctl start pbxjail"
 	}
 	return "the database must be on a local disk, in a folder that exists and that pbxjail may write to: ls -ld " + folder + ". To use another folder, write into the main file: database: /var/lib/pbxjail/pbxjail.db; then: systemctl restart pbxjail"
 }

@@ -21,7 +21,11 @@ func (s *Store) Off() (off book.Off, err error) {
 
 // SaveOff saves that pbxjail is switched off; the zero value saves that it is on.
 func (s *Store) SaveOff(off book.Off) error {
-	return s.write("write whether pbxjail is switched off to", func(tx *sql.Tx) error {
+	state := "switched off"
+	if off.Since.IsZero() {
+		state = "on"
+	}
+	return s.write("save that pbxjail is "+state+" in", func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM off`); err != nil {
 			return err
 		}

@@ -143,7 +143,15 @@ func stolenHint(account string) string {
 	if account == calls.Others {
 		return "more accounts make calls than pbxjail watches one by one: raise max_accounts of calls in the main file"
 	}
-	return "see what it did: jailctl why account " + name + "; if its owner did not make these calls, change its password in Asterisk; then: jailctl calls unbar " + name
+	return "see what it did: jailctl why account " + name + "; if its owner did not make these calls, change its password in Asterisk. To clear the alarm, and to let a barred account call again: jailctl calls unbar " + name
+}
+
+// barsNow says what becomes of an account that has just reached a critical limit.
+func (w *callWatch) barsNow() string {
+	if w.set.Does("bar") {
+		return "pbxjail bars it now"
+	}
+	return "no: action of calls in the main file does not have bar"
 }
 
 // findingText says what an account did, for a message.

@@ -238,7 +238,7 @@ func (w *callWatch) isGuessed(account string) bool {
 // critical deals with an account that has reached a critical limit. mu is held.
 func (w *callWatch) critical(f *calls.Finding, now time.Time) {
 	c := *f.Open
-	w.log.Error("an account makes calls like a thief", "account", show.Escaped(c.Account), "limit", c.Kind, "what", c.What(), "critical", c.Limit, "sum", c.Sum(), "hint", stolenHint(c.Account))
+	w.log.Error("an account makes calls like a thief", "account", show.Escaped(c.Account), "limit", c.Kind, "what", c.What(), "critical", c.Limit, "sum", c.Sum(), "barred", w.barsNow(), "hint", stolenHint(c.Account))
 	w.tell(f, now)
 	w.later(func() { w.says(w.store.SaveStolen(&c)) })
 	if f.Account == calls.Others {

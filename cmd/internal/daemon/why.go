@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -61,6 +62,9 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	return why
 }
 
+// countHint is what to do where the firewall does not say what it dropped.
+const countHint = "run the command again; if the same error comes again: jailctl doctor"
+
 func (b *backend) countDropped(ban *control.Ban) {
 	err := b.enforcer.Each(func(h ports.Held) {
 		if h.Prefix == ban.Prefix {
@@ -68,7 +72,7 @@ func (b *backend) countDropped(ban *control.Ban) {
 		}
 	})
 	if err != nil {
-		b.log.Error("the numbers of dropped packets cannot be read from the firewall", "err", err, "hint", hint.Of(err))
+		b.log.Error("cannot read from the firewall how many packets were dropped: jailctl shows too few. Bans are not affected", "err", err, "hint", cmp.Or(hint.Of(err), countHint))
 	}
 }
 
