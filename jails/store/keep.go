@@ -25,16 +25,18 @@ const (
 	trimLines  = `DELETE FROM lines WHERE (ban, n) IN (SELECT ban, n FROM bans JOIN lines ON ban = bans.id WHERE until < ? LIMIT ?)`
 	trimHomes  = `DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`
 	trimClosed = `DELETE FROM closed WHERE ports IN (SELECT ports FROM closed WHERE until < ? LIMIT ?)`
+	trimMoment = `DELETE FROM moments WHERE (kind, prefix) IN (SELECT kind, prefix FROM moments WHERE until < ? LIMIT ?)`
 	trimAudit  = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)`
 )
 
-// Trim removes what is older than it is kept. Bans that run stay. Strikes are read from bans:
+// Trim removes what is older than it is kept, and moments that no longer matter. Bans that run
+// stay. Strikes are read from bans:
 // keep those no shorter than the longest forgive_after.
 func (s *Store) Trim(now time.Time, keep Keep) error {
 	for _, part := range []struct {
 		text string
 		keep time.Duration
-	}{{trimBans, keep.Bans}, {trimClosed, keep.Bans}, {trimBans, keep.Addresses}, {trimLines, keep.Lines}, {trimHomes, keep.LogIns}, {trimAudit, keep.Audit}} {
+	}{{trimBans, keep.Bans}, {trimClosed, keep.Bans}, {trimBans, keep.Addresses}, {trimLines, keep.Lines}, {trimHomes, keep.LogIns}, {trimAudit, keep.Audit}, {trimMoment, book.MomentKept}} {
 		if part.keep == book.Forever {
 			continue
 		}

@@ -16,6 +16,9 @@ func TestKeepOfEachKind(t *testing.T) {
 	if err := s.Note(Entry{At: start, Verb: "unban", What: "203.0.113.9/32", SSH: over.Prefix.Addr()}); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.SaveMoments([]book.Moment{{Kind: "unban", Prefix: over.Prefix, At: start, Until: start.Add(time.Hour)}}, start); err != nil {
+		t.Fatal(err)
+	}
 	now := start.Add(10 * 24 * time.Hour)
 	for _, step := range []struct {
 		name                string
@@ -32,6 +35,9 @@ func TestKeepOfEachKind(t *testing.T) {
 		}
 		if got := [3]int64{count(t, s, "bans"), count(t, s, "lines"), count(t, s, "audit")}; got != [3]int64{step.bans, step.lines, step.audits} {
 			t.Errorf("%s: got %v bans, lines and commands, want %d, %d, %d", step.name, got, step.bans, step.lines, step.audits)
+		}
+		if n := count(t, s, "moments"); n != 0 {
+			t.Errorf("%s: an unban of ten days ago is still there", step.name)
 		}
 		if step.name != "addresses" {
 			continue
