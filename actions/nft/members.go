@@ -249,13 +249,14 @@ func (e *Enforcer) eachOf(name string, at place, yield func(ports.Held)) error {
 	e.mu.Lock()
 	before := e.count[name]
 	e.mu.Unlock()
-	seen := make(map[netip.Addr]int, before) // in which listing it came last
-	for n, twice := 1, true; twice && n <= maxListings; n++ {
+	seen := make(map[[16]byte]uint8, before) // in which listing it came last
+	for n, twice := uint8(1), true; twice && n <= maxListings; n++ {
 		twice = false
 		err := e.view.Members(uint8(e.table.Family), e.table.Name, name, at.bits, func(m kernel.Member) {
-			last := seen[m.Prefix.Addr()]
+			addr := m.Prefix.Addr().As16()
+			last := seen[addr]
 			twice = twice || last == n
-			seen[m.Prefix.Addr()] = n
+			seen[addr] = n
 			if last == 0 {
 				yield(m.Held(at.group))
 			}

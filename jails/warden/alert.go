@@ -36,14 +36,15 @@ const pruneEvery = time.Second
 // due reports whether p is to be reported now, and notes it as reported.
 func (r *reminders) due(p netip.Prefix, now time.Time) bool {
 	old := func(_ netip.Prefix, last time.Time) bool { return now.Sub(last) >= alertEvery }
-	if last, ok := r.last[p]; ok && !old(p, last) {
+	last, known := r.last[p]
+	if known && !old(p, last) {
 		return false
 	}
 	if len(r.last) >= maxAlerts && now.Sub(r.pruned).Abs() >= pruneEvery {
 		r.pruned = now
 		maps.DeleteFunc(r.last, old)
 	}
-	if len(r.last) >= maxAlerts {
+	if !known && len(r.last) >= maxAlerts {
 		return false
 	}
 	if r.last == nil {

@@ -114,3 +114,23 @@ func TestChangeLetsOut(t *testing.T) {
 		s.expect("after a restart", some, some, some)
 	})
 }
+
+// A full table has room for what it has already.
+func TestOldReminderIsDueAgain(t *testing.T) {
+	var r reminders
+	now := start
+	prefix := func(i int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
+	}
+	for i := range maxAlerts {
+		if !r.due(prefix(i), now.Add(time.Duration(i)*time.Millisecond)) {
+			t.Fatalf("number %d is not due", i)
+		}
+	}
+	now = now.Add(alertEvery)
+	r.due(prefix(maxAlerts), now) // removes the old ones: only number 0 is old yet
+	now = now.Add(pruneEvery / 2)
+	if !r.due(prefix(1), now) {
+		t.Error("a prefix that was reported ten minutes ago is not reported again")
+	}
+}

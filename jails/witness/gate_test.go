@@ -81,6 +81,24 @@ func TestGateForgets(t *testing.T) {
 	}
 }
 
+// A record of an address that is known makes the table forget, too.
+func TestSightingsForgetAtRecords(t *testing.T) {
+	s, at, n := newSightings(), jailstest.Start(), 0
+	for range 2 {
+		e := jailstest.Failure("203.0.113.9")
+		s.note(e, at)
+		for ; !s.seen.Full(); n++ {
+			s.note(jailstest.Failure(jailstest.Numbered(n).String()), at)
+		}
+		if got := s.attempt(e, Witness{}, at); got != Seen {
+			t.Fatalf("got %q, want seen", got)
+		}
+	}
+	if s.remembers(at) {
+		t.Error("the sightings remember a time of which they forgot addresses")
+	}
+}
+
 func sightingsOf(g Gate) map[sightingKey]bool {
 	all := map[sightingKey]bool{}
 	g.sightings.seen.Each(func(k sightingKey, _ sighting) bool { all[k] = true; return true })

@@ -56,9 +56,6 @@ func (s *sightings) note(e *parsers.Event, at time.Time) {
 	if f == NoFamily || !e.Addr.IsValid() || e.Kind == parsers.Unanswered { // its challenge was noted
 		return
 	}
-	if s.seen.Full() {
-		s.since, s.turn = s.turn, at.UnixMilli()
-	}
 	key := sightingKey{recent.Addr(e.Addr.As16()), f}
 	x, _ := s.seen.Get(key)
 	bit := x.move(at.Unix())
@@ -80,6 +77,14 @@ func (s *sightings) note(e *parsers.Event, at time.Time) {
 	default:
 		x.refused |= bit
 		x.count = min(x.count+1, mostAttempts)
+	}
+	s.put(key, x, at)
+}
+
+// put keeps a sighting. Where that makes the table forget the older half, since moves.
+func (s *sightings) put(key sightingKey, x sighting, at time.Time) {
+	if s.seen.Full() {
+		s.since, s.turn = s.turn, max(s.turn, at.UnixMilli())
 	}
 	s.seen.Put(key, x)
 }
@@ -143,6 +148,6 @@ func (s *sightings) attempt(e *parsers.Event, by Witness, at time.Time) Grade {
 		return Retold
 	}
 	*slot++
-	s.seen.Put(key, x)
+	s.put(key, x, at)
 	return Seen
 }

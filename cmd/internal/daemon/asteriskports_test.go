@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 
+	"pbxjail/actions"
 	"pbxjail/cmd/internal/host"
 	"pbxjail/configs"
+	"pbxjail/configs/ports"
 )
 
 // TestListeningPorts: sockets of calls and of other protocols are no transports of SIP.
@@ -17,5 +20,21 @@ func TestListeningPorts(t *testing.T) {
 	want := []uint16{5062, 5070, 15060}
 	if got := openPorts(open, main); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The firewall begins with the ports that bans of the database close: the enforcer empties
+// the set of a group that it does not know, and packets would pass until the restore.
+func TestFirstPorts(t *testing.T) {
+	site := newSite(t)
+	main := &configs.Main{Asterisk: site.path("asterisk")}
+	byHand, err := ports.Parse("8443/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &portGroups{log: slog.New(slog.DiscardHandler), settings: func() *configs.Main { return main }, sight: newAsteriskSight(t.TempDir())}
+	first := g.first(nil, []ports.Set{byHand})
+	if !slices.ContainsFunc(first, func(p actions.Port) bool { return p.From == 8443 && p.Proto == "tcp" }) {
+		t.Errorf("got %v, want 8443/tcp in it", first)
 	}
 }

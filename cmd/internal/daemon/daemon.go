@@ -25,7 +25,6 @@ import (
 	"pbxjail/cmd/internal/setup"
 	"pbxjail/configs"
 	"pbxjail/configs/hint"
-	"pbxjail/configs/ports"
 	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
 	"pbxjail/jails/geoip"
@@ -164,16 +163,18 @@ func (d *Daemon) openSlow() (err error) {
 	}
 	places.Wait()
 	d.upkeep.place = d.places
-	if err != nil {
-		return err
-	}
-	return d.openPorts()
+	d.upkeep.ports.enforcer = d.enforcer
+	return err
 }
 
 // openEnforcer sets the firewall up. Where nothing is to be dropped, it takes out what a run
 // before left there.
 func (d *Daemon) openEnforcer(main *configs.Main) error {
-	options := actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list())}
+	live, err := d.store.Ports(d.since)
+	if err != nil { // restore finds out what that means
+		d.log.Error("the database cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
+	}
+	options := actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list(), live)}
 	d.enforcer = actions.NewSwitch(options, func() (actions.Enforcer, []string, error) { return actions.Open(main.Enforcer, options) })
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
@@ -200,16 +201,6 @@ func (d *Daemon) openEnforcer(main *configs.Main) error {
 	}
 	d.degraded = degraded
 	return nil
-}
-
-// openPorts has the enforcer know the ports that bans of the ledger close.
-func (d *Daemon) openPorts() error {
-	d.upkeep.ports.enforcer = d.enforcer
-	live, err := d.store.Ports(d.since)
-	if err != nil { // restore finds out what that means
-		d.log.Error("the database cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
-	}
-	return d.upkeep.ports.need(ports.All, live)
 }
 
 // openOff completes the switch.

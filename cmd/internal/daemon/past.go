@@ -28,6 +28,7 @@ type past struct {
 	places *geoip.Tables
 	main   func() *configs.Main // the settings
 
+	more   bool       // file stopped before all was copied; for Run alone
 	filing sync.Mutex // orders copies and erasures; taken first
 
 	mu      sync.Mutex
@@ -114,7 +115,15 @@ func (p *past) problems() []control.Problem {
 	return []control.Problem{{What: "the history cannot be written: " + p.problem.Error(), Hint: hint.Of(p.problem)}}
 }
 
-// file copies what is new, until ctx ends.
+const (
+	// mostRested is after how many parts file rests no longer: the ledger keeps the lines of
+	// the last 20,000 bans only, and what is left must be copied before it deletes them.
+	mostRested = 100
+	// fileFor is how long file copies at most: what is old is removed after it.
+	fileFor = time.Minute
+)
+
+// file copies what is new, for a while.
 func (p *past) file(ctx context.Context) error {
 	a, err := p.opened()
 	if err != nil {
@@ -123,25 +132,35 @@ func (p *past) file(ctx context.Context) error {
 	p.mu.Lock()
 	failed := p.problem != nil
 	p.mu.Unlock()
-	if !p.store.News() && !failed {
+	if !p.store.News() && !failed && !p.more {
 		return nil
 	}
+	p.more = false
 	if err := p.fileStolen(a); err != nil {
 		return err
 	}
-	rest := time.NewTimer(0)
+	rest, first := time.NewTimer(0), time.Now()
 	defer rest.Stop()
-	for {
+	for part := 1; ; part++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-rest.C:
 		}
 		began := time.Now()
-		if more, err := p.filePart(a); err != nil || !more {
+		more, err := p.filePart(a)
+		if err != nil || !more {
 			return err
 		}
-		rest.Reset(restAfter * time.Since(began))
+		if began.Sub(first) > fileFor {
+			p.more = true
+			return nil
+		}
+		if part < mostRested {
+			rest.Reset(restAfter * time.Since(began))
+		} else {
+			rest.Reset(0)
+		}
 	}
 }
 

@@ -90,11 +90,13 @@ func (g *portGroups) groups() []actions.Port {
 	return slices.Compact(list)
 }
 
-// first are the groups that the enforcer begins with.
-func (g *portGroups) first(list []*jails.Jail) []actions.Port {
+// first are the groups that the enforcer begins with. live are those of the bans that the
+// database has: the enforcer empties the set of a group that is not in this list.
+func (g *portGroups) first(list []*jails.Jail, live []ports.Set) []actions.Port {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.jails = listsOf(list)
+	g.others = g.without(live)
 	g.remember()
 	g.current = g.groups()
 	return g.current
@@ -159,19 +161,25 @@ func (g *portGroups) setJails(list []*jails.Jail) {
 func (g *portGroups) need(set ports.Set, live []ports.Set) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	others := g.without(append(live, set))
+	if len(others) > mostOthers && set.Lists() != nil {
+		return hint.Errorf("leave --ports out (the ban then closes every port), or use a list that jailctl list shows under PORTS", "not banned: all bans together can use at most %d different lists of ports, and they use that many", mostOthers)
+	}
+	g.others = others
+	return g.apply()
+}
+
+// without are the lists of ports that no jail names. mu is held.
+func (g *portGroups) without(live []ports.Set) map[string][]ports.Range {
 	others := map[string][]ports.Range{}
-	for _, s := range append(live, set) {
+	for _, s := range live {
 		for name, ranges := range s.Lists() {
 			if g.jails[name] == nil {
 				others[name] = ranges
 			}
 		}
 	}
-	if len(others) > mostOthers && set.Lists() != nil {
-		return hint.Errorf("leave --ports out (the ban then closes every port), or use a list that jailctl list shows under PORTS", "not banned: all bans together can use at most %d different lists of ports, and they use that many", mostOthers)
-	}
-	g.others = others
-	return g.apply()
+	return others
 }
 
 // problems are for status.
