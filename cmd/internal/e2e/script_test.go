@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits":   scriptExits,
 			"until":   scriptUntil,
 			"logged":  scriptLogged,
+			"written": scriptWritten,
 			"append":  scriptAppend,
 			"pack":    scriptPack,
 			"json":    scriptJSON,
@@ -233,6 +234,15 @@ func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
 	said := func() bool { return re.MatchString(ts.ReadFile("daemon.log")) }
 	if neg == said() && (neg || !poll(said)) {
 		ts.Fatalf("the daemon said:\n%s", ts.ReadFile("daemon.log"))
+	}
+}
+
+// scriptWritten waits until a file has a text.
+func scriptWritten(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile(args[0])
+	ts.Check(err)
+	if !poll(func() bool { text, err := os.ReadFile(ts.MkAbs(args[1])); return err == nil && re.Match(text) }) {
+		ts.Fatalf("%s does not have %q", args[1], args[0])
 	}
 }
 
