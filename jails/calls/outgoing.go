@@ -17,9 +17,16 @@ const fewestOut = 7
 // account of the channel that is called. A number that Asterisk dials and that is no account
 // goes out. The number is that of the caller where both end alike: the plan is about what
 // phones dial.
-func Outgoing(dialled, dial, dest string) (number string, ok bool) {
+//
+// phone reports whether a phone of ours is registered with an account. A dial to such an account,
+// such as PJSIP/201 or PJSIP/201/sip:USER@HOST, stays in the PBX: the phone itself wrote USER when
+// it registered, and any digits can be in it.
+func Outgoing(dialled, dial, dest string, phone func(account string) bool) (number string, ok bool) {
 	for _, one := range strings.Split(dial, "&") {
 		one, _, _ = strings.Cut(one, ",")
+		if !strings.Contains(dialled, "/") && phone(called(one)) { // who dials 201/sip:NUMBER writes the dial
+			continue
+		}
 		one = strings.TrimPrefix(one, "sip:")
 		if at := strings.IndexByte(one, '@'); at >= 0 {
 			one = one[:at]
@@ -35,6 +42,26 @@ func Outgoing(dialled, dial, dest string) (number string, ok bool) {
 		}
 	}
 	return number, ok
+}
+
+// called is the account that one part of a dial names without a number: that of PJSIP/201, of
+// PJSIP/201/sip:USER@HOST, and of both without PJSIP/; "": there is none.
+func called(one string) (account string) {
+	at := strings.Count(one, "@")
+	before, _, uri := strings.Cut(strings.Replace(one, "/sips:", "/sip:", 1), "/sip:")
+	if at > 1 || at == 1 && !uri {
+		return ""
+	}
+	tech, account, ok := strings.Cut(before, "/")
+	switch {
+	case !ok:
+		return before
+	case tech == "PJSIP" || tech == "SIP" || tech == "IAX2":
+		if !strings.Contains(account, "/") {
+			return account
+		}
+	}
+	return ""
 }
 
 // runs are the rows of digits that can be numbers outside, the longest last.

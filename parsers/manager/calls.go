@@ -24,9 +24,13 @@ var callKinds = map[string]CallKind{"Newchannel": NewChannel, "DialBegin": DialB
 // Call is one event of a call. Its texts are parts of the packet, at most 256 bytes of each:
 // keep a copy with Text.Clone. Caller and Number are the caller's own words.
 //
-// Doubtful says that the caller has written line ends into the event. Then only Kind,
-// Channel, Account, Unique and Linked are Asterisk's, and of a CDR only Unique; the number may
-// be hidden or forged. No phone does that by itself.
+// Doubtful says that the caller has written line ends into the event. No phone does that by
+// itself. Then only Kind, Channel, Account, Unique, Linked, Dialled and Status are Asterisk's, and
+// of a CDR only Unique. The number may be hidden or forged. Dest is empty: a caller can write
+// lines before and after the true one, and Dest may excuse a call. Channel is empty where it does
+// not come before all that a caller writes. So a doubtful dial counts for the account whose channel
+// it is, or for none. A caller who writes line ends into what is dialled hides a part of Dialled,
+// but no trunk takes such a number.
 type Call struct {
 	Kind     CallKind
 	Doubtful bool
@@ -54,10 +58,11 @@ func (m *Message) Call(c *Call) bool {
 		return false
 	}
 	*c = Call{Kind: kind, Caller: text(m.value("CallerIDNum")), Number: text(m.value("Exten")), Context: text(m.value("Context")), Code: text(m.value("AccountCode"))}
-	channel := m.value("Channel")
 	// Channel comes before all that a caller writes, these two after it
-	// (asterisk:main/manager_channels.c, ast_manager_build_channel_state_string_prefix).
-	m.value("Uniqueid") // makes the message doubtful where there are two
+	// (asterisk:main/manager_channels.c, ast_manager_build_channel_state_string_prefix). A dial
+	// without a calling channel has no line Channel of its own.
+	channel := m.first("Channel")
+	m.doubt = m.doubt || m.repeats() || kind != CDR && channel == nil && m.value("Channel") != nil
 	c.Unique, c.Linked = text(m.last("Uniqueid")), text(m.last("Linkedid"))
 	switch kind {
 	case DialBegin:
@@ -72,6 +77,9 @@ func (m *Message) Call(c *Call) bool {
 		channel = m.cdr(c)
 	}
 	c.Doubtful = m.doubt || len(channel) > maxText
+	if c.Doubtful {
+		c.Dest = parsers.Text{}
+	}
 	if kind == CDR && c.Doubtful {
 		channel = nil // it comes after the caller's own words
 	}
@@ -86,7 +94,6 @@ func (m *Message) cdr(c *Call) (channel []byte) {
 	c.Caller, c.Number, c.Context = text(m.value("Source")), text(m.value("Destination")), text(m.value("DestinationContext"))
 	c.Dest, c.Status = text(m.value("DestinationChannel")), text(m.value("Disposition"))
 	c.Unique, c.Linked = text(m.last("UniqueID")), parsers.Text{}
-	m.value("UniqueID") // makes the message doubtful where there are two
 	c.Seconds, c.Billed = number(m.value("Duration"), 1<<31), number(m.value("BillableSeconds"), 1<<31)
 	return m.value("Channel")
 }
@@ -121,6 +128,6 @@ func accountOf(channel []byte) (parsers.Service, parsers.Text) {
 	return parsers.Other, text(rest[:end])
 }
 
-// Channel is the channel that a packet is about; "" where it names none. It comes before all
-// that a caller writes.
-func (m *Message) Channel() string { return string(text(m.value("Channel")).Raw()) }
+// Channel is the channel that a packet is about; "" where it names none before all that a
+// caller writes.
+func (m *Message) Channel() string { return string(text(m.first("Channel")).Raw()) }

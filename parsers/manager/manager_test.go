@@ -20,6 +20,12 @@ func newChannel(caller, exten string) []byte {
 		"Context: from-internal", "Exten: "+exten, "Priority: 1", "Uniqueid: pbx-1795788548.0", "Linkedid: pbx-1795788548.0")
 }
 
+// dial is how Asterisk calls a number over a trunk, for a caller with any words.
+func dial(caller string) []byte {
+	return packet("Event: DialBegin", "Privilege: call,all", "Channel: PJSIP/201-0000002a", "ChannelState: 4", "CallerIDNum: "+caller, "CallerIDName: x",
+		"Exten: 00972591234567", "Uniqueid: 1.1", "Linkedid: 1.1", "DestChannel: PJSIP/trunk-0000002b", "DestUniqueid: 1.2", "DialString: 00972591234567@trunk")
+}
+
 func callWords(c *Call) string {
 	return fmt.Sprintf("%d doubtful=%t channel=%s %d/%s unique=%s linked=%s caller=%s number=%s context=%s dest=%s dialled=%s status=%s cause=%d %d/%d",
 		c.Kind, c.Doubtful, c.Channel, c.Service, c.Account, c.Unique, c.Linked, c.Caller, c.Number, c.Context, c.Dest, c.Dialled, c.Status, c.Cause, c.Seconds, c.Billed)
@@ -37,6 +43,13 @@ func TestCall(t *testing.T) {
 		{"a caller writes another Uniqueid", newChannel("1", "6\r\nUniqueid: x"), "1 doubtful=true channel=PJSIP/1001-00000000 1/1001 unique=pbx-1795788548.0 linked=pbx-1795788548.0 caller=1 number=6 context=from-internal dest= dialled= status= cause=0 0/0"},
 		{"a dial", packet("Event: DialBegin", "Channel: SIP/a-b-01", "CallerIDNum: 1", "Exten: 00972", "Uniqueid: 1.0", "Linkedid: 1.0", "DestChannel: PJSIP/trunk-02", "DestUniqueid: 1.1", "DialString: trunk/sip:00972@x"),
 			"2 doubtful=false channel=SIP/a-b-01 2/a-b unique=1.0 linked=1.0 caller=1 number=00972 context= dest=PJSIP/trunk-02 dialled=trunk/sip:00972@x status= cause=0 0/0"},
+		{"a dial that hides what Asterisk calls", dial("201\r\nDestChannel: PJSIP/00972591234567-1"), "2 doubtful=true channel=PJSIP/201-0000002a 1/201 unique=1.1 linked=1.1 caller=201 number=00972591234567 context= dest= dialled=00972591234567@trunk status= cause=0 0/0"},
+		{"a dial with another DialString", dial("201\r\nDialString: 202"), "2 doubtful=true channel=PJSIP/201-0000002a 1/201 unique=1.1 linked=1.1 caller=201 number=00972591234567 context= dest= dialled=00972591234567@trunk status= cause=0 0/0"},
+		{"a dial with very many lines", dial("201" + strings.Repeat("\r\na:", 2*maxFields)), "2 doubtful=true channel=PJSIP/201-0000002a 1/201 unique= linked= caller=201 number= context= dest= dialled=00972591234567@trunk status= cause=0 0/0"},
+		{"a dial without a calling channel", packet("Event: DialBegin", "DestChannel: PJSIP/trunk-02", "DestCallerIDNum: x\r\nChannel: PJSIP/201-01", "DestUniqueid: 1.1", "DialString: 00972591234567@trunk"),
+			"2 doubtful=true channel= 7/ unique= linked= caller= number= context= dest= dialled=00972591234567@trunk status= cause=0 0/0"},
+		{"channels with variables", packet("Event: DialBegin", "Channel: PJSIP/201-1", "Uniqueid: 1.0", "ChanVariable: a=1", "ChanVariable: b=1", "DestChannel: PJSIP/t-2", "DestChanVariable: a=1", "DestChanVariable: b=1", "DialString: 1@t"),
+			"2 doubtful=false channel=PJSIP/201-1 1/201 unique=1.0 linked= caller= number= context= dest=PJSIP/t-2 dialled=1@t status= cause=0 0/0"},
 		{"its end", packet("Event: DialEnd", "Channel: IAX2/x-1", "Uniqueid: 1.0", "DestChannel: SIP/t-2", "DialStatus: ANSWER"), "3 doubtful=false channel=IAX2/x-1 3/x unique=1.0 linked= caller= number= context= dest=SIP/t-2 dialled= status=ANSWER cause=0 0/0"},
 		{"a hangup", packet("Event: Hangup", "Channel: Local/5@x-1;2", "Uniqueid: 1.0", "Cause: 16", "Cause-txt: Normal"), "4 doubtful=false channel=Local/5@x-1;2 7/5@x unique=1.0 linked= caller= number= context= dest= dialled= status= cause=16 0/0"},
 		{"a record", packet("Event: Cdr", "Source: 1001", "Destination: 00972", "DestinationContext: out", "Channel: PJSIP/1001-1", "DestinationChannel: PJSIP/t-2", "Duration: 61", "BillableSeconds: 60", "Disposition: ANSWERED", "UniqueID: 1.0"),

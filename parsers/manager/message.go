@@ -32,9 +32,13 @@ func (m *Message) Read(packet []byte) {
 		line, rest, ended := bytes.Cut(packet, lineEnd)
 		packet = rest
 		key, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || !ended || len(m.fields) == maxFields || bytes.ContainsAny(line, "\r\n") {
+		if !ok || !ended || bytes.ContainsAny(line, "\r\n") {
 			m.doubt = true
 			continue
+		}
+		if len(m.fields) == maxFields { // the last line of an event is Asterisk's own: it is kept
+			m.doubt = true
+			m.fields = m.fields[:maxFields-1]
 		}
 		m.fields = append(m.fields, Field{Key: key, Value: bytes.TrimPrefix(value, []byte(" "))})
 	}
@@ -74,6 +78,38 @@ func (m *Message) last(key string) []byte {
 		}
 	}
 	return nil
+}
+
+// first is the value of the line with a key that comes right after the lines that Asterisk
+// writes before all events and parts of lists; nil: another line comes there. No caller writes
+// a line before it.
+func (m *Message) first(key string) []byte {
+	for _, f := range m.fields {
+		switch string(f.Key) {
+		case "Event", "ActionID", "Privilege", "Timestamp", "SequenceNumber", "File", "Line", "Func", "SystemName":
+		case key:
+			return f.Value
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// repeats reports whether two lines have one key: a caller may have written one of them.
+// Asterisk itself writes only lines with a variable of a channel more than once.
+func (m *Message) repeats() bool {
+	for i, f := range m.fields {
+		if bytes.HasSuffix(f.Key, []byte("ChanVariable")) {
+			continue
+		}
+		for _, other := range m.fields[:i] {
+			if bytes.Equal(other.Key, f.Key) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // text is a value as text, as much of it as is taken.

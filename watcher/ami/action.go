@@ -31,6 +31,12 @@ var (
 	errListLong = errors.New("the list of Asterisk is longer than pbxjail reads")
 )
 
+// listMark ends the numbers of actions that are answered with a list.
+const listMark = "L"
+
+// isList reports whether an action of ours is answered with a list.
+func isList(id string) bool { return strings.HasSuffix(id, listMark) }
+
 // waiter waits for the answer to one action.
 type waiter struct {
 	item  func(packet []byte) bool // of a list; false: no more of them are taken. nil: it is no list
@@ -106,7 +112,7 @@ func permission(class string, err error) error {
 
 // await sends an action and waits for its answer, which it keeps in w.
 func (c *Client) await(ctx context.Context, w *waiter, action string, fields [][2]string) error {
-	text, id, err := c.write(action, fields)
+	text, id, err := c.write(action, w.item != nil, fields)
 	if err != nil {
 		return fmt.Errorf("action %s: %w", action, err)
 	}
@@ -134,9 +140,12 @@ func (c *Client) await(ctx context.Context, w *waiter, action string, fields [][
 	return nil
 }
 
-// write makes the text of an action.
-func (c *Client) write(action string, fields [][2]string) (text []byte, id string, err error) {
+// write makes the text of an action. list says that it is answered with a list.
+func (c *Client) write(action string, list bool, fields [][2]string) (text []byte, id string, err error) {
 	id = c.prefix + strconv.FormatUint(c.actions.Add(1), 10)
+	if list {
+		id += listMark
+	}
 	for _, f := range append([][2]string{{"Action", action}, {"ActionID", id}}, fields...) {
 		line := f[0] + ": " + f[1]
 		if strings.ContainsAny(line, "\r\n\x00") || strings.Contains(f[0], ":") {
@@ -150,41 +159,56 @@ func (c *Client) write(action string, fields [][2]string) (text []byte, id strin
 	return append(text, lineEnd...), id, nil
 }
 
-// answer gives a packet to the action that waits for it, and reports whether one does. Only
-// our own actions have these numbers, which are random.
-func (c *Client) answer(packet []byte) bool {
-	id := field(packet, "ActionID")
-	if len(id) == 0 || !bytes.HasPrefix(id, []byte(c.prefix)) {
-		return false
+// ours is the number of the action that a packet answers; "": it answers none of ours. Only our
+// own actions have these numbers, which are random.
+func (c *Client) ours(packet []byte) (id string) {
+	if id := field(packet, "ActionID"); bytes.HasPrefix(id, []byte(c.prefix)) {
+		return string(id)
 	}
+	return ""
+}
+
+// answer gives a packet to the action that waits for it, if it still waits.
+func (c *Client) answer(id string, packet []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := c.waiting[string(id)]
-	if w == nil { // it waits no more
-		return true
-	}
-	if w.take(packet) {
-		delete(c.waiting, string(id))
+	if w := c.waiting[id]; w != nil && w.take(packet) {
+		delete(c.waiting, id)
 		close(w.done)
 	}
-	return true
+}
+
+// ends reports whether no other packet of a list follows: Asterisk refused the list, or this is
+// its last packet. The name of an event is Asterisk's own, and comes first; a caller can write
+// "EventList: Complete" into a part of a list.
+func ends(packet []byte) bool {
+	if field(packet, "Event") == nil {
+		return !agrees(packet)
+	}
+	line, _, _ := bytes.Cut(packet, lineEnd)
+	return bytes.HasPrefix(line, []byte("Event: ")) && bytes.HasSuffix(line, []byte("Complete")) && field(packet, "EventList") != nil
+}
+
+// agrees reports whether an answer says yes.
+func agrees(packet []byte) bool {
+	response := field(packet, "Response")
+	return bytes.EqualFold(response, []byte("Success")) || bytes.EqualFold(response, []byte("Goodbye"))
 }
 
 // take keeps a packet, and reports whether it is the last one.
 func (w *waiter) take(packet []byte) (last bool) {
-	list := field(packet, "EventList")
 	switch {
 	case field(packet, "Event") == nil:
 		w.first = bytes.Clone(packet)
-		if response := field(packet, "Response"); !bytes.EqualFold(response, []byte("Success")) && !bytes.EqualFold(response, []byte("Goodbye")) {
+		if !agrees(packet) {
 			w.err = refused{show.Escaped(string(field(packet, "Message")))}
 			return true
 		}
 		return w.item == nil
-	case bytes.EqualFold(list, []byte("Complete")):
-		return true
-	case bytes.EqualFold(list, []byte("Cancelled")):
-		w.err = errLost
+	case ends(packet):
+		if bytes.EqualFold(field(packet, "EventList"), []byte("Cancelled")) {
+			w.err = errLost
+		}
 		return true
 	case w.item != nil && !w.item(packet):
 		w.err = errListLong

@@ -21,8 +21,9 @@ type Options struct {
 	Mask    string                 // the classes of events that are asked for: "security,call"
 
 	// Event is called with each event, from the goroutine of Run. It must not wait for an
-	// action. The packet is valid until it returns. May be nil.
-	Event func(packet []byte)
+	// action. The packet is valid until it returns. guarded says that Asterisk has checked the
+	// event with our filter: it is one event, and no caller wrote the whole of it. May be nil.
+	Event func(packet []byte, guarded bool)
 	// Connected is called after each log-in, from a goroutine that must not be kept. May be nil.
 	Connected func()
 	// Notify is called with each new problem, and with nil when there is none any more. The
@@ -56,7 +57,7 @@ type Client struct {
 // New makes a Client. Nothing runs before Run.
 func New(opts Options) *Client {
 	if opts.Event == nil {
-		opts.Event = func([]byte) {}
+		opts.Event = func([]byte, bool) {}
 	}
 	if opts.Connected == nil {
 		opts.Connected = func() {}
@@ -76,7 +77,7 @@ func New(opts Options) *Client {
 type State struct {
 	Since   time.Time // when the connection that works now began; zero: there is none
 	Version string    // of the protocol, as Asterisk says
-	Guarded bool      // Asterisk leaves out events that a caller may have forged
+	Guarded bool      // Asterisk leaves out events that a caller may have forged. It does not check lists: Options.Event has the word for one event
 	Logins  uint64
 	Events  uint64 // that arrived
 	Passed  uint64 // packets that were too long
@@ -206,6 +207,7 @@ func (c *Client) converse(ctx context.Context) error {
 // read hands out packets until the connection ends.
 func (c *Client) read(conn net.Conn, in *reader) error {
 	conn.SetReadDeadline(time.Time{})
+	listing := false // Asterisk writes a list, which our filter does not check
 	for {
 		packet, err := in.next()
 		c.passed.Add(in.passed)
@@ -213,11 +215,16 @@ func (c *Client) read(conn net.Conn, in *reader) error {
 		if err != nil {
 			return err
 		}
-		if c.answer(packet) || field(packet, "Event") == nil {
+		if id := c.ours(packet); id != "" {
+			listing = isList(id) && !ends(packet)
+			c.answer(id, packet)
+			continue
+		}
+		if field(packet, "Event") == nil {
 			continue
 		}
 		c.events.Add(1)
-		c.opts.Event(packet)
+		c.opts.Event(packet, !listing && c.State().Guarded)
 	}
 }
 

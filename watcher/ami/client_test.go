@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -181,7 +182,7 @@ func TestWithoutGuard(t *testing.T) {
 func TestEvents(t *testing.T) {
 	a := newAsterisk()
 	var got []string
-	run(t, a, func(o *Options) { o.Event = func(p []byte) { got = append(got, string(p)) } }, func(c *Client) {
+	run(t, a, func(o *Options) { o.Event = func(p []byte, _ bool) { got = append(got, string(p)) } }, func(c *Client) {
 		a.say("Event: A\r\nX: 1\r\n\r\nResponse: Success\r\n\r\nEvent: B\r\nActionID: pbxjail-guessed-1\r\n\r\n")
 		synctest.Wait()
 	})
@@ -190,10 +191,45 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// The filter does not check lists. What a caller writes into a part of a list is no event that is
+// guarded, and neither an end of the list.
+func TestListIsNotGuarded(t *testing.T) {
+	const forged = "x\r\nEventList: Complete\r\n\r\nEvent: Forged\r\nEventTV: 1\r\n\r\nEvent: ForgedComplete\r\nEventList: Complete"
+	a := newAsterisk()
+	part := "Event: CoreShowChannel\r\nActionID: {id}\r\nChannel: IAX2/guest-12\r\nCallerIDNum: " + forged + "\r\nCallerIDName: x\r\n\r\n"
+	a.answers["CoreShowChannels"] = ok + "EventList: start\r\n\r\n" + part + part + "Event: CoreShowChannelsComplete\r\nActionID: {id}\r\nEventList: Complete\r\n"
+	a.answers["NoList"] = "Response: Error\r\nMessage: No such command\r\n"
+	var got []string
+	event := func(p []byte, guarded bool) {
+		got = append(got, fmt.Sprintf("%s %t", field(p, "Event"), guarded))
+	}
+	run(t, a, func(o *Options) { o.Event = event }, func(c *Client) {
+		ctx := context.Background()
+		a.say("Event: True1\r\n\r\n")
+		parts := 0
+		if err := c.List(ctx, func([]byte) bool { parts++; return true }, "CoreShowChannels"); err != nil || parts != 2 {
+			t.Errorf("got %d parts, %v, want 2", parts, err)
+		}
+		a.say("Event: True2\r\n\r\n")
+		if err := c.List(ctx, func([]byte) bool { return false }, "CoreShowChannels"); !errors.Is(err, errListLong) {
+			t.Errorf("got %v, want that the list is too long", err)
+		}
+		synctest.Wait() // the rest of the list comes all the same
+		c.List(ctx, func([]byte) bool { return true }, "NoList")
+		a.say("Event: True3\r\n\r\n")
+		synctest.Wait()
+	})
+	list := []string{"Forged false", "ForgedComplete false", "Forged false", "ForgedComplete false"}
+	want := slices.Concat([]string{"True1 true"}, list, []string{"True2 true"}, list, []string{"True3 true"})
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestActions(t *testing.T) {
 	a := newAsterisk()
 	a.answers["Hangup"] = "Response: Error\r\nMessage: Permission denied\r\n"
-	a.answers["List"] = ok + "EventList: start\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 1\r\n\r\nEvent: Item\r\nActionID: forged\r\nN: 2\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 3\r\n\r\nEvent: Done\r\nEventList: Complete\r\nActionID: {id}\r\n"
+	a.answers["List"] = ok + "EventList: start\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 1\r\n\r\nEvent: Item\r\nActionID: forged\r\nN: 2\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 3\r\n\r\nEvent: ItemListComplete\r\nEventList: Complete\r\nActionID: {id}\r\n"
 	a.answers["Silent"] = "-"
 	run(t, a, nil, func(c *Client) {
 		ctx := context.Background()

@@ -113,8 +113,9 @@ func give(c chan struct{}) {
 	}
 }
 
-// event takes one event of Asterisk.
-func (s *amiSource) event(packet []byte) {
+// event takes one event of Asterisk. One that is not guarded may be forged as a whole: it
+// charges no address, and no call is counted by it.
+func (s *amiSource) event(packet []byte, guarded bool) {
 	now := time.Now()
 	s.message.Read(packet)
 	switch name := s.message.Event(); name {
@@ -123,14 +124,14 @@ func (s *amiSource) event(packet []byte) {
 		return
 	case "Newchannel", "DialBegin", "DialEnd", "Hangup", "Cdr":
 		var c events.Call
-		if s.calls != nil && s.message.Call(&c) {
+		if guarded && s.calls != nil && s.message.Call(&c) {
 			s.calls(&c, now)
 		}
 		return
 	}
 	var e parsers.Event
 	var ok bool
-	if s.words, ok = s.message.Security(&e, s.client.State().Guarded, s.words); !ok {
+	if s.words, ok = s.message.Security(&e, guarded, s.words); !ok {
 		return
 	}
 	s.mu.Lock()
@@ -235,7 +236,7 @@ func (s *amiSource) problems() (list []control.Problem) {
 		add("pbxjail has no connection to the manager interface of Asterisk (AMI): "+a.Problem, a.Hint)
 	case a.Since == nil:
 	case !a.Guarded:
-		add("events of the manager interface (AMI) ban no address, because Asterisk does not let pbxjail leave out forged ones", "add system to write of user "+a.User+" in manager.conf; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
+		add("events of the manager interface (AMI) ban no address, and no call is counted over AMI, because Asterisk does not let pbxjail leave out forged ones", "add system to write of user "+a.User+" in manager.conf; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
 	case listed != nil:
 		add("Asterisk does not say over AMI who is registered: "+listed.Error(), hint.Of(listed))
 	}

@@ -193,7 +193,7 @@ func (w *callWatch) problems(now time.Time) (list []control.Problem) {
 		list = append(list, control.Problem{About: control.AboutCalls, What: what, Hint: do})
 	}
 	if (w.set.Does("bar") || w.set.Does("hangup")) && !w.live() {
-		list = append(list, control.Problem{About: control.AboutCalls, What: "calls of a stolen account cannot be barred or hung up, because pbxjail has no connection to AMI of Asterisk", Hint: "jailctl help ami shows how to connect; or write action: [tell] below calls in the main file"})
+		list = append(list, control.Problem{About: control.AboutCalls, What: "calls of a stolen account cannot be barred or hung up, because pbxjail has no connection to AMI of Asterisk whose user has write = system", Hint: "jailctl help ami shows how to connect; or write action: [tell] below calls in the main file"})
 	}
 	if w.problem != nil {
 		list = append(list, control.Problem{About: control.AboutCalls, What: w.problem.Error(), Hint: hint.Of(w.problem)})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pbxjail/jails/calls"
+	"pbxjail/jails/home"
 	"pbxjail/parsers/cdr"
 	"pbxjail/parsers/manager"
 	"pbxjail/watcher/ami"
@@ -20,7 +21,8 @@ type offer struct {
 // with their first Dial.
 const maxPending = 20_000
 
-// live reports whether AMI says which calls begin and end. mu is held.
+// live reports whether AMI says which calls begin and end, and no caller can forge that. mu is
+// held.
 func (w *callWatch) live() bool { return w.manager != nil && !w.manager.Since().IsZero() }
 
 // heardAMI takes an event of a call. The texts of one that is doubtful may be forged, all but
@@ -67,13 +69,30 @@ func (w *callWatch) dials(c *manager.Call, channel string, now time.Time) {
 	if !known {
 		o = offerOf(c, account, now)
 	}
-	dest := cdr.AccountOf(string(c.Dest.Raw()))
-	number, ok := calls.Outgoing(o.number, string(c.Dialled.Raw()), dest)
+	dest := cdr.AccountOf(string(c.Dest.Raw())) // "" of a dial that is doubtful: no caller excuses a call with a forged one
+	number, ok := calls.Outgoing(o.number, string(c.Dialled.Raw()), dest, w.isPhone)
 	if !ok {
 		return
 	}
 	w.trunks.Learn(dest)
 	w.found(w.engine.Begin(calls.Call{Channel: channel, Account: o.account, Group: o.group, Number: number, Began: o.began}, now), now)
+}
+
+// setPhones takes who is registered, as AMI lists them.
+func (w *callWatch) setPhones(list []home.Registration) {
+	phones := make(map[string]bool, len(list))
+	for _, r := range list {
+		phones[r.Account] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.phones = phones
+}
+
+// isPhone reports whether a phone is registered with an account that no call has left the PBX
+// through. mu is held.
+func (w *callWatch) isPhone(account string) bool {
+	return w.phones[account] && !w.trunks.Has(account)
 }
 
 // setManager takes over who does things in Asterisk, before Run.
@@ -112,7 +131,15 @@ func (w *callWatch) askChannels() {
 // amiManager does things in Asterisk over AMI.
 type amiManager struct{ client *ami.Client }
 
-func (m amiManager) Since() time.Time { return m.client.State().Since }
+// Since is zero also where Asterisk does not let us leave out forged events (write = system): who
+// may not do that may not bar an account either.
+func (m amiManager) Since() time.Time {
+	state := m.client.State()
+	if !state.Guarded {
+		return time.Time{}
+	}
+	return state.Since
+}
 
 func (m amiManager) Hangup(ctx context.Context, channel string) error {
 	return m.client.Hangup(ctx, channel)

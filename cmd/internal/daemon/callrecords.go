@@ -108,7 +108,7 @@ func (w *callWatch) leaves(c *cdr.Call) (number string, ok bool) {
 	if !c.Rings {
 		return c.Number, true
 	}
-	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest); ok {
+	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest, w.isPhone); ok {
 		w.trunks.Learn(c.Dest)
 		return number, true
 	}
@@ -138,5 +138,5 @@ func (w *callWatch) blind() (what, do string) {
 	if there || len(w.records.Files()) == 0 { // it was not looked for yet
 		return "", ""
 	}
-	return "calls is on, but no call is seen: there are no call records (cdr_csv), and no connection to AMI", "connect pbxjail to AMI (jailctl help ami), or let Asterisk write call records: load cdr_csv.so, and write [csv] into cdr.conf; jailctl help calls"
+	return "calls is on, but no call is seen: there are no call records (cdr_csv), and no connection to AMI whose user has write = system", "connect pbxjail to AMI with write = system (jailctl help ami), or let Asterisk write call records: load cdr_csv.so, and write [csv] into cdr.conf; jailctl help calls"
 }

@@ -42,6 +42,7 @@ type callWatch struct {
 	asking  map[string]bool  // accounts that Asterisk is asked to bar; guarded by mu
 	todo    []func()         // what waits for a disk or for Asterisk; guarded by mu
 	trunks  calls.Trunks     // guarded by mu
+	phones  map[string]bool  // accounts with which a phone is registered; guarded by mu
 	pending map[string]offer // channels that have called no one yet, as AMI reports them; guarded by mu
 	asked   time.Time        // the connection to AMI whose channels are known; guarded by mu
 	saving  time.Time        // when countries were saved last; guarded by mu
@@ -50,7 +51,8 @@ type callWatch struct {
 
 // asteriskManager does things in Asterisk: the client of AMI.
 type asteriskManager interface {
-	// Since is when the connection that works now began; zero: there is none.
+	// Since is when the connection that works now, and whose events of calls no caller can forge,
+	// began; zero: there is none.
 	Since() time.Time
 	// Channels are the channels that there are.
 	Channels(ctx context.Context) ([]string, error)
@@ -89,6 +91,10 @@ func (d *Daemon) openCalls() {
 	d.upkeep.calls = d.calls
 	if d.ami != nil {
 		d.ami.calls = d.calls.heardAMI
+		d.ami.registered = func(list []home.Registration, now time.Time) {
+			d.warden.Registered(list, now)
+			d.calls.setPhones(list)
+		}
 		d.calls.setManager(amiManager{d.ami.client})
 	}
 	d.calls.change(d.upkeep.settings())

@@ -28,7 +28,7 @@ func OnAMI(a control.AMI, now time.Time) string {
 	text := fmt.Sprintf("connected for %s, %s, %s registered, %s", show.Brief(now.Sub(*a.Since)), show.Count(int(a.Events), "security event"),
 		show.Count(a.Registered, "phone"), show.Count(a.Trunks, "trunk"))
 	if !a.Guarded {
-		text += "; its events ban no address"
+		text += "; its events ban no address and count no call (no write = system)"
 	}
 	return text
 }
@@ -104,7 +104,7 @@ func (e *Env) managerIn(folder string, sections []asterisk.Section) (list []find
 		severity               findings.Severity
 	}{
 		{"read", "security", "pbxjail gets no security events over AMI", "read = " + amiRead, findings.Blind},
-		{"write", "system", "events over AMI ban no address, because pbxjail may not have Asterisk leave out forged ones; and Asterisk does not say who is registered", "write = " + amiWrite, findings.Blind},
+		{"write", "system", "events over AMI ban no address, and no call is counted over AMI, because pbxjail may not have Asterisk leave out forged ones; and Asterisk does not say who is registered", "write = " + amiWrite, findings.Blind},
 	} {
 		set, found := user.Last(need.key)
 		if found && hasRight(set.Value, need.class) {
