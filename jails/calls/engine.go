@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,8 @@ const (
 	// maxDone is how many calls that are over are remembered, so that their record is not
 	// counted again.
 	maxDone = 4096
+	// maxTried bounds the numbers that are remembered of a channel.
+	maxTried = 16
 	// maxName bounds the names of accounts, groups and channels, in bytes.
 	maxName = 80
 	// oldest is how old a call may be and still count for limits.
@@ -51,21 +54,23 @@ type running struct {
 	bucket  *bucket
 	to      Destination
 	call    Call
+	began   time.Time // when the channel called its first number
+	tried   []string  // the numbers that the channel has called, the latest last
 	paid    time.Time // up to when its minutes are counted; zero: it is not answered
 }
 
 // over is a call that is over.
 type over struct {
-	number string
-	began  int64 // unix time
-	live   bool  // it was seen running: its minutes are counted
+	numbers      []string
+	began, ended int64 // the times of its beginning may be between these, in unix time
+	live         bool  // it was seen running: its minutes are counted
 }
 
 // is reports whether a record is about the same call. After a restart Asterisk uses the names
 // of channels again.
 func (o over) is(to Destination, began time.Time) bool {
-	apart := began.Unix() - o.began
-	return o.number == to.Digits && apart >= -2 && apart <= 2
+	at := began.Unix()
+	return at >= o.began-2 && at <= o.ended+2 && slices.Contains(o.numbers, to.Digits)
 }
 
 // New makes an Engine. born is when its countries began to be learned.
@@ -77,27 +82,49 @@ func New(set *Settings, born time.Time) *Engine {
 func (e *Engine) Set(set *Settings) { e.set = set }
 
 // Begin notes a call that begins. It returns what it leads to: at most one finding of each
-// kind. A channel that calls the same number again changes nothing.
-func (e *Engine) Begin(c Call, now time.Time) []Finding {
+// kind. A channel that calls a number again changes nothing: a queue calls the same phones for
+// as long as its caller waits. Each further number of a channel counts as a call that begins
+// now. A channel that calls an emergency number makes no other call any more.
+func (e *Engine) Begin(c Call, now time.Time) (found []Finding) {
 	c = trimmed(c)
 	to := e.set.Plan.Read(c.Number)
+	r := e.running[c.Channel]
+	if to.Class == Emergency && r != nil {
+		return e.End(c.Channel, now)
+	}
 	if to.Class < National || c.Account == "" {
 		return nil
 	}
-	if r := e.running[c.Channel]; r != nil {
-		if r.to.Digits == to.Digits { // over another trunk
+	c.Began = earlier(c.Began, now)
+	first, tried := c.Began, []string(nil)
+	if r != nil {
+		if slices.Contains(r.tried, to.Digits) {
+			e.calls(r, to, now)
 			return nil
 		}
-		e.End(c.Channel, now) // the same channel calls another number
+		found = e.End(c.Channel, now)
+		c.Began, first, tried = now, r.began, r.tried[max(0, len(r.tried)-maxTried+1):]
 	}
-	c.Began = earlier(c.Began, now)
 	a, b := e.count(&c, to, now)
 	if len(e.running) < maxRunning {
-		e.running[c.Channel] = &running{account: a, bucket: b, to: to, call: c}
+		e.running[c.Channel] = &running{account: a, bucket: b, to: to, call: c, began: first, tried: append(slices.Clone(tried), to.Digits)}
 		b.running++
 		a.running++
 	}
-	return e.judge(a, b, &c, to, b.running, now)
+	return append(found, e.judge(a, b, &c, to, b.running, now)...)
+}
+
+// calls notes that a channel calls again a number that it has called before. Its minutes count
+// for this number from now on.
+func (e *Engine) calls(r *running, to Destination, now time.Time) {
+	if r.to.Digits == to.Digits { // over another trunk
+		return
+	}
+	e.pay(r, now)
+	b := r.account.bucket(e.set.bucketName(r.account.name, r.account.group, to))
+	r.bucket.running--
+	b.running++
+	r.to, r.bucket, r.paid = to, b, time.Time{}
 }
 
 // Answer notes that a call is answered: its minutes begin.
@@ -118,7 +145,7 @@ func (e *Engine) End(channel string, now time.Time) []Finding {
 	delete(e.running, channel)
 	r.bucket.running--
 	r.account.running--
-	e.finish(channel, over{r.to.Digits, r.call.Began.Unix(), true})
+	e.finish(channel, over{r.tried, r.began.Unix(), now.Unix(), true})
 	for i := range r.bucket.spans {
 		if s := &r.bucket.spans[i]; s.end == 0 && s.began == r.call.Began.Unix() {
 			s.end = now.Unix()
@@ -173,7 +200,7 @@ func (e *Engine) Past(c Call, now time.Time) []Finding {
 		return e.judge(a, b, nil, to, 0, now)
 	}
 	a, b := e.count(&c, to, now)
-	e.finish(c.Channel, over{to.Digits, c.Began.Unix(), false})
+	e.finish(c.Channel, over{[]string{to.Digits}, c.Began.Unix(), c.Began.Unix(), false})
 	e.charge(b, to, c.Talk, c.Ended)
 	return e.judge(a, b, &c, to, b.overlap(c.Began, c.Ended), now)
 }

@@ -105,3 +105,64 @@ func TestKeep(t *testing.T) {
 		t.Errorf("got %s, want old and new", got)
 	}
 }
+
+// A caller who waits in a queue is one call to each phone abroad that the queue rings, however
+// often it rings. Other numbers of one channel count, as calls that begin now.
+func TestQueue(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, berlin)
+	e := New(germany(), now)
+	began := now
+	dial := func(number string) []Finding {
+		now = now.Add(20 * time.Second)
+		return e.Begin(Call{Channel: "PJSIP/trunk-1", Account: "trunk", Number: number, Began: began}, now)
+	}
+	count := func() Count { return e.Accounts("trunk", now)[0].Counts[0] }
+	for range 20 {
+		for _, number := range []string{"0043664123456", "0041791234567"} {
+			if found := dial(number); len(found) > 0 {
+				t.Fatalf("got %+v", found)
+			}
+		}
+	}
+	if got := count(); got.Calls != 2 || got.Running != 1 {
+		t.Errorf("got %d calls, %d run, want 2 and 1", got.Calls, got.Running)
+	}
+	for i := range 20 { // three in a minute
+		dial(fmt.Sprintf("00435551%04d", i))
+	}
+	if got := count(); got.Calls != 22 || e.Open("trunk") != nil {
+		t.Errorf("got %d calls, want 22, and no case: %+v", got.Calls, e.Open("trunk"))
+	}
+	e.End("PJSIP/trunk-1", now)
+	e.Past(Call{Channel: "PJSIP/trunk-1", Account: "trunk", Number: "00435551" + "0010", Began: began.Add(10 * time.Second), Ended: now}, now)
+	if got := count(); got.Calls != 22 || got.Running != 0 {
+		t.Errorf("with a record: got %d calls, %d run, want 22 and 0", got.Calls, got.Running)
+	}
+}
+
+// The minutes of a channel count for the number that it calls at the time.
+func TestCallsAgain(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, berlin)
+	e := New(germany(), now)
+	for _, number := range []string{"0043664123456", "+881612345678", "0043664123456"} {
+		e.Begin(Call{Channel: "a", Account: "201", Number: number, Began: now}, now)
+	}
+	e.Answer("a", now)
+	e.End("a", now.Add(10*time.Minute))
+	for _, c := range e.Accounts("201", now)[0].Counts {
+		if want := map[string]int64{"abroad": 600}[c.To]; c.Seconds != want || c.Running != 0 || c.Calls != 1 {
+			t.Errorf("%s: got %+v, want %d seconds of one call", c.To, c, want)
+		}
+	}
+}
+
+// A channel that calls an emergency number makes no other call any more.
+func TestEmergencyInChannel(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, berlin)
+	e := New(germany(), now)
+	e.Begin(Call{Channel: "a", Account: "201", Number: "0043664123456", Began: now}, now)
+	e.Begin(Call{Channel: "a", Account: "201", Number: "112", Began: now}, now)
+	if got := e.Channels("201"); len(got) > 0 {
+		t.Errorf("%v runs", got)
+	}
+}
