@@ -56,6 +56,7 @@ type Case struct {
 	Countries []string  `json:"countries"`
 	Numbers   []string  `json:"numbers"`
 	Suspect   bool      `json:"suspect,omitempty"` // its password may be guessed: the warning limit was enough
+	Trunk     bool      `json:"trunk,omitempty"`   // it is a trunk
 	Barred    time.Time `json:"barred,omitzero"`   // when Asterisk was asked to refuse its calls
 }
 

@@ -31,6 +31,7 @@ type amiSource struct {
 	registered func(list []home.Registration, now time.Time) // set before Run
 	trunks     func(list []asterisk.Trust)                   // set before Run
 	calls      func(c *events.Call, now time.Time)           // set before Run; nil: nothing follows calls
+	carriers   func(names []string)                          // set before Run; nil: as calls
 	known      func()                                        // closes ready, once
 	ready      chan struct{}                                 // closed when it is known who is registered, or that it cannot be known
 	logins     chan struct{}                                 // given after each log-in
@@ -201,6 +202,9 @@ func (s *amiSource) ask(ctx context.Context) {
 	}
 	s.registered(found.phones, time.Now())
 	s.trunks(found.trunks)
+	if s.carriers != nil {
+		s.carriers(found.carriers)
+	}
 }
 
 // status is what status shows of the manager interface.

@@ -32,6 +32,7 @@ type asker interface {
 type registrations struct {
 	phones     []home.Registration
 	trunks     []asterisk.Trust
+	carriers   []string       // the names of trunks
 	registered map[string]int // contacts of an endpoint of PJSIP that registered
 	endpoints  []string       // of PJSIP that have other contacts too
 	message    events.Message
@@ -105,5 +106,8 @@ func (r *registrations) trust(c *events.Contact) {
 	known := slices.ContainsFunc(r.trunks, func(o asterisk.Trust) bool { return o.Host == t.Host && o.Prefix == t.Prefix })
 	if !known && len(r.trunks) < maxTrunks {
 		r.trunks = append(r.trunks, t)
+	}
+	if name := string(c.Name.Raw()); name != "" && len(r.carriers) < maxTrunks && !slices.Contains(r.carriers, name) {
+		r.carriers = append(r.carriers, name)
 	}
 }

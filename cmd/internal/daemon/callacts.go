@@ -38,7 +38,7 @@ func (w *callWatch) barOpen() {
 	}
 	m := w.manager
 	for _, account := range w.engine.Unbarred() {
-		if w.asking[account] {
+		if w.asking[account] || w.onlyReported(w.engine.Open(account)) {
 			continue
 		}
 		w.asking[account] = w.later(func() {
@@ -147,7 +147,10 @@ func stolenHint(account string) string {
 }
 
 // barsNow says what becomes of an account that has just reached a critical limit.
-func (w *callWatch) barsNow() string {
+func (w *callWatch) barsNow(c *calls.Case) string {
+	if w.onlyReported(c) {
+		return "no: it is a trunk, and limits below calls in the main file do not name it"
+	}
 	if w.set.Does("bar") {
 		return "pbxjail bars it now"
 	}
@@ -206,6 +209,8 @@ func (w *callWatch) barWords(c *calls.Case) string {
 	switch {
 	case !c.Barred.IsZero():
 		return "It is barred in the dialplan"
+	case w.onlyReported(c):
+		return trunkWords(c.Account)
 	case w.set.Does("bar"):
 		return "It is NOT barred yet"
 	}

@@ -74,7 +74,7 @@ func (w *callWatch) dials(c *manager.Call, channel string, now time.Time) {
 	if !ok {
 		return
 	}
-	w.trunks.Learn(dest)
+	w.learnTrunk(string(c.Dialled.Raw()), dest)
 	w.found(w.engine.Begin(calls.Call{Channel: channel, Account: o.account, Group: o.group, Number: number, Began: o.began}, now), now)
 }
 

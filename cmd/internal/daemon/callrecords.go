@@ -109,7 +109,7 @@ func (w *callWatch) leaves(c *cdr.Call) (number string, ok bool) {
 		return c.Number, true
 	}
 	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest, w.isPhone); ok {
-		w.trunks.Learn(c.Dest)
+		w.learnTrunk(c.Dial, c.Dest)
 		return number, true
 	}
 	// The last application of a call that failed is often not Dial.

@@ -41,12 +41,16 @@ type callWatch struct {
 	sources map[string]*feed // call records by file; guarded by mu
 	asking  map[string]bool  // accounts that Asterisk is asked to bar; guarded by mu
 	todo    []func()         // what waits for a disk or for Asterisk; guarded by mu
-	trunks  calls.Trunks     // guarded by mu
-	phones  map[string]bool  // accounts with which a phone is registered; guarded by mu
-	pending map[string]offer // channels that have called no one yet, as AMI reports them; guarded by mu
-	asked   time.Time        // the connection to AMI whose channels are known; guarded by mu
-	saving  time.Time        // when countries were saved last; guarded by mu
-	problem error            // why something could not be saved or done; guarded by mu
+	trunks  calls.Trunks     // whatever calls left through; guarded by mu
+	// Accounts that are only reported: the dialplan dials numbers through carriers, and fixed
+	// are the trunks that Asterisk lists over AMI. Guarded by mu.
+	carriers calls.Trunks
+	fixed    []string
+	phones   map[string]bool  // accounts with which a phone is registered; guarded by mu
+	pending  map[string]offer // channels that have called no one yet, as AMI reports them; guarded by mu
+	asked    time.Time        // the connection to AMI whose channels are known; guarded by mu
+	saving   time.Time        // when countries were saved last; guarded by mu
+	problem  error            // why something could not be saved or done; guarded by mu
 }
 
 // asteriskManager does things in Asterisk: the client of AMI.
@@ -90,7 +94,7 @@ func (d *Daemon) openCalls() {
 	d.calls.openRecords(d.positions.resume(d.log))
 	d.upkeep.calls = d.calls
 	if d.ami != nil {
-		d.ami.calls = d.calls.heardAMI
+		d.ami.calls, d.ami.carriers = d.calls.heardAMI, d.calls.setFixed
 		d.ami.registered = func(list []home.Registration, now time.Time) {
 			d.warden.Registered(list, now)
 			d.calls.setPhones(list)
@@ -243,11 +247,12 @@ func (w *callWatch) isGuessed(account string) bool {
 
 // critical deals with an account that has reached a critical limit. mu is held.
 func (w *callWatch) critical(f *calls.Finding, now time.Time) {
+	f.Open.Trunk = w.isTrunk(f.Account)
 	c := *f.Open
-	w.log.Error("an account makes calls like a thief", "account", show.Escaped(c.Account), "limit", c.Kind, "what", c.What(), "critical", c.Limit, "sum", c.Sum(), "barred", w.barsNow(), "hint", stolenHint(c.Account))
+	w.log.Error("an account makes calls like a thief", "account", show.Escaped(c.Account), "limit", c.Kind, "what", c.What(), "critical", c.Limit, "sum", c.Sum(), "barred", w.barsNow(&c), "hint", stolenHint(c.Account))
 	w.tell(f, now)
 	w.later(func() { w.says(w.store.SaveStolen(&c)) })
-	if f.Account == calls.Others {
+	if f.Account == calls.Others || w.onlyReported(&c) {
 		return
 	}
 	w.barOpen()
@@ -261,7 +266,7 @@ func (w *callWatch) critical(f *calls.Finding, now time.Time) {
 
 // callsAgain ends a call that an account at a critical limit makes. mu is held.
 func (w *callWatch) callsAgain(f *calls.Finding) {
-	if w.set.Does("hangup") && f.Channel != "" && f.Account != calls.Others {
+	if w.set.Does("hangup") && f.Channel != "" && f.Account != calls.Others && !w.onlyReported(f.Open) {
 		w.hangUp(f.Channel)
 	}
 }
@@ -273,5 +278,8 @@ func (w *callWatch) tell(f *calls.Finding, now time.Time) {
 	}
 	e := messages.Event{Kind: messages.Stolen, At: now, Country: f.Country, Mild: f.Level != calls.Critical}
 	e.What, e.Hint = findingText(f), stolenHint(f.Account)
+	if f.Open != nil && w.onlyReported(f.Open) {
+		e.What += ". " + trunkWords(f.Account)
+	}
 	w.post.Hear(e)
 }

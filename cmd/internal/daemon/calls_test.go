@@ -84,6 +84,13 @@ func (m *asteriskDB) has(key string) bool {
 	return m.keys[key]
 }
 
+// ended are the channels that were hung up.
+func (m *asteriskDB) ended() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.hung)
+}
+
 func (m *asteriskDB) set(down bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -218,6 +225,54 @@ func TestHangup(t *testing.T) {
 	}
 	if a := s.accountOf("trunk"); len(a.Counts) > 0 {
 		t.Errorf("calls that came in count: %+v", a)
+	}
+}
+
+// Calls that a trunk forwards are the work of callers outside: the trunk is reported, and is
+// barred and hung up only if the main file names it.
+func TestTrunkIsReported(t *testing.T) {
+	s := newSite(t, "calls: {enabled: true, country: DE, action: [hangup, bar]}")
+	asterisk := &asteriskDB{keys: map[string]bool{}, since: time.Now()}
+	d := s.open()
+	d.calls.setManager(asterisk)
+	s.run(d, nil)
+	for i := range 15 {
+		calling(d, "trunk", fmt.Sprintf("0043664%06d", i), i)
+	}
+	s.eventually("the problem", func() bool { return s.problem("It is a trunk, so pbxjail only reports it") })
+	for i := range 12 { // once the thief is barred, so would be the trunk
+		calling(d, "201", fmt.Sprintf("00972591%05d", i), 100+i)
+	}
+	s.eventually("the bar of a thief", func() bool { return asterisk.has("pbxjail-barred/201") })
+	d.calls.look(time.Now())
+	d.calls.work()
+	if asterisk.has("pbxjail-barred/trunk") || slices.ContainsFunc(asterisk.ended(), func(c string) bool { return strings.HasPrefix(c, "PJSIP/trunk") }) {
+		t.Errorf("the trunk is barred or hung up: %v", asterisk.ended())
+	}
+	s.configure("calls: {enabled: true, country: DE, action: [hangup, bar], limits: [{accounts: [trunk], minutes: 100/200}]}")
+	if _, err := s.client().Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the bar", func() bool { return asterisk.has("pbxjail-barred/trunk") })
+	channel := calling(d, "trunk", "0043664999999", 999)
+	s.eventually("the hangup", func() bool { return slices.Contains(asterisk.ended(), channel) })
+}
+
+func TestCarries(t *testing.T) {
+	for _, tt := range []struct {
+		dial, dest string
+		want       bool
+	}{
+		{"00972591234567@trunk", "trunk", true},
+		{"PJSIP/00972591234567@trunk,300,T", "trunk", true},
+		{"trunk/00972591234567", "trunk", true},
+		{"SIP/201&SIP/trunk/+972591234567", "trunk", true},
+		{"201/sip:0097259123456789@198.51.100.5:5060", "201", false}, // the phone wrote it
+		{"201", "201", false}, {"201/sip:201@198.51.100.5", "201", false}, {"112@trunk", "trunk", false}, {"", "", false},
+	} {
+		if got := carries(tt.dial, tt.dest); got != tt.want {
+			t.Errorf("%s to %s: got %t", tt.dial, tt.dest, got)
+		}
 	}
 }
 
