@@ -166,3 +166,15 @@ func TestEmergencyInChannel(t *testing.T) {
 		t.Errorf("%v runs", got)
 	}
 }
+
+func TestDialsEmergency(t *testing.T) {
+	e := New(germany(), time.Now())
+	for dial, want := range map[string]bool{
+		"PJSIP/112@trunk": true, "PJSIP/trunk/sip:112@192.0.2.1,30": true, "SIP/trunk/112": true, "PJSIP/201&PJSIP/112@trunk": true,
+		"PJSIP/0043664123456@trunk": false, "PJSIP/201": false, "": false,
+	} {
+		if got := e.DialsEmergency(dial); got != want {
+			t.Errorf("%q: got %t, want %t", dial, got, want)
+		}
+	}
+}

@@ -44,6 +44,18 @@ func Outgoing(dialled, dial, dest string, phone func(account string) bool) (numb
 	return number, ok
 }
 
+// DialsEmergency reports whether a dial, such as PJSIP/112@trunk, leads to an emergency number.
+func (e *Engine) DialsEmergency(dial string) bool {
+	for _, one := range strings.Split(dial, "&") {
+		one, _, _ = strings.Cut(one, ",")
+		one, _, _ = strings.Cut(one[strings.LastIndexByte(one, '/')+1:], "@")
+		if e.set.Plan.Read(strings.TrimPrefix(one, "sip:")).Class == Emergency {
+			return true
+		}
+	}
+	return false
+}
+
 // called is the account that one part of a dial names without a number: that of PJSIP/201, of
 // PJSIP/201/sip:USER@HOST, and of both without PJSIP/; "": there is none.
 func called(one string) (account string) {

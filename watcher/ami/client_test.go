@@ -231,6 +231,7 @@ func TestActions(t *testing.T) {
 	a.answers["Hangup"] = "Response: Error\r\nMessage: Permission denied\r\n"
 	a.answers["List"] = ok + "EventList: start\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 1\r\n\r\nEvent: Item\r\nActionID: forged\r\nN: 2\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 3\r\n\r\nEvent: ItemListComplete\r\nEventList: Complete\r\nActionID: {id}\r\n"
 	a.answers["Silent"] = "-"
+	a.answers["DBDel"] = "Response: Error\r\nMessage: Database entry not found\r\n"
 	run(t, a, nil, func(c *Client) {
 		ctx := context.Background()
 		if err := c.DBPut(ctx, "pbxjail", "201", "1"); err != nil {
@@ -241,6 +242,15 @@ func TestActions(t *testing.T) {
 		}
 		if err := c.Hangup(ctx, "/.*/"); err == nil {
 			t.Error("a pattern is taken for a channel")
+		}
+		if err := c.DBDel(ctx, "pbxjail", "201"); err != nil {
+			t.Errorf("got %v, want no error where the key is gone already", err)
+		}
+		a.mu.Lock()
+		a.answers["DBDel"] = "Response: Error\r\nMessage: Permission denied\r\n"
+		a.mu.Unlock()
+		if err := c.DBDel(ctx, "pbxjail", "201"); err == nil {
+			t.Error("a refusal is taken for success")
 		}
 		for _, bad := range []string{"a\r\nAction: Originate", "a\nb", "a\x00", strings.Repeat("x", 2000)} {
 			if err := c.DBPut(ctx, "pbxjail", bad, "1"); err == nil {

@@ -72,6 +72,9 @@ func (w *callWatch) dials(c *manager.Call, channel string, now time.Time) {
 	dest := cdr.AccountOf(string(c.Dest.Raw())) // "" of a dial that is doubtful: no caller excuses a call with a forged one
 	number, ok := calls.Outgoing(o.number, string(c.Dialled.Raw()), dest, w.isPhone)
 	if !ok {
+		if !c.Doubtful && w.engine.DialsEmergency(string(c.Dialled.Raw())) { // no channel with such a call is hung up
+			w.found(w.engine.End(channel, now), now)
+		}
 		return
 	}
 	w.learnTrunk(string(c.Dialled.Raw()), dest)
@@ -150,8 +153,7 @@ func (m amiManager) DBPut(ctx context.Context, family, key, value string) error 
 }
 
 func (m amiManager) DBDel(ctx context.Context, family, key string) error {
-	_, err := m.client.Do(ctx, "DBDel", [2]string{"Family", family}, [2]string{"Key", key})
-	return err
+	return m.client.DBDel(ctx, family, key)
 }
 
 // mostChannels bounds a list of channels.
