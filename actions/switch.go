@@ -247,7 +247,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add("run the same command again; if it fails again: "+clearHint(o.Chain), fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
+		return hint.Add("try again; if it fails again: "+clearHint(o.Chain), fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
 	}
 	return nil
 }

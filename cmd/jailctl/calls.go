@@ -275,7 +275,7 @@ exten => _b.,1,Goto(check,1)
 ; the account is the endpoint or peer: TECHNOLOGY/ACCOUNT-NUMBER
 exten => check,1,Set(LOCAL(channel)=${CHANNEL(name)})
  same => n,Set(LOCAL(account)=${CUT(channel,/,2-)})
- same => n,Set(LOCAL(account)=${IF($["${CHANNEL(channeltype)}" = "IAX2"]?${CUT(account,-,1)}:${account:0:-9})})
+ same => n,Set(LOCAL(account)=${CUT(account,-,1-$[${FIELDQTY(account,-)} - 1])})
  same => n,GotoIf(${DB_EXISTS(pbxjail-barred/${account})}?barred)
  same => n,Return()
  same => n(barred),Verbose(1,pbxjail: this account is barred)

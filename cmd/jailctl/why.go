@@ -145,7 +145,7 @@ func (a *app) printCircumstances(w control.Why) {
 	if len(w.Feeds) > 0 {
 		a.say("  listed:   now in feed %s", strings.Join(w.Feeds, ", in feed "))
 		if strings.Contains(strings.Join(w.Feeds, ""), " x") {
-			a.say("            (x1.5: its attempts get 1.5 times the points)")
+			a.say("            (a number such as x1.5 means: an attempt gets 1.5 times the points)")
 		}
 	}
 	switch {

@@ -9,11 +9,11 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"pbxjail/cmd/internal/sockets"
 	"pbxjail/configs/hint"
 )
 
@@ -85,26 +85,16 @@ var errRunning = Refuse(0, "stop the other one: systemctl stop pbxjail; or write
 // removable reports whether a socket may be made at path: the path is free, or has a socket
 // that no process serves any more.
 func removable(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return Refuse(0, "move the file away, or write another path into the main file: socket: PATH", "there is a file with this name, and it is not a socket")
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		c.Close()
+	err := sockets.Free(path)
+	switch {
+	case errors.Is(err, sockets.ErrOther):
+		return Refuse(0, "move the file away, or write another path into the main file: socket: PATH", "%w", err)
+	case err == sockets.ErrServed: // it answers
 		return errRunning
+	case errors.Is(err, sockets.ErrServed):
+		return Refuse(0, "to see which process: ss -xlp; end that process, or write another path into the main file: socket: PATH", "%w", err)
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	// Any other error, such as a full backlog, means that a process uses it.
-	return Refuse(0, "to see which process: ss -xlp; end that process, or write another path into the main file: socket: PATH", "another process uses this socket: %w", err)
+	return err
 }
 
 // listen makes the socket in a folder that only we can enter, sets its mode and group

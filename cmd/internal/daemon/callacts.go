@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,9 @@ func (w *callWatch) barOpen() {
 				w.says(fmt.Errorf("bar account %s: %w", show.Escaped(account), err))
 				return
 			}
-			w.barred(account, time.Now())
+			if !w.barred(account, time.Now()) { // an admin cleared it meanwhile
+				w.says(m.DBDel(ctx, barFamily, account))
+			}
 		})
 	}
 }
@@ -61,19 +64,21 @@ func (w *callWatch) askedToBar(account string) {
 	delete(w.asking, account)
 }
 
-// barred notes that an account is barred.
-func (w *callWatch) barred(account string, now time.Time) {
+// barred notes that an account is barred. open is false where its case is closed: it must not
+// stay barred.
+func (w *callWatch) barred(account string, now time.Time) (open bool) {
 	w.mu.Lock()
 	var c *calls.Case
 	if w.engine != nil {
-		c = w.engine.Barred(account, now)
+		open, c = w.engine.Open(account) != nil, w.engine.Barred(account, now)
 	}
 	w.mu.Unlock()
 	if c == nil {
-		return
+		return open
 	}
 	w.log.Warn("an account is barred: the key is in Asterisk's database", "account", show.Escaped(account), "key", barFamily+"/"+show.Escaped(account), "hint", "to let it call again: jailctl calls unbar "+show.Escaped(account))
 	w.says(w.store.SaveStolen(c))
+	return true
 }
 
 // Unbar closes the case of an account, and lets Asterisk accept its calls again. It does so
@@ -111,17 +116,20 @@ func (w *callWatch) Unbar(q control.UnbarRequest, by string) (answer control.Unb
 // openCase is the case of an account; nil: it has none.
 func (w *callWatch) openCase(account string) (*calls.Case, asteriskManager, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.engine != nil {
-		return w.engine.Open(account), w.manager, nil
+	on, m := w.engine != nil, w.manager
+	var open *calls.Case
+	if on {
+		open = w.engine.Open(account)
+	}
+	w.mu.Unlock()
+	if on {
+		return open, m, nil
 	}
 	list, err := w.store.Stolen(false)
-	for i := range list {
-		if list[i].Account == account {
-			return &list[i], w.manager, err
-		}
+	if i := slices.IndexFunc(list, func(c calls.Case) bool { return c.Account == account }); i >= 0 {
+		open = &list[i]
 	}
-	return nil, w.manager, err
+	return open, m, err
 }
 
 // delCommand removes a key by hand. The name of an account is an argument of asterisk -rx.

@@ -106,6 +106,12 @@ func (d *Daemon) openCalls() {
 
 // change takes the settings of the main file. What was counted stays, unless it is switched off.
 func (w *callWatch) change(main *configs.Main) {
+	var known []calls.Country
+	var cases []calls.Case
+	var born time.Time
+	if main.Calls.Enabled && !w.isOn() { // before the lock, for which events of AMI wait
+		known, cases, born = w.remembered()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.records.SetPatterns(w.files(main))
@@ -115,13 +121,6 @@ func (w *callWatch) change(main *configs.Main) {
 		w.engine, w.set = nil, nil
 		clear(w.sources)
 	case w.engine == nil:
-		known, born, err := w.store.Called(time.Now())
-		cases, err2 := w.store.Stolen(false)
-		for _, err := range []error{err, err2} {
-			if err != nil {
-				w.log.Error("what is known of calls cannot be read from the database", "err", err, "hint", hint.Of(err))
-			}
-		}
 		w.engine = calls.New(calls.NewSettings(c, w.premium(), w.zone), born)
 		w.engine.Load(known, cases)
 	default:
@@ -131,6 +130,18 @@ func (w *callWatch) change(main *configs.Main) {
 		w.set = c
 	}
 	w.wake.give()
+}
+
+// remembered is what the database knows of calls. born is when countries began to be learned.
+func (w *callWatch) remembered() (known []calls.Country, cases []calls.Case, born time.Time) {
+	known, born, err := w.store.Called(time.Now())
+	cases, err2 := w.store.Stolen(false)
+	for _, err := range []error{err, err2} {
+		if err != nil {
+			w.log.Error("what is known of calls cannot be read from the database", "err", err, "hint", hint.Of(err))
+		}
+	}
+	return known, cases, born
 }
 
 // Run watches until ctx ends.

@@ -30,13 +30,15 @@ func records(account, prefix string, n int) string {
 
 // asteriskDB is a manager that keeps what it was asked.
 type asteriskDB struct {
-	mu   sync.Mutex
-	keys map[string]bool
-	down bool
-	hung []string
+	meanwhile func() // while Asterisk is asked to bar an account; set before use
+	mu        sync.Mutex
+	keys      map[string]bool
+	down      bool
+	hung      []string
 
 	since    time.Time
 	channels []string
+	dropped  []string
 }
 
 func (m *asteriskDB) Since() time.Time {
@@ -62,6 +64,9 @@ func (m *asteriskDB) Hangup(_ context.Context, channel string) error {
 }
 
 func (m *asteriskDB) DBPut(_ context.Context, family, key, _ string) error {
+	if m.meanwhile != nil {
+		m.meanwhile()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {
@@ -75,7 +80,20 @@ func (m *asteriskDB) DBDel(_ context.Context, family, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.keys, family+"/"+key)
+	m.dropped = append(m.dropped, family+"/"+key)
 	return nil
+}
+
+// deleted is how often a key was to be removed.
+func (m *asteriskDB) deleted(key string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.dropped {
+		if k == key {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *asteriskDB) has(key string) bool {
@@ -174,6 +192,30 @@ func TestStolenAccount(t *testing.T) {
 	}
 	if asterisk.has("pbxjail-barred/201") || s.problem("account 201") {
 		t.Error("it is still barred")
+	}
+}
+
+// An admin who clears an account while Asterisk is asked to bar it finds it free.
+func TestUnbarWhileBarring(t *testing.T) {
+	s := newSite(t)
+	s.write("Master.csv", "")
+	s.configure("calls: {enabled: true, country: DE, cdr: [" + s.path("Master.csv") + "], action: [tell, bar]}")
+	done := make(chan error, 1)
+	asterisk := &asteriskDB{keys: map[string]bool{}, since: time.Now()}
+	asterisk.meanwhile = sync.OnceFunc(func() {
+		_, err := control.Ask(t.Context(), s.client(), control.CallUnbar, control.UnbarRequest{Account: "201"})
+		done <- err
+	})
+	d := s.open()
+	d.calls.setManager(asterisk)
+	s.run(d, nil)
+	s.record(records("201", "0097259", 12))
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the end of the bar", func() bool { return asterisk.deleted("pbxjail-barred/201") >= 2 })
+	if asterisk.has("pbxjail-barred/201") {
+		t.Error("the account is barred, though its case is closed")
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"golang.org/x/net/netutil"
 
+	"pbxjail/cmd/internal/sockets"
 	"pbxjail/configs/hint"
 )
 
@@ -185,21 +186,13 @@ func open(listen string) (net.Listener, error) {
 
 // clear removes a socket that no process serves any more, and nothing else.
 func clear(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err := sockets.Free(path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err != nil {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there already, and is no socket", path)
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return fmt.Errorf("another process serves the socket %s", path)
-	}
-	return os.Remove(path)
+	return nil
 }
 
 // formats are those that are written, the preferred one first.

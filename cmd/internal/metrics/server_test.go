@@ -195,7 +195,7 @@ func TestCannotListen(t *testing.T) {
 	run(t, s)
 	for listen, want := range map[string]string{
 		taken.Addr().String():              "address already in use",
-		UnixPrefix + plain:                 "is no socket",
+		UnixPrefix + plain:                 "not a socket",
 		UnixPrefix + served:                "another process",
 		UnixPrefix + "/nonexistent/folder": "no such file",
 	} {
