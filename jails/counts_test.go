@@ -1,9 +1,11 @@
 package jails
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
+	"pbxjail/jails/book"
 	"pbxjail/parsers"
 )
 
@@ -67,7 +69,7 @@ func TestRestartWithoutJail(t *testing.T) {
 	if got := words(hear(j, failed(1)[0], start)); got != "" {
 		t.Errorf("another jail: got %q, want nothing", got)
 	}
-	for _, text := range []string{``, `[]`, `{"addresses":[{"addr":"x"}]}`} {
+	for _, text := range []string{``, `{}`, keptMagic, keptMagic + "\x02{}", keptMagic + "\x02{}\x00\x00"} {
 		if judgeOf(jailOf(t, "phones", "")).LoadCounts([]byte(text), start) == nil {
 			t.Errorf("%q: got no error", text)
 		}
@@ -155,4 +157,28 @@ func FuzzLoadCounts(f *testing.F) {
 		}
 		hear(j, failure("203.0.113.9"), start)
 	})
+}
+
+// BenchmarkRestart keeps and loads 100,000 hits of as many addresses, as after a flood.
+func BenchmarkRestart(b *testing.B) {
+	jail := jailOf(b, "phones", "maxretry: 5")
+	newJudge := func() *Judge {
+		return NewJudge([]*Jail{jail}, NewGuard(nil, nil), book.NewBook(nil, nil), 200_000, false)
+	}
+	before := newJudge()
+	e := failure("203.0.113.9")
+	for i := range 100_000 {
+		e.Addr = netip.AddrFrom4([4]byte{byte(11 + i>>16), byte(i >> 8), byte(i), 1})
+		hear(before, e, start)
+	}
+	for b.Loop() {
+		data, err := before.Counts()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := newJudge().LoadCounts(data, start); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(data)), "bytes")
+	}
 }
