@@ -78,14 +78,14 @@ func TestWireAlone(t *testing.T) {
 	}
 	bad := p.sender(guesser)
 	bad.Patience = bad.Patience / 10
-	p.eventually("the end of the guesser", func() bool { return p.register(bad, "101", fmt.Sprintf("wrong%d", p.wire().Packets)) == 0 })
+	p.untilBanned(guesser, func() int { return p.register(bad, "101", fmt.Sprintf("wrong%d", p.wire().Packets)) })
 	if b := p.banned(guesser); b.By != "log" && b.By != "wire" {
 		t.Errorf("got %+v, want a ban of a jail", b)
 	}
 	scan := p.sender(scanner)
 	scan.Patience = scan.Patience / 10
 	user := 200
-	p.eventually("the end of the scanner", func() bool { user++; return p.register(scan, fmt.Sprint(user), "") == 0 })
+	p.untilBanned(scanner, func() int { user++; return p.register(scan, fmt.Sprint(user), "") })
 	p.banned(scanner)
 
 	if got := p.register(honest, "101", "right"); got != 200 {
@@ -109,6 +109,17 @@ func TestWireAlone(t *testing.T) {
 		t.Errorf("got agents\n%s", got)
 	}
 	p.stop()
+}
+
+// untilBanned attacks until the address is banned and gets no answer. No answer alone can be
+// a slow one.
+func (p *pbx) untilBanned(addr string, attack func() int) {
+	p.Helper()
+	p.eventually("the end of "+addr, func() bool {
+		answer := attack()
+		_, banned := p.list()[addr]
+		return banned && answer == 0
+	})
 }
 
 // follow runs jailctl wire until the test ends, and returns what it has printed so far.
@@ -138,7 +149,7 @@ func TestForgedRecord(t *testing.T) {
 	p.attack(victim, 20)
 	bad := p.sender(guesser)
 	bad.Patience = bad.Patience / 10
-	p.eventually("the end of the guesser", func() bool { return p.register(bad, "101", fmt.Sprintf("wrong%d", p.wire().Packets)) == 0 })
+	p.untilBanned(guesser, func() int { return p.register(bad, "101", fmt.Sprintf("wrong%d", p.wire().Packets)) })
 	p.banned(guesser)
 	p.eventually("the forged records", func() bool { return p.wire().Forged >= 20 })
 	if list := p.list(); len(list) != 1 {
