@@ -32,8 +32,20 @@ themselves and passwords are never read. With --json each line is an object.`,
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, unix.SIGTERM)
 			defer stop()
-			return control.Follow(ctx, a.client(), control.StreamWire, q, a.printTransaction)
+			return control.Follow(ctx, a.client(), control.StreamWire, q, a.sayFollowing(q.Addr), a.printTransaction)
 		},
+	}
+}
+
+// sayFollowing tells on stderr that requests are shown from now on: none may come for a long
+// time.
+func (a *app) sayFollowing(addr netip.Addr) func() {
+	return func() {
+		if addr.IsValid() {
+			a.complain("showing the requests of %s from now on; ctrl-c ends this", addr)
+			return
+		}
+		a.complain("showing the requests of all addresses from now on; ctrl-c ends this")
 	}
 }
 

@@ -17,9 +17,15 @@ type Stream[Q, A any] struct{ verb string }
 // StreamWire sends each transaction on the wire when it is finished.
 var StreamWire = Stream[WireRequest, Transaction]{"wire"}
 
-// HandleStream answers a stream with do, which sends until ctx ends or send fails. It may
-// be called from any goroutine. Before the first send it may refuse, as in Handle.
-func HandleStream[Q, A any](c Stream[Q, A], do func(ctx context.Context, q Q, send func(A) error) error) Handler {
+// Caller is the other end of a stream.
+type Caller[A any] struct {
+	Begin func() error  // say that from now on nothing is missed
+	Send  func(A) error // send one answer; begins, too
+}
+
+// HandleStream answers a stream with do, which sends until ctx ends or sending fails. It may
+// be called from any goroutine. Before it begins, it may refuse, as in Handle.
+func HandleStream[Q, A any](c Stream[Q, A], do func(ctx context.Context, q Q, to Caller[A]) error) Handler {
 	return Handler{"GET /v" + Major + "/" + c.verb, func(*Server) http.HandlerFunc {
 		return rootOnly(func(w http.ResponseWriter, r *http.Request) {
 			var q Q
@@ -31,7 +37,7 @@ func HandleStream[Q, A any](c Stream[Q, A], do func(ctx context.Context, q Q, se
 			}
 			out := &stream{w: w, conn: http.NewResponseController(w)}
 			out.conn.SetReadDeadline(time.Time{}) // the caller sends nothing more; a disconnect is still noticed
-			err := do(r.Context(), q, func(a A) error { return out.send(a) })
+			err := do(r.Context(), q, Caller[A]{out.begin, func(a A) error { return out.send(a) }})
 			if err != nil && !out.begun {
 				refuse(w, err)
 			}
@@ -44,6 +50,15 @@ type stream struct {
 	w     http.ResponseWriter
 	conn  *http.ResponseController
 	begun bool
+}
+
+// begin sends the head of the answer alone.
+func (s *stream) begin() error {
+	s.begun = true
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	return s.conn.Flush()
 }
 
 func (s *stream) send(v any) error {
@@ -74,9 +89,10 @@ func rootOnly(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// Follow starts a stream, and calls each with one answer after another. It returns when ctx
-// ends (nil), when each fails, or when the daemon ends the stream.
-func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, each func(A) error) error {
+// Follow starts a stream, calls begun when the daemon has begun to answer, and each with one
+// answer after another. It returns when ctx ends (nil), when each fails, or when the daemon
+// ends the stream.
+func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, begun func(), each func(A) error) error {
 	verb := what.verb
 	if in, ok := any(&q).(inAddress); ok {
 		verb += "?" + in.values().Encode()
@@ -90,6 +106,7 @@ func Follow[Q, A any](ctx context.Context, c *Client, what Stream[Q, A], q Q, ea
 		return err
 	}
 	defer resp.Body.Close()
+	begun()
 	for lines := json.NewDecoder(resp.Body); ; {
 		var a A
 		err := lines.Decode(&a)

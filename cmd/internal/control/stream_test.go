@@ -11,13 +11,17 @@ import (
 
 // TestFollow: lines come one by one, an error ends it, and so does the end of the caller.
 func TestFollow(t *testing.T) {
-	gone := make(chan error, 1)
-	handler := HandleStream(StreamWire, func(ctx context.Context, q WireRequest, send func(Transaction) error) error {
+	gone, begun := make(chan error, 1), make(chan bool)
+	handler := HandleStream(StreamWire, func(ctx context.Context, q WireRequest, to Caller[Transaction]) error {
 		if q.Addr.IsValid() {
 			return Refuse(http.StatusConflict, "wait", "too many follow")
 		}
+		if err := to.Begin(); err != nil {
+			return err
+		}
+		<-begun
 		for i := range 3 {
-			if err := send(Transaction{Status: 200 + i}); err != nil {
+			if err := to.Send(Transaction{Status: 200 + i}); err != nil {
 				return err
 			}
 		}
@@ -29,7 +33,7 @@ func TestFollow(t *testing.T) {
 	c := NewClient(path)
 	ctx, cancel := context.WithCancel(t.Context())
 	var got []int
-	err := Follow(ctx, c, StreamWire, WireRequest{}, func(a Transaction) error {
+	err := Follow(ctx, c, StreamWire, WireRequest{}, func() { close(begun) }, func(a Transaction) error {
 		if got = append(got, a.Status); len(got) == 3 {
 			cancel()
 		}
@@ -41,7 +45,7 @@ func TestFollow(t *testing.T) {
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("the daemon got %v, want an error that the caller is gone", err)
 	}
-	err = Follow(t.Context(), c, StreamWire, WireRequest{Addr: netip.MustParseAddr("203.0.113.9")}, func(Transaction) error { return nil })
+	err = Follow(t.Context(), c, StreamWire, WireRequest{Addr: netip.MustParseAddr("203.0.113.9")}, func() { t.Error("it has begun") }, func(Transaction) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "too many follow") {
 		t.Errorf("got %v, want the refusal", err)
 	}

@@ -120,11 +120,11 @@ func (b *backend) agents(control.None, string) ([]control.Agent, error) {
 	return b.wire.agents(), nil
 }
 
-func (b *backend) followWire(ctx context.Context, q control.WireRequest, send func(control.Transaction) error) error {
+func (b *backend) followWire(ctx context.Context, q control.WireRequest, to control.Caller[control.Transaction]) error {
 	if b.wire == nil {
 		return errNoWire
 	}
-	return b.wire.follow(ctx, q, send)
+	return b.wire.follow(ctx, q, to)
 }
 
 // Reload reads all files again.

@@ -55,13 +55,16 @@ func shown(t *sensor.Transaction) control.Transaction {
 	}
 }
 
-// follow sends transactions of an address, or of all, until ctx ends or send fails.
-func (l *followers) follow(ctx context.Context, addr netip.Addr, send func(control.Transaction) error) error {
+// follow sends transactions of an address, or of all, until ctx ends or sending fails.
+func (l *followers) follow(ctx context.Context, addr netip.Addr, to control.Caller[control.Transaction]) error {
 	one := &follower{addr, notify.NewQueue[control.Transaction](maxUnread)}
 	if !l.add(one) {
 		return control.Refuse(http.StatusConflict, "end one of them with ctrl-c", "jailctl wire runs %d times already, and no more are possible", maxFollowers)
 	}
 	defer l.remove(one)
+	if err := to.Begin(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	reported := uint64(0)
@@ -71,7 +74,7 @@ func (l *followers) follow(ctx context.Context, addr netip.Addr, send func(contr
 		}
 		dropped := one.queue.Dropped()
 		t.Dropped, reported = dropped-reported, dropped
-		if err := send(t); err != nil {
+		if err := to.Send(t); err != nil {
 			cancel(err)
 		}
 	})

@@ -28,10 +28,10 @@ func TestFollowers(t *testing.T) {
 		slow := make(chan struct{})
 		ended := make(chan error, 2)
 		go func() {
-			ended <- l.follow(ctx, netip.Addr{}, func(t control.Transaction) error { <-slow; all = append(all, t); return nil })
+			ended <- l.follow(ctx, netip.Addr{}, caller(func(t control.Transaction) error { <-slow; all = append(all, t); return nil }))
 		}()
 		go func() {
-			ended <- l.follow(ctx, farEnd.Addr(), func(t control.Transaction) error { one = append(one, t); return nil })
+			ended <- l.follow(ctx, farEnd.Addr(), caller(func(t control.Transaction) error { one = append(one, t); return nil }))
 		}()
 		synctest.Wait()
 		for range maxUnread + 11 {
@@ -61,6 +61,10 @@ func TestFollowers(t *testing.T) {
 	})
 }
 
+func caller(send func(control.Transaction) error) control.Caller[control.Transaction] {
+	return control.Caller[control.Transaction]{Begin: func() error { return nil }, Send: send}
+}
+
 func TestFollowersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l followers
@@ -68,11 +72,11 @@ func TestFollowersAreBounded(t *testing.T) {
 		ended := make(chan error, maxFollowers)
 		for range maxFollowers {
 			go func() {
-				ended <- l.follow(t.Context(), netip.Addr{}, func(control.Transaction) error { return gone })
+				ended <- l.follow(t.Context(), netip.Addr{}, caller(func(control.Transaction) error { return gone }))
 			}()
 		}
 		synctest.Wait()
-		err := l.follow(t.Context(), netip.Addr{}, func(control.Transaction) error { return nil })
+		err := l.follow(t.Context(), netip.Addr{}, caller(func(control.Transaction) error { return nil }))
 		if status(err) != 409 {
 			t.Errorf("got %v for one too many", err)
 		}
@@ -92,7 +96,7 @@ func TestWireIsOff(t *testing.T) {
 	if _, err := control.Ask(t.Context(), s.client(), control.CallAgents, control.None{}); status(err) != 409 {
 		t.Errorf("got %v", err)
 	}
-	err := control.Follow(t.Context(), s.client(), control.StreamWire, control.WireRequest{}, func(control.Transaction) error { return nil })
+	err := control.Follow(t.Context(), s.client(), control.StreamWire, control.WireRequest{}, func() {}, func(control.Transaction) error { return nil })
 	if status(err) != 409 {
 		t.Errorf("got %v", err)
 	}

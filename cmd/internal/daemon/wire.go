@@ -325,7 +325,7 @@ func (w *wireSource) Complete(a netip.Addr, s parsers.Service, at time.Time) boo
 }
 
 // follow sends the transactions of an address, or of all, until ctx or Run ends.
-func (w *wireSource) follow(ctx context.Context, q control.WireRequest, send func(control.Transaction) error) error {
+func (w *wireSource) follow(ctx context.Context, q control.WireRequest, to control.Caller[control.Transaction]) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -335,7 +335,7 @@ func (w *wireSource) follow(ctx context.Context, q control.WireRequest, send fun
 		case <-ctx.Done():
 		}
 	}()
-	return w.followers.follow(ctx, q.Addr, send)
+	return w.followers.follow(ctx, q.Addr, to)
 }
 
 // agents are the user agents that were seen.

@@ -132,11 +132,13 @@ func (p *pbx) follow(args ...string) func() string {
 	cmd.Stdout, cmd.Stderr = out, out
 	p.must(start(cmd))
 	p.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	return func() string {
+	seen := func() string {
 		text, err := os.ReadFile(out.Name())
 		p.must(err)
 		return string(text)
 	}
+	p.eventually("jailctl wire to begin", func() bool { return strings.Contains(seen(), "from now on") })
+	return seen
 }
 
 // TestForgedRecord: a line with an address that sent nothing leads to no ban, while a
