@@ -67,7 +67,7 @@ func (a *app) complete(root *cobra.Command) {
 			c.ValidArgsFunction = cobra.NoFileCompletions
 			_ = c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(historyBys, cobra.ShellCompDirectiveNoFileComp))
 			_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(historyKinds(), cobra.ShellCompDirectiveNoFileComp))
-		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version", "audit-log", "notify", "export", "erase":
+		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version", "audit-log", "notify", "export", "erase", "audit":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		if c.Name() == "jails" {

@@ -51,13 +51,16 @@ and 4 when something is risky and nothing is worse.`,
 	return c
 }
 
-// riskyError says that something is risky, and nothing is worse.
+// riskyError says that something is risky or could not be looked at, and nothing is worse.
 type riskyError struct{ error }
 
 func (r *riskyError) Unwrap() error { return r.error }
 
-// tell prints what was found; what is wrong makes it an error.
-func (a *app) tell(r findings.Report) error {
+// tell prints what doctor found; what is wrong makes it an error.
+func (a *app) tell(r findings.Report) error { return a.tellFor(r, "jailctl doctor") }
+
+// tellFor prints what a verb found; what is wrong makes it an error.
+func (a *app) tellFor(r findings.Report, verb string) error {
 	if a.json {
 		if err := a.emit(r); err != nil {
 			return err
@@ -67,11 +70,20 @@ func (a *app) tell(r findings.Report) error {
 			a.printFinding(f)
 		}
 	}
-	if r.Worst() <= findings.Note {
-		return nil
+	return a.verdict(r, verb)
+}
+
+// verdict is nil when nothing is wrong and everything could be looked at.
+func (a *app) verdict(r findings.Report, verb string) error {
+	text := show.Count(r.Problems(), "problem")
+	if n := r.Unseen(); n > 0 {
+		text += ", and " + show.Count(n, "thing") + " that could not be looked at"
 	}
-	err := control.Refuse(0, "do what the hint under each problem says, then run jailctl doctor again", "%s", show.Count(r.Problems(), "problem"))
-	if r.Worst() == findings.Risky {
+	err := control.Refuse(0, "do what the hint under each problem says, then run "+verb+" again", "%s", text)
+	switch worst := r.Worst(); {
+	case worst <= findings.Note:
+		return nil
+	case worst <= findings.Risky:
 		return &riskyError{err}
 	}
 	return err

@@ -98,7 +98,7 @@ func TestGoldenDoctor(t *testing.T) {
 
 // TestSeverityIsExitStatus: notes are no problem, risks have a status of their own.
 func TestSeverityIsExitStatus(t *testing.T) {
-	for severity, want := range map[findings.Severity]string{findings.OK: "<nil>", findings.Note: "<nil>", findings.Risky: "risky", findings.Blind: "failed", findings.Broken: "failed"} {
+	for severity, want := range map[findings.Severity]string{findings.OK: "<nil>", findings.Note: "<nil>", findings.Unknown: "risky", findings.Risky: "risky", findings.Blind: "failed", findings.Broken: "failed"} {
 		r := findings.Run(0, []findings.Check[int]{{Run: func(int) []findings.Finding { return []findings.Finding{{}, {Severity: severity}} }}})
 		err := (&app{stdout: io.Discard}).tell(r)
 		got := fmt.Sprint(err)

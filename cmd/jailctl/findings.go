@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"pbxjail/cmd/internal/findings"
@@ -15,8 +14,11 @@ func (a *app) printFinding(f findings.Finding) {
 	for _, e := range f.Evidence {
 		a.say("   found: %s", e)
 	}
+	if len(f.References) > 0 {
+		a.say("   see: %s", strings.Join(f.References, ", "))
+	}
 	then := ""
-	if f.Hint != "" && !sameAsFix(f) {
+	if f.HintSaysMore() {
 		a.say("   hint: %s", f.Hint)
 	}
 	for _, s := range f.Fix {
@@ -33,11 +35,6 @@ func (a *app) printFinding(f findings.Finding) {
 		}
 		then = "then "
 	}
-}
-
-// sameAsFix reports whether the hint says no more than the steps.
-func sameAsFix(f findings.Finding) bool {
-	return slices.ContainsFunc(f.Fix, func(s findings.Step) bool { return strings.HasPrefix(f.Hint, s.String()) })
 }
 
 // sayWhole prints what a reader copies: a command or a line of a configuration is never

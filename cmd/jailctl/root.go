@@ -57,7 +57,7 @@ Exit status:
   1  it failed, or a problem was found; stderr says why
   2  wrong usage: an unknown verb or flag, or a wrong argument
   3  there is no jail of this name
-  4  something is risky, and nothing is worse (doctor)`
+  4  something is risky, and nothing is worse (doctor, audit)`
 
 // newRoot makes the command line: one verb, one file.
 func newRoot(a *app) *cobra.Command {
@@ -94,7 +94,7 @@ func newRoot(a *app) *cobra.Command {
 		a.offVerb(), a.onVerb(), a.reloadVerb(), a.versionVerb(), a.completionVerb(),
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)
-	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb())
+	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb(), a.auditVerb())
 	root.AddCommand(manVerbs()...)
 	a.complete(root)
 	return root

@@ -14,14 +14,15 @@ import (
 type Severity uint8
 
 const (
-	OK     Severity = iota // it was looked at, and nothing is wrong
-	Note                   // worth to know; nothing is wrong
-	Risky                  // an attacker can use it, or a ban can go wrong
-	Blind                  // attacks can happen that pbxjail does not see
-	Broken                 // a part does not do its work
+	OK      Severity = iota // it was looked at, and nothing is wrong
+	Note                    // worth to know; nothing is wrong
+	Unknown                 // it could not be looked at, so it can be anything
+	Risky                   // an attacker can use it, or a ban can go wrong
+	Blind                   // attacks can happen that pbxjail does not see
+	Broken                  // a part does not do its work, or an attacker is let in
 )
 
-var names = [...]string{OK: "ok", Note: "note", Risky: "risky", Blind: "blind", Broken: "broken"}
+var names = [...]string{OK: "ok", Note: "note", Unknown: "unknown", Risky: "risky", Blind: "blind", Broken: "broken"}
 
 // String is the word for people and for JSON.
 func (s Severity) String() string { return names[s] }
@@ -42,14 +43,23 @@ func (s *Severity) UnmarshalText(text []byte) error {
 // Finding is one thing that was looked at. The zero value is well and says nothing. Its texts
 // may come from files of the machine: a printer must escape them.
 type Finding struct {
-	Check    string   `json:"check"` // the name of the check; Run sets it
-	About    string   `json:"about"` // the part of the machine, such as "log /var/log/asterisk/full"
+	Part     string   `json:"part,omitempty"` // of jailctl audit; "" in doctor
+	Check    string   `json:"check"`          // the name of the check; Run sets it
+	About    string   `json:"about"`          // the part of the machine, such as "log /var/log/asterisk/full"
 	Severity Severity `json:"severity"`
 	OK       bool     `json:"ok"`       // nothing is wrong: ok, or a note; Run sets it
 	What     string   `json:"what"`     // what is so
 	Evidence []string `json:"evidence"` // "FILE:LINE: what is there", or a value
 	Hint     string   `json:"hint"`     // what to do, for people
 	Fix      []Step   `json:"fix"`      // the same for the hand: commands and lines, in order
+
+	// References are where to read more: "CVE-2014-3566 (POODLE)", "GDPR article 32".
+	References []string `json:"references"`
+}
+
+// HintSaysMore reports whether the hint has something that the steps of Fix do not say.
+func (f Finding) HintSaysMore() bool {
+	return f.Hint != "" && !slices.ContainsFunc(f.Fix, func(s Step) bool { return strings.HasPrefix(f.Hint, s.String()) })
 }
 
 // Step is a part of a repair: lines to write, a command to run, or, where there is nothing
@@ -107,11 +117,17 @@ func Run[E any](env E, checks []Check[E]) (r Report) {
 				f.Hint = sentence(f.Fix)
 			}
 			f.Evidence, f.Fix = append([]string{}, f.Evidence...), append([]Step{}, f.Fix...) // JSON has lists, not null
+			f.References = append([]string{}, f.References...)
 			r.Findings = append(r.Findings, f)
 		}
 	}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
+	r.Sort()
 	return r
+}
+
+// Sort puts the worst findings first. Findings of the same severity keep their order.
+func (r Report) Sort() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return int(b.Severity) - int(a.Severity) })
 }
 
 func sentence(fix []Step) string {
@@ -130,10 +146,20 @@ func (r Report) Worst() (worst Severity) {
 	return worst
 }
 
-// Problems is how many findings are neither ok nor notes.
+// Problems is how many findings are worse than unknown.
 func (r Report) Problems() (n int) {
 	for _, f := range r.Findings {
-		if !f.OK {
+		if f.Severity > Unknown {
+			n++
+		}
+	}
+	return n
+}
+
+// Unseen is how many findings say that something could not be looked at.
+func (r Report) Unseen() (n int) {
+	for _, f := range r.Findings {
+		if f.Severity == Unknown {
 			n++
 		}
 	}

@@ -14,7 +14,7 @@ func TestRun(t *testing.T) {
 		{Name: "silent", Run: func(string) []Finding { return nil }},
 		{Name: "bad", Run: func(string) []Finding {
 			return []Finding{
-				{Severity: Note, What: "n"}, {Severity: Risky, Evidence: many},
+				{Severity: Note, What: "n"}, {Severity: Unknown, What: "u"}, {Severity: Risky, Evidence: many},
 				{Severity: Broken, Fix: []Step{Write("in FILE", "a => b"), Command("c d")}}, {Severity: Blind, Hint: "h", Fix: []Step{Command("x")}},
 			}
 		}},
@@ -23,11 +23,11 @@ func TestRun(t *testing.T) {
 	for _, f := range r.Findings {
 		got = append(got, fmt.Sprint(f.Check, " ", f.Severity, " ", f.OK))
 	}
-	if want := "bad broken false, bad blind false, bad risky false, bad note true, well ok true"; strings.Join(got, ", ") != want {
+	if want := "bad broken false, bad blind false, bad risky false, bad unknown false, bad note true, well ok true"; strings.Join(got, ", ") != want {
 		t.Errorf("got %s, want %s", strings.Join(got, ", "), want)
 	}
-	if r.Worst() != Broken || r.Problems() != 3 {
-		t.Errorf("got worst %v of %d problems", r.Worst(), r.Problems())
+	if r.Worst() != Broken || r.Problems() != 3 || r.Unseen() != 1 {
+		t.Errorf("got worst %v of %d problems, %d unseen", r.Worst(), r.Problems(), r.Unseen())
 	}
 	if got, want := r.Findings[0].Hint, "write a => b in FILE; then run: c d"; got != want {
 		t.Errorf("got hint %q, want %q", got, want)
@@ -60,7 +60,7 @@ func TestSeverityText(t *testing.T) {
 		if err := back.UnmarshalText(text); err != nil || back != s {
 			t.Errorf("got %v of %q, %v", back, text, err)
 		}
-		if err != nil || len(text) > len("broken") {
+		if err != nil || len(text) > len("unknown") {
 			t.Errorf("got %q, %v", text, err)
 		}
 	}

@@ -1,0 +1,15 @@
+// Package parts is the list of the parts of jailctl audit. jailctl calls it. It must never
+// look at a machine by itself.
+package parts
+
+import (
+	"pbxjail/cmd/internal/audit"
+	"pbxjail/cmd/internal/audit/shellshock"
+)
+
+// All are the parts, in the order in which they run. One line is one part.
+func All() []audit.Part {
+	return []audit.Part{
+		{Name: "shellshock", Asks: "does the bash of this machine run commands of an attacker (Shellshock)?", Checks: shellshock.Checks()},
+	}
+}
