@@ -78,7 +78,7 @@ func (e *observe) Ban(p netip.Prefix, to ports.Set, d time.Duration) error {
 	now := time.Now()
 	if _, there := e.until[m.Prefix]; !there && len(e.until) >= e.max {
 		if e.expire(now); len(e.until) >= e.max {
-			return fmt.Errorf("cannot ban %s: %w", m.Prefix, kernel.Full(fmt.Sprintf("the list of %d observed bans", e.max)))
+			return fmt.Errorf("cannot ban %s: %w", m.Prefix, kernel.Full(fmt.Sprintf("the list of bans that are only observed (at most %d)", e.max)))
 		}
 	}
 	o := observed{groups: m.Groups}

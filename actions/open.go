@@ -72,13 +72,13 @@ func is[E Enforcer](e Enforcer) bool {
 func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	o.Chain, o.Hook, o.MaxElem = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw"), cmp.Or(o.MaxElem, 1<<20)
 	if !kernel.ChainName.MatchString(o.Chain) {
-		return nil, nil, hint.Errorf("write chain: pbxjail into the main file, or another name of at most 27 lower-case letters, digits, - and _, a letter first", "chain name %q cannot be used", o.Chain)
+		return nil, nil, hint.Errorf("write into the main file: chain: pbxjail. Another name may have at most 27 characters: first a lower-case letter, then lower-case letters, digits, - and _"+kernel.RestartHint, "chain: the name %q cannot be used", o.Chain)
 	}
 	if o.Hook != "raw" && o.Hook != "filter" {
-		return nil, nil, hint.Errorf("write hook: raw, or hook: filter, into the main file", "hook %q is unknown", o.Hook)
+		return nil, nil, hint.Errorf("write hook: raw or hook: filter into the main file"+kernel.RestartHint, "hook: %q is not known", o.Hook)
 	}
 	if o.Reject && o.Hook == "raw" && name != "observe" {
-		return nil, nil, hint.Errorf("write hook: filter, or action: drop, into the main file", "action: reject does not work with hook: raw")
+		return nil, nil, hint.Errorf("write hook: filter into the main file; or write action: drop there"+kernel.RestartHint, "action: reject does not work with hook: raw")
 	}
 	var k kind
 	switch name {
@@ -90,7 +90,7 @@ func Open(name string, o Options) (e Enforcer, notes []string, err error) {
 	default:
 		at := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
 		if at < 0 {
-			return nil, nil, hint.Errorf("write enforcer: auto, ipset, nftables, iptables or observe into the main file", "enforcer %q is unknown", name)
+			return nil, nil, hint.Errorf("write into the main file: enforcer: auto (or ipset, nftables, iptables, observe)"+kernel.RestartHint, "enforcer: %q is not known", name)
 		}
 		k = kinds()[at]
 		e, err = k.open(o)

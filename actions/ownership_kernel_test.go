@@ -195,7 +195,7 @@ func testOwnership(t *testing.T, open func(testing.TB, Options) Enforcer, hook s
 			t.Errorf("got name %q, want it to end with v4 only", got)
 		}
 		mustBan(t, e, "192.0.2.1/32", time.Hour)
-		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "pbxjail drops no IPv6 packets here") {
+		if err := e.Ban(netip.MustParsePrefix("2001:db8::1/128"), "", time.Hour); err == nil || !strings.Contains(err.Error(), "pbxjail drops no IPv6 packets on this machine") {
 			t.Errorf("got error %v, want one that says that it cannot ban IPv6", err)
 		}
 		wantBans(t, e, "192.0.2.1/32")
@@ -344,8 +344,8 @@ func TestSetThatIsThere(t *testing.T) {
 		"too small":         {[]string{"hash:net", "timeout", "0", "counters", "maxelem", "1000"}, "maxelem 262144 timeout 0 counters", "", ""},
 		"no counters":       {[]string{"hash:net", "timeout", "0", "maxelem", "500000"}, "maxelem 500000 timeout 0 counters", "", ""},
 		"no timeouts":       {[]string{"hash:net", "counters"}, "maxelem 262144 timeout 0 counters", "was made without timeouts", ""},
-		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "pbxjail did not make it"},
-		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "pbxjail did not make it"},
+		"another type":      {[]string{"hash:ip", "timeout", "0"}, "", "", "another program made it"},
+		"another family":    {[]string{"hash:net", "family", "inet6", "timeout", "0"}, "", "", "another program made it"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -418,7 +418,7 @@ func TestPacketRulesWithoutIPv6(t *testing.T) {
 		t.Fatal(err)
 	}
 	degraded, err := p.Set(rules)
-	if err != nil || len(degraded) != 1 || !strings.Contains(degraded[0], "packet rules: IPv6: ") {
+	if err != nil || len(degraded) != 1 || !strings.Contains(degraded[0], "packet rules for IPv6: ") {
 		t.Errorf("got %q, %v, want one note on IPv6", degraded, err)
 	}
 	list, err := p.Counters()

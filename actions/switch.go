@@ -220,7 +220,7 @@ func (s *Switch) Close() error {
 
 // clearHint is what to do where something of ours cannot be removed.
 func clearHint(chain string) string {
-	return "look for " + chain + " in what these commands print, and remove the rules and sets with this name: iptables-save; ip6tables-save; nft list ruleset; ipset list -t"
+	return "remove the rules and sets whose name begins with " + chain + " by hand. To see them: iptables-save; ip6tables-save; nft list ruleset; ipset list -t"
 }
 
 // orClear gives err the hint clearHint, if it has none.
@@ -247,7 +247,7 @@ func Clear(o Options) error {
 		errs = append(errs, ipset.Clear(o), nft.Clear(o))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return hint.Add("try again; if it fails again: "+clearHint(o.Chain), fmt.Errorf("cannot remove the rules and sets of pbxjail from the firewall: %w", err))
+		return hint.Add("give the command again. If it fails again: "+clearHint(o.Chain), fmt.Errorf("cannot remove all rules and sets of pbxjail from the firewall, so some packets may still be dropped: %w", err))
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package ipset
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -64,7 +63,7 @@ func usedSets(o kernel.Options, sides *xtables.Sides) (used []string, err error)
 func clearSets(sets *kernel.Sets, chain string, v6 bool, used []string) error {
 	names, err := sets.Names()
 	if err != nil {
-		return fmt.Errorf("cannot list the sets of ipset: %w", err)
+		return kernel.Cannot(err, "list the sets of ipset")
 	}
 	var errs []error
 	for _, name := range names {

@@ -2,7 +2,6 @@ package ipset
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"pbxjail/actions/kernel"
 	"pbxjail/actions/xtables"
-	"pbxjail/configs/hint"
 	"pbxjail/configs/prefix"
 )
 
@@ -71,7 +69,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	g := &Gate{options: o, sides: [2]*gateSide{{label: "IPv4"}, {label: "IPv6", v6: true}}}
 	const longest = 28 - len(gateSuffix) // of a chain's name: XT_EXTENSION_MAXNAMELEN
 	if len(o.Chain) > min(longest, maxStem) {
-		return nil, hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file; then: systemctl restart pbxjail", min(longest, maxStem)), "chain name %q is too long, because pbxjail adds %s to it", o.Chain, gateSuffix)
+		return nil, kernel.LongChain(o.Chain, min(longest, maxStem))
 	}
 	err := g.openChain(g.sides[0])
 	if err != nil {
@@ -213,7 +211,7 @@ func (g *Gate) ensureSet(s *gateSide, set string, r *xtables.Report) (fresh bool
 	case err != nil:
 		return true, missing(explainSet("read", set, err))
 	case have.Kind != "hash:ip" || have.Family != s.family() || !have.Timeout:
-		return true, hint.Errorf("if no other program needs this set: ipset destroy "+set+"; then: systemctl restart pbxjail", "set %s exists with type %s, and pbxjail did not make it", set, have.Kind)
+		return true, kernel.ForeignSet(set, have.Kind, have.Family)
 	}
 	whole, err := g.sets.Test(set, kernel.Sentinel(s.v6))
 	return !whole, explainSet("read", set, err)
@@ -371,7 +369,7 @@ func (g *Gate) clearSide(s *gateSide) error {
 func (g *Gate) dropOthers(s *gateSide, plan []gatePlan) error {
 	names, err := g.sets.Names()
 	if err != nil {
-		return fmt.Errorf("cannot list the sets of ipset: %w", err)
+		return kernel.Cannot(err, "list the sets of ipset")
 	}
 	var errs []error
 	for _, name := range names {

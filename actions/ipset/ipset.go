@@ -166,7 +166,7 @@ func (e *Enforcer) ensureSet(s *xtables.Side, set string, r *xtables.Report) err
 	case err != nil:
 		return missing(explainSet("read", set, err))
 	case have.Kind != "hash:net" || have.Family != s.Family:
-		return hint.Errorf("if no other program needs this set: ipset destroy "+set+"; or write another name as chain into the main file. Then: systemctl restart pbxjail", "set %s exists with type %s and family %d, and pbxjail did not make it", set, have.Kind, have.Family)
+		return kernel.ForeignSet(set, have.Kind, have.Family)
 	case have.MaxElem >= e.start && have.Timeout && have.Counters:
 		return destroy(e.sets, set+"t")
 	}
@@ -234,7 +234,7 @@ func destroy(sets *kernel.Sets, name string) error {
 		}
 		<-tick.C
 	}
-	return hint.Errorf("find the rule: iptables-save | grep "+name+"; delete it, then do this again", "cannot remove set %s: a rule that pbxjail did not make uses it", name)
+	return hint.Errorf("to see the rule: iptables-save | grep "+name+"; ip6tables-save | grep "+name+". Delete the rule"+kernel.RestartHint, "cannot remove set %s: a firewall rule that pbxjail did not make uses set %s", name, name)
 }
 
 func (e *Enforcer) Check() (intact bool, members int, err error) {
@@ -317,14 +317,11 @@ func explainSet(doing, set string, err error) error {
 	if err == nil {
 		return nil
 	}
-	wrapped := fmt.Errorf("cannot %s set %s: %w", doing, set, err)
-	switch {
-	case errors.Is(err, unix.EPERM):
-		return hint.Add("run pbxjail as root, or give its service CAP_NET_ADMIN", wrapped)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, os.ErrNotExist):
-		return hint.Add("another program removed the set; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", wrapped)
+	err = kernel.Cannot(err, "%s set %s", doing, set)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, os.ErrNotExist) {
+		return hint.Add("another program removed the set. "+kernel.Removed("the set"), err)
 	}
-	return wrapped
+	return err
 }
 
 // Dropped is what the rules of bans and lists dropped. Not after Close.

@@ -68,7 +68,7 @@ func (e *Enforcer) Split(list []kernel.Port) error {
 func (e *Enforcer) dropSets(s *xtables.Side, keep []string) error {
 	names, err := e.sets.Names()
 	if err != nil {
-		return fmt.Errorf("cannot list the sets of ipset: %w", err)
+		return kernel.Cannot(err, "list the sets of ipset")
 	}
 	kept := map[string]bool{}
 	for _, group := range keep {
@@ -185,7 +185,7 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 	}
 	s, err := e.sides.Of(p)
 	if err != nil {
-		return fmt.Errorf("cannot unban %s: %w", p, err)
+		return kernel.Cannot(err, "unban %s", p)
 	}
 	var errs []error
 	for _, group := range e.groups.Places() {

@@ -1,8 +1,6 @@
 package kernel
 
 import (
-	"fmt"
-
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +46,7 @@ func (v *NftReader) Dropped(family uint8, table, chain string) (sum Dropped, err
 		}
 	})
 	if err != nil {
-		return Dropped{}, fmt.Errorf("read the counters of chain %s of table %s: %w", chain, table, err)
+		return Dropped{}, Cannot(err, "read the counters of chain %s in table %s", chain, table)
 	}
 	return sum, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // Flows ends the connections of banned addresses. It deletes their conntrack entries,
@@ -48,7 +50,7 @@ func OpenFlows(o Options) (f *Flows, err error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
+		return nil, Cannot(err, "reach the list of open connections in the kernel")
 	}
 	return f, nil
 }
@@ -124,7 +126,7 @@ func (f *Flows) Settle(now time.Time) error {
 	all, err := f.walk()
 	f.next = now.Add(flowsRest * time.Since(now))
 	if err != nil {
-		return fmt.Errorf("cannot end the open connections of %d banned addresses: %w", len(f.ended), err)
+		return hint.Add(RetryHint, fmt.Errorf("cannot end the open connections of %d banned addresses: %w", len(f.ended), err))
 	}
 	if all {
 		clear(f.ended)

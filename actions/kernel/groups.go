@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -25,14 +24,14 @@ const maxGroups, maxRanges = 64, 1024
 // NewGroups sorts ports by their Service, which names the group.
 func NewGroups(list []Port) (g Groups, err error) {
 	if len(list) > maxRanges {
-		return g, hint.Errorf("under ports in the jail files, write ranges such as 5060-5080 in place of single ports", "the jails have too many ranges of ports: %d, the limit is %d", len(list), maxRanges)
+		return g, hint.Errorf("in the files in /etc/pbxjail.d, below ports, write ranges such as 5060-5080 in place of single ports"+ReloadHint, "all jails together have %d ports or ranges of ports, and the limit is %d", len(list), maxRanges)
 	}
 	if err := checkForm(list); err != nil {
 		return g, err
 	}
 	g.names, g.of = Services(list)
 	if len(g.names) > maxGroups {
-		return Groups{}, hint.Errorf("in the jail files, write ports: service, or the same list of ports in several jails", "the jails have too many different lists of ports: %d, the limit is %d", len(g.names), maxGroups)
+		return Groups{}, hint.Errorf("in the files in /etc/pbxjail.d, write ports: service; or write the same list of ports into several files"+ReloadHint, "all jails together have %d different lists of ports, and the limit is %d", len(g.names), maxGroups)
 	}
 	return g, nil
 }
@@ -64,7 +63,7 @@ func (g Groups) Order(b ports.Ban) (o Ordered, err error) {
 	}
 	for _, name := range o.Groups {
 		if !g.Has(name) {
-			return o, fmt.Errorf("cannot ban %s: the firewall has no chain for the ports %s", o.Prefix, b.Ports)
+			return o, hint.Errorf(RetryHint, "cannot ban %s: the firewall has no chain for the ports %s yet", o.Prefix, b.Ports)
 		}
 		o.Closed = append(o.Closed, g.of[name]...)
 	}

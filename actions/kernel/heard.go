@@ -35,7 +35,7 @@ const maxPorts = 256
 // CheckPorts refuses ports that no rule can hold.
 func CheckPorts(ports []Port) error {
 	if len(ports) > maxPorts {
-		return hint.Errorf("under heard.ports in the main file, write ranges such as 5060-5080 in place of single ports", "too many ranges of ports: %d, the limit is %d", len(ports), maxPorts)
+		return hint.Errorf("write ranges such as 5060-5080 in place of single ports into the main file: heard: {ports: [5060-5080]}"+RestartHint, "heard.ports: %d ports or ranges of ports are too many, the limit is %d", len(ports), maxPorts)
 	}
 	return checkForm(ports)
 }
@@ -43,8 +43,8 @@ func CheckPorts(ports []Port) error {
 func checkForm(ports []Port) error {
 	for _, p := range ports {
 		if !serviceName.MatchString(p.Service) || p.Proto != "udp" && p.Proto != "tcp" || p.From == 0 || p.To < p.From {
-			return hint.Errorf("write a name of at most 7 letters of a-z and 0-9, udp or tcp, and the lower port first",
-				"ports %d to %d of %q over %q cannot be watched", p.From, p.To, p.Service, p.Proto)
+			return hint.Errorf("write a range of ports with the lower port first, such as 5060-5080"+ReloadHint,
+				"ports %d to %d of %q over %q cannot be used", p.From, p.To, p.Service, p.Proto)
 		}
 	}
 	return nil

@@ -65,7 +65,7 @@ func ReadLegacy(family uint8, table string) (*LegacyTable, error) {
 	t := &LegacyTable{layout: legacyLayouts[family]}
 	fd, err := unix.Socket(t.layout.domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read table %s: %w", table, err)
+		return nil, Cannot(err, "read table %s of iptables", table)
 	}
 	defer unix.Close(fd)
 	for range 5 { // it may change between the two calls
@@ -91,7 +91,7 @@ func ReadLegacy(family uint8, table string) (*LegacyTable, error) {
 			break
 		}
 	}
-	return nil, fmt.Errorf("cannot read table %s: %w", table, err)
+	return nil, Cannot(err, "read table %s of iptables", table)
 }
 
 func (t *LegacyTable) option(fd, name int, value []byte) error {

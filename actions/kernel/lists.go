@@ -22,7 +22,7 @@ const maxSetName = 31
 // CheckList returns an error for a name of a list that cannot be part of a set's name.
 func CheckList(o Options, name string) error {
 	if !ListName.MatchString(name) || len(o.Chain)+len("-")+len(name)+len("-4t") > maxSetName {
-		return hint.Errorf(fmt.Sprintf("write at most %d letters of a-z, 0-9 and -", min(16, maxSetName-len(o.Chain)-4)), "feed name %q cannot be used", name)
+		return hint.Errorf(fmt.Sprintf("write another name for this feed into the main file: at most %d characters, a to z, 0 to 9 and -", min(16, maxSetName-len(o.Chain)-4))+ReloadHint, "feed %q: this name cannot be used in the firewall", name)
 	}
 	return nil
 }

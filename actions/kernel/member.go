@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -62,16 +61,16 @@ type Member struct {
 }
 
 // ErrClosed is the answer of an enforcer after Close.
-var ErrClosed = errors.New("pbxjail is stopping, and does not change the firewall any more")
+var ErrClosed = hint.New("start pbxjail: systemctl start pbxjail; then give the command again", "pbxjail is stopping, so the firewall is not changed")
 
 // Canonical is p as every enforcer holds it: masked, without a zone, IPv4 in IPv6
 // as IPv4. It is never wider than p.
 func Canonical(p netip.Prefix) (netip.Prefix, error) {
 	if !p.IsValid() {
-		return netip.Prefix{}, fmt.Errorf("prefix %s is not valid", p)
+		return netip.Prefix{}, hint.Errorf("write an address or a network, such as 203.0.113.7 or 203.0.113.0/24", "%s is not an address or a network", p)
 	}
 	if prefix.Mixed(p) || prefix.Unmap(p).Bits() == 0 {
-		return netip.Prefix{}, hint.Errorf("ban smaller networks; to block all IPv4 or all IPv6, add a rule of your own to the firewall", "%s is not banned: it contains every address", p)
+		return netip.Prefix{}, hint.Errorf("ban a smaller network. To block all IPv4 or all IPv6, add a rule of your own to the firewall", "%s is not banned: this network contains every address", p)
 	}
 	return prefix.Unmap(p), nil
 }
@@ -101,7 +100,7 @@ func Order(p netip.Prefix, d time.Duration) (Member, error) {
 
 // Full is the error of Ban when there is no room for another member.
 func Full(where string) error {
-	return hint.Errorf("in the files in /etc/pbxjail.d, write a shorter bantime, or write widen: {members: 5}, which bans a network in place of 5 addresses in it; then: jailctl reload", "%s is full", where)
+	return hint.Errorf("in the files in /etc/pbxjail.d, write a shorter bantime; or write widen: {members: 5}, and pbxjail bans a network when 5 of its addresses attack"+ReloadHint+". To end a ban now: jailctl unban ADDRESS", "%s is full", where)
 }
 
 // More names the first of a list.

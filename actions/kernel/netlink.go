@@ -27,7 +27,7 @@ func Refused(err error) error {
 		if errors.Is(err, why) {
 			err = fmt.Errorf("%w: %w", errRefused, err)
 			if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-				err = hint.Add("run pbxjail as root, or give its service CAP_NET_ADMIN; in a container, its provider must allow this", err)
+				err = hint.Add(RootHint+". In a container, the provider of the container must allow CAP_NET_ADMIN", err)
 			}
 			return err
 		}

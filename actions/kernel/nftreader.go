@@ -3,7 +3,6 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"strings"
 	"sync"
@@ -74,7 +73,7 @@ const (
 func OpenNftReader() (*NftReader, error) {
 	s, err := OpenNetfilter()
 	if err != nil {
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
+		return nil, Cannot(err, "reach the firewall in the kernel")
 	}
 	return &NftReader{socket: s, known: map[NftChain]look{}, seqs: map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s}}}, nil
 }
@@ -218,11 +217,11 @@ func (v *NftReader) LookSince(n uint32, family uint8, table, parent, name string
 func (v *NftReader) lookAt(family uint8, table, parent, name string) (m ChainState, err error) {
 	before, err := v.handles(family, table, parent, false) // others count with all kinds of rules
 	if err != nil {
-		return m, fmt.Errorf("cannot read chain %s of table %s: %w", parent, table, err)
+		return m, Cannot(err, "read chain %s of table %s", parent, table)
 	}
 	own, err := v.handles(family, table, name, true)
 	if err != nil {
-		return m, fmt.Errorf("cannot read chain %s of table %s: %w", name, table, err)
+		return m, Cannot(err, "read chain %s of table %s", name, table)
 	}
 	return ChainState{Parent: hashOf(before), Own: hashOf(own), Rules: len(own)}, nil
 }

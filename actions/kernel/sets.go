@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"sync"
@@ -47,7 +46,7 @@ type Sets struct {
 func OpenSets() (*Sets, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", Refused(err))
+		return nil, Cannot(Refused(err), "reach the sets of ipset in the kernel")
 	}
 	s := &Sets{Handle: h}
 	if s.changer, err = OpenNetfilter(); err == nil {
@@ -57,7 +56,7 @@ func OpenSets() (*Sets, error) {
 	}
 	if err = errors.Join(err, h.SetSocketTimeout(LockWait*time.Second)); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
+		return nil, Cannot(err, "reach the sets of ipset in the kernel")
 	}
 	s.seqs = map[int]*nl.SocketHandle{unix.NETLINK_NETFILTER: {Socket: s.lister}}
 	return s, nil

@@ -48,25 +48,25 @@ func (t tcpSocket) local() uint16 { return binary.BigEndian.Uint16(t.id[:]) }
 func openSockets() (*sockets, error) {
 	s, err := openNetlink(unix.NETLINK_INET_DIAG)
 	if err != nil {
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
+		return nil, Cannot(err, "reach the list of TCP connections in the kernel")
 	}
 	return &sockets{most: socketsMost, socket: s, seqs: map[int]*nl.SocketHandle{unix.NETLINK_INET_DIAG: {Socket: s}}}, nil
 }
 
 // withoutSockets is what to do where the kernel cannot close sockets.
-const withoutSockets = "use a kernel with CONFIG_INET_DIAG_DESTROY; or write end_tcp: false into the main file, which ends this message"
+const withoutSockets = "use a kernel with CONFIG_INET_DIAG_DESTROY. To end this message, write end_tcp: false into the main file" + RestartHint
 
 // try tests whether this kernel can end sockets. It ends none, because no socket has the
 // port 0.
 func (s *sockets) try() error {
 	if err := s.ask(nl.SOCK_DIAG_BY_FAMILY, unix.NLM_F_DUMP, 0, tcpSocket{family: unix.AF_INET}, nil); err != nil {
-		return hint.Errorf(withoutSockets, "the kernel cannot list sockets: %w", err)
+		return hint.Errorf(withoutSockets, "the kernel cannot list TCP connections: %w", err)
 	}
 	err := s.ask(nl.SOCK_DESTROY, unix.NLM_F_ACK, 0, tcpSocket{family: unix.AF_INET}, nil)
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	return hint.Errorf(withoutSockets, "the kernel has no CONFIG_INET_DIAG_DESTROY: %w", err)
+	return hint.Errorf(withoutSockets, "the kernel cannot close TCP connections, because it has no CONFIG_INET_DIAG_DESTROY: %w", err)
 }
 
 // end ends the connections with these remote addresses. It reports false when there were
@@ -82,7 +82,7 @@ func (s *sockets) end(banned of) (all bool, err error) {
 			return len(found) < s.most
 		})
 		if err != nil {
-			errs = append(errs, fmt.Errorf("cannot list the sockets of this machine: %w", err))
+			errs = append(errs, Cannot(err, "list the TCP connections of this machine"))
 		}
 	}
 	failed := 0
@@ -92,14 +92,14 @@ func (s *sockets) end(banned of) (all bool, err error) {
 			continue
 		}
 		if failed++; failed == 1 {
-			errs = append(errs, fmt.Errorf("cannot close the TCP connection of %s: %w", t.remote, err))
+			errs = append(errs, Cannot(err, "close the TCP connection of %s", t.remote))
 		}
 		if errors.Is(err, unix.EAGAIN) { // stop after LockWait: bans wait for this
 			break
 		}
 	}
 	if failed > 1 {
-		errs = append(errs, fmt.Errorf("and cannot close those of %d more addresses", failed-1))
+		errs = append(errs, fmt.Errorf("cannot close the TCP connections of %d more addresses", failed-1))
 	}
 	return len(found) < s.most, errors.Join(errs...)
 }

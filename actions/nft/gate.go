@@ -51,7 +51,7 @@ func OpenGate(o kernel.Options) (*Gate, error) {
 	}
 	if err != nil {
 		g.view.Close()
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", err)
+		return nil, kernel.Cannot(err, "reach the firewall in the kernel")
 	}
 	return g, nil
 }
@@ -103,7 +103,7 @@ func (g *Gate) flush() error {
 func (g *Gate) setup(now time.Time) (made []string, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("table inet %s: %w", g.table.Name, err)
+			err = kernel.Cannot(err, "set up table inet %s of nftables", g.table.Name)
 			g.deafen(err)
 		}
 	}()

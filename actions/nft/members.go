@@ -93,7 +93,7 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 				continue
 			}
 			if err := e.put(fit); err != nil {
-				failed = append(failed, fmt.Errorf("cannot ban %s: %w", more(fit), err))
+				failed = append(failed, kernel.Cannot(err, "ban %s", more(fit)))
 				break
 			}
 		}
@@ -208,7 +208,7 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 		}
 		err := e.flush()
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("cannot unban %s: %w", p, err)
+			return kernel.Cannot(err, "unban %s", p)
 		}
 		if err == nil {
 			e.count[name] = max(e.count[name]-1, 0)
@@ -232,7 +232,7 @@ func (e *Enforcer) Each(yield func(ports.Held)) error {
 			continue
 		}
 		if err := e.eachOf(name, at, yield); err != nil {
-			return fmt.Errorf("cannot list set %s of table inet %s: %w", name, e.table.Name, explainNft(err))
+			return kernel.Cannot(explainNft(err), "list set %s of table inet %s", name, e.table.Name)
 		}
 	}
 	return nil
@@ -287,7 +287,7 @@ func (e *Enforcer) Split(list []kernel.Port) error {
 		return nil
 	}
 	if _, err := e.setup(); err != nil {
-		return fmt.Errorf("table inet %s: %w", e.table.Name, err)
+		return kernel.Cannot(err, "set up table inet %s of nftables", e.table.Name)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ package nft
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -74,7 +73,7 @@ func Open(o kernel.Options) (*Enforcer, error) {
 	}
 	if err != nil {
 		view.Close()
-		return nil, fmt.Errorf("cannot talk to the kernel: %w", kernel.Refused(err))
+		return nil, kernel.Cannot(kernel.Refused(err), "reach the firewall in the kernel")
 	}
 	return e, nil
 }
@@ -119,15 +118,15 @@ func explainNft(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.EPERM):
-		return hint.Errorf("run pbxjail as root, or give its service CAP_NET_ADMIN", "%w: %w", errMissing, err)
+		return hint.Errorf(kernel.RootHint, "%w: %w", errMissing, err)
 	case errors.Is(err, unix.ENOENT):
-		return hint.Errorf("another program removed it; pbxjail makes it again within seconds. If this comes again and again: systemctl restart pbxjail", "the table of pbxjail, or a set in it, is missing: %w", err)
+		return hint.Errorf(kernel.Removed("the table and its sets"), "another program removed the table of pbxjail, or a set of this table: %w", err)
 	case errors.Is(err, unix.ENFILE):
 		return kernel.Full("a set of pbxjail's table")
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
-		return hint.Errorf("modprobe nf_tables; then: systemctl restart pbxjail", "%w: %w", errMissing, err)
+		return hint.Errorf("load the module: modprobe nf_tables"+kernel.RestartHint, "%w: %w", errMissing, err)
 	}
-	return err
+	return kernel.WithHint(err)
 }
 
 func (e *Enforcer) Teardown() error {

@@ -2,7 +2,6 @@ package nft
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -23,7 +22,7 @@ func (e *Enforcer) Setup() (made, degraded []string, err error) {
 		return nil, nil, kernel.ErrClosed
 	}
 	if made, err = e.setup(); err != nil {
-		return nil, nil, fmt.Errorf("table inet %s: %w", e.table.Name, err)
+		return nil, nil, kernel.Cannot(err, "set up table inet %s of nftables", e.table.Name)
 	}
 	return made, e.flows.Degraded(), nil
 }

@@ -17,5 +17,5 @@ func ExampleCompile() {
 	fmt.Println(err)
 	// Output:
 	// true <nil>
-	// the packet rules have no SIP port
+	// the packet rules have no SIP ports
 }

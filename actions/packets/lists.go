@@ -34,19 +34,19 @@ func checkLists(lists []List) error {
 	n := 0
 	for _, l := range lists {
 		if n += len(l.Prefixes); n > maxListed {
-			return hint.Errorf("let pbxjail drop these packets, with enforcer: ipset or nftables: their sets hold any number of networks", "the feeds have more than %d networks, which are too many for single rules", maxListed)
+			return hint.Errorf("let pbxjail drop these packets: write enforcer: auto into the main file, and do not print the feeds as rules", "the feeds have more than %d networks, and each network would be one rule: these are too many", maxListed)
 		}
 		if !listName.MatchString(l.Name) {
-			return hint.Errorf("give the feed another name in the main file: a to z, 0 to 9 and -, at most 20 characters", "%q cannot be the name of a feed in a rule", l.Name)
+			return hint.Errorf("write another name for this feed into the main file: at most 20 characters, a to z, 0 to 9 and -; then give the command again", "feed %q: this name cannot be used in a firewall rule", l.Name)
 		}
 		for _, p := range l.Prefixes {
 			if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
-				return hint.Errorf("write the network in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", p)
+				return fmt.Errorf("feed %s: %w", l.Name, badNetwork(p))
 			}
 		}
 		for _, o := range l.Only {
 			if o.Proto != "udp" && o.Proto != "tcp" {
-				return hint.Errorf("write udp or tcp", "list %s: %q is not a protocol with ports", l.Name, o.Proto)
+				return hint.Errorf("in the main file, write udp or tcp for this feed", "feed %s: %q is not a protocol with ports", l.Name, o.Proto)
 			}
 		}
 	}

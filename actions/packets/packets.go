@@ -86,29 +86,37 @@ var (
 	host  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 )
 
+// reload ends a hint about the main file.
+const reload = "; then: jailctl reload"
+
+// badNetwork is the error of a network that no rule can have.
+func badNetwork(n netip.Prefix) error {
+	return hint.Errorf("write the network without bits after its length, such as 192.0.2.0/24"+reload, "%s is not a valid network for a firewall rule", n)
+}
+
 func (p Plan) check() error {
 	slots := 0
 	for _, r := range p.Ports {
 		if r.First == 0 || r.First > r.Last || r.First <= IAXPort && IAXPort <= r.Last {
-			return hint.Errorf("as packet_rules.ports in the main file, write a port such as 5060, or a range such as 5060-5080", "ports %s cannot be SIP ports: a range is within 1 to 65535, with the lower port first, and must not contain %d, the port of IAX2", r, IAXPort)
+			return hint.Errorf(fmt.Sprintf("write into the main file: packet_rules: {ports: [5060]}. A range such as 5060-5080 has the lower port first, and must not contain %d", IAXPort)+reload, "ports %s cannot be SIP ports. SIP ports are 1 to 65535, without %d, the port of IAX2", r, IAXPort)
 		}
 		if slots++; r.First < r.Last {
 			slots++
 		}
 	}
 	if len(p.Ports) == 0 && len(p.Drop)+len(p.Allow)+len(p.FQDN) > 0 {
-		return hint.New("write the SIP ports into the main file, such as packet_rules: {ports: [5060]}", "the packet rules have no SIP port")
+		return hint.New("write the SIP ports into the main file, such as packet_rules: {ports: [5060]}"+reload, "the packet rules have no SIP ports")
 	}
 	for _, c := range []struct {
-		what      string
-		have, max int
+		what, instead string
+		have, max     int
 	}{
-		{"ports (a range counts twice)", slots, maxSlots}, {"agents to drop", len(p.Drop), maxScanners},
-		{"agents to allow", len(p.Allow), maxAllow}, {"domains", len(p.FQDN), maxFQDN},
-		{"IAX2 networks", len(p.IAX), maxPrefixes}, {"protected addresses", len(p.Spare), maxPrefixes},
+		{"ports (a range counts twice)", "a range such as 5060-5080", slots, maxSlots}, {"user agents to drop", "the beginning of a name", len(p.Drop), maxScanners},
+		{"user agents to allow", "the beginning of a name", len(p.Allow), maxAllow}, {"host names in fqdn", "the host name that your phones use most", len(p.FQDN), maxFQDN},
+		{"networks in iax_from", "a larger network", len(p.IAX), maxPrefixes}, {"protected addresses", "a network in ignoreip", len(p.Spare), maxPrefixes},
 	} {
 		if c.have > c.max {
-			return hint.Errorf("under packet_rules in the main file, write fewer; one range, network or beginning of a name can replace several entries", "the packet rules have %d %s, and the limit is %d", c.have, c.what, c.max)
+			return hint.Errorf("below packet_rules in the main file, write fewer of them. One entry can replace several: "+c.instead+reload, "the packet rules have %d %s, and the limit is %d", c.have, c.what, c.max)
 		}
 	}
 	return p.checkTexts()
@@ -124,17 +132,17 @@ func (p Plan) checkTexts() error {
 	}
 	for _, name := range names {
 		if !plain.MatchString(name) || strings.TrimSpace(name) != name {
-			return hint.Errorf("write at most 64 letters, digits, blanks between words, and . _ - / : + , = @", "user agent %q cannot be used in a firewall rule", name)
+			return hint.Errorf("write another beginning of this name, with at most 64 characters: letters, digits, . _ - / : + , = @, and blanks between words. The name is in the main file, below packet_rules, or in your list of user agents"+reload, "user agent %q cannot be used in a firewall rule", name)
 		}
 	}
 	for _, name := range p.FQDN {
 		if !host.MatchString(name) {
-			return hint.Errorf("write a name such as pbx.example.net as packet_rules.fqdn in the main file", "%q is not a host name", name)
+			return hint.Errorf("write a host name into the main file, such as packet_rules: {fqdn: [pbx.example.net]}"+reload, "fqdn: %q is not a host name", name)
 		}
 	}
 	for _, n := range slices.Concat(p.IAX, p.Spare) {
 		if !n.IsValid() || n != n.Masked() || n.Addr().Is4In6() || n.Addr().Zone() != "" {
-			return hint.Errorf("write the network in its shortest form, such as 192.0.2.0/24", "%s is not a valid network for a rule", n)
+			return badNetwork(n)
 		}
 	}
 	return nil

@@ -307,8 +307,8 @@ func TestRefused(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		{"no ports", Plan{Drop: agent("abcd")}, "the packet rules have no SIP port"},
-		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be SIP ports: a range is within 1 to 65535, with the lower port first, and must not contain 4569, the port of IAX2"},
+		{"no ports", Plan{Drop: agent("abcd")}, "the packet rules have no SIP ports"},
+		{"IAX2 port", Plan{Ports: []Ports{{4000, 5000}}, Drop: agent("abcd")}, "ports 4000:5000 cannot be SIP ports. SIP ports are 1 to 65535, without 4569, the port of IAX2"},
 		{"port 0", Plan{Ports: []Ports{{0, 5}}}, "ports 0:5 cannot"},
 		{"backwards", Plan{Ports: []Ports{{6, 5}}}, "ports 6:5 cannot"},
 		{"many ports", Plan{Ports: slices.Repeat([]Ports{{5060, 5061}}, 8)}, "have 16 ports (a range counts twice), and the limit is"},
@@ -322,10 +322,10 @@ func TestRefused(t *testing.T) {
 		{"word", Plan{Ports: ports, Drop: []Scanner{{Agent: Agent{Name: "abcd"}, Words: []string{`\`}}}}, "cannot be used in a firewall rule"},
 		{"allow", Plan{Ports: ports, Allow: []string{"'"}}, "cannot be used in a firewall rule"},
 		{"host", Plan{Ports: ports, FQDN: []string{"a b"}}, `"a b" is not a host name`},
-		{"network", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24")}}, "198.51.100.1/24 is not a valid network for a rule"},
-		{"mapped", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("::ffff:198.51.100.1/128")}}, "is not a valid network for a rule"},
-		{"no network", Plan{IAX: make([]netip.Prefix, 1)}, "is not a valid network for a rule"},
-		{"many", Plan{Ports: ports, Drop: slices.Repeat(agent("abcd"), 257)}, "have 257 agents to drop, and the limit is"},
+		{"network", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24")}}, "198.51.100.1/24 is not a valid network for a firewall rule"},
+		{"mapped", Plan{IAX: []netip.Prefix{netip.MustParsePrefix("::ffff:198.51.100.1/128")}}, "is not a valid network for a firewall rule"},
+		{"no network", Plan{IAX: make([]netip.Prefix, 1)}, "is not a valid network for a firewall rule"},
+		{"many", Plan{Ports: ports, Drop: slices.Repeat(agent("abcd"), 257)}, "have 257 user agents to drop, and the limit is"},
 	} {
 		rules, err := Compile(c.plan)
 		if err == nil || !strings.Contains(err.Error(), c.want) || rules != nil {

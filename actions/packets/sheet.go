@@ -41,7 +41,7 @@ func (s Sheet) Format(format string) (string, error) {
 	}
 	rules = slices.Concat(listRules(s.Lists, 4), listRules(s.Lists, 6), rules)
 	if !chainName.MatchString(s.Chain) || s.Hook != "raw" && s.Hook != "filter" || s.Family != 4 && s.Family != 6 {
-		return "", hint.Errorf("use a chain of at most 28 lower-case letters, digits and -, hook raw or filter, and family 4 or 6", "cannot print rules for chain %q, hook %q, family %d", s.Chain, s.Hook, s.Family)
+		return "", hint.Errorf("write into the main file a chain of at most 28 lower-case letters, digits and -; and hook: raw or hook: filter. The family is 4 or 6", "cannot print rules for chain %q, hook %q, family %d", s.Chain, s.Hook, s.Family)
 	}
 	var b strings.Builder
 	switch format {
@@ -54,7 +54,7 @@ func (s Sheet) Format(format string) (string, error) {
 	case "nft":
 		s.nft(&b)
 	default:
-		return "", hint.Errorf("write one of "+strings.Join(Formats, ", "), "format %q is not known", format)
+		return "", hint.Errorf("give one of these formats: "+strings.Join(Formats, ", "), "format %q is not known", format)
 	}
 	return b.String(), nil
 }

@@ -37,7 +37,7 @@ func (e *Enforcer) BanAll(bans iter.Seq[ports.Ban]) error {
 			continue
 		}
 		if err := e.close(s, lastOfEach(list[s]), time.Now()); err != nil {
-			failed = append(failed, fmt.Errorf("cannot ban %s: %w", more(list[s]), err))
+			failed = append(failed, kernel.Cannot(err, "ban %s", more(list[s])))
 		}
 	}
 	e.mu.Unlock()
@@ -179,7 +179,7 @@ func (e *Enforcer) Unban(p netip.Prefix) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("cannot unban %s: %w", p, err)
+		return kernel.Cannot(err, "unban %s", p)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func newChain(proto iptables.Protocol, o kernel.Options) (*Chain, error) {
 		if proto == iptables.ProtocolIPv6 {
 			program = "ip6tables"
 		}
-		return nil, hint.Add("apt-get install iptables; then: systemctl restart pbxjail", kernel.Missing(program+" is not installed")) // nftables may still work
+		return nil, hint.Add(kernel.InstallHint, kernel.Missing(program+" is not installed")) // nftables may still work
 	} else if err != nil {
 		return nil, err
 	}
@@ -324,15 +324,18 @@ func (c *Chain) Remove() error {
 // LockText is in what iptables prints when another program holds its lock.
 const LockText = "xtables lock"
 
+// jumped is the hint for a chain that a rule of another program needs.
+const jumped = "a rule of another program leads to chain CHAIN. To see this rule: iptables-save | grep -e '-j CHAIN'; ip6tables-save | grep -e '-j CHAIN'. Delete the rule" + kernel.RestartHint
+
 // hints are found by what iptables prints, in both its variants.
 var hints = []struct{ text, hint string }{
-	{LockText, "find the program that holds the lock: fuser -v /run/xtables.lock"},
-	{"Permission denied", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Operation not permitted", "run pbxjail as root, or give its service CAP_NET_ADMIN and CAP_NET_RAW"},
-	{"Table does not exist", "modprobe -a iptable_raw ip6table_raw; or write hook: filter into the main file. Then: systemctl restart pbxjail"},
-	{"match `set'", "modprobe xt_set; or write enforcer: iptables into the main file. Then: systemctl restart pbxjail"},
-	{"Too many links", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
-	{"resource busy", "remove the rule of another program that jumps to the chain: iptables-save | grep -e '-j CHAIN'"},
+	{LockText, "another program uses iptables for too long. To see this program: fuser -v /run/xtables.lock. End the program" + kernel.RestartHint},
+	{"Permission denied", kernel.RootHint},
+	{"Operation not permitted", kernel.RootHint},
+	{"Table does not exist", "load the table: modprobe -a iptable_raw ip6table_raw; or write hook: filter into the main file. Then: systemctl restart pbxjail"},
+	{"match `set'", "load the module: modprobe xt_set; or write enforcer: iptables into the main file. Then: systemctl restart pbxjail"},
+	{"Too many links", jumped},
+	{"resource busy", jumped},
 }
 
 // explain adds what was being done, and a hint where we know one.

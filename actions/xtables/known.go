@@ -59,7 +59,7 @@ func (e *Enforcer) tidy(s *Side, group string, now time.Time) error {
 	c := e.chain(s, group)
 	rules, exists, err := c.rules(c.name)
 	if err == nil && !exists {
-		err = hint.Errorf("pbxjail makes the chain again within seconds. If this comes again and again: systemctl restart pbxjail", "another program removed chain %s from table %s", c.name, c.table)
+		err = hint.Errorf(kernel.Removed("the chain"), "another program removed chain %s from table %s", c.name, c.table)
 	}
 	if err != nil {
 		e.holding(s, group).known = false

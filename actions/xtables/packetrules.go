@@ -42,7 +42,7 @@ type packetSide struct {
 func NewPacketRules(o kernel.Options) (*PacketRules, error) {
 	o.Chain, o.Hook = cmp.Or(o.Chain, "pbxjail"), cmp.Or(o.Hook, "raw")
 	if len(o.Chain) > 28-len(packets.ChainSuffix) || !kernel.ChainName.MatchString(o.Chain) {
-		return nil, hint.Errorf("write a name of at most 24 letters as chain into the main file; then: systemctl restart pbxjail", "chain name %q is too long, because pbxjail adds %s to it", o.Chain, packets.ChainSuffix)
+		return nil, kernel.LongChain(o.Chain, 24)
 	}
 	return &PacketRules{options: o, list: []*packetSide{
 		{label: "IPv4", family: 4, proto: iptables.ProtocolIPv4},
@@ -83,7 +83,7 @@ func (p *PacketRules) setup() (degraded []string, err error) {
 		if err == nil {
 			continue
 		}
-		if err = fmt.Errorf("packet rules: %s: %w", side.label, err); side.family == 4 {
+		if err = fmt.Errorf("packet rules for %s: %w", side.label, err); side.family == 4 {
 			return degraded, err
 		}
 		degraded = append(degraded, kernel.WithRemedy(err.Error(), err))
@@ -231,7 +231,7 @@ func (p *PacketRules) Counters() ([]Counted, error) {
 		}
 		have, _, err := side.chain.rules(side.chain.name)
 		if err == nil && !sameRules(have, want) {
-			err = hint.Errorf("pbxjail repairs the chain within seconds. If this comes again and again, find the program that changes iptables, such as a firewall script or a cron job", "another program changed chain %s of %s", side.chain.name, side.label)
+			err = hint.Errorf(kernel.Removed("the rules"), "another program changed chain %s of %s", side.chain.name, side.label)
 		} else if err == nil {
 			for i, x := range have {
 				out[first+i].Packets, out[first+i].Bytes = x.Packets, x.Bytes

@@ -150,7 +150,7 @@ func (e *Enforcer) Replace(list string, _ []ports.Range, prefixes []netip.Prefix
 	if len(prefixes) == 0 {
 		return nil
 	}
-	return hint.Errorf("apt-get install ipset; modprobe -a xt_set ip_set_hash_net; systemctl restart pbxjail", "plain iptables rules cannot hold a feed, so feed %s drops no packet; bans still work", list)
+	return hint.Errorf("install ipset: apt-get install ipset; modprobe -a xt_set ip_set_hash_net. Write enforcer: auto into the main file"+kernel.RestartHint, "feed %s drops no packets, because plain iptables rules cannot hold a feed. Bans still work", list)
 }
 
 func (e *Enforcer) Lists() []string { return nil }

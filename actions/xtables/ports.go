@@ -9,7 +9,6 @@ import (
 	"github.com/coreos/go-iptables/iptables"
 
 	"pbxjail/actions/kernel"
-	"pbxjail/configs/hint"
 )
 
 // multiportMost is how many ports one rule takes; a range counts as two:
@@ -80,7 +79,7 @@ const groupMark = "."
 func (s *Sides) CheckGroups(g kernel.Groups) error {
 	const longest = 31 - len(".") - 7 - len("-4t") // of a set: IPSET_MAXNAMELEN, without the zero
 	if len(g.Names()) > 0 && len(s.Options.Chain) > longest {
-		return hint.Errorf(fmt.Sprintf("write a name of at most %d letters as chain into the main file; then: systemctl restart pbxjail", longest), "chain name %q is too long, because pbxjail adds the names of services to it", s.Options.Chain)
+		return kernel.LongChain(s.Options.Chain, longest)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (c *Chain) restore(lines []string) error {
 	cmd.Stdin = strings.NewReader("*" + c.table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n")
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		return hint.Add("apt-get install iptables; then: systemctl restart pbxjail", fmt.Errorf("cannot change chain %s: %w", c.name, err))
+		return hint.Add(kernel.InstallHint, fmt.Errorf("cannot change chain %s: %w", c.name, err))
 	}
 	if err != nil {
 		err = fmt.Errorf("%s-restore: %w: %s", c.path, err, out)
@@ -60,7 +60,7 @@ func (c *Chain) Build(view *kernel.NftReader, r *Report, specs ...[]string) erro
 		return err
 	}
 	if c.Absent(view) {
-		return fmt.Errorf("%s-restore made chain %s where pbxjail does not see it", c.path, c.name)
+		return hint.Errorf("write enforcer: nftables into the main file"+kernel.RestartHint, "pbxjail does not find chain %s, which %s-restore has just made", c.name, c.path)
 	}
 	r.Add("chain %s of table %s", c.name, c.table)
 	r.Add("the rules of chain %s", c.name)

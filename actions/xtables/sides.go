@@ -56,7 +56,7 @@ func (r *Report) Note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-var errNotSetUp = errors.New("the firewall is not set up yet")
+var errNotSetUp = hint.New(kernel.RetryHint, "the firewall is not set up yet")
 
 // Sides are what the kernel enforcers share: both families, in order. Their
 // owner serialises setup and teardown; the rest may be called beside them.
@@ -81,7 +81,7 @@ func NewSides(o kernel.Options) (*Sides, error) {
 	}
 	s.view, err = kernel.OpenNftReader()
 	if _, refused := errors.AsType[kernel.Missing](err); err != nil && (!refused || s.List[0].Chain.nft) { // iptables-legacy needs none
-		return nil, hint.Add("use iptables-legacy, which needs no netlink: update-alternatives --set iptables /usr/sbin/iptables-legacy", err)
+		return nil, hint.Add("use iptables-legacy: update-alternatives --set iptables /usr/sbin/iptables-legacy"+kernel.RestartHint, err)
 	}
 	if s.Flows, err = kernel.OpenFlows(o); err != nil {
 		s.view.Close()
@@ -184,14 +184,14 @@ func (s *Sides) Orders(groups kernel.Groups, bans iter.Seq[ports.Ban]) (list map
 		side, err := s.Of(o.Prefix)
 		if err != nil {
 			if unenforced++; unenforced == 1 {
-				failed = append(failed, fmt.Errorf("cannot ban %s: %w", o.Prefix, err))
+				failed = append(failed, kernel.Cannot(err, "ban %s", o.Prefix))
 			}
 			continue
 		}
 		list[side] = append(list[side], o)
 	}
 	if unenforced > 1 {
-		failed = append(failed, fmt.Errorf("and cannot ban %d more for the same reason", unenforced-1))
+		failed = append(failed, fmt.Errorf("cannot ban %d more addresses, for the same reason", unenforced-1))
 	}
 	return list, failed
 }
@@ -211,7 +211,7 @@ func (s *Sides) Of(p netip.Prefix) (*Side, error) {
 		side = s.List[1]
 	}
 	if side.down != nil {
-		return nil, fmt.Errorf("pbxjail drops no %s packets here: %w", side.Label, side.down)
+		return nil, fmt.Errorf("pbxjail drops no %s packets on this machine: %w", side.Label, side.down)
 	}
 	return side, nil
 }

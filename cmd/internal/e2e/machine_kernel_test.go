@@ -49,7 +49,7 @@ func TestNoIptables(t *testing.T) {
 // TestNotRoot: nor does one that may not.
 func TestNotRoot(t *testing.T) {
 	p := newPBX(t)
-	wantMatch(t, p.fails(p.asOrdinaryUser(p.command())), `^pbxjail: .*\nhint: run pbxjail as root, or give its service CAP_NET_ADMIN`)
+	wantMatch(t, p.fails(p.asOrdinaryUser(p.command())), `^pbxjail: .*\nhint: run pbxjail as root\. Or: systemctl edit pbxjail; .*CAP_NET_ADMIN`)
 }
 
 // withoutSetMatch is an environment in which iptables does not know sets, as where
@@ -123,7 +123,7 @@ func TestNoIPv6(t *testing.T) {
 	if b, ok := p.list()[v6]; !ok || !b.Pending {
 		t.Errorf("got %+v, %v, want a ban that is pending", b, ok)
 	}
-	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `pbxjail drops no IPv6 packets here: .*\nhint: .`)
+	wantMatch(t, p.refused("ban", "2001:db8:a1::10"), `pbxjail drops no IPv6 packets on this machine: .*\nhint: .`)
 }
 
 // TestFullDisk: bans do not wait for the disk, and the ledger catches up.
