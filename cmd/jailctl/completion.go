@@ -22,7 +22,7 @@ const (
 
 // completeBans completes an address that is banned. Without a daemon there is none.
 func (a *app) completeBans(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
+	if len(args) > 0 || a.away {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), completionWait)
@@ -46,7 +46,7 @@ func (a *app) completeJails(c *cobra.Command, _ []string, begun string) ([]strin
 	ctx, cancel := context.WithTimeout(c.Context(), completionWait)
 	defer cancel()
 	names := slices.Clone(notJails)
-	if s, err := a.client().Status(ctx); err == nil {
+	if s, err := a.client().Status(ctx); err == nil && !a.away {
 		for _, j := range s.Jails {
 			names = append(names, j.Name)
 		}

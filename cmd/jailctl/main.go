@@ -15,8 +15,9 @@
 //   - --json prints the API's own types, and nothing but ASCII.
 //
 // Exit status: 0 done; 1 what was asked did not happen, or a problem was found; 2 wrong
-// usage; 3 there is no jail of the name; 4 only risks were found (doctor). Lifting a ban that is not there is done: afterwards the address is
-// not banned. So is a list of bans that is empty.
+// usage; 3 there is no jail of the name; 4 only risks were found (doctor); 5 another PBX did
+// not answer (--host, --hosts, tunnel). Lifting a ban that is not there is done: afterwards
+// the address is not banned. So is a list of bans that is empty.
 package main
 
 import (
@@ -26,8 +27,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs/hint"
@@ -39,6 +43,7 @@ const (
 	exitUsage  = 2
 	exitNoJail = 3
 	exitRisky  = 4
+	exitNoPBX  = 5 // another PBX did not answer
 )
 
 func main() {
@@ -49,18 +54,56 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &sink{w: stdout}
 	a := &app{stdin: stdin, stdout: out, stderr: stderr, now: time.Now}
-	root := newRoot(a)
-	root.SetArgs(append([]string{}, args...)) // cobra takes nil for os.Args
-	err := root.Execute()
-	if err == nil {
+	err := a.execute(args)
+	if _, elsewhere := errors.AsType[*endedError](err); out.err != nil && (err == nil || elsewhere) {
 		err = out.err
 	}
-	if err == nil {
+	return a.exit(err)
+}
+
+// execute does what a command line says, here or on another PBX.
+func (a *app) execute(args []string) error {
+	if len(args) > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		if e, err := parseElsewhere(args[1:]); err == nil && e != nil && len(e.args) > 0 {
+			a.away, args = true, append(args[:1:1], e.args...)
+		}
+	}
+	e, err := parseElsewhere(args)
+	if err != nil {
+		return err
+	}
+	if e != nil {
+		return a.elsewhere(e)
+	}
+	root := newRoot(a)
+	root.SetArgs(append([]string{}, args...)) // cobra takes nil for os.Args
+	return root.Execute()
+}
+
+// endedError is an exit status that was decided elsewhere. Without an error nothing more is
+// printed.
+type endedError struct {
+	error
+	exit int
+}
+
+func (e *endedError) Unwrap() error { return e.error }
+
+// exit prints an error, and returns its exit status.
+func (a *app) exit(err error) int {
+	ended, elsewhere := errors.AsType[*endedError](err)
+	if err == nil || elsewhere && ended.error == nil {
+		if elsewhere {
+			return ended.exit
+		}
 		return exitDone
 	}
 	a.complain("jailctl: %v", err)
 	if do := cmp.Or(hint.Of(err), usualHint(err)); do != "" {
 		a.complain("hint: %s", do)
+	}
+	if elsewhere {
+		return ended.exit
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -28,6 +29,9 @@ type app struct {
 
 	progress *progress // of the files that are read; nil: not shown
 	columns  int       // how wide a line for people may be; 0: as wide as it is
+	away     bool      // the shell completes a verb for another PBX: the daemon here is not asked
+	remote   bool      // the verb is run for a jailctl on another machine
+	terminal string    // how wide the terminal of that machine is, as $COLUMNS
 }
 
 // client asks the daemon. What its answers begin with is printed first: beside JSON on
@@ -57,7 +61,8 @@ Exit status:
   1  it failed, or a problem was found; stderr says why
   2  wrong usage: an unknown verb or flag, or a wrong argument
   3  there is no jail of this name
-  4  something is risky, and nothing is worse (doctor, audit)`
+  4  something is risky, and nothing is worse (doctor, audit)
+  5  another PBX did not answer (--host, --hosts, tunnel)`
 
 // newRoot makes the command line: one verb, one file.
 func newRoot(a *app) *cobra.Command {
@@ -80,13 +85,17 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.utc, "utc", false, "print times in UTC, not in local time")
 	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("do not break long lines; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
 	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
-		a.columns = columns(*wide, os.Getenv("COLUMNS"))
+		a.columns = columns(*wide, cmp.Or(a.terminal, os.Getenv("COLUMNS")))
 		if f := c.Flag("config"); f != nil {
 			a.main = f.Value.String()
 		}
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("to see all options: "+c.CommandPath()+" --help", "%w", err)
+		do := "to see all options: " + c.CommandPath() + " --help"
+		if strings.Contains(err.Error(), ": --host") {
+			do = "write --host and --hosts before the verb: jailctl --host user@pbx " + c.Name()
+		}
+		return usage(do, "%w", err)
 	})
 	root.SetHelpCommand(a.helpVerb())
 	root.AddCommand(
@@ -95,6 +104,8 @@ func newRoot(a *app) *cobra.Command {
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)
 	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb(), a.auditVerb())
+	root.AddCommand(a.remoteVerb())
+	elsewhereFlags(root)
 	root.AddCommand(manVerbs()...)
 	a.complete(root)
 	return root

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// Each verb is known to change something or not: --hosts asks before one that does. When you
+// add a verb that only reads, add it to readers too.
+func TestHostsAskBeforeChanges(t *testing.T) {
+	changing := []string{"ack", "allow", "ban", "calls unbar", "disallow", "erase", "geoip update", "import fail2ban", "man", "notify test", "off", "on", "reload", "remote", "setup", "unban"}
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		path := strings.TrimPrefix(c.CommandPath(), "jailctl ")
+		if c.HasParent() && slices.Contains(readers, path) == slices.Contains(changing, path) {
+			t.Errorf("jailctl %s must be in readers, or in the list of this test", path)
+		}
+		if c.HasParent() && changes(strings.Fields(path)) != slices.Contains(changing, path) {
+			t.Errorf("jailctl %s: --hosts decides otherwise", path)
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot(&app{}))
+	if !changes([]string{"--json", "ban", "203.0.113.9"}) || changes([]string{"--utc", "--socket", "/s", "status"}) || changes([]string{"ban", "--help"}) {
+		t.Error("options in front of the verb change what is decided")
+	}
+}
+
+func TestParseElsewhere(t *testing.T) {
+	for line, want := range map[string]string{ // "": it is for this machine
+		"status":                                     "",
+		"why --host":                                 "",
+		"--json status":                              "",
+		"--host pbx1 status":                         "pbx1: status",
+		"--host=pbx1 --json why x --host y":          "pbx1: --json why x --host y",
+		"--json --socket --host --host pbx1 list -x": "pbx1: --json --socket --host list -x",
+		"--socket=/s --host pbx1 list":               "pbx1: --socket=/s list",
+		"--host pbx1 -- --host":                      "pbx1: -- --host",
+		"--hosts - --yes --sudo ban x --yes":         "-: ban x --yes",
+		"--host -x status":                           "-x: status",
+	} {
+		e, err := parseElsewhere(strings.Fields(line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		got := ""
+		if e != nil {
+			got = e.host + e.hosts + ": " + strings.Join(e.args, " ")
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// A verb gets stdin only if it reads it: a loop over a list of hosts has its list there.
+func TestStdinIsLeftAlone(t *testing.T) {
+	for line, want := range map[string]bool{"status": false, "parse -": true, "replay full": false, "setup": true, "setup --yes": false, "--json setup": true} {
+		if got := readsStdin(strings.Fields(line)); got != want {
+			t.Errorf("%s: got %v", line, got)
+		}
+	}
+}
