@@ -4,6 +4,7 @@ package parts
 
 import (
 	"pbxjail/cmd/internal/audit"
+	"pbxjail/cmd/internal/audit/freepbx"
 	"pbxjail/cmd/internal/audit/shellshock"
 )
 
@@ -11,5 +12,6 @@ import (
 func All() []audit.Part {
 	return []audit.Part{
 		{Name: "shellshock", Asks: "does the bash of this machine run commands of an attacker (Shellshock)?", Checks: shellshock.Checks()},
+		{Name: "freepbx", Asks: "does FreePBX, Elastix or Issabel have known holes, or signs of a break-in?", Checks: freepbx.Checks()},
 	}
 }

@@ -41,7 +41,7 @@ func Tokens(text string) (list []Token, whole bool) {
 	return l.list, true
 }
 
-// lexer stands at a byte of a file.
+// lexer is at a byte of a file.
 type lexer struct {
 	text string
 	at   int
