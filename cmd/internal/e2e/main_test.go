@@ -115,7 +115,7 @@ func TestProgramsAreOfTheseSources(t *testing.T) {
 }
 
 // waitLimit is only for what never comes: everybody waits on a condition.
-const waitLimit = 30 * time.Second
+const waitLimit = 90 * time.Second
 
 // poll asks until it is so, and reports whether that came.
 func poll(so func() bool) bool {
