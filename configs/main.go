@@ -44,7 +44,7 @@ type Main struct {
 	Retention       time.Duration  `yaml:"retention" default:"90d" reload:"at once" doc:"How long history is kept, where no keep_ key below says otherwise. Addresses are personal data: do not keep them longer than needed."`
 	KeepBans        time.Duration  `yaml:"keep_bans" optional:"52w" reload:"at once" doc:"How long bans that are over, and alarms, are kept. Strikes are counted from them: do not write less than forgive_after of your jails. Left out: retention."`
 	KeepLines       time.Duration  `yaml:"keep_lines" optional:"30d" reload:"at once" doc:"How long the log lines behind a ban are kept after its end. Left out: retention."`
-	KeepLogIns      time.Duration  `yaml:"keep_log_ins" optional:"60d" reload:"at once" doc:"How long pbxjail remembers which account logged in from where, after the last log-in. Do not write less than protect_logins. Left out: retention."`
+	KeepLogIns      time.Duration  `yaml:"keep_log_ins" optional:"60d" reload:"at once" doc:"How long pbxjail remembers which account logged in from where, after the last log-in, and which countries it called, after the last call there. Do not write less than protect_logins. Left out: retention."`
 	KeepAudit       time.Duration  `yaml:"keep_audit" optional:"52w" reload:"at once" doc:"How long the commands of admins are kept (jailctl audit-log). Left out: retention."`
 	KeepNumbers     time.Duration  `yaml:"keep_numbers" optional:"14d" reload:"at once" doc:"How long the numbers that callers dialled are kept in the history. Left out: retention."`
 	KeepCounts      time.Duration  `yaml:"keep_counts" optional:"forever" reload:"at once" doc:"How long the sums per hour of the history are kept. They name no address and no account. Left out: retention."`

@@ -12,6 +12,8 @@ const (
 	// maxPlaces is how many countries are shown with an account, maxNumbers how many numbers.
 	maxPlaces  = 8
 	maxNumbers = 10
+	// maxFirsts bounds the countries of an account that wait to be saved.
+	maxFirsts = 400
 )
 
 // countrySet holds countries of the table by index.
@@ -25,7 +27,7 @@ func (s *countrySet) add(i int) { s[i/64] |= 1 << (i % 64) }
 type account struct {
 	name, group string
 	known       *countrySet // in Engine.known, which outlives the account
-	firsts      []Country   // countries that are not saved yet; at most one of each country
+	firsts      []Country   // countries that are not saved yet
 	buckets     []*bucket
 	places      [maxPlaces]Place
 	numbers     []string // the last ones outside of the country, the latest last
@@ -33,13 +35,16 @@ type account struct {
 	last        time.Time // the latest call
 	level       Level
 	opened      *Case // at the critical limit, until an admin clears it
+	unproven    bool  // who made the latest call may have no account
+	day         int64 // the day of called, in days since 1970
+	called      countrySet
 }
 
 // Country is a country that an account has called.
 type Country struct {
 	Account string
-	Code    string // ISO 3166
-	First   time.Time
+	Code    string    // ISO 3166
+	At      time.Time // of the first call on a day
 }
 
 // Place is how often an account calls a country.
@@ -121,14 +126,26 @@ func (a *account) bucket(name string) *bucket {
 	return b
 }
 
-// learn notes that the account called a country, and reports whether it is the first time.
-func (a *account) learn(to Destination, at time.Time) bool {
-	if to.Country == "" || a.known.has(to.index) || to.index < 0 {
+// learn notes that the account called a country, and reports whether it is the first time. The
+// first call of a day is saved again, so that it is known which countries are not called any more.
+func (e *Engine) learn(a *account, to Destination, at time.Time) (first bool) {
+	if to.Country == "" || to.index < 0 {
+		return false
+	}
+	if day := at.Unix() / (24 * 3600); day != a.day {
+		a.day, a.called = day, countrySet{}
+	}
+	first = !a.known.has(to.index)
+	if a.called.has(to.index) && !first {
 		return false
 	}
 	a.known.add(to.index)
-	a.firsts = append(a.firsts, Country{a.name, to.Country, at})
-	return true
+	a.called.add(to.index)
+	if to.Class != National && len(a.firsts) < maxFirsts {
+		a.firsts = append(a.firsts, Country{a.name, to.Country, at})
+		e.changed[a.name] = true
+	}
+	return first
 }
 
 // note keeps for people where the account calls.
@@ -187,18 +204,34 @@ func (e *Engine) TakeCountries() (list []Country) {
 	return list
 }
 
+// PutCountries takes back countries that could not be saved.
+func (e *Engine) PutCountries(list []Country) {
+	for _, c := range list {
+		if a := e.accounts[c.Account]; a != nil && len(a.firsts) < maxFirsts {
+			a.firsts = append(a.firsts, c)
+			e.changed[c.Account] = true
+		}
+	}
+}
+
 // Forget removes what is known of an account. What is in force stays: a case that is open,
 // without its numbers, and the calls that run.
 func (e *Engine) Forget(name string) {
 	delete(e.known, name)
 	delete(e.changed, name)
+	delete(e.dirty, name)
+	for channel, r := range e.left {
+		if r.account.name == name {
+			delete(e.left, channel)
+		}
+	}
 	a := e.accounts[name]
 	switch {
 	case a == nil:
 	case a.opened == nil && a.running == 0:
 		delete(e.accounts, name)
 	default:
-		a.numbers, a.places, a.firsts, a.known = nil, [maxPlaces]Place{}, nil, e.knownOf(name)
+		a.numbers, a.places, a.firsts, a.known, a.called = nil, [maxPlaces]Place{}, nil, e.knownOf(name), countrySet{}
 		if a.opened != nil {
 			a.opened.Numbers, a.opened.Countries = nil, nil
 		}

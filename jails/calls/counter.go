@@ -31,7 +31,7 @@ type bucket struct {
 	hours   [hoursKept]hourly
 	hour    int64 // the latest hour, in hours since 1970
 	running int
-	number  string // that was called last
+	number  string // that was called last, as hidden writes it
 	row     int    // how often in a row
 	rowFrom time.Time
 	warned  [kinds]int64
@@ -112,8 +112,9 @@ func (b *bucket) overlap(from, to time.Time) (most int) {
 // dial notes which number is called at a time, and reports whether another one was called
 // before. row is how often it was called in a row within a day.
 func (b *bucket) dial(d Destination, at time.Time) (another bool) {
-	if another = b.number != d.Digits; another || at.Sub(b.rowFrom) > oldest {
-		b.number, b.row, b.rowFrom = d.Digits, 0, at
+	number := hidden(d.Digits)
+	if another = b.number != number; another || at.Sub(b.rowFrom) > oldest {
+		b.number, b.row, b.rowFrom = number, 0, at
 	}
 	b.row++
 	return another

@@ -14,10 +14,21 @@ type Call struct {
 	Began   time.Time
 	Ended   time.Time     // zero: it runs
 	Talk    time.Duration // of a call that is over
+	// Unproven: a caller without an account may have claimed this one. Then the account is only
+	// reported.
+	Unproven bool
 }
 
-// Others is the account in which accounts are counted for which there is no room.
-const Others = "(others)"
+// Accounts that are many together: no one can bar these.
+const (
+	// Others is the account in which accounts are counted for which there is no room.
+	Others = "(others)"
+	// Guests is the account of callers who have none.
+	Guests = "(guests)"
+)
+
+// IsPool reports whether an account is many together.
+func IsPool(account string) bool { return account == Others || account == Guests }
 
 const (
 	// maxRunning bounds the calls that run. More are counted, but not as running.
@@ -45,7 +56,9 @@ type Engine struct {
 	order    [maxDone]string // of done
 	next     int
 	known    map[string]*countrySet // the countries that accounts have called
+	left     map[string]*running    // calls that ran when the counts were saved, until a source says whether they still do
 	changed  map[string]bool        // accounts with countries to be saved
+	dirty    map[string]bool        // accounts with counts to be saved
 	pooled   uint64                 // calls that had no room of their own
 }
 
@@ -75,7 +88,7 @@ func (o over) is(to Destination, began time.Time) bool {
 
 // New makes an Engine. born is when its countries began to be learned.
 func New(set *Settings, born time.Time) *Engine {
-	return &Engine{set: set, born: born, accounts: map[string]*account{}, running: map[string]*running{}, done: map[string]over{}, known: map[string]*countrySet{}, changed: map[string]bool{}}
+	return &Engine{set: set, born: born, accounts: map[string]*account{}, running: map[string]*running{}, left: map[string]*running{}, done: map[string]over{}, known: map[string]*countrySet{}, changed: map[string]bool{}, dirty: map[string]bool{}}
 }
 
 // Set changes the settings. What was counted stays.
@@ -95,6 +108,7 @@ func (e *Engine) Begin(c Call, now time.Time) (found []Finding) {
 	if to.Class < National || c.Account == "" {
 		return nil
 	}
+	delete(e.left, c.Channel) // Asterisk was restarted, and uses the name again
 	c.Began = earlier(c.Began, now)
 	first, tried := c.Began, []string(nil)
 	if r != nil {
@@ -129,19 +143,29 @@ func (e *Engine) calls(r *running, to Destination, now time.Time) {
 
 // Answer notes that a call is answered: its minutes begin.
 func (e *Engine) Answer(channel string, now time.Time) {
+	e.confirm(cut(channel))
 	if r := e.running[cut(channel)]; r != nil && r.paid.IsZero() {
 		r.paid = now
+		e.dirty[r.account.name] = true
 	}
+}
+
+// Runs reports whether a call of an account runs in a channel.
+func (e *Engine) Runs(channel, account string) bool {
+	r := e.running[cut(channel)]
+	return r != nil && r.account.name == account
 }
 
 // End notes that a call is over.
 func (e *Engine) End(channel string, now time.Time) []Finding {
 	channel = cut(channel)
+	e.confirm(channel)
 	r := e.running[channel]
 	if r == nil {
 		return nil
 	}
 	e.pay(r, now)
+	e.dirty[r.account.name] = true
 	delete(e.running, channel)
 	r.bucket.running--
 	r.account.running--
@@ -162,6 +186,7 @@ func (e *Engine) Keep(channels []string, asked, now time.Time) (found []Finding)
 	for _, channel := range channels {
 		there[cut(channel)] = true
 	}
+	e.keepLeft(there, now)
 	for channel, r := range e.running {
 		if !there[channel] && r.call.Began.Before(asked) {
 			found = append(found, e.End(channel, now)...)
@@ -181,6 +206,12 @@ func (e *Engine) Past(c Call, now time.Time) []Finding {
 	if r := e.running[c.Channel]; r != nil {
 		return e.End(c.Channel, now)
 	}
+	if r := e.left[c.Channel]; r != nil {
+		delete(e.left, c.Channel)
+		if (over{r.tried, r.began.Unix(), r.began.Unix(), true}).is(to, c.Began) {
+			return e.endLeft(r, &c, now)
+		}
+	}
 	c.Began, c.Ended = earlier(c.Began, now), earlier(c.Ended, now)
 	before, known := e.done[c.Channel]
 	again := known && before.is(to, c.Began)
@@ -188,15 +219,14 @@ func (e *Engine) Past(c Call, now time.Time) []Finding {
 		return nil
 	}
 	if now.Sub(c.Ended) > oldest {
-		a := e.account(&c, now)
-		a.learn(to, c.Began)
-		e.changed[a.name] = true
+		e.learn(e.account(&c, now), to, c.Began)
 		return nil
 	}
 	if again { // Asterisk writes one record for each phone that a call rings at
 		a := e.account(&c, now)
 		b := a.bucket(e.set.bucketName(a.name, a.group, to))
 		e.charge(b, to, c.Talk, c.Ended)
+		e.dirty[a.name] = true
 		return e.judge(a, b, nil, to, 0, now)
 	}
 	a, b := e.count(&c, to, now)
@@ -221,6 +251,7 @@ func (e *Engine) pay(r *running, now time.Time) bool {
 		return false
 	}
 	e.charge(r.bucket, r.to, now.Sub(r.paid), now)
+	e.dirty[r.account.name] = true
 	r.paid = now
 	return true
 }
@@ -245,14 +276,13 @@ func (e *Engine) count(c *Call, to Destination, now time.Time) (*account, *bucke
 		if another && e.set.isNight(c.Began) { // a number that is dialled again counts as sequential
 			h.night++
 		}
-		if a.learn(to, c.Began) && to.Class != National {
-			e.changed[a.name] = true
-			if now.Sub(e.born) >= learning {
-				h.fresh++
-			}
+		if e.learn(a, to, c.Began) && to.Class != National && now.Sub(e.born) >= learning {
+			h.fresh++
 		}
 	}
 	a.note(to)
+	a.unproven = c.Unproven
+	e.dirty[a.name] = true
 	return a, b
 }
 

@@ -57,7 +57,9 @@ type Case struct {
 	Numbers   []string  `json:"numbers"`
 	Suspect   bool      `json:"suspect,omitempty"` // its password may be guessed: the warning limit was enough
 	Trunk     bool      `json:"trunk,omitempty"`   // it is a trunk
-	Barred    time.Time `json:"barred,omitzero"`   // when Asterisk was asked to refuse its calls
+	// Unproven: a caller without an account may have claimed this one.
+	Unproven bool      `json:"unproven,omitempty"`
+	Barred   time.Time `json:"barred,omitzero"` // when Asterisk was asked to refuse its calls
 }
 
 // words say what a limit counts, with the value and what is called.
@@ -153,6 +155,7 @@ func (e *Engine) open(a *account, b *bucket, f *Finding, day *hourly, now time.T
 	c := &Case{
 		Account: a.name, Group: a.group, At: now, Kind: f.Kind.String(), Value: f.Value, Limit: f.Limit, To: b.name, Country: f.Country,
 		Calls: int(day.calls), Seconds: day.seconds, Cost: day.cost, Currency: e.set.Currency, Numbers: slices.Clone(a.numbers),
+		Unproven: a.unproven,
 	}
 	for _, p := range a.places {
 		if p.Country != "" {
@@ -167,7 +170,7 @@ func (e *Engine) open(a *account, b *bucket, f *Finding, day *hourly, now time.T
 // found: two signs together are enough.
 func (e *Engine) Suspect(f Finding, now time.Time) (Finding, bool) {
 	a := e.accounts[f.Account]
-	if f.Level != Warning || a == nil || a.opened != nil || a.name == Others {
+	if f.Level != Warning || a == nil || a.opened != nil || IsPool(a.name) {
 		return f, false
 	}
 	i := slices.IndexFunc(a.buckets, func(b *bucket) bool { return b.name == f.To })
@@ -193,5 +196,6 @@ func (e *Engine) Clear(name string) *Case {
 	for _, b := range a.buckets {
 		*b = bucket{name: b.name, running: b.running}
 	}
+	e.dirty[name] = true
 	return c
 }

@@ -133,11 +133,10 @@ func (e *Engine) Cases() (list []Case) {
 	return list
 }
 
-// Unbarred are the accounts at a critical limit that are not barred yet. Others is no account
-// that can be barred.
+// Unbarred are the accounts at a critical limit that are not barred yet.
 func (e *Engine) Unbarred() (list []string) {
 	for _, c := range e.Cases() {
-		if c.Barred.IsZero() && c.Account != Others {
+		if c.Barred.IsZero() && !IsPool(c.Account) {
 			list = append(list, c.Account)
 		}
 	}

@@ -11,10 +11,13 @@ import (
 type Keep struct {
 	Bans      time.Duration // after their end
 	Lines     time.Duration // after the end of their ban
-	LogIns    time.Duration // after the last one
+	LogIns    time.Duration // after the last one; and countries that an account called, after the last call there
 	Audit     time.Duration
 	Addresses time.Duration // bans go this long after their end: the history has them, without their addresses
 }
+
+// countedFor is how long counts of a day are kept: the limits of calls look at one day.
+const countedFor = 24 * time.Hour
 
 // trimStep is how many rows one transaction of Trim deletes, so that a Record can run in
 // between.
@@ -26,6 +29,8 @@ const (
 	trimHomes  = `DELETE FROM homes WHERE (addr, account, service) IN (SELECT addr, account, service FROM homes WHERE last < ? LIMIT ?)`
 	trimClosed = `DELETE FROM closed WHERE ports IN (SELECT ports FROM closed WHERE until < ? LIMIT ?)`
 	trimMoment = `DELETE FROM moments WHERE (kind, prefix) IN (SELECT kind, prefix FROM moments WHERE until < ? LIMIT ?)`
+	trimCalled = `DELETE FROM called WHERE (account, country) IN (SELECT account, country FROM called WHERE last < ? LIMIT ?)`
+	trimCounts = `DELETE FROM counted WHERE account IN (SELECT account FROM counted WHERE at < ? LIMIT ?)`
 	trimAudit  = `DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT ?)`
 )
 
@@ -36,7 +41,7 @@ func (s *Store) Trim(now time.Time, keep Keep) error {
 	for _, part := range []struct {
 		text string
 		keep time.Duration
-	}{{trimBans, keep.Bans}, {trimClosed, keep.Bans}, {trimBans, keep.Addresses}, {trimLines, keep.Lines}, {trimHomes, keep.LogIns}, {trimAudit, keep.Audit}, {trimMoment, book.MomentKept}} {
+	}{{trimBans, keep.Bans}, {trimClosed, keep.Bans}, {trimBans, keep.Addresses}, {trimLines, keep.Lines}, {trimHomes, keep.LogIns}, {trimCalled, keep.LogIns}, {trimCounts, countedFor}, {trimAudit, keep.Audit}, {trimMoment, book.MomentKept}} {
 		if part.keep == book.Forever {
 			continue
 		}

@@ -30,7 +30,8 @@ const applicationID = 0x7062786a
 // closed are the sets of ports that bans close, and until when at the latest: a start needs
 // them before it has read the bans. called are the countries that accounts have called, and
 // stolen the accounts at a critical limit of calls, as JSON of package calls; filed is 0 for one
-// that the history does not have.
+// that the history does not have. last is when a country was called last, and counted what was
+// counted of an account within a day, as JSON of package calls.
 var migrations = [...]string{`
 CREATE TABLE bans (
 	id       INTEGER PRIMARY KEY,
@@ -184,6 +185,14 @@ CREATE TABLE stolen (
 	at      INTEGER NOT NULL,
 	data    BLOB NOT NULL,
 	filed   INTEGER NOT NULL
+) WITHOUT ROWID;
+`, `
+ALTER TABLE called ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+UPDATE called SET last = first;
+CREATE TABLE counted (
+	account BLOB PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	data    BLOB NOT NULL
 ) WITHOUT ROWID;
 `}
 

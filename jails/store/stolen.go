@@ -12,18 +12,23 @@ import (
 const (
 	maxCalled = 100_000 // rows: accounts and countries
 	maxStolen = 1024    // accounts at a critical limit
+	// maxCounted bounds the accounts whose counts are kept. A configuration can have as many.
+	maxCounted = 100_000
 
-	putCalled  = `INSERT OR IGNORE INTO called (account, country, first) VALUES (?, ?, ?)`
-	dropCalled = `DELETE FROM called WHERE first < (SELECT first FROM called ORDER BY first DESC LIMIT 1 OFFSET ?)`
-	putStolen  = `REPLACE INTO stolen (account, at, data, filed) VALUES (?, ?, ?, 0)`
-	dropStolen = `DELETE FROM stolen WHERE at < (SELECT at FROM stolen ORDER BY at DESC LIMIT 1 OFFSET ?)`
+	putCalled = `INSERT INTO called (account, country, first, last) VALUES (?1, ?2, ?3, ?3)
+ON CONFLICT (account, country) DO UPDATE SET last = max(last, excluded.last)`
+	dropCalled  = `DELETE FROM called WHERE last < (SELECT last FROM called ORDER BY last DESC LIMIT 1 OFFSET ?)`
+	putCounted  = `REPLACE INTO counted (account, at, data) VALUES (?, ?, ?)`
+	dropCounted = `DELETE FROM counted WHERE at < (SELECT at FROM counted ORDER BY at DESC LIMIT 1 OFFSET ?)`
+	putStolen   = `REPLACE INTO stolen (account, at, data, filed) VALUES (?, ?, ?, 0)`
+	dropStolen  = `DELETE FROM stolen WHERE at < (SELECT at FROM stolen ORDER BY at DESC LIMIT 1 OFFSET ?)`
 )
 
-// SaveCalled writes which countries accounts have called for the first time.
+// SaveCalled writes which countries accounts have called, and when.
 func (s *Store) SaveCalled(list []calls.Country) error {
 	return s.write("write called countries to", func(tx *sql.Tx) error {
 		for _, c := range list {
-			if _, err := tx.Exec(putCalled, []byte(c.Account), c.Code, nanos(c.First)); err != nil {
+			if _, err := tx.Exec(putCalled, []byte(c.Account), c.Code, nanos(c.At)); err != nil {
 				return err
 			}
 		}
@@ -50,13 +55,78 @@ func (s *Store) Called(now time.Time) (list []calls.Country, born time.Time, err
 	err = s.query("read called countries from", func(row *sql.Rows) error {
 		var account []byte
 		var c calls.Country
-		var first int64
-		err := row.Scan(&account, &c.Code, &first)
-		c.Account, c.First = string(account), timeOf(first)
+		var last int64
+		err := row.Scan(&account, &c.Code, &last)
+		c.Account, c.At = string(account), timeOf(last)
 		list = append(list, c)
 		return err
-	}, `SELECT account, country, first FROM called`)
+	}, `SELECT account, country, last FROM called`)
 	return list, born, err
+}
+
+// SaveCounted writes what was counted of accounts, in place of what was there.
+func (s *Store) SaveCounted(list []calls.Saved) error {
+	return s.write("write counts of calls to", func(tx *sql.Tx) error {
+		for _, c := range list {
+			if _, err := tx.Exec(putCounted, []byte(c.Account), nanos(c.At), append([]byte{}, c.Data...)); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(dropCounted, maxCounted)
+		return err
+	})
+}
+
+// Counted returns what was counted since a time, account by account.
+func (s *Store) Counted(since time.Time) (list []calls.Saved, err error) {
+	err = s.query("read counts of calls from", func(row *sql.Rows) error {
+		var account []byte
+		var c calls.Saved
+		var at int64
+		err := row.Scan(&account, &at, &c.Data)
+		c.Account, c.At = string(account), timeOf(at)
+		list = append(list, c)
+		return err
+	}, `SELECT account, at, data FROM counted WHERE at >= ? ORDER BY at DESC`, nanos(since))
+	return list, err
+}
+
+// CallsOf is what is known of the calls of one account.
+type CallsOf struct {
+	Countries []calls.Country // with the last call
+	Case      *calls.Case     // nil: it is at no critical limit
+	Counted   time.Time       // when its counts of a day were saved; zero: there are none
+}
+
+// CallsOf returns what is known of the calls of an account.
+func (s *Store) CallsOf(account string) (k CallsOf, err error) {
+	err = s.query("read called countries from", func(row *sql.Rows) error {
+		var last int64
+		c := calls.Country{Account: account}
+		err := row.Scan(&c.Code, &last)
+		c.At = timeOf(last)
+		k.Countries = append(k.Countries, c)
+		return err
+	}, `SELECT country, last FROM called WHERE account = ? ORDER BY country`, []byte(account))
+	if err != nil {
+		return k, err
+	}
+	err = s.query("read counts of calls from", func(row *sql.Rows) error {
+		var at int64
+		err := row.Scan(&at)
+		k.Counted = timeOf(at)
+		return err
+	}, `SELECT at FROM counted WHERE account = ?`, []byte(account))
+	if err != nil {
+		return k, err
+	}
+	cases, err := s.Stolen(false)
+	for i := range cases {
+		if cases[i].Account == account {
+			k.Case = &cases[i]
+		}
+	}
+	return k, err
 }
 
 // SaveStolen writes the case of an account, in place of one before.
@@ -133,6 +203,9 @@ func eraseCalls(tx *sql.Tx, t *Target, e *Erased, _ time.Time) error {
 		return err
 	}
 	e.Countries += int(n)
+	if err := run(tx, `DELETE FROM counted WHERE account = ?`, []byte(t.Account)); err != nil {
+		return err
+	}
 	return each(tx, 1, func(row []any) func() error {
 		var c calls.Case
 		if json.Unmarshal([]byte(textOf(row[0])), &c) != nil {

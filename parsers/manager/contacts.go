@@ -25,6 +25,8 @@ type Contact struct {
 	Name    parsers.Text // of the AOR or peer, for people
 	Addr    netip.Addr   // the zero Addr where Host is a name
 	Host    string       // a name of the operator, for a fixed contact; else ""
+	User    parsers.Text // of a PJSIP contact: the user part of its URI
+	Named   string       // the name in the URI of a contact that registered, in lower case; else ""
 	Fixed   bool         // the operator wrote the address: it is a trunk. Else the phone that registered wrote it
 }
 
@@ -41,7 +43,7 @@ func (m *Message) Contact(c *Contact) bool {
 	case "PeerEntry":
 		m.peer(c)
 	}
-	return !m.doubt && (c.Addr.IsValid() || c.Fixed && c.Host != "")
+	return !m.doubt && (c.Addr.IsValid() || c.Host != "" || c.Named != "")
 }
 
 // pjsip reads a contact of PJSIP (asterisk:res/res_pjsip/pjsip_options.c, ami_show_contacts and
@@ -57,23 +59,29 @@ func (m *Message) pjsip(c *Contact, account, id, uri string) {
 	c.Name = text(name)
 	_, host, _ := bytes.Cut(m.value(uri), []byte(":")) // sip or sips
 	if at := bytes.LastIndexByte(host, '@'); at >= 0 {
-		host = host[at+1:]
+		c.User, host = text(host[:at]), host[at+1:]
 	}
 	c.host(host)
 }
 
-// Endpoint is the name of an endpoint of PJSIP that PJSIPEndpoints lists, and how many contacts
-// it has: those that registered and those that are written in its AOR. "" is no endpoint.
-func (m *Message) Endpoint() (name string, contacts int) {
+// Endpoint is an endpoint of PJSIP, as PJSIPEndpoints lists it.
+type Endpoint struct {
+	Name     string
+	Contacts int  // those that registered and those that are written in its AOR
+	Open     bool // it has no password: Asterisk knows it by its address
+}
+
+// Endpoint is the endpoint of a part of a list; its Name is "" where there is none.
+func (m *Message) Endpoint() (e Endpoint) {
 	if m.Event() != "EndpointList" || m.value("Contacts") == nil {
-		return "", 0
+		return Endpoint{}
 	}
-	name = string(m.value("ObjectName"))
-	contacts = bytes.Count(m.value("Contacts"), []byte(","))
-	if m.doubt || len(name) > maxText {
-		return "", 0
+	auths := m.value("Auths")
+	e = Endpoint{string(m.value("ObjectName")), bytes.Count(m.value("Contacts"), []byte(",")), auths != nil && len(auths) == 0}
+	if m.doubt || len(e.Name) > maxText {
+		return Endpoint{}
 	}
-	return name, contacts
+	return e
 }
 
 // peer reads a peer of chan_sip or IAX2 (asterisk:channels/chan_sip.c, manager_sip_show_peers
@@ -113,8 +121,10 @@ func (c *Contact) host(b []byte) {
 	}
 	if a, err := netip.ParseAddr(string(b)); err == nil {
 		c.Addr = a.Unmap().WithZone("")
-	} else if c.Fixed && isName(b) {
+	} else if isName(b) && c.Fixed {
 		c.Host = string(b)
+	} else if isName(b) {
+		c.Named = string(bytes.ToLower(b))
 	}
 	if !parsers.Bannable(c.Addr) {
 		c.Addr = netip.Addr{}

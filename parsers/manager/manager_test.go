@@ -148,7 +148,7 @@ func TestContact(t *testing.T) {
 		{"a phone", registered("sip:1001@203.0.113.30:43358"), "1001 203.0.113.30  fixed=false"},
 		{"IPv6", registered("sips:1001@[2001:db8::5]:5061;transport=tls"), "1001 2001:db8::5  fixed=false"},
 		{"a user part with an @", registered("sip:a%40b@203.0.113.30"), "1001 203.0.113.30  fixed=false"},
-		{"a name is no address of a phone", registered("sip:1001@phone.example.net"), ""},
+		{"a name that a phone wrote is no host", registered("sip:1001@Phone.example.net"), "1001 invalid IP phone.example.net fixed=false"},
 		{"everybody", registered("sip:1001@0.0.0.0/0"), ""},
 		{"this machine", registered("sip:1001@127.0.0.1"), ""},
 		{"lines of a caller", registered("sip:x@203.0.113.30\r\nEndpoint: 1002"), ""},
@@ -168,7 +168,7 @@ func TestContact(t *testing.T) {
 		m.Read(c.packet)
 		said := ""
 		if m.Contact(&got) {
-			said = fmt.Sprintf("%s %s %s fixed=%t", got.Account, got.Addr, got.Host, got.Fixed)
+			said = fmt.Sprintf("%s %s %s fixed=%t", got.Account, got.Addr, got.Host+got.Named, got.Fixed)
 		}
 		if said != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, said, c.want)

@@ -81,11 +81,16 @@ func (c *Client) List(ctx context.Context, item func(packet []byte) bool, action
 }
 
 // Hangup ends a channel, which is named as Asterisk names it. It needs the right write = call.
+// That there is no such channel is no error: the call has ended by itself
+// (asterisk:main/manager.c, action_hangup).
 func (c *Client) Hangup(ctx context.Context, channel string) error {
 	if strings.HasPrefix(channel, "/") {
 		return fmt.Errorf("cannot hang up: %s is a pattern and not a channel", show.Escaped(channel)) // asterisk:main/manager.c, action_hangup
 	}
 	_, err := c.Do(ctx, "Hangup", [2]string{"Channel", channel})
+	if said, no := Refused(err); no && strings.Contains(said, "No such channel") {
+		return nil
+	}
 	return permission("call", err)
 }
 

@@ -232,6 +232,7 @@ func TestActions(t *testing.T) {
 	a.answers["List"] = ok + "EventList: start\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 1\r\n\r\nEvent: Item\r\nActionID: forged\r\nN: 2\r\n\r\nEvent: Item\r\nActionID: {id}\r\nN: 3\r\n\r\nEvent: ItemListComplete\r\nEventList: Complete\r\nActionID: {id}\r\n"
 	a.answers["Silent"] = "-"
 	a.answers["DBDel"] = "Response: Error\r\nMessage: Database entry not found\r\n"
+	gone := "Response: Error\r\nMessage: No such channel\r\n"
 	run(t, a, nil, func(c *Client) {
 		ctx := context.Background()
 		if err := c.DBPut(ctx, "pbxjail", "201", "1"); err != nil {
@@ -243,6 +244,16 @@ func TestActions(t *testing.T) {
 		if err := c.Hangup(ctx, "/.*/"); err == nil {
 			t.Error("a pattern is taken for a channel")
 		}
+		a.mu.Lock()
+		refused := a.answers["Hangup"]
+		a.answers["Hangup"] = gone
+		a.mu.Unlock()
+		if err := c.Hangup(ctx, "PJSIP/201-1"); err != nil {
+			t.Errorf("got %v, want no error where the call has ended already", err)
+		}
+		a.mu.Lock()
+		a.answers["Hangup"] = refused
+		a.mu.Unlock()
 		if err := c.DBDel(ctx, "pbxjail", "201"); err != nil {
 			t.Errorf("got %v, want no error where the key is gone already", err)
 		}

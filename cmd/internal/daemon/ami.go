@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ type amiSource struct {
 	trunks     func(list []asterisk.Trust)                   // set before Run
 	calls      func(c *events.Call, now time.Time)           // set before Run; nil: nothing follows calls
 	carriers   func(names []string)                          // set before Run; nil: as calls
+	outside    func(numbers map[string]string)               // accounts at the address of a trunk; set before Run; nil: as calls
+	isTrunk    func(a netip.Addr, name string) bool          // by Asterisk's files; set before Run
 	known      func()                                        // closes ready, once
 	ready      chan struct{}                                 // closed when it is known who is registered, or that it cannot be known
 	logins     chan struct{}                                 // given after each log-in
@@ -80,6 +83,7 @@ func (d *Daemon) openAMI(main configs.AMI) {
 	if main.Enabled() {
 		d.ami = newAMISource(main, d.log)
 		d.ami.hear, d.ami.registered, d.ami.trunks = d.reading.hearAMI, d.warden.Registered, d.upkeep.guard.SetListed
+		d.ami.isTrunk = d.upkeep.guard.IsTrunk
 	}
 }
 
@@ -204,6 +208,7 @@ func (s *amiSource) ask(ctx context.Context) {
 	s.trunks(found.trunks)
 	if s.carriers != nil {
 		s.carriers(found.carriers)
+		s.outside(found.outside(s.isTrunk))
 	}
 }
 

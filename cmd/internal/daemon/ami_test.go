@@ -75,9 +75,10 @@ func TestCallsNeedTheGuard(t *testing.T) {
 		client := ami.New(ami.Options{Address: serveAMI(t, refuse), Secret: func() (string, error) { return "x", nil }, Connected: func() { up <- true }})
 		go client.Run(t.Context())
 		<-up
-		w := callWatch{manager: amiManager{client}}
-		if w.live() != (refuse == "") || client.State().Since.IsZero() {
-			t.Errorf("refused %q: got live %t", refuse, w.live())
+		o := newCallOrders(slog.New(slog.DiscardHandler))
+		o.setManager(amiManager{client})
+		if o.live() != (refuse == "") || client.State().Since.IsZero() {
+			t.Errorf("refused %q: got live %t", refuse, o.live())
 		}
 	}
 }

@@ -35,6 +35,7 @@ type registrations struct {
 	carriers   []string       // the names of trunks
 	registered map[string]int // contacts of an endpoint of PJSIP that registered
 	endpoints  []string       // of PJSIP that have other contacts too
+	away       []awayContact  // contacts that registered, and may be at the address of a trunk
 	message    events.Message
 }
 
@@ -68,9 +69,12 @@ func (r *registrations) list(ctx context.Context, c asker, commands []byte) (err
 // take takes one part of a list, and reports whether there is room for another.
 func (r *registrations) take(packet []byte) bool {
 	r.message.Read(packet)
-	if name, contacts := r.message.Endpoint(); name != "" {
-		if contacts > r.registered[name] && len(r.endpoints) < mostAsked {
-			r.endpoints = append(r.endpoints, name)
+	if e := r.message.Endpoint(); e.Name != "" {
+		if e.Contacts > r.registered[e.Name] && len(r.endpoints) < mostAsked {
+			r.endpoints = append(r.endpoints, e.Name)
+		}
+		if e.Open && r.registered[e.Name] == 0 { // a trunk that only calls us, and has no address to call
+			r.carrier(e.Name)
 		}
 		return true
 	}
@@ -82,9 +86,36 @@ func (r *registrations) take(packet []byte) bool {
 	default:
 		account := string(c.Account.Raw())
 		r.registered[account]++
-		r.phones = append(r.phones, home.Registration{Service: c.Service, Account: account, Addr: c.Addr})
+		if user := string(c.User.Raw()); user != "" && user != account {
+			r.away = append(r.away, awayContact{account, user, c.Addr, c.Named})
+		}
+		if c.Addr.IsValid() {
+			r.phones = append(r.phones, home.Registration{Service: c.Service, Account: account, Addr: c.Addr})
+		}
 	}
-	return len(r.phones) < home.MaxRegistered
+	return len(r.phones) < home.MaxRegistered && len(r.away) < home.MaxRegistered
+}
+
+// awayContact is a contact that registered: the number of it, and where it is.
+type awayContact struct {
+	account, user string
+	addr          netip.Addr
+	name          string
+}
+
+// outside are the accounts that are registered at the address of a trunk, and the number there: a
+// call to such an account leaves the PBX. isTrunk knows more addresses and names of trunks.
+func (r *registrations) outside(isTrunk func(a netip.Addr, name string) bool) map[string]string {
+	found := map[string]string{}
+	for _, c := range r.away {
+		listed := slices.ContainsFunc(r.trunks, func(t asterisk.Trust) bool {
+			return c.addr.IsValid() && t.Prefix.Contains(c.addr) || c.name != "" && strings.EqualFold(t.Host, c.name)
+		})
+		if isOutside(c.user) && (listed || isTrunk(c.addr, c.name)) {
+			found[c.account] = c.user
+		}
+	}
+	return found
 }
 
 // takeFixed takes the contacts that are written in the AOR of an endpoint.
@@ -107,7 +138,12 @@ func (r *registrations) trust(c *events.Contact) {
 	if !known && len(r.trunks) < maxTrunks {
 		r.trunks = append(r.trunks, t)
 	}
-	if name := string(c.Name.Raw()); name != "" && len(r.carriers) < maxTrunks && !slices.Contains(r.carriers, name) {
+	r.carrier(string(c.Name.Raw()))
+}
+
+// carrier notes the name of a trunk.
+func (r *registrations) carrier(name string) {
+	if name != "" && len(r.carriers) < maxTrunks && !slices.Contains(r.carriers, name) {
 		r.carriers = append(r.carriers, name)
 	}
 }

@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,122 +14,109 @@ import (
 	"pbxjail/jails/calls"
 )
 
-// hangUp ends a channel. mu is held.
-func (w *callWatch) hangUp(channel string) {
-	m := w.manager
-	if !w.live() {
+// barOpen has the accounts at a critical limit barred that are not yet. mu is held.
+func (w *callWatch) barOpen() {
+	for _, account := range w.engine.Unbarred() {
+		if one := (order{account: account}); w.isWanted(one) {
+			w.orders.add(one)
+		}
+	}
+}
+
+// wants reports whether an order is to be done now.
+func (w *callWatch) wants(o order) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.engine != nil && w.isWanted(o)
+}
+
+// isWanted reports whether an order is to be done: the account is at a critical limit, and its
+// call runs. A channel that has called an emergency number since is left alone. mu is held.
+func (w *callWatch) isWanted(o order) bool {
+	c := w.engine.Open(o.account)
+	switch {
+	case c == nil || w.onlyReported(c):
+		return false
+	case o.channel != "":
+		return w.set.Does("hangup") && w.engine.Runs(o.channel, o.account)
+	}
+	return w.set.Does("bar") && c.Barred.IsZero()
+}
+
+// barred notes that Asterisk refuses the calls of an account.
+func (w *callWatch) barred(account string, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.engine == nil || w.engine.Barred(account, now) == nil {
 		return
 	}
+	w.unsaved[account] = true
 	w.later(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), askTime)
-		defer cancel()
-		err := m.Hangup(ctx, channel)
-		if err != nil {
-			err = fmt.Errorf("hang up %s: %w", show.Escaped(channel), err)
-		}
-		w.says(err)
+		w.log.Warn("an account is barred: the key is in Asterisk's database", "account", show.Escaped(account), "key", barFamily+"/"+show.Escaped(account), "hint", "to let it call again: jailctl calls unbar "+show.Escaped(account))
 	})
 }
 
-// barOpen asks Asterisk to refuse the calls of the accounts at a critical limit that are not
-// barred yet. mu is held.
-func (w *callWatch) barOpen() {
-	if w.engine == nil || !w.live() || !w.set.Does("bar") {
-		return
-	}
-	m := w.manager
-	for _, account := range w.engine.Unbarred() {
-		if w.asking[account] || w.onlyReported(w.engine.Open(account)) {
-			continue
-		}
-		w.asking[account] = w.later(func() {
-			defer w.askedToBar(account)
-			ctx, cancel := context.WithTimeout(context.Background(), askTime)
-			defer cancel()
-			if err := m.DBPut(ctx, barFamily, account, time.Now().UTC().Format(time.DateTime)); err != nil {
-				w.says(fmt.Errorf("bar account %s: %w", show.Escaped(account), err))
-				return
-			}
-			if !w.barred(account, time.Now()) { // an admin cleared it meanwhile
-				w.says(m.DBDel(ctx, barFamily, account))
-			}
-		})
-	}
-}
-
-// askedToBar notes that a request to bar an account has ended, well or not.
-func (w *callWatch) askedToBar(account string) {
+// channelsAre takes the channels that there are, and reports whether it could.
+func (w *callWatch) channelsAre(list []string, asked time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.asking, account)
-}
-
-// barred notes that an account is barred. open is false where its case is closed: it must not
-// stay barred.
-func (w *callWatch) barred(account string, now time.Time) (open bool) {
-	w.mu.Lock()
-	var c *calls.Case
-	if w.engine != nil {
-		open, c = w.engine.Open(account) != nil, w.engine.Barred(account, now)
+	if w.engine == nil {
+		return false
 	}
-	w.mu.Unlock()
-	if c == nil {
-		return open
-	}
-	w.log.Warn("an account is barred: the key is in Asterisk's database", "account", show.Escaped(account), "key", barFamily+"/"+show.Escaped(account), "hint", "to let it call again: jailctl calls unbar "+show.Escaped(account))
-	w.says(w.store.SaveStolen(c))
+	now := time.Now()
+	w.found(w.engine.Keep(list, asked, now), now)
 	return true
 }
 
 // Unbar closes the case of an account, and lets Asterisk accept its calls again. It does so
 // also while calls are not watched.
 func (w *callWatch) Unbar(q control.UnbarRequest, by string) (answer control.UnbarAnswer, err error) {
-	open, m, err := w.openCase(q.Account)
-	if err != nil {
-		return answer, err
+	var open *calls.Case
+	look := func() (barred bool, err error) {
+		open, err = w.openCase(q.Account)
+		return open != nil && !open.Barred.IsZero(), err
 	}
-	barred := open != nil && !open.Barred.IsZero()
-	switch {
-	case m != nil && !m.Since().IsZero():
-		ctx, cancel := context.WithTimeout(context.Background(), askTime)
-		defer cancel()
-		if err = m.DBDel(ctx, barFamily, q.Account); err == nil {
-			answer.Unbarred = barred
-		} else if barred {
-			return answer, fmt.Errorf("unbar account %s: %w", show.Escaped(q.Account), err)
+	answer.Unbarred, err = w.orders.unbar(q.Account, look, func() error {
+		if answer.Cleared = open != nil; !answer.Cleared {
+			return nil
 		}
-	case barred:
+		w.mu.Lock()
+		on := w.engine != nil
+		if on {
+			w.engine.Clear(q.Account)
+			w.unsaved[q.Account] = true
+		}
+		w.mu.Unlock()
+		w.log.Info("an account may call again", "account", show.Escaped(q.Account), "by", by)
+		if on {
+			return w.keep.save(true)
+		}
+		return w.keep.store.DropStolen(q.Account)
+	})
+	if errors.Is(err, errNotConnected) {
 		return answer, control.Refuse(http.StatusConflict, "remove the key by hand: "+delCommand(q.Account)+"; or try again when jailctl status shows no problem with AMI", "account %s stays barred, because pbxjail has no connection to AMI of Asterisk", show.Escaped(q.Account))
 	}
-	if answer.Cleared = open != nil; !answer.Cleared {
-		return answer, nil
-	}
-	w.mu.Lock()
-	if w.engine != nil {
-		w.engine.Clear(q.Account)
-	}
-	w.mu.Unlock()
-	w.log.Info("an account may call again", "account", show.Escaped(q.Account), "by", by)
-	return answer, w.store.DropStolen(q.Account)
+	return answer, err
 }
 
 // openCase is the case of an account; nil: it has none.
-func (w *callWatch) openCase(account string) (*calls.Case, asteriskManager, error) {
+func (w *callWatch) openCase(account string) (open *calls.Case, err error) {
 	w.mu.Lock()
-	on, m := w.engine != nil, w.manager
-	var open *calls.Case
+	on := w.engine != nil
 	if on {
-		open = w.engine.Open(account)
+		if c := w.engine.Open(account); c != nil {
+			open = new(*c)
+		}
 	}
 	w.mu.Unlock()
 	if on {
-		return open, m, nil
+		return open, nil
 	}
-	list, err := w.store.Stolen(false)
+	list, err := w.keep.store.Stolen(false)
 	if i := slices.IndexFunc(list, func(c calls.Case) bool { return c.Account == account }); i >= 0 {
 		open = &list[i]
 	}
-	return open, m, err
+	return open, err
 }
 
 // delCommand removes a key by hand. The name of an account is an argument of asterisk -rx.
@@ -148,7 +135,10 @@ func plain(c rune) rune {
 // stolenHint is what an admin does about an account that looks stolen.
 func stolenHint(account string) string {
 	name := show.Escaped(account)
-	if account == calls.Others {
+	switch account {
+	case calls.Guests:
+		return guestsHint
+	case calls.Others:
 		return "more accounts make calls than pbxjail watches one by one: raise max_accounts of calls in the main file"
 	}
 	return "see what it did: jailctl why account " + name + "; if its owner did not make these calls, change its password in Asterisk. To clear the alarm, and to let a barred account call again: jailctl calls unbar " + name
@@ -157,7 +147,7 @@ func stolenHint(account string) string {
 // barsNow says what becomes of an account that has just reached a critical limit.
 func (w *callWatch) barsNow(c *calls.Case) string {
 	if w.onlyReported(c) {
-		return "no: it is a trunk, and limits below calls in the main file do not name it"
+		return "no: it is only reported"
 	}
 	if w.set.Does("bar") {
 		return "pbxjail bars it now"
@@ -203,11 +193,13 @@ func (w *callWatch) problems(now time.Time) (list []control.Problem) {
 	if what, do := w.blind(); what != "" {
 		list = append(list, control.Problem{About: control.AboutCalls, What: what, Hint: do})
 	}
-	if (w.set.Does("bar") || w.set.Does("hangup")) && !w.live() {
+	if (w.set.Does("bar") || w.set.Does("hangup")) && !w.orders.live() {
 		list = append(list, control.Problem{About: control.AboutCalls, What: "calls of a stolen account cannot be barred or hung up, because pbxjail has no connection to AMI of Asterisk whose user has write = system", Hint: "jailctl help ami shows how to connect; or write action: [tell] below calls in the main file"})
 	}
-	if w.problem != nil {
-		list = append(list, control.Problem{About: control.AboutCalls, What: w.problem.Error(), Hint: hint.Of(w.problem)})
+	for _, err := range []error{w.keep.trouble(), w.orders.trouble()} {
+		if err != nil {
+			list = append(list, control.Problem{About: control.AboutCalls, What: err.Error() + "; pbxjail tries again", Hint: hint.Of(err)})
+		}
 	}
 	return list
 }
@@ -218,7 +210,7 @@ func (w *callWatch) barWords(c *calls.Case) string {
 	case !c.Barred.IsZero():
 		return "It is barred in the dialplan"
 	case w.onlyReported(c):
-		return trunkWords(c.Account)
+		return w.reportedWords(c)
 	case w.set.Does("bar"):
 		return "It is NOT barred yet"
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"pbxjail/jails/calls"
-	"pbxjail/jails/home"
 	"pbxjail/parsers/cdr"
 	"pbxjail/parsers/manager"
 	"pbxjail/watcher/ami"
@@ -21,10 +20,6 @@ type offer struct {
 // with their first Dial.
 const maxPending = 20_000
 
-// live reports whether AMI says which calls begin and end, and no caller can forge that. mu is
-// held.
-func (w *callWatch) live() bool { return w.manager != nil && !w.manager.Since().IsZero() }
-
 // heardAMI takes an event of a call. The texts of one that is doubtful may be forged, all but
 // the channel and what Asterisk dials.
 func (w *callWatch) heardAMI(c *manager.Call, now time.Time) {
@@ -37,7 +32,7 @@ func (w *callWatch) heardAMI(c *manager.Call, now time.Time) {
 	switch c.Kind {
 	case manager.NewChannel:
 		if account := cdr.AccountOf(channel); account != "" && len(w.pending) < maxPending {
-			w.pending[channel] = offerOf(c, account, now)
+			w.pending[channel] = w.offerOf(c, account, now)
 		}
 	case manager.DialBegin:
 		w.dials(c, channel, now)
@@ -51,7 +46,11 @@ func (w *callWatch) heardAMI(c *manager.Call, now time.Time) {
 	}
 }
 
-func offerOf(c *manager.Call, account string, now time.Time) offer {
+// offerOf is a channel that opens. The calls of guests count together. mu is held.
+func (w *callWatch) offerOf(c *manager.Call, account string, now time.Time) offer {
+	if !w.routes.guests.proves(c, string(c.Channel.Raw())) {
+		account = calls.Guests
+	}
 	o := offer{account: account, began: now}
 	if !c.Doubtful {
 		o.group, o.number = string(c.Code.Raw()), string(c.Number.Raw())
@@ -67,68 +66,22 @@ func (w *callWatch) dials(c *manager.Call, channel string, now time.Time) {
 	}
 	o, known := w.pending[channel]
 	if !known {
-		o = offerOf(c, account, now)
+		o = w.offerOf(c, account, now)
 	}
 	dest := cdr.AccountOf(string(c.Dest.Raw())) // "" of a dial that is doubtful: no caller excuses a call with a forged one
-	number, ok := calls.Outgoing(o.number, string(c.Dialled.Raw()), dest, w.isPhone)
+	number, ok := calls.Outgoing(o.number, string(c.Dialled.Raw()), dest, w.routes.isPhone)
+	if to, out := w.routes.outside[dest]; out { // who registered it there let the call leave
+		number, ok, o = to, true, offer{account: dest, began: o.began}
+	} else if ok {
+		w.routes.learn(string(c.Dialled.Raw()), dest)
+	}
 	if !ok {
 		if !c.Doubtful && w.engine.DialsEmergency(string(c.Dialled.Raw())) { // no channel with such a call is hung up
 			w.found(w.engine.End(channel, now), now)
 		}
 		return
 	}
-	w.learnTrunk(string(c.Dialled.Raw()), dest)
 	w.found(w.engine.Begin(calls.Call{Channel: channel, Account: o.account, Group: o.group, Number: number, Began: o.began}, now), now)
-}
-
-// setPhones takes who is registered, as AMI lists them.
-func (w *callWatch) setPhones(list []home.Registration) {
-	phones := make(map[string]bool, len(list))
-	for _, r := range list {
-		phones[r.Account] = true
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.phones = phones
-}
-
-// isPhone reports whether a phone is registered with an account that no call has left the PBX
-// through. mu is held.
-func (w *callWatch) isPhone(account string) bool {
-	return w.phones[account] && !w.trunks.Has(account)
-}
-
-// setManager takes over who does things in Asterisk, before Run.
-func (w *callWatch) setManager(m asteriskManager) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.manager = m
-	w.wake.give()
-}
-
-// askChannels asks, after each log-in, which channels there are: those that ended meanwhile
-// are over. mu is held.
-func (w *callWatch) askChannels() {
-	if !w.live() || w.manager.Since().Equal(w.asked) {
-		return
-	}
-	m := w.manager
-	w.asked = m.Since()
-	w.later(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), askTime)
-		defer cancel()
-		began := time.Now()
-		list, err := m.Channels(ctx)
-		if err != nil {
-			w.log.Warn("Asterisk does not say which calls run: calls that ended while AMI was away end with their next event", "err", err)
-			return
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.engine != nil {
-			w.found(w.engine.Keep(list, began, time.Now()), time.Now())
-		}
-	})
 }
 
 // amiManager does things in Asterisk over AMI.

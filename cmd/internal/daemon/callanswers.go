@@ -74,7 +74,7 @@ func (w *callWatch) answer(name string, now time.Time) (a control.Calls) {
 
 // sourceList says where calls are heard of. mu is held.
 func (w *callWatch) sourceList() (list []control.CallSource) {
-	if w.live() {
+	if w.orders.live() {
 		list = append(list, control.CallSource{Name: "ami"})
 	}
 	for _, s := range w.records.Files() {
@@ -132,6 +132,8 @@ func (b *backend) callStatus(s *control.Status, now time.Time) {
 
 // forget removes what is known of the calls of an account, in memory.
 func (w *callWatch) forget(account string) {
+	w.keep.writing.Lock() // what was known before is written, or it is gone
+	defer w.keep.writing.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.engine != nil && account != "" {

@@ -95,7 +95,9 @@ func (w *callWatch) deliver(b watcher.Block) error {
 	}
 	f.reader.Lines(b.Data, b.Cut, func(c cdr.Call) {
 		if number, ok := w.leaves(&c); ok {
-			w.found(w.engine.Past(calls.Call{Channel: c.Channel, Account: c.Account, Group: c.Group, Number: number, Began: c.Began, Ended: c.Ended, Talk: c.Talk}, b.Arrived), b.Arrived)
+			call := calls.Call{Channel: c.Channel, Account: c.Account, Group: c.Group, Number: number, Began: c.Began, Ended: c.Ended, Talk: c.Talk}
+			call.Unproven = isChanSIP(c.Channel) && !w.routes.guests.none
+			w.found(w.engine.Past(call, b.Arrived), b.Arrived)
 		}
 	})
 	w.passed(b.File, b.Next)
@@ -108,17 +110,17 @@ func (w *callWatch) leaves(c *cdr.Call) (number string, ok bool) {
 	if !c.Rings {
 		return c.Number, true
 	}
-	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest, w.isPhone); ok {
-		w.learnTrunk(c.Dial, c.Dest)
+	if number, ok = calls.Outgoing(c.Number, c.Dial, c.Dest, w.routes.isPhone); ok {
+		w.routes.learn(c.Dial, c.Dest)
 		return number, true
 	}
 	// The last application of a call that failed is often not Dial.
-	return c.Number, c.Dial == "" && w.trunks.Has(c.Dest)
+	return c.Number, c.Dial == "" && w.routes.trunks.Has(c.Dest)
 }
 
 // blind says why no call is seen; "": some source is there. mu is held.
 func (w *callWatch) blind() (what, do string) {
-	if w.live() {
+	if w.orders.live() {
 		return "", ""
 	}
 	there := false

@@ -98,6 +98,23 @@ func (p *Protections) SetListed(list []asterisk.Trust) {
 	}
 }
 
+// IsTrunk reports whether an address or a name is that of a trunk, in the files of Asterisk or as
+// Asterisk lists it. The zero Addr, and "", are none.
+func (p *Protections) IsTrunk(a netip.Addr, name string) bool {
+	p.mu.Lock()
+	list := slices.Concat(p.files.found, p.listed)
+	p.mu.Unlock()
+	return slices.ContainsFunc(list, func(t asterisk.Trust) bool {
+		switch {
+		case t.Role != asterisk.Peer:
+			return false
+		case t.Host == "":
+			return a.IsValid() && t.Prefix.Contains(a) && (t.Prefix.IsSingleIP() || !a.IsPrivate()) // phones of an access list
+		}
+		return name != "" && strings.EqualFold(t.Host, name) || a.IsValid() && slices.Contains(p.Addrs(t.Host), a)
+	})
+}
+
 // Pending reports whether a name was not looked up yet.
 func (p *Protections) Pending() bool { return len(p.names.Pending()) > 0 }
 
