@@ -105,7 +105,7 @@ func LoadAgents(dir string) (*Agents, error) {
 		}
 	}
 	if len(byName) > maxAgents {
-		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("has more than %d user agents, with those that come with pbxjail", maxAgents), Fix: "replace several entries by one beginning that they share, with match: prefix"})
+		bad = append(bad, Problem{File: dir, What: fmt.Sprintf("there are more than %d user agents: those in this folder and those that come with pbxjail, together", maxAgents), Fix: "where several names begin alike, write one entry with this beginning and match: prefix; remove the others"})
 	}
 	if len(bad) > 0 {
 		return nil, bad
@@ -146,7 +146,7 @@ func agentFiles(dir string) (files []string, bad *Problem) {
 		}
 	}
 	if len(files) > maxAgentFiles {
-		return nil, &Problem{File: dir, What: fmt.Sprintf("has more than %d files of user agents", maxAgentFiles), Fix: "put the entries of several files into one file"}
+		return nil, &Problem{File: dir, What: fmt.Sprintf("there are more than %d files with user agents in this folder", maxAgentFiles), Fix: "put the entries of several files into one file"}
 	}
 	return files, nil
 }
@@ -180,7 +180,7 @@ func (f *agentFile) validate(d *decoder) {
 		a.validate(d, path)
 		key := strings.ToLower(a.Name)
 		if line := first[key]; line != 0 && key != "" {
-			d.fault(path+".name", "remove one of the two entries", "user agent %s is already in line %d", quote(a.Name), line)
+			d.fault(path+".name", "remove one of the two entries", "user agent %s is in this file twice; the other entry is in line %d", quote(a.Name), line)
 		}
 		first[key] = a.Line
 	}
@@ -191,18 +191,18 @@ func (a *Agent) validate(d *decoder, path string) {
 	checkWord(d, path+".match", a.Match, AgentExact, AgentPrefix, AgentContains)
 	switch name := a.Name; {
 	case name == "":
-		d.fault(path+".name", "write name: and the beginning of the User-Agent header", "is missing")
+		d.fault(path+".name", "write the key name with the beginning of the User-Agent header, such as name: friendly-scanner", "is missing")
 	case len(name) > maxAgentName:
-		d.fault(path+".name", "write only the beginning of the User-Agent header", "is longer than %d bytes", maxAgentName)
+		d.fault(path+".name", fmt.Sprintf("write only the beginning of the User-Agent header, at most %d characters", maxAgentName), "is longer than %d characters", maxAgentName)
 	case !plainAgent(name):
-		d.fault(path+".name", plainAgentHint, "%s has characters that are not allowed in a firewall rule", quote(name))
+		d.fault(path+".name", plainAgentHint, "%s has characters that a firewall rule cannot have", quote(name))
 	case a.Level == AgentDrop && len(name) < minDropName:
-		d.fault(path+".name", "write a longer beginning, or write level: score", "%s is too short for level drop, which needs at least %d bytes", quote(name), minDropName)
+		d.fault(path+".name", "write a longer beginning of the User-Agent header, or write level: score", "%s is too short: with level: drop it needs at least %d characters, or it could block honest phones", quote(name), minDropName)
 	}
 }
 
 // plainAgentHint is what to do about a name for which plainAgent is false.
-const plainAgentHint = "write only the part before the first character that is not a letter, a digit, a blank or one of . _ - / : + , = @"
+const plainAgentHint = "write only the first part of the name, with letters, digits, blanks and . _ - / : + , = @ alone"
 
 // plainAgent reports whether name can be part of a rule, a shell's quotes and
 // xt_string's hex notation as it is.

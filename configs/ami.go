@@ -23,17 +23,17 @@ func (a AMI) validate(d *decoder) {
 	host, port, err := net.SplitHostPort(a.Address)
 	n, _ := strconv.Atoi(port)
 	if err != nil || n < 1 || n > 65535 || !serverName.MatchString(host) && !isAddr(host) {
-		d.fault("ami.address", "write an address and a port, such as 127.0.0.1:5038", "%s is no address with a port", quote(a.Address))
+		d.fault("ami.address", "write an address and a port, such as 127.0.0.1:5038", "%s is not an address with a port", quote(a.Address))
 	}
 	if (a.User == "") != (a.SecretFile == "") {
-		d.fault("ami.user", "write both keys, or none of the two", "user and secret_file are only possible together")
+		d.fault("ami.user", "write both keys, user and secret_file; or remove both, to use no AMI", "works only together with ami.secret_file")
 	}
 	if len(a.User) > 80 || strings.ContainsFunc(a.User, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("[]();", r) }) {
-		d.fault("ami.user", "write the name between [ and ] in manager.conf", "%s cannot be the name of a user", quote(a.User))
+		d.fault("ami.user", "write the name that is between [ and ] in Asterisk's manager.conf", "%s cannot be the name of an AMI user", quote(a.User))
 	}
 	checkSecret(d, "ami.secret_file", a.SecretFile)
 	if a.CAFile != "" && !a.TLS {
-		d.fault("ami.ca_file", "write tls: true too, or remove ca_file", "works only with tls: true")
+		d.fault("ami.ca_file", "write tls: true below ami, or remove ca_file", "works only with tls: true")
 	}
 	if err == nil && !a.TLS && !loopback(host) {
 		d.warn("ami.address", "write tls: true, and the port of tlsbindaddr in manager.conf", "the connection to "+quote(host)+" is not encrypted, so others on the way can read and change what Asterisk reports")

@@ -75,9 +75,9 @@ func parseLimit(text string) (Limit, error) {
 	c, err2 := strconv.Atoi(critical)
 	switch {
 	case !both || err != nil || err2 != nil || w < 1 || c > maxCallLimit:
-		return Limit{}, hint.New(fmt.Sprintf("write warning/critical, such as 5/10, each from 1 to %d; or off", maxCallLimit), quote(text)+" is not a limit")
+		return Limit{}, hint.New(fmt.Sprintf("write two numbers from 1 to %d, such as 5/10: a warning at 5 calls, critical at 10; or write off", maxCallLimit), quote(text)+" is not a limit")
 	case w > c:
-		return Limit{}, hint.New(fmt.Sprintf("write %d/%d, if this is what you mean", c, w), quote(text)+" has a warning above its critical limit")
+		return Limit{}, hint.New(fmt.Sprintf("write the smaller number first: %d/%d", c, w), quote(text)+" has a warning that is above the critical limit")
 	}
 	return Limit{w, c}, nil
 }
@@ -116,7 +116,7 @@ func (c *Calls) NightHours() (from, to int, err error) {
 	a, err1 := time.Parse("15:04", strings.TrimSpace(begin))
 	b, err2 := time.Parse("15:04", strings.TrimSpace(end))
 	if !ok || err1 != nil || err2 != nil {
-		return 0, 0, hint.New("write two times of day in quotes, such as \"22:00-06:00\"", quote(c.Night)+" is not two times of day")
+		return 0, 0, hint.New("write two times in quotes, such as \"22:00-06:00\"", quote(c.Night)+" is not a night: it needs two times of the day")
 	}
 	return a.Hour()*60 + a.Minute(), b.Hour()*60 + b.Minute(), nil
 }
@@ -156,7 +156,7 @@ func (c *Calls) validate(d *decoder) {
 		}
 	}
 	if c.National != "" && c.National != "none" && !dialForm.MatchString(string(c.National)) {
-		d.fault("calls.national", "write digits only, such as 0; or none", "%s has other characters than digits", quote(string(c.National)))
+		d.fault("calls.national", "write digits only, such as 0; or the word none, if numbers in your country have no such digits", "%s has other characters than digits", quote(string(c.National)))
 	}
 	c.validateFields(d)
 	c.validateLimits(d)
@@ -165,7 +165,7 @@ func (c *Calls) validate(d *decoder) {
 	}
 	for key, n := range map[string]int{"limits": len(c.Limits), "rates": len(c.Rates), "cdr": len(c.CDR), "emergency": len(c.Emergency), "international": len(c.International), "outside": len(c.Outside)} {
 		if n > maxCallEntries {
-			d.fault("calls."+key, fmt.Sprintf("write at most %d", maxCallEntries), "too many entries: %d", n)
+			d.fault("calls."+key, fmt.Sprintf("remove entries: there may be at most %d", maxCallEntries), "too many entries: %d", n)
 		}
 	}
 }
@@ -181,12 +181,17 @@ func (c *Calls) validateFields(d *decoder) {
 	}
 	for _, need := range CDRNeeded {
 		if !slices.Contains(c.CDRFields, need) {
-			d.fault("calls.cdr_fields", "add "+need+" at its place, and let Asterisk write this field (cdr_custom.conf)", "the field %s is missing", need)
+			d.fault("calls.cdr_fields", cdrHint(need), "the field %s is missing: pbxjail needs it to count calls", need)
 		}
 	}
 	if !slices.Contains(c.CDRFields, "end") && !slices.Contains(c.CDRFields, "duration") {
-		d.fault("calls.cdr_fields", "add end or duration at its place, and let Asterisk write this field (cdr_custom.conf)", "the fields end and duration are missing")
+		d.fault("calls.cdr_fields", cdrHint("end or duration"), "the fields end and duration are missing: pbxjail needs one of them to count calls")
 	}
+}
+
+// cdrHint is what to do where a field of call records is missing.
+func cdrHint(field string) string {
+	return "let Asterisk write " + field + " (cdr_custom.conf); then write " + field + " into cdr_fields, at the place that it has in the file"
 }
 
 func (c *Calls) validateLimits(d *decoder) {
@@ -197,11 +202,11 @@ func (c *Calls) validateLimits(d *decoder) {
 		}
 		for key, limit := range map[string]Limit{"calls_per_minute": l.PerMinute, "concurrent": l.Concurrent} {
 			if limit.Critical > MaxPerMinute {
-				d.fault(at+"."+key, fmt.Sprintf("write at most %d, or off", MaxPerMinute), "%s is more than pbxjail can count", limit)
+				d.fault(at+"."+key, fmt.Sprintf("write at most %d, or off", MaxPerMinute), "%s is larger than the largest limit that pbxjail can count", limit)
 			}
 		}
 		if n := len(l.Accounts) + len(l.Groups) + len(l.Destinations); n > maxCallEntries {
-			d.fault(at, "write more entries, each with fewer names", "too many names: %d, the limit is %d", n, maxCallEntries)
+			d.fault(at, "make two entries below limits, each with a part of the names", "too many names: %d, the limit is %d", n, maxCallEntries)
 		}
 	}
 }
@@ -209,7 +214,7 @@ func (c *Calls) validateLimits(d *decoder) {
 func checkDestination(d *decoder, path string, to TrapName) {
 	text := string(to)
 	if !slices.Contains([]string{"abroad", "premium", "national"}, text) && !countryForm.MatchString(text) && !dialForm.MatchString(text) {
-		d.fault(path, "write abroad, premium, national, a country such as IL, or first digits such as 4470", "%s is not a destination", quote(text))
+		d.fault(path, "write abroad, premium, national, a country such as IL, or the first digits of numbers, such as 4470", "%s is not a destination", quote(text))
 	}
 }
 

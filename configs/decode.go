@@ -164,9 +164,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	d.lines[path] = n.Line
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.fault(path, "write the value itself in its place", "aliases (*%s) are not allowed", show.Escaped(n.Value))
+		d.fault(path, "write the value itself in place of *"+show.Escaped(n.Value), "an alias of YAML (*%s) is not allowed in files of pbxjail", show.Escaped(n.Value))
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fault(path, "remove "+show.Escaped(n.Tag), "tags (%s) are not allowed", show.Escaped(n.Tag))
+		d.fault(path, "remove "+show.Escaped(n.Tag), "a tag of YAML (%s) is not allowed in files of pbxjail", show.Escaped(n.Tag))
 	case n.ShortTag() == "!!null": // a key without a value: the default stays
 	case isLeaf(v):
 		d.leaf(n, v, path)
@@ -184,7 +184,7 @@ func (d *decoder) leaf(n *yaml.Node, v reflect.Value, path string) {
 	}
 	digits := v.Type() == reflect.TypeFor[TrapName]() && allDigits.MatchString(n.Value) // they stay as they are written: 0049
 	if v.Kind() == reflect.String && n.ShortTag() != "!!str" && !digits {
-		d.fault(path, "write "+quote(n.Value)+", with the quotes", "%s without quotes is not text in YAML", show.Escaped(n.Value))
+		d.fault(path, "write "+quote(n.Value)+", with the quotes", "YAML does not read %s as a text, because it has no quotes", show.Escaped(n.Value))
 	}
 	if err := setLeaf(v, n.Value); err != nil {
 		d.fault(path, hint.Of(err), "%s", err)

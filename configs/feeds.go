@@ -85,7 +85,7 @@ func ShippedFeed(file string) (data []byte, ok bool) {
 
 func validateFeeds(d *decoder, list []Feed) {
 	if len(list) > maxFeeds {
-		d.fault("feeds", fmt.Sprintf("remove %d feeds, or save several lists as one file on this machine, and name it with file: in place of their urls", len(list)-maxFeeds), "too many feeds: %d, the limit is %d", len(list), maxFeeds)
+		d.fault("feeds", fmt.Sprintf("remove %d feeds. Or save several lists as one file on this machine; then write one feed for them, with file: PATH", len(list)-maxFeeds), "too many feeds: %d, the limit is %d", len(list), maxFeeds)
 	}
 	first := map[string]int{}
 	for i, f := range list {
@@ -108,20 +108,20 @@ func (f Feed) validate(d *decoder, at string) {
 		d.fault(at+".ports", "write ranges such as 5060-5080 in place of single ports", "too many ranges: %d, the limit is %d", len(f.Ports), maxPortSlots)
 	}
 	if f.Interval < leastInterval {
-		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is not possible here", show.Duration(f.Interval))
+		d.fault(at+".interval", "write a time such as 6h, at least 1m", "%s is too short: pbxjail does not fetch a feed more often than once a minute", show.Duration(f.Interval))
 	}
 }
 
 func (f Feed) validateSource(d *decoder, at string) {
 	switch {
 	case f.URL == "" && f.File == "":
-		d.fault(at, "write url: https://..., or file: and a path", "has neither url nor file")
+		d.fault(at, "write url: https://... or file: PATH below this feed", "has neither url nor file")
 	case f.URL != "" && f.File != "":
-		d.fault(at, "remove url or file; for two lists, write two feeds", "has both url and file")
+		d.fault(at, "remove url or file; for two lists, write two feeds", "has both url and file, but can have only one")
 	case f.URL != "":
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme) {
-			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "does not begin with http:// or https://, or names no host")
+			d.fault(at+".url", "write an address such as https://lists.blocklist.de/lists/sip.txt", "is not a web address: it must begin with http:// or https:// and the name of a server")
 		}
 	case strings.HasPrefix(f.File, shippedPrefix):
 		if _, ok := ShippedFeed(f.File); !ok {

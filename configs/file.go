@@ -27,7 +27,7 @@ func read(path string) ([]byte, error) {
 		return nil, Problem{File: path, What: "is a folder", Fix: "write the path of a file, or move the folder away"}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, Problem{File: path, What: "is a device, a pipe or a socket, not a text file", Fix: "give --config the path of a text file, or leave --config out; from a folder of jail files, remove what is no text file"}
+		return nil, Problem{File: path, What: "is a device, a pipe or a socket, not a text file", Fix: "write the path of a text file; if this file is in a folder of jail files, delete it"}
 	}
 	if info.Size() == 0 { // or a file of the kernel: reading one such as /proc/kmsg may wait forever
 		return nil, nil
@@ -63,19 +63,19 @@ func unreadable(path string, err error) Problem {
 // checkText finds bytes that no text file has, before YAML reads the file. The message
 // of a YAML parser about a binary file would not help the operator.
 func checkText(file string, data []byte) *Problem {
-	const restore = "save the file as UTF-8 text, or restore it from a backup"
+	const restore = "save the file in your editor as UTF-8 text, or restore the file from a backup"
 	if len(data) > maxFile {
-		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "no configuration file is so large: check if this is the right file"}
+		return &Problem{File: file, What: "is larger than 1 MiB", Fix: "no file of pbxjail is so large: write the path of the right file, or restore this file from a backup"}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return &Problem{File: file, Line: lineAt(data, i), What: "has a NUL byte, so it is not a text file", Fix: restore}
+		return &Problem{File: file, Line: lineAt(data, i), What: "is not a text file (this line has a NUL byte)", Fix: restore}
 	}
 	if !utf8.Valid(data) {
 		i := bytes.IndexByte(bytes.ToValidUTF8(data, []byte{0}), 0) // it holds no other NUL
-		return &Problem{File: file, Line: lineAt(data, i), What: fmt.Sprintf("byte 0x%02x is not UTF-8", data[i]), Fix: restore}
+		return &Problem{File: file, Line: lineAt(data, i), What: fmt.Sprintf("this line is not UTF-8 text (byte 0x%02x)", data[i]), Fix: restore}
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return &Problem{File: file, What: "is empty", Fix: "write the keys that differ from the defaults (jailctl check --reference lists them all), or remove the file"}
+		return &Problem{File: file, What: "is empty", Fix: "write keys into the file, or delete the file. To see all keys: jailctl check --reference"}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ var callingCode = regexp.MustCompile(`^[1-9][0-9]{0,6}$`)
 
 func (f Fraud) validate(d *decoder) {
 	if len(f.Home) > maxHome {
-		d.fault("fraud.home", "write only the country codes of your own numbers", "too many codes: %d, the limit is %d", len(f.Home), maxHome)
+		d.fault("fraud.home", "write only the country codes of your own phone numbers", "too many codes: %d, the limit is %d", len(f.Home), maxHome)
 	}
 	for i, code := range f.Home {
 		checkCode(d, fmt.Sprintf("fraud.home[%d]", i), code)

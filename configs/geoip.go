@@ -21,7 +21,7 @@ func (g GeoIP) Rules() PlaceRules {
 
 func (g GeoIP) validate(d *decoder) {
 	if len(g.Files) > maxGeoIPFiles {
-		d.fault("geoip.files", "write one file of countries and one of networks (ASN)", "too many files: %d, the limit is %d", len(g.Files), maxGeoIPFiles)
+		d.fault("geoip.files", "write at most one file of countries and one file of networks (ASN)", "too many files: %d, the limit is %d", len(g.Files), maxGeoIPFiles)
 	}
 	g.Rules().validate(d, "geoip")
 }

@@ -142,9 +142,9 @@ func TestUnreadable(t *testing.T) {
 		{"empty", file("empty.yaml", ""), ": is empty"},
 		{"blank", file("blank.yaml", " \n\t\n"), ": is empty"},
 		{"large", file("large.yaml", strings.Repeat("#\n", maxFile/2)+"#"), ": is larger than 1 MiB"},
-		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: has a NUL byte, so it is not a text file"},
-		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: has a NUL byte, so it is not a text file"},
-		{"latin1", file("latin1.yaml", "# \xc3\xbc\n# \xef\xbf\xbd\n# \xfc\n"), ":3: byte 0xfc is not UTF-8"},
+		{"nul", file("nul.yaml", "enabled: false\n\x00"), ":2: is not a text file (this line has a NUL byte)"},
+		{"binary", file("binary.yaml", "\x7fELF\x02\x01\x01\x00\x00"), ":1: is not a text file (this line has a NUL byte)"},
+		{"latin1", file("latin1.yaml", "# \xc3\xbc\n# \xef\xbf\xbd\n# \xfc\n"), ":3: this line is not UTF-8 text (byte 0xfc)"},
 		{"control", file("control.yaml", "a: \x1b[31m\n"), ":1: this is not valid YAML: control characters are not allowed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

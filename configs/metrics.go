@@ -28,7 +28,7 @@ func (m *Metrics) validate(d *decoder, control string) {
 		case len(path) > maxSocket:
 			d.fault(at, "write a shorter path, such as unix:/run/pbxjail/metrics.sock", "the path has %d characters, but the path of a socket can have at most %d", len(path), maxSocket)
 		case path == control:
-			d.fault(at, "write another path, such as unix:/run/pbxjail/metrics.sock", "%s is the socket of jailctl", quote(path))
+			d.fault(at, "write another path, such as unix:/run/pbxjail/metrics.sock", "%s is the socket of jailctl already, and cannot be used for metrics too", quote(path))
 		}
 		return
 	}
@@ -40,7 +40,7 @@ func (m *Metrics) validate(d *decoder, control string) {
 	case host != "" && host != "localhost" && !isAddr(host):
 		d.fault(at, "write an address of this machine in place of the name, such as 127.0.0.1:9740", "%s is a name, not an address", quote(host))
 	case !m.Remote && !loopback(host):
-		d.fault(at, fmt.Sprintf("to read the metrics on this machine, write listen: 127.0.0.1:%d; to let a Prometheus server on another machine read them, write metrics: {listen: %q, remote: true}, and let only that server reach port %d, with your firewall", n, m.Listen, n),
-			"other machines could read the metrics at %s, and remote: true is not written", quote(m.Listen))
+		d.fault(at, fmt.Sprintf("for a Prometheus on this machine, write listen: 127.0.0.1:%d. For a Prometheus on another machine, write metrics: {listen: %q, remote: true}; then allow only its address to port %d in your firewall", n, m.Listen, n),
+			"every machine could read the metrics at %s, and remote: true is missing", quote(m.Listen))
 	}
 }

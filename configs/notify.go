@@ -98,7 +98,7 @@ var ofAllTypes = []string{"name", "type", "enabled", "kinds", "least", "digest",
 
 func (n *Notify) validate(d *decoder) {
 	if len(n.Channels) > maxChannels {
-		d.fault("notify.channels", "remove some channels; one channel of type mail can send to many addresses (to: [a@example.net, b@example.net])", "too many channels: %d, the limit is %d", len(n.Channels), maxChannels)
+		d.fault("notify.channels", "remove some channels. One channel of type mail can send to many addresses: to: [a@example.net, b@example.net]", "too many channels: %d, the limit is %d", len(n.Channels), maxChannels)
 	}
 	first := map[string]int{}
 	for i := range n.Channels {
@@ -127,10 +127,10 @@ func (c *Channel) validate(d *decoder, at string) {
 	checkSecret(d, at+".token_file", c.TokenFile)
 	checkSecret(d, at+".secret_file", c.SecretFile)
 	if len(c.Command) > 0 && !strings.HasPrefix(c.Command[0], "/") {
-		d.fault(at+".command", "write the full path of the program, then its arguments; no shell is used", "%s does not begin with /", quote(c.Command[0]))
+		d.fault(at+".command", "write the full path of the program, such as /usr/local/bin/alert, then its arguments", "%s does not begin with /", quote(c.Command[0]))
 	}
 	if c.Type == "sendmail" && len(c.Command) > 1 {
-		d.fault(at+".command", "write only the path: pbxjail adds the arguments of sendmail", "has arguments")
+		d.fault(at+".command", "write only the path of sendmail: pbxjail adds the arguments", "must be a path without arguments")
 	}
 	if c.Template != "" {
 		c.validateTemplate(d, at+".template")
@@ -173,16 +173,16 @@ func (c *Channel) validateMail(d *decoder, at string) {
 		checkMail(d, at+".from", c.From)
 	}
 	if (c.User == "") != (c.PasswordFile == "") {
-		d.fault(at+".user", "write both keys, or none of the two", "user and password_file are only possible together")
+		d.fault(at+".user", "write both keys, user and password_file; or remove both", "works only together with password_file")
 	}
 	if c.Server == "" {
 		return
 	}
 	host, port := c.Address()
 	if !serverName.MatchString(host) && !isAddr(host) || port < 1 || port > 65535 {
-		d.fault(at+".server", "write the name of the server and its port, such as mail.example.net:587", "%s is not a server", quote(c.Server))
+		d.fault(at+".server", "write the name of the server and its port, such as mail.example.net:587", "%s is not the name of a server with a port", quote(c.Server))
 	} else if c.TLS == "none" && c.User != "" && !loopback(host) {
-		d.fault(at+".tls", "write tls: starttls, or tls: tls", "the password would go to %s without encryption", quote(host))
+		d.fault(at+".tls", "write tls: starttls or tls: tls; ask your mail provider which one works", "the password would go to %s without encryption", quote(host))
 	}
 }
 
@@ -193,9 +193,9 @@ func (c *Channel) validateURL(d *decoder, at string) {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains([]string{"http", "https"}, u.Scheme):
-		d.fault(at+".url", "write an address such as https://alerts.example.net/pbx", "does not begin with http:// or https://, or names no host")
+		d.fault(at+".url", "write an address such as https://alerts.example.net/pbx", "is not a web address: it must begin with http:// or https:// and the name of a server")
 	case u.User != nil:
-		d.fault(at+".url", "write this address into a file, and the path of that file as url_file in place of url", "has a password in it")
+		d.fault(at+".url", "write the address into a file that only root can read; then replace the key url by url_file: PATH", "has a password in it, and too many people can read this file")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		d.warn(at+".url", "write an https address", "messages go to "+quote(u.Hostname())+" without encryption, and others can read them on the way")
 	}
@@ -209,7 +209,7 @@ func (c *Channel) validateTemplate(d *decoder, at string) {
 	}
 	for _, m := range templateName.FindAllStringSubmatch(c.Template, -1) {
 		if !slices.Contains(TemplateNames, m[1]) {
-			d.fault(at, "write one of {{"+strings.Join(TemplateNames, "}}, {{")+"}}", "%s is not known", quote(m[0]))
+			d.fault(at, "write one of {{"+strings.Join(TemplateNames, "}}, {{")+"}}", "the name %s is not known", quote(m[0]))
 		}
 	}
 	body := FillTemplate(c.Template, func(name string) string {
@@ -219,7 +219,7 @@ func (c *Channel) validateTemplate(d *decoder, at string) {
 		return `a \" \\ b`
 	})
 	if !json.Valid([]byte(body)) {
-		d.fault(at, `write JSON: each name but {{json}} belongs inside quotes, such as {"text": "{{text}}"}`, "is not JSON")
+		d.fault(at, `write JSON, with quotes around each name, such as {"text": "{{text}}"}; only {{json}} has no quotes`, "the template is not JSON")
 	}
 }
 
@@ -245,7 +245,7 @@ func checkSecret(d *decoder, at, file string) {
 	switch {
 	case file == "":
 	case is && !credentialName.MatchString(name):
-		d.fault(at, "write the name of LoadCredential= after the colon, such as credential:mail-password", "%s names no credential of systemd", quote(file))
+		d.fault(at, "after the colon, write the name from LoadCredential= in the service file of pbxjail, such as credential:mail-password", "%s is not the name of a credential of systemd", quote(file))
 	case !is:
 		checkAbsolute(d, at, file)
 	}

@@ -84,7 +84,7 @@ var accessDigits = regexp.MustCompile(`^(\+|[0-9]{2,5})$`)
 
 func (n *Numbers) validate(d *decoder) {
 	if len(n.Prefixes) == 0 {
-		d.fault("prefixes", `write the prefixes dialled before a country code, such as [{digits: "00", access: 8}]`, "is empty")
+		d.fault("prefixes", `write the digits that callers dial before a country code, such as prefixes: [{digits: "00", access: 8}]`, "is empty")
 	}
 	checkLength(d, "prefixes", len(n.Prefixes))
 	checkLength(d, "countries", len(n.Countries))
@@ -92,7 +92,7 @@ func (n *Numbers) validate(d *decoder) {
 	for i, p := range n.Prefixes {
 		path := fmt.Sprintf("prefixes[%d]", i)
 		if !accessDigits.MatchString(p.Digits) {
-			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is not a prefix", quote(p.Digits))
+			d.fault(path+".digits", `write two to five digits in quotes, or "+"`, "%s is not a prefix of numbers", quote(p.Digits))
 		}
 	}
 	for i, c := range n.Countries {
@@ -105,6 +105,6 @@ func (n *Numbers) validate(d *decoder) {
 
 func checkLength(d *decoder, path string, length int) {
 	if length > maxNumbers {
-		d.fault(path, "write fewer and shorter prefixes", "too many entries: %d, the limit is %d", length, maxNumbers)
+		d.fault(path, "remove entries; one entry with fewer digits can replace several longer ones", "too many entries: %d, the limit is %d", length, maxNumbers)
 	}
 }

@@ -41,7 +41,7 @@ func TestNumbersFaults(t *testing.T) {
 		{"good with all", "prefixes: [{digits: \"+\", access: 8}]\ncountries: [{code: \"972\", factor: 2}]\npremium: [{range: \"4470\"}]\n", ""},
 		{"no prefixes", "countries: []\n", "x.yaml:1: prefixes: is empty"},
 		{"prefix", "prefixes: [{digits: \"0\"}]\n", `x.yaml:1: prefixes[0].digits: "0" is not a prefix`},
-		{"prefix is a number", "prefixes: [{digits: 00}]\n", `x.yaml:1: prefixes[0].digits: 00 without quotes is not text in YAML`},
+		{"prefix is a number", "prefixes: [{digits: 00}]\n", `x.yaml:1: prefixes[0].digits: YAML does not read 00 as a text, because it has no quotes`},
 		{"access", "prefixes: [{digits: \"00\", access: 9}]\n", "x.yaml:1: prefixes[0].access: 9 is not between 0 and 8"},
 		{"code", prefixes + "countries:\n  - {code: \"0972\"}\n", `x.yaml:3: countries[0].code: "0972" is not a country code`},
 		{"no code", prefixes + "countries:\n  - {factor: 2}\n", `x.yaml:3: countries[0].code: "" is not a country code`},

@@ -33,7 +33,7 @@ func SetObserve(path string, observe bool) error {
 		meaning = "pbxjail then bans no address"
 	}
 	if m, err := parseMain(path, text); err != nil || m.Observe != observe {
-		return hint.Errorf(fmt.Sprintf("edit the file: remove the old key observe, and write one line: observe: %t (%s). Then run the command again", observe, meaning), "%s: pbxjail cannot change the key observe, because it is not on a line of its own", path)
+		return hint.Errorf(fmt.Sprintf("edit the file: remove the key observe, and write a new line: observe: %t; %s. Then run the command again", observe, meaning), "%s: pbxjail cannot change the key observe, because the key is not on a line of its own", path)
 	}
 	return replace(path, text)
 }

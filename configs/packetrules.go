@@ -103,12 +103,12 @@ func (r PacketRules) validate(d *decoder, path string) {
 			slots++
 		}
 		if p.First <= iaxPort && iaxPort <= p.Last {
-			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "remove 4569: these rules are only for ports of SIP", "4569 is the port of IAX2")
+			d.fault(fmt.Sprintf("%s.ports[%d]", path, i), "remove 4569 from ports: packet_rules work only on ports of SIP", "4569 is the port of IAX2, not of SIP")
 		}
 	}
 	for i, name := range r.AllowAgents {
 		if name == "" || len(name) > maxAgentName || !plainAgent(name) {
-			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), plainAgentHint, "%s cannot be the beginning of a user agent in a firewall rule", quote(name))
+			d.fault(fmt.Sprintf("%s.allow_agents[%d]", path, i), plainAgentHint, "%s has characters that a firewall rule cannot have, or is too long", quote(name))
 		}
 	}
 	for i, name := range r.FQDN {
@@ -118,7 +118,7 @@ func (r PacketRules) validate(d *decoder, path string) {
 	}
 	atMost := func(key string, have, most int) {
 		if have > most {
-			d.fault(path+"."+key, "write fewer; one range, network or beginning can replace several entries", "too many entries: %d, the limit is %d", have, most)
+			d.fault(path+"."+key, "remove entries; one range of ports, one network or one shorter beginning can replace several", "too many entries: %d, the limit is %d", have, most)
 		}
 	}
 	atMost("ports", slots, maxPortSlots)
@@ -126,6 +126,6 @@ func (r PacketRules) validate(d *decoder, path string) {
 	atMost("fqdn", len(r.FQDN), maxFQDN)
 	atMost("iax_from", len(r.IAXFrom), maxIAXFrom)
 	if r.Enabled && r.Agents == AgentsNone && len(r.AllowAgents)+len(r.FQDN)+len(r.IAXFrom) == 0 {
-		d.fault(path+".enabled", "write agents: true, or one of allow_agents, fqdn and iax_from, or enabled: false", "packet_rules has no rule that can be enabled")
+		d.fault(path+".enabled", "below packet_rules, write agents: seed, or fill allow_agents, fqdn or iax_from; or write enabled: false", "packet_rules is enabled, but has no rule")
 	}
 }

@@ -27,7 +27,7 @@ type ASN struct {
 }
 
 func parseASN(text string) (a ASN, err error) {
-	bad := hint.New("write the AS number without the letters AS, then = and a factor for its points, such as 64500=1.5", quote(text)+" is not the number of a network (AS) with a factor")
+	bad := hint.New("write the number of the network (ASN), then = and a factor for points, such as 64500=1.5", quote(text)+" is not a network (ASN) with a factor")
 	number, factor, _ := strings.Cut(strings.TrimPrefix(text, "AS"), "=")
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil || n == 0 {
@@ -73,7 +73,7 @@ func (r PlaceRules) validate(d *decoder, path string) {
 	checkCountries(d, path+".block", r.Block)
 	for i, c := range r.Block {
 		if slices.Contains(r.Home, c) {
-			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove it from block or from home", "%s is in home too", quote(c))
+			d.fault(fmt.Sprintf("%s.block[%d]", path, i), "remove this country from block or from home", "%s is in block and in home", quote(c))
 		}
 	}
 	for i, a := range r.ASN {
@@ -84,7 +84,7 @@ func (r PlaceRules) validate(d *decoder, path string) {
 func checkCountries(d *decoder, path string, list []string) {
 	for i, c := range list {
 		if !countryCode.MatchString(c) {
-			d.fault(fmt.Sprintf("%s[%d]", path, i), "write the two capital letters of ISO 3166, such as GB", "%s is not a country", quote(c))
+			d.fault(fmt.Sprintf("%s[%d]", path, i), "write two capital letters, such as GB or DE (ISO 3166)", "%s is not a country", quote(c))
 		}
 	}
 }

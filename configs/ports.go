@@ -27,7 +27,7 @@ func parsePortWord(text string) (w PortWord, err error) {
 	}
 	r, ok := ports.ParseRange(text)
 	if !ok {
-		return w, hint.New("write service, all, or ports such as 5060, 5060/udp or 10000-20000/udp", quote(text)+" is not a port")
+		return w, hint.New("write ports such as 5060, 5060/udp or 10000-20000/udp; or the word service (the ports of the attacked service); or the word all", quote(text)+" is not a port")
 	}
 	return PortWord{Range: r}, nil
 }
@@ -73,7 +73,7 @@ func (j *Jail) Closes() ports.Set {
 func (j *Jail) validatePorts(d *decoder) {
 	for i, w := range j.Ports {
 		if len(j.Ports) > 1 && (w.Word == byService || w.Word == allPorts) {
-			d.fault(fmt.Sprintf("ports[%d]", i), "write it alone, ports: "+w.Word, "%s cannot be in a list with other ports", w.Word)
+			d.fault(fmt.Sprintf("ports[%d]", i), "write only this word: ports: "+w.Word, "%s cannot be together with other ports", w.Word)
 		}
 	}
 	if len(j.Ports) > maxPortSlots {

@@ -104,12 +104,12 @@ func jailFiles(dir string) (files map[string]string, bad map[string]error) {
 			continue
 		}
 		if first := files[name]; first != "" {
-			bad[name] = Problem{File: path, What: fmt.Sprintf("jail %s is also defined in %s", name, filepath.Base(first)), Fix: "remove one of the two files"}
+			bad[name] = Problem{File: path, What: fmt.Sprintf("jail %s has two files in this folder: this one and %s", name, filepath.Base(first)), Fix: "delete one of the two files"}
 			delete(files, name)
 			continue
 		}
 		if len(files) == maxJails {
-			bad[""] = Problem{File: dir, What: fmt.Sprintf("has more than %d jail files: those from %s on are not read", maxJails, show.Escaped(base)), Fix: "remove jail files, or put several kinds of event into one file"}
+			bad[""] = Problem{File: dir, What: fmt.Sprintf("has more than %d jail files: pbxjail does not read %s and those after it, so these jails do not run", maxJails, show.Escaped(base)), Fix: "delete jail files that you do not need, or put several entries of match into one file"}
 			break
 		}
 		files[name] = path

@@ -48,11 +48,11 @@ func TestLoadJails(t *testing.T) {
 		{
 			"twice", map[string]string{"manager.yaml": plain, "manager.yml": plain},
 			[]string{"guessing", "scanning", "silent", "sipsec", "toll-fraud"},
-			map[string]string{"manager": "DIR/manager.yml: jail manager is also defined in manager.yaml"},
+			map[string]string{"manager": "DIR/manager.yml: jail manager has two files in this folder: this one and manager.yaml"},
 		},
 		{
 			"too many", many, slices.Sorted(slices.Values(append(ships, names(many)[:maxJails]...))),
-			map[string]string{"": "DIR: has more than 256 jail files: those from a256.yaml on are not read"},
+			map[string]string{"": "DIR: has more than 256 jail files: pbxjail does not read a256.yaml and those after it, so these jails do not run"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -28,11 +28,11 @@ func (t Traps) validate(d *decoder) {
 		names []TrapName
 	}{{"traps.accounts", t.Accounts}, {"traps.numbers", t.Numbers}} {
 		if len(list.names) > maxTraps {
-			d.fault(list.key, "remove traps: one or two of each kind are enough", "too many traps: %d, the limit is %d", len(list.names), maxTraps)
+			d.fault(list.key, "remove entries: one or two traps of each kind are enough", "too many traps: %d, the limit is %d", len(list.names), maxTraps)
 		}
 		for i, name := range list.names {
 			if !trapName.MatchString(string(name)) {
-				d.fault(fmt.Sprintf("%s[%d]", list.key, i), "write at most 80 letters, digits and signs, without blanks", "%s cannot be the name of a trap", quote(string(name)))
+				d.fault(fmt.Sprintf("%s[%d]", list.key, i), "write an account or a number of at most 80 letters, digits and signs, without blanks", "%s cannot be a trap", quote(string(name)))
 			}
 		}
 	}

@@ -32,18 +32,18 @@ func (m *Main) validate(d *decoder) {
 	m.Heard.validate(d)
 	for i, h := range m.IgnoreHosts {
 		if !hostName.MatchString(h) {
-			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a name such as trunk.example.net; addresses go into ignoreip", "%s is not a host name", quote(h))
+			d.fault(fmt.Sprintf("ignore_hosts[%d]", i), "write a host name such as trunk.example.net; write addresses below ignoreip", "%s is not a host name", quote(h))
 		}
 	}
 	m.GeoIP.validate(d)
 	if len(m.Socket) > maxSocket {
-		d.fault("socket", "write a shorter path, such as the default, /run/pbxjail/pbxjail.sock", "the path has %d characters, but the path of a socket can have at most %d", len(m.Socket), maxSocket)
+		d.fault("socket", "write a shorter path, such as /run/pbxjail/pbxjail.sock (the default)", "the path has %d characters, but the path of a socket can have at most %d", len(m.Socket), maxSocket)
 	}
 	if !chainName.MatchString(m.Chain) {
-		d.fault("chain", "use a to z, 0 to 9 and -, a letter first, at most 20 characters", "%s cannot be the name of a chain", quote(m.Chain))
+		d.fault("chain", "write a name with a to z, 0 to 9 and -, a letter first, at most 20 characters, such as chain: pbxjail", "%s cannot be the name of a firewall chain", quote(m.Chain))
 	}
 	if m.Action == "reject" && m.Hook != "filter" {
-		d.fault("action", "write hook: filter as well, or action: drop", "reject does not work with hook: raw")
+		d.fault("action", "write hook: filter, too; or write action: drop", "action: reject works only with hook: filter")
 	}
 	m.Fraud.validate(d)
 	m.Traps.validate(d)
@@ -60,7 +60,7 @@ func (j *Jail) validate(d *decoder) {
 	}
 	j.validateSources(d)
 	if j.Findtime == Forever {
-		d.fault("findtime", "write a time such as 10m or 1d", "cannot be forever")
+		d.fault("findtime", "write a time such as 10m or 1d", "forever is not possible: old attempts would never be forgotten")
 	}
 	j.validatePorts(d)
 	j.Growth.validate(d, j)
@@ -69,7 +69,7 @@ func (j *Jail) validate(d *decoder) {
 	j.Places.validate(d, "geoip")
 	for i, s := range j.Samples {
 		if s.Text == "" {
-			d.fault(fmt.Sprintf("samples[%d]", i), "write line: and the whole line of the log", "has no line")
+			d.fault(fmt.Sprintf("samples[%d]", i), "below this sample, write line: and the whole line of the log", "has no line")
 		}
 	}
 }
@@ -99,7 +99,7 @@ func validateLogs(d *decoder, logs []string) {
 			continue
 		}
 		if _, err := filepath.Match(log, ""); err != nil {
-			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before a bracket that is part of the name`, "%s is not a valid pattern of file names", quote(log))
+			d.fault(fmt.Sprintf("logs[%d]", i), `close the bracket, or write \ before a bracket that is part of the name`, "%s is not a valid pattern of file names: a bracket is not closed", quote(log))
 		}
 	}
 }
@@ -117,18 +117,18 @@ func checkLog(d *decoder, at, log string) {
 	case !is:
 		checkAbsolute(d, at, log)
 	case !unitForm.MatchString(unit):
-		d.fault(at, "write a unit of systemd after the colon, such as journal:asterisk.service", "%s names no unit of the journal", quote(log))
+		d.fault(at, "after journal: write a unit of systemd, such as journal:asterisk.service", "%s is not a unit of systemd", quote(log))
 	}
 }
 
 func (m Match) validate(d *decoder, path string) {
 	switch {
 	case m.Event == "" && m.Regex == "":
-		d.fault(path, "write event: bad-password, or regex: and a pattern", "has neither event nor regex")
+		d.fault(path, "write event: and a kind, such as bad-password; or write regex: and a pattern", "has neither event nor regex")
 	case m.Event != "" && m.Regex != "":
-		d.fault(path, "make two entries of it, one with event and one with regex", "has both event and regex")
+		d.fault(path, "make two entries: one with event, one with regex", "has both event and regex, but can have only one")
 	case m.Service != "" && m.Regex != "":
-		d.fault(path+".service", "remove service, or write event: in place of regex:", "works only beside event, not beside regex")
+		d.fault(path+".service", "remove the key service, or write event: in place of regex:", "works only together with event, not with regex")
 	}
 }
 
@@ -150,7 +150,7 @@ func (s Slow) validate(d *decoder, j *Jail) {
 
 func (w Widen) validate(d *decoder) {
 	if w.Members < 0 || w.Members == 1 || w.Members > 256 {
-		d.fault("widen.members", "write a number from 2 to 256, or 0 to ban no network", "%d is neither 0 nor between 2 and 256", w.Members)
+		d.fault("widen.members", "write a number from 2 to 256; or 0, to ban no networks", "%d is not possible: it must be 0, or 2 to 256", w.Members)
 	}
 }
 
@@ -162,6 +162,6 @@ func checkWord(d *decoder, path, word string, words ...string) {
 
 func checkAbsolute(d *decoder, path, file string) {
 	if !strings.HasPrefix(file, "/") {
-		d.fault(path, "write the full path from /", "%s does not begin with /", quote(file))
+		d.fault(path, "write the full path, with / at the beginning", "%s does not begin with /", quote(file))
 	}
 }

@@ -91,7 +91,7 @@ func parseBool(text string) (bool, error) {
 }
 
 func parsePoints(text string) (Points, error) {
-	bad := hint.New("write a number above zero such as 5 or 2.5, with at most three decimals; one ordinary failure gives 1 point", quote(text)+" is not a number of points")
+	bad := hint.New("write a number such as 5 or 2.5, above zero, with at most three decimals. One ordinary failure gives 1 point", quote(text)+" is not a number of points")
 	whole, decimals, dotted := strings.Cut(text, ".")
 	if dotted && (decimals == "" || len(decimals) > 3) {
 		return 0, bad
@@ -101,7 +101,7 @@ func parsePoints(text string) (Points, error) {
 		return 0, bad
 	}
 	if Points(n) > maxPoints {
-		return 0, hint.New("write at most "+strconv.Itoa(int(maxPoints/1000)), quote(text)+" is more points than pbxjail can count")
+		return 0, hint.New("write at most "+strconv.Itoa(int(maxPoints/1000)), quote(text)+" is too large: pbxjail cannot count so many points")
 	}
 	return Points(n), nil
 }
@@ -130,7 +130,7 @@ func parseAddr(text string) (netip.Addr, error) {
 func notAddress(text, wanted, example string) error {
 	// A mistyped address has no letter after f.
 	if strings.ContainsFunc(text, func(r rune) bool { return r|0x20 > 'f' && r|0x20 <= 'z' }) && !strings.ContainsAny(text, "/%:") {
-		return hint.New("write the address of this host; or write the name into ignore_hosts of the main file, if you trust the DNS server of this name", quote(text)+" is a name, not "+wanted)
+		return hint.New("write the address of this host. Or, if you trust the DNS server of this name, write the name below ignore_hosts in the main file", quote(text)+" is a name, not "+wanted)
 	}
 	return hint.New("write "+example, quote(text)+" is not "+wanted)
 }

@@ -79,7 +79,7 @@ func (a *app) printAllow(done control.AllowAnswer) {
 		a.say("its address: %s", addr)
 	}
 	for _, p := range done.Lifted {
-		a.say("lifted the ban of %s", show.Address(p))
+		a.say("ended the ban of %s", show.Address(p))
 	}
 	for _, p := range done.Carved {
 		a.say("removed from the ban of %s; the rest of this network stays banned", show.Address(p))

@@ -47,7 +47,7 @@ func (a *app) printFeeds(list []control.Feed) error {
 			a.say("   hint: %s", f.Hint)
 		}
 	}
-	t := a.newTable("FEED", "USE", "ENTRIES", "REFUSED", "CONFIRMED", "IN KERNEL", "PROTECTED", "STATE", "SOURCE")
+	t := a.newTable("FEED", "USE", "ENTRIES", "REFUSED", "CONFIRMED", "IN FIREWALL", "PROTECTED", "STATE", "SOURCE")
 	for _, f := range list {
 		confirmed := "never"
 		if f.Checked != nil {
@@ -55,7 +55,28 @@ func (a *app) printFeeds(list []control.Feed) error {
 		}
 		t.row(f.Name, use(f), number(f.Entries), number(f.Refused), confirmed, number(f.InKernel), number(f.Protected), feedState(f), f.Source)
 	}
-	return t.end()
+	if err := t.end(); err != nil {
+		return err
+	}
+	a.say("")
+	for _, line := range feedLegend(list) {
+		a.say("%s", line)
+	}
+	return nil
+}
+
+// feedLegend explains the columns of printFeeds, and the words that are in them.
+func feedLegend(list []control.Feed) []string {
+	lines := []string{
+		"USE ban: packets of all its addresses are dropped; x 2: attempts of its addresses get 2 times the points",
+		"ENTRIES: addresses and networks in the list; REFUSED: lines that pbxjail cannot use",
+		"CONFIRMED: when the source last said that the list is current; IN FIREWALL: networks whose packets are dropped",
+		"PROTECTED: networks that are not dropped as a whole, because protected addresses are inside",
+	}
+	if slices.ContainsFunc(list, func(f control.Feed) bool { return feedState(f) == "waits" }) {
+		lines = append(lines, "waits: the list is not fetched yet; pbxjail fetches it by itself")
+	}
+	return lines
 }
 
 // use is what a feed is used for, with its factor where it has one.

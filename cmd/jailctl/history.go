@@ -186,13 +186,32 @@ func (a *app) printPast(c *cobra.Command, q control.HistoryRequest, csv bool) er
 		text = number(len(list)) + " entries"
 	}
 	if len(list) == q.N {
-		text += ", the newest ones; to see more: -n 500"
-	}
-	if slices.ContainsFunc(list, func(e control.HistoryEntry) bool { return e.Short }) {
-		text += "; *: only the network of the address is kept (keep_addresses)"
+		text += ", the newest ones; to see more: jailctl history -n 500"
 	}
 	a.say("%s", text)
+	for _, line := range pastLegend(list) {
+		a.say("%s", line)
+	}
 	return nil
+}
+
+// pastLegend explains the columns of printPast, and the words that are in them.
+func pastLegend(list []control.HistoryEntry) []string {
+	lines := []string{"KIND: what most of the attempts were; LASTED: length of the ban; TRIED: accounts and numbers that callers tried"}
+	for _, w := range []struct{ what, text string }{
+		{"observed", "observed: a ban that was only recorded; nothing was dropped"},
+		{"guessed", "guessed: an alarm: someone may have guessed the password of an account"},
+		{"stolen", "stolen: an alarm: an account made calls like a thief"},
+		{"barred", "barred: pbxjail closed an account for calls; to see it: jailctl calls"},
+	} {
+		if slices.ContainsFunc(list, func(e control.HistoryEntry) bool { return e.What == w.what }) {
+			lines = append(lines, w.text)
+		}
+	}
+	if slices.ContainsFunc(list, func(e control.HistoryEntry) bool { return e.Short }) {
+		lines = append(lines, "*: only the network of the address is kept; the key keep_addresses of the main file says how long whole addresses are kept")
+	}
+	return lines
 }
 
 // addressOf is the address of an entry; - where it is about none.

@@ -98,11 +98,14 @@ func (a *app) sumsTable(by string, q control.HistoryRequest, sums []control.Hist
 		return err
 	}
 	a.say("")
-	text := number(all) + " entries of the history, each a ban or another event; GRAPH shows ENTRIES"
+	text := number(all) + " entries of the history. ENTRIES: bans and alarms; GRAPH: the same as bars"
 	if len(sums) == q.N && by != "day" && by != "hour" {
-		text += ". These are the rows with most entries; to see more rows: -n 500"
+		text += ". These are the rows with most entries; to see more rows: jailctl history -n 500"
 	}
 	a.say("%s", text)
+	if counted {
+		a.say("ATTEMPTS: attempts that led to these entries")
+	}
 	return nil
 }
 

@@ -229,7 +229,8 @@ func (p *banPrinter) end() error {
 	}
 	a := p.app
 	a.say("")
-	a.say("%s; STRIKES: how many bans the address had, with this one; PACKETS, BYTES: dropped by the ban; PORTS: closed by the ban", show.Count(p.count, "ban"))
+	a.say("%s. LEFT: time until the ban ends; STRIKES: bans of this address until now, with this one", show.Count(p.count, "ban"))
+	a.say("PACKETS, BYTES: dropped by the ban; PORTS: closed by the ban; REASON x2: an attempt got 2 times the points")
 	if p.stuck > 0 {
 		text := strings.Join(p.missing, ", ")
 		if more := p.stuck - len(p.missing); more > 0 {

@@ -58,7 +58,13 @@ func (a *app) notifyStatus(ctx context.Context) error {
 		}
 		t.row(c.Name, c.Type, c.Least, number(c.Waiting), number(c.Sent), number(c.Dropped), last, a.nextTry(c), channelState(c), c.Target)
 	}
-	return t.end()
+	if err := t.end(); err != nil {
+		return err
+	}
+	a.say("")
+	a.say("LEAST: the lowest severity that the channel sends: info, warning or critical; WAITING: events that are not sent yet")
+	a.say("SENT: messages since pbxjail started; DROPPED: events for which there was no room; the next message says how many")
+	return nil
 }
 
 // nextTry is when the channel sends next.

@@ -124,7 +124,7 @@ func ours(main *configs.Main) (known packetrules.Known, notes []string) {
 // through for one reason.
 func (a *app) showRules(rules control.Rules) error {
 	if !rules.Enabled {
-		a.say("packet rules are off. To switch them on, write into the main file: packet_rules: {enabled: true, agents: seed}; then: jailctl reload")
+		a.say("packet rules are off, so they drop no packets. To drop packets of well-known scanners, write into the main file: packet_rules: {enabled: true, agents: seed}; then: jailctl reload")
 		return nil
 	}
 	type row struct {

@@ -88,11 +88,11 @@ func openList(name string) (io.ReadCloser, error) {
 	}
 	// Asked before opening: opening a named pipe would wait for its writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, hint.Errorf("write the path of a text file into the main file, as file: PATH of this feed", "%s is a folder, a device or a pipe, not a text file", name)
+		return nil, hint.Errorf("below this feed in the main file, write file: PATH of a text file; then run the command again", "%s is a folder, a device or a pipe, not a text file", name)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, hint.Errorf("check the path, and who may read the file: ls -l "+name, "its list cannot be read: %w", hint.Cannot(err))
+		return nil, hint.Errorf("correct file: PATH of this feed in the main file; or, if the file exists, run the command again as root", "the list of the feed cannot be read: %w", hint.Cannot(err))
 	}
 	return file, nil
 }

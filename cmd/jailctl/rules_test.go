@@ -52,7 +52,7 @@ func TestRulesTable(t *testing.T) {
 		t.Errorf("json: got %s, want every rule", got)
 	}
 	f.broken = true
-	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off. To switch them on, write into /etc/pbxjail/pbxjail.yaml: packet_rules: {enabled: true, agents: seed}; then: jailctl reload\n" {
+	if got, _, _ := jailctl(t, "rules", "--socket", socket); got != "packet rules are off, so they drop no packets. To drop packets of well-known scanners, write into /etc/pbxjail/pbxjail.yaml: packet_rules: {enabled: true, agents: seed}; then: jailctl reload\n" {
 		t.Errorf("off: got %s", got)
 	}
 }

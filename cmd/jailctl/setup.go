@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -219,7 +220,7 @@ func (a *app) runSetup(ctx context.Context, p *setupPlan, yes, dry bool) error {
 	_, _ = a.client().Status(ctx)
 	for i, s := range p.Steps {
 		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("step %d failed, so it and the steps after it are not done: %w", i+1, err)
+			return hint.Add(cmp.Or(hint.Of(err), "correct the cause; then run again: jailctl setup"), fmt.Errorf("step %d failed, and the steps after step %d are not done: %w", i+1, i+1, err))
 		}
 	}
 	if err := a.waitUntilGuarding(ctx); err != nil || !p.Found.Fail2ban.Running {
@@ -256,7 +257,7 @@ func (a *app) waitUntilGuarding(ctx context.Context) error {
 		s, err := a.client().Status(ctx)
 		if err == nil && s.Enforcing {
 			if !a.json {
-				a.say("guarding: %s; %s", s.Enforcer, show.Count(s.Bans, "ban"))
+				a.say("pbxjail guards this machine now; %s in force; enforcer: %s", show.Count(s.Bans, "ban"), s.Enforcer)
 			}
 			return nil
 		}
@@ -264,9 +265,9 @@ func (a *app) waitUntilGuarding(ctx context.Context) error {
 		case <-tick.C:
 		case <-ctx.Done():
 			if err == nil {
-				return control.Refuse(0, "to see why: jailctl doctor", "pbxjail runs, but drops no packets of banned addresses; enforcer: %s", s.Enforcer)
+				return control.Refuse(0, "to see why: jailctl doctor", "pbxjail runs, but packets of banned addresses pass; enforcer: %s", s.Enforcer)
 			}
-			return hint.Add(hint.Of(err), fmt.Errorf("pbxjail does not guard this machine yet: %w", err))
+			return hint.Add(cmp.Or(hint.Of(err), "to see why: journalctl -u pbxjail"), fmt.Errorf("pbxjail does not guard this machine yet: %w", err))
 		}
 	}
 }

@@ -87,7 +87,7 @@ func insertLine(path string, at int, text string) error {
 		b.WriteString(text + "\n")
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return hint.Errorf("restore the old file: cp "+path+backupSuffix+" "+path, "%w", hint.Cannot(err))
+		return hint.Errorf("restore the old file: cp "+path+backupSuffix+" "+path+"; then check the disk: df -h "+path, "%w", hint.Cannot(err))
 	}
 	return nil
 }

@@ -42,15 +42,22 @@ func (a *app) glance(s control.Status) string {
 	case !s.Enforcing && strings.HasPrefix(s.Enforcer, "observe"):
 		return "observing: pbxjail records what it would ban, and drops nothing; to switch it on: jailctl setup"
 	case !s.Enforcing:
-		return "NOT guarding: the firewall drops nothing for pbxjail; see the problems"
+		return "NOT guarding: the firewall drops no packets of banned addresses. To see why: jailctl doctor"
 	case !slices.ContainsFunc(s.Jails, bans):
-		return "NOT guarding: no jail bans; see STATE in the table of jails"
+		return "NOT guarding: no jail bans. To see why: the problems, and STATE in the table of jails"
 	case !slices.ContainsFunc(s.Files, reads) && s.Wire.Complete == nil && (s.AMI.Since == nil || !s.AMI.Guarded):
-		return "guarding, but blind: no log and no packet is read"
+		return "guarding, but blind: no log and no packet is read, so there are no new bans. To see why: jailctl doctor"
 	case len(s.Problems) > 0:
-		return "guarding, but with " + show.Count(len(s.Problems), "problem")
+		return "guarding: bans are enforced, but there " + areProblems(len(s.Problems))
 	}
-	return "guarding: no problems"
+	return "guarding: bans are enforced, no problems"
+}
+
+func areProblems(n int) string {
+	if n == 1 {
+		return "is 1 problem:"
+	}
+	return "are " + number(n) + " problems:"
 }
 
 func (a *app) printStatus(s control.Status) error {
@@ -63,45 +70,51 @@ func (a *app) printStatus(s control.Status) error {
 	}
 	a.say("pbxjail %s, pid %d, up %s", s.Version, s.Pid, show.Brief(a.now().Sub(s.Since)))
 	if s.Enforcing {
-		a.say("enforcer: %s; %s in force", s.Enforcer, show.Count(s.Bans, "ban"))
+		a.say("bans in force: %d; enforcer: %s", s.Bans, s.Enforcer)
 	} else {
-		a.say("enforcer: %s, NOT ENFORCING: packets pass; %s", s.Enforcer, show.Count(s.Bans, "ban"))
-	}
-	if len(s.Beside) > 0 {
-		a.say("other firewalls: %s", strings.Join(s.Beside, ", "))
+		a.say("bans recorded: %d, NOT ENFORCING: packets of these addresses pass; enforcer: %s", s.Bans, s.Enforcer)
 	}
 	if text := countries(s.Countries); text != "" {
-		a.say("banned, by country: %s", text)
+		a.say("bans by country: %s", text)
+	}
+	if len(s.Beside) > 0 {
+		a.say("other firewalls on this machine: %s; pbxjail works beside them", strings.Join(s.Beside, ", "))
 	}
 	n := s.Counters
-	a.say("since the start: %s of logs read, %s found, %d of them doubtful", show.Count(int(n.Lines), "line"), show.Count(int(n.Matched), "attempt"), n.Ambiguous)
-	a.say("bans since the start: %d began, %d ended by hand (unban); the others are in force, or ended when their time was over", n.Bans, n.Unbans)
+	a.say("since pbxjail started: %s of logs read; %s found, of which %d are doubtful and give no points", show.Count(int(n.Lines), "line"), show.Count(int(n.Matched), "attempt"), n.Ambiguous)
+	a.say("since pbxjail started: %s began, %d ended with jailctl unban or jailctl allow", show.Count(int(n.Bans), "ban"), n.Unbans)
 	if n.Suspects > 0 {
-		a.say("suspect: %d of the doubtful records look like text that a caller wrote into a log; no address gets points for them", n.Suspects)
+		a.say("forged: %d of the doubtful attempts look like text that an attacker wrote into a log. You need do nothing: they ban no address", n.Suspects)
 	}
-	if n.Evicted+n.Displaced > 0 {
-		a.say("no room: %d addresses with few points were forgotten too early (max_addresses in the main file is too small), %d bans ended too early", n.Evicted, n.Displaced)
+	if n.Evicted > 0 {
+		a.say("no room: points of %d addresses were deleted too early, so some attackers are banned later", n.Evicted)
+		a.say("   hint: write a larger max_addresses into the main file; then: systemctl restart pbxjail")
+	}
+	if n.Displaced > 0 {
+		a.say("no room: %d bans ended early, because pbxjail held as many bans as it can", n.Displaced)
+		a.say("   hint: write a shorter bantime into the jails with most bans; then: jailctl reload")
 	}
 	a.say("geoip: %s", doctor.Places(s.GeoIP))
 	if len(s.Notify) > 0 {
-		a.say("messages: %s", messagesLine(s.Notify))
+		a.say("messages to admins: %s", messagesLine(s.Notify))
 	}
 	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
 	if s.AMI.Enabled {
 		a.say("ami: %s", doctor.OnAMI(s.AMI, a.now()))
 	}
 	if n.Repairs+n.PutBack+n.Adopted+n.Expelled > 0 {
-		a.say("firewall: repaired %d times; %d missing bans put back, %d unknown bans taken over, %d ended bans removed", n.Repairs, n.PutBack, n.Adopted, n.Expelled)
+		a.say("firewall: pbxjail repaired its rules %d times, put back %d bans that were missing, removed %d bans that were over, and keeps %d bans of another program", n.Repairs, n.PutBack, n.Expelled, n.Adopted)
 	}
 
 	a.say("")
+	a.say("logs that pbxjail reads:")
 	files := a.newTable("FILE", "LINES", "BEHIND", "LAST LINE", "STATE")
 	for _, f := range s.Files {
 		last := "never"
 		if f.LastLine != nil {
 			last = a.ago(*f.LastLine)
 		}
-		files.row(f.Path, number(f.Lines), number(max(0, f.Size-f.Offset)), last, state(cmp.Or(f.Problem, f.Finding), "followed"))
+		files.row(f.Path, number(f.Lines), number(max(0, f.Size-f.Offset)), last, state(cmp.Or(f.Problem, f.Finding), "good"))
 	}
 	if err := files.end(); err != nil {
 		return err
@@ -111,7 +124,8 @@ func (a *app) printStatus(s control.Status) error {
 	}
 
 	a.say("")
-	jails := a.newTable("JAIL", "EVENTS", "TRACKED", "BANNED", "MAXRETRY", "FINDTIME", "BANTIME", "STATE", "LOGS")
+	a.say("jails:")
+	jails := a.newTable("JAIL", "ATTEMPTS", "TRACKED", "BANNED", "MAXRETRY", "FINDTIME", "BANTIME", "STATE", "LOGS")
 	for _, j := range s.Jails {
 		jails.row(j.Name, number(j.Events), number(j.Tracked), number(j.Banned), points(j.Maxretry),
 			bantime(j.Findtime), bantime(j.Bantime), jailState(j), strings.Join(j.Logs, " "))
@@ -129,16 +143,23 @@ func (a *app) printStatus(s control.Status) error {
 // legend explains the heads of columns, and says where all words are explained.
 func legend(s control.Status) []string {
 	var list []string
-	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Size > f.Offset }) {
-		list = append(list, "BEHIND: bytes of the log that are not read yet")
+	if len(s.Files) > 0 {
+		list = append(list, "LINES: lines read since pbxjail started; BEHIND: bytes of the log that are not read yet")
+		list = append(list, "RECORDS: messages in the log; ATTEMPTS of a log: messages that report an attempt")
 	}
-	list = append(list, "RECORDS: messages in the log; MATCHED: those that report an attempt")
 	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
-		list = append(list, "DOUBTFUL: records that may be text written by a caller, so no address gets points for them")
+		list = append(list, "DOUBTFUL: attempts that a caller may have written into the log; no address gets points for them")
 	}
-	list = append(list, "EVENTS: attempts that the jail counted, from logs and packets; TRACKED: addresses with points; MAXRETRY: in points")
+	if len(s.Jails) > 0 {
+		list = append(list, "ATTEMPTS of a jail: all that the jail counted, from logs and packets",
+			"TRACKED: addresses that have points in the jail; BANNED: addresses that the jail bans now",
+			"MAXRETRY: an address is banned at so many points within FINDTIME; BANTIME: length of a first ban")
+	}
 	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Enabled && j.Observe }) {
 		list = append(list, "observes: the jail records what it would ban, and bans nothing")
+	}
+	if slices.ContainsFunc(s.Jails, func(j control.Jail) bool { return j.Problem != "" && j.Enabled }) {
+		list = append(list, "old settings: the jail bans, with the settings from before the mistake in its file")
 	}
 	for _, j := range s.Jails {
 		if i := slices.IndexFunc(j.Logs, func(log string) bool { return strings.Contains(log, "*") }); i >= 0 {
@@ -163,7 +184,8 @@ func (a *app) printRead(files []control.File) error {
 		return nil
 	}
 	a.say("")
-	t := a.newTable("LOG", "RECORDS", "MATCHED", "DOUBTFUL", "LAST RECORD")
+	a.say("what pbxjail found in these logs:")
+	t := a.newTable("LOG", "RECORDS", "ATTEMPTS", "DOUBTFUL", "LAST RECORD")
 	for _, f := range files {
 		if f.Lines == 0 {
 			continue

@@ -154,33 +154,37 @@ func (s *screen) draw(ctx context.Context, w io.Writer, rows int) error {
 func (s *screen) headlines(status control.Status, at time.Time) []string {
 	now := fmt.Sprintf("pbxjail %s, up %s: %s in force now", status.Version, show.Brief(at.Sub(status.Since)), show.Count(status.Bans, "ban"))
 	if !status.Enforcing {
-		now = fmt.Sprintf("pbxjail %s, up %s: %s, but nothing is dropped now", status.Version, show.Brief(at.Sub(status.Since)), show.Count(status.Bans, "ban"))
+		now = fmt.Sprintf("pbxjail %s, up %s: NOTHING IS DROPPED; %s only recorded", status.Version, show.Brief(at.Sub(status.Since)), show.Count(status.Bans, "ban"))
 	}
 	n, last := status.Counters, s.last
 	s.last = &moment{at, n}
 	if last == nil || !at.After(last.at) || n.Lines < last.counters.Lines || n.Matched < last.counters.Matched || n.Bans < last.counters.Bans {
-		return []string{now, fmt.Sprintf("since the start: %s of logs, %s, %s made",
+		return []string{now, fmt.Sprintf("since pbxjail started: %s of logs, %s, %s began",
 			show.Count(int(n.Lines), "line"), show.Count(int(n.Matched), "attempt"), show.Count(int(n.Bans), "ban"))}
 	}
 	passed := at.Sub(last.at)
 	rate := func(now, before uint64) string { return fmt.Sprintf("%.1f", float64(now-before)/passed.Seconds()) }
-	return []string{now, fmt.Sprintf("in the last %s: %s lines of logs/s, %s attempts/s, %s made", show.Brief(passed.Round(time.Second)),
+	return []string{now, fmt.Sprintf("in the last %s: %s lines of logs per second, %s attempts per second, %s began", show.Brief(passed.Round(time.Second)),
 		rate(n.Lines, last.counters.Lines), rate(n.Matched, last.counters.Matched), show.Count(int(n.Bans-last.counters.Bans), "ban"))}
 }
 
 // topLegend explains the columns. It comes last, where a screen may have no room for it.
-func topLegend(top control.Top) []string {
+func topLegend(top control.Top, enforcing bool) []string {
 	lines := []string{
-		"1 MIN, 10 MIN: attempts. Packets that a ban drops are not counted as attempts.",
-		"The tables show the last 10 minutes; POINTS: of these 10 minutes",
+		"1 MIN, 10 MIN: attempts in the last minute and in the last 10 minutes; POINTS: of the 10 minutes",
+		"Packets that a ban drops are not counted as attempts",
 	}
 	if slices.ContainsFunc(top.Addresses, func(r control.TopRow) bool { return r.Banned }) {
-		lines = append(lines, "BANNED yes: a ban of this address is in force; its attempts came before the ban")
+		if enforcing {
+			lines = append(lines, "BANNED yes: the address is banned now; its attempts came before the ban")
+		} else {
+			lines = append(lines, "yes, not dropped: the ban is only recorded, so packets of the address pass")
+		}
 	}
 	for _, rows := range [][]control.TopRow{top.Jails, top.Countries, top.Accounts, top.Addresses} {
 		if i := slices.IndexFunc(rows, func(r control.TopRow) bool { return r.Error > 0 }); i >= 0 {
 			n := rows[i].LastMinute
-			return append(lines, fmt.Sprintf("%s: not counted exactly; at least %d and at most %d", upTo(n, rows[i].Error), n-min(n, rows[i].Error), n))
+			return append(lines, fmt.Sprintf("%s: not counted exactly: at least %d, at most %d", upTo(n, rows[i].Error), n-min(n, rows[i].Error), n))
 		}
 	}
 	return lines
@@ -208,7 +212,7 @@ func printTop(w io.Writer, top control.Top, enforcing bool) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	for _, line := range topLegend(top) {
+	for _, line := range topLegend(top, enforcing) {
 		fmt.Fprintln(w, line)
 	}
 	return nil

@@ -51,8 +51,8 @@ func TestHeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, daemon := &screen{}, &steady{}
 		for i, want := range []string{
-			"[pbxjail 0.1.0, up 1h12m: 3 bans in force now since the start: 1000 lines of logs, 100 attempts, 7 bans made]",
-			"[pbxjail 0.1.0, up 1h12m: 3 bans in force now in the last 2s: 25.0 lines of logs/s, 0.5 attempts/s, 2 bans made]",
+			"[pbxjail 0.1.0, up 1h12m: 3 bans in force now since pbxjail started: 1000 lines of logs, 100 attempts, 7 bans began]",
+			"[pbxjail 0.1.0, up 1h12m: 3 bans in force now in the last 2s: 25.0 lines of logs per second, 0.5 attempts per second, 2 bans began]",
 		} {
 			status, _ := daemon.Status(t.Context())
 			if got := fmt.Sprint(s.headlines(status, t0.Add(time.Duration(2*i)*time.Second))); got != want {
@@ -61,7 +61,7 @@ func TestHeadline(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		restarted := control.Status{Version: "0.1.0", Since: t0}
-		if got, want := fmt.Sprint(s.headlines(restarted, t0.Add(4*time.Second))), "[pbxjail 0.1.0, up 4s: 0 bans, but nothing is dropped now since the start: 0 lines of logs, 0 attempts, 0 bans made]"; got != want {
+		if got, want := fmt.Sprint(s.headlines(restarted, t0.Add(4*time.Second))), "[pbxjail 0.1.0, up 4s: NOTHING IS DROPPED; 0 bans only recorded since pbxjail started: 0 lines of logs, 0 attempts, 0 bans began]"; got != want {
 			t.Errorf("of a daemon that was restarted: got %s, want %s", got, want)
 		}
 	})
@@ -77,7 +77,7 @@ func TestScreenIsDrawnAgain(t *testing.T) {
 			t.Errorf("got %v, want an end without a word", err)
 		}
 		frames := strings.Split(out.String(), "\x1b[H\x1b[J")
-		if len(frames) != 4 || frames[0] != "" || !strings.Contains(frames[1], "1000 lines of logs,") || !strings.Contains(frames[3], "25.0 lines of logs/s") {
+		if len(frames) != 4 || frames[0] != "" || !strings.Contains(frames[1], "1000 lines of logs,") || !strings.Contains(frames[3], "25.0 lines of logs per second") {
 			t.Errorf("got %q, want a screen at 0 s, 2 s and 4 s", frames)
 		}
 		gone := errors.New("gone")
@@ -137,7 +137,7 @@ func TestTopOnATerminal(t *testing.T) {
 	}()
 	var seen bytes.Buffer
 	buf := make([]byte, 4096)
-	for bytes.Count(seen.Bytes(), []byte("\x1b[H\x1b[J")) < 2 || !bytes.HasSuffix(seen.Bytes(), []byte("of these 10 minutes\r\n")) {
+	for bytes.Count(seen.Bytes(), []byte("\x1b[H\x1b[J")) < 2 || !bytes.HasSuffix(seen.Bytes(), []byte("not counted as attempts\r\n")) {
 		n, err := keyboard.Read(buf)
 		seen.Write(buf[:n])
 		if err != nil {
@@ -148,7 +148,7 @@ func TestTopOnATerminal(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
-	if !strings.Contains(seen.String(), " lines of logs/s, ") || strings.Contains(seen.String(), strings.Repeat("a", 81)) {
+	if !strings.Contains(seen.String(), " lines of logs per second, ") || strings.Contains(seen.String(), strings.Repeat("a", 81)) {
 		t.Errorf("got %q, want rates, and lines of 80", seen.String())
 	}
 }

@@ -147,10 +147,10 @@ func (a *app) ownAddrs(f replayFlags, t *traces) ([]netip.Addr, error) {
 		one.lookAhead(&g)
 	}
 	if own = g.Own(); len(own) == 0 {
-		a.complain("note: the trace has no packet of SIP, IAX2, AMI or HTTP, so the address of the PBX is not known; to give it: --own ADDRESS")
+		a.complain("note: the trace has no packet of SIP, IAX2, AMI or HTTP, so jailctl does not know the address of the PBX. Run the command again with: --own ADDRESS")
 		return nil, nil
 	}
-	a.complain("note: in this trace the PBX seems to have the address %s; if that is wrong, give the right one: --own ADDRESS", addrList(own))
+	a.complain("note: in this trace the PBX seems to have the address %s. If this is wrong, run the command again with: --own ADDRESS", addrList(own))
 	return own, nil
 }
 
@@ -201,19 +201,19 @@ func (t *traces) report(a *app, logs jails.Span) {
 			to = one.at
 		}
 		if one.n > 0 && !one.file.Ended() {
-			a.complain("note: %s ends in the middle of a packet; all packets before that one are used", one.name)
+			a.complain("note: %s ends in the middle of a packet: this last packet is left out, all others are used", one.name)
 		}
 	}
 	if !from.IsZero() && !logs.From.IsZero() && (from.After(logs.To.Add(lateRecord)) || to.Add(lateRecord).Before(logs.From)) {
-		a.complain("note: the logs are from %s to %s and the packets from %s to %s, so they cannot be compared. Dates in logs are in local time; if the PBX has another time zone, write it in front: TZ=Europe/Dublin jailctl replay ...",
+		a.complain("note: the logs are from %s to %s, but the packets are from %s to %s, so jailctl cannot compare logs with packets. If the PBX has another time zone than this machine, write the zone of the PBX before the command: TZ=Europe/Dublin jailctl replay ...",
 			a.stamp(logs.From), a.stamp(logs.To), a.stamp(from), a.stamp(to))
 	}
 	c := t.assembler.Counts()
 	if c.Cut > 0 {
-		a.complain("note: %d packets are not complete and could not be read, so the logs of that time could not be compared with packets; to record whole packets: tcpdump -s 0", c.Cut)
+		a.complain("note: %d packets in the trace are cut, and were not read; for these moments logs could not be compared with packets. To record whole packets the next time: tcpdump -s 0", c.Cut)
 	}
 	if n := c.Missed() - c.Cut; n > 0 {
-		a.complain("note: packets are missing in the trace, at %d places", n)
+		a.complain("note: packets are missing in the trace, at %d places; for these moments logs could not be compared with packets", n)
 	}
 }
 

@@ -45,7 +45,7 @@ func capture() []byte {
 // TestReplaySaysThatLogsAndTraceAreOfDifferentTimes: a wrong zone makes each record one
 // that no packet supports, so it must be reported.
 func TestReplaySaysThatLogsAndTraceAreOfDifferentTimes(t *testing.T) {
-	const late = "so they cannot be compared"
+	const late = "so jailctl cannot compare logs with packets"
 	dir := t.TempDir()
 	trace, log := filepath.Join(dir, "trace"), filepath.Join(dir, "messages")
 	if err := os.WriteFile(trace, capture(), 0o600); err != nil {
@@ -92,7 +92,7 @@ func TestReplayReadsTraces(t *testing.T) {
 		{"with --own", whole, []string{"--own", "192.0.2.10"}, 0, []string{"packets=2"}, "note:"},
 		{"cut", whole[:len(whole)-3], nil, 0, []string{"ends in the middle of a packet", "packets=1"}, ""},
 		{"of a link that is not read", odd, nil, 1, []string{"link type 147", "tcpdump"}, ""},
-		{"without a service", whole[:24], nil, 0, []string{"the address of the PBX is not known"}, ""},
+		{"without a service", whole[:24], nil, 0, []string{"jailctl does not know the address of the PBX"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "any-name")

@@ -19,7 +19,7 @@ func (a *app) unbanVerb() *cobra.Command {
 	var req control.UnbanRequest
 	c := &cobra.Command{
 		Use:   "unban ADDR|NET|--all",
-		Short: "lift a ban, all bans inside a network, or all bans; it is no error if there is none",
+		Short: "end a ban, all bans inside a network, or all bans; it is no error if there is none",
 		Long: `unban lifts the ban at once, and forgets the strikes. Earlier attempts do not count any
 more, even if a log is read later. For the time of --grace, failures of accounts that logged
 in from there before lead to no ban. Attempts of other accounts count from zero again.
@@ -47,8 +47,8 @@ To never ban an address again: jailctl allow ADDR`,
 			return a.unban(c.Context(), req)
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "lift every ban")
-	c.Flags().StringVar(&grace, "grace", "10m", "how long failures of accounts that logged in there lead to no ban")
+	c.Flags().BoolVar(&all, "all", false, "end every ban")
+	c.Flags().StringVar(&grace, "grace", "10m", "how long failures of accounts that logged in from this address lead to no ban")
 	return c
 }
 
@@ -72,7 +72,7 @@ func (a *app) unbanAll(ctx context.Context, req control.UnbanRequest) error {
 	if a.json {
 		return a.emit(map[string]int{"lifted": done.Lifted})
 	}
-	a.say("lifted %d bans", done.Lifted)
+	a.say("ended %s", show.Count(done.Lifted, "ban"))
 	return nil
 }
 
@@ -92,9 +92,9 @@ func (a *app) unban(ctx context.Context, req control.UnbanRequest) error {
 	case done.Lifted == 0:
 		a.say("%s was not banned", show.Address(p))
 	case done.Lifted == 1 && len(done.Prefixes) <= 1:
-		a.say("lifted the ban of %s", show.Address(p))
+		a.say("ended the ban of %s", show.Address(p))
 	default:
-		a.say("lifted %s in %s", show.Count(done.Lifted, "ban"), show.Address(p))
+		a.say("ended %s in %s", show.Count(done.Lifted, "ban"), show.Address(p))
 		for _, inside := range done.Prefixes {
 			if inside != p {
 				a.say("  %s", show.Address(inside))
@@ -118,9 +118,9 @@ func stillCovered(p netip.Prefix, covers []control.Cover) error {
 		}
 	}
 	if wide.IsValid() {
-		return control.Refuse(0, "to lift the ban of the whole network: jailctl unban "+wide.String()+"; to let in this address only: jailctl allow "+show.Address(p),
-			"%s is still banned: it has no ban of its own, but is inside the ban of %s", show.Address(p), wide)
+		return control.Refuse(0, "to end the ban of the whole network: jailctl unban "+wide.String()+"; to let in this address only: jailctl allow "+show.Address(p),
+			"%s is still banned, because the network %s is banned", show.Address(p), wide)
 	}
-	return control.Refuse(0, "to let it in: jailctl allow "+show.Address(p)+" (feeds do not drop allowed addresses)",
-		"%s has no ban, but its packets are dropped, because it is in these feeds: %s", show.Address(p), strings.Join(feeds, ", "))
+	return control.Refuse(0, "to let in this address: jailctl allow "+show.Address(p),
+		"%s has no ban, but its packets are dropped, because these feeds list this address: %s", show.Address(p), strings.Join(feeds, ", "))
 }

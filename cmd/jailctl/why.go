@@ -57,30 +57,36 @@ func (a *app) printWhy(w control.Why, cause string) error {
 			state = "would be"
 		}
 		a.say("%s %s banned by jail %s, left: %s", w.Addr, state, b.Jail, left(*b))
-		if !b.Prefix.IsSingleIP() {
-			a.say("  prefix:   %s", b.Prefix)
+		if b.Observed {
+			a.fact("enforced", "no: this ban is only recorded, so packets of this address pass")
 		}
 		if w.Protected != "" && byHand(*b) {
-			a.say("warning: this address is protected, and was banned by hand: %s", w.Protected)
-			a.say("   hint: lift the ban with: jailctl unban %s", show.Address(b.Prefix))
+			a.say("warning: this address is protected, but somebody banned it by hand. It is protected because of: %s", w.Protected)
+			a.say("   hint: to end this ban: jailctl unban %s", show.Address(b.Prefix))
 		}
 		if a.stuck(b) {
-			a.printStuck("this ban is not in the firewall, so packets from there pass", cause)
+			a.printStuck("this ban is not in the firewall, so packets of this address pass", cause)
 		}
-		a.say("  reason:   %s", b.Reason)
-		a.say("  since:    %s (%s), by %s", a.stamp(b.Since), a.ago(b.Since), banBy(b.By))
-		a.say("  strike:   %d (the number of this ban; 1 is the first ban of an address)", b.Strike)
-		a.say("  evidence: %s", evidenceText(*b))
-		a.say("  closes:   %s", closesText(b.Ports))
-		a.say("  dropped:  %d packets, %d bytes", b.Packets, b.Bytes)
+		if !b.Prefix.IsSingleIP() {
+			a.fact("network", "%s: the whole network is banned", b.Prefix)
+		}
+		a.fact("reason", "%s", b.Reason)
+		a.fact("since", "%s (%s), by %s", a.stamp(b.Since), a.ago(b.Since), banBy(b.By))
+		a.fact("strike", "%d: this is ban number %d of this %s", b.Strike, b.Strike, addressOrNetwork(b))
+		a.fact("evidence", "%s", evidenceText(*b))
+		a.fact("closes", "%s", closesText(b.Ports))
+		a.fact("dropped", "%d packets, %d bytes, since this ban began", b.Packets, b.Bytes)
 	} else {
 		a.say("%s is not banned", w.Addr)
 	}
 	if len(w.DroppedBy) > 0 {
-		a.say("  feeds:    its packets are dropped, because it is in these feeds: %s; to let it in: jailctl allow %s", strings.Join(w.DroppedBy, ", "), w.Addr)
+		a.fact("dropped", "all packets of this address, because feeds list it: %s", strings.Join(w.DroppedBy, ", "))
+		if w.Banned == nil {
+			a.fact("allow", letIn, w.Addr)
+		}
 	}
 	for _, alarm := range w.Alarms {
-		a.say("  alarm:    %s, %s", alarm.What, a.ago(alarm.At))
+		a.fact("alarm", "%s, %s. After you read it: jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)
 	}
 	a.printCircumstances(w)
 	if err := a.printScores(w.Jails); err != nil {
@@ -89,22 +95,55 @@ func (a *app) printWhy(w control.Why, cause string) error {
 	if err := a.printEvidence(w); err != nil {
 		return err
 	}
-	if len(w.Lines) > 0 || len(w.Jails) > 0 {
+	if hasRecords(w) || len(w.Jails) > 0 {
 		a.say("")
-		a.say("EVIDENCE: how the address is known; BASE: points of such a record in this jail; POINTS: BASE times its FACTORS")
-		a.say("COUNTS: what a record adds to the sum; 0 if another log reports the same attempt")
+		if hasRecords(w) {
+			for _, line := range recordLegend {
+				a.say("%s", line)
+			}
+		}
 		a.say("all words: jailctl help words")
 	}
 	return nil
+}
+
+// addressOrNetwork is what a ban is of.
+func addressOrNetwork(b *control.Ban) string {
+	if b.Prefix.IsSingleIP() {
+		return "address"
+	}
+	return "network"
+}
+
+// letIn says how an address is let in for ever.
+const letIn = "to let in this address always: jailctl allow %s"
+
+// fact prints one thing that is known of an address, behind its name.
+func (a *app) fact(name, format string, args ...any) {
+	a.say("  %-10s "+format, append([]any{name + ":"}, args...)...)
+}
+
+// recordLegend explains the columns of printLines.
+var recordLegend = []string{
+	"EVIDENCE: how sure pbxjail is that the attempt came from this address: claimed, seen or proven",
+	"BASE: the points of such an attempt in this jail; FACTORS: what makes the points more or fewer",
+	"POINTS: BASE with all FACTORS; COUNTS: how many of these POINTS count for a ban",
+	"RULE: the message of Asterisk that the record is",
+}
+
+// hasRecords reports whether printEvidence prints a table of records.
+func hasRecords(w control.Why) bool {
+	return len(w.Lines) > 0 || w.Spared != nil && len(w.Spared.Lines) > 0 ||
+		slices.ContainsFunc(w.Jails, func(j control.WhyJail) bool { return len(j.Window) > 0 })
 }
 
 // banBy says what ordered a ban.
 func banBy(by string) string {
 	switch by {
 	case "log":
-		return "records of logs or packets"
+		return "pbxjail, because of logs or packets"
 	case "kernel":
-		return "the firewall: the ban was found there"
+		return "another program: pbxjail found the ban in the firewall"
 	}
 	return by
 }
@@ -114,7 +153,7 @@ func closesText(ports string) string {
 	if ports == "" || ports == "all" {
 		return "every port"
 	}
-	return "only the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; this ban drops no packets to other ports"
+	return "only the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; packets to other ports pass"
 }
 
 // evidenceText is how the address of a ban is known.
@@ -132,41 +171,42 @@ func evidenceText(b control.Ban) string {
 
 // means explains each kind of evidence.
 var means = map[string]string{
-	"claimed": ": only a text of the caller names this address",
-	"seen":    ": a packet came from this address. This is weaker than proven, because one UDP packet can be forged",
+	"claimed": ": only a text of the caller names this address, and the caller can lie",
+	"seen":    ": a packet came from this address. This is weaker than proven, because a UDP packet can be forged",
 	"proven":  ": this address answered, so its packets are not forged",
 }
 
 // printCircumstances prints what is known of an address beside the logs.
 func (a *app) printCircumstances(w control.Why) {
 	if text := placeText(w.Place); text != "" {
-		a.say("  place:    %s", text)
+		a.fact("place", "%s", text)
 	}
-	if len(w.Feeds) > 0 {
-		a.say("  listed:   now in feed %s", strings.Join(w.Feeds, ", in feed "))
-		if strings.Contains(strings.Join(w.Feeds, ""), " x") {
-			a.say("            (a number such as x1.5 means: an attempt gets 1.5 times the points)")
-		}
+	for _, feed := range w.Feeds {
+		name, factor, _ := strings.Cut(feed, " x")
+		a.fact("listed", "now in feed %s, so each attempt gets %s times the points", name, factor)
 	}
 	switch {
 	case w.Protected != "" && w.Banned != nil && byHand(*w.Banned):
-		a.say("  guard:    protected from jails and feeds, but not from a ban by hand")
+		a.fact("protected", "yes, no jail and no feed bans this address; but a person can ban it by hand")
 	case w.Protected != "" && w.Banned != nil:
-		a.say("  guard:    protected now, but not when the ban began: %s", w.Protected)
+		a.fact("protected", "yes now, but not when this ban began: %s", w.Protected)
 	case w.Protected != "":
-		a.say("  guard:    protected, never banned by a jail: %s", w.Protected)
+		a.fact("protected", "yes, never banned by a jail: %s", w.Protected)
 	case w.LoggedIn != "":
-		a.say("  at home:  %s; their failures lead to no ban", w.LoggedIn)
+		a.fact("home", "%s. Failures of these accounts at this address lead to no ban", w.LoggedIn)
 	case len(w.Consulted) > 0:
-		a.say("  guard:    nothing protects this address. It is not in: %s", strings.Join(w.Consulted, "; "))
+		a.fact("protected", "no. This address is in none of these lists: %s", strings.Join(w.Consulted, "; "))
 	}
 	if w.LastBan != nil && len(w.History) == 0 {
-		a.say("  last ban: strike %d, ended %s", w.Strikes, a.ago(*w.LastBan))
+		a.fact("last ban", "ban number %d of this address; it ended %s", w.Strikes, a.ago(*w.LastBan))
 	}
 	if b := w.Banned; b != nil {
-		a.say("  unban:    to end this ban now: jailctl unban %s", show.Address(b.Prefix))
+		a.fact("unban", "to end this ban now: jailctl unban %s", show.Address(b.Prefix))
+		if w.Protected == "" {
+			a.fact("allow", letIn, w.Addr)
+		}
 	} else if w.Ends != "" {
-		a.say("  next ban: %s", w.Ends)
+		a.fact("next ban", "%s", w.Ends)
 	}
 }
 
@@ -192,13 +232,13 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return nil
 	}
 	a.say("")
-	a.say("points that count for the next ban; that ban begins when SCORE reaches MAXRETRY:")
-	t := a.newTable("SCORE IN", "SCORE", "MAXRETRY", "WITHIN", "NEXT BAN LASTS")
+	a.say("points of this address now; the next ban begins when POINTS reach MAXRETRY:")
+	t := a.newTable("JAIL", "POINTS", "MAXRETRY", "WITHIN", "NEXT BAN LASTS")
 	slow := false
 	for _, j := range jails {
 		t.row(j.Name, points(j.Score), points(j.Maxretry), bantime(j.Findtime), bantime(j.NextBan))
 		if c := j.Customer; c != nil {
-			t.row(fmt.Sprintf("%s, its /%d", j.Name, c.Customer), points(c.Score), points(c.Maxretry), bantime(c.Within), "")
+			t.row(fmt.Sprintf("%s, whole /%d", j.Name, c.Customer), points(c.Score), points(c.Maxretry), bantime(c.Within), "")
 		}
 		if j.Slow != nil {
 			slow = true
@@ -209,7 +249,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 		return err
 	}
 	if slow {
-		a.say("slow: the second limit of a jail (key slow in its file): more points, within a longer time")
+		a.say("slow: a second limit of the jail, for slow attackers: more points, within a longer time")
 	}
 	return nil
 }
@@ -222,7 +262,7 @@ func (a *app) printEvidence(w control.Why) error {
 	}
 	if s := w.Spared; s != nil {
 		a.say("")
-		a.say("jail %[2]s would have banned it %[1]s (%[3]s), but it was protected: %[4]s", a.ago(s.At), s.Jail, s.Reason, s.Why)
+		a.say("%s jail %s did not ban this address, because it was protected: %s. The ban would have been for: %s", a.ago(s.At), s.Jail, s.Why, s.Reason)
 		if err := a.printLines("", s.Lines, s.Sum); err != nil {
 			return err
 		}
@@ -230,10 +270,13 @@ func (a *app) printEvidence(w control.Why) error {
 	for _, j := range w.Jails {
 		head := "records that jail " + j.Name + " counts towards a ban:"
 		if w.Banned != nil {
-			head = "attempts that jail " + j.Name + " counted after the ban began (they count for the next ban; they came to a port that this ban leaves open, or Asterisk wrote them late; if they go on, close all ports: write ports: all into the file of the jail):"
+			head = "attempts that jail " + j.Name + " counted after the ban began; their points count for the next ban:"
 		}
 		if err := a.printLines(head, j.Window, nil); err != nil {
 			return err
+		}
+		if w.Banned != nil && len(j.Window) > 0 {
+			a.say("%s", lateText(w.Banned))
 		}
 	}
 	if len(w.History) == 0 {
@@ -247,9 +290,31 @@ func (a *app) printEvidence(w control.Why) error {
 		if b.Until != nil {
 			until = a.stamp(*b.Until)
 		}
-		t.row(a.stamp(b.Since), until, b.Jail, number(b.Strike), b.By, b.Reason)
+		t.row(a.stamp(b.Since), until, b.Jail, number(b.Strike), byWord(b.By), b.Reason)
 	}
 	return t.end()
+}
+
+// byWord is what ordered a ban, in one word.
+func byWord(by string) string {
+	switch by {
+	case "log":
+		return "pbxjail"
+	case "kernel":
+		return "firewall"
+	}
+	return by
+}
+
+// lateText says why attempts of a banned address can count, and what closes their way.
+func lateText(b *control.Ban) string {
+	if b.Observed {
+		return "The ban is only recorded, so this address can continue"
+	}
+	if closesText(b.Ports) == closesText("all") {
+		return "Asterisk wrote these records late, or the packets came before the firewall had the ban"
+	}
+	return "These attempts came to a port that this ban does not close, or Asterisk wrote the records late. If more come: write ports: all into the file of the jail; then: jailctl reload. The change holds for new bans"
 }
 
 // printLines prints records below a title, with what made their points, and how these add up.
@@ -290,22 +355,25 @@ func (a *app) printLines(title string, lines []control.WhyLine, sum *control.Sum
 
 // sumText tells how the points of a decision add up.
 func sumText(s control.Sum) string {
-	text := "sum of COUNTS: "
-	if s.Earlier > 0 {
-		text = fmt.Sprintf("%s (sum of COUNTS) + %s (%s, whose text is not kept) = ", points(s.Score-s.Rest), points(s.Rest), show.Count(s.Earlier, "earlier record"))
-	}
-	text += fmt.Sprintf("%s points within %s; a ban begins at %s (maxretry)", points(s.Score), bantime(s.Within), points(s.Maxretry))
-	if s.Allowance > 0 {
-		text += fmt.Sprintf(" (%d times the jail's: accounts log in there)", s.Allowance)
-	}
+	text := fmt.Sprintf("together %s points", points(s.Score))
 	if s.Members > 0 {
-		text += fmt.Sprintf(", of %d addresses", s.Members)
+		text += fmt.Sprintf(" of %d addresses", s.Members)
 	}
 	if s.Customer > 0 {
-		text += fmt.Sprintf(" of one /%d", s.Customer)
+		text += fmt.Sprintf(" of one network /%d", s.Customer)
+	}
+	text += " within " + bantime(s.Within)
+	if s.Earlier > 0 {
+		text += fmt.Sprintf(": %s in COUNTS, and %s from %s, whose text is not kept", points(s.Score-s.Rest), points(s.Rest), show.Count(s.Earlier, "earlier record"))
+	}
+	text += fmt.Sprintf("; a ban begins at %s points", points(s.Maxretry))
+	if s.Allowance > 0 {
+		text += fmt.Sprintf(" (%d times maxretry of the jail, because accounts log in from this address)", s.Allowance)
+	} else {
+		text += " (maxretry)"
 	}
 	if s.Packets != "" {
-		text += "; packets: " + s.Packets
+		text += "; what saw the packets: " + s.Packets
 	}
 	return text
 }
@@ -313,7 +381,7 @@ func sumText(s control.Sum) string {
 // retoldText explains records that add no points.
 func retoldText(n int) string {
 	if n == 1 {
-		return "1 more record, in another log, reports one of these attempts, and adds no points"
+		return "1 more record, in another log, reports one of these attempts; it adds no points"
 	}
-	return fmt.Sprintf("%d more records, in another log, report the same attempts, and add no points", n)
+	return fmt.Sprintf("%d more records, in another log, report the same attempts; they add no points", n)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -38,9 +39,12 @@ themselves and passwords are never read. With --json each line is an object.`,
 }
 
 // sayFollowing tells on stderr that requests are shown from now on: none may come for a long
-// time.
+// time. It prints the head of the columns.
 func (a *app) sayFollowing(addr netip.Addr) func() {
 	return func() {
+		if !a.json {
+			defer a.say(wireForm, "TIME", "  ", "OTHER ADDRESS", "METHOD", "ACCOUNT", "NUMBER", "ANSWER", "TOOK", "USER AGENT")
+		}
 		if addr.IsValid() {
 			a.complain("showing the requests of %s from now on; ctrl-c ends this", addr)
 			return
@@ -48,6 +52,9 @@ func (a *app) sayFollowing(addr netip.Addr) func() {
 		a.complain("showing the requests of all addresses from now on; ctrl-c ends this")
 	}
 }
+
+// wireForm is a line of the verb wire.
+const wireForm = "%-12s %s %-24s %-9s %-16s %-16s %-9s %11s  %s"
 
 func (a *app) printTransaction(t control.Transaction) error {
 	if a.json {
@@ -60,8 +67,8 @@ func (a *app) printTransaction(t control.Transaction) error {
 	if t.Out {
 		way = "->"
 	}
-	a.say("%s %s %-24s %-9s %-16s %-16s %-9s %8.1f ms  %s", t.Time.Local().Format("15:04:05.000"), way, t.Remote, t.Method,
-		dash(t.Account), dash(t.Number), t.Answer, t.TookMS, dash(t.Agent))
+	a.say(wireForm, t.Time.Local().Format("15:04:05.000"), way, t.Remote, t.Method,
+		dash(t.Account), dash(t.Number), t.Answer, fmt.Sprintf("%.1f ms", t.TookMS), dash(t.Agent))
 	return nil
 }
 

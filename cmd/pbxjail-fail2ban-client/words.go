@@ -59,7 +59,7 @@ func ours(s control.Status, name string) (jails []control.Jail) {
 }
 
 func noJail(name string) error {
-	return hint.New("jails: fail2ban-client status", fmt.Sprintf("Sorry but the jail '%s' does not exist", show.Word(name, 64)))
+	return hint.New("to see all jails: fail2ban-client status", fmt.Sprintf("Sorry but the jail '%s' does not exist", show.Word(name, 64)))
 }
 
 // status lists the jails, or tells of one.
@@ -250,7 +250,7 @@ func (c *client) ban(ctx context.Context, jails []control.Jail, words []string) 
 	for _, word := range words {
 		p, err := prefix.Parse(word)
 		if err != nil {
-			return "", hint.New("give an address or a network", fmt.Sprintf("%q is not an address", word))
+			return "", hint.New("write an address or a network, such as 203.0.113.9 or 203.0.113.0/24", fmt.Sprintf("%q is not an address", word))
 		}
 		if slices.ContainsFunc(before, func(b control.Ban) bool { return b.Prefix == p }) {
 			continue
@@ -273,7 +273,7 @@ func (c *client) unban(ctx context.Context, words []string) (string, error) {
 	for _, word := range words {
 		p, err := prefix.Parse(word)
 		if err != nil {
-			return "", hint.New("give an address or a network", fmt.Sprintf("%q is not an address", word))
+			return "", hint.New("write an address or a network, such as 203.0.113.9 or 203.0.113.0/24", fmt.Sprintf("%q is not an address", word))
 		}
 		lifted, err := c.ask.Unban(ctx, p)
 		if err != nil {
@@ -295,7 +295,7 @@ func (c *client) except(ctx context.Context, word string, add bool) error {
 		}
 		done, err := control.Ask(ctx, c.ask, control.CallDisallow, control.DisallowRequest{What: what})
 		if err == nil && !done.Was {
-			err = hint.New("to see which file has it: jailctl protected "+what+"; then remove it from that file", fmt.Sprintf("nothing was removed: %q is not in the list of jailctl allow. An ignoreip in a file of pbxjail can only be removed in that file", word))
+			err = hint.New("to see which file has this entry: jailctl protected "+what+"; then remove the entry from that file, and run: jailctl reload", fmt.Sprintf("nothing was removed: %q is not in the list of jailctl allow. This command does not change ignoreip in files of pbxjail", word))
 		}
 		return err
 	}

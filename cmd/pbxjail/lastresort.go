@@ -36,8 +36,8 @@ func (l *lastResort) wait(asked, over <-chan struct{}) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		l.log.Error("pbxjail ends now, although some of its parts have not stopped: bans stay in the kernel, and the database is not damaged",
-			"left", strings.Join(l.left(), ", "), "hint", "if this comes at each stop: see which program holds the lock of the firewall: fuser -v /run/xtables.lock; and check the disk of the database: dmesg")
+		l.log.Error("pbxjail ends now, although some of its parts did not stop in time. Bans stay in force, and the database is not damaged",
+			"left", strings.Join(l.left(), ", "), "hint", "nothing to do. If this message comes at each stop: fuser -v /run/xtables.lock shows which program holds the firewall; dmesg shows errors of the disk")
 	}()
 	select {
 	case <-written:

@@ -176,7 +176,7 @@ func serve(d *daemon.Daemon, log, direct *slog.Logger) error {
 	}
 	stop() // Close may wait too long, after a failure as well
 	if closed := d.Close(); closed != nil {
-		log.Warn("pbxjail stopped, and bans stay in force, but it could not close or remove all of its files", "err", closed, "hint", "the next start cleans up what is left")
+		log.Warn("pbxjail stopped, but could not close or delete all of its files. Bans stay in force", "err", closed, "hint", "nothing to do: the next start of pbxjail cleans up")
 	}
 	return err
 }

@@ -19,11 +19,11 @@ func TestFeedThatBans(t *testing.T) {
 			p.start()
 			p.eventually("the feed in the kernel", func() bool { return !p.answered(bad4) && !p.answered(bad6) })
 			p.wantAnswers(true, office, "203.0.113.9")
-			wantMatch(t, p.ctl("why", bad4), `its packets are dropped, because it is in these feeds: bad`)
-			if out := p.ctl("why", office); strings.Contains(out, "its packets are dropped") {
+			wantMatch(t, p.ctl("why", bad4), `all packets of this address, because feeds list it: bad`)
+			if out := p.ctl("why", office); strings.Contains(out, "all packets of this address") {
 				t.Errorf("got %q for who is protected", out)
 			}
-			wantMatch(t, p.refused("unban", bad4), `it is in these feeds: bad\nhint: to let it in: jailctl allow`)
+			wantMatch(t, p.refused("unban", bad4), `these feeds list this address: bad\nhint: to let in this address: jailctl allow`)
 			wantMatch(t, p.ctl("feeds"), `^bad +ban +2 `)
 
 			// what others flush comes back with the bans

@@ -218,7 +218,7 @@ func TestBesideFreePBX(t *testing.T) {
 				p.kernel("iptables", strings.Fields(args)...)
 			}
 			p.start()
-			wantMatch(t, p.ctl("status"), `^other firewalls: the FreePBX firewall$`)
+			wantMatch(t, p.ctl("status"), `^other firewalls on this machine: the FreePBX firewall;`)
 			s := p.status()
 			if (len(s.Problems) > 0) != test.problem {
 				t.Errorf("got problems %v, want any: %v", s.Problems, test.problem)
