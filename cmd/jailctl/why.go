@@ -61,7 +61,7 @@ func (a *app) printWhy(w control.Why, cause string) error {
 			a.fact("enforced", "no: this ban is only recorded, so packets of this address pass")
 		}
 		if w.Protected != "" && byHand(*b) {
-			a.say("warning: this address is protected, but somebody banned it by hand. It is protected because of: %s", w.Protected)
+			a.say("warning: this address is protected, but a person banned it by hand. It is protected because of: %s", w.Protected)
 			a.say("   hint: to end this ban: jailctl unban %s", show.Address(b.Prefix))
 		}
 		if a.stuck(b) {
@@ -115,7 +115,7 @@ func addressOrNetwork(b *control.Ban) string {
 	return "network"
 }
 
-// letIn says how an address is let in for ever.
+// letIn says how an address is let in without an end.
 const letIn = "to let in this address always: jailctl allow %s"
 
 // fact prints one thing that is known of an address, behind its name.
