@@ -50,6 +50,8 @@ setup-test: setup
 	command -v conntrack >/dev/null || need="$$need conntrack"; \
 	command -v svmap >/dev/null || need="$$need sipvicious"; \
 	command -v sipp >/dev/null || need="$$need sip-tester"; \
+	command -v openssl >/dev/null || need="$$need openssl"; \
+	command -v selfserv >/dev/null || need="$$need libnss3-tools"; \
 	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
 
 # promtool checks metrics and alert rules. It is taken out of Debian's package of the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,11 @@ func (a *app) auditVerb() *cobra.Command {
 			chosen, unknown := audit.Choose(all, only)
 			if unknown != "" {
 				return usage("write one or more of these after --only: "+strings.Join(audit.Names(all), ", "), "jailctl audit has no part %q", unknown)
+			}
+			for _, address := range addresses {
+				if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+					return usage("write --address HOST:PORT, such as --address pbx.example:5061", "%q is not a host and a port", address)
+				}
 			}
 			m := audit.This(a.now())
 			if root != "" {

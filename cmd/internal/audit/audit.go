@@ -92,7 +92,7 @@ func examinePart(ctx context.Context, m *Machine, p Part) []findings.Finding {
 	ctx, cancel := context.WithTimeout(ctx, partTime)
 	defer cancel()
 	of := *m
-	of.ctx = ctx
+	of.ctx, of.memo = ctx, map[string]any{} // a part may have found nothing because of its time
 	list := findings.Run(&of, p.Checks).Findings
 	if len(list) == 0 {
 		list = findings.Run(&of, []findings.Check[*Machine]{{Name: p.Name, Run: silent}}).Findings

@@ -42,13 +42,40 @@ type Machine struct {
 	// Addresses are ports that the admin named: "HOST:PORT".
 	Addresses []string
 
-	ctx context.Context // of the part that runs; see Context
+	// Clock says whether the kernel takes its time for synchronised; nil: not known.
+	Clock func() (synchronised bool, err error)
+
+	ctx  context.Context // of the part that runs; see Context
+	memo map[string]any  // what Remember keeps
 }
 
 // This is the machine that we run on, with the rights of the caller.
 func This(now time.Time) *Machine {
 	name, _ := os.Hostname() // a machine without a name can be audited
-	return &Machine{Name: name, Now: now, Root: "/", Dial: new(net.Dialer).DialContext, Run: program.Do}
+	return &Machine{Name: name, Now: now, Root: "/", Dial: new(net.Dialer).DialContext, Run: program.Do, Clock: kernelClock}
+}
+
+// kernelClock asks adjtimex(2), which changes nothing when no mode is set.
+func kernelClock() (bool, error) {
+	var t unix.Timex
+	if _, err := unix.Adjtimex(&t); err != nil {
+		return false, fmt.Errorf("cannot ask the kernel for the state of the clock: %w", err)
+	}
+	return t.Status&unix.STA_UNSYNC == 0, nil
+}
+
+// Remember looks once for all checks of a part: the second call with the same name returns
+// what the first one found. Call it with a name of your own part.
+func Remember[T any](m *Machine, name string, look func() T) T {
+	if known, ok := m.memo[name].(T); ok {
+		return known
+	}
+	found := look()
+	if m.memo == nil {
+		m.memo = map[string]any{}
+	}
+	m.memo[name] = found
+	return found
 }
 
 // InFolder is a machine whose files are below a folder: a backup, a disk, a container. None

@@ -3,7 +3,20 @@ package audit
 import (
 	"slices"
 	"strings"
+
+	"pbxjail/cmd/internal/survey"
 )
+
+// Survey is which PBX the machine has, and what runs beside it, by its files alone.
+func (m *Machine) Survey() survey.Found {
+	return Remember(m, "survey", func() survey.Found {
+		return survey.Look(m.Context(), survey.Machine{Root: m.Files()})
+	})
+}
+
+// FreePBX reports whether FreePBX writes the files of Asterisk: then an admin adds lines to
+// files of their own.
+func (m *Machine) FreePBX() bool { return m.Survey().GUI == "FreePBX" }
 
 // System is the distribution of the machine, by os-release(5). The zero value is unknown.
 type System struct {

@@ -4,6 +4,7 @@ package audittest
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,7 +85,7 @@ func AsOrdinaryUser(t testing.TB, do func()) {
 
 // Run runs the checks over the machine.
 func Run(m *audit.Machine, checks []findings.Check[*audit.Machine]) []findings.Finding {
-	return findings.Run(m, checks).Findings
+	return audit.Examine(context.Background(), m, []audit.Part{{Name: "test", Checks: checks}}).Findings
 }
 
 // Text is the findings for a test to compare and to print: one line each, without what to do.

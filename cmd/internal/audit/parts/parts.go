@@ -6,11 +6,13 @@ import (
 	"pbxjail/cmd/internal/audit"
 	"pbxjail/cmd/internal/audit/freepbx"
 	"pbxjail/cmd/internal/audit/shellshock"
+	"pbxjail/cmd/internal/audit/tls"
 )
 
 // All are the parts, in the order in which they run. One line is one part.
 func All() []audit.Part {
 	return []audit.Part{
+		{Name: "tls", Asks: "are the encrypted ports safe: SSLv3 (POODLE), old TLS, weak ciphers, certificates?", Checks: tls.Checks()},
 		{Name: "shellshock", Asks: "does the bash of this machine run commands of an attacker (Shellshock)?", Checks: shellshock.Checks()},
 		{Name: "freepbx", Asks: "does FreePBX, Elastix or Issabel have known holes, or signs of a break-in?", Checks: freepbx.Checks()},
 	}
