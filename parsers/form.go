@@ -21,7 +21,7 @@ import (
 // Fields that only Asterisk or its administrator can fill: transport, word, number; endpoint
 // and name come from the configuration.
 //
-// Fields that the sender can fill: account, dialled, session, text, and nameaddr, which is a
+// Fields that the sender can fill: account, dialled, session, agent, text, and nameaddr, which is a
 // From header as pjsip prints it. Such a field ends at the first place where the rest of the
 // form matches; written with a star (<*text>), at the last place.
 //
@@ -54,6 +54,7 @@ const (
 	fieldAccount
 	fieldDialled
 	fieldSession
+	fieldAgent
 	fieldText
 	fieldReason
 )
@@ -61,7 +62,7 @@ const (
 var fieldNames = map[string]field{
 	"addr": fieldAddr, "hostport": fieldHostport, "either": fieldEither, "glued": fieldGlued, "dotted": fieldDotted,
 	"transport": fieldTransport, "word": fieldWord, "number": fieldNumber, "nameaddr": fieldNameaddr,
-	"endpoint": fieldEndpoint, "name": fieldName, "account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "text": fieldText, "reason": fieldReason,
+	"endpoint": fieldEndpoint, "name": fieldName, "account": fieldAccount, "dialled": fieldDialled, "session": fieldSession, "agent": fieldAgent, "text": fieldText, "reason": fieldReason,
 }
 
 // newForm compiles a form. It panics on a mistake: forms are constants of this package.
@@ -126,7 +127,7 @@ type found struct {
 	proven                    bool // the transport needs a handshake
 	afterText                 bool // the sender wrote something before the address
 	account, dialled, session []byte
-	method, reason            []byte
+	agent, method, reason     []byte
 	text                      []byte // the last free text
 }
 
@@ -260,6 +261,8 @@ func (s *step) keep(text []byte, got *found) {
 		got.dialled = text
 	case fieldSession:
 		got.session = text
+	case fieldAgent:
+		got.agent = text
 	case fieldText:
 		got.text = text
 	}

@@ -78,13 +78,15 @@ func (p *Parser) fill(l *rule, how outcome, msg []byte, e *Event) bool {
 	e.Result, e.Kind, e.Service, e.Channel = Offence, kind, l.service, l.channel
 	e.Evidence, e.Points, e.Rule, e.Once = l.evidence, points, id, once
 	e.Addr, e.Port = f.addr, f.port
-	e.Account, e.Number, e.Session = TextOf(f.account), TextOf(f.dialled), TextOf(f.session)
+	e.Account, e.Number, e.Session, e.Agent = TextOf(f.account), TextOf(f.dialled), TextOf(f.session), TextOf(f.agent)
 	e.Open, e.Twin, e.Before = how == openMatch, l.twin, l.before
 	switch {
 	case kind == Blind:
 		e.Result = Signal
 	case l.ours != nil && l.ours(f.text):
 		e.Result, e.Doubt = Ambiguous, "Asterisk itself failed here, not the client"
+	case l.filtered && (how != fullMatch || !f.filtered()):
+		e.Result, e.Doubt = Ambiguous, "the record has characters that this dialplan never writes"
 	case l.doubt != "":
 		e.Result, e.Doubt = Ambiguous, l.doubt
 	case l.unique != nil && bytes.Count(msg, l.unique) > 1:

@@ -19,6 +19,7 @@ type rule struct {
 	tail     int                    // how far the sender's text can go on behind the line: 0 where it can hold no newline
 	doubt    string                 // why this record alone charges no address
 	ours     func(text []byte) bool // reports whether the sender's text shows a failure of our own; nil: never
+	filtered bool                   // the dialplan of jailctl dialplan writes it, and filters what the caller wrote
 	unique   []byte                 // text that must occur only once: twice means two readings
 	reasons  []reason
 	src      string // who writes it, in which versions, and where: "asterisk 13, 15-20:res/res_x.c:12, function"
@@ -78,7 +79,7 @@ func (t *ruleTable) rulesOf(file []byte) []rule {
 	case "chan_mgcp.c":
 		return t.mgcp
 	case "Ext. s":
-		return t.freepbx
+		return t.dialplan
 	case "security_events.c", "logger":
 		return t.alarms
 	}
@@ -88,14 +89,14 @@ func (t *ruleTable) rulesOf(file []byte) []rule {
 // ruleTable holds the compiled rules, one list a source file.
 type ruleTable struct {
 	distributor, chanSIP, session, registrar, pjsipACL, iax2, manager, acl,
-	pjproject, websocket, unistim, mgcp, freepbx, alarms []rule
+	pjproject, websocket, unistim, mgcp, dialplan, alarms []rule
 }
 
 func newRuleTable() *ruleTable {
 	return &ruleTable{
 		distributor: distributorRules(), session: sessionRules(), registrar: registrarRules(), pjsipACL: pjsipACLRules(),
 		pjproject: pjprojectRules(), chanSIP: chanSIPRules(), iax2: iax2Rules(), manager: managerRules(), acl: aclRules(),
-		websocket: websocketRules(), unistim: unistimRules(), mgcp: mgcpRules(), freepbx: freepbxRules(), alarms: alarmRules(),
+		websocket: websocketRules(), unistim: unistimRules(), mgcp: mgcpRules(), dialplan: dialplanRules(), alarms: alarmRules(),
 	}
 }
 

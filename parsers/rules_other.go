@@ -156,16 +156,6 @@ func mgcpRules() []rule {
 	return []rule{verb, message}
 }
 
-// FreePBX's from-sip-external logs every call without an account, from
-// extension s; in any other extension the prefix is the caller's text.
-// freepbx/core:functions.inc.php, from-sip-external.
-func freepbxRules() []rule {
-	return []rule{{
-		id: "D1 freepbx unknown caller", levels: warning, service: Dialplan, channel: ChannelDialplan, kind: GuestCall, evidence: Seen, points: twice, before: true,
-		form: newForm(`"Rejecting unknown SIP connection from <either>"`), src: "freepbx/core:functions.inc.php, from-sip-external",
-	}}
-}
-
 // RuleUnissued is the alarm that a security event could not be written: a caller
 // put a byte into it that is not UTF-8. asterisk:main/security_events.c.
 const RuleUnissued = "V4 event not issued"

@@ -65,7 +65,14 @@ func sayingOf(r *record) (s saying, known bool) {
 		return sayingOfContact(r)
 	case "res_pjsip/pjsip_configuration.c": // an endpoint is one of pjsip.conf
 		return own, begins("Endpoint ") && (bytes.HasSuffix(r.msg, []byte(" is now Reachable")) || bytes.HasSuffix(r.msg, []byte(" is now Unreachable")))
+	case "stasis_channels.c": // the name of a channel comes first, and fits its field
+		if end := " had invalid UTF-8 sequences which were replaced"; bytes.HasSuffix(r.msg, []byte(end)) {
+			return saying{extenReach, end}, true
+		}
 	case "res_pjsip.c":
+		if begins("CallerID Name '") { // behind the name, which can hold no newline, is a number that fits its field
+			return saying{extenReach, "' has invalid UTF-8 characters which were replaced"}, true
+		}
 		return own, begins("Local IPv") || begins("Could not create dialog with endpoint ")
 	case "res_pjsip_header_funcs.c":
 		return own, string(r.msg) == "This function requires a PJSIP channel."

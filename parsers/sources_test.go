@@ -14,7 +14,7 @@ import (
 // where: "asterisk 13, 15-20:res/res_x.c:12, function". No end of the versions
 // means that the last one has it too.
 var (
-	citation  = regexp.MustCompile(`^(?:asterisk|pjproject|freepbx/core)(?: ` + versionPart + `(?:, ` + versionPart + `)*)?:[\w./-]+\.(?:c|h|php)(?::\d+)?(?:, [\w-]+)?$`)
+	citation  = regexp.MustCompile(`^(?:asterisk|pjproject|freepbx/core|pbxjail)(?: ` + versionPart + `(?:, ` + versionPart + `)*)?:[\w./-]+\.(?:c|h|php|go)(?::\d+)?(?:, [\w-]+)?$`)
 	mention   = regexp.MustCompile(`\b(?:asterisk|pjproject|fail2ban)(?: [\d.][\d., -]*)?:\S*`)
 	mentioned = regexp.MustCompile(`^\w+(?: ` + versionPart + `(?:, ` + versionPart + `)*)?:[\w./-]+\.(?:c|h|php|conf)(?::\d+)?(?:, \d+)*[),.;:]*$`)
 )

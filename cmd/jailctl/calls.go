@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/dialplan"
 	"pbxjail/configs"
 )
 
 func (a *app) callsVerb() *cobra.Command {
 	var config string
-	var dialplan bool
+	var printed bool
 	page, _ := topic("stolen-accounts") // jailctl help calls shows it, and the flags
 	c := &cobra.Command{
 		Use:   "calls",
@@ -22,7 +23,7 @@ func (a *app) callsVerb() *cobra.Command {
 		Long:  page,
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if dialplan {
+			if printed {
 				return a.printDialplan(config)
 			}
 			list, err := control.Ask(c.Context(), a.client(), control.CallCalls, control.CallsRequest{})
@@ -36,7 +37,7 @@ func (a *app) callsVerb() *cobra.Command {
 		},
 	}
 	configFlag(c, &config)
-	c.Flags().BoolVar(&dialplan, "dialplan", false, "print the lines of the dialplan that refuse calls of a barred account")
+	c.Flags().BoolVar(&printed, "dialplan", false, "print the lines of the dialplan that refuse calls of a barred account")
 	c.AddCommand(a.callsUnbarVerb())
 	return c
 }
@@ -246,39 +247,5 @@ func (a *app) printDialplan(config string) error {
 		a.problem(err)
 		return control.Refuse(0, "correct the main file: jailctl check shows its problems", "no dialplan is printed")
 	}
-	fmt.Fprint(a.stdout, dialplanHead)
-	for _, line := range append([]configs.TrapName{""}, main.Calls.Outside...) {
-		for _, n := range main.Calls.EmergencyNumbers() {
-			fmt.Fprintf(a.stdout, "exten => b%s%s,1,Return()\n", line, n)
-		}
-	}
-	fmt.Fprint(a.stdout, dialplanCheck)
-	return nil
+	return a.write([]byte(dialplan.Bar(main.Calls.Outside, main.Calls.EmergencyNumbers())))
 }
-
-// The lines use no System and no shell. The number that is dialled reaches them as digits
-// alone, and the account is the name of the channel, which Asterisk writes.
-const (
-	dialplanHead = `; Calls of an account that pbxjail has barred end here (jailctl help calls).
-; Put this into extensions.conf (FreePBX: extensions_custom.conf), and before each Dial to a trunk:
-;  same => n,Gosub(pbxjail-bar,b${FILTER(0-9,${EXTEN})},1)
-; FreePBX up to 16 runs this before each call over a trunk:
-;  [macro-dialout-trunk-predial-hook]
-;  exten => s,1,Gosub(pbxjail-bar,b${FILTER(0-9,${DIAL_NUMBER})},1)
-;   same => n,MacroExit()
-; Then: asterisk -rx 'dialplan reload'
-[pbxjail-bar]
-; emergency numbers pass
-`
-	dialplanCheck = `exten => b,1,Goto(check,1)
-exten => _b.,1,Goto(check,1)
-; the account is the endpoint or peer: TECHNOLOGY/ACCOUNT-NUMBER
-exten => check,1,Set(LOCAL(channel)=${CHANNEL(name)})
- same => n,Set(LOCAL(account)=${CUT(channel,/,2-)})
- same => n,Set(LOCAL(account)=${CUT(account,-,1-$[${FIELDQTY(account,-)} - 1])})
- same => n,GotoIf(${DB_EXISTS(pbxjail-barred/${account})}?barred)
- same => n,Return()
- same => n(barred),Verbose(1,pbxjail: this account is barred)
- same => n,Hangup(21)
-`
-)

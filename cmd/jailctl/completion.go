@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pbxjail/cmd/internal/control"
+	"pbxjail/cmd/internal/dialplan"
 	"pbxjail/configs/show"
 )
 
@@ -67,6 +68,10 @@ func (a *app) complete(root *cobra.Command) {
 			c.ValidArgsFunction = cobra.NoFileCompletions
 			_ = c.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(historyBys, cobra.ShellCompDirectiveNoFileComp))
 			_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(historyKinds(), cobra.ShellCompDirectiveNoFileComp))
+		case "dialplan":
+			c.ValidArgsFunction = cobra.NoFileCompletions
+			_ = c.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions(dialplan.Drivers, cobra.ShellCompDirectiveNoFileComp))
+			_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(dialplan.Formats, cobra.ShellCompDirectiveNoFileComp))
 		case "ban", "allow", "disallow", "status", "reload", "on", "off", "allowed", "agents", "version", "audit-log", "notify", "export", "erase", "audit":
 			c.ValidArgsFunction = cobra.NoFileCompletions
 		}

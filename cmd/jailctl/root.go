@@ -104,7 +104,7 @@ func newRoot(a *app) *cobra.Command {
 		a.parseVerb(), a.replayVerb(), a.checkVerb(), a.jailsVerb(), a.feedsVerb(), a.geoipVerb(), a.rulesVerb(), a.doctorVerb(), a.setupVerb(), a.importVerb(),
 	)
 	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb(), a.auditVerb())
-	root.AddCommand(a.remoteVerb())
+	root.AddCommand(a.remoteVerb(), a.dialplanVerb())
 	elsewhereFlags(root)
 	root.AddCommand(manVerbs()...)
 	a.complete(root)
