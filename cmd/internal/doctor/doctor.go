@@ -8,6 +8,7 @@ import (
 	"context"
 	"io/fs"
 	"net/netip"
+	"slices"
 	"time"
 
 	"pbxjail/cmd/internal/control"
@@ -118,6 +119,17 @@ func Checks() []findings.Check[*Env] {
 		{Name: "traps", Asks: "are there traps for attackers, and is none of them a real account?", Run: traps},
 		{Name: "disk", Asks: "is there room on the disks?", Run: disk},
 	}
+}
+
+// Callers are the checks of what callers can do to Asterisk. They need Root, Folders and
+// Found alone, so jailctl audit has them too.
+func Callers() (list []findings.Check[*Env]) {
+	for _, c := range Checks() {
+		if slices.Contains([]string{"dialplan-shell", "alwaysauthreject", "guests"}, c.Name) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // Examine looks at this machine and runs all checks.

@@ -23,7 +23,7 @@ const (
 // machine. It is no sign where the dialplan has the number.
 func calls(m *audit.Machine) (list []findings.Finding) {
 	if _, other := look(m); other != nil {
-		return other
+		return nil // the first check says it
 	}
 	known := knownSigns()
 	var evidence []string

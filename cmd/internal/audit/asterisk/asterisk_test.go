@@ -1,0 +1,232 @@
+package asterisk
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pbxjail/cmd/internal/audit"
+	"pbxjail/cmd/internal/audit/audittest"
+	"pbxjail/cmd/internal/findings"
+	"pbxjail/cmd/internal/program"
+	"pbxjail/configs/asterisk"
+)
+
+const strong = "k3Jx9vQ2mZ7wLp4t"
+
+// honest is an Asterisk without a weak place that is known. Much of it is near to one.
+func honest() map[string]string {
+	return map[string]string{
+		"/etc/asterisk/asterisk.conf":          "[directories]\n",
+		"/etc/asterisk/manager.conf":           "[general]\nenabled=yes\nbindaddr=0.0.0.0\n[ops]\nsecret=" + strong + "a\ndeny=0.0.0.0/0.0.0.0\npermit=127.0.0.1/255.255.255.0\nwrite=system,originate\n[base](!)\nsecret=1234\n",
+		"/etc/asterisk/http.conf":              "[general]\nenabled=yes\nbindaddr=127.0.0.1\n; bindaddr=0.0.0.0\n",
+		"/etc/asterisk/ari.conf":               "[general]\nenabled=yes\nallowed_origins=https://pbx.example.net\n[app]\ntype=user\npassword=" + strong + "b\n",
+		"/etc/asterisk/pjsip.conf":             "[1001]\ntype=auth\nusername=1001\npassword=" + strong + "c ; not 1001\n",
+		"/etc/asterisk/sip.conf":               "[general]\nallowguest=no\nalwaysauthreject=yes\n",
+		"/etc/asterisk/extensions.conf":        "[from-internal]\nexten => _X.,1,Dial(PJSIP/${EXTEN}@trunk)\n",
+		"/etc/asterisk/voicemail.conf":         "[default]\n1001 => 8264,Ann\n",
+		"/tftpboot/001122334455.cfg":           "# account.1.password = example\naccount.1.user_name = 1001\naccount.1.password =\n",
+		"/tftpboot/firmware.bin":               "account.1.password = " + strong,
+		"/var/www/html/provisioning/.htaccess": "AuthType Basic\nRequire valid-user\n",
+		"/var/www/html/provisioning/a.cfg":     "account.1.password = " + strong + "\n",
+		"/usr/sbin/asterisk":                   "",
+	}
+}
+
+// withVersion is a machine whose program says a version.
+func withVersion(t *testing.T, files map[string]string, text string) *audit.Machine {
+	m := audittest.Machine(t, files)
+	m.Run = func(_ context.Context, c program.Command) (program.Result, error) {
+		if c.Name == "asterisk" && len(c.Args) == 1 && c.Args[0] == "-V" {
+			return program.Result{Out: []byte(text + "\n")}, nil
+		}
+		return program.Result{}, program.ErrNotInstalled
+	}
+	return m
+}
+
+func TestWeakPlaces(t *testing.T) {
+	const good = "Asterisk 22.10.1"
+	for _, c := range []struct {
+		name, check, version, file, content string
+		want                                findings.Severity
+		says                                string
+	}{
+		{"open holes", "asterisk-version", "Asterisk 20.9.1", "", "", findings.Risky, "CVE-2024-42365"},
+		{"all closed", "asterisk-version", "Asterisk 20.20.1", "", "", findings.OK, "corrections until 2027-10-19"},
+		{"only in one version", "asterisk-version", "Asterisk 20.8.0", "", "", findings.Risky, "CVE-2024-35190"},
+		{"certified", "asterisk-version", "Asterisk certified/20.7-cert2", "", "", findings.Risky, "certified/20.7-cert11"},
+		{"series over", "asterisk-version", "Asterisk 16.30.0", "", "", findings.Risky, "no corrections since 2023-10-09"},
+		{"of a distribution", "asterisk-version", "Asterisk 20.6.0~dfsg+~cs6.13.40431414-2", "", "", findings.Unknown, "without a new number"},
+		{"no number", "asterisk-version", "Asterisk GIT-master-abc", "", "", findings.Unknown, "not a number"},
+		{"too new for the list", "asterisk-version", "Asterisk 31.0.0", "", "", findings.Unknown, "does not know this series"},
+
+		{"AMI without deny", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[ops]\nsecret=" + strong + "\nread=all\nwrite=command\n", findings.Risky, "runs commands"},
+		{"AMI with permit alone", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=::\n[ops]\nsecret=" + strong + "\npermit=127.0.0.1/32\n", findings.Risky, "AMI user ops"},
+		{"AMI on loopback", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=127.0.0.1\n[ops]\nsecret=" + strong + "\n", findings.OK, "this machine alone"},
+		{"AMI with an acl", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[ops]\nsecret=" + strong + "\nacl=office\n", findings.OK, "limited"},
+		{"AMI off", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=no\n[ops]\nsecret=" + strong + "\n", findings.OK, "switched off"},
+
+		{"ARI to the world", "asterisk-http", good, "/etc/asterisk/http.conf", "[general]\nenabled=yes\nbindaddr=0.0.0.0\n", findings.Risky, "passwords of ARI"},
+		{"origins", "asterisk-http", good, "/etc/asterisk/ari.conf", "[general]\nenabled=yes\nallowed_origins=*\n[app]\ntype=user\npassword=" + strong + "\n", findings.Risky, "every web page"},
+
+		{"guests", "asterisk-callers", good, "/etc/asterisk/pjsip.conf", "[anonymous]\ntype=endpoint\ncontext=from-internal\n", findings.Risky, "call out"},
+		{"accounts that exist", "asterisk-callers", "Asterisk 20.20.1", "/etc/asterisk/sip.conf", "[general]\nallowguest=no\nalwaysauthreject=no\n", findings.Risky, "answers differently"},
+		{"shell", "asterisk-callers", good, "/etc/asterisk/extensions.conf", "[default]\nexten => s,1,System(echo ${CALLERID(name)} >> /tmp/x)\n", findings.Broken, "shell"},
+
+		{"number as secret", "asterisk-secrets", good, "/etc/asterisk/pjsip.conf", "[1001]\ntype=auth\nusername=1001\npassword=1001\n", findings.Broken, "account 1001"},
+		{"usual secret", "asterisk-secrets", good, "/etc/asterisk/ari.conf", "[app]\ntype=user\npassword=asterisk\n", findings.Broken, "everybody tries"},
+		{"short secret", "asterisk-secrets", good, "/etc/asterisk/pjsip.conf", "[1001]\ntype=auth\nusername=1001\npassword=Xy7#qB\n", findings.Risky, "fewer than 8"},
+		{"usual secret, local", "asterisk-secrets", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[admin]\nsecret=amp111\ndeny=0.0.0.0/0\npermit=127.0.0.1/32\n", findings.Risky, "only this machine"},
+		{"mailbox", "asterisk-secrets", good, "/etc/asterisk/voicemail.conf", "[default]\n1001 => 1001,Ann\n", findings.Risky, "mailboxes"},
+
+		{"phone in the web folder", "asterisk-phones", good, "/var/www/html/phones/001122334455.cfg", "account.1.password = " + strong + "\n", findings.Risky, "001122334455.cfg:1"},
+		{"phone in XML", "asterisk-phones", good, "/var/www/html/cfg/spa.xml", "<flat>\n<Password_1_ ua=\"na\">" + strong + "</Password_1_>\n", findings.Risky, "spa.xml:2"},
+		{"phone of TFTP", "asterisk-phones", good, "/var/lib/tftpboot/aa.cfg", "P34=" + strong + "\n", findings.Risky, "is not known"},
+		{"comment of a phone", "asterisk-phones", good, "/var/www/html/cfg/x.cfg", "# account.1.password = example\n; sip password: x\n", findings.OK, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := honest()
+			if c.file != "" {
+				files[c.file] = c.content
+			}
+			list := audittest.Run(withVersion(t, files, c.version), Checks())
+			text, err := json.Marshal(list)
+			if got := audittest.Worst(list, c.check); got != c.want || !strings.Contains(string(text), c.says) || err != nil {
+				t.Errorf("got %v, want %v with %q:\n%s", got, c.want, c.says, audittest.Text(list))
+			}
+			for _, secret := range []string{strong, "amp111", "Xy7#qB"} {
+				if strings.Contains(string(text), secret) {
+					t.Errorf("a secret is shown:\n%s", text)
+				}
+			}
+			for _, check := range Checks() {
+				if worst := audittest.Worst(list, check.Name); check.Name != c.check && worst > findings.Note && check.Name != "asterisk-open" {
+					t.Errorf("%s says %v too:\n%s", check.Name, worst, audittest.Text(list))
+				}
+			}
+		})
+	}
+}
+
+func TestHonest(t *testing.T) {
+	list := audittest.Run(withVersion(t, honest(), "Asterisk 22.10.1"), Checks())
+	for _, f := range list {
+		if f.Severity > findings.Note && f.Check != "asterisk-open" {
+			t.Errorf("got %v: %s: %s %q", f.Severity, f.About, f.What, f.Evidence)
+		}
+	}
+}
+
+func TestOther(t *testing.T) {
+	for _, f := range audittest.Run(audittest.Machine(t, map[string]string{"/etc/hostname": "x"}), Checks()) {
+		if f.Severity > findings.Note && f.Check != "asterisk-version" {
+			t.Errorf("got %v: %s", f.Severity, f.What)
+		}
+	}
+}
+
+// TestUnreadable: what cannot be read is unknown.
+func TestUnreadable(t *testing.T) {
+	m := withVersion(t, honest(), "")
+	for _, name := range []string{"manager.conf", "http.conf", "pjsip.conf", "extensions.conf"} {
+		audittest.Chmod(t, m, "/etc/asterisk/"+name, 0)
+	}
+	audittest.Chmod(t, m, "/tftpboot", 0)
+	if err := os.Chmod(filepath.Dir(m.Root), 0o755); err != nil { // the folder of all folders of the test
+		t.Fatal(err)
+	}
+	var list []findings.Finding
+	audittest.AsOrdinaryUser(t, func() { list = audittest.Run(m, Checks()) })
+	for _, check := range []string{"asterisk-version", "asterisk-manager", "asterisk-http", "asterisk-callers", "asterisk-secrets", "asterisk-phones"} {
+		if got := audittest.Worst(list, check); got != findings.Unknown {
+			t.Errorf("%s: got %v, want unknown:\n%s", check, got, audittest.Text(list))
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	ports := []asterisk.Port{{Service: asterisk.AMI, Number: 5038}, {Service: asterisk.HTTP, Number: 8088}, {Service: asterisk.SIP, Number: 5060}}
+	socket := func(at, program string) audit.Socket {
+		return audit.Socket{Protocol: "tcp", At: netip.MustParseAddrPort(at), Program: program}
+	}
+	for _, c := range []struct {
+		socket   audit.Socket
+		firewall string
+		status   int
+		want     findings.Severity
+	}{
+		{socket("0.0.0.0:5038", "asterisk"), "-P INPUT ACCEPT\n", 0, findings.Risky},
+		{socket("[::]:8088", ""), "", 4, findings.Risky},
+		{socket("0.0.0.0:5038", "asterisk"), "-P INPUT DROP\n", 0, findings.Note},
+		{socket("127.0.0.1:5038", "asterisk"), "-P INPUT ACCEPT\n", 0, findings.OK},
+		{socket("0.0.0.0:8088", "nginx"), "-P INPUT ACCEPT\n", 0, findings.OK},
+		{socket("0.0.0.0:5060", "asterisk"), "-P INPUT ACCEPT\n", 0, findings.OK},
+	} {
+		m := audittest.Machine(t, nil)
+		m.Run = func(context.Context, program.Command) (program.Result, error) {
+			return program.Result{Out: []byte(c.firewall), Status: c.status}, nil
+		}
+		if list := openOf(m, []audit.Socket{c.socket}, ports); len(list) != 1 || list[0].Severity != c.want {
+			t.Errorf("%v with %q: got\n%s", c.socket, c.firewall, audittest.Text(list))
+		}
+	}
+}
+
+func TestDebianVersion(t *testing.T) {
+	text := "Package: asterisk-modules\nStatus: install ok installed\nVersion: 9\n\nPackage: asterisk\nStatus: install ok installed\nPriority: optional\nVersion: 1:16.28.0~dfsg-0+deb11u4\n\n"
+	if got := debianVersion(text); got != "1:16.28.0~dfsg-0+deb11u4" {
+		t.Errorf("got %q", got)
+	}
+	if r, ok := releaseOf(debianVersion(text)); !ok || r.series() != "16" || !r.packaged {
+		t.Errorf("got %+v", r)
+	}
+	if got := debianVersion(strings.Replace(text, "Package: asterisk\nStatus: install ok installed", "Package: asterisk\nStatus: deinstall ok config-files", 1)); got != "" {
+		t.Errorf("got %q of a package that was removed", got)
+	}
+}
+
+// TestData: the file of versions can be used, and every series ends.
+func TestData(t *testing.T) {
+	k := knownVersions()
+	if _, err := time.Parse(time.DateOnly, k.Date); err != nil || len(k.Advisories) < 20 {
+		t.Errorf("got %v and %d advisories", err, len(k.Advisories))
+	}
+	for _, s := range k.Series {
+		if _, err := time.Parse(time.DateOnly, s.End); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+	for _, h := range k.Advisories {
+		if ways[h.Way] == "" || h.What == "" || len(h.Fixed) == 0 {
+			t.Errorf("got %+v", h)
+		}
+		for _, text := range h.Fixed {
+			if r, ok := releaseOf(text); !ok || endOf(k, r) == "" {
+				t.Errorf("%s: %q is no release of a known series", h.ID, text)
+			}
+		}
+	}
+}
+
+func FuzzRelease(f *testing.F) {
+	for _, text := range []string{"20.9.1", "certified/20.7-cert2", "18.9-cert5", "1:16.28.0~dfsg-0+deb11u4", "GIT-master"} {
+		f.Add(text)
+	}
+	k := knownVersions()
+	f.Fuzz(func(t *testing.T, text string) {
+		r, ok := releaseOf(text)
+		if ok && (r.series() == "" || r.number.Major() == 0 && !r.certified) {
+			t.Errorf("got %+v of %q", r, text)
+		}
+		versionOf(k, r, "x", audittest.Now)
+		debianVersion(text)
+		refusesIn(text)
+		secretForm.FindStringIndex(text)
+	})
+}
