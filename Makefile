@@ -52,6 +52,8 @@ setup-test: setup
 	command -v sipp >/dev/null || need="$$need sip-tester"; \
 	command -v openssl >/dev/null || need="$$need openssl"; \
 	command -v selfserv >/dev/null || need="$$need libnss3-tools"; \
+	command -v ssh >/dev/null || need="$$need openssh-client"; \
+	command -v sshd >/dev/null || need="$$need openssh-server"; \
 	[ -z "$$need" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need; }
 
 # promtool checks metrics and alert rules. It is taken out of Debian's package of the

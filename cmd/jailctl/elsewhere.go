@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +52,27 @@ func elsewhereFlags(root *cobra.Command) {
 	f.Bool("sudo", false, "with --host or --hosts: run the verb there with sudo -n, as root")
 	f.Bool("yes", false, "with --hosts: do not ask before a verb that changes something")
 	f.String("ssh-config", "", "with --host or --hosts: a configuration file of ssh, in place of ~/.ssh/config")
+	_ = root.RegisterFlagCompletionFunc("host", completeHosts)
+}
+
+// completeHosts completes a host that the user's files of ssh name.
+func completeHosts(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	home, err := os.UserHomeDir()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	read := func(name string) io.Reader {
+		text, _ := os.ReadFile(filepath.Join(home, ".ssh", name)) // a shell has no place for an error
+		return bytes.NewReader(text)
+	}
+	user := begun[:strings.LastIndexByte(begun, '@')+1]
+	var list []string
+	for _, name := range remote.Names(read("config"), read("known_hosts")) {
+		if strings.HasPrefix(user+name, begun) {
+			list = append(list, user+name)
+		}
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // parseElsewhere reads the flags before the verb. nil: the verb is for this machine.

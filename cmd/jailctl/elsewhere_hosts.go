@@ -151,22 +151,27 @@ func (a *app) askAll(ctx context.Context, e *elsewhere, list []remote.Target) []
 	return answers
 }
 
+// notAsked is what is said of a PBX whose turn did not come.
+const notAsked = "not asked: stopped by ctrl-c"
+
 // askOne asks one PBX, and waits no longer than the time limit.
 func (a *app) askOne(ctx context.Context, e *elsewhere, t remote.Target, most int) hostAnswer {
 	began := time.Now()
+	if ctx.Err() != nil {
+		return hostAnswer{Host: t.String(), Exit: exitNoPBX, Error: notAsked, Result: notAsked, Hint: "run the command again"}
+	}
 	limited, cancel := context.WithTimeout(ctx, e.limit)
 	defer cancel()
 	out, said := &remote.Head{Most: most}, &remote.Head{Most: keptSaid}
-	c := call{ssh: remote.SSH{Config: e.config, Batch: true, Connect: min(hostsConnect, e.limit), Sudo: e.sudo}, to: t, args: e.args, columns: unbroken}
+	c := call{ssh: remote.SSH{Config: e.config, Batch: true, Connect: min(hostsConnect, e.limit/2), Sudo: e.sudo}, to: t, args: e.args, columns: unbroken}
 	end, err := c.run(limited, out, said)
 	r := hostAnswer{Host: t.String(), Exit: end.Exit, Stdout: out.Text(), Stderr: said.Text(), Cut: out.Cut() || said.Cut()}
 	switch {
-	case err != nil:
 	case ctx.Err() != nil:
 		err = hint.Errorf("the verb may be done there or not", "%s: stopped by ctrl-c", t)
 	case limited.Err() != nil:
 		err = hint.Errorf("the verb may be done there or not; to wait longer: --time-limit 10m", "%s: no whole answer within %s", t, show.Duration(e.limit))
-	default:
+	case err == nil:
 		err = end.Err(t)
 	}
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Each verb is known to change something or not: --hosts asks before one that does. When you
 // add a verb that only reads, add it to readers too.
 func TestHostsAskBeforeChanges(t *testing.T) {
-	changing := []string{"ack", "allow", "ban", "calls unbar", "disallow", "erase", "geoip update", "import fail2ban", "man", "notify test", "off", "on", "reload", "remote", "setup", "unban"}
+	changing := []string{"ack", "allow", "ban", "calls unbar", "disallow", "erase", "geoip update", "import fail2ban", "man", "notify test", "off", "on", "reload", "remote", "setup", "tunnel", "unban"}
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		path := strings.TrimPrefix(c.CommandPath(), "jailctl ")
@@ -33,11 +33,11 @@ func TestHostsAskBeforeChanges(t *testing.T) {
 
 func TestParseElsewhere(t *testing.T) {
 	for line, want := range map[string]string{ // "": it is for this machine
-		"status":                                     "",
-		"why --host":                                 "",
-		"--json status":                              "",
-		"--host pbx1 status":                         "pbx1: status",
-		"--host=pbx1 --json why x --host y":          "pbx1: --json why x --host y",
+		"status":                            "",
+		"why --host":                        "",
+		"--json status":                     "",
+		"--host pbx1 status":                "pbx1: status",
+		"--host=pbx1 --json why x --host y": "pbx1: --json why x --host y",
 		"--json --socket --host --host pbx1 list -x": "pbx1: --json --socket --host list -x",
 		"--socket=/s --host pbx1 list":               "pbx1: --socket=/s list",
 		"--host pbx1 -- --host":                      "pbx1: -- --host",

@@ -151,15 +151,23 @@ func (a *app) geoipLookupVerb() *cobra.Command {
 func (a *app) lookup(t *geoip.Tables, addrs []netip.Addr) error {
 	var list []found
 	for _, addr := range addrs {
-		p := t.Lookup(addr)
-		list = append(list, found{
-			Addr: addr, Place: control.Place{Country: p.Country, ASN: p.ASN, Org: p.Org, Network: p.Network},
-			CountryFrom: source(p.CountryFrom), ASNFrom: source(p.ASNFrom),
-		})
+		list = append(list, whereIs(t, addr))
 	}
 	if a.json {
 		return a.emit(list)
 	}
+	return a.printPlaces(list)
+}
+
+func whereIs(t *geoip.Tables, addr netip.Addr) found {
+	p := t.Lookup(addr)
+	return found{
+		Addr: addr, Place: control.Place{Country: p.Country, ASN: p.ASN, Org: p.Org, Network: p.Network},
+		CountryFrom: source(p.CountryFrom), ASNFrom: source(p.ASNFrom),
+	}
+}
+
+func (a *app) printPlaces(list []found) error {
 	out := a.newTable("ADDRESS", "COUNTRY", "ASN", "ORG", "NETWORK", "FROM")
 	for _, f := range list {
 		network, asn := "", ""

@@ -105,6 +105,7 @@ func newRoot(a *app) *cobra.Command {
 	)
 	root.AddCommand(a.notifyVerb(), a.callsVerb(), a.metricsVerb(), a.auditVerb())
 	root.AddCommand(a.remoteVerb(), a.dialplanVerb())
+	root.AddCommand(a.tunnelVerb())
 	elsewhereFlags(root)
 	root.AddCommand(manVerbs()...)
 	a.complete(root)

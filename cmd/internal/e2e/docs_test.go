@@ -87,6 +87,8 @@ var docFolders = strings.NewReplacer(
 func instead(command string) (line, why string) {
 	command = elsewhere.ReplaceAllString(command, "jailctl ") // there is no other PBX: the verb runs here
 	switch {
+	case strings.HasPrefix(command, "jailctl tunnel"):
+		return "jailctl help tunnel", "there is no other PBX"
 	case command == "jailctl setup":
 		return "jailctl setup --dry-run", "it would restart the service of this host"
 	case command == "jailctl doctor":

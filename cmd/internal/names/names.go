@@ -1,5 +1,6 @@
 // Package names keeps the addresses of host names fresh: of those in ignoreip, and
-// of the trunks that Asterisk's configuration names. The daemon alone uses it.
+// of the trunks that Asterisk's configuration names. The daemon uses it; jailctl tunnel uses Host
+// alone.
 //
 // Code that judges lines must never wait for it: Addrs answers from memory. It must never
 // get a name from a log, because the writer of the line would then choose which address is

@@ -31,7 +31,7 @@ var causes = [...]cause{
 	{"Host key verification failed", "ssh does not know its host key, or the key was not accepted",
 		"log in once and compare the fingerprint: ssh LOGIN"},
 	{"Could not resolve hostname", "no address is known for this name", "check the spelling, and the Host entries in ~/.ssh/config"},
-	{"Permission denied (", "it does not accept the key or the password of this user", "to install your key there: ssh-copy-id LOGIN; to see which keys ssh offers: ssh -v LOGIN"},
+	{"Permission denied (", "it does not accept the key or the password of this user", "to install your key there: ssh-copy-id LOGIN; if the key has a passphrase, give it to the agent: ssh-add; to see which keys ssh offers: ssh -v LOGIN"},
 	{"Too many authentication failures", "ssh offered too many keys", "write IdentitiesOnly yes and IdentityFile FILE for this host into ~/.ssh/config"},
 	{"Connection refused", "no ssh server answers at this port", "check the port: user@host:PORT, or Port in ~/.ssh/config"},
 	{"timed out", "it does not answer", "check that the PBX runs, and that a firewall or a ban does not drop your packets"},
@@ -61,6 +61,8 @@ func (e Ending) Err(t Target) error {
 		return nil
 	case e.Greeted:
 		return hint.Errorf("the answer is not complete; run the command again", "%s: the connection was lost while jailctl ran there", t)
+	case e.Exit < 0 && e.Said == "":
+		return hint.Errorf("run the command again", "%s: ssh was killed", t)
 	case e.Exit == sshFailed || e.Exit < 0:
 		return e.because(t, causes[:], "ssh failed", "to see more: ssh -v LOGIN")
 	case e.Exit == 127 && !strings.Contains(e.Said, "sudo:"):

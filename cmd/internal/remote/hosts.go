@@ -24,7 +24,7 @@ func Hosts(r io.Reader, name string) (list []Target, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, mostLine)
 	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(lines.Text(), "#")
+		text, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "\ufeff"), "#") // editors of Windows begin a file with it
 		fields := strings.Fields(text)
 		if len(fields) == 0 {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	"pbxjail/configs/show"
@@ -11,12 +12,12 @@ import (
 
 // Clean is a writer that lets no byte through that a terminal obeys: a PBX that somebody
 // took over may send anything. Text is printed as show.Terminal does, but for tabs and the
-// ends of lines. JSON stays the same JSON: all beyond printable ASCII is escaped as JSON
+// ends of lines, which lose a carriage return. JSON stays the same JSON: all beyond printable ASCII is escaped as JSON
 // does. Call Flush at the end. For one goroutine.
 type Clean struct {
 	to   io.Writer
 	json bool
-	part []byte // the beginning of a character whose end has not come
+	part []byte // the beginning of a character or of an end of a line
 }
 
 // NewClean writes to to. asJSON: the text is JSON.
@@ -32,6 +33,9 @@ func (c *Clean) Write(p []byte) (int, error) {
 			}
 			break
 		}
+	}
+	if !c.json && whole == len(text) && bytes.HasSuffix(text, []byte("\r")) {
+		whole-- // it may be of the end of a line
 	}
 	err := c.print(text[:whole])
 	c.part = append([]byte(nil), text[whole:]...)
@@ -54,6 +58,9 @@ func (c *Clean) print(text []byte) error {
 }
 
 func cleaned(text []byte, asJSON bool) []byte {
+	if !asJSON { // ssh ends its lines as a terminal wants them
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	}
 	foreign := func(r rune) bool { return (r < ' ' || r > '~') && r != '\n' && r != '\t' }
 	if !bytes.ContainsFunc(text, foreign) {
 		return text
@@ -127,14 +134,18 @@ func (g *Gate) Greeted() bool { return g.open }
 // Before is what came before the greeting; foreign text.
 func (g *Gate) Before() string { return string(g.before) }
 
-// Head keeps the first bytes that are written to it, and drops the others. For one goroutine.
+// Head keeps the first bytes that are written to it, and drops the others. Its methods may
+// be called from any goroutine.
 type Head struct {
 	Most int // how many, in bytes
+	mu   sync.Mutex
 	text []byte
 	cut  bool
 }
 
 func (h *Head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	n := min(len(p), h.Most-len(h.text))
 	h.text = append(h.text, p[:n]...)
 	h.cut = h.cut || n < len(p)
@@ -142,7 +153,15 @@ func (h *Head) Write(p []byte) (int, error) {
 }
 
 // Text is what was kept.
-func (h *Head) Text() string { return string(h.text) }
+func (h *Head) Text() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.text)
+}
 
 // Cut reports whether something was dropped.
-func (h *Head) Cut() bool { return h.cut }
+func (h *Head) Cut() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cut
+}

@@ -88,7 +88,7 @@ func FuzzTarget(f *testing.F) {
 }
 
 func TestHosts(t *testing.T) {
-	list, err := Hosts(strings.NewReader("# ours\n\nadmin@pbx1  # Leeds\n\tpbx2:2222\r\n"), "pbxs")
+	list, err := Hosts(strings.NewReader("\ufeff# ours\n\nadmin@pbx1  # Leeds\n\tpbx2:2222\r\n"), "pbxs")
 	if err != nil || len(list) != 2 || list[0].String() != "admin@pbx1" || list[1].String() != "pbx2:2222" {
 		t.Errorf("got %v, %v", list, err)
 	}
@@ -256,11 +256,11 @@ func FuzzInput(f *testing.F) {
 }
 
 func TestClean(t *testing.T) {
-	const evil = "a\x1b]0;x\x07\tb\r\nö\u202e\x80\x9b1m\U0001f600\n"
+	const evil = "a\x1b]0;x\x07\tb\r\r\nö\u202e\x80\x9b1m\U0001f600\n"
 	for _, asJSON := range []bool{false, true} {
 		want := "a\\x1b]0;x\\a\tb\\r\n\\u00f6\\u202e\\ufffd\\ufffd1m\\U0001f600\n"
 		if asJSON {
-			want = "a\\u001b]0;x\\u0007\tb \n\\u00f6\\u202e\\ufffd\\ufffd1m\\ud83d\\ude00\n"
+			want = "a\\u001b]0;x\\u0007\tb  \n\\u00f6\\u202e\\ufffd\\ufffd1m\\ud83d\\ude00\n"
 		}
 		var out bytes.Buffer
 		c := NewClean(&out, asJSON)
@@ -422,5 +422,61 @@ func TestWorse(t *testing.T) {
 	}
 	if got := Worse(137, 1, unreached); got != 137 {
 		t.Errorf("got %d", got)
+	}
+}
+
+func TestParseService(t *testing.T) {
+	for text, want := range map[string]string{ // "": an error
+		"443": "127.0.0.1:443", "192.168.1.20:80": "192.168.1.20:80", "phone-1.lan:8080": "phone-1.lan:8080", "[2001:db8::1]:443": "[2001:db8::1]:443",
+		"": "", "0": "", "65536": "", "http": "", ":80": "", "a:": "", "2001:db8::1": "", "-x:80": "", "a b:80": "", "a:80:b:90": "", "a/b:80": "", "[::1]": "",
+	} {
+		s, err := ParseService(text)
+		if got := s.String(); err == nil && got != want || err != nil && (want != "" || hint.Of(err) == "") {
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestReadShown(t *testing.T) {
+	const text = "user admin\nhostname pbx1.example.net\nport 2222\nproxycommand none\nproxyjump jump1,jump2\ncontrolpath /run/user/0/a b\nidentityfile ~/.ssh/id\n"
+	want := Resolved{"admin", "pbx1.example.net", 2222, "jump1,jump2", "/run/user/0/a b"}
+	if got := ReadShown(text); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := ReadShown("hostname pbx\ncontrolpath none\n\n"); got != (Resolved{Host: "pbx"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// The port is one of this machine alone, and no configuration adds another one.
+func TestForwarding(t *testing.T) {
+	target := Target{User: "admin", Host: "pbx"}
+	f := Forwarding{Local: 8443, To: Service{"127.0.0.1", 443}}
+	for got, want := range map[string]string{
+		strings.Join(f.Control("forward", "/s", target), " "):                                "-F /dev/null -S /s -O forward -L 127.0.0.1:8443:127.0.0.1:443 -- pbx",
+		strings.Join(Forwarding{Local: 1, Socks: true}.Control("cancel", "/s", target), " "): "-F /dev/null -S /s -O cancel -D 127.0.0.1:1 -- pbx",
+		strings.Join(f.Control("check", "/s", target), " "):                                  "-F /dev/null -S /s -O check -- pbx",
+		f.Address(): "https://127.0.0.1:8443/",
+		Forwarding{Local: 2, To: Service{"127.0.0.1", 8088}}.Address():                             "http://127.0.0.1:2/",
+		Forwarding{Local: 2, To: Service{"127.0.0.1", 5038}}.Address():                             "127.0.0.1:2",
+		Forwarding{Local: 2, To: Service{"127.0.0.1", 443}, Socks: true}.Address():                 "socks5://127.0.0.1:2",
+		f.To.Refused(target, "channel 1: open failed: connect failed: Connection refused").Error(): "admin@pbx: nothing listens at 127.0.0.1:443 there",
+		f.To.Refused(target, "").Error():                                                           "admin@pbx: nothing answers at 127.0.0.1:443 there",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if args := (SSH{}).Master(target, "/s"); !slices.Contains(args, "ClearAllForwardings=yes") || !slices.Contains(args, "-a") || args[len(args)-1] != "admin@pbx" {
+		t.Errorf("got %q", args)
+	}
+}
+
+func TestNames(t *testing.T) {
+	config := "# Host no\nHost pbx1 pbx2 *.example.net !pbx3\n HostName 192.0.2.10\nhost=pbx4\nMatch host pbx5\nHost \"pbx 6\"\nHost -x\n"
+	known := "pbx1,192.0.2.10 ssh-ed25519 AAAA\n[pbx7]:2222 ssh-ed25519 AAAA\n|1|abc|def ssh-ed25519 AAAA\n@cert-authority *.net ssh-rsa AAAA\n\n"
+	want := []string{"192.0.2.10", "pbx1", "pbx2", "pbx4", "pbx7:2222"}
+	if got := Names(strings.NewReader(config), strings.NewReader(known)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
