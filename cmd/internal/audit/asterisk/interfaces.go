@@ -1,14 +1,15 @@
 package asterisk
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"pbxjail/cmd/internal/audit"
+	"pbxjail/cmd/internal/audit/reach"
 	"pbxjail/cmd/internal/findings"
-	"pbxjail/cmd/internal/program"
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/show"
 )
@@ -187,7 +188,7 @@ func open(m *audit.Machine) (list []findings.Finding) {
 }
 
 func openOf(m *audit.Machine, sockets []audit.Socket, ports []asterisk.Port) (list []findings.Finding) {
-	seen := map[string]bool{}
+	seen, wall := map[string]bool{}, reach.Of(m)
 	for _, s := range sockets {
 		i := slices.IndexFunc(ports, func(p asterisk.Port) bool {
 			return p.Number == s.At.Port() && (p.Service == asterisk.AMI || p.Service == asterisk.HTTP)
@@ -198,53 +199,22 @@ func openOf(m *audit.Machine, sockets []audit.Socket, ports []asterisk.Port) (li
 		seen[s.At.String()] = true
 		what := map[asterisk.Service]string{asterisk.AMI: "the manager interface (AMI)", asterisk.HTTP: "the web server of Asterisk (ARI, AMI over HTTP)"}[ports[i].Service]
 		f := findings.Finding{
-			About: fmt.Sprintf("port %d", s.At.Port()), Severity: findings.Risky, Evidence: []string{fmt.Sprintf("tcp %s, program %s", s.At, show.Word(orUnknown(s.Program), 20))},
-			What: what + " listens to other machines, and no firewall was found that refuses them",
-			Fix:  []findings.Step{findings.Write("bindaddr = 127.0.0.1 in the file of this service (manager.conf, http.conf), or let the firewall refuse the port")},
+			About: fmt.Sprintf("port %d", s.At.Port()), Severity: findings.Risky, What: what + " answers the world",
+			Evidence: []string{fmt.Sprintf("tcp %s, program %s, %s", s.At, show.Word(cmp.Or(s.Program, "unknown"), 20), wall.Why())},
+			Fix:      []findings.Step{findings.Write("in the file of this service (manager.conf or http.conf), below [general]", "bindaddr = 127.0.0.1"), findings.Command("asterisk -rx 'core reload'")},
 		}
-		switch policy, err := refuses(m); {
-		case err != nil:
-			f.What = what + " listens to other machines; whether a firewall refuses them is not known"
-			f.Evidence = append(f.Evidence, "cannot read the firewall: "+show.Flat(err.Error(), 120))
-		case policy != "":
-			f.Severity, f.What, f.Fix = findings.Note, what+" listens to other machines, and the firewall refuses what it has no rule for", nil
-			f.Evidence, f.Hint = append(f.Evidence, policy), fmt.Sprintf("look whether a rule of your firewall accepts port %d from everywhere", s.At.Port())
+		switch wall.World(s) {
+		case reach.Closed:
+			continue
+		case reach.Unknown:
+			f.Severity, f.Fix = findings.Unknown, nil
+			f.What = "cannot tell whether " + what + " answers the world: it listens to other machines, and what the firewall does is not known"
+			f.Hint = "run jailctl audit as root; it only reads"
 		}
 		list = append(list, f)
 	}
 	if len(list) == 0 {
-		list = append(list, audit.OK("open ports", "%s of this machine: none is a manager interface or a web server of Asterisk that listens to other machines", show.Count(len(sockets), "port")))
+		list = append(list, audit.OK("open ports", "%s of this machine: the world reaches no manager interface and no web server of Asterisk", show.Count(len(sockets), "port")))
 	}
 	return list
-}
-
-func orUnknown(text string) string {
-	if text == "" {
-		return "unknown"
-	}
-	return text
-}
-
-// refuses is the line of the firewall that refuses what no rule accepts; "": there is none.
-// Only the chain INPUT is known.
-func refuses(m *audit.Machine) (string, error) {
-	r, err := m.Do(m.Context(), program.Command{Name: "iptables", Args: []string{"-w", "5", "-S", "INPUT"}})
-	if err != nil {
-		return "", err
-	}
-	if r.Status != 0 {
-		return "", fmt.Errorf("iptables -S INPUT ended with status %d; it needs root", r.Status)
-	}
-	return refusesIn(string(r.Out)), nil
-}
-
-// refusesIn reads "iptables -S INPUT": a policy, or a rule for everything.
-func refusesIn(text string) string {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "-P INPUT DROP" || line == "-A INPUT -j DROP" || strings.HasPrefix(line, "-A INPUT -j REJECT") || strings.HasPrefix(line, "-A INPUT -j fpbxfirewall") {
-			return "iptables: " + show.Flat(line, 100)
-		}
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"pbxjail/cmd/internal/audit"
+	"pbxjail/cmd/internal/audit/reach"
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/configs/show"
 )
@@ -63,7 +65,7 @@ func phones(m *audit.Machine) (list []findings.Finding) {
 			f.Hint = "let the firewall refuse port 69/udp from all but your phones; then change the secrets"
 		case !web && served == "":
 			f.Severity = findings.Note
-			f.What = fmt.Sprintf("%s of phones have secrets of accounts, and every user of this machine can read them; no TFTP server listens now", show.Count(len(hits), "file"))
+			f.What = fmt.Sprintf("%s of phones have secrets of accounts, and every user of this machine can read them; the world reaches no TFTP server now", show.Count(len(hits), "file"))
 			f.Hint = "to let only the TFTP server read them: chmod o= FILE"
 		case !web:
 			f.What = fmt.Sprintf("%s of phones show secrets of accounts, and TFTP gives them to anybody who guesses the name: it is the number (MAC) of the phone", show.Count(len(hits), "file"))
@@ -82,15 +84,23 @@ func phones(m *audit.Machine) (list []findings.Finding) {
 	return list
 }
 
-// tftpServed is the socket of a TFTP server that other machines can reach; "": none.
+var errFirewall = errors.New("what the firewall does is not known")
+
+// tftpServed is the socket of a TFTP server that the world can reach; "": none.
 func tftpServed(m *audit.Machine) (string, error) {
 	if !m.IsThis() {
 		return "", audit.ErrNoPrograms
 	}
 	sockets, err := m.Listening()
 	for _, s := range sockets {
-		if s.Protocol == "udp" && s.At.Port() == 69 && s.World() {
-			return fmt.Sprintf("udp %s, program %s", s.At, show.Word(orUnknown(s.Program), 20)), nil
+		if s.Protocol != "udp" || s.At.Port() != 69 || !s.World() {
+			continue
+		}
+		switch wall := reach.Of(m); wall.World(s) {
+		case reach.Open:
+			return fmt.Sprintf("udp %s, program %s, %s", s.At, show.Word(cmp.Or(s.Program, "unknown"), 20), wall.Why()), nil
+		case reach.Unknown:
+			return "", errFirewall
 		}
 	}
 	return "", err

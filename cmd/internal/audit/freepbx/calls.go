@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"pbxjail/cmd/internal/audit"
@@ -45,9 +46,9 @@ func calls(m *audit.Machine) (list []findings.Finding) {
 	switch {
 	case err == nil && len(rows) == 1 && len(rows[0]) == 3:
 		looked = append(looked, "table cdr")
-		if rows[0][0] != "0" {
-			total++
-			evidence = append(evidence, fmt.Sprintf("table cdr: %s calls, from %s to %s", show.Flat(rows[0][0], 12), show.Flat(rows[0][1], 24), show.Flat(rows[0][2], 24)))
+		if n, _ := strconv.Atoi(rows[0][0]); n > 0 {
+			total += n
+			evidence = append(evidence, fmt.Sprintf("table cdr: %s, from %s to %s", show.Count(n, "call"), show.Flat(rows[0][1], 24), show.Flat(rows[0][2], 24)))
 		}
 	case err != nil && len(looked) == 0:
 		failed = err

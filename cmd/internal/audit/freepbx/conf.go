@@ -36,11 +36,14 @@ func ampSetting(m *audit.Machine, file, key string) string {
 	value := ""
 	for i := range len(tokens) - 5 {
 		if tokens[i].Is(php.Variable, "$amp_conf") && tokens[i+2].Is(php.Text, key) && tokens[i+4].Is(php.Sign, "=") && tokens[i+5].Kind == php.Text {
-			value = tokens[i+5].Text
+			value = unescaped.Replace(tokens[i+5].Text)
 		}
 	}
 	return value
 }
+
+// unescaped takes the backslashes of a text of PHP away.
+var unescaped = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\"`, `"`, `\$`, `$`)
 
 // setValue is a setting of FreePBX, or why it is not known.
 type setValue struct {

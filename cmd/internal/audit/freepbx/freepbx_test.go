@@ -359,7 +359,7 @@ func TestDatabase(t *testing.T) {
 
 // TestOptions: a password stays one value of the option file, whatever is in it.
 func TestOptions(t *testing.T) {
-	m := audittest.Machine(t, map[string]string{"/etc/freepbx.conf": `<?php $amp_conf['AMPDBUSER']='u'; $amp_conf["AMPDBPASS"] = 'a"b\c
+	m := audittest.Machine(t, map[string]string{"/etc/freepbx.conf": `<?php $amp_conf['AMPDBUSER']='u'; $amp_conf["AMPDBPASS"] = 'a"b\\c
 [client]
 host=evil';`})
 	text, err := clientOptions(m)
