@@ -113,7 +113,7 @@ func (l *lexer) next() bool {
 func (l *lexer) take(kind Kind, length int) {
 	text := l.text[l.at : l.at+length]
 	if kind == Word {
-		text = strings.ToLower(strings.TrimPrefix(text, `\`))
+		text = lower(strings.TrimPrefix(text, `\`))
 	}
 	l.add(kind, text)
 	l.skip(l.at + length)
@@ -188,6 +188,17 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // isName reports whether a byte can be in a name: "\" separates namespaces.
 func isName(c byte) bool {
 	return c == '_' || c == '\\' || c >= 0x80 || isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// lower is a name in lower case: PHP has no other letters than those of ASCII in it.
+func lower(text string) string {
+	b := []byte(text)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }
 
 func nameLength(text string) int {
