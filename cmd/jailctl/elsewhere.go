@@ -216,7 +216,7 @@ func (a *app) onHost(ctx context.Context, e *elsewhere) error {
 // readsStdin reports whether a verb reads stdin: for "-", and for a question. No other verb
 // gets it: a loop of a shell over a list of hosts reads the list from stdin.
 func readsStdin(args []string) bool {
-	asks := slices.Contains([]string{"setup", "import"}, firstWord(args)) && !slices.Contains(args, "--yes")
+	asks := slices.Contains([]string{"setup", "import", "recordings"}, firstWord(args)) && !slices.Contains(args, "--yes")
 	return asks || slices.Contains(args, "-")
 }
 

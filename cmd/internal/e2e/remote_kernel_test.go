@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -367,6 +368,33 @@ func TestRemoteEnds(t *testing.T) {
 	}
 }
 
+// Ctrl-c ends the question to many: what has come is printed, and what has not is named.
+func TestHostsStop(t *testing.T) {
+	f := newFleet(t)
+	f.write("pbxs", "good\nhangs\nnoisy\n")
+	var out, said bytes.Buffer
+	cmd := f.jailctl("--ssh-config", f.path("config"), "--parallel", "1", "--hosts", f.path("pbxs"), "version")
+	cmd.Stdout, cmd.Stderr = &out, &said
+	f.must(f.net.World.Start(cmd))
+	asked := func(name string) bool {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", childOf(cmd.Process.Pid)))
+		return bytes.Contains(text, []byte("\x00"+name+"\x00"))
+	}
+	if !poll(func() bool { return asked("hangs") }) {
+		t.Fatal("the second host is not asked")
+	}
+	f.must(cmd.Process.Signal(os.Interrupt))
+	_ = cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 5 || !strings.Contains(said.String(), "stopped by ctrl-c: 2 of 3 PBXs did not answer") {
+		t.Errorf("got exit status %d, %s", got, said.String())
+	}
+	for _, row := range []string{"good +0 ", "hangs +5 +stopped by ctrl-c", "noisy +5 +not asked"} {
+		if !regexp.MustCompile("(?m)^" + row).MatchString(out.String()) {
+			t.Errorf("got %s, want %s", out.String(), row)
+		}
+	}
+}
+
 // childOf is the ssh that a jailctl has started; 0: none.
 func childOf(pid int) (child int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
@@ -397,11 +425,13 @@ func TestFortyHosts(t *testing.T) {
 	f.add(f.path("known"), known)
 	for _, n := range []int{5, 40} {
 		f.write("pbxs", strings.Join(strings.SplitAfter(list, "\n")[:n], ""))
-		began := time.Now()
-		got := f.run("", "--ssh-config", f.path("config"), "--hosts", f.path("pbxs"), "geoip", "status")
-		t.Logf("%d hosts, 8 at the same time: %s", n, time.Since(began).Round(time.Millisecond))
-		if rows := strings.Count(got.out, "\npbx"); rows != n || got.exit != 0 {
-			t.Errorf("got %d rows, exit status %d, %s", rows, got.exit, got.said)
+		for _, verb := range [][]string{{"geoip", "status"}, {"audit", "--only", "shellshock"}} {
+			began := time.Now()
+			got := f.run("", append([]string{"--ssh-config", f.path("config"), "--hosts", f.path("pbxs")}, verb...)...)
+			t.Logf("%d hosts, 8 at the same time, %s: %s", n, verb[0], time.Since(began).Round(time.Millisecond))
+			if rows := strings.Count(got.out, "\npbx"); rows != n || got.exit == 5 {
+				t.Errorf("got %d rows, exit status %d, %s", rows, got.exit, got.said)
+			}
 		}
 	}
 }

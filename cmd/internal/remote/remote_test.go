@@ -361,6 +361,7 @@ func TestEnding(t *testing.T) {
 	}{
 		{Ending{Exit: 0, Greeted: true}, "", ""},
 		{Ending{Exit: 4, Greeted: true, Said: "Permission denied (publickey)"}, "", ""},
+		{Ending{Exit: -1}, "ssh was killed", "run the command again"},
 		{Ending{Exit: 255, Greeted: true}, "the connection was lost", "run the command again"},
 		{Ending{Exit: -1, Greeted: true}, "the connection was lost", "run the command again"},
 		{Ending{Exit: 255, Said: "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\r\nHost key verification failed.\r\n"}, "the host key is not the one that ssh knows", "ssh -p 2222 admin@pbx prints"},
@@ -403,12 +404,17 @@ func TestSummary(t *testing.T) {
 		{0, "ADDRESS  JAIL\n203.0.113.7  a\n203.0.113.9  b\n", "", "203.0.113.9  b"},
 		{0, "ADDRESS  JAIL\n", "", "no rows"},
 		{0, "\n\n", "", ""},
+		{0, strings.Repeat("a", mostOfTest), "", strings.Repeat("a", mostSummary) + "..."},
+		{1, "unknown  ports: not looked at\nnote     a: b\n", "", "unknown ports: not looked at"},
 	} {
 		if got := Summary(tt.exit, tt.out, tt.said); got != tt.want {
 			t.Errorf("%d, %q, %q: got %q, want %q", tt.exit, tt.out, tt.said, got, tt.want)
 		}
 	}
 }
+
+// mostOfTest is longer than what is kept.
+const mostOfTest = 1 << 20
 
 func TestWorse(t *testing.T) {
 	const unreached = 5
@@ -442,6 +448,9 @@ func TestReadShown(t *testing.T) {
 	want := Resolved{"admin", "pbx1.example.net", 2222, "jump1,jump2", "/run/user/0/a b"}
 	if got := ReadShown(text); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := ReadShown("hostname pbx\ncontrolpath ~/.ssh/%C\n\n"); got != (Resolved{Host: "pbx"}) {
+		t.Errorf("got %+v", got)
 	}
 	if got := ReadShown("hostname pbx\ncontrolpath none\n\n"); got != (Resolved{Host: "pbx"}) {
 		t.Errorf("got %+v", got)

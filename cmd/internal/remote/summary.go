@@ -9,10 +9,21 @@ import (
 	"pbxjail/cmd/internal/findings"
 )
 
+// mostSummary is how long a summary is, in bytes.
+const mostSummary = 300
+
 // Summary is the answer of a verb in one line of foreign text: the worst finding of a verb
 // that lists findings, the error of one that failed, and else the first line. Of a table it
 // is the last row.
 func Summary(exit int, out, said string) string {
+	text := summary(exit, out, said)
+	if len(text) > mostSummary {
+		return text[:mostSummary] + "..."
+	}
+	return text
+}
+
+func summary(exit int, out, said string) string {
 	var report findings.Report
 	isJSON := json.Valid([]byte(out))
 	if isJSON {

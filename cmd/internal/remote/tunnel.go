@@ -87,7 +87,7 @@ func ReadShown(text string) (r Resolved) {
 				r.Jump = value
 			}
 		case "controlpath":
-			if value != "none" {
+			if value != "none" && !strings.Contains(value, "%") { // an old ssh prints it as it is written
 				r.Control = value
 			}
 		}
