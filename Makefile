@@ -11,7 +11,7 @@ STATIC    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The version of a package: the tag without its v, or how many commits there are.
 PACKAGED  ?= $(shell git describe --tags --match 'v*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || echo 0.0.$$(git rev-list --count HEAD)+$$(git rev-parse --short HEAD))
 
-.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-calls e2e-doctor fuzz bench creep growth bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
+.PHONY: run demo build setup test setup-test unit race kernel lint e2e e2e22 e2e-wire e2e-calls e2e-dialplan e2e-doctor fuzz bench creep growth bench-kernel bench-peers peers torture edges picture words catalogue cover reference packages release install clean
 
 # Guards the PBX of this machine, where there is one; else shows how, on a recorded attack.
 run: setup build
@@ -96,6 +96,9 @@ e2e-wire: setup build
 # repaired. Two minutes for each Asterisk.
 e2e-calls: setup build
 	$(BIN)/pbxlab e2e-calls
+
+e2e-dialplan: setup build
+	$(BIN)/pbxlab e2e-dialplan
 
 e2e-doctor: setup build
 	$(BIN)/pbxlab e2e-doctor

@@ -196,7 +196,7 @@ func fileReach(r *record) int {
 // headlessReach is what reach is, for a line that does not begin a record.
 func headlessReach(line []byte) (n int, exact bool) {
 	switch {
-	case len(line) == 0, string(line) == "-- end of packet.", isBanner(line), isCallDetail(line):
+	case len(line) == 0, string(line) == "-- end of packet.", isBanner(line), isCallDetail(line), isBacktrace(line):
 		return 0, false
 	case bytes.HasPrefix(line, arrow):
 		return packetSize(line)

@@ -69,6 +69,13 @@ func sayingOf(r *record) (s saying, known bool) {
 		if end := " had invalid UTF-8 sequences which were replaced"; bytes.HasSuffix(r.msg, []byte(end)) {
 			return saying{extenReach, end}, true
 		}
+		return own, string(r.msg) == "Error creating message"
+	case "json.c": // a format of Asterisk's own, and what its library says of it
+		return own, begins("Error building JSON from '{")
+	case "": // asterisk:main/logger.c ast_log_backtrace; its lines have no head
+		return own, isBacktrace(r.msg)
+	case "sip/reqresp_parser.c": // a header
+		return saying{dumpReach, "'"}, begins("No closing bracket found in '")
 	case "res_pjsip.c":
 		if begins("CallerID Name '") { // behind the name, which can hold no newline, is a number that fits its field
 			return saying{extenReach, "' has invalid UTF-8 characters which were replaced"}, true
@@ -172,4 +179,15 @@ func isCallDetail(line []byte) bool {
 		}
 	}
 	return false
+}
+
+// isBacktrace knows the lines of a backtrace: "Got 11 backtrace records", "# 0: /usr/sbin/asterisk(...)".
+func isBacktrace(line []byte) bool {
+	if n, found := bytes.CutPrefix(line, []byte("Got ")); found {
+		n, found = bytes.CutSuffix(n, []byte(" backtrace records"))
+		return found && len(n) > 0 && allDigits(n)
+	}
+	number, _, found := bytes.Cut(line[:min(len(line), 8)], colonBlank)
+	digits := bytes.TrimLeft(bytes.TrimPrefix(number, []byte("#")), " ")
+	return found && len(number) > 1 && number[0] == '#' && len(digits) > 0 && allDigits(digits)
 }

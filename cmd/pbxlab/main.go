@@ -34,7 +34,7 @@ func run() int {
 	}
 	started := false // a verb that runs was used rightly
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
-	root.AddCommand(demoVerb(), netVerb(), e2eVerb(), e2eWireVerb(), e2eOfficeVerb(), e2eDoctorVerb(), e2eCallsVerb(), benchVerb(), benchWireVerb(), benchFloodVerb(), benchHeardVerb(), benchIdleVerb(), benchPeersVerb())
+	root.AddCommand(demoVerb(), netVerb(), e2eVerb(), e2eWireVerb(), e2eOfficeVerb(), e2eDoctorVerb(), e2eCallsVerb(), e2eDialplanVerb(), benchVerb(), benchWireVerb(), benchFloodVerb(), benchHeardVerb(), benchIdleVerb(), benchPeersVerb())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

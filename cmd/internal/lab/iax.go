@@ -14,16 +14,17 @@ import (
 
 // Subclasses of IAX2 control frames, and information elements (RFC 5456, 8.4, 8.6).
 const (
-	iaxNew, iaxAccept, iaxHangup, iaxReject            = 1, 7, 5, 6
-	iaxAuthReq, iaxAuthRep                             = 8, 9
-	iaxRegReq, iaxRegAuth, iaxRegAck, iaxRegRej        = 13, 14, 15, 16
-	iaxCallToken                                       = 40
-	ieCalled, ieUser, ieCapability, ieFormat           = 1, 6, 8, 9
-	ieVersion, ieChallenge, ieMD5, ieRefresh           = 11, 15, 16, 19
-	ieCallToken                                        = 54
-	iaxTries                                           = 3
-	iaxFullHeader                                      = 12
-	iaxFull                                     uint16 = 0x8000
+	iaxNew, iaxAck, iaxAccept, iaxHangup, iaxReject        = 1, 4, 7, 5, 6
+	iaxAuthReq, iaxAuthRep                                 = 8, 9
+	iaxRegReq, iaxRegAuth, iaxRegAck, iaxRegRej            = 13, 14, 15, 16
+	iaxCallToken                                           = 40
+	ieCalled, ieUser, ieCapability, ieFormat               = 1, 6, 8, 9
+	ieCallerNumber, ieCallerName                           = 2, 4
+	ieVersion, ieChallenge, ieMD5, ieRefresh               = 11, 15, 16, 19
+	ieCallToken                                            = 54
+	iaxTries                                               = 3
+	iaxFullHeader                                          = 12
+	iaxFull                                         uint16 = 0x8000
 )
 
 type iaxFrame struct {
@@ -55,6 +56,44 @@ func (n *Net) IAXCall(ctx context.Context, from netip.Addr, user, password, numb
 	}
 	elements += element(ieCapability, "\x00\x00\x00\x04") + element(ieFormat, "\x00\x00\x00\x04")
 	return n.iax(ctx, from, elements, password, iaxNew, iaxAuthRep, iaxAccept)
+}
+
+// IAXGuest is a call without an account: each text goes into the packet as it is, up to 255
+// bytes of it.
+type IAXGuest struct{ Called, Number, Name string }
+
+// IAXGuestCall calls over IAX2 without an account, and returns when the PBX hangs up, or after
+// a second. It tells whether the PBX took the call.
+func (n *Net) IAXGuestCall(ctx context.Context, from netip.Addr, g IAXGuest) (bool, error) {
+	conn, err := n.Dial(ctx, "udp", from, IAXPort)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	elements := element(ieVersion, "\x00\x02") + element(ieCalled, g.Called) + element(ieCallerNumber, g.Number) + element(ieCallerName, g.Name) +
+		element(ieCapability, "\x00\x00\x00\x04") + element(ieFormat, "\x00\x00\x00\x04")
+	line := iaxLine{conn, uint16(2 + rand.IntN(30000))}
+	token := line.exchange(iaxNew, elements+element(ieCallToken, ""), iaxFrame{})
+	if token.subclass == 0 {
+		return false, ErrSilent
+	}
+	line.call++ // the token is for a call of its own
+	answer := line.exchange(iaxNew, elements+element(ieCallToken, token.elements[ieCallToken]), iaxFrame{})
+	if answer.subclass != iaxAccept {
+		return false, nil
+	}
+	line.send(iaxAck, "", answer, false) // the dialplan begins when it comes
+	conn.SetReadDeadline(time.Now().Add(time.Second))
+	packet := make([]byte, 4096)
+	for {
+		size, err := conn.Read(packet)
+		if err != nil {
+			return true, nil
+		}
+		if f, ok := readFrame(packet[:size]); ok && f.subclass == iaxHangup {
+			return true, nil
+		}
+	}
 }
 
 // iax fetches a call token, asks, and answers a challenge.

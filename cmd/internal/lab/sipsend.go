@@ -182,6 +182,15 @@ func (s *Sender) Do(r *Request) (Response, error) {
 	}
 }
 
+// Ack acknowledges the final answer to an INVITE, so that the PBX ends the call at once.
+func (s *Sender) Ack(r *Request, answer Response) error {
+	ack := *r
+	ack.Method, ack.To, ack.Body, ack.Type = "ACK", answer.header("To"), "", ""
+	ack.CSeq = strings.Replace(r.CSeq, r.Method, "ACK", 1)
+	_, err := s.conn.Write(ack.text())
+	return err
+}
+
 // final reads until the final answer to a request. What else comes is not ours to
 // answer.
 func (s *Sender) final(r *Request, deadline time.Time) (Response, error) {
