@@ -25,6 +25,7 @@ type dialplan struct {
 	steps    []step
 	includes map[string][]string     // contexts by the context that includes them
 	sets     map[string][]assignment // by name of the variable, in upper case
+	subs     map[string][]subroutine // calls of a context as a subroutine; "": of one that is not known
 }
 
 // assignment is a value that some step gives to a variable.
@@ -34,13 +35,12 @@ type assignment struct {
 }
 
 var (
-	setForm  = regexp.MustCompile(`(?i)^M?Set\(\s*(?:_{0,2})([A-Za-z0-9_]+)\s*=(.*)\)\s*$`)
 	prioForm = regexp.MustCompile(`^\s*(?:hint|n|s|\d+)?(?:\([^)]*\))?(?:\+\d+)?\s*$`)
 )
 
 // readDialplan takes the priorities out of the sections.
 func readDialplan(sections []asterisk.Section) dialplan {
-	d := dialplan{includes: map[string][]string{}, sets: map[string][]assignment{}}
+	d := dialplan{includes: map[string][]string{}, sets: map[string][]assignment{}, subs: map[string][]subroutine{}}
 	for _, s := range sections {
 		exten := ""
 		for _, set := range s.Settings {
@@ -71,23 +71,23 @@ func (d *dialplan) add(s step, rest string) {
 		return
 	}
 	s.app, s.lead = strings.TrimSpace(app), s.lead+strings.TrimSpace(priority)+","
-	d.steps = append(d.steps, s)
-	if form := setForm.FindStringSubmatch(s.app); form != nil {
-		name := strings.ToUpper(form[1])
-		d.sets[name] = append(d.sets[name], assignment{form[2], s})
-	}
+	d.do(s)
 }
 
-// otherDialplans are the lines of dialplans in other languages, as steps without an
-// extension: extensions.ael (pbx_ael) and extensions.lua (pbx_lua).
-func otherDialplans(root fs.FS, folder string) (steps []step) {
-	for name, comment := range map[string]string{"extensions.ael": "//", "extensions.lua": "--"} {
-		file := path.Join(folder, name)
-		text, _ := readFile(root, file)
-		for i, line := range strings.Split(text, "\n") {
-			line, _, _ = strings.Cut(line, comment)
-			steps = append(steps, step{app: strings.TrimSpace(line), at: asterisk.Place{File: file, Line: i + 1}})
-		}
+// do takes a step, with what it sets and calls.
+func (d *dialplan) do(s step) {
+	d.steps = append(d.steps, s)
+	d.assign(s)
+	d.call(s)
+}
+
+// luaLines are the lines of extensions.lua (pbx_lua), as steps without an extension.
+func luaLines(root fs.FS, folder string) (steps []step) {
+	file := path.Join(folder, "extensions.lua")
+	text, _ := readFile(root, file)
+	for i, line := range strings.Split(text, "\n") {
+		line, _, _ = strings.Cut(line, "--")
+		steps = append(steps, step{app: strings.TrimSpace(line), at: asterisk.Place{File: file, Line: i + 1}})
 	}
 	return steps
 }

@@ -114,6 +114,7 @@ func Checks() []findings.Check[*Env] {
 		{Name: "fail2ban", Asks: "does fail2ban guard the same logs?", Run: otherGuard},
 		{Name: "ssh", Asks: "is the address that you come from protected?", Run: ownSession},
 		{Name: "dialplan-shell", Asks: "can a caller run commands?", Run: shells},
+		{Name: "dialplan-programs", Asks: "does text of callers reach programs that the dialplan starts?", Run: programs},
 		{Name: "alwaysauthreject", Asks: "does Asterisk tell which accounts exist?", Run: alwaysAuthReject},
 		{Name: "guests", Asks: "what can callers without an account do?", Run: guests},
 		{Name: "traps", Asks: "are there traps for attackers, and is none of them a real account?", Run: traps},

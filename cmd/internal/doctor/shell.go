@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
@@ -54,7 +55,7 @@ func shellCalls(app string) (calls []shellCall) {
 func shells(e *Env) (list []findings.Finding) {
 	for _, folder := range e.Folders {
 		d := e.dialplan(folder)
-		for _, s := range append(d.steps, otherDialplans(e.Root, folder)...) {
+		for _, s := range append(d.steps, luaLines(e.Root, folder)...) {
 			for _, call := range shellCalls(s.app) {
 				w := d.text(call.text, s, seen{})
 				if s.at.File != "" && strings.HasSuffix(s.at.File, ".lua") {
@@ -96,16 +97,57 @@ func shellFinding(call shellCall, s step, w written, pjsip bool) findings.Findin
 		f.What = fmt.Sprintf("%s() in the dialplan gives text to a shell. If that text comes from a caller, the caller can run commands", call.name)
 		f.Evidence[1] = "text of unknown origin in it: " + strings.Join(from[:min(len(from), 6)], ", ")
 	}
+	f.Evidence = append(f.Evidence, example(call.text, w.from))
+	ael := strings.HasSuffix(s.at.File, ".ael")
 	f.Hint = "filter each such text: ${FILTER(0-9A-Za-z,${NAME})}; or write the line without a shell, with Log(), Verbose() or Set(FILE(...)=...)"
 	if strings.Contains(call.text, "sipsec") || strings.Contains(call.text, "Unknown Call") {
 		f.What += ". It is the well-known recipe that logs unknown calls"
-		f.Hint = ""
-		f.Fix = []findings.Step{
-			findings.Write("in place of "+where(s.at), safeRecipe(s, call.text, pjsip)...),
-			findings.Command("asterisk -rx 'dialplan reload'"),
+		f.Hint = "replace this line, or the whole context: " + printed(pjsip, ael) + " prints one that logs unknown calls safely"
+		if !ael {
+			f.Fix = []findings.Step{
+				findings.Write("in place of "+where(s.at), safeRecipe(s, call.text, pjsip)...),
+				findings.Command("asterisk -rx 'dialplan reload'"),
+			}
 		}
 	}
 	return f
+}
+
+// printed is the command that prints a safe dialplan.
+func printed(pjsip, ael bool) string {
+	command := "jailctl dialplan --driver chan_sip"
+	if pjsip {
+		command = "jailctl dialplan --driver pjsip"
+	}
+	if ael {
+		command += " --format ael"
+	}
+	return command
+}
+
+// example is a harmless call that shows what the shell would do: id(1) prints who runs it.
+func example(text string, from []string) string {
+	who, what := "a caller who writes %s into this text", "$(id)"
+	for _, form := range from {
+		form = strings.ToUpper(form)
+		switch {
+		case strings.Contains(form, "CALLERID(NAME)"), strings.Contains(form, "CALLERIDNAME"):
+			who = "a caller with the name %s"
+		case strings.Contains(form, "CALLERID"):
+			who = "a caller with the number %s"
+		case strings.Contains(form, "HEADER"), strings.Contains(form, "USERAGENT"), strings.Contains(form, "URI"):
+			who = "a caller with %s in a header of its call"
+		case strings.Contains(form, "EXTEN"), strings.Contains(form, "DID"), strings.Contains(form, "DNID"):
+			who = "a caller who dials %s"
+		default:
+			continue
+		}
+		break
+	}
+	if at := strings.Index(text, "${"); at >= 0 && strings.Count(text[:at], "'")%2 == 1 {
+		what = "';id;'" // $(...) does nothing between apostrophes
+	}
+	return "example: " + fmt.Sprintf(who, what) + " makes this machine run the command id"
 }
 
 func inContext(s step) string {
@@ -135,9 +177,9 @@ func safeRecipe(s step, old string, pjsip bool) []string {
 		number = "FROM_DID"
 	}
 	const text = `0-9A-Za-z+*#_\x2d`
-	lines := []string{
-		lead + `Set(from=${FILTER(` + text + `,${CALLERID(num)}):0:40})`,
-		next + `Set(to=${FILTER(` + text + `,${` + number + `}):0:40})`,
+	lines := []string{ // cut where they are written: within ${FILTER(...):0:40} a bracket of the caller ends FILTER
+		lead + `Set(from=${FILTER(` + text + `,${CALLERID(num)})})`,
+		next + `Set(to=${FILTER(` + text + `,${` + number + `})})`,
 	}
 	if pjsip {
 		lines = append(lines, next+`Set(addr=${FILTER(0-9a-fA-F.:[],${CHANNEL(pjsip,remote_addr)}):0:60})`)
@@ -145,11 +187,15 @@ func safeRecipe(s step, old string, pjsip bool) []string {
 		lines = append(lines, next+`Set(addr=${FILTER(0-9a-fA-F.:,${CHANNEL(recvip)}):0:45})`,
 			next+`ExecIf($["${CUT(addr,:,2)}" != ""]?Set(addr=[${addr}]))`)
 	}
-	return append(lines, next+`Set(FILE(`+file+`,,,al,u)=[${STRFTIME(${EPOCH},,%b %d %H:%M:%S)}] SECURITY[] Unknown Call from ${from} to ${to} IPdetails sip:${from}@${addr})`)
+	return append(lines, next+`Set(FILE(`+file+`,,,al,u)=[${STRFTIME(${EPOCH},,%b %d %H:%M:%S)}] SECURITY[] Unknown Call from ${from:0:40} to ${to:0:40} IPdetails sip:${from:0:40}@${addr})`)
 }
 
 // dialplan reads the dialplan of a folder.
 func (e *Env) dialplan(folder string) dialplan {
 	sections, _ := asterisk.Dialplan(folder) // what cannot be read is a finding of another check
-	return readDialplan(sections)
+	d := readDialplan(sections)
+	file := path.Join(folder, "extensions.ael")
+	text, _ := readFile(e.Root, file)
+	d.readAEL(text, file)
+	return d
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	lines "pbxjail/cmd/internal/dialplan"
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/configs/asterisk"
 )
@@ -46,10 +47,24 @@ func TestShells(t *testing.T) {
 		{"in a circle of our own", in(" same => n,Set(a=${b}${b}${b})", " same => n,Set(b=${a}${a}1)", " same => n,System(logger ${a})"), ""},
 		{"set twice", in(" same => n,Set(a=1)", " same => n,Set(a=${EXTEN})", " same => n,System(logger ${a})"), "broken 8"},
 		{"two of them", in(" same => n,System(a ${EXTEN})", " same => n,System(b)", " same => n,System(c ${EXTEN})"), "broken 6, broken 8"},
+		{"a global variable", in(" same => n,Set(GLOBAL(last)=${CALLERID(num)})", " same => n,System(logger ${last})"), "broken 7"},
+		{"a local variable", in(" same => n,Set(LOCAL(a)=${EXTEN})", " same => n,System(logger ${a})", " same => n,System(logger ${LOCAL(a)})"), "broken 7, broken 8"},
+		{"MSet", in(" same => n,MSet(a=1,b=${EXTEN})", " same => n,System(logger ${a})", " same => n,System(logger ${b})"), "broken 8"},
+		{"set within ExecIf", in(` same => n,ExecIf($["${X}" = ""]?Set(a=${CALLERID(name)}))`, " same => n,System(logger ${a})"), "broken 7"},
+		{"an argument of a macro", "[in]\nexten => _X.,1,Macro(log,x,${CALLERID(num)})\n[macro-log]\nexten => s,1,System(logger ${ARG1})\nexten => s,2,System(logger ${ARG2})\n", "broken 5"},
+		{"an argument of Gosub", "[in]\nexten => _X.,1,Gosub(log,s,1(${EXTEN},x))\n[log]\nexten => s,1,System(logger ${ARG2})\n same => n,System(logger ${ARG1})\n", "broken 5"},
+		{"an argument of GosubIf", "[in]\nexten => _X.,1,GosubIf($[1]?log,s,1(${EXTEN}):log,s,1(2))\n[log]\nexten => s,1,System(logger ${ARG1})\n", "broken 4"},
+		{"an argument that is passed on", "[in]\nexten => _X.,1,Gosub(a,s,1(${EXTEN}))\n[a]\nexten => s,1,Gosub(b,s,1(${ARG1}))\n[b]\nexten => s,1,System(logger ${ARG1})\n", "broken 6"},
+		{"the environment", in(" same => n,Set(ENV(NUMBER)=${EXTEN})", " same => n,System(logger ${ENV(NUMBER)})"), "broken 7"},
 		{"who knows", in(" same => n,System(logger ${SOMETHING})"), "risky 6"},
 		{"a name that is made", in(" same => n,System(logger ${${EXTEN}})"), "risky 6"},
 		{"a database", in(" same => n,System(logger ${ODBC_X(1)})"), "risky 6"},
 
+		{"an argument that is a constant", "[in]\nexten => _X.,1,Gosub(log,s,1(up))\nexten => _X.,n,Macro(log,down)\n[log]\nexten => s,1,System(logger ${ARG1})\n[macro-log]\nexten => s,1,System(logger ${ARG1})\n", ""},
+		{"an argument that is filtered", "[in]\nexten => _X.,1,Gosub(log,s,1(${FILTER(0-9,${EXTEN})}))\n[log]\nexten => s,1,System(logger ${ARG1})\n", ""},
+		{"the environment of Asterisk", in(" same => n,System(logger ${ENV(HOME)})"), ""},
+		{"what was typed", in(" same => n,Read(digits,beep)", " same => n,System(logger ${digits})"), ""},
+		{"a global variable of ours", in(" same => n,Set(GLOBAL(mode)=night)", " same => n,System(logger ${mode} ${GLOBAL(mode)})"), ""},
 		{"constant", in(" same => n,System(/usr/local/bin/backup --all)"), ""},
 		{"our own variables", in(" same => n,System(echo ${EPOCH} ${UNIQUEID} ${SPOOL} ${STRFTIME(${EPOCH},,%F)} ${RAND(1,9)})"), ""},
 		{"the packet's address", in(" same => n,System(echo ${CHANNEL(pjsip,remote_addr)} ${CHANNEL(recvip)})"), ""},
@@ -123,6 +138,100 @@ func TestIncludedAndOther(t *testing.T) {
 	}
 }
 
+// TestAEL: extensions.ael is read as Asterisk reads it.
+func TestAEL(t *testing.T) {
+	for _, c := range []struct {
+		name, text, want string
+	}{
+		{"a number of digits", "context in {\n _2XX => System(notify ${EXTEN});\n 600 => {\n  System(notify ${EXTEN});\n }\n}\n", ""},
+		{"any number", "context in {\n _X. => System(notify ${EXTEN});\n}\n", "broken 2"},
+		{"a variable", "context in {\n s => {\n  who=${CALLERID(num)};\n  System(logger ${who});\n }\n}\n", "broken 4"},
+		{"a variable that is filtered", "context in {\n s => {\n  Set(who=${FILTER(0-9,${CALLERID(num)})});\n  System(logger ${who});\n }\n}\n", ""},
+		{"a macro", "macro log(a,b) {\n System(logger ${b});\n}\ncontext in {\n s => {\n  &log(1,${CALLERID(name)});\n }\n}\n", "broken 2"},
+		{"a macro with constants", "macro log(a,b) {\n System(logger ${b});\n}\ncontext in {\n s => &log(1,2);\n}\n", ""},
+		{"in an if", "context in {\n s => {\n  if (\"${X}\" = \"1\") {\n   System(logger\n    ${CALLERID(num)});\n  }\n }\n}\n", "broken 4"},
+		{"in a condition", "context in {\n s => {\n  if (\"${SHELL(grep ${CALLERID(num)} /list)}\" = \"\") {\n   NoOp();\n  }\n }\n}\n", "broken 3"},
+		{"comments", "context in { // System(${CALLERID(num)});\n s => { /* System(\n${CALLERID(num)}); */ System(backup); }\n}\n", ""},
+		{"globals", "globals {\n DIR=/tmp;\n}\ncontext in {\n s => System(ls ${DIR});\n}\n", ""},
+		{"a label", "context in {\n s => {\nlog:\n  System(logger ${CALLERID(num)});\n }\n}\n", "broken 4"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := &Env{Folders: []string{"/a"}, Root: fstest.MapFS{"a/extensions.ael": {Data: []byte(c.text)}}}
+			if got := shellFindings(t, e); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestPrintedIsSafe: nothing is found in what jailctl dialplan and calls --dialplan print.
+func TestPrintedIsSafe(t *testing.T) {
+	all := []lines.Driver{lines.PJSIP, lines.ChanSIP, lines.IAX2}
+	for _, drivers := range [][]lines.Driver{all[:1], all[1:2], all[2:], all} {
+		for _, format := range lines.Formats {
+			text := lines.Unknown(drivers, lines.Format(format))
+			e := env(t, map[string]string{"extensions.conf": text + lines.Bar([]string{"0"}, []string{"112"})})
+			if format == string(lines.AEL) {
+				e = &Env{Folders: []string{"/a"}, Root: fstest.MapFS{"a/extensions.ael": {Data: []byte(text)}}}
+			}
+			if f := append(shells(e), programs(e)...); len(f) > 0 {
+				t.Errorf("%v, %s: got %+v", drivers, format, f)
+			}
+			if d := e.dialplan(e.Folders[0]); len(d.steps) < 8 {
+				t.Errorf("%v, %s: got %d steps: it was not read", drivers, format, len(d.steps))
+			}
+		}
+	}
+}
+
+// TestPrograms: texts of callers that choose a program, or reach one.
+func TestPrograms(t *testing.T) {
+	for _, c := range []struct{ name, line, want string }{
+		{"its name", " same => n,AGI(agi-${EXTEN}.sh)", "broken"},
+		{"an argument", " same => n,AGI(look.agi,${CALLERID(num)})", "note"},
+		{"an argument of EAGI", " same => n,EAGI(look.agi,x,${EXTEN})", "note"},
+		{"ExternalIVR", " same => n,ExternalIVR(/usr/bin/ivr,${CALLERID(name)})", "note"},
+		{"an address", " same => n,AGI(agi://127.0.0.1/look?n=${EXTEN})", "note"},
+		{"the environment", " same => n,Set(ENV(NUMBER)=${EXTEN})", "risky"},
+		{"a name in the environment", " same => n,Set(ENV(${CALLERID(name)})=1)", "broken"},
+		{"a constant", " same => n,AGI(look.agi,x)", ""},
+		{"filtered", " same => n,AGI(look.agi,${FILTER(0-9,${EXTEN})})", ""},
+		{"a constant in the environment", " same => n,Set(ENV(TZ)=UTC)", ""},
+		{"filtered in the environment", " same => n,Set(ENV(N)=${FILTER(0-9,${EXTEN})})", ""},
+		{"another application", " same => n,Playback(agi,${EXTEN})", ""},
+	} {
+		got := ""
+		for _, f := range programs(env(t, map[string]string{"extensions.conf": in(c.line)})) {
+			got += fmt.Sprint(f.Severity)
+			if f.Hint == "" || len(f.Evidence) == 0 {
+				t.Errorf("%s: got %+v, want a hint and evidence", c.name, f)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestExample: a finding says what a caller could do, and where to get a safe dialplan.
+func TestExample(t *testing.T) {
+	for _, c := range []struct{ line, example string }{
+		{" same => n,System(logger ${EXTEN})", "a caller who dials $(id)"},
+		{" same => n,System(logger '${CALLERID(num)}')", "a caller with the number ';id;'"},
+		{" same => n,System(logger \"${CALLERID(name)}\")", "a caller with the name $(id)"},
+		{" same => n,System(logger ${PJSIP_HEADER(read,User-Agent)})", "$(id) in a header"},
+	} {
+		f := shells(env(t, map[string]string{"extensions.conf": in(c.line)}))
+		if len(f) != 1 || !strings.Contains(strings.Join(f[0].Evidence, "\n"), c.example) {
+			t.Errorf("%s: got %+v, want %q", c.line, f, c.example)
+		}
+	}
+	f := shells(env(t, map[string]string{"extensions.conf": in(" same => n,System(echo \"Unknown Call ${EXTEN}\" >> /srv/sipsec.log)")}))
+	if len(f) != 1 || !strings.Contains(f[0].Hint, "jailctl dialplan --driver chan_sip") {
+		t.Errorf("got %+v, want the command that prints a safe dialplan", f)
+	}
+}
+
 // FuzzDialplan: any text is read without a fault, and what is shown is short.
 func FuzzDialplan(f *testing.F) {
 	f.Add("same", "n,System(echo ${CALLERID(num)})", "_X.")
@@ -146,6 +255,8 @@ func FuzzDialplan(f *testing.F) {
 		}
 		fixed(exten)
 		d.callsOut("in")
+		d.readAEL(value, "x.ael")
+		d.readAEL("context in {\n"+exten+" => {\n"+value+";\n}\n}", "x.ael")
 	})
 }
 
@@ -162,7 +273,7 @@ func TestSampleOfAsterisk(t *testing.T) {
 	}
 	for _, folder := range roots {
 		e := &Env{Folders: []string{folder}, Root: os.DirFS("/")}
-		if f := shells(e); len(f) > 0 {
+		if f := append(shells(e), programs(e)...); len(f) > 0 {
 			t.Errorf("%s: got %+v", folder, f)
 		}
 		for _, f := range guests(e) {

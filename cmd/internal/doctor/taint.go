@@ -51,7 +51,7 @@ var (
 // whose result is made of what they get. Checked against asterisk:funcs/.
 var (
 	harmlessFunctions = []string{"LEN", "MATH", "RAND", "MD5", "SHA1", "BASE64_ENCODE", "INC", "DEC", "ISNULL", "EXISTS", "REGEX", "FIELDQTY", "GROUP_COUNT", "DIALPLAN_EXISTS", "VALID_EXTEN", "EPOCH"}
-	passingFunctions  = []string{"STRFTIME", "IF", "IFTIME", "TOUPPER", "TOLOWER", "SPRINTF", "EVAL", "REPLACE", "STRREPLACE", "QUOTE", "CSV_QUOTE", "URIENCODE", "URIDECODE", "JSON_ENCODE", "PASSTHRU"}
+	passingFunctions  = []string{"STRFTIME", "IF", "IFTIME", "TOUPPER", "TOLOWER", "SPRINTF", "EVAL", "REPLACE", "STRREPLACE", "QUOTE", "CSV_QUOTE", "URIENCODE", "URIDECODE", "PASSTHRU"}
 	namedFunctions    = []string{"CUT", "SHIFT", "POP", "LISTFILTER"} // their first argument names a variable
 	callerFunctions   = []string{"CALLERID", "CONNECTEDLINE", "REDIRECTING", "SIP_HEADER", "SIPCHANINFO", "SIPPEER", "PJSIP_HEADER", "PJSIP_HEADERS", "PJSIP_RESPONSE_HEADER", "PJSIP_PARSE_URI", "HASH", "CDR", "MESSAGE", "MESSAGE_DATA", "DB", "IAXVAR", "FAXOPT"}
 	// addresses are items of CHANNEL() that Asterisk makes itself.
@@ -83,6 +83,12 @@ func (d dialplan) expression(e string, at step, once seen) (w written) {
 		return bad(caller)
 	case slices.Contains(ownVariables, name):
 		return written{}
+	case argForm.MatchString(name) && !once[name+"@"+at.context]:
+		once[name+"@"+at.context] = true
+		n, _ := strconv.Atoi(name[3:])
+		return d.arg(n, e, at, once)
+	case argForm.MatchString(name):
+		return written{} // what it holds is counted already
 	}
 	values, set := d.sets[name]
 	if slices.Contains(callerVariables, name) && !set {
@@ -127,8 +133,20 @@ func (d dialplan) function(name, args, e string, at step, once seen) written {
 			return d.expression(parts(args)[0], at, once)
 		}
 		return d.expression(first, at, once)
-	case name == "GLOBAL":
-		return d.expression(args, at, once)
+	case name == "GLOBAL" || name == "LOCAL" || name == "SHARED":
+		return d.expression(first, at, once)
+	case name == "ENV":
+		for _, v := range d.sets["ENV("+strings.ToUpper(strings.TrimSpace(args))+")"] {
+			if key := "ENV(" + args; !once[key] {
+				once[key] = true
+				w := d.text(v.value, v.from, once)
+				once[key] = false
+				if w.trust != safe {
+					return w
+				}
+			}
+		}
+		return written{} // Asterisk has it from the admin who starts it
 	case slices.Contains(callerFunctions, name):
 		return written{caller, []string{"${" + e + "}"}}
 	}
