@@ -131,6 +131,19 @@ func TestOther(t *testing.T) {
 	}
 }
 
+// TestElsewhere: what a backup has behind a whole path is not taken from our own machine.
+func TestElsewhere(t *testing.T) {
+	for name, content := range map[string]string{"/etc/asterisk/sip.conf": "-> /var/www/html/admin/modules/core/etc/sip.conf", "/etc/asterisk/manager.conf": "#include \"/etc/asterisk/more.conf\"\n"} {
+		files := honest()
+		delete(files, name)
+		files[name] = content
+		list := audittest.Run(withVersion(t, files, "Asterisk 22.10.1"), Checks())
+		if got := audittest.Worst(list, "asterisk-manager"); got != findings.Unknown || !strings.Contains(audittest.Text(list), "found: "+name) {
+			t.Errorf("got\n%s", audittest.Text(list))
+		}
+	}
+}
+
 // TestUnreadable: what cannot be read is unknown.
 func TestUnreadable(t *testing.T) {
 	m := withVersion(t, honest(), "")

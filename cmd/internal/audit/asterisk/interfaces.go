@@ -34,6 +34,7 @@ func manager(m *audit.Machine) (list []findings.Finding) {
 	if other != nil {
 		return other
 	}
+	list = elsewhere(m)
 	for _, dir := range dirs {
 		sections, problems := asterisk.Sections(dir, "manager.conf", "enabled", "bindaddr", "tlsenable", "tlsbindaddr", "webenabled", "read", "write", "permit", "deny", "acl")
 		list = append(list, unread("AMI", "who can reach the manager interface", problems)...)
