@@ -15,7 +15,7 @@
 //   - --json prints the API's own types, and nothing but ASCII.
 //
 // Exit status: 0 done; 1 what was asked did not happen, or a problem was found; 2 wrong
-// usage; 3 there is no jail of the name; 4 only risks were found (doctor); 5 another PBX did
+// usage; 3 there is no jail of the name; 4 only risks were found (doctor, audit); 5 another PBX did
 // not answer (--host, --hosts, tunnel). Lifting a ban that is not there is done: afterwards
 // the address is not banned. So is a list of bans that is empty.
 package main

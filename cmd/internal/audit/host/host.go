@@ -62,7 +62,7 @@ func openPorts(m *audit.Machine) []findings.Finding {
 			About: "open ports", Severity: findings.Note,
 			What:     fmt.Sprintf("%s of this machine answer the world, %s", show.Count(len(open), "port"), wall.Why()),
 			Evidence: grouped(open),
-			Hint:     "close each port that only your own phones and admins need: allow their addresses in the firewall, and nothing else",
+			Hint:     "close each port that only your own phones and admins need: allow their addresses in the firewall, and nothing else. If this machine has a private address, the router before it decides too",
 		})
 	}
 	if unclear := of[reach.Unknown]; len(unclear) > 0 {
@@ -131,10 +131,29 @@ func innerFinding(m *audit.Machine, s audit.Socket, what string, wall *reach.Fir
 		About: fmt.Sprintf("port %d/%s", port, protocol), Severity: findings.Risky,
 		What:     fmt.Sprintf("the world can reach %s", what),
 		Evidence: []string{fmt.Sprintf("%s listens on %s, %s", cmp.Or(show.Flat(s.Program, 40), "a program"), s.At, wall.Why())},
-		Hint:     "let the program listen on 127.0.0.1 only, if other machines do not need it; else allow only their addresses",
+		Hint:     "let the program listen on 127.0.0.1 only, if other machines do not need it. Else close the port, and then allow only their addresses",
+		Fix:      append(onlyHere(m, key(s)), closing(m, port, protocol)...),
 	}
-	f.Fix = closing(m, port, protocol)
 	return f
+}
+
+// onlyHere lets a program listen on this machine alone; nothing when its file is not known.
+func onlyHere(m *audit.Machine, port string) []findings.Step {
+	for _, p := range []struct{ port, file, section, line, service string }{
+		{"tcp 3306", "/etc/mysql/mariadb.conf.d/50-server.cnf", "[mysqld]", "bind-address=127.0.0.1", "mariadb"},
+		{"tcp 3306", "/etc/my.cnf", "[mysqld]", "bind-address=127.0.0.1", "mariadb"},
+		{"tcp 6379", "/etc/redis/redis.conf", "", "bind 127.0.0.1", "redis"},
+	} {
+		if _, err := m.Stat(p.file); err != nil || p.port != port {
+			continue
+		}
+		where := "into " + p.file
+		if p.section != "" {
+			where = "below " + p.section + " in " + p.file
+		}
+		return []findings.Step{findings.Write(where, p.line), findings.Command("systemctl restart " + p.service)}
+	}
+	return nil
 }
 
 // closing are the commands that close a port, for the firewall that the machine has.
@@ -176,16 +195,16 @@ func clock(m *audit.Machine) []findings.Finding {
 		What:     "no program keeps the clock of this machine right. A wrong clock puts wrong times into logs and call records, and makes valid certificates fail",
 		Evidence: []string{"the kernel says that no program corrects the clock"},
 		Fix:      []findings.Step{findings.Command("timedatectl set-ntp true"), findings.Command("timedatectl")},
-		Hint:     "if there is no such program, install one",
+		Hint:     "if timedatectl starts none, install chrony",
 	}
 	if service != "" {
 		f.Evidence = []string{service + " runs, and the kernel says that the clock is not corrected yet"}
 		f.Hint = "wait some minutes. If it stays so, the firewall or the network stops NTP (port 123/udp)"
 		f.Fix = []findings.Step{findings.Command("timedatectl")}
 	} else if s := m.System(); s.Is("debian", "ubuntu") {
-		f.Fix = []findings.Step{findings.Command("apt-get install chrony"), findings.Command("chronyc tracking")}
+		f.Hint, f.Fix = "", []findings.Step{findings.Command("apt-get install chrony"), findings.Command("chronyc tracking")}
 	} else if s.Is("rhel", "fedora", "centos", "sangoma") {
-		f.Fix = []findings.Step{findings.Command("yum install chrony && systemctl enable --now chronyd"), findings.Command("chronyc tracking")}
+		f.Hint, f.Fix = "", []findings.Step{findings.Command("yum install chrony && systemctl enable --now chronyd"), findings.Command("chronyc tracking")}
 	}
 	return []findings.Finding{f}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 
 	"pbxjail/cmd/internal/audit"
@@ -71,9 +72,13 @@ func read(m *audit.Machine) *Firewall {
 		case err != nil:
 			f.err = err
 		case r.Status != 0:
-			f.err = fmt.Errorf("%s: %s", name, show.Flat(strings.TrimSpace(string(r.Said)), 200))
-			if len(r.Said) == 0 {
-				f.err = fmt.Errorf("%s fails", name)
+			said := show.Flat(strings.TrimSpace(string(r.Said)), 200)
+			if said == "" {
+				said = "it fails without a reason"
+			}
+			f.err = fmt.Errorf("%s: %s", name, strings.TrimPrefix(said, name+": "))
+			if os.Geteuid() != 0 {
+				f.err = hint.Add("run jailctl audit as root; it only reads", f.err)
 			}
 		case r.Cut:
 			f.err = fmt.Errorf("%s prints more than %d MiB", name, program.MaxOutput>>20)

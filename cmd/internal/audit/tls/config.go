@@ -31,10 +31,11 @@ func ofAsterisk(m *audit.Machine) (list []encrypted) {
 	for _, s := range sections {
 		protocol, _ := s.Last("protocol")
 		bind, bound := s.Last("bind")
+		bind.At.File = strings.Replace(bind.At.File, dir, asterisk.DefaultDir, 1)
 		if kind, _ := s.Last("type"); s.Template || !bound || !strings.EqualFold(kind.Value, "transport") || !strings.EqualFold(protocol.Value, "tls") {
 			continue
 		}
-		list = append(list, encrypted{portOf(bind.Value, 5061), "SIP", pjsip, s.Name, placeOf(m, dir, bind, "bind")})
+		list = append(list, encrypted{portOf(bind.Value, 5061), "SIP", pjsip, s.Name, placeOf(bind, "bind")})
 	}
 	for _, f := range []struct {
 		file, what string
@@ -49,10 +50,11 @@ func ofAsterisk(m *audit.Machine) (list []encrypted) {
 			one := encrypted{port: f.usual, what: f.what, server: f.server}
 			on := false
 			for _, set := range s.Settings {
+				set.At.File = strings.Replace(set.At.File, dir, asterisk.DefaultDir, 1)
 				switch key := strings.Replace(set.Key, "ssl", "tls", 1); key {
 				case "tlsenable":
 					on = asterisk.IsTrue(set.Value)
-					one.at = placeOf(m, dir, set, set.Key)
+					one.at = placeOf(set, set.Key)
 				case "tlsbindaddr":
 					one.port = portOf(set.Value, one.port)
 				case "tlsbindport":
@@ -68,9 +70,8 @@ func ofAsterisk(m *audit.Machine) (list []encrypted) {
 }
 
 // placeOf is a setting as evidence.
-func placeOf(m *audit.Machine, dir string, s asterisk.Setting, key string) string {
-	file := strings.Replace(s.At.File, dir, asterisk.DefaultDir, 1)
-	return fmt.Sprintf("%s:%d: %s=%s", show.Word(file, 200), s.At.Line, key, show.Flat(s.Value, 80))
+func placeOf(s asterisk.Setting, key string) string {
+	return fmt.Sprintf("%s:%d: %s=%s", show.Word(s.At.File, 200), s.At.Line, key, show.Flat(s.Value, 80))
 }
 
 func portOf(bind string, usual uint16) uint16 {

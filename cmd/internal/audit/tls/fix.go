@@ -46,7 +46,7 @@ func (t target) lines(m *audit.Machine, a aspect) []line {
 var keys = [3][]string{
 	{"tlsdisablev1", "tlsdisablev11", "tlsclientmethod", "sslclientmethod", "method"},
 	{"tlscipher", "sslcipher", "cipher"},
-	{"tlscertfile", "sslcert", "cert_file"},
+	{"tlscertfile", "sslcert", "cert_file", "tlsprivatekey", "priv_key_file"},
 }
 
 // file is the file of Asterisk that opens the port; "" for other servers.
@@ -59,12 +59,17 @@ func (t target) configured(m *audit.Machine, a aspect) (list []string) {
 	for _, l := range t.lines(m, a) {
 		list = append(list, fmt.Sprintf("%s:%d: %s %s", l.file, l.at, directives[t.server][a], show.Flat(l.value, 120)))
 	}
-	if t.file() == "" || t.named {
-		return list
+	for _, set := range t.settings(m, a) {
+		list = append(list, placeOf(set, set.Key))
 	}
+	return list
+}
+
+// settings are those of Asterisk's file for an aspect of the port, in their order.
+func (t target) settings(m *audit.Machine, a aspect) (list []asterisk.Setting) {
 	dir, err := m.Path(asterisk.DefaultDir)
-	if err != nil {
-		return list
+	if err != nil || t.file() == "" || t.named {
+		return nil
 	}
 	sections, _ := asterisk.Sections(dir, t.file(), keys[a]...) // what cannot be read is not shown
 	for _, s := range sections {
@@ -72,10 +77,39 @@ func (t target) configured(m *audit.Machine, a aspect) (list []string) {
 			continue
 		}
 		for _, set := range s.Settings {
-			list = append(list, placeOf(m, dir, set, set.Key))
+			set.At.File = strings.Replace(set.At.File, dir, asterisk.DefaultDir, 1)
+			list = append(list, set)
 		}
 	}
 	return list
+}
+
+// writeSetting is the step to write a line "key=value" of Asterisk: in place of the last one
+// with this key, which counts, else below the section.
+func (t target) writeSetting(m *audit.Machine, a aspect, lines ...string) (steps []findings.Step) {
+	section := "general"
+	if t.server == pjsip {
+		section = show.Flat(t.section, 80)
+	}
+	var added []string
+	for _, line := range lines {
+		key, _, _ := strings.Cut(line, "=")
+		place := ""
+		for _, set := range t.settings(m, a) {
+			if set.Key == key {
+				place = fmt.Sprintf("in place of %s:%d", show.Word(set.At.File, 200), set.At.Line)
+			}
+		}
+		if place == "" {
+			added = append(added, line)
+			continue
+		}
+		steps = append(steps, findings.Write(place, line))
+	}
+	if len(added) > 0 {
+		steps = append(steps, findings.Write(fmt.Sprintf("below [%s] in /etc/asterisk/%s", section, t.file()), added...))
+	}
+	return steps
 }
 
 // goodLines are the lines to write.
@@ -117,22 +151,22 @@ func (t target) fix(m *audit.Machine, a aspect) (steps []findings.Step) {
 	case m.FreePBX() && t.server == pjsip:
 		steps = append(steps,
 			findings.Write("into /etc/asterisk/pjsip.transports_custom_post.conf", append([]string{"[" + show.Flat(t.section, 80) + "](+)"}, lines...)...),
-			findings.Command("asterisk -rx 'core restart when convenient'"))
+			findings.Command(restart))
 	case m.FreePBX():
-		steps = append(steps,
-			findings.Write(fmt.Sprintf("into /etc/asterisk/%s", customFile[t.server]), lines...),
-			findings.Command("asterisk -rx 'core restart when convenient'"))
-	default:
-		section := "general"
-		if t.server == pjsip {
-			section = show.Flat(t.section, 80)
+		if t.server == manager { // it is included behind the last section
+			lines = append([]string{"[general](+)"}, lines...)
 		}
 		steps = append(steps,
-			findings.Write(fmt.Sprintf("below [%s] in /etc/asterisk/%s", section, t.file()), lines...),
-			findings.Command("asterisk -rx 'core restart when convenient'"))
+			findings.Write(fmt.Sprintf("into /etc/asterisk/%s", customFile[t.server]), lines...),
+			findings.Command(restart))
+	default:
+		steps = append(t.writeSetting(m, a, lines...), findings.Command(restart))
 	}
 	return append(steps, findings.Command(t.again()))
 }
+
+// restart restarts Asterisk as soon as no call is left.
+const restart = "asterisk -rx 'core restart when convenient'"
 
 // customFile is where FreePBX lets an admin add to [general] of a file that it writes.
 var customFile = map[server]string{chanSIP: "sip_general_custom.conf", httpServer: "http_custom.conf", manager: "manager_custom.conf"}
@@ -175,19 +209,49 @@ func (t target) newCertificate(m *audit.Machine) []findings.Step {
 			{Where: "choose it for the web server (Admin, System Admin, HTTPS Setup), for SIP (Settings, Asterisk SIP Settings, TLS/SSL/SRTP Settings) and for WebSocket (Settings, Advanced Settings, TLS)"},
 		}
 	}
-	return []findings.Step{{Where: "get a new certificate for the name that phones and browsers use, for example with certbot, and write its file into the lines above"}}
+	name := "NAME"
+	if len(t.names) > 0 {
+		name = show.Flat(t.names[0], 100)
+	}
+	folder := "/etc/letsencrypt/live/" + name
+	steps := []findings.Step{
+		{Where: "get a certificate for the name that phones and browsers use; this needs port 80 for a moment:"},
+		findings.Command("certbot certonly --standalone -d " + name),
+	}
+	switch t.server {
+	case apache, nginx:
+		key, end := map[server]string{apache: "SSLCertificateKeyFile", nginx: "ssl_certificate_key"}[t.server], map[server]string{nginx: ";"}[t.server]
+		lines := []string{directives[t.server][certificateLine] + " " + folder + "/fullchain.pem" + end, key + " " + folder + "/privkey.pem" + end}
+		place := "into the file that has the port"
+		if found := t.lines(m, certificateLine); len(found) > 0 {
+			place = fmt.Sprintf("in place of %s:%d and of the line with %s there", found[0].file, found[0].at, key)
+		}
+		return append(steps, findings.Write(place, lines...), findings.Command(t.reload(m)))
+	case pjsip:
+		steps = append(steps, t.writeSetting(m, certificateLine, "cert_file="+folder+"/fullchain.pem", "priv_key_file="+folder+"/privkey.pem")...)
+	default:
+		steps = append(steps, t.writeSetting(m, certificateLine, "tlscertfile="+folder+"/fullchain.pem", "tlsprivatekey="+folder+"/privkey.pem")...)
+	}
+	return append(steps, findings.Command(restart))
 }
 
 // hint is what the steps do not say.
-func (t target) hint(a aspect) string {
+func (t target) hint(m *audit.Machine, a aspect) string {
 	what := [...]string{"Allow only TLS 1.2 and 1.3", "Allow only the ciphers " + goodCiphers, "Write a new certificate"}[a]
 	switch {
 	case t.named || t.server == other:
 		return what + " in the configuration of the program behind this port, and restart that program; then test again"
-	case a == protocolLine && t.server.asterisk() && t.server != pjsip:
-		return "Asterisk restarts when no call is left. If it still accepts SSLv3 then, it is too old for these lines: update it to 11.13.1, 12.6.1, 13.0.0 or newer"
+	case a == protocolLine && t.server == pjsip && m.FreePBX():
+		return restarts + ". The web interface can do the same: Settings, Asterisk SIP Settings, TLS/SSL/SRTP Settings: SSL Method tlsv1_2"
+	case t.server.asterisk() && a == certificateLine && !m.FreePBX():
+		return "the user that Asterisk runs as must be able to read both new files. " + capital(restarts)
 	case t.server.asterisk() && a != certificateLine:
-		return "Asterisk restarts when no call is left"
+		return restarts
 	}
 	return ""
 }
+
+// restarts says what the command does to calls.
+const restarts = "the command below restarts Asterisk as soon as no call is left"
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -139,19 +139,24 @@ func certificates(m *audit.Machine) (list []findings.Finding) {
 		for _, more := range g[1:] {
 			about += ", " + more.about
 		}
+		one := findings.Finding{About: about}
+		var whats []string
 		for _, f := range judge(r.chain, r.names, r.named, m.Now) {
-			one := findings.Finding{
-				About: about, Severity: f.severity, What: f.what,
-				Evidence: append([]string{f.evidence}, r.configured(m, certificateLine)...),
-			}
+			one.Severity = max(one.Severity, f.severity)
+			whats, one.Evidence = append(whats, f.what), append(one.Evidence, f.evidence)
 			if f.see != "" {
-				one.References = []string{f.see}
+				one.References = append(one.References, f.see)
 			}
-			if f.severity > findings.Note {
-				one.Fix, one.Hint = r.fix(m, certificateLine), r.hint(certificateLine)
-			}
-			list = append(list, one)
 		}
+		if len(whats) == 0 {
+			continue
+		}
+		one.What = strings.Join(whats, "; and ")
+		one.Evidence = append(one.Evidence, r.configured(m, certificateLine)...)
+		if one.Severity > findings.Note {
+			one.Fix, one.Hint = r.fix(m, certificateLine), r.hint(m, certificateLine)
+		}
+		list = append(list, one)
 	}
 	return list
 }

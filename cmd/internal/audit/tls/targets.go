@@ -73,12 +73,16 @@ func targets(m *audit.Machine) (list []target, left []findings.Finding) {
 		}
 	}
 	listens := map[uint16]bool{}
+	var unknown []string
 	for _, s := range sockets {
 		if s.Protocol != "tcp" {
 			continue
 		}
 		listens[s.At.Port()] = true
-		t, is := targetOf(s, own)
+		t, is := targetOf(m, s, own)
+		if !is && s.Program == "" && s.World() && !plainPort(s.At.Port()) {
+			unknown = append(unknown, strconv.Itoa(int(s.At.Port())))
+		}
 		if !is || slices.ContainsFunc(list, func(before target) bool { return before.about == t.about }) {
 			continue
 		}
@@ -87,6 +91,14 @@ func targets(m *audit.Machine) (list []target, left []findings.Finding) {
 			t.name = names[0]
 		}
 		list = append(list, t)
+	}
+	if unknown = slices.Compact(unknown); len(unknown) > 0 {
+		left = append(left, findings.Finding{
+			About: "encrypted ports", Severity: findings.Unknown,
+			What:     "these ports were not tested, because it is not known which programs listen there",
+			Evidence: unknown,
+			Hint:     "run jailctl audit as root, which sees the programs; or test a port by name: jailctl audit --only tls --address 127.0.0.1:PORT",
+		})
 	}
 	for _, o := range own {
 		if !listens[o.port] {
@@ -115,7 +127,7 @@ func targets(m *audit.Machine) (list []target, left []findings.Finding) {
 // targetOf is what to test of a socket, and whether it can be encrypted at all. A plain port
 // of SIP or of the manager interface is left alone: what it does not understand, it logs as
 // an attack.
-func targetOf(s audit.Socket, own []encrypted) (target, bool) {
+func targetOf(m *audit.Machine, s audit.Socket, own []encrypted) (target, bool) {
 	port := s.At.Port()
 	t := target{address: netip.AddrPortFrom(reachable(s.At.Addr()), port).String()}
 	what := ""
@@ -126,14 +138,36 @@ func targetOf(s audit.Socket, own []encrypted) (target, bool) {
 	} else if _, web := webServers[s.Program]; !web || port == 80 || port == 8080 {
 		return t, false
 	}
-	if program, web := webServers[s.Program]; web {
+	switch program, web := webServers[s.Program]; {
+	case web:
 		t.server, what = program, cmp.Or(what, "web")
+	case s.Program == "" && t.server == other:
+		t.server = guess(m)
 	}
 	if s.Program != "" {
 		what += ", " + show.Word(s.Program, 20)
 	}
 	t.about = fmt.Sprintf("port %d (%s)", port, what)
 	return t, true
+}
+
+// guess is the web server that the machine has, by its files.
+func guess(m *audit.Machine) server {
+	for _, g := range []struct {
+		folder string
+		server server
+	}{{"/etc/apache2/mods-enabled", apache}, {"/etc/httpd/conf", apache}, {"/etc/nginx", nginx}} {
+		if _, err := m.Stat(g.folder); err == nil {
+			return g.server
+		}
+	}
+	return other
+}
+
+// plainPort reports whether a port is not encrypted from its first byte, by its number: ssh,
+// mail, web, databases, SIP, the manager interface.
+func plainPort(port uint16) bool {
+	return slices.Contains([]uint16{21, 22, 23, 25, 53, 80, 110, 111, 143, 587, 2000, 3306, 5038, 5060, 5432, 6379, 8080, 8088}, port)
 }
 
 // reachable is an address of this machine on which a socket answers.

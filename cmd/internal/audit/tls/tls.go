@@ -99,11 +99,19 @@ func sslv3(m *audit.Machine) (list []findings.Finding) {
 			What:       "this port accepts SSLv3. An attacker between a client and this PBX can make both use SSLv3, and then read passwords and cookies (POODLE)",
 			Evidence:   append([]string{fmt.Sprintf("%s: chose SSLv3 with %s", r.address, hello.SuiteName(a.Suite))}, r.configured(m, protocolLine)...),
 			Fix:        r.fix(m, protocolLine),
-			Hint:       r.hint(protocolLine),
+			Hint:       r.hint(m, protocolLine) + tooOld(r.server),
 			References: references(r.server, "CVE-2014-3566 (POODLE)", "RFC 7568"),
 		})
 	}
 	return list
+}
+
+// tooOld is about a server of Asterisk that has no switch for SSLv3: AST-2014-011.
+func tooOld(s server) string {
+	if s.asterisk() && s != pjsip {
+		return ". If this port still accepts SSLv3 after that, update Asterisk: versions before 11.13.1, 12.6.1 and 13.0.0 always accept it"
+	}
+	return ""
 }
 
 // references adds the advisory of Asterisk, where Asterisk is the server.
@@ -128,10 +136,10 @@ func oldVersions(m *audit.Machine) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: r.about, Severity: findings.Risky,
-			What:       "this port accepts " + strings.Join(names, " and ") + ", which have known faults, and which no standard allows since 2021",
+			What:       "this port accepts " + strings.Join(names, " and ") + ". These old versions have known faults, and the standard forbids them since 2021",
 			Evidence:   append(evidence, r.configured(m, protocolLine)...),
 			Fix:        r.fix(m, protocolLine),
-			Hint:       strings.TrimSpace("Very old phones and browsers speak nothing newer: look for them first. " + r.hint(protocolLine)),
+			Hint:       strings.TrimSpace("Very old phones and browsers speak nothing newer: update or replace them first. " + capital(r.hint(m, protocolLine)+" ")),
 			References: []string{"RFC 8996"},
 		})
 	}
@@ -158,7 +166,7 @@ func weakCiphers(m *audit.Machine) (list []findings.Finding) {
 			What:       "this port accepts weak ciphers (" + strings.Join(names, ", ") + "): an attacker between a client and this PBX can make both use one",
 			Evidence:   append(evidence, r.configured(m, cipherLine)...),
 			Fix:        r.fix(m, cipherLine),
-			Hint:       r.hint(cipherLine),
+			Hint:       r.hint(m, cipherLine),
 			References: slices.Compact(cves),
 		})
 	}

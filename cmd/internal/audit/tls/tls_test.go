@@ -12,6 +12,8 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -153,9 +155,9 @@ func TestChecks(t *testing.T) {
 		"wants a client's":      {goServer(t, &stdtls.Config{Certificates: []stdtls.Certificate{good}, MinVersion: stdtls.VersionTLS12, MaxVersion: stdtls.VersionTLS12, CipherSuites: soundSuites, ClientAuth: stdtls.RequireAnyClientCert}), nil, "accepts TLS 1.2"},
 		"SSLv3 with RC4":        {v3(rsaRC4), []string{"tls-ciphers", "tls-sslv3"}, "chose SSLv3 with TLS_RSA_WITH_RC4_128_SHA (0x0005)"},
 		"SSLv3 with 3DES":       {v3(rsa3DES), []string{"tls-ciphers", "tls-sslv3"}, "chose SSLv3 with TLS_RSA_WITH_3DES_EDE_CBC_SHA (0x000a)"},
-		"TLS 1.0 to 1.3":        {goServer(t, configOf(good, stdtls.VersionTLS10, stdtls.VersionTLS13)), []string{"tls-old"}, "accepts TLS 1.0 and TLS 1.1, which"},
-		"TLS 1.0 alone":         {goServer(t, configOf(good, stdtls.VersionTLS10, stdtls.VersionTLS10)), []string{"tls-old"}, "accepts TLS 1.0, which"},
-		"TLS 1.1 and 1.2":       {goServer(t, configOf(good, stdtls.VersionTLS11, stdtls.VersionTLS12)), []string{"tls-old"}, "accepts TLS 1.1, which"},
+		"TLS 1.0 to 1.3":        {goServer(t, configOf(good, stdtls.VersionTLS10, stdtls.VersionTLS13)), []string{"tls-old"}, "accepts TLS 1.0 and TLS 1.1. These"},
+		"TLS 1.0 alone":         {goServer(t, configOf(good, stdtls.VersionTLS10, stdtls.VersionTLS10)), []string{"tls-old"}, "accepts TLS 1.0. These"},
+		"TLS 1.1 and 1.2":       {goServer(t, configOf(good, stdtls.VersionTLS11, stdtls.VersionTLS12)), []string{"tls-old"}, "accepts TLS 1.1. These"},
 		"RC4 with TLS 1.2":      {goServer(t, configOf(good, stdtls.VersionTLS12, stdtls.VersionTLS12, append(soundSuites, stdtls.TLS_RSA_WITH_RC4_128_SHA)...)), []string{"tls-ciphers"}, "weak ciphers (RC4)"},
 		"3DES with TLS 1.2":     {goServer(t, configOf(good, stdtls.VersionTLS12, stdtls.VersionTLS13, append(soundSuites, stdtls.TLS_RSA_WITH_3DES_EDE_CBC_SHA)...)), []string{"tls-ciphers"}, "weak ciphers (3DES)"},
 		"ended":                 {goServer(t, change(func(c, _ *x509.Certificate) { c.NotAfter = audittest.Now.Add(-3 * day) })), []string{"tls-certificate"}, "not valid any more since 3 days"},
@@ -273,9 +275,9 @@ func TestServers(t *testing.T) {
 		for about, want := range map[string][2]string{ // the line for protocols, and the one for ciphers
 			"port 443 (web, apache2)":                 {"write SSLProtocol all -SSLv3 -TLSv1 -TLSv1.1 in place of /etc/apache2/sites-enabled/000.conf:3", "write SSLCipherSuite HIGH:"},
 			"port 8443 (web, nginx)":                  {"write ssl_protocols TLSv1.2 TLSv1.3; in place of /etc/nginx/sites-enabled/default:2", "write ssl_ciphers HIGH:"},
-			"port 8089 (WebSocket and ARI, asterisk)": {"tlsdisablev1=yes and tlsdisablev11=yes", "tlscipher=HIGH:"},
-			"port 5039 (manager interface, asterisk)": {"tlsdisablev1=yes and tlsdisablev11=yes", "tlscipher=HIGH:"},
-			"port 5071 (SIP, asterisk)":               {"tlsdisablev1=yes and tlsdisablev11=yes", "tlscipher=HIGH:"},
+			"port 8089 (WebSocket and ARI, asterisk)": {"tlsdisablev11=yes", "tlscipher=HIGH:"},
+			"port 5039 (manager interface, asterisk)": {"tlsdisablev11=yes", "tlscipher=HIGH:"},
+			"port 5071 (SIP, asterisk)":               {"tlsdisablev11=yes", "tlscipher=HIGH:"},
 			"port 5061 (SIP, asterisk)":               {"method=tlsv1_2", "cipher=ECDHE-"},
 			"port 9443 (web, haproxy)":                {"jailctl audit --only tls", "jailctl audit --only tls"},
 		} {
@@ -292,6 +294,11 @@ func TestServers(t *testing.T) {
 				if !strings.Contains(fix, want[i]) || strings.Contains(fix, "custom") != (freepbx && strings.Contains(about, "asterisk")) {
 					t.Errorf("%s, %s, FreePBX %v: got %s", about, check, freepbx, fix)
 				}
+			}
+		}
+		if at := slices.IndexFunc(list, func(f findings.Finding) bool { return f.Check == "tls-old" && strings.Contains(f.About, "8089") }); at >= 0 && !freepbx {
+			if got, want := list[at].Fix[0].String(), "write tlsdisablev1=yes in place of /etc/asterisk/http.conf:5"; got != want {
+				t.Errorf("got %q, want %q", got, want)
 			}
 		}
 		if text := audittest.Text(list); !strings.Contains(text, "found: /etc/asterisk/pjsip.conf:5: method=sslv23") || !strings.Contains(text, "found: /etc/asterisk/http.conf:5: tlsdisablev1=no") || strings.Contains(text, "hush") {
@@ -323,6 +330,24 @@ func TestConfiguredButClosed(t *testing.T) {
 	list := audittest.Run(m, Checks())
 	if len(list) != 1 || list[0].Severity != findings.Note || !strings.Contains(list[0].What, "no program listens there") {
 		t.Errorf("got\n%s", audittest.Text(list))
+	}
+}
+
+// TestProgramsUnknown: an ordinary user sees sockets, but not whose they are. What is not
+// tested then is said, and the web server is known by its files.
+func TestProgramsUnknown(t *testing.T) {
+	m := pbx(t, goServer(t, configOf(made(t, nil), stdtls.VersionTLS10, stdtls.VersionTLS12)))
+	if err := os.RemoveAll(filepath.Join(m.Root, "proc")); err != nil {
+		t.Fatal(err)
+	}
+	audittest.Listen(t, m, "tcp 0.0.0.0:443", "tcp 0.0.0.0:22", "tcp 0.0.0.0:9443", "tcp 127.0.0.1:9444")
+	list := audittest.Run(m, Checks())
+	text := audittest.Text(list)
+	if !strings.Contains(text, "unknown tls-ports encrypted ports: these ports were not tested, because it is not known which programs listen there\n   found: 9443\n") {
+		t.Errorf("got\n%s", text)
+	}
+	if !strings.Contains(text, "risky tls-old port 443 (web)") || !strings.Contains(text, "mods-enabled/ssl.conf:2: SSLProtocol all -SSLv2") {
+		t.Errorf("got\n%s", text)
 	}
 }
 
