@@ -19,7 +19,7 @@ func parseSave(text string) *ruleset {
 			table = line[1:]
 		case strings.HasPrefix(line, ":"):
 			words := strings.Fields(line[1:])
-			if len(words) >= 2 {
+			if len(words) >= 2 && r.chains[table+" "+words[0]] == nil { // a chain has one line
 				c := &chain{policy: accept}
 				if words[1] == "DROP" {
 					c.policy = drop
