@@ -101,7 +101,7 @@ func TestAnOfficeSetsUpAPhone(t *testing.T) {
 		t.Errorf("got a ban after %d failures, want 15", banned)
 	}
 	b, _ := j.book.Get(only(office), start.Add(time.Minute))
-	if want := "15 points within 10m, maxretry 15 (3 times the jail's: accounts log in there); at most 15m, because accounts log in from this address, and an attacker could forge its packets"; b == nil || b.Reason != want {
+	if want := "15 points within 10m, maxretry 15 (3 times maxretry of the jail, because accounts log in from this address); at most 15m, because accounts log in from this address, and an attacker could forge its packets"; b == nil || b.Reason != want {
 		t.Errorf("got %+v, want %q", b, want)
 	}
 }

@@ -42,7 +42,7 @@ func NewGuard(own []netip.Addr, ignoreip []netip.Prefix, more ...Protection) *Gu
 	g := &Guard{}
 	for _, a := range own {
 		a = a.Unmap().WithZone("")
-		g.protections = append(g.protections, Protection{netip.PrefixFrom(a, a.BitLen()), "our own address", ownAddress})
+		g.protections = append(g.protections, Protection{netip.PrefixFrom(a, a.BitLen()), "an address of this machine", ownAddress})
 	}
 	for _, p := range ignoreip {
 		g.protections = append(g.protections, Protection{p, "ignoreip " + p.String(), ignoredAddress})

@@ -15,12 +15,12 @@ func TestGuardProtectsNetworks(t *testing.T) {
 		prefix, want string
 	}{
 		{"203.0.113.0/24", ""},
-		{"192.0.2.0/24", "our own address"},
-		{"192.0.0.0/8", "our own address"},
+		{"192.0.2.0/24", "an address of this machine"},
+		{"192.0.0.0/8", "an address of this machine"},
 		{"192.0.2.0/32", ""},
 		{"198.51.100.128/25", "ignoreip 198.51.100.0/24"},
 		{"198.51.0.0/16", "ignoreip 198.51.100.0/24"},
-		{"2001:db8::/32", "our own address"},
+		{"2001:db8::/32", "an address of this machine"},
 		{"2001:db9::/32", ""},
 		{"0.0.0.0/0", "no packet from another machine can have this address"},
 		{"::/0", "no packet from another machine can have this address"},

@@ -19,12 +19,12 @@ func TestCompileRefuses(t *testing.T) {
 		{"not anchored", `{regex: 'NOTICE <ADDR>$'}`, `:2: regex: does not begin with "^"`},
 		{"no address", `{regex: '^NOTICE'}`, ":2: regex: has no <ADDR>"},
 		{"two addresses", `{regex: '^<ADDR> <HOST>'}`, ":2: regex: has more than one <ADDR>"},
-		{"does not compile", `{regex: '^(<ADDR>'}`, ":2: regex: is not a valid pattern (RE2): "},
+		{"does not compile", `{regex: '^(<ADDR>'}`, ":2: regex: is not a valid regular expression (RE2): "},
 		{"twice", `{regex: '^<ADDR>$'}, {regex: '^<ADDR>$'}`, ":2: regex: another entry above has the same regex"},
 		{"event twice", `{event: acl}, {event: acl, points: 2}`, ":2: event: another entry above has the same event"},
 		{"points too small", `{event: acl, points: 0.004}`, ":2: points: it takes 1250 such lines to reach maxretry, but at most 1000 lines of an address are remembered"},
 		{"control bytes", `{event: "a\e[2J\u202e"}`, `:2: event: there is no kind "a?[2J?"`},
-		{"control bytes in a regex", `{regex: "^<ADDR>(\e[2J\u202e"}`, ":2: regex: is not a valid pattern (RE2): "},
+		{"control bytes in a regex", `{regex: "^<ADDR>(\e[2J\u202e"}`, ":2: regex: is not a valid regular expression (RE2): "},
 		{"a book", `{event: ` + strings.Repeat("a", 9999) + `}`, ":2: event: there is no kind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -145,10 +145,10 @@ func TestProtected(t *testing.T) {
 		[]netip.Prefix{prefix("198.51.100.0/24"), prefix("2001:db8:1::/48")})
 	jail := jailOf(t, "x", "maxretry: 1\nignoreip: [203.0.113.7, 203.0.113.64/26]")
 	for _, c := range []struct{ addr, want string }{
-		{"192.0.2.1", "protected: our own address 192.0.2.1/32 by x"},
-		{"192.0.2.2", "protected: our own address 192.0.2.2/32 by x"},
+		{"192.0.2.1", "protected: an address of this machine 192.0.2.1/32 by x"},
+		{"192.0.2.2", "protected: an address of this machine 192.0.2.2/32 by x"},
 		{"192.0.2.3", "ban 192.0.2.3/32 by x"},
-		{"2001:db8::1", "protected: our own address 2001:db8::1/128 by x"},
+		{"2001:db8::1", "protected: an address of this machine 2001:db8::1/128 by x"},
 		{"2001:db8::2", "ban 2001:db8::2/128 by x"},
 		{"198.51.100.0", "protected: ignoreip 198.51.100.0/24 198.51.100.0/32 by x"},
 		{"198.51.100.255", "protected: ignoreip 198.51.100.0/24 198.51.100.255/32 by x"},

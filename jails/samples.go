@@ -16,17 +16,17 @@ func (j *Jail) CheckSamples() (bad configs.Problems) {
 		got := j.charged([]byte(s.Text))
 		switch {
 		case s.Addr.IsValid() && len(got) == 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to no address; addr says that %s must get them", s.Addr),
-				Fix: "write the sample into a file and run: jailctl parse FILE; then correct match or samples of this jail"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the line of this sample gives points to no address, but the key addr of the sample names %s", s.Addr),
+				Fix: "to see how pbxjail reads the line, write the line into a file, and run: jailctl parse FILE. Then correct match of this jail, or the sample"})
 		case !s.Addr.IsValid() && len(got) > 0:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that no address must get them", got[0]),
-				Fix: "change match so that no entry of match fits this line"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the line of this sample gives points to %s, but the sample has no key addr, so no address should get points", got[0]),
+				Fix: "if the address should get points, write addr: " + got[0].String() + " below the line of this sample; if not, change match of this jail"})
 		case len(got) > 1:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample counts %d times instead of once, first for %s", len(got), got[0]),
-				Fix: "remove all but one of the entries of match that fit this line"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the line of this sample counts %d times instead of once, first for %s", len(got), got[0]),
+				Fix: "several entries of match fit this line: change match so that only one entry fits"})
 		case s.Addr.IsValid() && got[0] != s.Addr:
-			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the sample gives points to %s; addr says that %s must get them", got[0], s.Addr),
-				Fix: "write the sample into a file and run: jailctl parse FILE; then correct the regex of this jail, or addr of this sample"})
+			bad = append(bad, configs.Problem{File: j.File, Line: s.Line, What: fmt.Sprintf("the line of this sample gives points to %s, but the key addr of the sample names %s", got[0], s.Addr),
+				Fix: "to see how pbxjail reads the line, write the line into a file, and run: jailctl parse FILE. Then correct the regex of this jail, or addr of this sample"})
 		}
 	}
 	return bad

@@ -42,11 +42,11 @@ func TestSamplesThatAreWrong(t *testing.T) {
 	const again = "      " + line
 	for _, c := range []struct{ name, match, samples, want string }{
 		{"right", "{event: bad-password}", "addr: 203.0.113.9", ""},
-		{"another address", "{event: bad-password}", "addr: 203.0.113.8", ":7: the sample gives points to 203.0.113.9; addr says that 203.0.113.8 must get them"},
-		{"no address", "{event: acl}", "addr: 203.0.113.9", ":7: the sample gives points to no address; addr says that 203.0.113.9 must get them"},
-		{"an address", "{event: bad-password}", `addr: "-"`, ":7: the sample gives points to 203.0.113.9; addr says that no address must get them"},
-		{"too little evidence", "{event: bad-password}\nevidence: {ban: proven}", "addr: 203.0.113.9", ":8: the sample gives points to no address; addr says that 203.0.113.9 must get them"},
-		{"counts twice", "{event: bad-password}\n  - {regex: '^NOTICE chan_sip.c: Registration from .* failed for .<ADDR>:'}", "addr: 203.0.113.9", ":8: the sample counts 2 times instead of once, first for 203.0.113.9"},
+		{"another address", "{event: bad-password}", "addr: 203.0.113.8", ":7: the line of this sample gives points to 203.0.113.9, but the key addr of the sample names 203.0.113.8"},
+		{"no address", "{event: acl}", "addr: 203.0.113.9", ":7: the line of this sample gives points to no address, but the key addr of the sample names 203.0.113.9"},
+		{"an address", "{event: bad-password}", `addr: "-"`, ":7: the line of this sample gives points to 203.0.113.9, but the sample has no key addr, so no address should get points"},
+		{"too little evidence", "{event: bad-password}\nevidence: {ban: proven}", "addr: 203.0.113.9", ":8: the line of this sample gives points to no address, but the key addr of the sample names 203.0.113.9"},
+		{"counts twice", "{event: bad-password}\n  - {regex: '^NOTICE chan_sip.c: Registration from .* failed for .<ADDR>:'}", "addr: 203.0.113.9", ":8: the line of this sample counts 2 times instead of once, first for 203.0.113.9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := "logs: [/log]\nmatch:\n  - " + c.match + "\nfindtime: 1m\nmaxretry: 1\nsamples:\n  - line: |-\n" + again + "\n    " + c.samples + "\n"

@@ -47,18 +47,18 @@ func TestFactors(t *testing.T) {
 		{"both", "", known{place: book.Place{Country: "NL", ASN: 64500}}, nil, "3: country NL x2, network AS64500 x1.5"},
 		{"the jail's own", "geoip: {elsewhere: 3}", known{place: book.Place{Country: "NL"}}, nil, "3: country NL x3"},
 		{"the jail's own home", "geoip: {home: [NL]}", known{place: book.Place{Country: "NL"}}, nil, "1:"},
-		{"a country or network alone never bans", "maxretry: 2", known{place: book.Place{Country: "NL"}}, nil, "1.999: country NL x2, a country or network alone never bans = 1.999"},
+		{"a country or network alone never bans", "maxretry: 2", known{place: book.Place{Country: "NL"}}, nil, "1.999: country NL x2, a country or network alone never bans: set to 1.999 points"},
 		{"enough by itself", "maxretry: 1", known{place: book.Place{Country: "NL"}}, nil, "2: country NL x2"},
-		{"blocked", "", known{place: book.Place{Country: "KP"}}, nil, "5: country KP x2, blocked country KP = 5"},
+		{"blocked", "", known{place: book.Place{Country: "KP"}}, nil, "5: country KP x2, blocked country KP: set to 5 points"},
 		{"feeds", "", known{feeds: map[string]int32{"drop": 1500}}, nil, "1.5: feed drop x1.5"},
 		{"agent", "", known{}, func(e *parsers.Event) { e.Agent = parsers.TextOf([]byte("friendly-scanner")) }, "5: agent friendly-scanner (drop) x5"},
 		{"another agent", "", known{}, func(e *parsers.Event) { e.Agent = parsers.TextOf([]byte("not a friendly-scanner")) }, "1:"},
 		{"claimed", "evidence: {ban: claimed}", known{}, func(e *parsers.Event) { e.Evidence = parsers.Claimed }, "0.5: claimed evidence x0.5"},
 		{"claimed alone never bans", "maxretry: 2\nevidence: {ban: claimed}", known{}, func(e *parsers.Event) {
 			e.Evidence, e.Agent = parsers.Claimed, parsers.TextOf([]byte("friendly-scanner"))
-		}, "1.999: claimed evidence x0.5, agent friendly-scanner (drop) x5, a claimed address alone never bans = 1.999"},
+		}, "1.999: claimed evidence x0.5, agent friendly-scanner (drop) x5, a claimed address alone never bans: set to 1.999 points"},
 		{"claimed and blocked", "evidence: {ban: claimed}", known{place: book.Place{Country: "KP"}}, func(e *parsers.Event) { e.Evidence = parsers.Claimed },
-			"4.999: claimed evidence x0.5, country KP x2, blocked country KP = 5, a claimed address alone never bans = 4.999"},
+			"4.999: claimed evidence x0.5, country KP x2, blocked country KP: set to 5 points, a claimed address alone never bans: set to 4.999 points"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			judge := judgeOf(jailOf(t, "x", c.jail))

@@ -23,9 +23,9 @@ type Pattern struct {
 }
 
 var (
-	errAnchor = errors.New(`does not begin with "^": an attacker could write a matching text into the record, such as in a user name`)
+	errAnchor = errors.New(`does not begin with "^". Without ^ an attacker could write a matching text into the log, for example as a user name`)
 	errAddr   = errors.New("has no <ADDR>, so no address can get the points")
-	errHidden = errors.New(`has its <ADDR> inside \Q...\E, where it is plain text: end the quotation with \E before <ADDR>, and begin a new one with \Q behind it`)
+	errHidden = errors.New(`has <ADDR> between \Q and \E, where <ADDR> is only text: write \E before <ADDR>, and \Q after <ADDR>`)
 	placeText = regexp.MustCompile(`<(/?)(ADDR|HOST|PORT|F-[A-Z]+)>`)
 )
 
@@ -48,22 +48,22 @@ func NewPattern(text string) (*Pattern, error) {
 	inner := expand(text[1:])
 	plain, err := regexp.Compile(inner) // by itself: a bracket too many would let it out of ours
 	if err != nil {
-		return nil, fmt.Errorf("is not a valid pattern (RE2): %w", err)
+		return nil, fmt.Errorf("is not a valid regular expression (RE2): %w", err)
 	}
 	expr := "^(?:" + inner + ")" // "^one|two" anchors both
 	greedy, err := compile(expr, false)
 	if err != nil {
-		return nil, fmt.Errorf("is not a valid pattern (RE2): %w", err)
+		return nil, fmt.Errorf("is not a valid regular expression (RE2): %w", err)
 	}
 	if greedy.NumSubexp() > 50 {
-		return nil, errors.New("has more than 50 groups, that is (...)")
+		return nil, errors.New("has more than 50 groups in brackets ( and )")
 	}
 	if greedy.SubexpIndex("ADDR") < 0 {
 		return nil, errHidden
 	}
 	lazy, err := compile(expr, true)
 	if err != nil {
-		return nil, fmt.Errorf("is not a valid pattern (RE2): %w", err)
+		return nil, fmt.Errorf("is not a valid regular expression (RE2): %w", err)
 	}
 	prefix, _ := plain.LiteralPrefix()
 	return &Pattern{greedy: greedy, lazy: lazy, text: text, prefix: []byte(prefix), fixed: isFixed(expr), needs: needsIn(expr)}, nil

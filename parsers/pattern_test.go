@@ -24,10 +24,10 @@ func TestNewPatternRefuses(t *testing.T) {
 		{`^login refused`, "no <ADDR>"},
 		{`^from <ADDR> to <ADDR>`, "more than one <ADDR>"},
 		{`^from <ADDR> to <HOST>`, "more than one <ADDR>"},
-		{`^from (<ADDR>`, "is not a valid pattern"},
-		{`^from <ADDR>[`, "is not a valid pattern"},
+		{`^from (<ADDR>`, "is not a valid regular expression"},
+		{`^from <ADDR>[`, "is not a valid regular expression"},
 		{`^\Qfrom <ADDR>\E`, "plain text"},
-		{`^from [<ADDR>]`, "is not a valid pattern"},
+		{`^from [<ADDR>]`, "is not a valid regular expression"},
 		{"^" + strings.Repeat("(a)", 60) + "<ADDR>", "more than 50 groups"},
 	} {
 		if p, err := NewPattern(c.text); err == nil || !strings.Contains(err.Error(), c.want) {

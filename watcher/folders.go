@@ -29,7 +29,7 @@ func Folders(ctx context.Context, folders []string, changed func()) error {
 			return nil
 		case event, open := <-w.Events:
 			if !open {
-				return errors.New("the kernel no longer reports changes of folders")
+				return errors.New("the kernel does not report changes of folders any more")
 			}
 			if event.Op != fsnotify.Write {
 				add()

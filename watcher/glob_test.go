@@ -231,7 +231,7 @@ func TestTooManyFiles(t *testing.T) {
 		t.Error("the file called by name is not followed")
 	}
 	reported := slices.DeleteFunc(r.reported(), func(s string) bool { return strings.HasPrefix(s, "named") })
-	if want := fmt.Sprintf("*.log: %s/*.log: matches more than %d files, and pbxjail does not read the others", dir, MaxFiles); !slices.Equal(reported, []string{want}) {
+	if want := fmt.Sprintf("*.log: %s/*.log: matches more than %d files. pbxjail reads only so many, and cannot see attacks in the other files", dir, MaxFiles); !slices.Equal(reported, []string{want}) {
 		t.Errorf("reported: got %q, want %q", reported, want)
 	}
 	must(t, os.Remove(filepath.Join(dir, "a000.log")))

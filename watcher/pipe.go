@@ -52,7 +52,7 @@ func openPipe(f *follower, out chan<- *pipe) (*pipe, error) {
 	var st syscall.Stat_t
 	err = syscall.Fstat(keeper, &st)
 	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-		err = errors.New("this is no longer a pipe")
+		err = errors.New("another file is at this path now, and it is not a pipe")
 	}
 	if err != nil {
 		syscall.Close(keeper)

@@ -35,7 +35,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	address, mask, masked := strings.Cut(text, "/")
 	addr, err := netip.ParseAddr(hostOf(address))
 	if err != nil {
-		return netip.Prefix{}, errors.New("it is not an address")
+		return netip.Prefix{}, errors.New("the text is not an address")
 	}
 	p := prefix.Of(addr)
 	if !masked {
@@ -51,7 +51,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	if p, prefixErr := p.Addr().Prefix(n); err == nil && prefixErr == nil {
 		return p, nil
 	}
-	return netip.Prefix{}, errors.New("its mask is not valid")
+	return netip.Prefix{}, errors.New("the netmask is not valid")
 }
 
 const label = `[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?`

@@ -62,7 +62,7 @@ func TestBounds(t *testing.T) {
 		},
 		"a big file": {
 			map[string]string{"pjsip.conf": trunk + "#include big.conf\n" + after, "big.conf": after + strings.Repeat("\n", maxFile)}, 2,
-			"it is larger than 16 MiB",
+			"the file is larger than 16 MiB",
 		},
 		"a file that includes too many": {
 			map[string]string{"pjsip.conf": trunk + strings.Repeat("#include empty.conf\n", purse/costOfFile+1) + after, "sip.conf": "[p]\nhost=203.0.113.3\n", "empty.conf": ""}, 2,

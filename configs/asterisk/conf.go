@@ -66,9 +66,9 @@ func (r *reader) file(at place, path string, mayMiss bool) {
 
 // The reasons of slurp for a file that it does not read.
 var (
-	errNotRegular = errors.New("it is not a text file, but a folder, a device or a pipe")
-	errTooLarge   = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
-	errNotText    = errors.New("it is not a text file")
+	errNotRegular = errors.New("this is a folder, a device or a pipe, not a text file")
+	errTooLarge   = fmt.Errorf("the file is larger than %d MiB", maxFile>>20)
+	errNotText    = errors.New("the file is not a text file")
 )
 
 // lostAddresses is reader.lost of Read.

@@ -2,13 +2,14 @@ package fail2ban
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
+
+	"pbxjail/configs/hint"
 )
 
 var (
-	errDeep = errors.New("values of fail2ban's files refer to each other in a circle")
+	errDeep = errors.New("a value in the files of fail2ban names itself, perhaps through other values")
 
 	named = regexp.MustCompile(`%\(([^)]+)\)s|%%`)
 	tag   = regexp.MustCompile(`<([\w/.-]+)>`)
@@ -57,7 +58,7 @@ func (f *file) interpolate(section, text string, depth int) (string, error) {
 			if name == "__name__" {
 				return section
 			}
-			failed = errors.Join(failed, fmt.Errorf("fail2ban's files give %s no value", what))
+			failed = errors.Join(failed, hint.Errorf("write this value into jail.local or into the .local file of the filter; then run the command again", "the files of fail2ban have no value for %s", what))
 			return ""
 		}
 		inner, err := f.interpolate(section, inner, depth+1)

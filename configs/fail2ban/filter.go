@@ -29,7 +29,7 @@ type Pattern struct {
 // LoadFilter reads filter.d/NAME.conf and .local below dir, with the options of a jail.
 func LoadFilter(dir string, j Jail) (Filter, error) {
 	if j.Filter != filepath.Base(j.Filter) {
-		return Filter{}, hint.Errorf("write the name of a file in fail2ban's filter.d, without .conf, as filter of this jail", "filter %q is not the name of a file", j.Filter)
+		return Filter{}, hint.Errorf("in jail.local, write filter = NAME for this jail: the name of a file in filter.d of fail2ban, without .conf", "filter %q is not the name of a file", j.Filter)
 	}
 	f := newFile()
 	f.section("DEFAULT")
@@ -40,7 +40,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		}
 	}
 	if f.sections["Definition"] == nil {
-		return Filter{}, hint.Errorf("put the file of this filter into fail2ban's filter.d, or correct filter of this jail in jail.local", "filter %s does not exist, or has no section [Definition]", j.Filter)
+		return Filter{}, hint.Errorf("put the file of this filter into filter.d of fail2ban, or correct filter = for this jail in jail.local; then run the command again", "filter %s does not exist, or has no section [Definition]", j.Filter)
 	}
 	var failed error
 	value := func(name string) (string, bool) {
@@ -88,7 +88,7 @@ func LoadFilter(dir string, j Jail) (Filter, error) {
 		return out, fmt.Errorf("filter %s: %w", j.Filter, failed)
 	}
 	if len(out.Patterns) == 0 {
-		return out, hint.Errorf("write a failregex into this filter in filter.d, or write another name as filter of this jail", "filter %s has no failregex", j.Filter)
+		return out, hint.Errorf("write failregex = into the file of this filter in filter.d; or write another filter = for this jail into jail.local", "filter %s has no failregex", j.Filter)
 	}
 	return out, nil
 }

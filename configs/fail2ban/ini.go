@@ -46,7 +46,7 @@ func (f *file) section(name string) map[string]string {
 // there is nothing.
 func (f *file) load(path string) error {
 	if f.read++; f.read > maxIncludes {
-		return hint.Errorf("look at the lines before = and after = of this file and of the files that they name: one of them names an earlier file again", "nothing is imported: the includes (before =, after =) of %s lead through more than %d files, perhaps in a circle", path, maxIncludes)
+		return hint.Errorf("look at the lines before = and after = in this file: remove the line that names a file which includes this file again", "nothing is imported: %s includes more than %d files (before =, after =), perhaps in a circle", path, maxIncludes)
 	}
 	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,7 +93,7 @@ func readText(path string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", errors.New("it is not a text file, or it is larger than 4 MiB")
+		return "", errors.New("the file is not a text file, or is larger than 4 MiB")
 	}
 	text, err := os.ReadFile(path)
 	return string(text), err

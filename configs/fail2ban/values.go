@@ -33,7 +33,7 @@ func Duration(text string) (d time.Duration, forever bool, err error) {
 		return 0, true, nil
 	}
 	if text == "" {
-		return 0, false, fmt.Errorf("no time is given")
+		return 0, false, fmt.Errorf("there is no value for a time")
 	}
 	for rest := text; rest != ""; {
 		part := timePart.FindStringSubmatch(rest)

@@ -36,11 +36,11 @@ func (f Factor) Of(p parsers.Points) parsers.Points {
 	return parsers.Points(min(max(int64(p)*int64(f.By)/One, 1), int64(mostPoints)))
 }
 
-// String is how people read it: country NL x2, or a country or network alone never bans = 4.999.
+// String is how people read it: country NL x2, or a country or network alone never bans: set to 4.999 points.
 func (f Factor) String() string {
 	text := cmp.Or(f.Note, f.Name)
 	if f.To > 0 {
-		return text + " = " + f.To.String()
+		return text + ": set to " + f.To.String() + " points"
 	}
 	return text + " x" + parsers.Points(f.By).String()
 }

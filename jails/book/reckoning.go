@@ -44,7 +44,7 @@ func (s *Reckoning) Reason(lines []Line) string {
 	}
 	fmt.Fprintf(&b, " within %s, maxretry %s", show.Duration(s.Within), s.Maxretry)
 	if s.Allowance > 0 {
-		fmt.Fprintf(&b, " (%d times the jail's: accounts log in there)", s.Allowance)
+		fmt.Fprintf(&b, " (%d times maxretry of the jail, because accounts log in from this address)", s.Allowance)
 	}
 	var named []Factor // of each name the latest
 	for _, l := range lines {

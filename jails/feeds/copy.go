@@ -69,7 +69,7 @@ func (f *Feeds) load(c configs.Feed) *feed {
 	file, err := os.Open(f.path(c.Name))
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			f.opts.Log.Warn("the copy of a feed on the disk cannot be read: pbxjail fetches the feed again", "feed", c.Name, "err", err)
+			f.opts.Log.Warn("pbxjail cannot read its copy of a feed on the disk, and fetches the feed again; until then this feed does nothing", "feed", c.Name, "err", err)
 		}
 		return s
 	}
@@ -85,7 +85,7 @@ func (f *Feeds) load(c configs.Feed) *feed {
 	}
 	list, err := Parse(in, "text", c.MaxEntries)
 	if err != nil || list.Refused > 0 {
-		f.opts.Log.Warn("the copy of a feed on the disk is damaged: pbxjail fetches the feed again", "feed", c.Name, "err", err)
+		f.opts.Log.Warn("the copy of a feed on the disk is damaged. pbxjail fetches the feed again; until then this feed does nothing", "feed", c.Name, "err", err)
 		return s
 	}
 	list.Format = keys["format"]
@@ -133,7 +133,7 @@ func (f *Feeds) sweep() {
 		}
 		if !wanted[name] {
 			if err := os.Remove(path); err != nil {
-				f.opts.Log.Warn("the copy of a feed that is no longer in the main file cannot be deleted from the disk; this does no harm", "feed", name, "err", err)
+				f.opts.Log.Warn("pbxjail cannot delete its copy of a feed that is no longer in the main file; this does no harm", "feed", name, "err", err)
 			}
 		}
 	}

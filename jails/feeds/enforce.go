@@ -118,7 +118,7 @@ func (f *Feeds) orders() (list []order) {
 
 // errTogether is the error of a feed if all banning feeds together would ban too many
 // addresses. Feeds before it in the main file stay in force.
-var errTogether error = hint.New("in the main file, write use: factor for this feed, or remove another feed that bans", "all feeds together would ban more than a quarter of all addresses, so this feed does not ban")
+var errTogether error = hint.New("in the main file, write use: factor for this feed, or remove another feed that bans; then: jailctl reload", "all feeds together would ban more than a quarter of all addresses, so this feed drops no packet")
 
 // wanted are the lists to be held, and the names of others that may be there. What
 // is not read yet is neither: what a former run left of it stays. When there is
@@ -141,7 +141,7 @@ func (f *Feeds) wanted() (lists map[string]banning, others []string, protect []n
 		more := apart(slices.Concat(together, s.list.Prefixes))
 		if wide(more, 2) {
 			bans[s.Name], s.excess = false, errTogether
-			f.opts.Log.Error("feed does not ban", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
+			f.opts.Log.Error("feed drops no packet", "feed", s.Name, "err", errTogether, "hint", hint.Of(errTogether))
 			continue
 		}
 		together = more
@@ -188,14 +188,14 @@ func (f *Feeds) note(o order, err error) {
 		return
 	case err == nil:
 		f.kernel.held[o.name] = &o.held
-		f.opts.Log.Info("feed bans", "feed", o.name, "prefixes", o.held.count, "protected", o.held.taken)
+		f.opts.Log.Info("packets of the addresses of a feed are dropped now", "feed", o.name, "networks", o.held.count, "changed_because_of_protected_addresses", o.held.taken)
 		return
 	case old == nil:
 		old = &held{}
 		f.kernel.held[o.name] = old
 	}
 	if old.err == nil || old.err.Error() != err.Error() {
-		f.opts.Log.Error("feed is not in the firewall, so packets of its addresses are not dropped", "feed", o.name, "err", err, "hint", hint.Of(err))
+		f.opts.Log.Error("pbxjail cannot put the list of a feed into the firewall, so packets of its addresses may pass: pbxjail tries again", "feed", o.name, "err", err, "hint", hint.Of(err))
 	}
 	old.err = err
 	f.kernel.next = time.Now().Add(enforceRetry)

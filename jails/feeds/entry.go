@@ -22,11 +22,11 @@ const (
 )
 
 var (
-	errWide    = errors.New("is wider than /8, or than /16 of IPv6")
-	errName    = errors.New("is a name, and names are never looked up")
-	errPort    = errors.New("has a port")
-	errZone    = errors.New("has a zone: it is a link-local address")
-	errMask    = errors.New("has a netmask that is not valid")
+	errWide    = errors.New("is too large a network: at most /8 of IPv4 and /16 of IPv6 are used")
+	errName    = errors.New("is a name, and pbxjail looks up no names in feeds")
+	errPort    = errors.New("has a port; only addresses are used")
+	errZone    = errors.New("is a link-local address (it has a zone after %)")
+	errMask    = errors.New("has a wrong netmask")
 	errReverse = errors.New("is a range that ends before it begins")
 	errNone    = errors.New("is not an address")
 )

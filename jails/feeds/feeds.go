@@ -164,11 +164,11 @@ func (f *Feeds) nudge() {
 func (f *Feeds) reported(s *feed, before, now error) {
 	switch {
 	case now == nil && before != nil:
-		f.opts.Log.Info("feed is fetched again without errors", "feed", s.Name, "source", Source(s.Feed))
+		f.opts.Log.Info("pbxjail fetched the feed again, without errors", "feed", s.Name, "source", Source(s.Feed))
 	case now != nil && fmt.Sprint(before) != now.Error():
-		what, copied := "feed could not be fetched, and there is no earlier copy: this feed does nothing yet", "none"
+		what, copied := "pbxjail could not fetch a feed, and has no earlier copy: this feed does nothing yet; pbxjail tries again", "none"
 		if s.list != nil {
-			what, copied = "feed could not be fetched: the last good copy stays in use", show.Stamp(s.fetched)
+			what, copied = "pbxjail could not fetch a feed: the last good copy stays in use; pbxjail tries again", show.Stamp(s.fetched)
 		}
 		f.opts.Log.Warn(what, "feed", s.Name, "source", Source(s.Feed), "err", now, "copy", copied, "next_try", show.Stamp(s.next), "hint", hint.Of(now))
 	}

@@ -93,23 +93,23 @@ func TestHTTP(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		{"web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>198.51.100.9") }, "a web page came instead of a list of addresses"},
+		{"web page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>198.51.100.9") }, "a web page came instead of a list of addresses, so pbxjail does not use it"},
 		{"nothing", func(http.ResponseWriter, *http.Request) {}, "the feed has no addresses"},
 		{"refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "the server of the feed answers 403 Forbidden"},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "999")
 			fmt.Fprintln(w, "198.51.100.9")
-		}, "cannot read the list: unexpected EOF"},
-		{"too long", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("198.51.100.9\n", 2<<20)) }, "the list of the feed is larger than 16 MiB"},
+		}, "pbxjail cannot read the list to its end: unexpected EOF"},
+		{"too long", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("198.51.100.9\n", 2<<20)) }, "the list of the feed is larger than 16 MiB, and is not used"},
 		{"too many", func(w http.ResponseWriter, _ *http.Request) {
 			for i := range 1001 {
 				fmt.Fprintf(w, "198.51.%d.%d\n", i/256, i%256)
 			}
-		}, "the feed has more than 1000 entries"},
-		{"round and round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "the url of the feed redirects more than 5 times"},
+		}, "the feed has more than 1000 entries, and the new list is not used"},
+		{"round and round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, "the url of the feed redirects more than 5 times, and pbxjail does not follow"},
 		{"elsewhere", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
-		}, "the url of the feed redirects to something other than http and https"},
+		}, "the url of the feed redirects to an address that is neither http nor https"},
 	} {
 		answer = c.answer
 		again(f)
@@ -137,7 +137,7 @@ func TestHTTP(t *testing.T) {
 	}
 	text = strings.Repeat("\n", 2*maxBytes)
 	again(f)
-	if got := problem(f, 0); got != "the list of the feed is larger than 16 MiB" {
+	if got := problem(f, 0); got != "the list of the feed is larger than 16 MiB, and is not used" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -154,13 +154,13 @@ func TestTLS(t *testing.T) {
 	f := New(Options{Dir: t.TempDir()})
 	f.Set([]configs.Feed{feedOf("a", closed.URL)})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "cannot fetch the list: tls: failed to verify certificate") {
+	if got := problem(f, 0); !strings.HasPrefix(got, "pbxjail cannot fetch the list: tls: failed to verify certificate") {
 		t.Errorf("got %q", got)
 	}
 	f = New(Options{Dir: t.TempDir(), Transport: closed.Client().Transport})
 	f.Set([]configs.Feed{feedOf("a", closed.URL)})
 	once(f)
-	if got := problem(f, 0); got != "the url of the feed redirects from https to http" {
+	if got := problem(f, 0); got != "the url of the feed redirects from https to http, where others can change the list on its way; pbxjail does not follow" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -191,7 +191,7 @@ func TestRestart(t *testing.T) {
 		t.Errorf("got %d requests, want none: the copy is fresh", n)
 	}
 	again(f)
-	if got := problem(f, 0); got != "cannot fetch the list: no route to host" || listing(f, "198.51.100.7") != "a=1.5" {
+	if got := problem(f, 0); got != "pbxjail cannot fetch the list: no route to host" || listing(f, "198.51.100.7") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "198.51.100.7"))
 	}
 
@@ -266,7 +266,7 @@ func TestNoDisk(t *testing.T) {
 	f := New(Options{Dir: filepath.Join(blocked, "feeds")})
 	f.Set([]configs.Feed{feedOf("a", "shipped/ranges.txt")})
 	once(f)
-	if got := problem(f, 0); !strings.HasPrefix(got, "the copy of the feed cannot be written to the disk: ") || listing(f, "185.243.5.1") != "a=1.5" {
+	if got := problem(f, 0); !strings.HasPrefix(got, "pbxjail cannot save its copy of the feed on the disk. ") || listing(f, "185.243.5.1") != "a=1.5" {
 		t.Errorf("got %q, %q", got, listing(f, "185.243.5.1"))
 	}
 }
@@ -297,7 +297,7 @@ func TestFile(t *testing.T) {
 		write("<html>\n")
 		again(f)
 		again(f)
-		if listing(f, "198.51.100.7") != "a=1.5" || problem(f, 0) != "a web page came instead of a list of addresses" {
+		if listing(f, "198.51.100.7") != "a=1.5" || problem(f, 0) != "a web page came instead of a list of addresses, so pbxjail does not use it" {
 			t.Errorf("got %q, %q", listing(f, "198.51.100.7"), problem(f, 0))
 		}
 	}

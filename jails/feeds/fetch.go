@@ -56,11 +56,11 @@ func newClient(transport http.RoundTripper) *http.Client {
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > maxRedirects:
-		return hint.Errorf("write the final address as the url of the feed into the main file", "the url of the feed redirects more than %d times", maxRedirects)
+		return hint.Errorf(finalURL, "the url of the feed redirects more than %d times, and pbxjail does not follow", maxRedirects)
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return hint.Errorf("write another url for the feed into the main file", "the url of the feed redirects to something other than http and https")
+		return hint.Errorf("write another url for this feed into the main file; then: jailctl reload", "the url of the feed redirects to an address that is neither http nor https")
 	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return hint.Errorf("write an https url for the feed into the main file: without encryption, others can change the list on the way", "the url of the feed redirects from https to http")
+		return hint.Errorf("write another https url for this feed into the main file; then: jailctl reload", "the url of the feed redirects from https to http, where others can change the list on its way; pbxjail does not follow")
 	case inside(via[0].URL.Hostname()): // the operator named a server of the own network
 		return nil
 	case inside(req.URL.Hostname()):
@@ -72,8 +72,11 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// finalURL is what to do about redirects that pbxjail does not follow.
+const finalURL = "open the url in a browser, and write the last address that it leads to as the url of this feed into the main file; then: jailctl reload"
+
 // errInside refuses a list whose server sends us into our own network.
-var errInside error = hint.New("write the final address as the url of the feed into the main file; a private address is allowed there", "the url of the feed redirects to this machine or to a private address, and pbxjail does not follow it")
+var errInside error = hint.New(finalURL+". A private address is allowed in the main file", "the url of the feed redirects to this machine or to a private address, and pbxjail does not follow")
 
 // redirected marks the context of a request that a server sent us to.
 type redirected struct{}
@@ -113,7 +116,7 @@ func (f *Feeds) ask(ctx context.Context, q question) (answer, error) {
 func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.feed.URL, nil)
 	if err != nil {
-		return answer{}, hint.Errorf("correct the url of the feed in the main file", "the url of the feed is not valid")
+		return answer{}, hint.Errorf("correct the url of this feed in the main file, such as https://lists.blocklist.de/lists/sip.txt; then: jailctl reload", "the url of the feed is not valid")
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	if q.known {
@@ -129,7 +132,7 @@ func (f *Feeds) fetch(ctx context.Context, q question) (answer, error) {
 	case resp.StatusCode == http.StatusNotModified && q.known:
 		return answer{same: true}, nil
 	case resp.StatusCode != http.StatusOK:
-		return answer{}, hint.Errorf("open the url of the feed in a browser to see what its server wants; pbxjail tries again by itself", "the server of the feed answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return answer{}, hint.Errorf("pbxjail tries again by itself, and the last good list stays in use. If this lasts for days: open the url in a browser; if the list has moved, write its new url into the main file; then: jailctl reload", "the server of the feed answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	got := answer{tag: tag{etag: short(resp.Header.Get("ETag")), modified: short(resp.Header.Get("Last-Modified"))}}
 	got.list, err = Parse(resp.Body, q.feed.Format, q.feed.MaxEntries)
@@ -157,21 +160,21 @@ func unreachable(err error) error {
 			return err
 		}
 	}
-	return hint.Errorf("check the network and the url of the feed; pbxjail tries again by itself", "cannot fetch the list: %w", err)
+	return hint.Errorf("pbxjail tries again by itself, and the last good list stays in use. Check the network of this machine, and the url of the feed in the main file", "pbxjail cannot fetch the list: %w", err)
 }
 
 func readFile(q question) (answer, error) {
 	// Asked before opening: opening a named pipe would wait for its writer.
 	info, err := os.Stat(q.feed.File)
 	if err == nil && !info.Mode().IsRegular() {
-		return answer{}, hint.Errorf("write the path of a text file as file of this feed into the main file", "%s is a folder, a device or a pipe, not a text file", q.feed.File)
+		return answer{}, hint.Errorf("write file: PATH of a text file below this feed in the main file; then: jailctl reload", "%s is a folder, a device or a pipe, not a text file", q.feed.File)
 	}
 	var file *os.File
 	if err == nil {
 		file, err = os.Open(q.feed.File)
 	}
 	if err != nil {
-		do := "check the path of the feed; pbxjail tries again by itself"
+		do := "put the list at this path, or correct file: PATH of this feed in the main file; pbxjail tries again by itself"
 		if errors.Is(err, fs.ErrPermission) {
 			do = hint.Readable(q.feed.File) + "; pbxjail tries again by itself"
 		}
@@ -187,7 +190,7 @@ func readFile(q question) (answer, error) {
 func readShipped(q question) (answer, error) {
 	data, ok := configs.ShippedFeed(q.feed.File)
 	if !ok {
-		return answer{}, hint.Errorf("to see which lists come with pbxjail: jailctl check", "this list does not come with pbxjail: %w", fs.ErrNotExist)
+		return answer{}, hint.Errorf("write another file: PATH for this feed into the main file; then: jailctl reload", "this list does not come with pbxjail: %w", fs.ErrNotExist)
 	}
 	return readOnce(q, fileStamp{size: int64(len(data))}, strings.NewReader(string(data)))
 }

@@ -20,7 +20,7 @@ func (r *reader) text(data []byte) error {
 		}
 		line, _, _ = strings.Cut(line, "//")
 		if len(raw) > maxLine && line != "" {
-			r.refuse(r.Lines, note(line, errors.New("is the start of a line that is too long")))
+			r.refuse(r.Lines, note(line, errors.New("is the beginning of a line that is too long")))
 			continue
 		}
 		if line = firstColumn(line); line == "" {
@@ -45,7 +45,7 @@ func firstColumn(line string) string {
 	return strings.Trim(f[0], `"'`)
 }
 
-const wrongFormat = "open the list, and write its format into the main file: format: text, apiban or json-lines"
+const wrongFormat = "look at the list; then write its format below this feed in the main file: format: text, apiban or json-lines; then: jailctl reload"
 
 // apiban reads {"ipaddress": ["192.0.2.1", ...], "ID": "..."}. Where there is
 // nothing new, apiban.org writes a sentence in place of the addresses.
@@ -101,7 +101,7 @@ func (r *reader) jsonLines(data []byte) error {
 // plain keeps the text of a feed out of an error of encoding/json.
 func plain(err error) error {
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return errors.New("is not JSON")
+		return errors.New("the text is not JSON")
 	}
-	return errors.New("has another structure")
+	return errors.New("the JSON has other keys than expected")
 }

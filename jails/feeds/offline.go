@@ -28,7 +28,7 @@ func OffLine(dir string, list []configs.Feed) (*Feeds, error) {
 				s.list, s.table = got.list, tableOf(got.list.Prefixes)
 			}
 		} else if c.Enabled && s.list == nil {
-			errs = append(errs, fmt.Errorf("feed %s: %w", c.Name, hint.New("the daemon fetches this feed; jailctl replay continues without the feed", "the feed has not been fetched on this machine yet")))
+			errs = append(errs, fmt.Errorf("feed %s: %w", c.Name, hint.New("nothing to do: only the daemon fetches feeds; this command continues without the feed", "there is no copy of this feed on this machine yet")))
 		}
 		f.feeds = append(f.feeds, s)
 	}

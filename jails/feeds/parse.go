@@ -86,16 +86,16 @@ func readAll(in io.Reader) ([]byte, error) {
 	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, hint.Errorf("open the url of the feed in a browser: perhaps this is not the list", "cannot unpack the list: %w", err)
+			return nil, hint.Errorf("open the url of the feed in a browser. If it is not a list of addresses, write another url for this feed into the main file; then: jailctl reload", "pbxjail cannot unpack the list: %w", err)
 		}
 		in = z
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
 	if err != nil {
-		return nil, hint.Errorf("pbxjail tries again by itself", "cannot read the list: %w", err)
+		return nil, hint.Errorf("pbxjail tries again by itself; the last good list stays in use", "pbxjail cannot read the list to its end: %w", err)
 	}
 	if len(data) > maxBytes {
-		return nil, hint.Errorf("write another list as url or file of this feed into the main file", "the list of the feed is larger than %d MiB", maxBytes>>20)
+		return nil, hint.Errorf("write a smaller list as url or file of this feed into the main file; then: jailctl reload", "the list of the feed is larger than %d MiB, and is not used", maxBytes>>20)
 	}
 	return data, nil
 }
@@ -104,7 +104,7 @@ func readAll(in io.Reader) ([]byte, error) {
 func formatOf(data []byte, format string) (string, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("<")) {
-		return "", hint.Errorf("open the url in a browser: the server may want a key", "a web page came instead of a list of addresses")
+		return "", hint.Errorf("open the url in a browser. If the server wants a key, write the url with the key into the main file; if the list has moved, write its new url; then: jailctl reload", "a web page came instead of a list of addresses, so pbxjail does not use it")
 	}
 	if format != "" && format != "auto" {
 		return format, nil
@@ -142,7 +142,7 @@ func (r *reader) entry(line int, text string) error {
 		}
 	}
 	if len(r.Prefixes) > r.max {
-		return hint.Errorf("write a larger max_entries for this feed into the main file, or another list", "the feed has more than %d entries", r.max)
+		return hint.Errorf("write a larger max_entries below this feed in the main file, or use another list; then: jailctl reload", "the feed has more than %d entries, and the new list is not used", r.max)
 	}
 	return nil
 }
@@ -183,10 +183,10 @@ func (r *reader) finish() error {
 	kept := apart(r.Prefixes)
 	r.Prefixes = slices.Clip(kept)
 	if wide(kept, 1) {
-		return hint.Errorf("write another list as url or file of this feed into the main file: this list would ban a large part of the internet", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list")
+		return hint.Errorf("write another list as url or file of this feed into the main file; then: jailctl reload", "the list has more than an eighth of all addresses of the internet, so pbxjail does not use the list")
 	}
 	if len(kept) == 0 {
-		return hint.Errorf("open the list to see what is in it; to switch the feed off, write enabled: false into the main file", "the feed has no addresses")
+		return hint.Errorf("open the list in a browser or an editor: it must have one address on each line. To switch the feed off, write enabled: false below this feed in the main file; then: jailctl reload", "the feed has no addresses")
 	}
 	return nil
 }

@@ -62,17 +62,17 @@ func TestNotes(t *testing.T) {
 	for _, n := range list.Notes {
 		fmt.Fprintf(&got, "%d: %s\n", n.Line, n.What)
 	}
-	want := `12: "203.0.113.64/255.255.255.191" has a netmask that is not valid
+	want := `12: "203.0.113.64/255.255.255.191" has a wrong netmask
 13: "203.0.113.99/26" is not the start of a network: read as 203.0.113.64/26
 16: "198.51.100.9-198.51.100.8" is a range that ends before it begins
-20: "fe80::1%eth0" has a zone: it is a link-local address
-21: "198.51.100.7:5060" has a port
-22: "[2001:db8::2]:5060" has a port
-23: "scanner.example.net" is a name, and names are never looked up
+20: "fe80::1%eth0" is a link-local address (it has a zone after %)
+21: "198.51.100.7:5060" has a port; only addresses are used
+22: "[2001:db8::2]:5060" has a port; only addresses are used
+23: "scanner.example.net" is a name, and pbxjail looks up no names in feeds
 24: "198.51.100.007" is not an address
 25: "198.51.100" is not an address
-26: "0.0.0.0/0" is wider than /8, or than /16 of IPv6
-27: "::/0" is wider than /8, or than /16 of IPv6
+26: "0.0.0.0/0" is too large a network: at most /8 of IPv4 and /16 of IPv6 are used
+27: "::/0" is too large a network: at most /8 of IPv4 and /16 of IPv6 are used
 32: "127.0.0.1" is not an address of the public internet
 33: "224.0.0.5" is not an address of the public internet
 34: "255.255.255.255" is not an address of the public internet
@@ -105,24 +105,24 @@ func TestRefusedAsAWhole(t *testing.T) {
 	for _, c := range []struct{ name, text, format, want string }{
 		{"empty", "", "", "the feed has no addresses"},
 		{"comments", "# nothing today\n", "", "the feed has no addresses"},
-		{"page", string(page), "", "a web page came instead of a list of addresses"},
-		{"page as text", string(page), "text", "a web page came instead of a list of addresses"},
+		{"page", string(page), "", "a web page came instead of a list of addresses, so pbxjail does not use it"},
+		{"page as text", string(page), "text", "a web page came instead of a list of addresses, so pbxjail does not use it"},
 		{"nothing new", string(nothing), "", "the feed has no addresses"},
 		{"other JSON", `{"error": "invalid key"}`, "", "this is not an answer of apiban.org: the key ipaddress is missing"},
-		{"other shape", `{"ipaddress": {"a": 1}}`, "", "this is not an answer of apiban.org: has another structure"},
-		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "this is not an answer of apiban.org: is not JSON"},
-		{"text as apiban", "192.0.2.1\n", "apiban", "this is not an answer of apiban.org: is not JSON"},
-		{"internet", slash8.String(), "", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list"},
-		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "the feed covers more than an eighth of all addresses, so pbxjail does not use the new list"},
-		{"packed badly", "\x1f\x8bnonsense", "", "cannot unpack the list: gzip: invalid header"},
-		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "the list of the feed is larger than 16 MiB"},
+		{"other shape", `{"ipaddress": {"a": 1}}`, "", "this is not an answer of apiban.org: the JSON has other keys than expected"},
+		{"cut JSON", `{"ipaddress": ["192.0.2.1"`, "", "this is not an answer of apiban.org: the text is not JSON"},
+		{"text as apiban", "192.0.2.1\n", "apiban", "this is not an answer of apiban.org: the text is not JSON"},
+		{"internet", slash8.String(), "", "the list has more than an eighth of all addresses of the internet, so pbxjail does not use the list"},
+		{"internet six", "2000::/4\n2000::/16\n" + six(), "", "the list has more than an eighth of all addresses of the internet, so pbxjail does not use the list"},
+		{"packed badly", "\x1f\x8bnonsense", "", "pbxjail cannot unpack the list: gzip: invalid header"},
+		{"long", strings.Repeat("# 192.0.2.1\n", maxBytes/12+2), "", "the list of the feed is larger than 16 MiB, and is not used"},
 	} {
 		_, err := Parse(strings.NewReader(c.text), c.format, 0)
 		if err == nil || err.Error() != c.want || hint.Of(err) == "" {
 			t.Errorf("%s: got %v, want %s, and a hint", c.name, err, c.want)
 		}
 	}
-	if _, err := Parse(strings.NewReader("192.0.2.1\n192.0.2.2\n192.0.2.3\n"), "", 2); err == nil || err.Error() != "the feed has more than 2 entries" {
+	if _, err := Parse(strings.NewReader("192.0.2.1\n192.0.2.2\n192.0.2.3\n"), "", 2); err == nil || err.Error() != "the feed has more than 2 entries, and the new list is not used" {
 		t.Errorf("got %v, want too many entries", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestPacked(t *testing.T) {
 	if len(bomb) > 1<<20 {
 		t.Fatalf("got a bomb of %d bytes, want a small one", len(bomb))
 	}
-	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "the list of the feed is larger than 16 MiB" {
+	if _, err := Parse(bytes.NewReader(bomb), "", 0); err == nil || err.Error() != "the list of the feed is larger than 16 MiB, and is not used" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -137,8 +137,8 @@ func (f *Feeds) keep(s *feed, got answer, err error) (fresh bool) {
 	s.list, s.table, s.tag, s.fetched = got.list, got.table, got.tag, now
 	f.publish()
 	f.kernel.stale = f.kernel.stale || s.Bans()
-	f.opts.Log.Info("feed is read", "feed", s.Name, "format", got.list.Format, "entries", got.list.Entries,
-		"masked", got.list.Masked, "dropped", got.list.Dropped, "refused", got.list.Refused)
+	f.opts.Log.Info("a new list of a feed is in use", "feed", s.Name, "format", got.list.Format, "entries", got.list.Entries,
+		"corrected", got.list.Masked, "left_out", got.list.Dropped, "refused", got.list.Refused)
 	return true
 }
 
@@ -155,7 +155,7 @@ func (f *Feeds) saved(s *feed, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil && s.saveErr == nil {
-		f.opts.Log.Warn("the copy of the feed cannot be written to the disk: after a restart the feed is empty until pbxjail fetches it again", "feed", s.Name, "err", err, "hint", f.diskHint())
+		f.opts.Log.Warn("pbxjail cannot save its copy of a feed on the disk. The feed works now; after a restart it does nothing until pbxjail fetches it again", "feed", s.Name, "err", err, "hint", f.diskHint())
 	}
 	s.saveErr = err
 }

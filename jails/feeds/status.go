@@ -20,7 +20,7 @@ type Status struct {
 	Problem error     // what is wrong, with a hint; nil: nothing
 }
 
-var errNoEnforcer = hint.Errorf("write enforcer: ipset into the main file; then: systemctl restart pbxjail. Or write use: factor for this feed: attempts of its addresses then get more points, but no packet is dropped", "the enforcer in use cannot hold feeds, so this feed drops no packet")
+var errNoEnforcer = hint.Errorf("write enforcer: ipset into the main file; then: systemctl restart pbxjail. Or write use: factor below this feed; then: jailctl reload. Attempts of its addresses then get more points, and no packet is dropped", "this feed drops no packet, because the enforcer that is in use cannot hold feeds")
 
 // Status returns the feeds in the order of the main file.
 func (f *Feeds) Status() []Status {
@@ -45,7 +45,7 @@ func (f *Feeds) Status() []Status {
 
 // diskHint is what to do when the copies of feeds cannot be written.
 func (f *Feeds) diskHint() string {
-	return "look if the disk is full (df -h " + f.opts.Dir + ") and who may write to the folder (ls -ld " + f.opts.Dir + ")"
+	return "check the space on the disk: df -h " + f.opts.Dir + "; and the folder: ls -ld " + f.opts.Dir + ". pbxjail tries again when it fetches the feed again"
 }
 
 // problem is the worst that is wrong with a feed. mu is held.
@@ -59,7 +59,7 @@ func (f *Feeds) problem(s *feed) error {
 	}
 	var saved error
 	if s.saveErr != nil {
-		saved = hint.Errorf(f.diskHint(), "the copy of the feed cannot be written to the disk: after a restart the feed is empty until pbxjail fetches it again: %w", s.saveErr)
+		saved = hint.Errorf(f.diskHint(), "pbxjail cannot save its copy of the feed on the disk. The feed works now; after a restart it does nothing until pbxjail fetches it again: %w", s.saveErr)
 	}
 	for _, err := range []error{held, s.excess, s.err, saved} {
 		if err != nil {

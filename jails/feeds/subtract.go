@@ -26,7 +26,7 @@ func Subtract(prefixes, protected []netip.Prefix) ([]netip.Prefix, error) {
 	}
 	set, err := b.IPSet()
 	if err != nil {
-		return nil, fmt.Errorf("cannot take the protected addresses out of the feed: %w", err)
+		return nil, fmt.Errorf("cannot remove protected addresses from the feed, so the new list is not used: %w", err)
 	}
 	return set.Prefixes(), nil
 }

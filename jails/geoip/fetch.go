@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -14,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"pbxjail/configs/hint"
 )
 
 const (
@@ -45,7 +48,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 		return get(ctx, from)
 	}
 	if strings.Contains(from, "://") {
-		return nil, &Problem{What: "this is neither a file nor a URL with http or https", Fix: "download the file in another way; then: jailctl geoip update --from FILE"}
+		return nil, &Problem{What: "the value of --from is neither a file nor a URL with http or https", Fix: "download the file with another program; then: jailctl geoip update --from FILE"}
 	}
 	info, err := os.Stat(from)
 	if err == nil && !info.Mode().IsRegular() {
@@ -53,7 +56,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 	}
 	if err != nil {
 		p := broken(from, err)
-		p.Fix = "check the path, and that you can read the file"
+		p.Fix = "write the path of a .mmdb file that you can read; to see the file: ls -l " + from
 		return nil, p
 	}
 	f, err := os.Open(from)
@@ -66,7 +69,7 @@ func source(ctx context.Context, from string) (io.ReadCloser, error) {
 func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, &Problem{What: "the URL is not valid", Fix: "write a URL such as https://HOST/PATH"}
+		return nil, &Problem{What: "the URL is not valid", Fix: "write the whole URL, such as --from https://HOST/PATH.mmdb"}
 	}
 	req.Header.Set("User-Agent", "pbxjail")
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -74,11 +77,11 @@ func get(ctx context.Context, from string) (io.ReadCloser, error) {
 	client := &http.Client{Transport: transport, Timeout: fetchTime, CheckRedirect: keepSafe}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: "check the URL and the network; or download the file in another way, then: jailctl geoip update --from FILE", cause: err}
+		return nil, &Problem{File: printable(from), What: fetchError(err), Fix: cmp.Or(hint.Of(err), "check the URL and the network; then run the command again. Or download the file with another program; then: jailctl geoip update --from FILE"), cause: err}
 	}
 	if answer.StatusCode != http.StatusOK {
 		answer.Body.Close()
-		return nil, &Problem{File: printable(from), What: "the server answers " + answer.Status, Fix: "open the URL in a browser: it may need a key, or the file has another URL now"}
+		return nil, &Problem{File: printable(from), What: "the server answers " + answer.Status, Fix: "open the URL in a browser. The server may want a key in the URL, or the file has another URL now; then run the command again with the right URL"}
 	}
 	if answer.ContentLength > MaxSize {
 		answer.Body.Close()
@@ -110,10 +113,10 @@ func fetchError(err error) string {
 // keepSafe follows few redirects, and none that leaves encryption.
 func keepSafe(req *http.Request, via []*http.Request) error {
 	if len(via) >= 5 {
-		return errors.New("the server redirects more than 5 times")
+		return hint.New("open the URL in a browser, and use its final URL with --from", "the server redirects more than 5 times")
 	}
 	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return errors.New("the server redirects from https to " + req.URL.Scheme)
+		return hint.New("use another https URL with --from", "the server redirects from https to "+req.URL.Scheme+", where others can change the file on its way")
 	}
 	return nil
 }
@@ -127,7 +130,7 @@ func unpack(r io.Reader) ([]byte, error) {
 	}
 	z, err := gzip.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("the name ends in gz, but what is in the file is not packed with gzip: %w", err)
+		return nil, fmt.Errorf("the file begins like a gzip file, but cannot be unpacked: %w", err)
 	}
 	inner := bufio.NewReaderSize(z, tarBlock)
 	if !begins(inner, tarMagicAt, "ustar") {

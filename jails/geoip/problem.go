@@ -42,7 +42,7 @@ func (p *Problem) Unwrap() error { return p.cause }
 // errSilent is a file that is right, and says nothing that we ask.
 var errSilent = errors.New("the file has no countries and no networks (ASN)")
 
-const fixBroken = "replace the file with a complete one: jailctl geoip update --from FILE"
+const fixBroken = "replace this file by a complete one: jailctl geoip update --from FILE (or --from URL)"
 
 // broken tells what is wrong with a file.
 func broken(file string, err error) *Problem {
@@ -53,11 +53,11 @@ func broken(file string, err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		p.Fix = "pbxjail needs a file of countries or of networks (ASN). If the path of this file is in geoip.files of the main file, remove it there"
+		p.Fix = "use a file of countries or of networks (ASN), such as GeoLite2-Country.mmdb. If geoip.files in the main file names this file, remove its path from geoip.files; then: jailctl reload"
 	case errors.Is(err, errSize):
 		p.Fix = "use a smaller file of countries or of networks (ASN), such as GeoLite2-Country.mmdb"
 	case errors.Is(err, fs.ErrNotExist):
-		p.Fix = "put the file there, or remove its path from geoip.files in the main file"
+		p.Fix = "put the file at this path, or remove the path from geoip.files in the main file; then: jailctl reload"
 	case errors.Is(err, fs.ErrPermission) && inner != nil:
 		p.Fix = hint.Readable(inner.Path)
 	}
@@ -78,7 +78,7 @@ func (t Table) Old(now time.Time) *Problem {
 	}
 	return &Problem{
 		aged: true, shipped: t.Path == "",
-		What: fmt.Sprintf("geoip: %s is %d days old, from %s: some addresses are in other countries now", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
+		What: fmt.Sprintf("geoip: %s is %d days old, from %s: pbxjail may place some addresses in the wrong country", t.Name(), t.Days(now), t.Built.Format(time.DateOnly)),
 		Fix:  "get a new file: jailctl geoip update --from URL",
 	}
 }

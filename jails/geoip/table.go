@@ -159,7 +159,7 @@ func (t *table) kindsWithin(db *maxminddb.Reader, all netip.Prefix, country, asn
 
 var (
 	errSize    = fmt.Errorf("the file is larger than %d MiB", MaxSize>>20)
-	errChanges = errors.New("another program is writing it now")
+	errChanges = errors.New("another program is writing this file now; try again later")
 )
 
 // read opens a file of a path.

@@ -54,9 +54,9 @@ func (k kinds) file() string {
 }
 
 func unwritable(dir string, err error) *Problem {
-	p := &Problem{File: dir, What: err.Error(), Fix: "look if the folder exists (ls -ld) and its disk has space (df -h); or give another folder with --to", cause: err}
+	p := &Problem{File: dir, What: err.Error(), Fix: "check the folder: ls -ld " + dir + "; and the space on its disk: df -h " + dir + ". Then run the command again. Or use another folder: --to FOLDER", cause: err}
 	if errors.Is(err, fs.ErrPermission) {
-		p.Fix = "run this as root, or give another folder with --to"
+		p.Fix = "run the command again as root, or use another folder: --to FOLDER"
 	}
 	return p
 }

@@ -148,9 +148,9 @@ func (a *Archive) prepare() error {
 			return err
 		}
 	case id != applicationID:
-		return hint.New("mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. pbxjail then makes a new history", "this is a database of another program")
+		return hint.New(a.newHistory("to begin a new history, and keep this file"), "this is a database of another program")
 	case found > version:
-		return hint.New("install the newer version again; or: mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. Bans stay, and a new history begins", fmt.Sprintf("a newer version of pbxjail wrote it (schema %d, this version knows only %d)", found, version))
+		return hint.New("install the newer version of pbxjail again. Or, "+a.newHistory("to begin a new history, and keep this file"), fmt.Sprintf("a newer version of pbxjail made this history (version %d of the file, this pbxjail knows %d)", found, version))
 	}
 	if _, err := a.db.Exec("PRAGMA journal_mode = wal"); err != nil {
 		return err
@@ -223,9 +223,14 @@ func (a *Archive) ask(each func(row *sql.Rows) error, text string, args ...any) 
 		err = errors.Join(err, rows.Err())
 	}
 	if ctx.Err() != nil {
-		return hint.Errorf("ask for a shorter time, such as --since 7d", "the question to the history took longer than %s", patience)
+		return hint.Errorf("ask for a shorter time, such as jailctl history --since 7d", "the search in the history took longer than %s, and was stopped", patience)
 	}
 	return a.explain("read", err)
+}
+
+// newHistory is how to begin a new history: why, and the commands.
+func (a *Archive) newHistory(why string) string {
+	return why + ": mv " + a.path + " " + a.path + ".old; systemctl restart pbxjail. Bans stay in force"
 }
 
 // explain adds to err what was being done, and a hint.
@@ -238,5 +243,5 @@ func (a *Archive) explain(doing string, err error) error {
 		return err
 	}
 	folder := filepath.Dir(a.path)
-	return hint.Add("look if the disk is full (df -h "+folder+") and who may write to the folder (ls -ld "+folder+"). If the history is damaged: mv "+a.path+" "+a.path+".old; systemctl restart pbxjail. Bans stay", err)
+	return hint.Add("check the space on the disk: df -h "+folder+"; and the folder: ls -ld "+folder+". If the history is damaged, "+a.newHistory("to begin a new one"), err)
 }

@@ -42,6 +42,6 @@ func (s *Store) Unreadable() error {
 	if rows == 0 {
 		return nil
 	}
-	return hint.Add("the data of these entries is lost, and bans among them end at their time. To start with an empty database: systemctl stop pbxjail; mv "+s.path+" "+s.path+".old; systemctl start pbxjail",
-		fmt.Errorf("%d entries of database %s cannot be read, and are ignored: %w", rows, s.path, why))
+	return hint.Add("these entries are lost, and bans among them end at their time. If you do nothing, this message stays. To begin with an empty database: systemctl stop pbxjail; mv "+s.path+" "+s.path+".old; systemctl start pbxjail (pbxjail keeps the bans of the firewall)",
+		fmt.Errorf("pbxjail cannot read %d entries of database %s, and ignores these entries: %w", rows, s.path, why))
 }

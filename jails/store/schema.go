@@ -211,9 +211,9 @@ func (s *Store) prepare() (created bool, err error) {
 	switch {
 	case created:
 	case id != applicationID:
-		return false, hint.New("write another path into the main file, such as database: /var/lib/pbxjail/pbxjail.db", "this is a database of another program")
+		return false, hint.New("write another path into the main file, such as database: /var/lib/pbxjail/pbxjail.db; then: systemctl restart pbxjail", "this is a database of another program")
 	case version > len(migrations):
-		return false, hint.Errorf("install the newer version again; or start with an empty database: mv "+s.path+" "+s.path+".old; systemctl restart pbxjail", "a newer version of pbxjail wrote it (schema %d, this version knows only %d)", version, len(migrations))
+		return false, hint.Errorf("install the newer version of pbxjail again. Or start with an empty database: mv "+s.path+" "+s.path+".old; systemctl restart pbxjail (pbxjail keeps the bans of the firewall)", "a newer version of pbxjail made this database (version %d of the file, this pbxjail knows %d)", version, len(migrations))
 	}
 	if err := s.checkBefore(version); err != nil {
 		return false, err

@@ -149,7 +149,7 @@ func createFile(path string) error {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return hint.Errorf("write the path of a file as database into the main file, such as database: /var/lib/pbxjail/pbxjail.db", "%s is not a file", path)
+		return hint.Errorf("write the path of a file into the main file, such as database: /var/lib/pbxjail/pbxjail.db; then: systemctl restart pbxjail", "%s is not a file", path)
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func (s *Store) query(doing string, each func(row *sql.Rows) error, text string,
 	for rows.Next() {
 		if err := each(rows); err != nil {
 			if bad++; first == nil {
-				first = fmt.Errorf("%s it: %w", doing, err)
+				first = fmt.Errorf("cannot %s the database: %w", doing, err)
 			}
 		}
 	}

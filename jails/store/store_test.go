@@ -212,7 +212,7 @@ func TestOpenRefuses(t *testing.T) {
 			s := openStore(t, path)
 			exec(t, s, "PRAGMA user_version = 99")
 			s.Close()
-		}, "schema 99", "newer version"},
+		}, "version 99", "newer version"},
 		{"another program's database", func(t *testing.T, path string) {
 			s := openStore(t, path)
 			exec(t, s, "PRAGMA application_id = 0")

@@ -1,10 +1,12 @@
 package warden
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"time"
 
+	"pbxjail/configs/hint"
 	networks "pbxjail/configs/prefix"
 )
 
@@ -91,7 +93,7 @@ func (w *Warden) banRest(wide, p netip.Prefix, now time.Time) bool {
 		part.Prefix = rest
 		part.Reason += "; part of " + wide.String() + " without " + p.String()
 		if err := w.enter(part, now); err != nil {
-			w.log.Error("part of a ban is not in the firewall, so packets from these addresses pass: pbxjail tries again", "prefix", rest, "err", err)
+			w.log.Error("part of a ban is not in the firewall, so packets from these addresses pass: pbxjail tries again", "prefix", rest, "err", err, "hint", cmp.Or(hint.Of(err), stuckHint))
 		}
 	}
 	return true

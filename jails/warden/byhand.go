@@ -41,7 +41,7 @@ func (w *Warden) Order(o Order, now time.Time) (book.Ban, error) {
 		return book.Ban{}, fmt.Errorf("%s %w: %s", o.Prefix, ErrProtected, why)
 	}
 	if w.holdsReal(o.Prefix, now) {
-		return book.Ban{}, hint.Errorf("run jailctl on first: then the old ban is in force again, and you can change it", "pbxjail is switched off, so pbxjail drops no packets and changes no bans: %s keeps its old ban", o.Prefix)
+		return book.Ban{}, hint.Errorf("first run: jailctl on. Then the old ban is in force again; repeat your command to change it", "%s has a ban already, and this ban cannot be changed while pbxjail is switched off", o.Prefix)
 	}
 	b := book.Ban{Prefix: o.Prefix, Jail: "manual", Ports: o.Ports, Since: now.UTC(), Strike: w.book.NextStrike(o.Prefix, configs.Growth{}, now), By: o.By, Reason: "by hand"}
 	d := bantimeByHand
@@ -78,10 +78,10 @@ func (w *Warden) Unban(prefixes []netip.Prefix, by string, now time.Time) (int, 
 	}
 	w.mu.Unlock()
 	if err := w.saveMoments(now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("the address is unbanned, but this cannot be written to the database (pbxjail tries again): %w", err))
+		failed = errors.Join(failed, fmt.Errorf("the address is unbanned, but pbxjail cannot write this to the database, and tries again: %w", err))
 	}
 	if err := w.ledger.Lift(slices.Collect(maps.Keys(free)), by, now); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("the ban is lifted, but this cannot be written to the database (pbxjail tries again): %w", err))
+		failed = errors.Join(failed, fmt.Errorf("the ban is ended, but pbxjail cannot write this to the database, and tries again: %w", err))
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if len(ended) > 0 {
@@ -113,7 +113,7 @@ func (w *Warden) freeAll(prefixes []netip.Prefix, by string, now time.Time) (fre
 		w.announce(Decision{What: LetOut, Ban: book.Ban{Prefix: p}, By: by})
 	}
 	if failures > 1 {
-		failed = fmt.Errorf("%d bans cannot be removed from the firewall; the first: %w", failures, failed)
+		failed = fmt.Errorf("%d bans cannot be removed from the firewall, so their packets are still dropped. The first error: %w", failures, failed)
 	}
 	return free, ended, failed
 }

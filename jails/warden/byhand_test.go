@@ -215,7 +215,7 @@ func TestUnbanRefusedByKernel(t *testing.T) {
 			return nil
 		})
 		n, err := s.Unban([]netip.Prefix{prefix("192.0.2.0/32"), prefix("192.0.2.1/32"), prefix("192.0.2.2/32")}, "root", time.Now())
-		if n != 1 || err == nil || err.Error() != "2 bans cannot be removed from the firewall; the first: busy with 192.0.2.1/32" {
+		if n != 1 || err == nil || err.Error() != "2 bans cannot be removed from the firewall, so their packets are still dropped. The first error: busy with 192.0.2.1/32" {
 			t.Errorf("got %d, %v", n, err)
 		}
 		some := "192.0.2.1/32 192.0.2.2/32"

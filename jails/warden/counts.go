@@ -36,6 +36,6 @@ func (w *Warden) loadCounts(now time.Time) {
 	}
 	w.mu.Unlock()
 	if err != nil {
-		w.log.Warn("points from before the restart cannot be read from the database: pbxjail counts again from zero. Bans stay", "err", err, "hint", hint.Of(err))
+		w.log.Warn("pbxjail cannot read the points from before the restart, and counts again from zero. Bans stay in force", "err", err, "hint", hint.Of(err))
 	}
 }

@@ -38,7 +38,7 @@ func (d Decision) Log(log *slog.Logger) {
 	switch d.What {
 	case Banned, BannedByHand:
 		if b.Observed {
-			log.Info("would ban: nothing is dropped", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "ports", b.Ports, "for", forWords(b))
+			log.Info("would ban: pbxjail only observes, so nothing is dropped", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason, "evidence", b.Evidence, "strike", b.Strike, "ports", b.Ports, "for", forWords(b))
 			return
 		}
 		if d.What == BannedByHand {
@@ -53,7 +53,7 @@ func (d Decision) Log(log *slog.Logger) {
 			log.Info("unban", "prefix", b.Prefix, "why", d.Why)
 		}
 	case WouldBan:
-		log.Info("would ban", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
+		log.Info("would ban: this jail only observes, so nothing is dropped", "prefix", b.Prefix, "jail", b.Jail, "reason", b.Reason)
 	case NotBanned:
 		log.Warn("not banned: the address is protected", "prefix", b.Prefix, "jail", b.Jail, "protection", d.Why, "reason", b.Reason)
 	case Alarm:

@@ -25,11 +25,11 @@ func (w *Warden) RestoreHomes(now time.Time) {
 func (w *Warden) restoreHomes(now time.Time) {
 	homes, alarms, err := w.ledger.Homes(maxHomes)
 	if err != nil {
-		w.log.Error("known log-ins cannot be read from the database: an address with known phones may be banned until these phones log in again", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read the earlier log-ins from the database. An address with phones is protected again only after a phone logs in again", "err", err, "hint", hint.Of(err))
 	}
 	moments, err := w.ledger.Moments(now)
 	if err != nil {
-		w.log.Error("earlier unbans cannot be read from the database: attempts from before an unban may count again", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read earlier unbans from the database: attempts from before an unban may count again, and may ban the address again", "err", err, "hint", hint.Of(err))
 	}
 	w.mu.Lock()
 	w.judge.Home.LoadGuessed(alarms)
@@ -141,7 +141,7 @@ func (w *Warden) Ack(match func(home.Guessed) bool) ([]home.Guessed, error) {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
 	if err := w.saveAlarms(); err != nil {
-		return seen, fmt.Errorf("the alarms are acknowledged, but this cannot be written to the database, so they come back when pbxjail starts again: %w", err)
+		return seen, fmt.Errorf("the alarms are acknowledged, but pbxjail cannot write this to the database: the alarms come back when pbxjail starts again: %w", err)
 	}
 	return seen, nil
 }

@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"pbxjail/configs/hint"
 	"pbxjail/jails/book"
 )
 
@@ -160,7 +162,7 @@ func (w *Warden) reconsider(b, old *book.Ban, now time.Time) {
 	}
 	w.write(fresh)
 	if err := w.enforce(fresh, now); err != nil {
-		w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "err", err)
+		w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "err", err, "hint", cmp.Or(hint.Of(err), stuckHint))
 	}
 }
 
@@ -178,5 +180,5 @@ func (w *Warden) withdraw(b, old *book.Ban, now time.Time) {
 		delete(w.pending, b.Prefix)
 		err = w.enforcer.Unban(b.Prefix)
 	}
-	w.log.Info("ban withdrawn: the address was banned already", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+	w.log.Info("second ban removed: the address was banned already, and stays banned", "prefix", b.Prefix, "jail", b.Jail, "err", err)
 }

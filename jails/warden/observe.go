@@ -22,7 +22,7 @@ func (w *Warden) Enforce() {
 	w.observing = false
 	dropped := w.book.DropObserved()
 	maps.DeleteFunc(w.pending, func(p netip.Prefix, _ time.Time) bool { return w.book.Find(p) == nil })
-	w.log.Info("bans are enforced again", "only observed", dropped)
+	w.log.Info("bans are enforced again; bans that were only recorded are forgotten", "forgotten", dropped)
 	select {
 	case w.again <- struct{}{}:
 	default: // asked for already

@@ -133,7 +133,7 @@ func (w *Warden) checked(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && w.problems["kernel"] == nil {
-		w.log.Error("pbxjail cannot read the firewall, so pbxjail does not know which bans are in force: pbxjail tries again", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read the firewall, and does not know which bans are in force: pbxjail tries again", "err", err, "hint", hint.Of(err))
 	}
 	w.problem("kernel", err)
 }
@@ -145,7 +145,7 @@ func (w *Warden) repair(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil && !slices.Equal(degraded, w.Degraded) {
-		w.log.Warn("what pbxjail cannot do with this firewall is different now", "now", cmp.Or(strings.Join(degraded, "; "), "nothing: pbxjail can do all"), "hint", "to see each limit, and what to do: jailctl status")
+		w.log.Warn("the firewall has other limits now than before", "limits", cmp.Or(strings.Join(degraded, "; "), "none"), "hint", "to see what each limit means, and what to do: jailctl status")
 		w.Degraded = degraded
 	}
 	if err != nil {
@@ -197,13 +197,13 @@ func (w *Warden) countRepair(now time.Time) {
 	}
 	if p.pause > 0 {
 		what += fmt.Sprintf("; pbxjail repairs its rules again in %s", p.pause)
-		w.log.Error("another program removes the firewall rules of pbxjail again and again: pbxjail waits before it repairs them", "wait", p.pause, "removed_by", cmp.Or(p.by, "unknown program"), "hint", fightHint)
+		w.log.Error("another program removes the firewall rules of pbxjail again and again. pbxjail waits before the next repair; until then packets of banned addresses pass", "wait", p.pause, "removed_by", cmp.Or(p.by, "unknown program"), "hint", fightHint)
 	}
 	w.problem("firewall", hint.New(fightHint, what))
 }
 
 // fightHint is what to do about a program that removes our rules.
-const fightHint = "find the program that empties the firewall (a firewall script, a cron job), and have it leave the rules of pbxjail alone. If it is the FreePBX firewall, write two lines into the main file: \"hook: filter\" and \"chain: f2b-pbxjail\"; then: systemctl restart pbxjail"
+const fightHint = "find the program that empties the firewall, such as a firewall script or a cron job, and change it: it must not remove the chains and sets of pbxjail. If it is the FreePBX firewall, write two lines into the main file: \"hook: filter\" and \"chain: f2b-pbxjail\"; then: systemctl restart pbxjail"
 
 // forgetFight ends the pauses when the fight is over. look is held.
 func (w *Warden) forgetFight(now time.Time) {
@@ -307,9 +307,9 @@ func (w *Warden) stubborn(b *book.Ban, m kernelBan, now time.Time) bool {
 	w.book.Put(again)
 	w.write(again)
 	if err := w.enforce(again, now); err != nil {
-		w.log.Error("the ban of an address that still sends packets cannot be made longer, and ends at its old time", "prefix", b.Prefix, "err", err)
+		w.log.Error("pbxjail cannot make a ban longer, although the address still sends packets: the ban ends at its old time", "prefix", b.Prefix, "err", err, "hint", cmp.Or(hint.Of(err), stuckHint))
 	} else {
-		w.log.Info("ban starts again with its full time, because the banned address still sends packets", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
+		w.log.Info("a banned address still sends packets, so its ban starts again with the full time", "prefix", b.Prefix, "dropped_packets", m.packets, "until", again.Until)
 	}
 	return true
 }

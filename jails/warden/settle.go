@@ -128,7 +128,7 @@ func (w *Warden) adopt(m kernelBan, now time.Time) {
 }
 
 // stuckHint is what to do when a ban cannot be removed from the kernel.
-const stuckHint = "if this is logged again and again: systemctl restart pbxjail (it keeps all bans)"
+const stuckHint = "nothing to do now; if this message comes again and again: systemctl restart pbxjail (it keeps all bans)"
 
 // expel removes a member whose ban is over in the book: it was put back while the clock
 // was behind. It adopts a member that the book does not know. mu is held.
@@ -137,7 +137,7 @@ func (w *Warden) expel(m kernelBan, now time.Time) {
 	if _, over := w.book.History(p); !over {
 		w.adopt(m, now)
 	} else if err := w.enforcer.Unban(p); err != nil {
-		w.log.Error("an expired ban cannot be removed from the firewall: pbxjail tries again within a minute", "prefix", p, "err", err, "hint", stuckHint)
+		w.log.Error("a ban is over, but the firewall still drops packets from this address: pbxjail tries again within a minute", "prefix", p, "err", err, "hint", stuckHint)
 	} else {
 		w.repairs.Expelled++
 	}
@@ -171,7 +171,7 @@ func (w *Warden) spareOne(b *book.Ban, now time.Time) bool {
 func (w *Warden) letOut(p netip.Prefix, why string, now time.Time) bool {
 	b, err := w.free(p, now)
 	if err != nil {
-		w.log.Error("the ban of a protected address cannot be removed from the firewall: pbxjail tries again within a minute", "prefix", p, "why", why, "err", err, "hint", stuckHint)
+		w.log.Error("the firewall still drops packets from an address that is protected now: pbxjail tries again within a minute", "prefix", p, "why", why, "err", err, "hint", stuckHint)
 		return false
 	}
 	if b != nil {

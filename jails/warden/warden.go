@@ -1,6 +1,7 @@
 package warden
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -158,7 +159,7 @@ func (w *Warden) Patterns(file string) []*parsers.Pattern {
 func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	b := v.Ban
 	if v.Protected == "" && !v.Alarm && w.isOurs(b.Prefix) {
-		v.Protected = "our own address"
+		v.Protected = "an address of this machine"
 	}
 	switch {
 	case v.Protected != "":
@@ -191,7 +192,7 @@ func (w *Warden) carryOut(v jails.Verdict, now time.Time) {
 	full := w.problems["book"] != nil
 	if err := w.enter(b, now); err != nil {
 		if !full { // logged once
-			w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "jail", b.Jail, "err", err)
+			w.log.Error("ban is not in the firewall yet, so packets from this address pass: pbxjail tries again", "prefix", b.Prefix, "jail", b.Jail, "err", err, "hint", cmp.Or(hint.Of(err), stuckHint))
 		}
 		return
 	}
@@ -208,8 +209,8 @@ func forWords(b book.Ban) string {
 
 // errFull is shown while the book is full.
 func (w *Warden) errFull() error {
-	return hint.Errorf("jailctl status shows which jail has most bans. Write a shorter bantime into the file of this jail in /etc/pbxjail.d: it holds for new bans. To end a ban now: jailctl unban ADDRESS",
-		"pbxjail holds %d bans, the most it can hold. Each new ban ends an older one early: the one with the weakest evidence; of equal ones, the one with the least time left", w.book.Limit())
+	return hint.Errorf("to see which jail has most bans: jailctl status. Write a shorter bantime into the file of this jail; then: jailctl reload. New bans are then shorter. To end a ban now: jailctl unban ADDRESS",
+		"pbxjail holds %d bans, and cannot hold more. So each new ban ends an old ban early: first those with the weakest evidence and the least time left", w.book.Limit())
 }
 
 // enter puts a ban into book, kernel and, soon, the ledger. mu is held. A kernel
@@ -236,7 +237,7 @@ func (w *Warden) makeRoom(now time.Time) bool {
 		return false
 	}
 	if err := w.enforcer.Unban(b.Prefix); err != nil { // the next comparison removes it
-		w.log.Error("pbxjail holds the most bans that it can, and ended one early to make room. This ban cannot be removed from the firewall: pbxjail tries again", "prefix", b.Prefix, "err", err)
+		w.log.Error("a ban ended early, because pbxjail cannot hold more bans; but the firewall still drops packets from this address: pbxjail tries again", "prefix", b.Prefix, "err", err, "hint", cmp.Or(hint.Of(err), stuckHint))
 	}
 	delete(w.pending, b.Prefix)
 	if w.freed != nil {
@@ -382,9 +383,9 @@ func (w *Warden) ledgerSays(err error) {
 	defer w.mu.Unlock()
 	switch before := w.problems["ledger"]; {
 	case err != nil && before == nil:
-		w.log.Error("the database cannot be written. Bans stay in force, and pbxjail saves them as soon as it can", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot write to the database. Bans stay in force; pbxjail saves them as soon as it can write again", "err", err, "hint", hint.Of(err))
 	case err == nil && before != nil:
-		w.log.Info("the database can be written again")
+		w.log.Info("pbxjail can write to the database again")
 	}
 	w.problem("ledger", err)
 }

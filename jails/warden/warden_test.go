@@ -78,7 +78,7 @@ func TestLedgerFails(t *testing.T) {
 		if got := s.problem("ledger"); got != errDisk.Error() {
 			t.Errorf("got problem %q, want %q", got, errDisk)
 		}
-		if got := s.journal.count("the database cannot be written"); got != 1 {
+		if got := s.journal.count("pbxjail cannot write to the database"); got != 1 {
 			t.Errorf("got it logged %d times, want once", got)
 		}
 		before := s.ledger.records
@@ -94,7 +94,7 @@ func TestLedgerFails(t *testing.T) {
 		if rows := s.ledger.all(); len(rows) != 101 || rows[0].Prefix != prefix(nine1) || len(rows[0].Lines) != 2 {
 			t.Errorf("got %d rows, want 101, the first of %s with its lines", len(rows), nine1)
 		}
-		if got := s.problem("ledger"); got != "" || s.journal.count("the database can be written again") != 1 {
+		if got := s.problem("ledger"); got != "" || s.journal.count("pbxjail can write to the database again") != 1 {
 			t.Errorf("got problem %q when all is well again", got)
 		}
 	})

@@ -30,7 +30,7 @@ func match(log string) (string, error) {
 	unit := strings.TrimPrefix(log, Scheme)
 	switch {
 	case !unitForm.MatchString(unit):
-		return "", hint.Errorf("under logs, write a unit of systemd, such as journal:asterisk.service", "%q is not the name of a unit of systemd", unit)
+		return "", hint.Errorf("under logs, write a unit of systemd, such as journal:asterisk.service; then: jailctl reload", "%q is not the name of a unit of systemd", unit)
 	case strings.HasSuffix(unit, ".slice"):
 		return "_SYSTEMD_SLICE=" + unit, nil
 	case !strings.Contains(unit, "."):
@@ -243,9 +243,9 @@ func (j *Journal) fail(err error) {
 	if do != "" {
 		do += "; or remove " + j.opts.Log + " from logs in the jail files"
 	} else {
-		do = "pbxjail starts journalctl again; to see the cause: journalctl -f " + strings.Replace(j.opts.Log, Scheme, "-u ", 1)
+		do = "pbxjail starts journalctl again by itself. To see if the journal can be read: journalctl -n 5 " + strings.Replace(j.opts.Log, Scheme, "-u ", 1)
 	}
-	err = hint.Add(do, fmt.Errorf("%s is not read: %w", j.opts.Log, err))
+	err = hint.Add(do, fmt.Errorf("pbxjail cannot read %s: %w", j.opts.Log, err))
 	j.mu.Lock()
 	first := j.problem == nil
 	j.problem = err

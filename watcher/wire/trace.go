@@ -25,7 +25,7 @@ type Frame struct {
 const maxFrame = 262_144
 
 // ErrNotTrace is returned for bytes that do not begin like a trace.
-var ErrNotTrace = errors.New("this is neither a pcap nor a pcapng file")
+var ErrNotTrace = errors.New("the file is not a packet trace (pcap or pcapng)")
 
 // Magic numbers, read in network order: draft-ietf-opsawg-pcap 4,
 // draft-ietf-opsawg-pcapng 4.1.
@@ -135,7 +135,7 @@ type classic struct {
 func newClassic(t *Trace) (*classic, error) {
 	b, err := t.must(24)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the header of the trace: %w", err)
+		return nil, fmt.Errorf("the trace ends before its header is complete: %w", err)
 	}
 	c := &classic{order: binary.LittleEndian, unit: time.Microsecond}
 	switch binary.BigEndian.Uint32(b) {
@@ -154,7 +154,7 @@ func newClassic(t *Trace) (*classic, error) {
 }
 
 func unknownLink(l Link) error {
-	return fmt.Errorf("pbxjail cannot read packets of link type %d; make the trace with tcpdump -i any, or on one network card", uint32(l))
+	return fmt.Errorf("pbxjail cannot read packets of link type %d. Make the trace again with: tcpdump -i any", uint32(l))
 }
 
 func (c *classic) next(t *Trace) (Frame, error) {

@@ -56,7 +56,7 @@ func TestEachDecisionIsALine(t *testing.T) {
 	p := netip.MustParsePrefix("203.0.113.9/32")
 	for what, want := range map[warden.What]string{
 		warden.Banned: "level=INFO msg=ban ", warden.BannedByHand: `level=INFO msg="ban by hand"`, warden.LetOut: "level=INFO msg=unban ",
-		warden.WouldBan: `level=INFO msg="would ban"`, warden.NotBanned: `level=WARN msg="not banned: the address is protected"`, warden.Alarm: `level=WARN msg="alarm for the admin" `,
+		warden.WouldBan: `level=INFO msg="would ban: this jail only observes, so nothing is dropped"`, warden.NotBanned: `level=WARN msg="not banned: the address is protected"`, warden.Alarm: `level=WARN msg="alarm for the admin" `,
 	} {
 		text := &ownLog{}
 		logger{slog.New(slog.NewTextHandler(text, nil))}.notify(warden.Decision{What: what, Ban: book.Ban{Prefix: p}})

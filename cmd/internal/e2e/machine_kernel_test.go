@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	problem := p.status().Problems[0]
 	wantMatch(t, problem.What, `^bans stay in force, but cannot be saved: .*full`)
 	wantMatch(t, problem.Hint, `^free space on the disk of `+disk)
-	p.logged(`level=ERROR msg="the database cannot be written. Bans stay in force, and pbxjail saves them as soon as it can"`)
+	p.logged(`level=ERROR msg="pbxjail cannot write to the database. Bans stay in force; pbxjail saves them as soon as it can write again"`)
 	wantMatch(t, p.ctl("list"), `(?m)^203\.0\.113\.10 +phones `)
 
 	// An unban that cannot be written is done and complained of.
@@ -157,7 +157,7 @@ func TestFullDisk(t *testing.T) {
 
 	p.must(os.Remove(ballast))
 	p.eventually("an end of the problem", func() bool { return len(p.status().Problems) == 0 })
-	p.logged(`msg="the database can be written again"`)
+	p.logged(`msg="pbxjail can write to the database again"`)
 	p.history(full, 1)
 	p.attack(after, 3)
 	p.banned(after)

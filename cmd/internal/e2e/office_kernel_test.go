@@ -27,7 +27,7 @@ func TestOldPasswordClosesSIPAlone(t *testing.T) {
 				if b := p.banned(addr); b.Ports != "sip" {
 					t.Errorf("got %+v, want the ports of SIP", b)
 				}
-				wantMatch(t, p.ctl("why", addr), `15 points within 10m, maxretry 15 \(3 times the jail's: accounts log in there\)`)
+				wantMatch(t, p.ctl("why", addr), `15 points within 10m, maxretry 15 \(3 times maxretry of the jail, because accounts log in from this address\)`)
 				p.wantAnswers(false, addr)
 				for _, port := range []uint16{22, 443} {
 					p.eventually(fmt.Sprintf("a connection of %s to port %d", addr, port), func() bool { return p.connects(addr, port) })
@@ -79,7 +79,7 @@ func TestNewOwnAddress(t *testing.T) {
 		t.Errorf("got bans %v, want one", list)
 	}
 	for _, addr := range own {
-		p.logged(`msg="not banned: the address is protected" prefix=` + addr + `/\d+ jail=phones protection="our own address"`)
+		p.logged(`msg="not banned: the address is protected" prefix=` + addr + `/\d+ jail=phones protection="an address of this machine"`)
 		if strings.Contains(p.said(), "msg=ban prefix="+addr+"/") {
 			t.Errorf("%s was banned for a moment", addr)
 		}

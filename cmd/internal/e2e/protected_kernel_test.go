@@ -21,7 +21,7 @@ func TestProtected(t *testing.T) {
 	if list := p.list(); len(list) != 1 {
 		t.Errorf("got bans %v, want one", list)
 	}
-	for addr, why := range map[string]string{own4: "our own address", own6: "our own address", trunk: "ignoreip 198.51.100.0/24"} {
+	for addr, why := range map[string]string{own4: "an address of this machine", own6: "an address of this machine", trunk: "ignoreip 198.51.100.0/24"} {
 		wantMatch(t, p.said(), `level=WARN msg="not banned: the address is protected" prefix=`+addr+`/\d+ jail=phones protection="`+why+`"`)
 		wantMatch(t, p.refused("ban", addr), `is protected: `+why+`\nhint: .*--force`)
 		wantMatch(t, p.ctl("why", addr), `never banned by a jail: `+why)
@@ -29,7 +29,7 @@ func TestProtected(t *testing.T) {
 	p.wantAnswers(true, trunk)
 
 	// A wide prefix is refused because of a protected address in it.
-	wantMatch(t, p.refused("ban", "192.0.2.0/24"), `is protected: our own address\nhint: .*--force`)
+	wantMatch(t, p.refused("ban", "192.0.2.0/24"), `is protected: an address of this machine\nhint: .*--force`)
 	wantMatch(t, p.refused("ban", "198.51.0.0/16"), `is protected: ignoreip`)
 	if got := strings.Count(p.kernel("ipset", "list", "pbxjail-4"), " timeout "); got != 2 { // the header has one too
 		t.Errorf("got %d members in the kernel, want one", got-1)

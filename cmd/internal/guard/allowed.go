@@ -63,7 +63,7 @@ func (p *Protections) List(keepAdmins time.Duration, now time.Time) (list []Prot
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, a := range p.state.Own {
-		list = append(list, Protected{Prefix: prefix.Of(a), Why: "our own address"})
+		list = append(list, Protected{Prefix: prefix.Of(a), Why: "an address of this machine"})
 	}
 	for _, n := range p.state.Ignoreip {
 		list = append(list, Protected{Prefix: n, Why: "ignoreip " + n.String()})

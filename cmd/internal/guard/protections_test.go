@@ -73,7 +73,7 @@ func TestProtections(t *testing.T) {
 		t.Error("the same answer is a change")
 	}
 	for addr, want := range map[string]string{
-		"192.0.2.10": "our own address", "2001:db8:0:1::10": "our own address", "192.0.2.1": "the gateway", "192.0.2.53": "a name server of this machine",
+		"192.0.2.10": "an address of this machine", "2001:db8:0:1::10": "an address of this machine", "192.0.2.1": "the gateway", "192.0.2.53": "a name server of this machine",
 		"198.51.100.9": "the SSH session in which pbxjail was started", "198.18.3.4": "ignoreip 198.18.0.0/15",
 		"203.0.113.5": "ignore_hosts trunk.example.net", "203.0.113.99": "",
 	} {
@@ -100,7 +100,7 @@ func TestProtections(t *testing.T) {
 
 	// A kernel that does not answer takes no protection away.
 	failed = errors.New("netlink: no buffer space available")
-	if p.Read(main, at) || who(p, "192.0.2.10") != "our own address" {
+	if p.Read(main, at) || who(p, "192.0.2.10") != "an address of this machine" {
 		t.Error("our own address is not protected while the kernel does not answer")
 	}
 }
