@@ -32,7 +32,7 @@ func (r *reader) localNet(set setting, item string) {
 	}
 	p, err := parsePrefix(item)
 	if err != nil {
-		r.tell(set.at, "correct it, or write the network into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
+		r.tell(set.at, "correct this line, or write the network into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
 		return
 	}
 	r.trustAs(LocalNet, "our own network", set, p, "")

@@ -69,7 +69,7 @@ func (r *reader) hostAs(role Role, who string, set setting, text string) {
 	} else if name := hostName(text); name != "" {
 		r.trustAs(role, who, set, netip.Prefix{}, name)
 	} else {
-		r.tell(set.at, "correct it, or write the address into ignoreip of the main file", "%s %s protects no address: it is neither an address nor a host name", set.key, quoted(text))
+		r.tell(set.at, "correct this line, or write the address into ignoreip of the main file", "%s %s protects no address: it is neither an address nor a host name", set.key, quoted(text))
 	}
 }
 
@@ -100,7 +100,7 @@ func (r *reader) list(who string, s *section, keys ...string) {
 			case set.key == "match" && !strings.Contains(item, "/"):
 				r.host(who, set, item)
 			default:
-				r.tell(set.at, "correct it, or write the addresses into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
+				r.tell(set.at, "correct this line, or write the addresses into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
 				if set.key != "match" { // it could be the one that shuts somebody out
 					return
 				}
