@@ -69,6 +69,7 @@ func (a *app) tellFor(r findings.Report, verb string) error {
 		for _, f := range r.Findings {
 			a.printFinding(f)
 		}
+		a.explainSeverities(r)
 	}
 	return a.verdict(r, verb)
 }

@@ -46,6 +46,11 @@ func (a *app) printProbe(r probe.Report) error {
 		if err := t.end(); err != nil {
 			return err
 		}
+		a.say("")
+		a.say("udp, tcp, icmp: packets of a banned address must be dropped; under way: also in a connection from before the ban")
+		a.say("ports of SIP alone: a ban of these ports leaves other ports open; network: a banned network is dropped")
+		a.say("neighbour: packets of an address that is not banned must pass; time left: the ban must end in time")
+		a.say("teardown: at the end pbxjail must remove its rules and sets")
 	}
 	if n := r.Failed(); n > 0 {
 		return control.Refuse(0, "write another enforcer into the main file, such as enforcer: nftables, or another hook, such as hook: filter; then run: jailctl doctor --probe",

@@ -37,6 +37,29 @@ func (a *app) printFinding(f findings.Finding) {
 	}
 }
 
+// severityWords say what the first word of a finding means. ok needs no words.
+var severityWords = map[findings.Severity]string{
+	findings.Broken:  "a part does not do its work, or an attacker is let in",
+	findings.Blind:   "pbxjail cannot see some attacks",
+	findings.Risky:   "an attacker can use it, or a ban can go wrong",
+	findings.Unknown: "this could not be looked at",
+	findings.Note:    "good to know; nothing is wrong",
+}
+
+// explainSeverities explains the first words of the findings that were printed.
+func (a *app) explainSeverities(r findings.Report) {
+	before := findings.OK
+	for _, f := range r.Findings { // the worst first
+		if text := severityWords[f.Severity]; text != "" && f.Severity != before {
+			if before == findings.OK {
+				a.say("")
+			}
+			a.say("%s: %s", f.Severity, text)
+			before = f.Severity
+		}
+	}
+}
+
 // sayWhole prints what a reader copies: a command or a line of a configuration is never
 // broken, however wide it is.
 func (a *app) sayWhole(line string) { fmt.Fprintln(a.stdout, show.Terminal(line)) }
