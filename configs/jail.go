@@ -28,7 +28,7 @@ type Jail struct {
 	AllFrom  int            `yaml:"all_ports_from" default:"3" check:"from 0" doc:"From this strike on, a ban closes every port: an address that comes back so often is not a phone with an old password. 0: never. A ban that is short because of weak evidence, and a ban of an address where accounts log in, never closes more than ports says."`
 	Slow     Slow           `yaml:"slow" doc:"A second, longer window for attackers that try a little each day. A login with a password clears its points. It works only in jails that read security events, because only these show logins."`
 	Growth   Growth         `yaml:"bantime_growth" fail2ban:"bantime.increment bantime.factor bantime.maxtime" doc:"Longer bans for addresses that come back."`
-	Evidence Evidence       `yaml:"evidence" doc:"How well the sender's address must be known. claimed: the sender wrote it. seen: a packet came from it, but one forged UDP packet can fake that. proven: the sender has answered us from there."`
+	Evidence Evidence       `yaml:"evidence" doc:"How well the sender's address must be known. claimed: the sender wrote it. seen: a packet came from it, but one forged UDP packet can fake that. proven: the sender answered from this address, so its packets are not forged."`
 	Places   PlaceRules     `yaml:"geoip" doc:"Factors for countries and networks in this jail. A key that is left out is taken from geoip in the main file."`
 	Fraud    bool           `yaml:"fraud" default:"true" doc:"Let the fraud rules of the main file raise points in this jail."`
 	Widen    Widen          `yaml:"widen" doc:"Ban the whole network when many of its addresses attack. A network with a protected address is never banned."`

@@ -16,7 +16,7 @@ func (r *reader) ownSide(s *section, last map[string]setting) {
 		switch set.key {
 		case "external_signaling_address", "external_media_address", "externaddr", "externip", "externhost":
 			if set == last[set.key] {
-				r.hostAs(OwnAddress, "our own public address", set, set.value)
+				r.hostAs(OwnAddress, "public address of this PBX", set, set.value)
 			}
 		case "localnet", "local_net":
 			for item := range strings.SplitSeq(set.value, ",") {
@@ -35,7 +35,7 @@ func (r *reader) localNet(set setting, item string) {
 		r.tell(set.at, "correct this line, or write the network into ignoreip of the main file", "%s %s protects no address: %w", set.key, quoted(item), err)
 		return
 	}
-	r.trustAs(LocalNet, "our own network", set, p, "")
+	r.trustAs(LocalNet, "local network of this PBX", set, p, "")
 }
 
 // unfitLocal says why a network cannot be our own side. Private ones may be as wide as they

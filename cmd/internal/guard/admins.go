@@ -25,7 +25,7 @@ type admin struct {
 const (
 	maxAdmins = 256
 	sshWhy    = "an admin's SSH session"
-	callerWhy = "an admin called jailctl from there, over SSH"
+	callerWhy = "an admin called jailctl from this address, over SSH"
 	// adminSaved is how old what the ledger knows of an admin may be.
 	adminSaved = 5 * time.Minute
 )
