@@ -26,7 +26,7 @@ func TestNewPatternRefuses(t *testing.T) {
 		{`^from <ADDR> to <HOST>`, "more than one <ADDR>"},
 		{`^from (<ADDR>`, "is not a valid regular expression"},
 		{`^from <ADDR>[`, "is not a valid regular expression"},
-		{`^\Qfrom <ADDR>\E`, "plain text"},
+		{`^\Qfrom <ADDR>\E`, "is only text"},
 		{`^from [<ADDR>]`, "is not a valid regular expression"},
 		{"^" + strings.Repeat("(a)", 60) + "<ADDR>", "more than 50 groups"},
 	} {

@@ -236,7 +236,7 @@ func (p *banPrinter) end() error {
 		if more := p.stuck - len(p.missing); more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		a.printStuck("a ban is not in the firewall, so packets pass from: "+text, p.cause())
+		a.printStuck("bans are not in the firewall, so packets from these addresses pass: "+text, p.cause())
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func TestGolden(t *testing.T) {
 		"why.txt": func(a *app) error { return a.printWhy(sampleWhy(), "") },
 		"why-stranger.txt": func(a *app) error {
 			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"the 3 addresses of this machine", "ignoreip (entries: 0)"},
-				Ends: "5 more points in jail guessing within 10m would ban it for 1h"}, "")
+				Ends: "5 more points in jail guessing within 10m would ban this address for 1h"}, "")
 		},
 		"why-forced.txt": func(a *app) error {
 			b := ban("198.51.100.1/32", 12*time.Minute, 48*time.Minute)

@@ -126,8 +126,8 @@ func (a *app) fact(name, format string, args ...any) {
 // recordLegend explains the columns of printLines.
 var recordLegend = []string{
 	"EVIDENCE: how sure pbxjail is that the attempt came from this address: claimed, seen or proven",
-	"BASE: the points of such an attempt in this jail; FACTORS: what makes the points more or fewer",
-	"POINTS: BASE with all FACTORS; COUNTS: how many of these POINTS count for a ban",
+	"BASE: the points of such an attempt in this jail; FACTORS: what changes the points; x2: 2 times as many",
+	"POINTS: BASE with all FACTORS; COUNTS: how many of these POINTS count; 0 if another record reports the same attempt",
 	"RULE: the message of Asterisk that the record is",
 }
 
@@ -248,6 +248,7 @@ func (a *app) printScores(jails []control.WhyJail) error {
 	if err := t.end(); err != nil {
 		return err
 	}
+	a.say("WITHIN: how long an attempt counts")
 	if slow {
 		a.say("slow: a second limit of the jail, for slow attackers: more points, within a longer time")
 	}

@@ -90,7 +90,7 @@ func ends(a jails.Account, now time.Time) string {
 	}
 	for _, s := range a.Jails {
 		if missing := s.Sum.Maxretry - s.Sum.Score; missing > 0 {
-			return missing.String() + " more points in jail " + s.Jail.Name + " within " + show.Duration(s.Sum.Within) + " would ban it for " + show.Duration(s.Next)
+			return missing.String() + " more points in jail " + s.Jail.Name + " within " + show.Duration(s.Sum.Within) + " would ban this address for " + show.Duration(s.Next)
 		}
 	}
 	return ""
