@@ -19,6 +19,9 @@ type Options struct {
 	Secret  func() (string, error) // is asked at each log-in. Its errors must not have the secret
 	Plain   bool                   // send the secret itself; false: answer a challenge (MD5), so that the secret is not sent
 	Mask    string                 // the classes of events that are asked for: "security,call"
+	// Look says that Asterisk may be asked for our user in manager.conf, to find an eventfilter
+	// there. The answer has the secret: say so only where no one else reads the connection.
+	Look bool
 
 	// Event is called with each event, from the goroutine of Run. It must not wait for an
 	// action. The packet is valid until it returns. guarded says that Asterisk has checked the
@@ -50,6 +53,7 @@ type Client struct {
 	version string
 	since   time.Time // when the last log-in succeeded
 	guarded bool
+	filters bool // manager.conf has an eventfilter that lets events pass
 	logins  uint64
 	problem error
 }
@@ -78,6 +82,7 @@ type State struct {
 	Since   time.Time // when the connection that works now began; zero: there is none
 	Version string    // of the protocol, as Asterisk says
 	Guarded bool      // Asterisk leaves out events that a caller may have forged. It does not check lists: Options.Event has the word for one event
+	Filters bool      // an eventfilter in manager.conf lets events pass that our filter leaves out; so Guarded is false
 	Logins  uint64
 	Events  uint64 // that arrived
 	Passed  uint64 // packets that were too long
@@ -88,7 +93,7 @@ type State struct {
 func (c *Client) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return State{Since: c.since, Version: c.version, Guarded: c.guarded, Logins: c.logins, Events: c.events.Load(), Passed: c.passed.Load(), Problem: c.problem}
+	return State{Since: c.since, Version: c.version, Guarded: c.guarded, Filters: c.filters, Logins: c.logins, Events: c.events.Load(), Passed: c.passed.Load(), Problem: c.problem}
 }
 
 const (

@@ -226,6 +226,29 @@ func TestListIsNotGuarded(t *testing.T) {
 	}
 }
 
+// An eventfilter of an admin lets events pass that our filter leaves out. So nothing is guarded.
+func TestEventFilterOfAdmin(t *testing.T) {
+	for _, tt := range []struct {
+		name, lines string
+		look, want  bool
+	}{
+		{"none", "secret=eventfilter", true, true},
+		{"it lets events pass", "eventfilter=Event: Newchannel", true, false},
+		{"a new form of it", "eventfilter(action(include),name(Newchannel))=", true, false},
+		{"it leaves events out", "eventfilter=!Event: RTCP", true, true},
+		{"a new form that leaves events out", "eventfilter(action(exclude),name(RTCPSent))=", true, true},
+		{"we may not look", "eventfilter=Event: Newchannel", false, true},
+	} {
+		a := newAsterisk()
+		a.answers["GetConfig"] = ok + "Category-000000: pbxjail\r\nLine-000000-000000: read=security\r\nLine-000000-000001: " + tt.lines + "\r\n"
+		run(t, a, func(o *Options) { o.Look = tt.look }, func(c *Client) {
+			if s := c.State(); s.Guarded != tt.want || s.Filters == tt.want || s.Since.IsZero() {
+				t.Errorf("%s: got %+v, want guarded %t", tt.name, s, tt.want)
+			}
+		})
+	}
+}
+
 func TestActions(t *testing.T) {
 	a := newAsterisk()
 	a.answers["Hangup"] = "Response: Error\r\nMessage: Permission denied\r\n"

@@ -7,7 +7,7 @@
 // write whole packets. So the client has Asterisk leave out each event that holds an empty
 // line (guard.go). Asterisk does not do so for the answers to actions. So each event comes with
 // the word whether it is guarded; an event that is not guarded proves nothing. That is so where
-// Asterisk refuses the filter (State.Guarded is false), and while Asterisk answers with a list.
+// Asterisk refuses the filter or an admin has written another one (State.Guarded is false), and while Asterisk answers with a list.
 //
 // All memory is bounded, whatever the other side sends. The package must not know what
 // packets mean, must not decide, and must not write the secret anywhere but to Asterisk.

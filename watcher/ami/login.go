@@ -38,7 +38,7 @@ func (c *Client) open(ctx context.Context) (net.Conn, *reader, error) {
 		return nil, nil, hint.Errorf("the key ami.address of the main file must have the port of manager.conf, which is 5038 by default", "cannot read the greeting of %s: %w", c.opts.Address, err)
 	}
 	c.mu.Lock()
-	c.version, c.guarded = cleanVersion(version), false
+	c.version, c.guarded, c.filters = cleanVersion(version), false, false
 	c.mu.Unlock()
 	return conn, in, nil
 }
@@ -100,12 +100,42 @@ func (c *Client) begin(ctx context.Context) error {
 	if err != nil && !no {
 		return fmt.Errorf("cannot set a filter for events of the manager interface: %w", err)
 	}
+	filters := c.lets(ctx)
 	c.mu.Lock()
-	c.guarded = err == nil
+	c.guarded, c.filters = err == nil && !filters, filters
 	c.mu.Unlock()
 	// With brokeneventsaction = yes in manager.conf, Asterisk may not answer.
 	if _, err := c.ask(ctx, "Events", [2]string{"EventMask", c.opts.Mask}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("cannot ask the manager interface for events: %w", err)
 	}
 	return nil
+}
+
+// lets reports whether our user in manager.conf has an eventfilter that lets events pass. Asterisk
+// sends an event that one such filter fits, even if ours does not (asterisk:main/manager.c,
+// match_filter). Where Asterisk does not say, there is none.
+func (c *Client) lets(ctx context.Context) bool {
+	if !c.opts.Look {
+		return false
+	}
+	answer, err := c.ask(ctx, "GetConfig", [2]string{"Filename", "manager.conf"}, [2]string{"Category", c.opts.User})
+	defer clear(answer) // it has the secret
+	return err == nil && hasInclude(answer)
+}
+
+// hasInclude reports whether an answer to GetConfig has an eventfilter that lets events pass: one
+// that does not begin with "!", and is not named eventfilter(action(exclude)).
+func hasInclude(answer []byte) bool {
+	for line := range bytes.SplitSeq(answer, lineEnd) {
+		key, set, _ := bytes.Cut(line, []byte(": "))
+		if !bytes.HasPrefix(key, []byte("Line-")) {
+			continue
+		}
+		name, value, _ := bytes.Cut(set, []byte("="))
+		name, value = bytes.ToLower(bytes.TrimSpace(name)), bytes.TrimSpace(value)
+		if bytes.HasPrefix(name, []byte("eventfilter")) && !bytes.Contains(name, []byte("exclude")) && !bytes.HasPrefix(value, []byte("!")) {
+			return true
+		}
+	}
+	return false
 }

@@ -7,10 +7,11 @@ type AMI struct {
 	Enabled    bool       `json:"enabled"` // false: no user is given, and pbxjail does not connect
 	Address    string     `json:"address"`
 	User       string     `json:"user"`
-	Since      *time.Time `json:"since"`   // when the present connection began; null: there is none
-	Version    string     `json:"version"` // of the protocol
-	Guarded    bool       `json:"guarded"` // Asterisk leaves out events that a caller may have forged
-	Events     uint64     `json:"events"`  // security events
+	Since      *time.Time `json:"since"`      // when the present connection began; null: there is none
+	Version    string     `json:"version"`    // of the protocol
+	Guarded    bool       `json:"guarded"`    // Asterisk leaves out events that a caller may have forged
+	OwnFilter  bool       `json:"own_filter"` // an eventfilter in manager.conf lets events pass, so guarded is false
+	Events     uint64     `json:"events"`     // security events
 	Doubtful   uint64     `json:"doubtful"`
 	TooLong    uint64     `json:"too_long"`   // packets that were too long
 	Registered int        `json:"registered"` // contacts of phones

@@ -68,7 +68,7 @@ func newAMISource(main configs.AMI, log *slog.Logger) *amiSource {
 	s := &amiSource{log: log, main: main, ready: make(chan struct{}), again: make(chan struct{}, 1), logins: make(chan struct{}, 1)}
 	s.known = sync.OnceFunc(func() { close(s.ready) })
 	opts := ami.Options{
-		Address: main.Address, User: main.User, Plain: main.Auth == "plain", Mask: amiMask,
+		Address: main.Address, User: main.User, Plain: main.Auth == "plain", Mask: amiMask, Look: main.TLS || isLoopback(main.Address),
 		Secret: func() (string, error) { return messages.Secret(main.SecretFile) },
 		Event:  s.event, Connected: func() { give(s.logins) }, Notify: s.changed,
 	}
@@ -218,7 +218,7 @@ func (s *amiSource) status() control.AMI {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := control.AMI{
-		Enabled: true, Address: s.main.Address, User: s.main.User, Since: control.Moment(state.Since), Guarded: state.Guarded, Version: state.Version,
+		Enabled: true, Address: s.main.Address, User: s.main.User, Since: control.Moment(state.Since), Guarded: state.Guarded, OwnFilter: state.Filters, Version: state.Version,
 		Events: s.events, Doubtful: s.doubtful, TooLong: state.Passed, Registered: s.contacts, Trunks: s.fixed,
 	}
 	if state.Problem != nil {
@@ -244,6 +244,8 @@ func (s *amiSource) problems() (list []control.Problem) {
 	case a.Problem != "":
 		add("pbxjail has no connection to the manager interface of Asterisk (AMI): "+a.Problem, a.Hint)
 	case a.Since == nil:
+	case a.OwnFilter:
+		add("events of the manager interface (AMI) ban no address, and no call is counted over AMI, because an eventfilter of user "+a.User+" in manager.conf lets events pass that a caller may have forged", "remove the lines eventfilter = of this user; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
 	case !a.Guarded:
 		add("events of the manager interface (AMI) ban no address, and no call is counted over AMI, because Asterisk does not let pbxjail leave out forged ones", "add system to write of user "+a.User+" in manager.conf; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
 	case listed != nil:

@@ -27,6 +27,9 @@ func OnAMI(a control.AMI, now time.Time) string {
 	}
 	text := fmt.Sprintf("connected for %s, %s, %s registered, %s", show.Brief(now.Sub(*a.Since)), show.Count(int(a.Events), "security event"),
 		show.Count(a.Registered, "phone"), show.Count(a.Trunks, "trunk"))
+	if a.OwnFilter {
+		return text + "; its events ban no address and count no call (an eventfilter in manager.conf lets forged ones pass)"
+	}
 	if !a.Guarded {
 		text += "; its events ban no address and count no call (no write = system)"
 	}
@@ -116,14 +119,26 @@ func (e *Env) managerIn(folder string, sections []asterisk.Section) (list []find
 		}
 		broken(need.severity, need.what, evidence, findings.Write(place, need.line))
 	}
-	if set, found := user.Last("eventfilter"); found {
-		broken(findings.Risky, "an eventfilter of user "+a.User+" can let events pass that a caller forged", []string{setLine(set)}, findings.Step{Where: "remove this line"})
+	if set, found := letsPass(user); found {
+		broken(findings.Blind, "an eventfilter of user "+a.User+" lets events pass that a caller may have forged, so events over AMI ban no address, and no call is counted over AMI",
+			[]string{setLine(set)}, findings.Step{Where: "remove this line"})
 	}
 	if strings.Contains(a.Problem, "Authentication failed") {
 		broken(findings.Broken, "the secret of user "+a.User+" in manager.conf is another one than in "+e.Main.AMI.SecretFile+", or permit and deny of the user leave 127.0.0.1 out",
 			rules(user), findings.Write("below ["+a.User+"] in "+file, managerUser(a.User, e.Main.AMI.SecretFile)[1:4]...))
 	}
 	return list
+}
+
+// letsPass is the last eventfilter of a user that lets events pass. One that begins with ! only
+// leaves events out.
+func letsPass(user asterisk.Section) (last asterisk.Setting, found bool) {
+	for _, s := range user.Settings {
+		if strings.HasPrefix(s.Key, "eventfilter") && !strings.Contains(s.Key, "exclude") && !strings.HasPrefix(strings.TrimSpace(s.Value), "!") {
+			last, found = s, true
+		}
+	}
+	return last, found
 }
 
 // rules are the access rules of a user.

@@ -28,7 +28,7 @@ func TestManager(t *testing.T) {
 		{"wrong secret", goodManager, "Asterisk answers: Authentication failed", findings.Broken, []string{"the secret of user pbxjail", "permit = 127.0.0.1"}},
 		{"no right to read", strings.Replace(goodManager, "read=security,system", "read=call", 1), "", findings.Blind, []string{"manager.conf:8: read = call", "read = security,system,call,cdr"}},
 		{"no right to write", strings.Replace(goodManager, "write=system\n", "", 1), "", findings.Blind, []string{"has no write", "write = system,call"}},
-		{"a filter of its own", goodManager + "eventfilter=Event: .*\n", "", findings.Risky, []string{"eventfilter"}},
+		{"a filter of its own", goodManager + "eventfilter=Event: .*\n", "", findings.Blind, []string{"eventfilter"}},
 		{"no file", "", "refused", findings.Broken, []string{"no manager.conf"}},
 	} {
 		files := map[string]string{"manager.conf": c.conf}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -45,8 +46,8 @@ func (p *pbx) ami() (s onAMI) {
 }
 
 // newAMIPBX makes a PBX with a real Asterisk that writes no log, and pbxjail that sees neither
-// logs nor packets: it has the manager interface alone.
-func newAMIPBX(t *testing.T, version, manager string) (*pbx, *lab.Asterisk) {
+// logs nor packets: it has the manager interface alone. more are files of Asterisk by name.
+func newAMIPBX(t *testing.T, version, manager string, more ...map[string]string) (*pbx, *lab.Asterisk) {
 	t.Helper()
 	p := &pbx{T: t, net: lab.ForTest(t, "iptables", "ip6tables", "ipset")}
 	cache, err := os.UserCacheDir()
@@ -63,9 +64,11 @@ func newAMIPBX(t *testing.T, version, manager string) (*pbx, *lab.Asterisk) {
 	for _, name := range []string{"jails", "state", "asterisk", "pbx", "empty"} {
 		p.must(os.Mkdir(p.path(name), 0o755))
 	}
-	asterisk, err := p.net.StartAsterisk(t.Context(), root, version, p.path("pbx"), p.logs(), false, map[string]string{
-		"logger.conf": "[general]\n[logfiles]\n", "manager-more.conf": manager, "pjsip-more.conf": fixedTrunk,
-	})
+	files := map[string]string{"logger.conf": "[general]\n[logfiles]\n", "manager-more.conf": manager, "pjsip-more.conf": fixedTrunk}
+	for _, m := range more {
+		maps.Copy(files, m)
+	}
+	asterisk, err := p.net.StartAsterisk(t.Context(), root, version, p.path("pbx"), p.logs(), false, files)
 	p.must(err)
 	p.write("ami.secret", lab.GuardSecret+"\n")
 	p.configure(fmt.Sprintf("jails: %s\ndatabase: %s\nsocket: %s\nasterisk: %s", p.path("jails"), p.path("state/pbxjail.db"), p.path("sock"), p.path("empty")),
@@ -186,6 +189,27 @@ func TestAMIAlone(t *testing.T) {
 			t.Log("asterisk is gone:", err)
 			p.eventually("a problem", func() bool { return p.ami().AMI.Problem != "" })
 		})
+	}
+}
+
+// TestAMIWithEventFilter: an eventfilter of the admin that lets events pass makes forged events
+// pass, too. They charge and protect no one, and the admin knows.
+func TestAMIWithEventFilter(t *testing.T) {
+	t.Parallel()
+	p, _ := newAMIPBX(t, "22", lab.GuardManager+"eventfilter = Event: .*\n")
+	p.start()
+	p.eventually("a connection", func() bool { return p.ami().AMI.Since != nil })
+	for _, user := range amiForgeries() {
+		for range 12 {
+			p.send("203.0.113.66", 5060, percentCoded(user), "")
+		}
+	}
+	p.eventually("doubtful events", func() bool { return p.ami().AMI.Doubtful > 0 })
+	if list := p.list(); len(list) > 0 || p.ami().AMI.Guarded {
+		t.Errorf("got bans %v, guarded %t", list, p.ami().AMI.Guarded)
+	}
+	if got := p.ctl("status"); !strings.Contains(got, "an eventfilter of user pbxjail in manager.conf lets events pass") {
+		t.Errorf("status does not say why:\n%s", got)
 	}
 }
 
