@@ -10,25 +10,41 @@ import (
 )
 
 func (a *app) exportVerb() *cobra.Command {
-	return &cobra.Command{
-		Use:   "export ADDR",
-		Short: "print all that is stored about an address, as JSON",
+	var account string
+	c := &cobra.Command{
+		Use:   "export ADDR | --account NAME",
+		Short: "print all that is stored about an address or an account, as JSON",
 		Long: `export prints all that pbxjail has stored about an address, as JSON: bans with their lines, history,
 log-ins, unbans, and commands of admins that name the address. "also" says where else the address
-may be. Use export if somebody asks what you know about them.`,
-		Args: takes("ADDR"),
-		RunE: func(c *cobra.Command, args []string) error {
-			addr, err := netip.ParseAddr(args[0])
-			if err != nil || addr.Zone() != "" {
-				return notAddress(args[0])
+may be. With --account it prints what is stored about an account: from where it logs in, the
+countries that it has called, counts of its calls, and what names it. Use export if somebody asks
+what you know about them.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("account") {
+				return takes()(c, args)
 			}
-			x, err := control.Ask(c.Context(), a.client(), control.CallExport, control.ExportRequest{Addr: addr.Unmap()})
+			return takes("ADDR")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			q := control.ExportRequest{Account: unescaped(account)}
+			if len(args) == 1 {
+				addr, err := netip.ParseAddr(args[0])
+				if err != nil || addr.Zone() != "" {
+					return notAddress(args[0])
+				}
+				q.Addr = addr.Unmap()
+			} else if q.Account == "" {
+				return usage("write jailctl export --account NAME", "the name of the account is empty")
+			}
+			x, err := control.Ask(c.Context(), a.client(), control.CallExport, q)
 			if err != nil {
 				return err
 			}
 			return a.emit(x)
 		},
 	}
+	c.Flags().StringVar(&account, "account", "", "an account in place of an address, as history prints it")
+	return c
 }
 
 func (a *app) eraseVerb() *cobra.Command {

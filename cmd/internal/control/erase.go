@@ -65,31 +65,57 @@ func (c *Client) Erase(ctx context.Context, q EraseRequest) (EraseAnswer, error)
 	return Ask(ctx, patient, CallErase, q)
 }
 
-// ExportRequest asks for all that is stored of an address.
-type ExportRequest struct{ Addr netip.Addr }
+// ExportRequest asks for all that is stored of an address, or of an account.
+type ExportRequest struct {
+	Addr    netip.Addr
+	Account string // "": it is about Addr
+}
 
-func (r *ExportRequest) values() url.Values { return url.Values{"addr": {r.Addr.String()}} }
+func (r *ExportRequest) values() url.Values {
+	if r.Account != "" {
+		return url.Values{"account": {r.Account}}
+	}
+	return url.Values{"addr": {r.Addr.String()}}
+}
 
 func (r *ExportRequest) read(v url.Values) error {
+	if r.Account = v.Get("account"); r.Account != "" {
+		return nil
+	}
 	var why WhyRequest
 	err := why.read(v)
 	r.Addr = why.Addr
 	return err
 }
 
-// Export is all that is stored of an address, on the disk and in memory.
+// Export is all that is stored of an address or of an account, on the disk and in memory.
 type Export struct {
-	Addr    netip.Addr     `json:"addr"`
+	Addr    netip.Addr     `json:"addr"`              // "": it is about an account
+	Account string         `json:"account,omitempty"` // quoted
 	At      time.Time      `json:"at"`
-	Now     Why            `json:"now"`     // what is in memory, and the last bans of the ledger
-	Bans    []ExportBan    `json:"bans"`    // of the ledger, newest first: of the address, and of networks that have it
-	Lines   []WhyLine      `json:"lines"`   // of bans of other addresses, that name it
-	History []HistoryEntry `json:"history"` // newest first
-	LogIns  []LogIn        `json:"log_ins"` // accounts that log in from there
-	Moments []Happened     `json:"moments"` // unbans, reports, admins
-	Allowed []Allowed      `json:"allowed"` // settings of jailctl allow
-	Audit   []AuditEntry   `json:"audit"`   // commands that name it, or came from there
-	Also    []string       `json:"also"`    // where else it may be, for people
+	Now     Why            `json:"now"`             // of an address: what is in memory, and the last bans of the ledger
+	Bans    []ExportBan    `json:"bans"`            // of the ledger, newest first: of the address, and of networks that have it
+	Lines   []WhyLine      `json:"lines"`           // of bans of other addresses, that name it
+	History []HistoryEntry `json:"history"`         // newest first
+	LogIns  []LogIn        `json:"log_ins"`         // accounts that log in from there; of an account: from where
+	Calls   *ExportCalls   `json:"calls,omitempty"` // of an account
+	Moments []Happened     `json:"moments"`         // unbans, reports, admins
+	Allowed []Allowed      `json:"allowed"`         // settings of jailctl allow
+	Audit   []AuditEntry   `json:"audit"`           // commands that name it, or came from there
+	Also    []string       `json:"also"`            // where else it may be, for people
+}
+
+// ExportCalls is what is stored of the calls of an account.
+type ExportCalls struct {
+	Countries []ExportCountry `json:"countries"`
+	Now       *CallAccount    `json:"now,omitempty"` // counts of a day, and the case at a critical limit
+	Counted   *time.Time      `json:"counted"`       // when these counts were written into the database last; null: they are not there
+}
+
+// ExportCountry is a country that an account has called.
+type ExportCountry struct {
+	Country string    `json:"country"` // ISO 3166
+	Last    time.Time `json:"last"`    // the day of the last call, as the time of its first call
 }
 
 // ExportBan is a ban with its lines.

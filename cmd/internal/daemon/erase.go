@@ -13,6 +13,7 @@ import (
 	"pbxjail/cmd/internal/explain"
 	"pbxjail/cmd/internal/messages"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 	"pbxjail/jails/history"
 	"pbxjail/jails/store"
 )
@@ -63,8 +64,11 @@ func receipt() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Export returns all that is stored of an address.
+// Export returns all that is stored of an address, or of an account.
 func (b *backend) Export(q control.ExportRequest, _ string) (x control.Export, err error) {
+	if q.Account != "" {
+		return b.exportAccount(q.Account)
+	}
 	now, p := time.Now(), netip.PrefixFrom(q.Addr, q.Addr.BitLen())
 	x = control.Export{Addr: q.Addr, At: now.UTC(), Now: b.Why(q.Addr), Also: alsoAt(b.store.Copies())}
 	bans, err := b.store.History(p, control.MostHistory)
@@ -74,9 +78,44 @@ func (b *backend) Export(q control.ExportRequest, _ string) (x control.Export, e
 	for i := range bans {
 		x.Bans = append(x.Bans, control.ExportBan{Ban: b.shown(&bans[i], false, now), Lines: explain.Lines(bans[i].Jail, bans[i].Lines)})
 	}
-	known, err := b.store.Known(store.Target{Prefix: p})
+	if err := b.exportKnown(&x, store.Target{Prefix: p}); err != nil {
+		return x, err
+	}
+	for _, allowed := range b.Allowed() {
+		if a, err := netip.ParseAddr(allowed.What); err == nil && a == q.Addr {
+			x.Allowed = append(x.Allowed, allowed)
+		}
+	}
+	return x, b.exportPast(&x, history.Filter{Net: p})
+}
+
+// exportAccount returns all that is stored of an account.
+func (b *backend) exportAccount(account string) (x control.Export, err error) {
+	x = control.Export{Account: show.Escaped(account), At: time.Now().UTC(), Also: alsoAt(b.store.Copies())}
+	if err := b.exportKnown(&x, store.Target{Account: account}); err != nil {
+		return x, err
+	}
+	k, err := b.store.CallsOf(account)
 	if err != nil {
 		return x, err
+	}
+	x.Calls = &control.ExportCalls{Counted: control.Moment(k.Counted)}
+	for _, c := range k.Countries {
+		x.Calls.Countries = append(x.Calls.Countries, control.ExportCountry{Country: c.Code, Last: c.At.UTC()})
+	}
+	if a := b.calls.answer(account, x.At); len(a.Accounts) == 1 {
+		x.Calls.Now = &a.Accounts[0]
+	} else if k.Case != nil { // calls are not watched now
+		x.Calls.Now = &control.CallAccount{Account: x.Account, Level: "critical", Numbers: k.Case.Numbers, Case: &control.CallCase{At: k.Case.At.UTC(), Kind: k.Case.Kind, What: caseText(k.Case), Barred: control.Moment(k.Case.Barred), Suspect: k.Case.Suspect}}
+	}
+	return x, b.exportPast(&x, history.Filter{Account: account})
+}
+
+// exportKnown adds what the database has beside bans of its own.
+func (b *backend) exportKnown(x *control.Export, of store.Target) error {
+	known, err := b.store.Known(of)
+	if err != nil {
+		return err
 	}
 	x.Lines = explain.Lines("", known.Lines)
 	x.LogIns = logInsOf(known.LogIns)
@@ -86,16 +125,16 @@ func (b *backend) Export(q control.ExportRequest, _ string) (x control.Export, e
 	for _, e := range known.Audit {
 		x.Audit = append(x.Audit, auditOf(e))
 	}
-	for _, allowed := range b.Allowed() {
-		if a, err := netip.ParseAddr(allowed.What); err == nil && a == q.Addr {
-			x.Allowed = append(x.Allowed, allowed)
-		}
-	}
+	return nil
+}
+
+// exportPast adds what the history has.
+func (b *backend) exportPast(x *control.Export, of history.Filter) error {
 	a, err := b.past.asked()
 	if err != nil {
-		return x, err
+		return err
 	}
-	return x, a.List(history.Filter{Net: p}, control.MostHistory, func(e *history.Entry) error {
+	return a.List(of, control.MostHistory, func(e *history.Entry) error {
 		x.History = append(x.History, *pastOf(e))
 		return nil
 	})

@@ -131,7 +131,7 @@ var families = []family{
 	{"bans_displaced_total", "Bans that ended early because the list of bans was full.", counter, nil, plain(func(f *Figures) float64 { return float64(f.Displaced) })},
 	{"addresses_evicted_total", "Addresses with points that were forgotten early because there was no room (max_addresses).", counter, nil, plain(func(f *Figures) float64 { return float64(f.Evicted) })},
 
-	{"dropped_packets_total", "Packets that the rules of bans and feeds dropped since the rules were made; missing where the firewall does not count them.", counter, nil, ofDrops(func(d *Drops) float64 { return float64(d.Packets) })},
+	{"dropped_packets_total", "Packets that the rules of bans and feeds dropped since the rules were made; missing with plain iptables (enforcer: iptables), where pbxjail reads no counts.", counter, nil, ofDrops(func(d *Drops) float64 { return float64(d.Packets) })},
 	{"dropped_bytes_total", "Bytes of the packets that the rules of bans and feeds dropped since the rules were made.", counter, nil, ofDrops(func(d *Drops) float64 { return float64(d.Bytes) })},
 	{"firewall_repairs_total", "Times that rules or sets of pbxjail had to be put back, by the program that had changed the firewall.", counter, []string{"by"}, func(c *collector, f *Figures, give give) { byName(c.programs, f.Fixes, give) }},
 	{"firewall_corrections_total", "Bans that were wrong in the firewall: put_back were missing there, adopted were not in the list of bans, expelled were over.", counter, []string{"what"}, func(_ *collector, f *Figures, give give) {
