@@ -27,11 +27,17 @@ func e2eCallsVerb() *cobra.Command {
 in Israel through it. An honest account has a call abroad beside it. The mail and the webhook
 about the password must arrive within two seconds; the account must be barred, and its calls
 hung up, within five seconds of its critical limit; the honest call goes on, and the barred
-account can still call 112.`,
+account can still call 112.
+
+While the alarm about the password is open, the warning limit counts as the critical one. So the
+theft is played twice: with the alarm open, and after an admin has closed it (jailctl ack). The
+second time pbxjail speaks with Asterisk over TLS.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r := &report{out: c.OutOrStdout()}
-			return o.each(c.Context(), r, map[string]string{"sipp": "sip-tester"}, func(version, root string) error { return o.theft(c.Context(), r, version, root) })
+			return o.each(c.Context(), r, map[string]string{"sipp": "sip-tester"}, func(version, root string) error {
+				return errors.Join(o.theft(c.Context(), r, version, root, true), o.theft(c.Context(), r, version, root, false))
+			})
 		},
 	}
 	o.flags(c)
@@ -72,17 +78,22 @@ func theftFiles(snippet string) map[string]string {
 }
 
 func (s *scene) theftConfig() string {
-	return fmt.Sprintf(`ami: {user: pbxjail, secret_file: %q}
+	manager := fmt.Sprintf("user: pbxjail, secret_file: %q", filepath.Join(s.dir, "ami.secret"))
+	if s.certificate != nil {
+		manager += fmt.Sprintf(", address: '%s', tls: true, ca_file: %q", amiTLS, s.trusted())
+	}
+	return fmt.Sprintf(`ami: {%s}
 calls: {enabled: true, country: DE, action: [tell, bar, hangup], rates: [{to: abroad, rate: 0.35}]}
 notify:
   channels:
     - {name: web, type: webhook, url: 'http://127.0.0.1:8099/'}
     - {name: post, type: mail, server: '127.0.0.1:2525', tls: none, from: pbxjail@pbx.example, to: [admin@pbx.example]}
-`, filepath.Join(s.dir, "ami.secret"))
+`, manager)
 }
 
-// theft plays the theft on one Asterisk, and judges.
-func (o e2eOptions) theft(ctx context.Context, r *report, version, root string) (err error) {
+// theft plays the theft on one Asterisk, and judges. alarm says that no admin closes the alarm
+// about the password before the calls.
+func (o e2eOptions) theft(ctx context.Context, r *report, version, root string, alarm bool) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	s := &scene{version: version, cell: cell{logs: "security+messages", wire: true}}
@@ -101,13 +112,19 @@ func (o e2eOptions) theft(ctx context.Context, r *report, version, root string) 
 	if err != nil {
 		return fmt.Errorf("print the dialplan: %w", err)
 	}
-	s.files, s.cell.more = theftFiles(string(snippet)), s.theftConfig()
+	s.files = theftFiles(string(snippet))
+	if !alarm {
+		if err := s.serveTLS(); err != nil {
+			return err
+		}
+	}
+	s.cell.more = s.theftConfig()
 	s.jails = map[string]string{"guessing.yaml": "maxretry: 30\nslow: {maxretry: 0}\n"} // the thief gets through
 	if err := os.WriteFile(filepath.Join(s.dir, "ami.secret"), []byte(amiSecret+"\n"), 0o600); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	r.title("Asterisk %s: a stolen account", version)
+	r.title("Asterisk %s: a stolen account, %s", version, map[bool]string{true: "the alarm about its password is open", false: "the alarm about its password is closed"}[alarm])
 	if err := s.open(ctx, o, root); err != nil {
 		return err
 	}
@@ -116,8 +133,8 @@ func (o e2eOptions) theft(ctx context.Context, r *report, version, root string) 
 		return err
 	}
 	defer post.close()
-	p := &play{scene: s, report: r, post: post}
-	for _, act := range []func(context.Context) error{p.guess, p.call, p.after} {
+	p := &play{scene: s, report: r, post: post, alarm: alarm}
+	for _, act := range []func(context.Context) error{p.trust, p.guess, p.acknowledge, p.call, p.after} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -137,7 +154,17 @@ func (s *scene) pjsipPort() uint16 {
 type play struct {
 	*scene
 	*report
-	post *inbox
+	post  *inbox
+	alarm bool // the alarm about the password stays open
+}
+
+// acknowledge closes the alarm about the password, if an admin does so.
+func (p *play) acknowledge(context.Context) error {
+	if p.alarm {
+		return nil
+	}
+	_, err := p.guard.ctl("ack", thiefAddr.String())
+	return err
 }
 
 // guess guesses the password.
@@ -251,9 +278,10 @@ type account struct {
 	Account string `json:"account"`
 	Level   string `json:"level"`
 	Case    *struct {
-		At     time.Time  `json:"at"`
-		What   string     `json:"what"`
-		Barred *time.Time `json:"barred"`
+		At      time.Time  `json:"at"`
+		What    string     `json:"what"`
+		Barred  *time.Time `json:"barred"`
+		Suspect bool       `json:"suspect"` // the warning limit was enough
 	} `json:"case"`
 }
 
@@ -288,6 +316,9 @@ func (p *play) after(ctx context.Context) error {
 	ended := time.Now()
 	until(ctx, 2*barLimit, func() bool { a = p.account(stolenName); return a.Case.Barred != nil })
 	fmt.Fprintf(p.out, "  %s\n  the stolen account had up to %d calls at once\n", a.Case.What, most)
+	if a.Case.Suspect != p.alarm {
+		p.fault("the alarm counted as open: %t, want %t", a.Case.Suspect, p.alarm)
+	}
 	p.within("all its calls are hung up", ended.Sub(a.Case.At), hung)
 	if a.Case.Barred == nil {
 		p.fault("the account is not barred")

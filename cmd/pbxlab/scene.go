@@ -35,6 +35,7 @@ type scene struct {
 	// files replace files of the bench's Asterisk, and jails are beside the shipped ones, or
 	// in their place; both by name, nil is none.
 	files, jails map[string]string
+	certificate  []byte // of Asterisk's manager interface; nil: it speaks no TLS
 
 	dir     string
 	net     *lab.Net
