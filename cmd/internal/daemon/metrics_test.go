@@ -92,7 +92,10 @@ func TestMillionSources(t *testing.T) {
 	s.run(d, nil)
 	s.append(failures("203.0.113.9", 1))
 	var before string
-	s.eventually("metrics", func() bool { before = s.scrape(); return strings.Contains(before, "pbxjail_log_last_record_timestamp_seconds{") })
+	s.eventually("metrics", func() bool {
+		before = s.scrape()
+		return strings.Contains(before, "pbxjail_log_last_record_timestamp_seconds{")
+	})
 	text := []byte{}
 	for i := range sources {
 		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
