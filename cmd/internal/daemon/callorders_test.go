@@ -132,3 +132,31 @@ func TestRegisteredOutside(t *testing.T) {
 		}
 	}
 }
+
+// A caller ID with an empty line hides a call from AMI, and not its record: the call counts, and
+// one that both report counts once.
+func TestHiddenFromAMI(t *testing.T) {
+	s := newSite(t)
+	s.write("Master.csv", "")
+	s.configure("calls: {enabled: true, country: DE, cdr: [" + s.path("Master.csv") + "], action: [hangup, bar]}")
+	asterisk := &asteriskDB{keys: map[string]bool{}, since: time.Now()}
+	d := s.open()
+	d.calls.orders.setManager(asterisk)
+	s.run(d, nil)
+	text := func(s string) parsers.Text { return parsers.TextOf([]byte(s)) }
+	began := time.Now().Add(-12 * time.Second)
+	for i := range 6 { // every second call is seen
+		at, channel, number := began.Add(time.Duration(2*i)*time.Second), text(fmt.Sprintf("PJSIP/201-%08x", 2*i)), fmt.Sprintf("0097259%06d", 2*i)
+		d.calls.heardAMI(&manager.Call{Kind: manager.NewChannel, Channel: channel, Number: text(number)}, at)
+		d.calls.heardAMI(&manager.Call{Kind: manager.DialBegin, Channel: channel, Number: text(number), Dest: text("PJSIP/trunk-1"), Dialled: text(number + "@trunk")}, at)
+		d.calls.heardAMI(&manager.Call{Kind: manager.Hangup, Channel: channel}, at.Add(time.Second))
+	}
+	s.record(records("201", "0097259", 12))
+	s.eventually("the bar", func() bool { return asterisk.has("pbxjail-barred/201") })
+	if a := s.accountOf("201"); len(a.Counts) != 1 || a.Counts[0].Calls != 12 {
+		t.Errorf("got %+v, want 12 calls", a.Counts)
+	}
+	if len(asterisk.ended()) > 0 || s.problem("cannot hang up") {
+		t.Errorf("calls that are over are hung up: %v", asterisk.ended())
+	}
+}
