@@ -205,12 +205,31 @@ func (a *app) onHost(ctx context.Context, e *elsewhere) error {
 	case err != nil:
 		return &endedError{err, exitNoPBX}
 	case ctx.Err() != nil:
-		return &endedError{control.Refuse(0, "the answer is not complete", "stopped by ctrl-c"), exitFailed}
+		return stoppedByCtrlC()
 	}
-	if err := end.Err(t); err != nil {
+	if err := end.Err(t); err != nil && interrupted(ctx) {
+		return stoppedByCtrlC()
+	} else if err != nil {
 		return &endedError{err, exitNoPBX}
 	}
 	return &endedError{nil, end.Exit}
+}
+
+func stoppedByCtrlC() error {
+	return &endedError{control.Refuse(0, "the answer is not complete", "stopped by ctrl-c"), exitFailed}
+}
+
+// signalTime is how much later than ssh we may see the same ctrl-c.
+const signalTime = 200 * time.Millisecond
+
+// interrupted reports whether ctrl-c is why ssh ended: the terminal sends it to both at once.
+func interrupted(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(signalTime):
+		return false
+	}
 }
 
 // readsStdin reports whether a verb reads stdin: for "-", and for a question. No other verb

@@ -150,10 +150,10 @@ func (t *tunnel) run(ctx context.Context, config string) (err error) {
 	defer os.RemoveAll(dir)
 	connected, hangUp := context.WithCancel(ctx)
 	defer hangUp()
+	defer t.close(hangUp)
 	if err := t.connect(connected, control, filepath.Join(dir, "ssh")); err != nil {
 		return t.stopped(ctx, err)
 	}
-	defer t.close(hangUp)
 	if err := t.forward(ctx); err != nil {
 		return t.stopped(ctx, err)
 	}
@@ -181,7 +181,7 @@ func refused(do string) error { return control.Refuse(0, do, "not connected") }
 
 // stopped is err, or nothing where ctrl-c was the reason for it.
 func (t *tunnel) stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if interrupted(ctx) {
 		return &endedError{control.Refuse(0, "run the command again", "stopped by ctrl-c before the tunnel was open"), exitFailed}
 	}
 	return err
@@ -236,13 +236,12 @@ func (t *tunnel) connect(ctx context.Context, shared, own string) error {
 		t.control = shared
 		return nil
 	}
-	t.control = own
 	said := remote.NewClean(t.app.stderr, false)
 	p, err := program.Attach(ctx, io.Discard, io.MultiWriter(t.said, said), false, "ssh", t.ssh.Master(t.to, own)...)
 	if err != nil {
 		return &endedError{err, exitNoPBX}
 	}
-	t.own = p
+	t.own, t.control = p, own
 	go func() {
 		exit, _ := p.Wait()
 		t.ended <- remote.Ending{Exit: exit, Said: t.said.Text()}

@@ -139,17 +139,24 @@ func (t *tunnel) hold(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if !t.app.json {
-				t.app.say("closed")
-			}
-			return nil
+			return t.closed()
 		case end := <-t.ended:
 			_ = t.lost(end)
+			if interrupted(ctx) {
+				return t.closed()
+			}
 			return &endedError{hint.Errorf("run the command again", "%s: the connection of ssh has ended: the tunnel is closed", t.to), exitNoPBX}
 		case <-look.C:
-			if t.own == nil && t.asks(ctx, "check", t.control) != nil && ctx.Err() == nil {
+			if t.own == nil && t.asks(ctx, "check", t.control) != nil && !interrupted(ctx) {
 				return &endedError{hint.Errorf("run the command again", "%s: the shared connection of ssh was closed", t.to), exitNoPBX}
 			}
 		}
 	}
+}
+
+func (t *tunnel) closed() error {
+	if !t.app.json {
+		t.app.say("closed")
+	}
+	return nil
 }

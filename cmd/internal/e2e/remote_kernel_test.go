@@ -336,13 +336,14 @@ func TestRemoteEnds(t *testing.T) {
 		exit int
 		said string
 	}{
-		{"ctrl-c", func(cmd *exec.Cmd) error { return cmd.Process.Signal(os.Interrupt) }, 1, "stopped by ctrl-c"},
+		{"ctrl-c", ctrlC, 1, "stopped by ctrl-c"},
+		{"the terminal is closed", func(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGHUP) }, 1, "stopped by ctrl-c"},
 		{"ssh killed", func(cmd *exec.Cmd) error { return syscall.Kill(childOf(cmd.Process.Pid), syscall.SIGKILL) }, 5, "the connection was lost"},
 	} {
 		_ = os.Remove(f.path("pid"))
 		var said bytes.Buffer
 		cmd := f.jailctl("--ssh-config", f.path("config"), "--host", "good", "parse", "-")
-		cmd.Stderr = &said
+		cmd.Stderr, cmd.SysProcAttr = &said, &syscall.SysProcAttr{Setpgid: true}
 		input, err := cmd.StdinPipe() // and its end never comes
 		f.must(err)
 		f.must(f.net.World.Start(cmd))
@@ -375,6 +376,7 @@ func TestHostsStop(t *testing.T) {
 	var out, said bytes.Buffer
 	cmd := f.jailctl("--ssh-config", f.path("config"), "--parallel", "1", "--hosts", f.path("pbxs"), "version")
 	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	f.must(f.net.World.Start(cmd))
 	asked := func(name string) bool {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", childOf(cmd.Process.Pid)))
@@ -383,7 +385,7 @@ func TestHostsStop(t *testing.T) {
 	if !poll(func() bool { return asked("hangs") }) {
 		t.Fatal("the second host is not asked")
 	}
-	f.must(cmd.Process.Signal(os.Interrupt))
+	f.must(ctrlC(cmd))
 	_ = cmd.Wait()
 	if got := cmd.ProcessState.ExitCode(); got != 5 || !strings.Contains(said.String(), "stopped by ctrl-c: 2 of 3 PBXs did not answer") {
 		t.Errorf("got exit status %d, %s", got, said.String())

@@ -41,6 +41,7 @@ func (f *fleet) tunnel(args ...string) *openTunnel {
 	pipe, err := o.cmd.StdoutPipe()
 	f.must(err)
 	o.cmd.Stderr, o.out = &o.said, bufio.NewReader(pipe)
+	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	f.must(f.net.World.Start(o.cmd))
 	f.Cleanup(func() { o.cmd.Process.Kill(); o.cmd.Wait() })
 	return o
@@ -66,6 +67,9 @@ func (o *openTunnel) ends() (exit int, said string) {
 	o.cmd.Wait()
 	return o.cmd.ProcessState.ExitCode(), o.said.String()
 }
+
+// ctrlC is that of a terminal: it reaches all programs of the group.
+func ctrlC(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 
 // dial connects from the machine of the admin.
 func (f *fleet) dial(addr string) (conn net.Conn, err error) {
@@ -106,7 +110,7 @@ func TestTunnel(t *testing.T) {
 			conn.Close()
 			t.Errorf("%s: other machines can reach the tunnel", host)
 		}
-		f.must(o.cmd.Process.Signal(os.Interrupt))
+		f.must(ctrlC(o.cmd))
 		if exit, said := o.ends(); exit != 0 || said != "" {
 			t.Errorf("%s: got exit status %d, %s", host, exit, said)
 		}
@@ -198,7 +202,7 @@ func TestTunnelSharesConnection(t *testing.T) {
 	if page := gets(conn); !strings.HasSuffix(page, "the PBX") {
 		t.Errorf("got %q", page)
 	}
-	f.must(o.cmd.Process.Signal(os.Interrupt))
+	f.must(ctrlC(o.cmd))
 	if exit, said := o.ends(); exit != 0 || said != "" {
 		t.Errorf("got exit status %d, %s", exit, said)
 	}
