@@ -87,6 +87,7 @@ e2e: setup build
 
 e2e22: setup build
 	$(BIN)/pbxlab e2e --asterisk 22
+	$(BIN)/pbxlab e2e-dialplan --asterisk 22
 
 # The same attacks once for each thing that pbxjail can see: logs alone, packets alone, both.
 e2e-wire: setup build

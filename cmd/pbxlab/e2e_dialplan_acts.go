@@ -85,6 +85,9 @@ func (p *injecting) act(ctx context.Context, o e2eOptions, name string, files ma
 			}
 			continue
 		}
+		if len(taken) < sent {
+			p.fault("%s, %s: only %d of %d calls reached the dialplan", name, driver, len(taken), sent)
+		}
 		if err := p.read(o, name, driver, taken); err != nil {
 			return err
 		}
@@ -121,7 +124,7 @@ func (p *injecting) send(ctx context.Context, driver, field, text string, from n
 		return false, err
 	}
 	defer s.Close()
-	s.Patience = time.Second
+	s.Patience = 4 * time.Second
 	r := s.Request("INVITE", "101", "900123")
 	switch uri := s.URI(escaped(text)); field {
 	case dialledField:
