@@ -136,17 +136,16 @@ func (d dialplan) function(name, args, e string, at step, once seen) written {
 	case name == "GLOBAL" || name == "LOCAL" || name == "SHARED":
 		return d.expression(first, at, once)
 	case name == "ENV":
-		for _, v := range d.sets["ENV("+strings.ToUpper(strings.TrimSpace(args))+")"] {
-			if key := "ENV(" + args; !once[key] {
-				once[key] = true
-				w := d.text(v.value, v.from, once)
-				once[key] = false
-				if w.trust != safe {
-					return w
-				}
-			}
+		key := "ENV(" + strings.ToUpper(strings.TrimSpace(args)) + ")"
+		if once[key] { // what it holds is counted already
+			return written{}
 		}
-		return written{} // Asterisk has it from the admin who starts it
+		once[key] = true
+		var w written // one that is not set here comes from the admin who starts Asterisk
+		for _, v := range d.sets[key] {
+			w.add(d.text(v.value, v.from, once))
+		}
+		return w
 	case slices.Contains(callerFunctions, name):
 		return written{caller, []string{"${" + e + "}"}}
 	}
