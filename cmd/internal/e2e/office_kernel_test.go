@@ -27,7 +27,7 @@ func TestOldPasswordClosesSIPAlone(t *testing.T) {
 				if b := p.banned(addr); b.Ports != "sip" {
 					t.Errorf("got %+v, want the ports of SIP", b)
 				}
-				wantMatch(t, p.ctl("why", addr), `15 points within 10m, maxretry 15 \(3 times maxretry of the jail, because accounts log in from this address\)`)
+				wantMatch(t, p.ctl("why", addr), `15 points within 10m, maxretry 15 \(3 times maxretry of the jail, because accounts log\s+in from this address\)`)
 				p.wantAnswers(false, addr)
 				for _, port := range []uint16{22, 443} {
 					p.eventually(fmt.Sprintf("a connection of %s to port %d", addr, port), func() bool { return p.connects(addr, port) })
