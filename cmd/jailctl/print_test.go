@@ -140,8 +140,8 @@ func sampleStatus() control.Status {
 		Enforcer: "ipset, raw PREROUTING, v4 only", Enforcing: true, Bans: 2, Countries: []control.Country{{Code: "NL", Bans: 1}, {Bans: 1}},
 		Problems: []control.Problem{
 			{About: "IPv6", What: "IPv6: packets of banned IPv6 addresses pass: ip6tables is not installed", Hint: "apt-get install iptables; then: systemctl restart pbxjail"},
-			{About: "log /var/log/asterisk/security", What: "log /var/log/asterisk/security: the file does not exist, so pbxjail reads nothing from it. /etc/asterisk/logger.conf:5 says that Asterisk writes security to it",
-				Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the file as soon as it exists. If it still does not exist, see whether Asterisk may write to its folder: ls -ld /var/log/asterisk"},
+			{About: "log /var/log/asterisk/security", What: "log /var/log/asterisk/security: this log does not exist, so pbxjail sees no attacks in this log. By /etc/asterisk/logger.conf:5, Asterisk should write security there",
+				Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the log as soon as the log exists. If there is still no log, let Asterisk write to the folder: chown asterisk /var/log/asterisk"},
 			{About: "jail manager", What: "jail manager does not run, because its file has a mistake: /etc/pbxjail.d/manager.yaml:3: unknown key \"maxrety\"", Hint: "did you mean maxretry? After the correction: jailctl reload"},
 		},
 		Files: []control.File{

@@ -144,7 +144,7 @@ func (c *Client) send(ctx context.Context, by *http.Client, method, verb string,
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		a := errorAnswer{Error: "the daemon answered " + resp.Status, Hint: "to see the log of the daemon: journalctl -u pbxjail"}
+		a := errorAnswer{Error: "the daemon answered " + resp.Status, Hint: "to see what went wrong: journalctl -u pbxjail; then give the command again"}
 		json.NewDecoder(io.LimitReader(resp.Body, maxBody)).Decode(&a) // if this fails, the status is the message
 		return nil, Refuse(resp.StatusCode, a.Hint, "%s", a.Error)
 	}

@@ -90,7 +90,7 @@ func TestClientErrors(t *testing.T) {
 		"chosen":          {Refuse(409, "use --force", "203.0.113.7 is protected"), 409, "use --force"},
 		"wrapped":         {fmt.Errorf("ban: %w", Refuse(404, "see jailctl status", "no jail x")), 404, "see jailctl status"},
 		"of another kind": {errDisk, 500, "free some space"},
-		"plain":           {errors.New("boom"), 500, ""},
+		"plain":           {errors.New("boom"), 500, failedHint},
 		"odd status":      {Refuse(200, "h", "not a good one"), 500, "h"},
 	} {
 		t.Run(name, func(t *testing.T) {

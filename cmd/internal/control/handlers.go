@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +12,9 @@ import (
 )
 
 const sameRelease = "use the jailctl of the same release as the daemon; to see both releases: jailctl version"
+
+// failedHint is for an error without a hint of its own.
+const failedHint = "give the command again. If it fails again, see which part of pbxjail does not work: jailctl doctor"
 
 // handler routes the API. No other part of the server reads a caller's bytes.
 func (s *Server) handler() http.Handler {
@@ -61,5 +65,5 @@ func decode[T any](body io.Reader) (v T, err error) {
 
 func refuse(w http.ResponseWriter, err error) {
 	w.WriteHeader(statusOf(err))
-	json.NewEncoder(w).Encode(errorAnswer{hint.Line(err.Error()), hint.Of(err)})
+	json.NewEncoder(w).Encode(errorAnswer{hint.Line(err.Error()), cmp.Or(hint.Of(err), failedHint)})
 }

@@ -25,7 +25,7 @@ func Canonical(p netip.Prefix) (netip.Prefix, error) {
 	if u := prefix.Unmap(p); u.IsValid() && !prefix.Mixed(p) {
 		return u, nil
 	}
-	return p, fmt.Errorf("%s is not a prefix that can be banned", p)
+	return p, fmt.Errorf("%s is not an address or a network that can be banned", p)
 }
 
 // tooWide refuses prefixes that are too wide for a ban. force cannot ban length zero,
@@ -36,7 +36,7 @@ func tooWide(p netip.Prefix, force bool) error {
 		limit = wide6
 	}
 	if p.Bits() == 0 {
-		return Refuse(http.StatusBadRequest, "ban a smaller network", "not banned: %s contains every address", p)
+		return Refuse(http.StatusBadRequest, "give a smaller network, such as 203.0.113.0/24", "not banned: %s contains every address", p)
 	}
 	if p.Bits() < limit && !force {
 		return Refuse(http.StatusConflict, "if the network is right, add --force to the command", "not banned: %s is a very large network, wider than /%d", p, limit)
@@ -46,7 +46,7 @@ func tooWide(p netip.Prefix, force bool) error {
 
 func (r *BanRequest) check() (err error) {
 	if r.Prefix, err = Canonical(r.Prefix); err != nil {
-		return Refuse(http.StatusBadRequest, "give a prefix such as 203.0.113.0/24", "ban: %w", err)
+		return Refuse(http.StatusBadRequest, "give an address or a network, such as 203.0.113.7 or 203.0.113.0/24", "ban: %w", err)
 	}
 	if err := tooWide(r.Prefix, r.Force); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (r *UnbanRequest) check() (err error) {
 		return nil
 	}
 	if r.Prefix, err = Canonical(r.Prefix); err != nil {
-		return Refuse(http.StatusBadRequest, "give the prefix as jailctl list prints it", "unban: %w", err)
+		return Refuse(http.StatusBadRequest, "give the address or network as jailctl list shows it", "unban: %w", err)
 	}
 	return nil
 }

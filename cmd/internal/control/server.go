@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -97,7 +96,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { ended <- web.Serve(s.gate) }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the control socket %s does not work any more: %w", s.opts.Path, err)
+		return Refuse(0, "systemctl restart pbxjail (bans stay in force)", "the control socket %s does not work any more, so jailctl cannot reach pbxjail: %w", s.opts.Path, err)
 	case <-ctx.Done():
 	}
 	s.socket.remove()

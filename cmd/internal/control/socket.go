@@ -34,11 +34,11 @@ type socket struct {
 // which permission could not be set.
 func openSocket(path, group string) (s *socket, note string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, "", Refuse(0, "run pbxjail as root", "the folder of the control socket cannot be made: %w", err)
+		return nil, "", Refuse(0, "start pbxjail by its service: systemctl start pbxjail; or run pbxjail as root", "the folder of the control socket cannot be made: %w", hint.Cannot(err))
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
-		return nil, "", fmt.Errorf("control socket %s: %w", path, err)
+		return nil, "", fmt.Errorf("pbxjail cannot make its control socket %s: %w", path, err)
 	}
 	s = &socket{path: path, lock: lock}
 	if err = removable(path); err == nil {
@@ -46,7 +46,7 @@ func openSocket(path, group string) (s *socket, note string, err error) {
 	}
 	if err != nil {
 		lock.Close()
-		return nil, "", fmt.Errorf("control socket %s: %w", path, err)
+		return nil, "", fmt.Errorf("pbxjail cannot make its control socket %s: %w", path, err)
 	}
 	return s, note, nil
 }
@@ -60,7 +60,7 @@ const lockPatience = 2 * time.Second
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, Refuse(0, "run pbxjail as root", "%w", hint.Cannot(err))
+		return nil, Refuse(0, "start pbxjail by its service: systemctl start pbxjail; or run pbxjail as root", "%w", hint.Cannot(err))
 	}
 	for end := time.Now().Add(lockPatience); ; {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -76,10 +76,10 @@ func lockFile(path string) (*os.File, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errRunning
 	}
-	return nil, fmt.Errorf("cannot lock the file: %w", err)
+	return nil, Refuse(0, "write a path on a local disk into the main file: socket: /run/pbxjail/pbxjail.sock; then: systemctl restart pbxjail", "cannot lock the file %s: %w", path, err)
 }
 
-var errRunning = Refuse(0, "stop the other one: systemctl stop pbxjail; or write another path into the main file: socket: PATH",
+var errRunning = Refuse(0, "stop the other pbxjail: systemctl stop pbxjail; or write another path into the main file: socket: PATH; then start pbxjail again",
 	"another pbxjail uses this socket")
 
 // removable reports whether a socket may be made at path: the path is free, or has a socket
@@ -88,11 +88,11 @@ func removable(path string) error {
 	err := sockets.Free(path)
 	switch {
 	case errors.Is(err, sockets.ErrOther):
-		return Refuse(0, "move the file away, or write another path into the main file: socket: PATH", "%w", err)
+		return Refuse(0, "move the file at this path away: mv "+path+" "+path+".old; or write another path into the main file: socket: PATH; then start pbxjail again", "%w", err)
 	case err == sockets.ErrServed: // it answers
 		return errRunning
 	case errors.Is(err, sockets.ErrServed):
-		return Refuse(0, "to see which process: ss -xlp; end that process, or write another path into the main file: socket: PATH", "%w", err)
+		return Refuse(0, "to see the process: ss -xlp; end it, or write another path into the main file: socket: PATH; then start pbxjail again", "%w", err)
 	}
 	return err
 }

@@ -10,14 +10,14 @@ import (
 )
 
 // fewFilesHint is what to do when a socket to the kernel cannot be opened.
-const fewFilesHint = "run: systemctl restart pbxjail. If the error says that too many files are open: systemctl edit pbxjail, and write LimitNOFILE=65536 below [Service]; then: systemctl restart pbxjail"
+const fewFilesHint = "systemctl restart pbxjail. If the error is about too many open files, first: systemctl edit pbxjail; write below [Service]: LimitNOFILE=65536"
 
 // ours finds own addresses at the moment of a ban: what followAddresses reads may be half a
 // second old, and a line about a new address may come sooner.
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("pbxjail reads the addresses of this machine only every "+show.Duration(guardEvery)+", not before each ban: an address that you add to a network card may be banned in its first "+show.Duration(guardEvery), "err", err, "hint", fewFilesHint)
+		d.log.Warn("pbxjail reads the own addresses of this machine only every "+show.Duration(guardEvery)+". A new own address is not protected before that, and may be banned", "err", err, "hint", fewFilesHint)
 		return nil
 	}
 	d.own = own
@@ -43,7 +43,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("the kernel does not report new addresses of this machine: pbxjail looks for new ones every "+show.Duration(guardEvery), "err", err, "hint", fewFilesHint)
+			d.log.Warn("the kernel does not report new addresses of this machine, so pbxjail looks every "+show.Duration(guardEvery)+". A new own address is not protected before that, and may be banned", "err", err, "hint", fewFilesHint)
 		}
 	}()
 	defer func() { <-ended }()

@@ -40,14 +40,13 @@ func (b *backend) alarmStatus(s *control.Status, now time.Time) {
 	for i, a := range s.Alarms {
 		if i == mostAlarms {
 			s.Problems = append(s.Problems, control.Problem{
-				About: control.AboutAlarm, What: fmt.Sprintf("%s about other passwords", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "to see all alarms: jailctl list; to end them: jailctl ack",
+				About: control.AboutAlarm, What: fmt.Sprintf("%s: other passwords may be guessed, too", show.Count(len(s.Alarms)-mostAlarms, "more alarm")), Hint: "to see all alarms: jailctl list. Change the password of each account that its owner did not use; then end all alarms: jailctl ack",
 			})
 			return
 		}
 		s.Problems = append(s.Problems, control.Problem{
 			About: control.AboutAlarm, What: a.What + ". " + b.bannedWords(a.Addr, now),
-			Hint: "if this was not the owner: jailctl ban " + a.Addr.String() + "; change the password of " + a.Account +
-				" and check the calls of this account; then end the alarm: jailctl ack " + a.Addr.String(),
+			Hint: "if the owner of account " + a.Account + " did not log in: jailctl ban " + a.Addr.String() + "; then change the password of this account, and check its calls. In any case end the alarm: jailctl ack " + a.Addr.String(),
 		})
 	}
 }
@@ -65,7 +64,7 @@ func (b *backend) bannedWords(a netip.Addr, now time.Time) string {
 }
 
 // brokenHint is what to do when many at home fail at once.
-const brokenHint = "check that Asterisk can read its accounts (configuration, database), and that no passwords were changed by mistake; to ban an address meanwhile: jailctl ban ADDRESS"
+const brokenHint = "check that Asterisk can read the passwords of its accounts: asterisk -rx 'pjsip show auths' or asterisk -rx 'sip show peers'. Bans for failed log-ins begin again when most accounts can log in. To ban an address now: jailctl ban ADDRESS"
 
 // breakerStatus adds that failures lead to no ban.
 func (b *backend) breakerStatus(s *control.Status, now time.Time) {

@@ -15,19 +15,19 @@ import (
 )
 
 // allowedLost is what to do when the addresses of jailctl allow cannot be read.
-const allowedLost = "write these addresses into the main file, as ignoreip: [ADDRESS]; then: jailctl reload. Check the disk of the database: dmesg"
+const allowedLost = "write these addresses into the main file: ignoreip: [ADDRESS]; then: jailctl reload. To see errors of the disk of the database: dmesg"
 
 // loadAllowed takes over the addresses that operators allowed before the daemon started.
 func (d *Daemon) loadAllowed() {
 	list, err := d.store.Allowed(d.since)
 	if err != nil {
-		d.troubles.note(control.AboutDatabase, "the addresses of jailctl allow cannot be read from the database, so they may be banned: "+err.Error(), allowedLost)
-		d.log.Error("the addresses of jailctl allow cannot be read from the database, so they may be banned", "err", err, "hint", allowedLost)
+		d.troubles.note(control.AboutDatabase, "the addresses of jailctl allow cannot be read from the database, so these addresses may be banned: "+err.Error(), allowedLost)
+		d.log.Error("the addresses of jailctl allow cannot be read from the database, so these addresses may be banned", "err", err, "hint", allowedLost)
 	}
 	d.upkeep.guard.SetAllowed(list)
 	admins, err := d.store.Moments(d.since)
 	if err != nil {
-		d.log.Error("the addresses of admins cannot be read from the database: each is protected again when the admin logs in over SSH", "err", err, "hint", hint.Of(err))
+		d.log.Error("the addresses of admins cannot be read from the database. The address of an admin may be banned until the admin logs in over SSH again", "err", err, "hint", todo(err, moreHint))
 	}
 	d.upkeep.guard.LoadAdmins(admins, d.since)
 	d.upkeep.save = d.store.SaveMoments
@@ -81,7 +81,7 @@ func (b *backend) Allow(q control.AllowRequest, by string) (control.AllowAnswer,
 	answer.Allowed = b.allowed(a)
 	answer.Covered = b.covers(a, now)
 	if failed != nil {
-		return answer, fmt.Errorf("%s is allowed only until the next start of pbxjail, because the database could not be written: %w", a.What(), failed)
+		return answer, hint.Add(hint.Of(failed)+". Then give the command again", fmt.Errorf("%s is allowed now, but not after the next start of pbxjail: %w", a.What(), failed))
 	}
 	return answer, err
 }
@@ -105,11 +105,11 @@ func (b *backend) coversOf(p netip.Prefix, now time.Time) (list []control.Cover)
 	around := append(b.warden.Inside(p, now), b.warden.Around(p, now)...)
 	slices.SortFunc(around, netip.Prefix.Compare)
 	for _, ban := range around[:min(len(around), mostCovers)] {
-		list = append(list, control.Cover{What: ban.String(), Why: "it is inside the ban of " + ban.String() + "; to lift that ban: jailctl unban " + ban.String()})
+		list = append(list, control.Cover{What: ban.String(), Why: "the ban of " + ban.String() + " contains " + p.String() + "; to lift this ban: jailctl unban " + ban.String()})
 	}
 	if p.IsSingleIP() {
 		for _, name := range b.feeds.Dropping(p.Addr()) {
-			list = append(list, control.Cover{What: name, Why: "feed " + name + " drops it"})
+			list = append(list, control.Cover{What: name, Why: "feed " + name + " contains this address"})
 		}
 	}
 	return list
@@ -140,7 +140,7 @@ func (b *backend) Disallow(q control.DisallowRequest, _ string) (control.Disallo
 		answer.Protected = cmp.Or(answer.Protected, b.protects(p))
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is not allowed now, but will be allowed again after the next start of pbxjail, because the database could not be written: %w", q.What, err)
+		err = hint.Add(hint.Of(err)+". Then: jailctl allow "+q.What+"; jailctl disallow "+q.What, fmt.Errorf("%s is not allowed now, but the next start of pbxjail allows it again: %w", q.What, err))
 	}
 	return answer, err
 }

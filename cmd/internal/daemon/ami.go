@@ -95,7 +95,7 @@ func (s *amiSource) dialTLS(ctx context.Context, address string) (net.Conn, erro
 	}
 	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, hint.Add("look at tlsenable, tlsbindaddr and tlscertfile in manager.conf; write the certificate of Asterisk into the file of ami.ca_file, and a name of that certificate into ami.address", err)
+		return nil, hint.Add("in manager.conf, write tlsenable=yes, tlsbindaddr and tlscertfile; then: asterisk -rx 'manager reload'. In the main file, below ami, write the file of this certificate as ca_file, and a name of this certificate as address; then: systemctl restart pbxjail", err)
 	}
 	return conn, nil
 }
@@ -107,7 +107,7 @@ func (s *amiSource) changed(problem error) {
 		return
 	}
 	s.known()
-	s.log.Error("pbxjail has no connection to the manager interface of Asterisk (AMI); logs and packets are read all the same", "err", problem, "hint", hint.Of(problem))
+	s.log.Error("pbxjail has no connection to the manager interface of Asterisk (AMI). Bans still work: pbxjail reads logs and packets", "err", problem, "hint", todo(problem, "to see how to connect: jailctl help ami"))
 }
 
 // give wakes who waits for a channel with room for one.
@@ -200,7 +200,7 @@ func (s *amiSource) ask(ctx context.Context) {
 	s.mu.Unlock()
 	if err != nil {
 		if before == nil && ctx.Err() == nil {
-			s.log.Warn("Asterisk does not say who is registered: phones are known from their next log-in on", "err", err, "hint", hint.Of(err))
+			s.log.Warn("pbxjail does not know which phones are registered, because Asterisk does not list them over AMI. pbxjail learns each phone at its next log-in", "err", err, "hint", todo(err, "to see what the user of pbxjail needs in manager.conf: jailctl help ami"))
 		}
 		return
 	}
@@ -247,9 +247,9 @@ func (s *amiSource) problems() (list []control.Problem) {
 	case a.OwnFilter:
 		add("events of the manager interface (AMI) ban no address, and no call is counted over AMI, because an eventfilter of user "+a.User+" in manager.conf lets events pass that a caller may have forged", "remove the lines eventfilter = of this user; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
 	case !a.Guarded:
-		add("events of the manager interface (AMI) ban no address, and no call is counted over AMI, because Asterisk does not let pbxjail leave out forged ones", "add system to write of user "+a.User+" in manager.conf; then: asterisk -rx 'manager reload' and systemctl restart pbxjail")
+		add("events of the manager interface (AMI) ban no address, and calls are not counted over AMI. A caller could forge events, because the user of pbxjail may not filter events in Asterisk", "in manager.conf, below ["+a.User+"], add system to the line write = ...; then: asterisk -rx 'manager reload'; systemctl restart pbxjail")
 	case listed != nil:
-		add("Asterisk does not say over AMI who is registered: "+listed.Error(), hint.Of(listed))
+		add("pbxjail does not know which phones are registered, because Asterisk does not list them over AMI: "+listed.Error(), todo(listed, "to see what the user of pbxjail needs in manager.conf: jailctl help ami"))
 	}
 	return list
 }

@@ -61,7 +61,7 @@ func (r *registrations) list(ctx context.Context, c asker, commands []byte) (err
 		ask(r.takeFixed, events.PJSIPEndpoint, [2]string{"Endpoint", name})
 	}
 	if asked == 0 {
-		return hint.Errorf("write system into write of the user in manager.conf, as jailctl help ami shows; then: asterisk -rx 'manager reload'", "the user of pbxjail may see no list of Asterisk")
+		return hint.Errorf("in manager.conf, below the user of pbxjail, write: write = system (an example: jailctl help ami); then: asterisk -rx 'manager reload'", "Asterisk lets the user of pbxjail see no list")
 	}
 	return err
 }

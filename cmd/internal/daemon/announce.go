@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"pbxjail/cmd/internal/logs"
 	"pbxjail/configs/show"
 	"pbxjail/watcher/journal"
 )
@@ -37,19 +38,19 @@ func announce(log *slog.Logger, files *jailFiles) {
 		log.Info("some logs do not exist yet: pbxjail reads them as soon as they exist", "files", strings.Join(missing, " "))
 	}
 	if found == 0 {
-		log.Warn("no log of Asterisk exists yet: pbxjail cannot see attacks in logs", "hint", "write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'")
+		log.Warn("no log of Asterisk exists yet, so pbxjail sees no attacks in logs. pbxjail reads a log as soon as the log exists", "hint", logs.NoLogs)
 	}
 	switch {
 	case channels["full"] || !channels["security"] && !channels["messages"]:
 	case !channels["security"]:
-		log.Warn("no log with security events is read, so pbxjail does not see wrong passwords of calls, and cannot recognize forged log lines",
-			"hint", "write below [logfiles] in /etc/asterisk/logger.conf: security => security; then: asterisk -rx 'logger reload'")
+		log.Warn("pbxjail reads no log with security events. It does not see wrong passwords of calls, and does not recognize forged log lines",
+			"hint", "write a line below [logfiles] in /etc/asterisk/logger.conf: security => security; then: asterisk -rx 'logger reload'")
 	case !channels["messages"]:
-		log.Warn("no log with notices is read, so pbxjail does not see attempts on IAX2, unknown extensions, and attempts that have no security event",
-			"hint", "write below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error; then: asterisk -rx 'logger reload'")
+		log.Warn("pbxjail reads no log with notices. It does not see attempts on IAX2, calls to unknown extensions, and attempts without a security event",
+			"hint", "write a line below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error; then: asterisk -rx 'logger reload'")
 	}
 	if len(list) == 0 {
-		log.Warn("no jail runs, so no address is banned", "hint", "see the mistakes: jailctl check")
+		log.Warn("no jail runs, so no address is banned", "hint", "to see the mistakes: jailctl check. Correct the files in /etc/pbxjail.d; then: jailctl reload")
 	}
 }
 

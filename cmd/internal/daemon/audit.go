@@ -7,7 +7,6 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/host"
-	"pbxjail/configs/hint"
 	"pbxjail/jails/store"
 )
 
@@ -39,7 +38,7 @@ func (d *Daemon) noteOf(by, verb string) {
 // note keeps a command. A ledger that cannot be written shows as a problem anyway.
 func (d *Daemon) note(e store.Entry) {
 	if err := d.store.Note(e); err != nil {
-		d.log.Warn("a command of an admin is not in the audit log, because the database could not be written; the command itself is not affected", "command", e.Verb, "err", err, "hint", hint.Of(err))
+		d.log.Warn("the command of an admin was done, but is not in the audit log, because the database could not be written", "command", e.Verb, "err", err, "hint", todo(err, moreHint))
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/cmd/internal/messages"
 	"pbxjail/configs"
-	"pbxjail/configs/hint"
 	"pbxjail/configs/ports"
 	"pbxjail/jails/book"
 	"pbxjail/jails/feeds"
@@ -159,7 +158,7 @@ func (b *backend) Ban(req control.BanRequest, by string) (control.Ban, error) {
 	}
 	now := time.Now()
 	if err := b.needPorts(order.Ports, now); err != nil {
-		return control.Ban{}, control.Refuse(http.StatusConflict, hint.Of(err), "%w", err)
+		return control.Ban{}, control.Refuse(http.StatusConflict, todo(err, moreHint), "%w", err)
 	}
 	ban, err := b.warden.Order(order, now)
 	switch {

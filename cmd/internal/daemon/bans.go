@@ -68,7 +68,7 @@ func (b *backend) counts() map[netip.Prefix]dropped {
 		counts[h.Prefix] = dropped{c.packets + h.Packets, c.bytes + h.Bytes}
 	})
 	if err != nil {
-		b.log.Error("cannot read from the firewall how many packets were dropped: jailctl shows too few. Bans are not affected", "err", err, "hint", cmp.Or(hint.Of(err), countHint))
+		b.log.Error("cannot read from the firewall how many packets were dropped, so jailctl shows too few packets. Bans are not affected", "err", err, "hint", cmp.Or(hint.Of(err), countHint))
 	}
 	return counts
 }

@@ -172,14 +172,14 @@ func (d *Daemon) openSlow() (err error) {
 func (d *Daemon) openEnforcer(main *configs.Main) error {
 	live, err := d.store.Ports(d.since)
 	if err != nil { // restore finds out what that means
-		d.log.Error("the database cannot be read: pbxjail does not know which ports its bans close", "err", err, "hint", hint.Of(err))
+		d.log.Error("the database cannot be read, so pbxjail does not know which ports old bans close. Old bans may close too few ports", "err", err, "hint", todo(err, moreHint))
 	}
 	options := actions.Options{Chain: main.Chain, Hook: main.Hook, EndTCP: main.EndTCP, Reject: main.Action == "reject", Groups: d.upkeep.ports.first(d.upkeep.files.list(), live)}
 	d.enforcer = actions.NewSwitch(options, func() (actions.Enforcer, []string, error) { return actions.Open(main.Enforcer, options) })
 	d.off = &offSwitch{log: d.log, enforcer: d.enforcer, rules: d.upkeep.rules, ledger: d.store, observes: !d.enforcing(main)}
 	off, err := d.store.Off()
 	if err != nil {
-		d.log.Error("pbxjail could not read whether it was switched off with jailctl off, so it is on now", "err", err, "hint", "if pbxjail must be off: jailctl off. "+hint.Of(err))
+		d.log.Error("pbxjail is on now, because it could not read whether an admin had switched it off (jailctl off)", "err", err, "hint", "to switch pbxjail off: jailctl off. "+hint.Of(err))
 	}
 	if !off.Holds(d.since) {
 		off = book.Off{} // its time is over, too
@@ -209,8 +209,8 @@ func (d *Daemon) openOff() {
 }
 
 const (
-	degradedHint      = "pbxjail tries again every minute; all other bans and rules are in force"
-	otherEnforcerHint = "bans work; to use ipset instead: apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net; systemctl restart pbxjail (in OpenVZ only the provider can load these modules)"
+	degradedHint      = "all other bans and rules are in force, and pbxjail tries again every minute. To see which parts work: jailctl doctor"
+	otherEnforcerHint = "bans work. To use ipset: apt-get install iptables ipset; modprobe -a xt_set ip_set_hash_net; systemctl restart pbxjail. In OpenVZ only the provider can load these modules"
 )
 
 // enforcing reports whether packets are to be dropped at all.
@@ -316,16 +316,16 @@ func (d *Daemon) openSources() {
 		Patterns: filesOf(d.upkeep.files.patterns()),
 		Resume:   resume,
 		Missed: func(file string, files int) {
-			d.log.Error("lines of a log are lost: it was rotated more than once before pbxjail could read it", "file", file, "files_not_read", files, "hint", missedHint)
+			d.log.Error("lines of a log are lost, because the log was rotated more than once before pbxjail could read these lines", "file", file, "files_not_read", files, "hint", missedHint)
 		},
 		Notify: func(file string, problem error) {
 			switch {
 			case errors.Is(problem, fs.ErrNotExist): // announced at start; it is followed once it is there
 				d.log.Debug("log does not exist", "file", file)
 			case errors.Is(problem, watcher.ErrSame):
-				d.log.Info("two names of one log: pbxjail reads it once", "file", file, "err", problem, "hint", hint.Of(problem))
+				d.log.Info("two names lead to one log: pbxjail reads this log once, so nothing is lost", "file", file, "err", problem, "hint", todo(problem, moreHint))
 			case problem != nil:
-				d.log.Error("log cannot be read", "file", file, "err", problem, "hint", hint.Of(problem))
+				d.log.Error("log cannot be read, so pbxjail sees no attacks in this log", "file", file, "err", problem, "hint", todo(problem, moreHint))
 			default:
 				d.log.Info("log can be read again", "file", file)
 			}

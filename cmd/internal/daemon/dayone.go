@@ -40,7 +40,7 @@ func (d *Daemon) firstDay(ctx context.Context, now time.Time) {
 	main := d.upkeep.settings()
 	homes, problem := registered(ctx, asterisk.Database(main.Asterisk), now)
 	if problem != nil {
-		d.log.Warn("pbxjail cannot read which phones are registered at Asterisk: each phone is unknown until its next registration, and may be banned", "err", problem, "hint", hint.Of(problem))
+		d.log.Warn("pbxjail cannot read which phones are registered at Asterisk. Until a phone registers again, the address of this phone may be banned", "err", problem, "hint", todo(problem, moreHint))
 	}
 	n := len(homes)
 	old := newOldLogins(main.ProtectLogins)
@@ -92,7 +92,7 @@ func (d *Daemon) young() time.Time {
 	}
 	born, err := d.store.Born()
 	if err != nil {
-		d.log.Warn("the database cannot be read: pbxjail does not know how old the database is, so it bans for the full time", "err", err, "hint", hint.Of(err))
+		d.log.Warn("the age of the database cannot be read. If this is the first day, bans last for the full bantime in place of 15 minutes", "err", err, "hint", todo(err, moreHint))
 		return time.Time{}
 	}
 	return youngUntil(born, d.since)
@@ -156,7 +156,7 @@ func hearOldLog(ctx context.Context, name string, judge *jails.Judge, foreign pa
 	skip := int64(0)
 	if info.Size() > oldLog {
 		if _, err := f.Seek(-oldLog, io.SeekEnd); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("cannot read %s: %w", name, err)
 		}
 		text.ReadBytes('\n')
 		skip = midRecord
@@ -177,7 +177,7 @@ func hearOldLog(ctx context.Context, name string, judge *jails.Judge, foreign pa
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("cannot read %s: %w", name, err)
 		}
 		parser.Continues(blocks.Ahead())
 		parser.Block(data, cut, time.Time{}, take)

@@ -50,7 +50,7 @@ func (b *backend) Erase(q control.EraseRequest, by string) (answer control.Erase
 		answer.History, err = a.Erase(q.Prefix, q.Account)
 	}
 	if err = errors.Join(failed, err, b.store.Scrub()); err != nil {
-		err = hint.Add("make free space on the disk of the database, twice the size of its files; then give the command again",
+		err = hint.Add("make free space on the disk of the database: twice the size of its files (ls -l /var/lib/pbxjail); then give the command again",
 			fmt.Errorf("the entries are deleted, but their bytes may still be in the files of pbxjail: %w", err))
 	}
 	b.follow()

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"pbxjail/cmd/internal/control"
-	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 	"pbxjail/parsers"
 )
@@ -26,7 +25,7 @@ func (b *backend) figures(f warden.Figures) control.Figures {
 	}
 	n, known, err := b.off.enforcer.Dropped()
 	if err != nil {
-		b.log.Error("the number of dropped packets cannot be read from the firewall", "err", err, "hint", hint.Of(err))
+		b.log.Error("cannot read from the firewall how many packets were dropped, so jailctl shows too few packets. Bans are not affected", "err", err, "hint", todo(err, countHint))
 	}
 	if known {
 		out.Dropped = &control.Dropped{Packets: n.Packets, Bytes: n.Bytes}

@@ -12,7 +12,7 @@ func (d *Daemon) fitting(main *configs.Main) *configs.Main {
 		return main
 	}
 	d.log.Info("pbxjail remembers fewer addresses than max_addresses, because the memory limit of its service is too small",
-		"max_addresses", main.MaxAddresses, "remembered", d.opts.MaxAddresses, "hint", "this is no problem on a small PBX; to raise the limit: systemctl edit pbxjail, and write a larger MemoryMax below [Service]")
+		"max_addresses", main.MaxAddresses, "remembered", d.opts.MaxAddresses, "hint", "on a small PBX this is no problem. To remember more: systemctl edit pbxjail; write a larger MemoryMax below [Service]; then: systemctl restart pbxjail")
 	small := *main
 	small.MaxAddresses = d.opts.MaxAddresses
 	return &small

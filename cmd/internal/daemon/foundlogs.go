@@ -14,7 +14,6 @@ import (
 	"pbxjail/cmd/internal/logs"
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
-	"pbxjail/configs/hint"
 )
 
 // foundLogs are the logs that Asterisk's own files name. All methods may be called from
@@ -54,7 +53,7 @@ func (f *foundLogs) look(main *configs.Main, now time.Time) (changed bool) {
 	if changed {
 		f.log.Info("logs named by the configuration of Asterisk", "found", fresh.Text())
 		for _, p := range fresh.Problems {
-			f.log.Warn("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+			f.log.Warn("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", todo(p, "if pbxjail must read another log, write its path into the main file: logs: [PATH]; then: jailctl reload"))
 		}
 	}
 	return changed

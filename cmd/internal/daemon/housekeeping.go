@@ -6,7 +6,6 @@ import (
 
 	"pbxjail/cmd/internal/guard"
 	"pbxjail/configs/beat"
-	"pbxjail/configs/hint"
 )
 
 const (
@@ -42,7 +41,7 @@ func (d *Daemon) housekeeping(ctx context.Context, reload <-chan struct{}) error
 		case <-reload:
 			d.noteOf("signal", "reload")
 			if _, err := d.reload("signal"); err != nil {
-				d.log.Error("reload failed: no setting changed", "err", err, "hint", hint.Of(err))
+				d.log.Error("reload: a file has a mistake, so its old settings stay in use; bans stay in force", "err", err, "hint", afterwards(todo(err, "to see the mistake: jailctl check"), "jailctl reload"))
 			}
 			h.seen = guard.Fingerprint(d.upkeep.settings().Jails)
 		case <-d.soon.sign:
@@ -110,7 +109,7 @@ func (s soon) give() {
 
 func (d *Daemon) expire(now time.Time) {
 	if err := d.enforcer.Expire(now); err != nil {
-		d.log.Error("expired bans are still in the firewall, because they could not be removed: pbxjail tries again every few seconds", "err", err, "hint", "if this is logged again and again: systemctl restart pbxjail (it keeps all bans)")
+		d.log.Error("some addresses are still banned after the end of their ban, because pbxjail could not change the firewall", "err", err, "hint", todo(err, retryHint))
 	}
 }
 
@@ -130,6 +129,6 @@ func (d *Daemon) saveLast(now time.Time) {
 		return // the lines are read again, and count then
 	}
 	if err := d.warden.KeepCounts(now); err != nil {
-		d.log.Warn("the points of addresses could not be saved, so pbxjail counts from zero after the next start; bans are saved", "err", err, "hint", hint.Of(err))
+		d.log.Warn("bans are saved, but the points of addresses could not be saved. After the next start, pbxjail counts these points from zero", "err", err, "hint", todo(err, moreHint))
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
-	"pbxjail/configs/hint"
 	"pbxjail/jails"
 	"pbxjail/parsers"
 )
@@ -121,10 +120,10 @@ func (f *jailFiles) refused() map[string]error {
 func (f *jailFiles) refusal() error {
 	bad := f.refused()
 	if err := bad[""]; err != nil {
-		return control.Refuse(http.StatusConflict, hint.Of(err), "no jail changed: %w", err)
+		return control.Refuse(http.StatusConflict, todo(err, moreHint), "no jail changed: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
-		return control.Refuse(http.StatusConflict, hint.Of(bad[name]), "jail %s is not changed, because its file has a mistake: %w", name, bad[name])
+		return control.Refuse(http.StatusConflict, todo(bad[name], moreHint), "jail %s is not changed, because its file has a mistake: %w", name, bad[name])
 	}
 	return nil
 }
@@ -133,7 +132,7 @@ func (f *jailFiles) refusal() error {
 func logProblems(log *slog.Logger, what, name string, err error) {
 	list, ok := err.(configs.Problems)
 	if !ok {
-		log.Error(what, "jail", name, "err", err, "hint", hint.Of(err))
+		log.Error(what, "jail", name, "err", err, "hint", todo(err, "to see the mistake: jailctl check"))
 		return
 	}
 	for _, p := range list {

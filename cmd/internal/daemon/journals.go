@@ -129,7 +129,7 @@ func (j *journals) follow(ctx context.Context, name string) {
 		defer close(u.ended)
 		defer stop()
 		if err := u.journal.Run(ctx, func(b journal.Block) error { return j.take(name, b) }); err != nil {
-			j.log.Error("a unit of the journal is not read any more", "log", name, "err", err, "hint", "to read it again: systemctl restart pbxjail")
+			j.log.Error("pbxjail does not read a unit of the journal any more, so it sees no attacks in this log", "log", name, "err", err, "hint", "to read this unit again: systemctl restart pbxjail")
 		}
 	}()
 }
@@ -147,7 +147,7 @@ func (j *journals) take(name string, b journal.Block) error {
 
 func (j *journals) notify(name string, problem error) {
 	if problem != nil {
-		j.log.Error("journal cannot be read", "log", name, "err", problem, "hint", hint.Of(problem))
+		j.log.Error("journal cannot be read, so pbxjail sees no attacks in this log", "log", name, "err", problem, "hint", todo(problem, retryHint))
 		return
 	}
 	j.log.Info("journal can be read again", "log", name)
@@ -165,7 +165,7 @@ func (j *journals) states(now time.Time) (names []string, states []journal.State
 		names, states = append(names, name), append(states, s)
 	}
 	for _, name := range j.refused {
-		problem := hint.Errorf("write fewer units of the journal under logs, or let a syslog daemon write them to a file", "%s is not read: pbxjail can read at most %s of the journal, and more are under logs", name, show.Count(maxJournals, "unit"))
+		problem := hint.Errorf("write fewer units into logs in the main file or in the jail files; then: jailctl reload", "%s is not read, because pbxjail reads at most %s of the journal", name, show.Count(maxJournals, "unit"))
 		names, states = append(names, name), append(states, journal.State{Problem: problem})
 	}
 	return names, states

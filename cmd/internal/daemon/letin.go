@@ -58,11 +58,11 @@ func (u *upkeep) letInNames(now time.Time) {
 			}
 			answer, err := letIn(u.judge, []netip.Prefix{p}, a.By, now)
 			if err != nil {
-				u.log.Error("an allowed name has a new address, but the ban of that address could not be lifted", "name", a.Host, "prefix", p, "err", err, "hint", "to lift the ban: jailctl unban "+show.Address(p))
+				u.log.Error("an allowed host name has a new address, but pbxjail could not lift the ban of this address", "name", a.Host, "prefix", p, "err", err, "hint", "to lift the ban: jailctl unban "+show.Address(p))
 				delete(known, p) // tried again at the next change
 			}
 			if len(answer.Lifted)+len(answer.Carved) > 0 {
-				u.log.Info("an allowed name has a new address: pbxjail lifted the bans of that address", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
+				u.log.Info("an allowed host name has a new address, and pbxjail lifted the bans of this address", "name", a.Host, "prefix", p, "lifted", len(answer.Lifted), "carved", len(answer.Carved))
 			}
 		}
 	}

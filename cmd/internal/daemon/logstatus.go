@@ -35,7 +35,7 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 		}
 		if file.Missed = f.Missed; f.Missed > 0 {
 			s.Problems = append(s.Problems, control.Problem{
-				About: "log " + f.File, What: fmt.Sprintf("log %s: the lines of %s are lost, because the log was rotated more than once before pbxjail could read it", f.File, show.Count(f.Missed, "rotated file")), Hint: missedHint,
+				About: "log " + f.File, What: fmt.Sprintf("log %s: the lines of %s are lost, because the log was rotated more than once before pbxjail could read these lines", f.File, show.Count(f.Missed, "rotated file")), Hint: missedHint,
 			})
 		}
 		list = append(list, logs.Log{Path: f.File, There: file.Problem != control.NotThere})
@@ -63,7 +63,7 @@ func (b *backend) logStatus(s *control.Status, now time.Time) {
 	}
 }
 
-const missedHint = "attempts in these lines do not count. In the file of logrotate for this log, write delaycompress and rotate 1, and let logrotate run less often. If it happens again, this machine has too little processor time for pbxjail"
+const missedHint = "attempts in the lost lines do not count. In the file of this log in /etc/logrotate.d, write delaycompress and rotate 2, and rotate less often: daily in place of hourly, or a larger size. If this happens again, the processor of this machine is too slow or too busy: top"
 
 // fileOf is what was read of a log.
 func (b *backend) fileOf(name string) control.File {

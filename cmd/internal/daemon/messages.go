@@ -123,7 +123,7 @@ func (b *backend) slowTroubles(now time.Time) (list []messages.Trouble) {
 	b.logStatus(&s, now)
 	for _, f := range s.Files {
 		if f.Problem != "" && f.Problem != control.NotThere {
-			s.Problems = append(s.Problems, control.Problem{About: "log " + f.Path, What: "log " + f.Path + " cannot be read: " + f.Problem, Hint: "to see what to do: jailctl doctor"})
+			s.Problems = append(s.Problems, control.Problem{About: "log " + f.Path, What: "log " + f.Path + " cannot be read, so pbxjail sees no attacks in this log: " + f.Problem, Hint: "to see what to do: jailctl doctor"})
 		}
 	}
 	for _, p := range s.Problems {

@@ -6,7 +6,6 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/metrics"
-	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 	"pbxjail/watcher"
 )
@@ -25,7 +24,7 @@ func (d *Daemon) metricsProblems() []control.Problem {
 	if err == nil {
 		return nil
 	}
-	return []control.Problem{{About: control.AboutMetrics, What: "no program can read the metrics: " + err.Error(), Hint: hint.Of(err)}}
+	return []control.Problem{{About: control.AboutMetrics, What: "no program can read the metrics; bans are not affected: " + err.Error(), Hint: todo(err, retryHint)}}
 }
 
 // metrics are the figures of now. Its time does not grow with the bans.

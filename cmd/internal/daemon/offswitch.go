@@ -78,12 +78,12 @@ func (o *offSwitch) turnOff(d time.Duration, by string, now time.Time) error {
 	err := errors.Join(append(errs, o.enforcer.Off())...)
 	o.set(off, err, now)
 	if err == nil {
-		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off))
+		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", by, "until", untilText(off), "hint", onHint)
 	} else {
-		o.log.Error("pbxjail is switched off, but something of it could not be removed from the firewall, and may still drop packets", "by", by, "until", untilText(off), "err", err, "hint", cmp.Or(hint.Of(err), leftHint))
+		o.log.Error("pbxjail is switched off, but some of its rules could not be removed from the firewall, and may still drop packets", "by", by, "until", untilText(off), "err", err, "hint", cmp.Or(hint.Of(err), leftHint))
 	}
 	if unsaved != nil {
-		err = errors.Join(err, fmt.Errorf("pbxjail is off, but a restart would switch it on: the database could not be written: %w", unsaved))
+		err = errors.Join(err, hint.Add(hint.Of(unsaved)+". Then give the command again", fmt.Errorf("pbxjail is off now, but its next start switches it on again, because this could not be saved: %w", unsaved)))
 	}
 	return err
 }
@@ -105,7 +105,7 @@ func (o *offSwitch) turnOn(by string, now time.Time) (was bool, err error) {
 	o.set(book.Off{}, nil, now)
 	o.log.Info("pbxjail is switched on", "by", by)
 	if err := o.ledger.SaveOff(book.Off{}); err != nil {
-		return true, fmt.Errorf("pbxjail is on, but a restart would switch it off again: the database could not be written: %w", err)
+		return true, hint.Add(hint.Of(err)+". Then: jailctl off; jailctl on", fmt.Errorf("pbxjail is on now, but its next start switches it off again, because this could not be saved: %w", err))
 	}
 	return true, nil
 }
@@ -136,12 +136,12 @@ func (o *offSwitch) look(now time.Time) {
 	case off.Since.IsZero():
 	case !off.Holds(now) && retry:
 		if _, err := o.turnOn("the clock", now); err != nil {
-			o.log.Error("pbxjail could not be switched on again", "err", err, "hint", hint.Of(err))
+			o.log.Error("the time of jailctl off is over, but pbxjail could not be switched on again, so nothing is dropped. pbxjail tries again each minute", "err", err, "hint", todo(err, "to try again now: jailctl on; or: systemctl restart pbxjail"))
 		} else if o.note != nil {
 			o.note("the clock", "on")
 		}
 	case due:
-		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", off.By, "since", off.Since, "until", untilText(off))
+		o.log.Warn("pbxjail is switched off: nothing is dropped", "by", off.By, "since", off.Since, "until", untilText(off), "hint", onHint)
 		o.mu.Lock()
 		o.loggedAt = now
 		o.mu.Unlock()
@@ -180,14 +180,17 @@ func (o *offSwitch) problems() []control.Problem {
 }
 
 // leftHint is how to see what is left in the firewall, for an error without a hint.
-const leftHint = "to see what is left: iptables-save | grep pbxjail; nft list ruleset | grep pbxjail"
+const leftHint = "to see what is left: iptables-save | grep pbxjail; nft list ruleset | grep pbxjail. To try again: jailctl off"
+
+// onHint is how to end off.
+const onHint = "to switch pbxjail on: jailctl on"
 
 // Flush takes all that is ours out of the kernel, where no daemon runs. The ledger stays as
 // it is. Its errors carry a hint.
 func Flush(main *configs.Main) error {
 	server := control.New(control.Options{Path: main.Socket, Group: main.Group})
 	if _, err := server.Listen(); err != nil { // else a daemon would put it back at once
-		return hint.Add("if the daemon runs, switch it off: jailctl off", err)
+		return hint.Add("pbxjail --flush is only for the time when the daemon does not run. If the daemon runs: jailctl off", err)
 	}
 	defer server.Close()
 	return actions.Clear(actions.Options{Chain: main.Chain})
@@ -198,7 +201,7 @@ func Flush(main *configs.Main) error {
 func clearBefore(e *actions.Switch, log *slog.Logger) error {
 	err := e.Off()
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		log.Warn("pbxjail cannot look for old firewall rules of its own, because it has no permission", "hint", "run pbxjail as root")
+		log.Warn("pbxjail has no permission to look for its own old firewall rules. If there are any, they may still drop packets", "hint", "to remove old rules: systemctl stop pbxjail; then as root: pbxjail --flush; systemctl start pbxjail")
 		return nil
 	}
 	if err != nil {

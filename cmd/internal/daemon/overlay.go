@@ -14,7 +14,6 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/configs"
 	"pbxjail/configs/fail2ban"
-	"pbxjail/configs/hint"
 	"pbxjail/configs/prefix"
 	"pbxjail/configs/show"
 )
@@ -55,7 +54,7 @@ func (o *overlay) read(folder string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.bad = err; err != nil {
-		o.log.Error("the settings of fail2ban cannot be read: pbxjail uses their old values", "err", err, "hint", hint.Of(err))
+		o.log.Error("the settings that a web interface wrote for fail2ban cannot be read, so pbxjail uses their old values", "err", err, "hint", todo(err, overlayHint))
 		return
 	}
 	o.says = says
@@ -74,7 +73,7 @@ func (o *overlay) problems() []control.Problem {
 	if o.bad == nil {
 		return nil
 	}
-	return []control.Problem{{About: "fail2ban", What: "the settings of fail2ban cannot be read, so pbxjail uses their old values: " + o.bad.Error(), Hint: hint.Of(o.bad)}}
+	return []control.Problem{{About: "fail2ban", What: "the settings that a web interface wrote for fail2ban cannot be read, so pbxjail uses their old values: " + o.bad.Error(), Hint: todo(o.bad, overlayHint)}}
 }
 
 // except is a main file with the addresses, networks and names that all jails ignore. A
@@ -121,14 +120,17 @@ func (o *overlay) ignored(words []string) (networks []netip.Prefix, names []stri
 			names = append(names, name)
 			continue
 		}
-		o.warn("ignoreip", word, "it is not an address, a network or a host name")
+		o.warn("ignoreip", word, "this is not an address, a network or a host name")
 	}
 	return networks, names
 }
 
+// overlayHint is where such a setting is corrected.
+const overlayHint = "correct this setting in the web interface (such as FreePBX), or in the files below " + fail2banFolder + "; then: jailctl reload"
+
 func (o *overlay) warn(key, value, why string) {
-	o.log.Warn("a setting for fail2ban is ignored", "key", key, "value", show.Quoted(value, 100), "why", why,
-		"hint", "correct it in the web interface, or in the files below "+fail2banFolder)
+	o.log.Warn("pbxjail ignores a setting that a web interface wrote for fail2ban", "key", key, "value", show.Quoted(value, 100), "why", why,
+		"hint", overlayHint)
 }
 
 // apply puts into a jail what was written for the jails of fail2ban whose work it does.
@@ -159,7 +161,7 @@ func (o *overlay) counts(spec *configs.Jail, over fail2ban.Over) {
 	if n, err := strconv.Atoi(over.Maxretry); err == nil && n >= 1 && n <= mostRetries {
 		spec.Maxretry = configs.Points(n) * 1000
 	} else if over.Maxretry != "" {
-		o.warn("maxretry", over.Maxretry, fmt.Sprintf("it is not a number from 1 to %d", mostRetries))
+		o.warn("maxretry", over.Maxretry, fmt.Sprintf("this is not a number from 1 to %d", mostRetries))
 	}
 	o.length(&spec.Findtime, "findtime", over.Findtime)
 }
@@ -172,7 +174,7 @@ func (o *overlay) length(into *time.Duration, key, text string) {
 	d, forever, err := fail2ban.Duration(text)
 	switch {
 	case err != nil || !forever && d < time.Second || forever && key != "bantime":
-		o.warn(key, text, "it is not a time such as 10m")
+		o.warn(key, text, "this is not a time such as 10m")
 	case forever:
 		*into = configs.Forever
 	default:

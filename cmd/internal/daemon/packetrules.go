@@ -11,7 +11,6 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/packetrules"
 	"pbxjail/configs"
-	"pbxjail/configs/hint"
 )
 
 // packetKernel holds packet rules in the kernel.
@@ -179,7 +178,7 @@ func (p *packetRules) note(err error) {
 
 func (p *packetRules) logOnce(before, err error) {
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		p.log.Error("the packet rules could not be put into the firewall; bans still work", "err", err, "hint", hint.Of(err))
+		p.log.Error("the packet rules of the main file are not in the firewall; bans still work", "err", err, "hint", todo(err, retryHint))
 	}
 }
 
@@ -189,7 +188,7 @@ func (p *packetRules) problems() (list []control.Problem) {
 	defer p.mu.Unlock()
 	for _, err := range []error{p.refused, p.problem} {
 		if err != nil {
-			list = append(list, control.Problem{About: control.AboutRules, What: err.Error(), Hint: hint.Of(err)})
+			list = append(list, control.Problem{About: control.AboutRules, What: "the packet rules of the main file are not in the firewall; bans still work: " + err.Error(), Hint: todo(err, retryHint)})
 		}
 	}
 	for _, n := range p.notes {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"pbxjail/configs/hint"
 )
 
 // parts are the goroutines of a daemon, by name. They start one after another, and
@@ -35,7 +37,7 @@ func (p *parts) start(name string, run func(context.Context) error) {
 		defer close(one.ended)
 		defer end()
 		if err := run(ctx); err != nil && ctx.Err() == nil {
-			p.fail(fmt.Errorf("%s: %w", name, err))
+			p.fail(hint.Add(todo(err, "systemctl restart pbxjail"), fmt.Errorf("part %q of pbxjail ended with an error: %w", name, err)))
 		}
 	}()
 }
@@ -88,4 +90,4 @@ func (p *parts) finish(ctx context.Context, name string, run func()) {
 
 // notInTime is true of the ledger, too: a transaction is in it whole, or not at all, and then
 // the position behind its lines is not saved.
-const notInTime = "a part of pbxjail did not stop in time, and pbxjail ends without it: bans stay in the kernel, and the next start reads again what this part did not save"
+const notInTime = "a part of pbxjail did not end in time, so pbxjail ends without waiting for this part. Bans stay in force, and nothing needs to be done: the next start reads again what was not saved"

@@ -74,8 +74,8 @@ func TestPartThatFailsEndsAll(t *testing.T) {
 		p.start("watcher", func(context.Context) error { return broken })
 		p.start("names", func(context.Context) error { return nil })
 		synctest.Wait()
-		if got == nil || got.Error() != "watcher: broken" || !errors.Is(got, broken) {
-			t.Errorf("got %v, want watcher: broken", got)
+		if got == nil || got.Error() != "part \"watcher\" of pbxjail ended with an error: broken" || !errors.Is(got, broken) {
+			t.Errorf("got %v, want that part watcher ended with an error", got)
 		}
 		if p.stop(t.Context(), "watcher", "names"); got == nil {
 			t.Error("the reason is lost")

@@ -98,7 +98,7 @@ func (p *past) says(err error) {
 	defer p.mu.Unlock()
 	switch {
 	case err != nil && p.problem == nil:
-		p.log.Error("the history cannot be written. Bans stay in force, and pbxjail tries again", "err", err, "hint", hint.Of(err))
+		p.log.Error("the history (jailctl history) cannot be written. Bans stay in force, and pbxjail tries again by itself", "err", err, "hint", todo(err, moreHint))
 	case err == nil && p.problem != nil:
 		p.log.Info("the history can be written again")
 	}
@@ -112,7 +112,7 @@ func (p *past) problems() []control.Problem {
 	if p.problem == nil {
 		return p.full.problem(time.Now())
 	}
-	return []control.Problem{{What: "the history cannot be written: " + p.problem.Error(), Hint: hint.Of(p.problem)}}
+	return []control.Problem{{What: "the history (jailctl history) cannot be written. Bans stay in force: " + p.problem.Error(), Hint: hint.Of(p.problem)}}
 }
 
 const (
@@ -217,7 +217,7 @@ func (p *past) Close() error {
 func (p *past) asked() (*history.Archive, error) {
 	a, err := p.opened()
 	if err != nil {
-		return nil, control.Refuse(http.StatusConflict, hint.Of(err), "the history cannot be read now: %w", err)
+		return nil, control.Refuse(http.StatusConflict, todo(err, moreHint), "the history cannot be read now: %w", err)
 	}
 	return a, nil
 }

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"time"
 
-	"pbxjail/configs/hint"
 	"pbxjail/jails/geoip"
 )
 
@@ -13,7 +12,7 @@ import (
 func openPlaces(files []string, log *slog.Logger, now time.Time) *geoip.Tables {
 	places := geoip.Open(geoip.Options{Files: files, Notify: func(path string, problem error) {
 		if problem != nil {
-			log.Error("geoip file cannot be read", "err", problem, "hint", hint.Of(problem))
+			log.Error("geoip file cannot be read, so pbxjail uses its other geoip files", "err", problem, "hint", todo(problem, "correct geoip.files in the main file; then: jailctl reload"))
 			return
 		}
 		log.Info("geoip file loaded", "file", path)

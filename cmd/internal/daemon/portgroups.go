@@ -47,7 +47,7 @@ func servicePorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (l
 	found, problems := sight.ports(main)
 	first, last, more := asterisk.RTP(main.Asterisk)
 	for _, p := range append(problems, more...) {
-		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", todo(p, moreHint))
 	}
 	for _, p := range found {
 		switch p.Service {
@@ -126,8 +126,8 @@ func (g *portGroups) apply() error {
 		return g.problem
 	}
 	if g.problem = g.enforcer.Split(list); g.problem != nil {
-		g.problem = fmt.Errorf("the sets of ports in the firewall could not be changed: %w", g.problem)
-		g.log.Error("the firewall could not be changed, so bans may close the wrong ports", "err", g.problem, "hint", hint.Of(g.problem))
+		g.problem = fmt.Errorf("pbxjail could not change which ports its bans close: %w", g.problem)
+		g.log.Error("pbxjail could not change the firewall, so bans may close the wrong ports", "err", g.problem, "hint", todo(g.problem, retryHint))
 		g.current = nil // tried again
 		return g.problem
 	}
@@ -163,7 +163,7 @@ func (g *portGroups) need(set ports.Set, live []ports.Set) error {
 	defer g.mu.Unlock()
 	others := g.without(append(live, set))
 	if len(others) > mostOthers && set.Lists() != nil {
-		return hint.Errorf("leave --ports out (the ban then closes every port), or use a list that jailctl list shows under PORTS", "not banned: all bans together can use at most %d different lists of ports, and they use that many", mostOthers)
+		return hint.Errorf("give the command without --ports, and the ban closes every port; or use a list of ports that another ban has: jailctl list shows it under PORTS", "not banned: all bans together can have at most %d different lists of ports, and this would be one more", mostOthers)
 	}
 	g.others = others
 	return g.apply()
@@ -189,5 +189,5 @@ func (g *portGroups) problems() []control.Problem {
 	if g.problem == nil {
 		return nil
 	}
-	return []control.Problem{{About: control.AboutFirewall, What: g.problem.Error(), Hint: hint.Of(g.problem)}}
+	return []control.Problem{{About: control.AboutFirewall, What: g.problem.Error(), Hint: todo(g.problem, retryHint)}}
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"pbxjail/configs/hint"
 	"pbxjail/jails/store"
 	"pbxjail/watcher"
 )
@@ -43,7 +42,7 @@ func (p *positions) remembered(log *slog.Logger) map[string]watcher.Position {
 	found := map[string]watcher.Position{}
 	list, err := p.store.Positions()
 	if err != nil {
-		log.Error("pbxjail does not know how far it had read the logs, so it reads each log from its end: attacks while pbxjail was stopped are not seen", "err", err, "hint", hint.Of(err))
+		log.Error("pbxjail could not read from its database how far it had read the logs. It begins at the end of each log, and does not see attacks from the time when it was stopped", "err", err, "hint", todo(err, moreHint))
 		return found
 	}
 	for _, one := range list {
@@ -82,7 +81,7 @@ func (p *positions) save(now time.Time) error {
 	}
 	err := p.flush()
 	if err != nil {
-		err = fmt.Errorf("how far the logs are read is not saved, because the bans could not be saved: %w", err)
+		err = fmt.Errorf("cannot save how far the logs are read: %w", err)
 	} else {
 		err = p.store.SavePositions(rows(moved), now)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"pbxjail/actions"
 	"pbxjail/configs/beat"
-	"pbxjail/configs/hint"
 	"pbxjail/jails/warden"
 	"pbxjail/watcher"
 )
@@ -125,7 +124,7 @@ func (d *Daemon) ready(ctx context.Context, restored <-chan struct{}) bool {
 	select {
 	case <-restored:
 	case <-time.After(restoreTime):
-		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "wait; to see which bans are not in the firewall yet: jailctl list")
+		d.log.Warn("not all bans of the database are in the firewall yet: pbxjail continues to add them", "hint", "wait: this may take some minutes. To see which bans are not in the firewall yet: jailctl list")
 	case <-ctx.Done():
 		return false
 	}
@@ -193,10 +192,10 @@ func (d *Daemon) restore(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		d.log.Error("some bans of the database could not be put into the firewall, so packets from their addresses pass: pbxjail tries again by itself", "err", err, "hint", hint.Of(err))
+		d.log.Error("some bans of the database are not in the firewall, so packets of these addresses pass. pbxjail tries again every few seconds", "err", err, "hint", todo(err, "to see which bans are not in the firewall: jailctl list. If this does not end: systemctl restart pbxjail"))
 	}
 	if err := d.store.Unreadable(); err != nil {
-		d.log.Error("the database is damaged", "err", err, "hint", hint.Of(err))
+		d.log.Error("some entries of the database are damaged and cannot be read", "err", err, "hint", todo(err, moreHint))
 	}
 	d.store.Rest()
 	d.log.Info("bans are restored", "bans", d.warden.Report(time.Now()).Bans)

@@ -15,7 +15,6 @@ import (
 	"pbxjail/configs"
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/beat"
-	"pbxjail/configs/hint"
 	"pbxjail/parsers"
 )
 
@@ -86,7 +85,7 @@ func guardedPorts(main *configs.Main, sight *asteriskSight, log *slog.Logger) (p
 	}
 	found, problems := sight.ports(main)
 	for _, p := range problems {
-		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", hint.Of(p))
+		log.Debug("pbxjail does not use a line of the configuration of Asterisk", "err", p, "hint", todo(p, moreHint))
 	}
 	for _, p := range found {
 		switch p.Service {
@@ -175,7 +174,7 @@ func (s *senders) Close() error {
 // clearSenders removes what a run before left that remembered senders.
 func (d *Daemon) clearSenders(main *configs.Main) {
 	if err := actions.ClearGate(actions.Options{Chain: main.Chain, Hook: main.Hook}); err != nil {
-		d.log.Warn("old firewall rules of pbxjail that record who sends packets (heard) could not be removed; these rules drop nothing", "err", err, "hint", hint.Of(err))
+		d.log.Warn("pbxjail could not remove its old firewall rules for heard. These rules drop nothing", "err", err, "hint", todo(err, "nothing needs to be done. To try again: systemctl restart pbxjail"))
 	}
 }
 
@@ -216,7 +215,7 @@ func (s *senders) watch(now time.Time) {
 		return
 	}
 	degraded, err := gate.Guard(ports, now)
-	s.log.Info("the kernel records who sends packets (heard) on other ports now", "ports", len(ports))
+	s.log.Info("the ports of heard have changed: the kernel records who sends packets to these ports", "ports", len(ports))
 	s.mu.Lock()
 	s.ports, s.degraded = ports, degraded
 	s.mu.Unlock()
@@ -233,10 +232,13 @@ func (s *senders) check(now time.Time) {
 	}
 	made, err := gate.Check(now)
 	if len(made) > 0 {
-		s.log.Warn("firewall repaired: another program had removed rules of pbxjail that only note which addresses send packets (heard); these rules drop nothing", "put_back", fmt.Sprint(made))
+		s.log.Warn("another program had removed the firewall rules of pbxjail for heard, and pbxjail made them again. These rules drop nothing", "put_back", fmt.Sprint(made))
 	}
 	s.note(err)
 }
+
+// heardHint is for a problem of heard without a hint of its own.
+const heardHint = retryHint + ". To do without: write heard: {enabled: false} into the main file; then: systemctl restart pbxjail"
 
 func (s *senders) note(err error) {
 	s.mu.Lock()
@@ -244,7 +246,7 @@ func (s *senders) note(err error) {
 	s.problem = err
 	s.mu.Unlock()
 	if err != nil && (before == nil || before.Error() != err.Error()) {
-		s.log.Error("pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record", "err", err, "hint", hint.Of(err))
+		s.log.Error("heard does not work: the kernel cannot record who sends packets, so pbxjail cannot compare log records with packets. Bans still work", "err", err, "hint", todo(err, heardHint))
 	}
 }
 
@@ -307,7 +309,7 @@ func (s *senders) problems() (list []control.Problem) {
 		list = append(list, p)
 	}
 	if s.problem != nil {
-		list = append(list, control.Problem{About: control.AboutHeard, What: "pbxjail cannot compare log records with packets, because the kernel cannot record who sends packets (heard); bans do not need this record: " + s.problem.Error(), Hint: hint.Of(s.problem)})
+		list = append(list, control.Problem{About: control.AboutHeard, What: "heard does not work: the kernel cannot record who sends packets, so pbxjail cannot compare log records with packets. Bans still work: " + s.problem.Error(), Hint: todo(s.problem, heardHint)})
 	}
 	return list
 }

@@ -60,7 +60,7 @@ func (b *backend) statusOf(report warden.Report, now time.Time) control.Status {
 	b.messageStatus(&s, now)
 	for i := range s.Problems {
 		p := &s.Problems[i]
-		p.What, p.Hint = hint.Named(hint.Line(p.What), b.main.path()), hint.Named(p.Hint, b.main.path())
+		p.What, p.Hint = hint.Named(hint.Line(p.What), b.main.path()), hint.Named(cmp.Or(p.Hint, moreHint), b.main.path())
 	}
 	return s
 }
@@ -97,8 +97,8 @@ func (b *backend) firewallStatus(s *control.Status, report warden.Report) {
 	}
 	if slices.Contains(s.Beside, actions.FreePBX) && b.flushedByFreePBX() {
 		s.Problems = append(s.Problems, control.Problem{
-			About: control.AboutFirewall, What: "the FreePBX firewall does not know chain " + b.main.chain + " in table filter, and removes all rules of this table again and again",
-			Hint: "write one of these lines into the main file: \"hook: raw\" or \"chain: f2b-pbxjail\"; then: systemctl restart pbxjail",
+			About: control.AboutFirewall, What: "the FreePBX firewall does not know chain " + b.main.chain + " in table filter. Again and again it removes all rules of this table, and then packets of banned addresses pass",
+			Hint: "write hook: raw into the main file, or write chain: f2b-pbxjail; then: systemctl restart pbxjail",
 		})
 	}
 	for _, about := range slices.Sorted(maps.Keys(report.Problems)) {
@@ -122,7 +122,7 @@ var problemWords = map[string]string{
 }
 
 // problemHint is what to do about a problem that has no hint of its own.
-const problemHint = "pbxjail tries again by itself. To see more: journalctl -u pbxjail"
+const problemHint = "pbxjail tries again by itself. If this does not end: jailctl doctor"
 
 // flushedByFreePBX reports whether our chain is where FreePBX's firewall keeps none of others.
 func (b *backend) flushedByFreePBX() bool {

@@ -57,7 +57,7 @@ func (p *past) bound(a *history.Archive, most int64, now time.Time) error {
 	if err != nil || t.Entries == 0 {
 		return err
 	}
-	p.log.Warn("the history was larger than max_database: the oldest entries are deleted", "deleted", t.Entries, "oldest", t.Oldest, "max_database", configs.Size(most))
+	p.log.Warn("the history was larger than max_database, so its oldest entries were deleted. Bans are not affected", "deleted", t.Entries, "oldest", t.Oldest, "max_database", configs.Size(most))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.full = fullness{at: now, Trimmed: t, most: configs.Size(most)}
@@ -77,7 +77,7 @@ func (f *fullness) problem(now time.Time) []control.Problem {
 		return nil
 	}
 	return []control.Problem{{
-		What: fmt.Sprintf("the history reached max_database (%s): %d of its oldest entries were deleted, %s; the oldest is now of %s", f.most, f.Entries, show.Ago(f.at, now), show.Stamp(f.Oldest)),
+		What: fmt.Sprintf("the history was larger than max_database: %s. So pbxjail deleted its oldest entries %s: %d in number. Now the oldest entry is of %s", f.most, show.Ago(f.at, now), f.Entries, show.Stamp(f.Oldest)),
 		Hint: "write a larger max_database, or a shorter keep_bans, into the main file; then: jailctl reload",
 	}}
 }

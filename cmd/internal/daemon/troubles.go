@@ -52,8 +52,8 @@ func (d *Daemon) problems() []control.Problem {
 	}
 	if n := d.opts.Lost(); n > 0 {
 		list = append(list, control.Problem{
-			About: "log of pbxjail", What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that reads them is too slow", n),
-			Hint: "bans are not affected; check the program that reads the log of pbxjail, which is usually journald: systemctl status systemd-journald",
+			About: "log of pbxjail", What: fmt.Sprintf("%d lines of pbxjail's own log are lost, because the program that takes these lines is too slow. Bans are not affected", n),
+			Hint: "in most cases this program is journald: systemctl status systemd-journald. To begin again: systemctl restart systemd-journald",
 		})
 	}
 	return list

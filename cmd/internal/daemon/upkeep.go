@@ -114,7 +114,7 @@ func (u *upkeep) take(main *configs.Main) {
 		return
 	}
 	if err := u.level.UnmarshalText([]byte(main.LogLevel)); err != nil {
-		u.log.Warn("log_level in the main file is not a known level, so it is ignored", "level", main.LogLevel, "hint", "write log_level: info, debug, warn or error into the main file")
+		u.log.Warn("log_level in the main file is not a known level, so the old level stays", "level", main.LogLevel, "hint", "write log_level: info (or debug, warn, error) into the main file; then: jailctl reload")
 	}
 }
 
@@ -227,7 +227,7 @@ func (u *upkeep) reload(by string) (waiting []string, err error) {
 		return nil, err
 	}
 	for _, key := range waiting {
-		u.log.Warn("this setting takes effect after a restart of pbxjail", "key", key, "hint", "systemctl restart pbxjail")
+		u.log.Warn("a setting has changed, but the old value stays in use until pbxjail restarts", "key", key, "hint", "systemctl restart pbxjail")
 	}
 	u.take(fresh)
 	u.judge.Tune(fresh.ProtectLogins, fresh.LoginAllowance, uint64(fresh.Stubborn))

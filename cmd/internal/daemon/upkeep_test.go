@@ -99,7 +99,7 @@ func TestReloadNamesWhatWaits(t *testing.T) {
 	if _, err := s.client().Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.journal.String(); !strings.Contains(got, "after a restart") || !strings.Contains(got, "key=chain") {
+	if got := s.journal.String(); !strings.Contains(got, "until pbxjail restarts") || !strings.Contains(got, "key=chain") {
 		t.Errorf("got no word of the chain:\n%s", got)
 	}
 	if got := s.signals(); !slices.Contains(got, "RELOADING=1") || got[len(got)-1] != "READY=1" {
@@ -120,7 +120,7 @@ func TestSignalReloads(t *testing.T) {
 	})
 	s.configure("nonsense: 1")
 	reload <- struct{}{}
-	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload failed") })
+	s.eventually("the refusal", func() bool { return strings.Contains(s.journal.String(), "reload: a file has a mistake") })
 }
 
 func TestListsKeepWhatWasGood(t *testing.T) {

@@ -50,7 +50,7 @@ func (b *backend) Why(addr netip.Addr) control.Why {
 	}
 	history, err := b.store.History(netip.PrefixFrom(addr, addr.BitLen()), historyShown)
 	if err != nil {
-		b.log.Error("earlier bans cannot be read from the database", "err", err, "hint", hint.Of(err))
+		b.log.Error("earlier bans cannot be read from the database", "err", err, "hint", todo(err, moreHint))
 	}
 	for _, h := range history {
 		why.History = append(why.History, b.ban(h, now))
@@ -72,7 +72,7 @@ func (b *backend) countDropped(ban *control.Ban) {
 		}
 	})
 	if err != nil {
-		b.log.Error("cannot read from the firewall how many packets were dropped: jailctl shows too few. Bans are not affected", "err", err, "hint", cmp.Or(hint.Of(err), countHint))
+		b.log.Error("cannot read from the firewall how many packets were dropped, so jailctl shows too few packets. Bans are not affected", "err", err, "hint", cmp.Or(hint.Of(err), countHint))
 	}
 }
 

@@ -278,7 +278,7 @@ func (w *wireSource) interrupted(err error) {
 	case err == nil:
 		w.log.Info("packets are read again")
 	case before == nil || before.Error() != err.Error():
-		w.log.Error("pbxjail cannot read packets (wire), so bans come from logs alone", "err", err, "hint", hint.Of(err))
+		w.log.Error("pbxjail cannot read packets (wire), so bans come from logs alone", "err", err, "hint", todo(err, retryHint))
 	}
 }
 
@@ -389,8 +389,8 @@ func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. So it cannot check the logs of that time against packets", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
-			Hint: "in a flood, wait until the senders are banned. If this happens without a flood, write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
+			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. It cannot compare the logs of this minute with packets, so bans come from logs alone", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
+			Hint: "if somebody floods this machine, wait: the senders will be banned. Else write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
 		})
 	}
 	return list

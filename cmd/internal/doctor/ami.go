@@ -70,8 +70,8 @@ func manager(e *Env) (list []findings.Finding) {
 	}
 	if !found {
 		list = append(list, findings.Finding{
-			About: "ami", Severity: findings.Broken, What: "Asterisk has no manager.conf, or you may not read it, so pbxjail cannot find out why there is no connection",
-			Evidence: e.Folders, Hint: "run jailctl doctor as root; jailctl help ami shows what manager.conf needs",
+			About: "ami", Severity: findings.Broken, What: "pbxjail has no connection to Asterisk (AMI), and doctor cannot find out why: Asterisk has no manager.conf, or you may not read this file",
+			Evidence: e.Folders, Hint: "give the command as root: sudo jailctl doctor. To see what manager.conf needs: jailctl help ami",
 		})
 		if a.Since != nil {
 			list = nil

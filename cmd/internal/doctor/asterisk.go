@@ -57,7 +57,7 @@ func alwaysAuthReject(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "accounts", Severity: findings.Risky,
-			What:     "chan_sip answers differently for accounts that exist, so a scanner can find them before it guesses passwords",
+			What:     "chan_sip gives another answer for accounts that exist than for accounts that do not. So a scanner learns which accounts exist",
 			Evidence: []string{setLine(set)},
 			Fix:      []findings.Step{findings.Write("in place of "+where(set.At), "alwaysauthreject=yes"), findings.Command("asterisk -rx 'sip reload'")},
 		})
@@ -164,7 +164,7 @@ func debugOutput(e *Env) (list []findings.Finding) {
 				About: "debug", Severity: findings.Risky, What: d.what + why,
 				Evidence: []string{show.Word(t.Path, 200) + ": " + show.Flat(e.recent(t)[i].text, 120)},
 				Fix:      []findings.Step{findings.Command(d.off)},
-				Hint:     "switch it off with the command below; doctor looks at the last 5 minutes of each log",
+				Hint:     "switch this debug output off with the command below. doctor looks at the last 5 minutes of each log, so this problem goes away 5 minutes later",
 			})
 			break
 		}

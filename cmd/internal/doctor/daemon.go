@@ -18,9 +18,9 @@ func well(about, format string, args ...any) findings.Finding {
 
 func daemon(e *Env) []findings.Finding {
 	if e.Status == nil {
-		f := findings.Finding{About: "daemon", Severity: findings.Broken, What: "no daemon answers"}
+		f := findings.Finding{About: "daemon", Severity: findings.Broken, What: "no daemon answers", Hint: "to see if pbxjail runs: systemctl status pbxjail; to start pbxjail: systemctl start pbxjail"}
 		if e.NoDaemon != nil {
-			f.What, f.Hint = e.NoDaemon.Error(), hint.Of(e.NoDaemon)
+			f.What, f.Hint = e.NoDaemon.Error(), cmp.Or(hint.Of(e.NoDaemon), f.Hint)
 		}
 		return []findings.Finding{f}
 	}
@@ -33,7 +33,7 @@ func enforcing(e *Env) []findings.Finding {
 		return nil
 	}
 	s := e.Status
-	f := findings.Finding{About: "enforcing", Severity: findings.Broken, What: "nothing is dropped, so packets of banned addresses pass; enforcer: " + s.Enforcer}
+	f := findings.Finding{About: "enforcing", Severity: findings.Broken, What: "nothing is dropped, so packets of banned addresses pass. The enforcer is " + s.Enforcer}
 	switch {
 	case s.Enforcing:
 		return []findings.Finding{well("enforcing", "%s; %s", s.Enforcer, show.Count(s.Bans, "ban"))}
@@ -116,7 +116,7 @@ func jails(e *Env) (list []findings.Finding) {
 		}
 	}
 	if len(run) == 0 {
-		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs, so no address is banned", Hint: "see the mistakes: jailctl check"})
+		return append(list, findings.Finding{About: "jails", Severity: findings.Broken, What: "no jail runs, so no address is banned", Hint: "to see the mistakes: jailctl check. Correct the files in /etc/pbxjail.d; then: jailctl reload"})
 	}
 	return append(list, well("jails", "%s", strings.Join(run, ", ")))
 }

@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 			e.Status.Problems = []control.Problem{{About: "log /l", What: "/l: silent", Hint: "h"}}
 		}, "silent"},
 		{"unreadable log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files[0].Problem = "permission denied" }, "permission denied"},
-		{"no log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files = nil }, "cannot see attacks"},
+		{"no log", "logs", findings.Blind, nil, func(e *Env) { e.Status.Files = nil }, "sees no attacks"},
 		{"no security", "security-channel", findings.Blind, map[string]string{"logger.conf": "[logfiles]\nconsole => security\nmessages => notice\n"}, nil, "logger.conf:2: console => security"},
 		{"security to syslog", "security-channel", findings.Blind, map[string]string{"logger.conf": "[logfiles]\nmessages => notice\nsyslog.local0 => security\n"}, nil, "only to syslog.local0"},
 		{"json alone", "json", findings.Risky, map[string]string{"logger.conf": "[logfiles]\nfull => [json]notice,security\n"}, nil, "logger.conf:2: full => [json]notice,security"},
@@ -156,7 +156,7 @@ func TestFaults(t *testing.T) {
 		{"guests of PJSIP", "guests", findings.Risky, map[string]string{"pjsip.conf": "[anonymous]\ntype=endpoint\ncontext=in\n",
 			"extensions.conf": "[in]\ninclude => more,09:00-17:00\n[more]\nexten => _X.,1,Goto(out,${EXTEN},1)\n[out]\nexten => _X.,1,Dial(PJSIP/${EXTEN:1}@trunk)\n"}, nil, "extensions.conf:6"},
 		{"guests of IAX2", "guests", findings.Risky, map[string]string{"iax.conf": "[general]\nauthdebug=yes\n[guest]\ntype=user\ncontext=phones\n"}, nil, "in [guest], without a secret"},
-		{"full disk", "disk", findings.Risky, nil, func(e *Env) { e.Disks[0].Free = 1 << 30 }, "1024 MiB of 102400 MiB free"},
+		{"full disk", "disk", findings.Risky, nil, func(e *Env) { e.Disks[0].Free = 1 << 30 }, "1024 of 102400 MiB"},
 		{"no inodes", "disk", findings.Risky, nil, func(e *Env) { e.Disks[0].Inodes = 10 }, "10 of 1000000 inodes"},
 		{"shell", "dialplan-shell", findings.Broken, map[string]string{"extensions.conf": "[in]\nexten => _X.,1,System(echo ${EXTEN})\n"}, nil, "extensions.conf:2: System() in [in]"},
 	} {

@@ -87,8 +87,8 @@ func guests(e *Env) (list []findings.Finding) {
 		for _, in := range e.entrances(folder) {
 			f := findings.Finding{
 				About: "guests", Severity: findings.Note,
-				What:     fmt.Sprintf("callers without an account reach [%s] of the dialplan over %s; from there no call goes out", show.Flat(in.context, 80), in.driver),
-				Evidence: []string{in.evidence}, Hint: "if you want no such calls, refuse them: " + sentenceOf(in.fix),
+				What:     fmt.Sprintf("callers without an account reach [%s] of the dialplan over %s. This part of the dialplan makes no call to the outside", show.Flat(in.context, 80), in.driver),
+				Evidence: []string{in.evidence}, Hint: "if you do not want such callers: " + sentenceOf(in.fix),
 			}
 			if out, found := d.callsOut(in.context); found {
 				f.Severity, f.Hint, f.Fix = findings.Risky, "", in.fix

@@ -42,9 +42,9 @@ func firewallOrder(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "firewall", Severity: findings.Broken,
-			What:     fmt.Sprintf("other firewall rules come before the rule of pbxjail (the jump to %s in %s %s). Packets that they accept are not dropped, also those of banned addresses", e.chain(), h.Table, h.Chain),
+			What:     fmt.Sprintf("other firewall rules come before the rule of pbxjail: chain %s, called from %s %s. If one of these rules accepts a packet of a banned address, the packet passes", e.chain(), h.Table, h.Chain),
 			Evidence: before,
-			Hint:     "move the rule of pbxjail to the top with the command below. To keep it there, let the program that made the other rules start before pbxjail",
+			Hint:     "move the rule of pbxjail to the top with the command below. After a restart of the program that made the other rules, give the command again, or: systemctl restart pbxjail",
 			Fix: []findings.Step{findings.Command(fmt.Sprintf("%[1]s -w -t %[2]s -D %[3]s -j %[4]s && %[1]s -w -t %[2]s -I %[3]s 1 -j %[4]s",
 				h.Program, h.Table, h.Chain, e.chain()))},
 		})
@@ -106,9 +106,9 @@ func docker(e *Env) (list []findings.Finding) {
 	}
 	return []findings.Finding{{
 		About: "Docker", Severity: findings.Risky,
-		What:     "docker-proxy receives packets for ports of Asterisk: all callers then have the address of docker-proxy, so pbxjail cannot distinguish them",
+		What:     "docker-proxy takes the packets for ports of Asterisk. So Asterisk and pbxjail see the address of docker-proxy for all callers, and pbxjail cannot ban a single one",
 		Evidence: evidence,
-		Hint:     "let the container use the network of the host (network_mode: host), or switch docker-proxy off",
+		Hint:     "give the container the network of the host (network_mode: host in its compose file); or switch docker-proxy off as shown below",
 		Fix:      []findings.Step{findings.Write("in /etc/docker/daemon.json", `{"userland-proxy": false}`), findings.Command("systemctl restart docker")},
 	}}
 }
@@ -131,9 +131,9 @@ func otherGuard(e *Env) []findings.Finding {
 	}
 	return []findings.Finding{{
 		About: "fail2ban", Severity: findings.Risky,
-		What:     "fail2ban reads the same logs and bans too: jailctl unban and jailctl allow do not lift its bans",
+		What:     "fail2ban reads the same logs, and bans addresses too. jailctl unban and jailctl allow do not end the bans of fail2ban",
 		Evidence: evidence,
-		Hint:     "when you trust pbxjail, switch off these jails of fail2ban; to import their settings: jailctl import fail2ban",
+		Hint:     "to take the settings of fail2ban into pbxjail: jailctl import fail2ban. When pbxjail bans as you want, switch these jails of fail2ban off, as shown below",
 		Fix:      append(fix, findings.Command("fail2ban-client reload")),
 	}}
 }
@@ -171,7 +171,7 @@ func ownSession(e *Env) []findings.Finding {
 	}
 	return []findings.Finding{{
 		About: "ssh", Severity: findings.Risky,
-		What:     fmt.Sprintf("you come from %s, and pbxjail can ban that address: wrong passwords of a phone there can end this session", e.Caller),
+		What:     fmt.Sprintf("your own address is %s, and pbxjail can ban this address. Wrong passwords of a phone at the same address can end your session", e.Caller),
 		Evidence: []string{"SSH_CONNECTION: " + e.Caller.String()},
 		Fix:      []findings.Step{findings.Command("jailctl allow " + e.Caller.String() + " --note admin")},
 	}}
@@ -194,7 +194,7 @@ func places(e *Env) (list []findings.Finding) {
 	}
 	update := findings.Command("jailctl geoip update --from FILE|URL")
 	if len(g.Files) == 0 {
-		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "get a geoip file: " + update.Run})
+		return append(list, findings.Finding{About: "geoip", Severity: findings.Blind, What: Places(g), Hint: "to install a geoip file: " + update.Run})
 	}
 	one := well("geoip", "%s", Places(g))
 	for _, f := range g.Files {
@@ -246,10 +246,10 @@ func disk(e *Env) (list []findings.Finding) {
 		}
 		f := findings.Finding{
 			About: "disk", Severity: findings.Risky,
-			What:     fmt.Sprintf("the disk of %s is nearly full: when it is full, nothing can be written to %s", show.Word(d.Path, 200), d.What),
-			Evidence: []string{fmt.Sprintf("%d MiB of %d MiB free, %d of %d inodes free", d.Free>>20, d.Total>>20, d.Inodes, d.AllInodes)},
+			What:     fmt.Sprintf("the disk of %s is nearly full. When this disk is full, nothing can be written to %s", show.Word(d.Path, 200), d.What),
+			Evidence: []string{fmt.Sprintf("free: %d of %d MiB, %d of %d inodes (files)", d.Free>>20, d.Total>>20, d.Inodes, d.AllInodes)},
 			Fix:      []findings.Step{findings.Command("du -xh -d 2 " + d.Path + " | sort -h | tail")},
-			Hint:     "see what fills the disk with the command below, and delete it; let logrotate rotate the logs of Asterisk: /etc/logrotate.d/asterisk",
+			Hint:     "the command below lists the largest folders. Delete there what you do not need. If logs of Asterisk fill the disk, let logrotate rotate these logs: /etc/logrotate.d/asterisk",
 		}
 		if noBytes && d.Free < almostNone && d.Free*100 < d.Total {
 			f.Severity = findings.Blind

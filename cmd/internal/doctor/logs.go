@@ -11,6 +11,7 @@ import (
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/findings"
+	"pbxjail/cmd/internal/logs"
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/show"
 )
@@ -29,7 +30,7 @@ func followed(e *Env) (list []findings.Finding) {
 		there++
 		about := "log " + f.Path
 		if f.Problem != "" {
-			one := findings.Finding{About: about, Severity: findings.Blind, What: "is not read: " + f.Problem, Hint: "to see the log of pbxjail: journalctl -u pbxjail"}
+			one := findings.Finding{About: about, Severity: findings.Blind, What: "pbxjail cannot read this log, so it sees no attacks in it: " + f.Problem, Hint: "let the user pbxjail read this log: setfacl -m u:pbxjail:r " + f.Path + "; if this does not help, see the log of pbxjail: journalctl -u pbxjail"}
 			if i := slices.IndexFunc(e.Status.Problems, func(p control.Problem) bool { return p.About == about }); i >= 0 {
 				one.Hint = e.Status.Problems[i].Hint
 			}
@@ -46,8 +47,8 @@ func followed(e *Env) (list []findings.Finding) {
 	}
 	if there == 0 {
 		list = append(list, findings.Finding{
-			About: "logs", Severity: findings.Blind, What: "no log of Asterisk exists, so pbxjail cannot see attacks",
-			Hint: "write 2 lines below [logfiles] in /etc/asterisk/logger.conf: messages => notice,warning,error and security => security; then: asterisk -rx 'logger reload'",
+			About: "logs", Severity: findings.Blind, What: "no log of Asterisk exists, so pbxjail sees no attacks in logs",
+			Hint: logs.NoLogs,
 		})
 	}
 	return list
@@ -66,11 +67,11 @@ func securityChannel(e *Env) (list []findings.Finding) {
 		}
 		f := findings.Finding{
 			About: "security events", Severity: findings.Blind,
-			What: show.Word(l.File, 200) + " writes no security events to a file. So pbxjail does not learn from logs which phones log in from where, and does not see " +
-				"scanners that never answer a challenge (jail silent). It also cannot recognize forged records by comparing two logs",
+			What: show.Word(l.File, 200) + " writes no security events to a file. Without these events, the logs do not show which phones log in, and where from. " +
+				"The jail silent does not work, and pbxjail cannot recognize forged records by comparing two logs",
 		}
 		if e.readsPackets() {
-			f.What += ". pbxjail reads packets, which show a part of that, but not what is encrypted with TLS"
+			f.What += ". pbxjail reads packets too: these show a part of this, but not what is encrypted with TLS"
 		}
 		for _, c := range l.Channels {
 			f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s => %s", where(c.At), show.Flat(c.Name, 100), show.Flat(strings.Join(c.Levels, ","), 100)))
@@ -117,13 +118,13 @@ func jsonFormat(e *Env) (list []findings.Finding) {
 		case len(plain) > 0 && len(structured) == 0:
 			list = append(list, findings.Finding{
 				About: "json", Severity: findings.Note,
-				What: "no log has the [json] format. In a plain log a caller can write text that looks like a record: pbxjail gives no points for such records, so it also misses some attacks",
-				Hint: "add a log in the [json] format: write full.json => [json]notice,warning,error,security below [logfiles] in " + e.loggerPlace(l) + ", then: " + loggerReload,
+				What: "no log has the [json] format. In a plain log, a caller can write text that looks like a record. pbxjail gives no points for doubtful records, and so it misses some attacks",
+				Hint: "below [logfiles] in " + e.loggerPlace(l) + ", write: full.json => [json]notice,warning,error,security; then: " + loggerReload,
 			})
 		case len(plain) == 0 && len(structured) > 0:
 			list = append(list, findings.Finding{
 				About: "json", Severity: findings.Risky,
-				What:     "all logs have the [json] format. Asterisk writes no record there if its text is not UTF-8, so an attacker can hide with such a user name",
+				What:     "all logs have the [json] format. Asterisk does not write a record there if the text is not UTF-8. With such a user name an attacker is in no log",
 				Evidence: channelLines(structured),
 				Fix:      []findings.Step{findings.Write("below [logfiles] in "+e.loggerPlace(l), "messages => notice,warning,error", "security => security"), findings.Command(loggerReload)},
 			})
@@ -164,7 +165,7 @@ func loggerQueue(e *Env) (list []findings.Finding) {
 			}
 			list = append(list, findings.Finding{
 				About: "logger queue", Severity: findings.Risky,
-				What:     fmt.Sprintf("Asterisk discards log records when more than %d wait to be written, notices and security events first. In a flood, pbxjail then does not see all attempts", n),
+				What:     fmt.Sprintf("Asterisk discards log records when more than %d of them wait. Notices and security events go first. So pbxjail does not see all attempts in a flood", n),
 				Evidence: []string{fmt.Sprintf("%s: logger_queue_limit = %d; without the line it is %d", where(set.At), n, usualQueue)},
 				Fix:      []findings.Step{findings.Write("in place of "+where(set.At), "logger_queue_limit = 10000"), findings.Command(loggerReload)},
 			})
@@ -277,18 +278,18 @@ func clock(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "clock", Severity: findings.Risky,
-			What: fmt.Sprintf("the date in the last record of a log differs by %s from the time of its writing: Asterisk and pbxjail have different clocks or time zones. After a restart, pbxjail counts records at a wrong time", show.Brief(skew)),
+			What: fmt.Sprintf("the last record of a log has a date that is wrong by %s. Asterisk and pbxjail have different clocks or time zones. So after a restart, pbxjail counts old records at a wrong time", show.Brief(skew)),
 			Evidence: []string{
 				fmt.Sprintf("%s: %s", show.Word(t.Path, 200), show.Flat(last.text, 60)),
-				"written at " + show.StampIn(t.Written, e.zone()),
+				"this record was written at " + show.StampIn(t.Written, e.zone()),
 			},
-			Hint: "give Asterisk and pbxjail the same time zone (TZ of the service, or /etc/localtime in a container) and restart both; check the clock: timedatectl",
+			Hint: "to see the clock and the time zone: timedatectl. Give Asterisk and pbxjail the same time zone: TZ in both services, or /etc/localtime in a container. Then restart both",
 		})
 	}
 	if e.Clock.Known && !e.Clock.Synchronised {
 		list = append(list, findings.Finding{
-			About: "clock", Severity: findings.Note, What: "the clock of this machine is not synchronised",
-			Hint: "run: timedatectl set-ntp true",
+			About: "clock", Severity: findings.Note, What: "the clock of this machine is not set by a time server, and may become wrong",
+			Hint: "to switch the time server on: timedatectl set-ntp true",
 		})
 	}
 	return list

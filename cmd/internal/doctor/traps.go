@@ -57,7 +57,7 @@ func traps(e *Env) (list []findings.Finding) {
 		}
 		list = append(list, findings.Finding{
 			About: "trap " + trap, Severity: findings.Risky,
-			What:     fmt.Sprintf("account %s is in traps, and Asterisk has this account: its phone is banned at its first wrong password", trap),
+			What:     fmt.Sprintf("account %s is in traps, but Asterisk has this account. The first wrong password of its phone bans the address of the phone", trap),
 			Evidence: []string{where(accounts[i].at) + ": [" + show.Flat(accounts[i].name, 60) + "]"},
 			Fix:      []findings.Step{findings.Write("remove " + trap + " from traps in " + e.Main.File), findings.Command("jailctl reload")},
 		})
@@ -76,7 +76,7 @@ func traps(e *Env) (list []findings.Finding) {
 	}
 	return []findings.Finding{{
 		About: "traps", Severity: findings.Note,
-		What: fmt.Sprintf("no traps are set. Attackers often try the accounts %s, and Asterisk does not have them", strings.Join(free, ", ")),
-		Hint: fmt.Sprintf("to have an attacker banned at its first try, write in %s: traps: {accounts: [%s]}; then run: jailctl reload", e.Main.File, strings.Join(free, ", ")),
+		What: fmt.Sprintf("no traps are set. A trap is an account that Asterisk does not have, and that attackers often try, such as %s", strings.Join(free, ", ")),
+		Hint: fmt.Sprintf("to ban attackers at their first attempt, write into %s: traps: {accounts: [%s]}; then: jailctl reload", e.Main.File, strings.Join(free, ", ")),
 	}}
 }

@@ -63,5 +63,5 @@ func TestProbeNeedsRoot(t *testing.T) {
 		t.Errorf("got %v, want exit status 1", err)
 	}
 	wantMatch(t, string(out), `^jailctl: cannot make a network namespace: operation not permitted$`)
-	wantMatch(t, string(out), `^hint: run it as root: sudo jailctl doctor --probe; a container needs CAP_SYS_ADMIN`)
+	wantMatch(t, string(out), `^hint: give the command as root: sudo jailctl doctor --probe\. A container needs CAP_SYS_ADMIN`)
 }

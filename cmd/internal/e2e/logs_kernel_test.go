@@ -24,7 +24,7 @@ func TestPermissionDenied(t *testing.T) {
 	p.attack("198.51.100.7", 5)
 	p.must(os.Chmod(log, 0))
 	p.startAs(p.asOrdinaryUser(p.command("--observe")))
-	p.logged(`level=ERROR msg="log cannot be read" file=` + log + ` err=".*permission denied" hint="let user .* read the logs: setfacl`)
+	p.logged(`level=ERROR msg="log cannot be read, so pbxjail sees no attacks in this log" file=` + log + ` err=".*permission denied" hint="let user .* read the logs: setfacl`)
 	p.eventually("a problem of the file", func() bool {
 		files := p.status().Files
 		return len(files) == 1 && strings.Contains(files[0].Problem, "permission denied")

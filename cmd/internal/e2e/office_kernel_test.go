@@ -136,7 +136,7 @@ func TestAllowedNameIsCarvedOut(t *testing.T) {
 	p.write("hosts", "127.0.0.1 localhost\n"+inside+" office.example.net\n"+alone+" office.example.net\n")
 	p.eventually("an answer to the name's addresses", func() bool { return p.answered(inside) && p.answered(alone) })
 	p.wantAnswers(false, beside)
-	p.logged(`msg="an allowed name has a new address: pbxjail lifted the bans of that address" name=office.example.net prefix=` + inside + `/32 lifted=0 carved=1`)
+	p.logged(`msg="an allowed host name has a new address, and pbxjail lifted the bans of this address" name=office.example.net prefix=` + inside + `/32 lifted=0 carved=1`)
 	if _, banned := p.list()[alone]; banned {
 		t.Error("its own ban is not lifted")
 	}

@@ -194,7 +194,7 @@ func (p *Protections) own() []netip.Addr {
 	}
 	list, err := p.host.Addresses()
 	if err != nil {
-		p.log.Error("the addresses of this machine cannot be read: only those that pbxjail knows already are protected", "err", err, "hint", "to try again: systemctl restart pbxjail; if this comes again, write the addresses of this machine into the main file: ignoreip: [ADDRESS]")
+		p.log.Error("pbxjail cannot read the addresses of this machine. It protects the addresses that it knows already, but a new own address may be banned", "err", err, "hint", "systemctl restart pbxjail. If this comes again, write the addresses of this machine into the main file: ignoreip: [ADDRESS]; then: jailctl reload")
 		return p.state.Own
 	}
 	return list

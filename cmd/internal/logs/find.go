@@ -39,7 +39,7 @@ func Find(folders []string, hostname string) (f Found) {
 			continue
 		}
 		if len(seen) == maxFolders {
-			f.Problems = append(f.Problems, hint.Errorf("write the logs of the other ones into the main file: logs: [PATH]", "more than %d Asterisks are here: the configuration of the others is not read", maxFolders))
+			f.Problems = append(f.Problems, hint.Errorf("write the paths of all logs of Asterisk into the main file: logs: [PATH, PATH]; then: jailctl reload", "more than %d copies of Asterisk run on this machine, and pbxjail reads the configuration of the first %d only", maxFolders, maxFolders))
 			break
 		}
 		seen = append(seen, real)

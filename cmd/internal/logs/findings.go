@@ -76,8 +76,8 @@ func (f Found) channel(path string) (*asterisk.Channel, *asterisk.Logging) {
 func missing(path string, c *asterisk.Channel) Finding {
 	return Finding{
 		Log: path, State: "missing",
-		What: fmt.Sprintf("the file does not exist, so pbxjail reads nothing from it. %s says that Asterisk writes %s to it", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
-		Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the file as soon as it exists. If it still does not exist, see whether Asterisk may write to its folder: ls -ld " + show.Word(filepath.Dir(path), 200),
+		What: fmt.Sprintf("this log does not exist, so pbxjail sees no attacks in this log. By %s, Asterisk should write %s there", at(c.At), show.Word(strings.Join(c.Levels, ","), 100)),
+		Hint: "run: asterisk -rx 'logger reload'; pbxjail reads the log as soon as the log exists. If there is still no log, let Asterisk write to the folder: chown asterisk " + show.Word(filepath.Dir(path), 200),
 	}
 }
 
@@ -145,8 +145,8 @@ func silent(path string, c *asterisk.Channel, a *Accounts, now time.Time) (Findi
 	}
 	one := Finding{
 		Log: path, State: "silent",
-		What: fmt.Sprintf("%s, but other logs in its folder got %s that should be in it", since, show.Count(int(missed), "record")),
-		Hint: "run: asterisk -rx 'logger reload'; and write this command into postrotate in /etc/logrotate.d/asterisk, so that Asterisk does not write to a file that was moved away",
+		What: fmt.Sprintf("%s, but other logs in the same folder got %s that should also be in this log", since, show.Count(int(missed), "record")),
+		Hint: "run: asterisk -rx 'logger reload'; and write the same command below postrotate in /etc/logrotate.d/asterisk: then Asterisk begins a new file after each rotation",
 	}
 	if wanted[securities] {
 		one.Hint += "; if security events are missing: asterisk -rx 'module load res_security_log.so'"
@@ -171,7 +171,7 @@ func holds(a Account, c *asterisk.Channel) (wanted [kinds]bool) {
 func (f Found) undated(path string, a Account) Finding {
 	one := Finding{
 		Log: path, State: "no dates",
-		What: fmt.Sprintf("pbxjail cannot read the dates in %s, so records from before its start give no points", show.Count(int(a.Undated), "event")),
+		What: fmt.Sprintf("pbxjail cannot read the dates in %s. So attempts from the time when pbxjail was stopped do not count", show.Count(int(a.Undated), "event")),
 		Hint: "write dateformat=%F %T below [general] in " + f.file() + thenReload,
 	}
 	if _, conf := f.channel(path); conf != nil && conf.DateLine.Line > 0 {
@@ -203,13 +203,16 @@ func (f Found) unwritten(list []Log, a *Accounts) (found []Finding) {
 	return found
 }
 
+// NoLogs is what to do where Asterisk writes no log.
+const NoLogs = "write 2 lines below [logfiles] in /etc/asterisk/logger.conf. Line 1: messages => notice,warning,error; line 2: security => security; then: asterisk -rx 'logger reload'"
+
 // noChannel says for each Asterisk that it writes a level to no file.
 func (f Found) noChannel(level, line string) (found []Finding) {
 	for _, conf := range f.Asterisks {
 		if !conf.Known || slices.ContainsFunc(conf.Channels, func(c asterisk.Channel) bool { return c.Path != "" && c.Has(level) }) {
 			continue
 		}
-		one := Finding{State: level + " events", What: fmt.Sprintf("%s does not write %s to a file: pbxjail cannot see attacks that only these records show", show.Word(conf.File, 200), level)}
+		one := Finding{State: level + " events", What: fmt.Sprintf("%s does not write %s to a file, so pbxjail does not see attacks that only these records show", show.Word(conf.File, 200), level)}
 		one.Hint = fmt.Sprintf("write %s below [logfiles] in %s", line, show.Word(conf.File, 200))
 		if conf.Logfiles.Line > 0 {
 			one.Hint = fmt.Sprintf("write %s below the line [logfiles] (%s:%d)", line, show.Word(conf.Logfiles.File, 200), conf.Logfiles.Line-1)
@@ -218,7 +221,7 @@ func (f Found) noChannel(level, line string) (found []Finding) {
 		for _, c := range conf.Channels {
 			if c.Has(level) && !strings.EqualFold(c.Name, "console") {
 				one.What = fmt.Sprintf("%s writes %s only to %s, which pbxjail does not read", at(c.At), level, show.Word(c.Name, 100))
-				one.Hint += "; or write the path of that log into the main file: logs: [PATH]"
+				one.Hint += "; or write the path of the other log into the main file: logs: [PATH]; then: jailctl reload"
 				break
 			}
 		}

@@ -103,7 +103,7 @@ func TestSilent(t *testing.T) {
 	wantFindings(t, say()) // it may come yet
 	s.now = s.now.Add(31 * time.Second)
 	s.read(logFull, records("NOTICE", 1), false)
-	wantFindings(t, say(), []string{logMessages + " | silent | no record for 1m1s, but other logs in its folder got 32 records", "logger reload"})
+	wantFindings(t, say(), []string{logMessages + " | silent | no record for 1m1s, but other logs in the same folder got 32 records", "logger reload"})
 	s.read(logMessages, records("ERROR", 1), false)
 	wantFindings(t, say())
 	s.now = s.now.Add(time.Hour)
@@ -144,7 +144,7 @@ func TestNoSecurityModule(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	s, f := newScene(), conf(t, both+"dtmf => dtmf\nnothing =>\n")
-	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "the file does not exist", "logger.conf:4 says that Asterisk writes notice,warning,error to it", "logger reload", "ls -ld /l"})
+	wantFindings(t, s.say(f, "-"+logMessages, logSecurity, "-/l/full", "-/l/nothing"), []string{logMessages + " | missing | ", "this log does not exist", "logger.conf:4, Asterisk should write notice,warning,error there", "logger reload", "chown asterisk /l"})
 }
 
 func TestNotWritten(t *testing.T) {
@@ -155,7 +155,7 @@ func TestNotWritten(t *testing.T) {
 		"both":           {both, nil},
 		"every":          {"full => *\n", nil},
 		"no security":    {"messages => notice\n", [][]string{{" | security events | ", "does not write security to a file", "write security => security below the line [logfiles]", "logger.conf:3), then: "}}},
-		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "write the path of that log"}}},
+		"syslog":         {"messages => notice\nsyslog.local0 => security\n", [][]string{{"logger.conf:5 writes security only to syslog.local0", "write the path of the other log"}}},
 		"stdout":         {"/dev/stdout => notice,security\n", [][]string{{"writes security only to /dev/stdout"}, {"writes notice only to /dev/stdout"}}},
 		"console":        {"console => security\nmessages => notice\n", [][]string{{"does not write security to a file"}}},
 		"empty":          {"", [][]string{{"security"}, {"notice"}}},

@@ -48,7 +48,7 @@ func webhook(r *request, m *Message) error {
 			return inJSON(values[name])
 		}))
 		if !json.Valid(r.body) {
-			return hint.New("correct the key template of this channel in the main file; then: jailctl reload", "the template does not make valid JSON")
+			return hint.New("correct the key template of this channel in the main file; then: jailctl reload", "the text that template makes is not valid JSON")
 		}
 	}
 	r.header.Set("X-Pbxjail-Id", m.ID)
@@ -126,13 +126,13 @@ func discord(r *request, m *Message) error {
 func ntfy(r *request, m *Message) error {
 	u, err := url.Parse(r.url)
 	if err != nil {
-		return hint.New("write an address such as https://ntfy.example.net/TOPIC as url of this channel into the main file", "the address of the channel is not valid")
+		return hint.New("below this channel in the main file, write url: https://ntfy.example.net/TOPIC; then: jailctl reload", "url of this channel is not a valid address")
 	}
 	path := strings.Trim(u.Path, "/")
 	slash := strings.LastIndex(path, "/")
 	topic := path[slash+1:]
 	if topic == "" {
-		return hint.New("write the topic at the end of url of this channel in the main file, such as https://ntfy.example.net/TOPIC", "the address of the channel has no topic")
+		return hint.New("below this channel in the main file, write url with the topic at its end: https://ntfy.example.net/TOPIC; then: jailctl reload", "url of this channel has no topic")
 	}
 	u.Path = "/" + path[:slash+1]
 	r.url = u.String()

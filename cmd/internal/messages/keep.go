@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -26,7 +25,7 @@ func readKept(path string) (map[string]kept, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, hint.Add(hint.Readable(path)+"; or delete the file: the messages in it are then lost", err)
+		return nil, hint.Add(hint.Readable(path)+"; or delete the file, and the messages in the file: rm "+path, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxKept))
@@ -35,7 +34,7 @@ func readKept(path string) (map[string]kept, error) {
 		err = json.Unmarshal(data, &list)
 	}
 	if err != nil {
-		return nil, hint.Errorf("nothing needs to be done: pbxjail writes the file again; to see the alarms: jailctl list", "the file of messages that wait has a mistake: %w", err)
+		return nil, hint.Errorf("nothing needs to be done: pbxjail writes this file again. To see the alarms: jailctl list", "the file of unsent messages is damaged: %w", err)
 	}
 	for name, k := range list {
 		list[name] = kept{k.Urgent.bounded(), k.Digest.bounded()}
@@ -108,16 +107,21 @@ func (p *Post) save(whole bool) error {
 	return replace(p.opts.File, data)
 }
 
+// unsaved is the error of a file of unsent messages that cannot be written.
+func unsaved(path string, err error) error {
+	return hint.Errorf("see if the disk is full: df -h "+filepath.Dir(path)+"; and the rights of the folder: ls -ld "+filepath.Dir(path)+". Until then, a restart of pbxjail loses the unsent messages", "the unsent messages could not be saved: %w", hint.Cannot(err))
+}
+
 // replace writes a file in one step, so that a crash leaves the old one or the new one.
 func replace(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("the messages that wait could not be saved: %w", err)
+		return unsaved(path, err)
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
-			err = fmt.Errorf("the messages that wait could not be saved: %w", err)
+			err = unsaved(path, err)
 		}
 	}()
 	defer f.Close()

@@ -21,7 +21,7 @@ func (s *command) send(ctx context.Context, m *Message) error {
 		return err
 	}
 	err = program.Give(ctx, append(body, '\n'), s.cfg.Command[0], s.cfg.Command[1:]...)
-	return secrets{}.cleaned(hint.Add("to test the program: echo '{}' | "+s.cfg.Command[0]+"; it must end with status 0 within 30s. pbxjail runs it as its own user, without capabilities", err))
+	return secrets{}.cleaned(hint.Add("test the program as the user of pbxjail: echo '{}' | sudo -u pbxjail "+s.cfg.Command[0]+"; echo $? must print 0 within 30 seconds", err))
 }
 
 // localMail hands a mail to the mail program of this machine.
@@ -40,7 +40,7 @@ func (s *localMail) send(ctx context.Context, m *Message) error {
 		return err
 	}
 	if err := l.To(s.cfg.To...); err != nil {
-		return hint.Errorf(correct("to"), "a receiver is not a mail address: %w", err)
+		return hint.Errorf(correct("to"), "to of this channel: this is not a mail address: %w", err)
 	}
 	text, err := bytesOf(l)
 	if err != nil {

@@ -36,10 +36,10 @@ type mailer struct {
 func letter(c configs.Channel, to string, m *Message) (*mail.Msg, error) {
 	l := mail.NewMsg(mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent())
 	if err := l.From(c.From); err != nil {
-		return nil, hint.Errorf(correct("from"), "the sender is not a mail address: %w", err)
+		return nil, hint.Errorf(correct("from"), "from of this channel: this is not a mail address: %w", err)
 	}
 	if err := l.To(to); err != nil {
-		return nil, hint.Errorf(correct("to"), "a receiver is not a mail address: %w", err)
+		return nil, hint.Errorf(correct("to"), "to of this channel: this is not a mail address: %w", err)
 	}
 	_, domain, _ := strings.Cut(c.From, "@")
 	l.Subject(show.Flat(m.Title, 200))
@@ -118,23 +118,23 @@ func (s *mailer) explain(ctx context.Context, err error) error {
 	host, port := s.cfg.Address()
 	where := net.JoinHostPort(host, fmt.Sprint(port))
 	if ctx.Err() != nil {
-		return hint.Errorf("check that a mail server runs at "+where+", and that no firewall is in between", "%s did not take the mail in time: %w", where, ctx.Err())
+		return hint.Errorf("to see if a mail server answers: nc -vz "+host+" "+fmt.Sprint(port)+". If none answers, start the server, open the firewall, or "+correct("server"), "%s did not take the mail in time: %w", where, ctx.Err())
 	}
 	var code *mail.SendError
 	var said *textproto.Error
 	switch {
 	case errors.As(err, &code) && code.Reason == mail.ErrSMTPDataClose && code.ErrorCode() >= 500:
-		return refusal{hint.Errorf("the mail server may think that the text is spam: read its log. pbxjail tries again without text of callers", "%s refuses the mail: %w", where, err)}
+		return refusal{hint.Errorf("perhaps the mail server takes the text for spam: look into the log of the mail server. pbxjail tries again, without the text of callers", "%s refuses the mail: %w", where, err)}
 	case errors.As(err, &code) && (code.Reason == mail.ErrSMTPRcptTo || code.Reason == mail.ErrSMTPMailFrom):
-		return hint.Errorf("check the keys from and to of this channel in the main file; if the server wants a log-in, write user and password_file too", "%s refuses the sender or a receiver: %w", where, err)
+		return hint.Errorf(correct("from or to")+". If the server wants a log-in, write user and password_file too", "%s refuses the sender or a receiver: %w", where, err)
 	case errors.As(err, &said) && (said.Code == 535 || said.Code == 534 || said.Code == 530), strings.Contains(err.Error(), "AUTH"):
-		return hint.Errorf("check the key user of this channel in the main file, and the password in the file of password_file", "cannot log in at %s: %w", where, err)
+		return hint.Errorf("write the right password into the file that password_file names; or "+correct("user"), "cannot log in at the mail server %s: %w", where, err)
 	case strings.Contains(err.Error(), "STARTTLS"):
-		return hint.Errorf("the server has no STARTTLS. In the main file, write tls: tls for this channel (usually port 465); tls: none is only for a server on this machine", "cannot send mail by %s: %w", where, err)
+		return hint.Errorf("below this channel in the main file, write tls: tls and the port 465 in server; for a mail server on this machine, write tls: none. Then: jailctl reload", "the mail server %s has no STARTTLS: %w", where, err)
 	case strings.Contains(err.Error(), "x509") || strings.Contains(err.Error(), "tls:"):
-		return hint.Errorf("in the main file, write the name that is in the certificate as server of this channel; for a certificate of your own, write ca_file: PATH", "cannot send mail by %s: %w", where, err)
+		return hint.Errorf("below this channel in the main file, write into server the name that is in the certificate; for a certificate of your own, write ca_file: PATH. Then: jailctl reload", "the certificate of the mail server %s is not accepted: %w", where, err)
 	}
-	return hint.Errorf("check the key server of this channel in the main file, and that a mail server runs there", "cannot send mail by %s: %w", where, err)
+	return hint.Errorf("to see if a mail server answers: nc -vz "+host+" "+fmt.Sprint(port)+"; or "+correct("server"), "cannot send mail by the mail server %s: %w", where, err)
 }
 
 // client makes a client whose connection ends with ctx, wherever it waits.

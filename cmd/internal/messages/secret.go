@@ -30,29 +30,29 @@ func Secret(ref string) (string, error) {
 		todo = "run: systemctl edit pbxjail; write LoadCredential=" + name + ":FILE below [Service]; then: systemctl restart pbxjail"
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return "", hint.Errorf(todo, "secret %s: pbxjail has no credentials from systemd", ref)
+			return "", hint.Errorf(todo, "cannot read %s: systemd gives pbxjail no credentials", ref)
 		}
 		path = filepath.Join(dir, name)
 	}
 	info, err := os.Stat(path) // before opening: opening a named pipe would wait for its writer
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is a folder, a device, a pipe or a socket, not a text file")
+		err = errors.New("this is a folder, a device, a pipe or a socket, not a text file")
 	}
 	if err != nil {
-		return "", hint.Errorf(todo, "secret %s: %w", ref, cause(err))
+		return "", hint.Errorf(todo, "cannot read the secret %s: %w", ref, cause(err))
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", hint.Errorf(todo, "secret %s: %w", ref, cause(err))
+		return "", hint.Errorf(todo, "cannot read the secret %s: %w", ref, cause(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	text := strings.TrimSpace(string(data))
 	switch {
 	case err != nil:
-		return "", hint.Errorf(todo, "secret %s: %w", ref, cause(err))
+		return "", hint.Errorf(todo, "cannot read the secret %s: %w", ref, cause(err))
 	case text == "" || len(data) > maxSecret || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "", hint.Errorf(todo, "secret %s: the file must have one line of text", ref)
+		return "", hint.Errorf(todo, "the secret %s cannot be used: the file must have one line of text", ref)
 	}
 	return text, nil
 }

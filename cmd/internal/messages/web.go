@@ -76,11 +76,11 @@ func (r *request) read() (err error) {
 func (r *request) do(ctx context.Context) error {
 	u, err := url.Parse(r.url)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return hint.New("write an address such as https://alerts.example.net/pbx as url of this channel into the main file, or in one line into the file of url_file", "the address of the channel does not begin with https:// or http://")
+		return hint.New("below this channel in the main file, write url: https://alerts.example.net/pbx; or write this address as the only line into the file that url_file names. Then: jailctl reload", "the address of this channel does not begin with https:// or http://")
 	}
 	req, err := http.NewRequestWithContext(ctx, cmp.Or(r.method, http.MethodPost), r.url, bytes.NewReader(r.body))
 	if err != nil {
-		return hint.New(correct("url"), "the address of the channel is not valid")
+		return hint.New(correct("url"), "the address of this channel is not valid")
 	}
 	req.Header = r.header
 	req.Header.Set("Content-Type", "application/json")
@@ -95,7 +95,7 @@ func (r *request) do(ctx context.Context) error {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err // the address may be a secret
 		}
-		return hint.Errorf("check the network of this machine, and that the server runs: "+show.Flat(u.Hostname(), 100), "cannot send to %s: %w", show.Flat(u.Host, 100), err)
+		return hint.Errorf("to see if the server answers: curl -I "+u.Scheme+"://"+show.Flat(u.Host, 100)+". If not, the server is down, or a firewall or DNS on the way has a mistake. pbxjail tries again by itself", "cannot send to %s: %w", show.Flat(u.Host, 100), err)
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -113,18 +113,18 @@ func answered(status int, text, host string) error {
 	}
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return refusal{hint.New("the server does not accept this message: check the keys type and template of this channel in the main file", what)}
+		return refusal{hint.New("the server does not understand this message: "+correct("type or template"), what)}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return hint.New("check the token or the secret of this channel: its file is in the main file, key token_file, secret_file or url_file", what)
+		return hint.New("the server refuses the token or the secret. Write the right one into the file that token_file, secret_file or url_file of this channel names", what)
 	case http.StatusNotFound, http.StatusGone, http.StatusMethodNotAllowed:
-		return hint.New("check the address of this channel: in the main file, key url, or in the file of url_file", what)
+		return hint.New("the address of this channel is wrong. Correct url in the main file, or the address in the file that url_file names; then: jailctl reload", what)
 	case http.StatusTooManyRequests:
-		return hint.New("write a smaller limit or a longer digest for this channel into the main file, such as limit: 10, digest: 15m", what)
+		return hint.New("pbxjail sends too many messages for this server. Below this channel in the main file, write a smaller limit or a longer digest, such as limit: 10 and digest: 15m; then: jailctl reload", what)
 	}
 	if status/100 == 3 {
-		return hint.New("the server sends pbxjail to another address. Write that address as url of this channel into the main file; pbxjail does not follow a redirect, because messages would go to another server", what)
+		return hint.New("the server names another address (a redirect). If you trust the new address, write the new address into url of this channel in the main file; then: jailctl reload", what)
 	}
-	return hint.New("read the log of that server; pbxjail tries again by itself", what)
+	return hint.New("pbxjail tries again by itself. If this does not end, look into the log of the server", what)
 }
 
 // newClient makes a client that follows no redirect and keeps no connection.
@@ -149,18 +149,18 @@ func Roots(caFile string) (*x509.CertPool, error) {
 	if caFile == "" {
 		return nil, nil
 	}
-	const todo = "write a certificate in PEM form (-----BEGIN CERTIFICATE-----) into the file of ca_file"
+	const todo = "write a certificate in PEM form (-----BEGIN CERTIFICATE-----) into the file that ca_file names"
 	data, err := os.ReadFile(caFile)
 	if err != nil {
 		do := todo
 		if errors.Is(err, fs.ErrPermission) {
 			do = hint.Readable(caFile)
 		}
-		return nil, hint.Errorf(do, "ca_file %s: %w", caFile, cause(err))
+		return nil, hint.Errorf(do, "cannot read ca_file %s: %w", caFile, cause(err))
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, hint.Errorf(todo, "ca_file %s: there is no certificate in it", caFile)
+		return nil, hint.Errorf(todo, "ca_file %s has no certificate", caFile)
 	}
 	return pool, nil
 }

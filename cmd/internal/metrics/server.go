@@ -98,7 +98,7 @@ func (s *Server) says(listen string, err error) {
 	}
 	switch {
 	case err != nil && s.problem == nil:
-		s.opts.Log.Error("no program can read the metrics: pbxjail tries again to listen. Bans are not affected", "listen", listen, "err", err, "hint", hint.Of(err))
+		s.opts.Log.Error("no program can read the metrics, because pbxjail cannot listen. pbxjail tries again; bans are not affected", "listen", listen, "err", err, "hint", hint.Of(err))
 	case err == nil:
 		s.opts.Log.Info("metrics can be read", "listen", listen)
 	}
@@ -165,12 +165,12 @@ func open(listen string) (net.Listener, error) {
 	if !is {
 		l, err := net.Listen("tcp", listen)
 		if err != nil {
-			return nil, hint.Add("ss -tlnp shows which program has the port: end it, or write another port as metrics: {listen: ...} into the main file; then: jailctl reload", fmt.Errorf("listen on %s: %w", listen, err))
+			return nil, hint.Add("to see the program that uses the port: ss -tlnp. End this program; or write another port into the main file: metrics: {listen: '127.0.0.1:9741'}; then: jailctl reload", fmt.Errorf("cannot listen on %s: %w", listen, err))
 		}
 		return l, nil
 	}
 	if err := clear(path); err != nil {
-		return nil, hint.Add("write another path as metrics: {listen: unix:PATH} into the main file; then: jailctl reload", err)
+		return nil, hint.Add("write another path into the main file: metrics: {listen: 'unix:PATH'}; then: jailctl reload", err)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err == nil { // any user may read, as on a loopback address
@@ -179,7 +179,7 @@ func open(listen string) (net.Listener, error) {
 		}
 	}
 	if err != nil {
-		return nil, hint.Add("write a path in a folder that the user of pbxjail may write to, such as unix:/run/pbxjail/metrics.sock, as metrics: {listen: ...} into the main file; then: jailctl reload", fmt.Errorf("make the socket %s: %w", path, err))
+		return nil, hint.Add("write a path in the folder of pbxjail into the main file: metrics: {listen: 'unix:/run/pbxjail/metrics.sock'}; then: jailctl reload", fmt.Errorf("cannot make the socket %s: %w", path, err))
 	}
 	return l, nil
 }
@@ -187,7 +187,7 @@ func open(listen string) (net.Listener, error) {
 // clear removes a socket that no process serves any more, and nothing else.
 func clear(path string) error {
 	if err := sockets.Free(path); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("cannot use the socket %s: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -222,8 +222,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := s.text(format, time.Now())
 	if err != nil {
-		s.opts.Log.Error("the metrics could not be written", "err", err)
-		http.Error(w, "the metrics could not be written: see the log of pbxjail", http.StatusInternalServerError)
+		s.opts.Log.Error("a program asked for the metrics, and pbxjail could not make them. Bans are not affected", "err", err, "hint", "systemctl restart pbxjail")
+		http.Error(w, "pbxjail could not make the metrics; to see why: journalctl -u pbxjail", http.StatusInternalServerError)
 		return
 	}
 	w.Write(body)

@@ -36,11 +36,11 @@ const (
 
 // What Addrs says of a name that was never looked up.
 var (
-	ErrUnknown = errors.New("this name is not in the configuration")
-	ErrPending = errors.New("this name has not been looked up yet")
+	ErrUnknown = errors.New("this host name is not in the configuration")
+	ErrPending = errors.New("this host name has not been looked up yet")
 )
 
-var errNoAddress = errors.New("the answer has no address of a host")
+var errNoAddress = errors.New("DNS has no address for this host name")
 
 // Resolver keeps the addresses of host names fresh. Nothing on the hot path ever
 // waits for it. All methods may be called from any goroutine; Run once.

@@ -122,7 +122,7 @@ func readStream(from io.Reader, into []byte) (int, error) {
 	return io.ReadFull(from, into[:binary.BigEndian.Uint16(into)])
 }
 
-var errOther = errors.New("the answer is not one to the question")
+var errOther = errors.New("the name server sent an answer to another question")
 
 // readNAPTR reads the answer to a query. cut: there is more, over TCP.
 func readNAPTR(answer, query []byte) (list []naptr, cut bool, err error) {
@@ -146,7 +146,7 @@ func readNAPTR(answer, query []byte) (list []naptr, cut bool, err error) {
 	case head.RCode == dnsmessage.RCodeNameError:
 		return nil, false, nil
 	case head.RCode != dnsmessage.RCodeSuccess:
-		return nil, false, fmt.Errorf("the name server answers %s", head.RCode)
+		return nil, false, fmt.Errorf("the name server answers with the error %s", head.RCode)
 	case head.Truncated:
 		return nil, true, nil
 	}

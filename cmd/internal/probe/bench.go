@@ -83,9 +83,9 @@ func newBench() (*bench, error) {
 func (b *bench) build() (err error) {
 	for _, ns := range []*netns.NsHandle{&b.world, &b.pbx} {
 		if *ns, err = netns.New(); errors.Is(err, unix.EPERM) {
-			return hint.Errorf("run it as root: sudo jailctl doctor --probe; a container needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", "cannot make a network namespace: %w", err)
+			return hint.Errorf("give the command as root: sudo jailctl doctor --probe. A container needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW", "cannot make a network namespace: %w", err)
 		} else if err != nil {
-			return hint.Errorf("the test needs a kernel with network namespaces (CONFIG_NET_NS)", "cannot make a network namespace: %w", err)
+			return hint.Errorf("use a kernel with network namespaces (CONFIG_NET_NS). Bans do not need them: this is only a test", "cannot make a network namespace: %w", err)
 		}
 	}
 	err = netlink.LinkAdd(&netlink.Veth{
@@ -95,7 +95,7 @@ func (b *bench) build() (err error) {
 		PeerNamespace:    netlink.NsFd(b.world),
 	})
 	if err != nil {
-		return hint.Errorf("load the module: modprobe veth; in a container the test needs CAP_NET_ADMIN", "cannot connect two network namespaces (veth): %w", err)
+		return hint.Errorf("load the module: modprobe veth; then give the command again. A container needs CAP_NET_ADMIN", "cannot connect two network namespaces (veth): %w", err)
 	}
 	for _, f := range families {
 		err := plug(f.ours(), f.world(), worldMAC)

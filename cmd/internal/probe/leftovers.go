@@ -27,7 +27,7 @@ func leftovers() (list []string, err error) {
 	for _, kind := range nftKinds {
 		names, err := kind.list()
 		if err != nil && !absent(err) {
-			return nil, fmt.Errorf("cannot list what nftables has (%s): %w", kind.name, err)
+			return nil, fmt.Errorf("cannot list the %s of nftables: %w", kind.name, err)
 		}
 		list = append(list, names...)
 	}
@@ -39,7 +39,7 @@ func leftovers() (list []string, err error) {
 		for table := range strings.FieldsSeq(string(tables)) {
 			used, err := l.used(table)
 			if err != nil {
-				return nil, fmt.Errorf("cannot look at table %s: %w", table, err)
+				return nil, fmt.Errorf("cannot read table %s of iptables: %w", table, err)
 			}
 			if used {
 				list = append(list, "rules of "+l.program+" in table "+table)

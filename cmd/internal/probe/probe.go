@@ -58,7 +58,7 @@ func (r Report) Failed() (n int) {
 // what was found wrong is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.Kind == "observe" {
-		return Report{}, hint.New("write enforcer: auto into the main file (pbxjail then drops packets of banned addresses), or give another file with --config", "enforcer observe drops nothing, so there is nothing to test")
+		return Report{}, hint.New("to test another enforcer, write enforcer: auto into the main file; then give the command again. With enforcer: auto, pbxjail drops packets of banned addresses after its next restart", "nothing to test: enforcer: observe in the main file drops nothing")
 	}
 	return run(ctx, func() (actions.Enforcer, []string, error) {
 		return actions.Open(o.Kind, actions.Options{Hook: o.Hook, Chain: o.Chain})
@@ -80,15 +80,15 @@ func run(ctx context.Context, open func() (actions.Enforcer, []string, error)) (
 		defer b.close()
 		e, notes, err := open()
 		if err != nil {
-			return fmt.Errorf("the enforcer could not be opened: %w", err)
+			return fmt.Errorf("the test cannot open the firewall: %w", err)
 		}
 		defer e.Close()
 		_, degraded, err := e.Setup()
 		if err != nil {
-			return fmt.Errorf("the enforcer could not be set up: %w", err)
+			return fmt.Errorf("the test cannot set up the firewall: %w", err)
 		}
 		if err := e.Split(sipPorts()); err != nil {
-			return fmt.Errorf("the groups of ports could not be set up: %w", err)
+			return fmt.Errorf("the test cannot set up bans of single ports: %w", err)
 		}
 		r = Report{Enforcer: e.Name(), Notes: slices.Concat([]string{}, b.notes, notes, degraded)}
 		t := newTrial(b, e)

@@ -25,6 +25,14 @@ type Running struct {
 	said    beginning
 }
 
+// packageOf is the Debian package of a program.
+func packageOf(name string) string {
+	if name == "journalctl" {
+		return "systemd"
+	}
+	return name
+}
+
 // Follow starts a program that writes to its standard output until it is ended: by Close, or
 // by the end of ctx. A program that is not installed is an error with a hint.
 //
@@ -32,7 +40,7 @@ type Running struct {
 // the journal by nothing else. Of our environment it has only PATH, HOME and TZ.
 func Follow(ctx context.Context, name string, args ...string) (*Running, error) {
 	if !There(name) {
-		return nil, hint.Errorf("install the program "+name, "program %s is not installed", name)
+		return nil, hint.Errorf("install the program: apt-get install "+packageOf(name)+"; then: systemctl restart pbxjail", "program %s is not installed", name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Running{command: exec.CommandContext(ctx, name, args...), cancel: cancel}
@@ -78,7 +86,7 @@ func (r *Running) Close() error {
 	if text := strings.TrimSpace(r.Said()); text != "" {
 		err = fmt.Errorf("%w: %s", err, show.Quoted(text, shownOutput))
 	}
-	return fmt.Errorf("%s: %w", r.command.Args[0], err)
+	return fmt.Errorf("%s failed: %w", r.command.Args[0], err)
 }
 
 // Said is the beginning of what the program wrote to its standard error so far.

@@ -41,7 +41,7 @@ func Give(ctx context.Context, input []byte, name string, args ...string) error 
 	}
 	err := c.Wait()
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s was killed, because it took too long: %w", name, ctx.Err())
+		return fmt.Errorf("%s took too long, so pbxjail ended this program: %w", name, ctx.Err())
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // a child of it goes on, and that is its own affair
 		return nil
@@ -49,7 +49,7 @@ func Give(ctx context.Context, input []byte, name string, args ...string) error 
 	if text := strings.TrimSpace(said.String()); text != "" {
 		err = fmt.Errorf("%w: %s", err, show.Quoted(text, shownOutput))
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return fmt.Errorf("%s failed: %w", name, err)
 }
 
 // startPlain starts a program without the ambient capabilities of this process, which it
@@ -67,7 +67,7 @@ func startPlain(c *exec.Cmd, keep ...uintptr) error {
 			if err == unix.EINVAL { // the kernel has no ambient capabilities, or not this one
 				continue
 			} else if err != nil {
-				started <- fmt.Errorf("give up capabilities: %w", err)
+				started <- fmt.Errorf("cannot give up capabilities: %w", err)
 				return
 			}
 		}

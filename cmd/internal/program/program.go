@@ -52,7 +52,7 @@ func Run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	if text := strings.TrimSpace(said.String()); text != "" {
 		err = fmt.Errorf("%w: %s", err, show.Quoted(text, shownOutput))
 	}
-	return out.Bytes(), hint.Add("to see more, run: "+line, fmt.Errorf("%s failed: %w", line, err))
+	return out.Bytes(), hint.Add("to see why, give this command: "+line, fmt.Errorf("%s failed: %w", line, err))
 }
 
 // commandLine is the command as an operator can paste it into a shell.

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrOther means that there is a file at the path, and that it is not a socket.
-var ErrOther = errors.New("there is a file with this name, and it is not a socket")
+var ErrOther = errors.New("another file has this name, and that file is not a socket")
 
 // ErrServed means that a process answers at the socket.
 var ErrServed = errors.New("another process uses this socket")

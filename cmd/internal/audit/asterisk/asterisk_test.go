@@ -76,7 +76,7 @@ func TestWeakPlaces(t *testing.T) {
 		{"origins", "asterisk-http", good, "/etc/asterisk/ari.conf", "[general]\nenabled=yes\nallowed_origins=*\n[app]\ntype=user\npassword=" + strong + "\n", findings.Risky, "every web page"},
 
 		{"guests", "asterisk-callers", good, "/etc/asterisk/pjsip.conf", "[anonymous]\ntype=endpoint\ncontext=from-internal\n", findings.Risky, "call out"},
-		{"accounts that exist", "asterisk-callers", "Asterisk 20.20.1", "/etc/asterisk/sip.conf", "[general]\nallowguest=no\nalwaysauthreject=no\n", findings.Risky, "answers differently"},
+		{"accounts that exist", "asterisk-callers", "Asterisk 20.20.1", "/etc/asterisk/sip.conf", "[general]\nallowguest=no\nalwaysauthreject=no\n", findings.Risky, "gives another answer"},
 		{"shell", "asterisk-callers", good, "/etc/asterisk/extensions.conf", "[default]\nexten => s,1,System(echo ${CALLERID(name)} >> /tmp/x)\n", findings.Broken, "shell"},
 
 		{"number as secret", "asterisk-secrets", good, "/etc/asterisk/pjsip.conf", "[1001]\ntype=auth\nusername=1001\npassword=1001\n", findings.Broken, "account 1001"},
