@@ -47,7 +47,7 @@ at that address again with its next log-in there, unless a log-in fails first.`,
 				a.say("acknowledged: %s", alarm.What)
 			}
 			if len(done.Acked) == 0 {
-				a.say("no alarm matches, so nothing changed; to see all alarms: jailctl list")
+				a.say("there is no such alarm, so nothing changed. To see all alarms: jailctl list")
 			}
 			return nil
 		},

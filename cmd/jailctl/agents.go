@@ -46,7 +46,7 @@ func (a *app) printAgents(list []control.Agent) error {
 	}
 	if names := allowed(list); len(names) > 0 {
 		a.say("")
-		a.say("to drop the packets of all user agents but those that logged in, write this into the main file; then: jailctl reload")
+		a.say("To let in only the user agents that logged in, and drop the packets of all others, write this line into the main file; then: jailctl reload")
 		a.say("packet_rules: {enabled: true, allow_agents: [%s]}", strings.Join(names, ", "))
 	}
 	return nil

@@ -73,16 +73,16 @@ func (a *app) printAllow(done control.AllowAnswer) {
 	}
 	a.say("allowed %s, %s", one.What, until)
 	if len(one.Addrs) == 0 && a.isName(one.What) {
-		a.say("pbxjail looks the name up in the background; to see its addresses: jailctl allowed")
+		a.say("pbxjail now asks DNS for the addresses of this name. To see them: jailctl allowed")
 	}
 	for _, addr := range one.Addrs {
-		a.say("its address: %s", addr)
+		a.say("address of this name: %s", addr)
 	}
 	for _, p := range done.Lifted {
 		a.say("ended the ban of %s", show.Address(p))
 	}
 	for _, p := range done.Carved {
-		a.say("removed from the ban of %s; the rest of this network stays banned", show.Address(p))
+		a.say("removed from the ban of %s. The rest of this network stays banned", show.Address(p))
 	}
 	a.printCovers(done.Covered)
 }
@@ -95,7 +95,7 @@ func (a *app) isName(what string) bool {
 // printCovers says what still drops packets.
 func (a *app) printCovers(covers []control.Cover) {
 	for _, c := range covers {
-		a.say("its packets are still dropped: %s", c.Why)
+		a.say("packets are still dropped: %s", c.Why)
 	}
 }
 
@@ -169,9 +169,9 @@ func (a *app) disallowVerb() *cobra.Command {
 			case !done.Was:
 				a.say("%s was not in the list of jailctl allow, so nothing changed", what)
 			case done.Protected != "":
-				a.say("%s is removed from the list of jailctl allow, but is still protected: %s", what, done.Protected)
+				a.say("%s is removed from the list of jailctl allow. But this address is still protected: %s", what, done.Protected)
 			default:
-				a.say("%s is removed from the list of jailctl allow: it can be banned again", what)
+				a.say("%s is removed from the list of jailctl allow, and can be banned again", what)
 			}
 			return nil
 		},
@@ -205,7 +205,7 @@ contain it.`,
 				return cmpEmit(a, err, list)
 			}
 			if len(list) == 0 && q.Prefix.IsValid() {
-				a.say("%s is not protected", show.Address(q.Prefix))
+				a.say("%s is not protected: jails can ban it. To protect it: jailctl allow %s", show.Address(q.Prefix), show.Address(q.Prefix))
 				return nil
 			}
 			t := a.newTable("ADDRESS", "UNTIL", "WHY")

@@ -91,7 +91,7 @@ func (a *app) printAudit(list []control.AuditEntry) error {
 		return err
 	}
 	a.say("")
-	a.say("%s; FROM: the SSH client of the session; (says): only the caller says so", show.Count(len(list), "command"))
+	a.say("%s. FROM: the address from which the admin logged in over SSH; (says): only the caller says so, and it may be false", show.Count(len(list), "command"))
 	return nil
 }
 

@@ -32,13 +32,13 @@ func (a *app) banVerb() *cobra.Command {
 				return err
 			}
 			if b.Pending {
-				a.complain("note: the ban is not in the firewall yet. pbxjail tries again every few seconds; if it stays so, see the problem: jailctl status")
+				a.complain("note: the ban is not in the firewall yet, so packets of this address pass. pbxjail tries again every few seconds. To see why: jailctl status")
 			}
 			if a.json {
 				return a.emit(b)
 			}
 			if b.Observed {
-				a.say("not banned, because pbxjail only observes: %s would be banned by jail %s, left: %s. Nothing is dropped, and this ban will not be enforced later", show.Address(b.Prefix), b.Jail, left(b))
+				a.say("not banned, because pbxjail only observes: %s would be banned by jail %s, left: %s. This ban stays without effect, also when pbxjail is switched on", show.Address(b.Prefix), b.Jail, left(b))
 				return nil
 			}
 			a.say("banned %s, jail %s, left: %s%s", show.Address(b.Prefix), b.Jail, left(b), onlyPorts(b))

@@ -58,14 +58,14 @@ func (a *app) callsUnbarVerb() *cobra.Command {
 			}
 			switch {
 			case done.Unbarred:
-				a.say("account %s may call again; its calls are counted from zero", args[0])
+				a.say("account %s may call again. Its calls now count from zero", args[0])
 			case done.Cleared:
-				a.say("account %s was not barred; its calls are counted from zero", args[0])
+				a.say("account %s was not barred. Its calls now count from zero", args[0])
 			default:
-				a.say("account %s is at no critical limit: nothing to do", args[0])
+				a.say("account %s is at no critical limit, so nothing changed", args[0])
 			}
 			for _, addr := range done.Addrs {
-				a.say("its password may be guessed: %s logged in; change it, and then: jailctl ack %s", addr, addr)
+				a.say("the password of this account may be guessed, because %s logged in. Change the password; then: jailctl ack %s", addr, addr)
 			}
 			return nil
 		},
@@ -75,18 +75,18 @@ func (a *app) callsUnbarVerb() *cobra.Command {
 func (a *app) printCalls(list control.Calls) error {
 	if !list.Enabled {
 		a.say("calls are not watched, because calls is off")
-		a.say("   hint: write calls: {enabled: true, country: DE}, with your own country, into the main file; then: jailctl reload; see jailctl help calls")
+		a.say("   hint: write into the main file: calls: {enabled: true, country: DE}, with your own country in place of DE; then: jailctl reload. To read more: jailctl help calls")
 		return nil
 	}
-	a.say("home country: %s; at a critical limit: %s", list.Country, strings.Join(list.Actions, ", "))
+	a.say("home country: %s; what pbxjail does at a critical limit: %s", list.Country, strings.Join(list.Actions, ", "))
 	for _, s := range list.Sources {
 		a.say("source: %s", sourceText(s))
 	}
 	if len(list.Sources) == 0 {
-		a.say("source: none: pbxjail sees no call")
+		a.say("source: none, so pbxjail sees no calls. To read more: jailctl help calls")
 	}
 	if len(list.Accounts) == 0 {
-		a.say("no account called within a day")
+		a.say("no account made a call in the last 24 hours")
 		return nil
 	}
 	a.say("")
@@ -112,9 +112,9 @@ func (a *app) printCalls(list control.Calls) error {
 		return err
 	}
 	a.say("")
-	a.say("CALLS and MINUTES: within a day; NOW: calls that run; NEAREST LIMIT: value of warning/critical")
+	a.say("CALLS, MINUTES: of the last 24 hours; NOW: calls that run now; NEAREST LIMIT: the value now, of the warning limit/the critical limit")
 	if list.Pooled > 0 {
-		a.say("%d calls were counted together as (others), because there was no room for their accounts: max_accounts of calls", list.Pooled)
+		a.say("%d calls are counted together as (others), because there are too many accounts. To count each account, write a larger max_accounts below calls into the main file; then: jailctl reload", list.Pooled)
 	}
 	return nil
 }
@@ -186,20 +186,20 @@ func (a *app) printAccount(list control.Calls) error {
 	one := list.Accounts[0]
 	switch {
 	case !list.Enabled:
-		a.say("account %s: calls are not watched, because calls is off; see jailctl help calls", one.Account)
+		a.say("account %s: calls are not watched, because calls is off. To switch it on: jailctl help calls", one.Account)
 	case one.Case != nil && one.Case.Barred != nil:
-		a.say("account %s made calls like a thief, and is barred since %s", one.Account, a.stamp(*one.Case.Barred))
+		a.say("account %s made calls like a thief. It may make no calls since %s (barred)", one.Account, a.stamp(*one.Case.Barred))
 	case one.Case != nil:
-		a.say("account %s made calls like a thief; it is NOT barred", one.Account)
+		a.say("account %s made calls like a thief. It may still make calls (NOT barred)", one.Account)
 	case one.Level == "warning":
-		a.say("account %s makes many calls: it is at a warning limit", one.Account)
+		a.say("account %s makes many calls, and is at a warning limit", one.Account)
 	default:
 		a.say("account %s is at no limit of calls", one.Account)
 	}
 	if c := one.Case; c != nil {
 		a.say("  reason:    %s", c.What)
 		a.say("  since:     %s (%s)", a.stamp(c.At), a.ago(c.At))
-		a.say("  to end it: change its password if its owner did not make these calls; then: jailctl calls unbar %s", one.Account)
+		a.say("  to end it: if the owner did not make these calls, change the password of the account; then: jailctl calls unbar %s", one.Account)
 	}
 	if one.Group != "" {
 		a.say("  group:     %s (accountcode)", one.Group)
@@ -208,7 +208,7 @@ func (a *app) printAccount(list control.Calls) error {
 		a.say("  last call: %s; %d run now", a.ago(*one.Last), one.Running)
 	}
 	if text := places(one.Countries); text != "" {
-		a.say("  countries: %s; countries called ever: %d", text, one.Known)
+		a.say("  countries: %s (of %d that this account ever called)", text, one.Known)
 	}
 	if len(one.Numbers) > 0 {
 		a.say("  numbers:   %s", strings.Join(one.Numbers, ", "))
@@ -223,7 +223,7 @@ func (a *app) printAccount(list control.Calls) error {
 		return nil
 	}
 	a.say("")
-	a.say("calls within a day:")
+	a.say("calls of the last 24 hours:")
 	t := a.newTable("TO", "CALLS", "MINUTES", "COST", "LIMIT", "VALUE", "WARNING", "CRITICAL")
 	for _, n := range one.Counts {
 		price := ""

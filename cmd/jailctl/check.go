@@ -228,9 +228,9 @@ func (a *app) report(c *checkup) error {
 		}
 	}
 	if n := len(c.Problems); n > 0 {
-		do := "correct the files; then: jailctl reload. Until then the daemon keeps what it read before"
+		do := "correct the files; then: jailctl reload. Until then pbxjail uses the settings that it read before"
 		if c.noStart {
-			do = "correct the main file; pbxjail cannot start with it"
+			do = "correct the main file: pbxjail cannot start with these mistakes. Then: jailctl check; systemctl restart pbxjail"
 		}
 		return control.Refuse(0, do, "%s", show.Count(n, "problem"))
 	}

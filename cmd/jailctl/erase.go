@@ -105,7 +105,7 @@ which address or account it was.`,
 
 func (a *app) printErased(done control.EraseAnswer) {
 	a.say("erased; receipt %s", done.Receipt)
-	a.say("  deleted: %d bans, %d lines, %d log-ins, %d alarms, %d notes (unbans, sessions of admins, reports), %d entries of the history, %d events of messages that wait; changed: %d entries of the audit log",
+	a.say("  deleted: %d bans, %d log lines, %d log-ins, %d alarms, %d notes (unbans, sessions of admins, reports), %d entries of the history, %d unsent messages; changed: %d entries of the audit log",
 		done.Bans, done.Lines, done.LogIns, done.Alarms, done.Moments, done.History, done.Messages, done.Audit)
 	for _, p := range done.Running {
 		a.say("  not erased: the ban of %s is in force; to end this ban too: jailctl erase %s --unban", show.Address(p), show.Address(p))

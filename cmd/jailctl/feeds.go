@@ -152,7 +152,7 @@ func (a *app) checkFeed(name, format string, most int) error {
 	if a.json {
 		return a.emit(r)
 	}
-	a.say("%s: %s, %s used, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
+	a.say("%s: format %s, %s used, %s", name, r.Format, show.Count(r.Entries, "line"), prefixesOf(r.Prefixes))
 	for _, kind := range []struct {
 		n    int
 		what string
@@ -169,16 +169,16 @@ func (a *app) checkFeed(name, format string, most int) error {
 		a.say("line %d: %s", n.Line, n.What)
 	}
 	if shown := len(r.Notes); shown < r.Masked+r.Dropped+r.Refused {
-		a.say("and %d more like these", r.Masked+r.Dropped+r.Refused-shown)
+		a.say("and %d more lines like these", r.Masked+r.Dropped+r.Refused-shown)
 	}
 	return nil
 }
 
 func prefixesOf(n int) string {
 	if n == 1 {
-		return "1 prefix"
+		return "1 network or address"
 	}
-	return fmt.Sprintf("%d prefixes", n)
+	return fmt.Sprintf("%d networks and addresses", n)
 }
 
 func (a *app) complainOf(notes []control.FeedNote) {

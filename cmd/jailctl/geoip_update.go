@@ -49,7 +49,7 @@ func (a *app) printUpdate(u geoip.Update) error {
 		a.complain("warning: %v", old)
 	}
 	if u.Old != nil && u.New.Built.Before(u.Old.Built) {
-		a.complain("warning: the new file is older than the file before; pbxjail uses the new one")
+		a.complain("warning: the file that is installed now is older than the one before, and pbxjail uses it. To go back, install the newer file again: jailctl geoip update --from FILE")
 	}
 	if a.json {
 		answer := geoipUpdate{Changed: !u.Same, New: a.geoipFile(u.New)}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ fail2ban is not changed. When you trust the result: systemctl disable --now fail
 			}
 			if !apply {
 				if !a.json {
-					a.say("nothing is changed; to write the jail files, and to import ignoreip and the bans, add --apply to the command")
+					a.say("nothing is changed yet. To write the jail files, and to import ignoreip and the bans, give the command again with --apply")
 				}
 				return nil
 			}
@@ -145,15 +146,15 @@ func (a *app) printImport(p *importPlan) error {
 	for _, t := range p.Jails {
 		switch {
 		case t.Covered != "" && t.Text != "":
-			a.say("jail %s of fail2ban: %s does the same work; the file %s switches that jail on:", t.Name, t.Covered, t.File)
+			a.say("jail %s of fail2ban: jail %s of pbxjail does the same work. This file switches it on (%s):", t.Name, t.Covered, t.File)
 			a.sayText(t.Text)
 		case t.Covered != "":
-			a.say("jail %s of fail2ban: no file is needed, because this does the same work: %s", t.Name, t.Covered)
+			a.say("jail %s of fail2ban: no file is needed, because this part of pbxjail does the same work: %s", t.Name, t.Covered)
 		case t.Text != "":
 			a.say("jail %s of fail2ban: %d of %s can be imported", t.Name, t.Carried, show.Count(t.Patterns, "pattern"))
 			a.sayText(t.Text)
 		default:
-			a.say("jail %s of fail2ban: nothing of it can be imported; the notes say why", t.Name)
+			a.say("jail %s of fail2ban: nothing of this jail can be imported. The notes say why", t.Name)
 		}
 		a.printSides(p.Sides[t.Name])
 		for _, note := range t.Notes {
@@ -191,7 +192,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		path := filepath.Join(dir, t.File)
 		switch err := writeNew(path, t.Text); {
 		case errors.Is(err, fs.ErrExist):
-			a.say("not written, because the file exists already: %s", path)
+			a.say("not written, because this file exists already: %s", path)
 		case err != nil:
 			return err
 		default:
@@ -199,7 +200,7 @@ func (a *app) applyImport(ctx context.Context, p *importPlan, dir string) error 
 		}
 	}
 	if _, err := client.Reload(ctx); err != nil {
-		return errors.Join(failed, fmt.Errorf("the files are written, but the daemon could not read them: %w", err))
+		return errors.Join(failed, hint.Add(cmp.Or(hint.Of(err), "to see the mistakes: jailctl check")+"; then: jailctl reload", fmt.Errorf("the files are written, but pbxjail does not use them yet: %w", err)))
 	}
 	return errors.Join(failed, a.takeBansWhenGuarding(ctx, client, p))
 }

@@ -116,7 +116,7 @@ func (a *app) failures(ctx context.Context, dir string, j fail2ban.Jail, log str
 		if err == nil {
 			return rowsOf(out, a.lastDay(log)), nil
 		}
-		a.say("  note: fail2ban-regex failed for jail %s of fail2ban, so the replay uses those of its patterns that pbxjail can read: %v", j.Name, err)
+		a.say("  note: fail2ban-regex failed for jail %s of fail2ban. The replay uses only the patterns of this jail that pbxjail understands: %v", j.Name, err)
 	}
 	f, err := fail2ban.LoadFilter(dir, j)
 	if err != nil {
@@ -303,7 +303,7 @@ func (a *app) replayPlan(config string, p *importPlan, logs []string) (ours map[
 // printReplay prints what both would have done.
 func (a *app) printReplay(r *importReplay) {
 	a.say("")
-	a.say("who would be banned, in a replay of the last day of %s (fail2ban: with %s):", strings.Join(r.Logs, " "), r.By)
+	a.say("who would be banned, by the last day of %s (for fail2ban, as %s finds it):", strings.Join(r.Logs, " "), r.By)
 	for _, kind := range []struct {
 		what string
 		list []netip.Addr
@@ -311,7 +311,7 @@ func (a *app) printReplay(r *importReplay) {
 		a.say("  %-14s %d", kind.what, len(kind.list))
 		for i, addr := range kind.list {
 			if i == mostShown {
-				a.say("    and %d more; to see all: --json", len(kind.list)-i)
+				a.say("    and %d more addresses. To see all, add --json to the command", len(kind.list)-i)
 				break
 			}
 			a.say("    %s", strings.TrimSpace(addr.String()+"  "+r.Why[addr.String()]))

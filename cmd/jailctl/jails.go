@@ -87,7 +87,7 @@ func (a *app) everyJail(main *configs.Main) ([]*configs.Jail, error) {
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		a.problem(bad[name])
 		if shipped := main.ShippedJail(name); shipped != nil {
-			a.complain("note: the shipped jail %s is used in place of this file", name)
+			a.complain("note: pbxjail uses its shipped jail %s in place of this file", name)
 			list = append(list, shipped)
 		}
 	}

@@ -38,7 +38,7 @@ func (a *app) protections(main *configs.Main) *guard.Protections {
 	p.Answered(ctx)
 	p.Read(main, a.now())
 	if unanswered := p.Unanswered(); len(unanswered) > 0 {
-		a.complain("note: these names protect no address now, because DNS has no answer for them: %s", strings.Join(unanswered, ", "))
+		a.complain("note: DNS has no answer for these host names, so their addresses are not protected now: %s", strings.Join(unanswered, ", "))
 	}
 	return p
 }
@@ -78,7 +78,7 @@ func atStart(main *configs.Main) (list []error) {
 		list = append(list, hint.Errorf("write into the main file: database: /var/lib/pbxjail/pbxjail.db (pbxjail makes this file)", "database: %s exists and is not a file", main.Database))
 	}
 	if info, err := os.Lstat(main.Socket); err == nil && info.Mode().Type() != fs.ModeSocket {
-		list = append(list, hint.Errorf("move this file away; or write another path into the main file, such as socket: "+control.DefaultPath, "socket: %s exists and is not a socket", main.Socket))
+		list = append(list, hint.Errorf("move this file away: mv "+main.Socket+" "+main.Socket+".old; or write another path into the main file, such as socket: "+control.DefaultPath, "socket: %s exists and is not a socket", main.Socket))
 	}
 	for key, path := range map[string]string{"database": main.Database, "socket": main.Socket} {
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
@@ -92,7 +92,7 @@ func atStart(main *configs.Main) (list []error) {
 func (c *checkup) places(main *configs.Main) {
 	for _, file := range main.GeoIP.Files {
 		if _, err := os.Stat(file); err != nil {
-			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + hint.Cannot(err).Error(), Fix: "put the file there, or remove its path from files below geoip. Until then pbxjail uses its other geoip files"}})
+			c.warn(configs.Problems{{File: main.File, What: "geoip.files: " + hint.Cannot(err).Error(), Fix: "put the file at this path, or remove this path from files below geoip. Until then pbxjail uses its other geoip files"}})
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (c *checkup) places(main *configs.Main) {
 // and the file that it is read from.
 func checkFeedOf(main *configs.Main, f configs.Feed) error {
 	if most := configs.LongestFeed(main.Chain); f.Bans() && len(f.Name) > most {
-		return hint.Errorf("write a shorter name for this feed into the main file; or write use: factor for this feed, which then drops nothing, but gives more points to attempts of its addresses", "feed %s: its name has %d letters, and may have at most %d, because the firewall chain of pbxjail has the name %s", f.Name, len(f.Name), most, main.Chain)
+		return hint.Errorf("write a shorter name for this feed into the main file; or write use: factor for this feed. A feed with use: factor drops no packets: attempts of its addresses get more points", "feed %s: its name has %d letters, and may have at most %d, because the firewall chain of pbxjail has the name %s", f.Name, len(f.Name), most, main.Chain)
 	}
 	if f.URL != "" || !f.Enabled {
 		return nil

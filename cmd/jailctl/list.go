@@ -107,7 +107,7 @@ func (a *app) list(c *cobra.Command, q control.BansRequest) error {
 		if q == (control.BansRequest{Sort: q.Sort, Jail: q.Jail}) {
 			a.say("no address is banned")
 		} else {
-			a.say("no ban matches")
+			a.say("no ban matches your filter")
 		}
 		return nil
 	}
@@ -140,7 +140,7 @@ func (a *app) stuck(b *control.Ban) bool {
 const mostMissing = 5
 
 // stuckHint is what to do about such bans.
-const stuckHint = "pbxjail tries again every few seconds. If the same problem is still there after a minute: systemctl restart pbxjail (it keeps all bans)"
+const stuckHint = "pbxjail tries again every few seconds. If the same problem is still there after a minute: systemctl restart pbxjail (bans stay in force)"
 
 // stuckCause is what the daemon reports about its firewall; "" when it reports nothing.
 func (a *app) stuckCause(ctx context.Context) string {
@@ -193,9 +193,9 @@ func (p *banPrinter) start(more bool) {
 	p.begin()
 	switch {
 	case seemed == len(p.first) && !more:
-		a.say("pbxjail only observes: these addresses would be banned, but nothing is dropped")
+		a.say("pbxjail only observes: nothing is dropped. These addresses would be banned:")
 	case seemed > 0 && !more:
-		a.say("%d of these bans are only observed: nothing is dropped for them", seemed)
+		a.say("%d of these bans are only observed: packets of these addresses pass", seemed)
 		p.mixed = true
 	case more:
 		p.mixed = true

@@ -121,9 +121,9 @@ func (a *app) exit(err error) int {
 func usualHint(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "run the command as root; in a container, root may also need CAP_NET_ADMIN"
+		return "give the command as root (sudo). In a container, root may also need CAP_NET_ADMIN"
 	case errors.Is(err, fs.ErrNotExist):
-		return "check the path"
+		return "check the path, and give the command again"
 	}
 	return ""
 }

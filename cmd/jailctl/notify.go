@@ -39,8 +39,8 @@ func (a *app) notifyStatus(ctx context.Context) error {
 		return a.emit(list)
 	}
 	if len(list) == 0 {
-		a.say("no channel for messages is configured: pbxjail sends no message about a guessed password")
-		a.say("   hint: to set one up: jailctl help notify")
+		a.say("no channel for messages is configured, so pbxjail sends no messages, also not about a guessed password")
+		a.say("   hint: to set up a channel: jailctl help notify")
 		return nil
 	}
 	for _, c := range list {

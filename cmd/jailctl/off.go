@@ -38,7 +38,7 @@ If the daemon does not run: pbxjail --flush`,
 			if done.Off != nil && done.Off.Until != nil {
 				until = "until " + a.stamp(*done.Off.Until) + ", or: jailctl on"
 			}
-			a.say("pbxjail is off, %s; none of its rules is in the kernel", until)
+			a.say("pbxjail is off, %s. All its rules are out of the firewall, and nothing is dropped", until)
 			return nil
 		},
 	}
@@ -61,9 +61,9 @@ func (a *app) onVerb() *cobra.Command {
 			case !done.Was:
 				a.say("pbxjail was not switched off, so nothing changed")
 			case done.Observes:
-				a.say("pbxjail is on, but only observes: nothing is dropped")
+				a.say("pbxjail is on, but it only observes: nothing is dropped")
 			default:
-				a.say("pbxjail is on: the bans that are not over go back into the kernel")
+				a.say("pbxjail is on. Bans whose time is not over are in the firewall again within seconds")
 			}
 			return nil
 		},

@@ -21,7 +21,7 @@ func (a *app) reloadVerb() *cobra.Command {
 			}
 			a.say("reloaded")
 			if len(r.Waiting) > 0 {
-				a.say("%s changed in the main file, but takes effect only after: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
+				a.say("still with the old value: %s. To use the new value: systemctl restart pbxjail", strings.Join(r.Waiting, ", "))
 			}
 			return nil
 		},

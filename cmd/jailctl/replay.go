@@ -128,7 +128,7 @@ func (a *app) run(f replayFlags, files []string, decide func(jails.Verdict)) (co
 	r := jails.Replay{Judge: judge, Zone: time.Local, Traces: traces.start(judge, own)}
 	err = r.Run(logs, decide)
 	if n := judge.Evicted(); n > 0 {
-		a.complain("note: %d addresses were forgotten too early; write a larger max_addresses into the main file", n)
+		a.complain("note: there were too many addresses, so %d of them were forgotten too early. To replay all, write a larger max_addresses into the main file", n)
 	}
 	traces.report(a, r.Dates)
 	return r.Counts, traces.packets(), err

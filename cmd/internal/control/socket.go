@@ -38,7 +38,7 @@ func openSocket(path, group string) (s *socket, note string, err error) {
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
-		return nil, "", fmt.Errorf("pbxjail cannot make its control socket %s: %w", path, err)
+		return nil, "", fmt.Errorf("cannot make the control socket %s: %w", path, err)
 	}
 	s = &socket{path: path, lock: lock}
 	if err = removable(path); err == nil {
@@ -46,7 +46,7 @@ func openSocket(path, group string) (s *socket, note string, err error) {
 	}
 	if err != nil {
 		lock.Close()
-		return nil, "", fmt.Errorf("pbxjail cannot make its control socket %s: %w", path, err)
+		return nil, "", fmt.Errorf("cannot make the control socket %s: %w", path, err)
 	}
 	return s, note, nil
 }
@@ -92,7 +92,7 @@ func removable(path string) error {
 	case err == sockets.ErrServed: // it answers
 		return errRunning
 	case errors.Is(err, sockets.ErrServed):
-		return Refuse(0, "to see the process: ss -xlp; end it, or write another path into the main file: socket: PATH; then start pbxjail again", "%w", err)
+		return Refuse(0, "to see this process: ss -xlp; end the process, or write another path into the main file: socket: PATH; then start pbxjail again", "%w", err)
 	}
 	return err
 }

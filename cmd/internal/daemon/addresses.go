@@ -10,14 +10,14 @@ import (
 )
 
 // fewFilesHint is what to do when a socket to the kernel cannot be opened.
-const fewFilesHint = "systemctl restart pbxjail. If the error is about too many open files, first: systemctl edit pbxjail; write below [Service]: LimitNOFILE=65536"
+const fewFilesHint = "if the error is about too many open files: systemctl edit pbxjail; write below [Service]: LimitNOFILE=65536. In any case: systemctl restart pbxjail"
 
 // ours finds own addresses at the moment of a ban: what followAddresses reads may be half a
 // second old, and a line about a new address may come sooner.
 func (d *Daemon) ours() func(netip.Prefix) (netip.Addr, bool) {
 	own, err := host.NewOwn()
 	if err != nil {
-		d.log.Warn("pbxjail reads the own addresses of this machine only every "+show.Duration(guardEvery)+". A new own address is not protected before that, and may be banned", "err", err, "hint", fewFilesHint)
+		d.log.Warn("pbxjail reads the addresses of this machine only every "+show.Duration(guardEvery)+". If you add an address to this machine, it may be banned before this time is over", "err", err, "hint", fewFilesHint)
 		return nil
 	}
 	d.own = own
@@ -43,7 +43,7 @@ func (d *Daemon) followAddresses(ctx context.Context) error {
 			}
 		})
 		if err != nil {
-			d.log.Warn("the kernel does not report new addresses of this machine, so pbxjail looks every "+show.Duration(guardEvery)+". A new own address is not protected before that, and may be banned", "err", err, "hint", fewFilesHint)
+			d.log.Warn("the kernel does not report new addresses of this machine, so pbxjail reads them every "+show.Duration(guardEvery)+". If you add an address to this machine, it may be banned before this time is over", "err", err, "hint", fewFilesHint)
 		}
 	}()
 	defer func() { <-ended }()

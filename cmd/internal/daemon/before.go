@@ -36,7 +36,7 @@ func (d *Daemon) awaitProtections(ctx context.Context, homes <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	case <-time.After(homesTime):
-		d.log.Warn("pbxjail is still reading the known log-ins from the database. Until the end of this, the address of a known phone may be banned", "after", homesTime, "hint", "wait. If this comes at each start, move the database to a faster disk: write database: PATH into the main file; then: systemctl restart pbxjail")
+		d.log.Warn("pbxjail is still reading the known log-ins from the database. Until this is done, the address of a known phone may be banned", "after", homesTime, "hint", "wait. If this comes at each start, move the database to a faster disk: write database: PATH into the main file; then: systemctl restart pbxjail")
 	}
 	if d.ami != nil {
 		select {

@@ -92,7 +92,7 @@ func (d *Daemon) young() time.Time {
 	}
 	born, err := d.store.Born()
 	if err != nil {
-		d.log.Warn("the age of the database cannot be read. If this is the first day, bans last for the full bantime in place of 15 minutes", "err", err, "hint", todo(err, moreHint))
+		d.log.Warn("the age of the database cannot be read, so bans last for the full bantime, also in the first hour after the installation", "err", err, "hint", todo(err, moreHint))
 		return time.Time{}
 	}
 	return youngUntil(born, d.since)

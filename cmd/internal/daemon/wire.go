@@ -389,7 +389,7 @@ func (w *wireSource) problems(now time.Time) (list []control.Problem) {
 	}
 	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
 		list = append(list, control.Problem{
-			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. It cannot compare the logs of this minute with packets, so bans come from logs alone", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
+			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. So pbxjail cannot compare the logs of this minute with packets", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
 			Hint: "if somebody floods this machine, wait: the senders will be banned. Else write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
 		})
 	}
