@@ -63,6 +63,7 @@ type Main struct {
 	Notify          Notify         `yaml:"notify" reload:"at once" doc:"Messages for admins: who gets to know what, and how. jailctl help notify explains it."`
 	Metrics         Metrics        `yaml:"metrics" reload:"at once" doc:"Counters of pbxjail for Prometheus. Off, until listen says where to read them. jailctl help prometheus explains it."`
 	AMI             AMI            `yaml:"ami" reload:"restart" doc:"The manager interface of Asterisk (AMI), as a witness beside the logs: security events, who is registered, trunks. jailctl help ami explains it."`
+	Recordings      Recordings     `yaml:"recordings" reload:"at once" doc:"Recordings of calls and voicemail: how long they are kept, on which lawful ground, and where they are. Only jailctl recordings and jailctl audit use it. jailctl help recordings explains it."`
 	Heard           Heard          `yaml:"heard" reload:"restart" doc:"The kernel's record of who sent packets to Asterisk's ports: a witness beside the logs."`
 }
 
@@ -75,7 +76,7 @@ func defaultMain() *Main {
 }
 
 // keepAsRetention gives the kinds of history that were not given a time of their own that of
-// retention.
+// retention; and voicemail that of recordings.
 func (m *Main) keepAsRetention(given map[string]int) {
 	for key, keep := range map[string]*time.Duration{
 		"keep_bans": &m.KeepBans, "keep_lines": &m.KeepLines, "keep_log_ins": &m.KeepLogIns,
@@ -84,5 +85,8 @@ func (m *Main) keepAsRetention(given map[string]int) {
 		if _, ok := given[key]; !ok {
 			*keep = m.Retention
 		}
+	}
+	if _, ok := given["recordings.voicemail"]; !ok {
+		m.Recordings.Voicemail = m.Recordings.Retention
 	}
 }

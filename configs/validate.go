@@ -52,6 +52,7 @@ func (m *Main) validate(d *decoder) {
 	m.Notify.validate(d)
 	m.Metrics.validate(d, m.Socket)
 	m.AMI.validate(d)
+	m.Recordings.validate(d)
 }
 
 func (j *Jail) validate(d *decoder) {
