@@ -21,7 +21,7 @@ import (
 var readers = []string{
 	"status", "list", "allowed", "protected", "why", "history", "audit-log", "export", "top", "wire", "agents", "version",
 	"parse", "replay", "check", "jails", "feeds", "feeds check", "geoip", "geoip status", "geoip lookup", "rules", "doctor",
-	"calls", "metrics", "notify", "notify status", "help", "completion", "import", "audit", "dialplan", "recordings", "recordings list",
+	"calls", "metrics", "notify", "notify status", "help", "completion", "import", "audit", "dialplan", "recordings", "recordings list", "recordings trail", "recordings report",
 }
 
 // changes reports whether a verb may change something.

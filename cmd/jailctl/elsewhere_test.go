@@ -11,7 +11,7 @@ import (
 // Each verb is known to change something or not: --hosts asks before one that does. When you
 // add a verb that only reads, add it to readers too.
 func TestHostsAskBeforeChanges(t *testing.T) {
-	changing := []string{"ack", "allow", "ban", "calls unbar", "disallow", "erase", "geoip update", "import fail2ban", "man", "notify test", "off", "on", "reload", "remote", "setup", "tunnel", "unban"}
+	changing := []string{"ack", "allow", "ban", "calls unbar", "disallow", "erase", "geoip update", "import fail2ban", "man", "notify test", "off", "on", "recordings expire", "recordings hold", "recordings released", "reload", "remote", "setup", "tunnel", "unban"}
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		path := strings.TrimPrefix(c.CommandPath(), "jailctl ")

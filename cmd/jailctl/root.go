@@ -107,6 +107,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(a.remoteVerb(), a.dialplanVerb())
 	root.AddCommand(a.tunnelVerb())
 	elsewhereFlags(root)
+	root.AddCommand(a.recordingsVerb())
 	root.AddCommand(manVerbs()...)
 	a.complete(root)
 	return root

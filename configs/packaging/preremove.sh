@@ -8,6 +8,7 @@ esac
 if [ -d /run/systemd/system ]; then
 	systemctl disable --quiet pbxjail.service || :
 	systemctl stop pbxjail.service || :
+	systemctl disable --quiet --now pbxjail-recordings.timer || :
 fi
 # What a removed program leaves in the kernel nobody can lift any more.
 /usr/sbin/pbxjail --flush || echo "see with iptables-save, ipset list and nft list ruleset what is left" >&2

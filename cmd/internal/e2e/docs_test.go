@@ -101,6 +101,12 @@ func instead(command string) (line, why string) {
 		return "jailctl version", "the daemon of the test runs"
 	case strings.HasPrefix(command, "jailctl audit"):
 		return "jailctl help audit", "its exit status depends on the host"
+	case strings.HasPrefix(command, "jailctl recordings expire"):
+		return "exits 1 " + command, "no retention is set"
+	case command == "jailctl recordings report --html > recordings.html":
+		return "jailctl recordings report --html", "a script has no redirection"
+	case strings.HasPrefix(command, "jailctl recordings hold"), strings.HasPrefix(command, "jailctl recordings released"):
+		return "exits 1 " + command, "there is no such recording"
 	case strings.HasPrefix(command, "jailctl wire") || command == "jailctl agents":
 		return "exits 1 " + command, "the daemon of the test does not read packets"
 	}

@@ -38,6 +38,8 @@ import (
 //	json FILE                  a file, or stdout, holds JSON values and nothing else
 //	remember N FILE            fill the history FILE with N bans of accounts first to last; no daemon runs
 //	fits N FILE...             the databases have no more than N bytes together
+//	old FOLDER                 the files below it whose name has a date were written 100 days ago
+//	evil FOLDER                put a recording there whose name a terminal would obey
 //	plain FILE...              a file, or stdout, has no byte that a terminal obeys
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -63,6 +65,8 @@ func TestScripts(t *testing.T) {
 			"pack":     scriptPack,
 			"json":     scriptJSON,
 			"plain":    scriptPlain,
+			"old":      scriptOld,
+			"evil":     scriptEvil,
 			"remember": scriptRemember,
 			"fits":     scriptFits,
 		},

@@ -6,6 +6,7 @@ import (
 	"pbxjail/cmd/internal/audit"
 	"pbxjail/cmd/internal/audit/asterisk"
 	"pbxjail/cmd/internal/audit/freepbx"
+	"pbxjail/cmd/internal/audit/gdpr"
 	"pbxjail/cmd/internal/audit/host"
 	"pbxjail/cmd/internal/audit/shellshock"
 	"pbxjail/cmd/internal/audit/tls"
@@ -19,5 +20,6 @@ func All() []audit.Part {
 		{Name: "asterisk", Asks: "is Asterisk old, open to the world, or has it weak secrets?", Checks: asterisk.Checks()},
 		{Name: "freepbx", Asks: "does FreePBX, Elastix or Issabel have known holes, or signs of a break-in?", Checks: freepbx.Checks()},
 		{Name: "host", Asks: "which ports answer the world, can root log in with a password, is the clock right?", Checks: host.Checks()},
+		{Name: "recordings", Asks: "recordings of calls (GDPR): where they are, who can read them, how old, on an encrypted disk?", Checks: gdpr.Checks()},
 	}
 }
