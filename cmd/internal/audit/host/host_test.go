@@ -138,7 +138,7 @@ func TestRootLogin(t *testing.T) {
 		{"included, relative", "Include sshd_config.d/*.conf\nPermitRootLogin yes\n", map[string]string{"/etc/ssh/sshd_config.d/00.conf": "PermitRootLogin no\n"}, findings.OK, ""},
 		{"included in a Match", "PermitRootLogin no\nMatch User admin\nInclude /etc/ssh/more\n", map[string]string{"/etc/ssh/more": "PermitRootLogin yes\n"}, findings.OK, ""},
 		{"a Match of an included file ends with it", "Include /etc/ssh/more\nPermitRootLogin yes\n", map[string]string{"/etc/ssh/more": "Match User admin\nX11Forwarding no\n"}, findings.Risky, ""},
-		{"includes itself", "Include /etc/ssh/sshd_config\n", nil, findings.Unknown, "goes too deep"},
+		{"includes itself", "Include /etc/ssh/sshd_config\n", nil, findings.Unknown, "include each other"},
 		{"default of Red Hat", "UsePAM yes\n", map[string]string{"/etc/os-release": "ID=centos\n"}, findings.Unknown, "its default depends on the version"},
 		{"root is locked", "PermitRootLogin yes\n", map[string]string{"/etc/shadow": "daemon:*:1::\nroot:!:19000:0:99999:7:::\n"}, findings.OK, "root has no password"},
 		{"root has a password", "PermitRootLogin yes\n", map[string]string{"/etc/shadow": "root:$6$salt$hush:19000:0:99999:7:::\n"}, findings.Risky, ""},

@@ -40,7 +40,7 @@ const (
 	maxSSHFiles = 200
 )
 
-var errTooDeep = errors.New("Include goes too deep")
+var errTooDeep = errors.New("too many files of sshd include each other, one inside the other")
 
 // aliases are older names of settings: openssh:servconf.c keywords.
 var aliases = map[string]string{"challengeresponseauthentication": "kbdinteractiveauthentication", "skeyauthentication": "kbdinteractiveauthentication"}

@@ -2,7 +2,8 @@ package tls
 
 import (
 	"bytes"
-	"crypto/dsa" //nolint:staticcheck // an old certificate may have such a key
+	//lint:ignore SA1019 an old certificate may have such a key
+	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"

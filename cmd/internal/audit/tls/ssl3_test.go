@@ -250,6 +250,7 @@ func (v ssl3Server) serve(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
+	//lint:ignore SA1019 SSLv3 has nothing else
 	premaster, err := rsa.DecryptPKCS1v15(nil, v.key, exchange)
 	if err != nil || len(premaster) != 48 {
 		return fmt.Errorf("ssl3: premaster secret: %v", err)
@@ -302,6 +303,7 @@ func ssl3Echo(conn net.Conn, suite uint16, public *rsa.PublicKey, text string) (
 	premaster := make([]byte, 48)
 	rand.Read(premaster)
 	premaster[0], premaster[1] = 3, 0
+	//lint:ignore SA1019 SSLv3 has nothing else
 	sealed, err := rsa.EncryptPKCS1v15(rand.Reader, public, premaster)
 	if err != nil {
 		return "", err
