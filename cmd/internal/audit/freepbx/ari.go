@@ -46,10 +46,10 @@ func ari(m *audit.Machine) (list []findings.Finding) {
 		}
 	}
 	if looked == 0 && len(list) == 0 {
-		return []findings.Finding{audit.Absent("ARI", "the page of recordings (ARI) is not installed")}
+		return []findings.Finding{audit.Absent("ARI", "the old page of recordings (login.php of ARI, the Asterisk Recording Interface) is not installed. The ARI of Asterisk itself (ari.conf) is something else")}
 	}
 	if len(list) == 0 {
-		list = append(list, audit.OK("ARI", "the page of recordings reads its cookie with json_decode, not with unserialize"))
+		list = append(list, audit.OK("ARI", "the old page of recordings (login.php) reads its cookie with json_decode, not with unserialize"))
 	}
 	return list
 }

@@ -137,10 +137,19 @@ func confOf(m *audit.Machine, name, text string, info fs.FileInfo) (list []findi
 	if info.Mode().Perm()&0o007 != 0 {
 		list = append(list, findings.Finding{
 			About: "freepbx.conf", Severity: findings.Risky, What: "every user of this machine can read the password of the database in " + name,
-			Evidence: evidence[:1], Fix: []findings.Step{findings.Command("chmod o= " + name)},
+			Evidence: evidence[:1], Fix: closed(m, name, info),
+			Hint: "the web interface stops when its user cannot read this file. That user is asterisk; if the web server runs as another one (ps -o user= -C httpd,apache2), write its name in place of asterisk. Open the web interface afterwards",
 		})
 	}
 	return list
+}
+
+// closed are the commands that let only the user of the web server read a file.
+func closed(m *audit.Machine, name string, info fs.FileInfo) (steps []findings.Step) {
+	if ownerOf(m, info) != "asterisk" {
+		steps = append(steps, findings.Command("chown asterisk:asterisk "+name))
+	}
+	return append(steps, findings.Command("chmod o= "+name))
 }
 
 // settingsOf are the variables that FreePBX sets in its file.

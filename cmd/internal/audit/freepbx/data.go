@@ -33,6 +33,7 @@ type advisory struct {
 	Affected []span            `json:"affected"`
 	What     string            `json:"what"` // what an attacker can do
 	Read     string            `json:"read"`
+	Ports    string            `json:"ports"` // through which it is used; "": those of the web interface
 }
 
 // span is versions from one, which is in it, to another, which is the first good one.

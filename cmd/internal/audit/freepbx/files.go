@@ -50,7 +50,7 @@ func files(m *audit.Machine) []findings.Finding {
 	if len(list) == 0 && s.programs == 0 {
 		list = append(list, findings.Finding{About: "files", Severity: findings.Unknown, What: "cannot tell whether there are web shells: the folders of the web server have no file of PHP", Evidence: roots, Hint: "write the folder of the web interface as AMPWEBROOT into /etc/amportal.conf"})
 	}
-	if len(s.traces) == 0 && s.programs > 0 {
+	if s.programs > 0 && !slices.ContainsFunc(s.traces, func(t trace) bool { return t.severity > findings.Note }) {
 		list = append(list, findings.Finding{
 			About: "files", What: fmt.Sprintf("%s of PHP, and the names of %s: none looks like one that an attacker leaves (known on %s)", show.Count(s.programs, "file"), show.Count(w.entries, "file"), known.Date),
 			Evidence: append(slices.Clone(roots), known.Folders...),
@@ -85,6 +85,9 @@ func (s *search) found(severity findings.Severity, what, evidence string) {
 const (
 	sureFile   = "somebody broke in: there are files that only attackers leave"
 	maybeFile  = "there are files with names that attackers use. FreePBX has no such files"
+	sureWrite  = "there are pages that store what a browser sends in any file: anybody who finds the page can store a web shell and run commands on this machine"
+	maybeWrite = "there are pages through which a browser can write files. An editor of files does so, and a page of an attacker too"
+	joinsPHP   = "there are pages that put what a browser sends into PHP that they run. Who can open such a page can perhaps run commands"
 	sureShell  = "there are web shells: anybody who finds the page can run commands on this machine"
 	maybeShell = "there are pages that hide what they run, as web shells do"
 	markFile   = "somebody broke in: there are pages with the mark of a known web shell"
@@ -167,16 +170,49 @@ func (s *search) program(name string, text []byte) {
 	}
 	sights, whole := php.Shells(string(text))
 	for _, one := range sights {
-		evidence := fmt.Sprintf("%s:%d: %s", named(name), one.Line, one.What)
-		if one.Sure {
-			s.found(findings.Broken, sureShell, evidence)
-		} else {
-			s.found(findings.Risky, maybeShell, evidence)
-		}
+		severity, what := s.judgeSight(name, text, one)
+		s.found(severity, what, fmt.Sprintf("%s:%d: %s", named(name), one.Line, one.What))
 	}
 	if !whole {
 		s.w.miss(name, audit.ErrTooLarge)
 	}
+}
+
+// judgeSight says what a sight in a file means.
+func (s *search) judgeSight(name string, text []byte, one php.Sight) (findings.Severity, string) {
+	switch {
+	case one.Kind == php.Writes && s.classOfModule(name, text):
+		if one.Sure {
+			return findings.Risky, maybeWrite
+		}
+		return findings.Note, maybeWrite
+	case one.Kind == php.Writes && one.Sure:
+		return findings.Broken, sureWrite
+	case one.Kind == php.Writes:
+		return findings.Risky, maybeWrite
+	case one.Kind == php.Joins:
+		return findings.Risky, joinsPHP
+	case one.Sure:
+		return findings.Broken, sureShell
+	}
+	return findings.Risky, maybeShell
+}
+
+var (
+	moduleFolder = regexp.MustCompile(`^(.*/admin/modules/[^/]+)/`)
+	className    = regexp.MustCompile(`(?m)^\s*(?:final\s+|abstract\s+)*class\s+\w+`)
+)
+
+// classOfModule reports whether a file is a class of a module of the web interface. Only the
+// web interface, after its log-in, runs such a file: opened by its address, the file does
+// nothing.
+func (s *search) classOfModule(name string, text []byte) bool {
+	form := moduleFolder.FindStringSubmatch(name)
+	if form == nil || !strings.HasSuffix(strings.ToLower(name), ".class.php") || !className.Match(text) {
+		return false
+	}
+	_, err := s.w.m.Stat(form[1] + "/module.xml")
+	return err == nil
 }
 
 var (
@@ -206,12 +242,15 @@ func (s *search) htaccess(name, text string) {
 // findings are the traces, those of one kind together.
 func (s *search) findings() (list []findings.Finding) {
 	for _, t := range s.traces {
-		i := slices.IndexFunc(list, func(f findings.Finding) bool { return f.What == t.what })
+		i := slices.IndexFunc(list, func(f findings.Finding) bool { return f.What == t.what && f.Severity == t.severity })
 		if i < 0 {
 			i = len(list)
 			f := findings.Finding{About: "files", Severity: t.severity, What: t.what, References: s.known.Sources, Hint: afterBreakIn}
 			if t.severity == findings.Risky {
 				f.Hint = "look at these files. If you do not know who made one of them, somebody broke in: then take the machine off the network and restore a backup that is older"
+			}
+			if t.severity == findings.Note {
+				f.Hint = "these pages belong to modules of the web interface, and check which file a browser writes: let no one but you open the web interface (firewall)"
 			}
 			list = append(list, f)
 		}

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,9 @@ func TestHolesAndSigns(t *testing.T) {
 		{"framework, AUTHTYPE unknown", "freepbx-modules", modulesFolder + "framework/module.xml", moduleXML("framework", "17.0.22"), findings.Risky, "CVE-2025-66039"},
 		{"framework 15", "freepbx-modules", modulesFolder + "framework/module.xml", moduleXML("framework", "15.0.16.26"), findings.Broken, "CVE-2019-19006"},
 		{"ucp", "freepbx-modules", modulesFolder + "ucp/module.xml", moduleXML("ucp", "17.0.8"), findings.Broken, "CVE-2026-73665"},
+		{"ucp, its ports", "freepbx-modules", modulesFolder + "ucp/module.xml", moduleXML("ucp", "17.0.8"), findings.Broken, "refuse TCP ports 8001 and 8003"},
+		{"ucp, the command", "freepbx-modules", modulesFolder + "ucp/module.xml", moduleXML("ucp", "17.0.8"), findings.Broken, "fwconsole ma upgrade ucp"},
+		{"ucp of 16", "freepbx-modules", modulesFolder + "ucp/module.xml", moduleXML("ucp", "16.0.30"), findings.Broken, "refuse TCP ports 8001 and 8003"},
 		{"missedcall", "freepbx-modules", modulesFolder + "missedcall/module.xml", moduleXML("missedcall", "16.0.10"), findings.Broken, "CVE-2026-73663"},
 		{"restapps", "freepbx-modules", modulesFolder + "restapps/module.xml", moduleXML("restapps", "16.0.18.41"), findings.Broken, "CVE-2021-45461"},
 		{"restapps before the hole", "freepbx-modules", modulesFolder + "restapps/module.xml", moduleXML("restapps", "16.0.18.39"), findings.OK, ""},
@@ -126,6 +130,14 @@ func TestHolesAndSigns(t *testing.T) {
 		{"web shell", "freepbx-files", html + "admin/images/x.php", "<?php\n\nsystem($_REQUEST['cmd']);", findings.Broken, "x.php:3"},
 		{"hidden web shell", "freepbx-files", html + "admin/y.php", "<?php eval(base64_decode('c3lzdGVtKCRfR0VUWzFdKTs='));", findings.Broken, "hides"},
 		{"hidden", "freepbx-files", html + "admin/y.php", "<?php eval(gzinflate(base64_decode($parts)));", findings.Risky, "hide what they run"},
+		{"editor of a module", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {\nfunction save() {\n$f = $_POST['p'].'/'.$_POST['f'];\nif (isset($this->all[$_POST['p']]['files'][$_POST['f']])) { file_put_contents($f, $_POST['contents']); }\n} }", findings.Note, "Core.class.php:5"},
+		{"editor without a check that is known", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {\nfunction save() { file_put_contents($_POST['f'], $_POST['contents']);\n} }", findings.Risky, "can write files"},
+		{"editor elsewhere", "freepbx-files", html + "edit.php", "<?php $f = $_POST['f'];\nif (in_array($f, $all)) file_put_contents($f, $_POST['contents']);", findings.Risky, "edit.php:2"},
+		{"any file", "freepbx-files", html + "edit.php", "<?php file_put_contents($_POST['f'], $_POST['contents']);", findings.Broken, "edit.php:1"},
+		{"any file, among modules", "freepbx-files", modulesFolder + "core/x.php", "<?php file_put_contents($_POST['f'], $_POST['contents']);", findings.Broken, "x.php:1"},
+		{"shell in a class", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {}\nsystem($_POST['c']);", findings.Broken, "Core.class.php:3"},
+		{"ordinary PHP", "freepbx-files", html + "admin/rows.php", "<?php $a = array_filter($_POST['rows'], 'strlen'); usort($_POST['rows'], 'strcmp'); eval('$check_eval = '.$formula.';');", findings.OK, ""},
+		{"eval of a formula", "freepbx-files", html + "admin/rows.php", "<?php $f = $_POST['f']; eval('$check_eval = '.$f.';');", findings.Risky, "perhaps run commands"},
 		{"mark", "freepbx-files", html + "rest/a.php", "<?php /* trace_e1ebf9066a951be519a24140711839ea */ echo 1;", findings.Broken, "mark of a known web shell"},
 		{"rewrite", "freepbx-files", html + "phones/.htaccess", "RewriteEngine On\nRewriteRule .* config.php\n", findings.Broken, ".htaccess:2"},
 		{"image as PHP", "freepbx-files", html + "img/.htaccess", "AddType application/x-httpd-php .jpg\n", findings.Risky, "do not look like PHP"},
@@ -151,6 +163,9 @@ func TestHolesAndSigns(t *testing.T) {
 
 		{"modular.php answered", "freepbx-requests", "/var/log/httpd/ssl_access_log-20250824", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "POST /modular.php HTTP/1.1` + attackAgent, findings.Risky, "can have worked"},
 		{"modular.php refused", "freepbx-requests", "/var/log/apache2/access.log", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "POST /modular.php HTTP/1.1" 404 1 "-" "-"` + "\n", findings.Note, "refused"},
+		{"modular.php, to https", "freepbx-requests", "/var/log/apache2/access.log", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "POST /modular.php HTTP/1.1" 301 1 "-" "-"` + "\n", findings.Note, "sent the browser to another address"},
+		{"modular.php, kept method", "freepbx-requests", "/var/log/apache2/access.log", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "POST /modular.php HTTP/1.1" 308 1 "-" "-"` + "\n", findings.Note, "another address"},
+		{"modular.php, not changed", "freepbx-requests", "/var/log/apache2/access.log", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "POST /modular.php HTTP/1.1" 204 1 "-" "-"` + "\n", findings.Risky, "can have worked"},
 		{"endpoint", "freepbx-requests", "/var/log/httpd/access_log.1", `192.0.2.66 - - [22/Aug/2025:01:02:03 +0000] "GET /admin/ajax.php?module=FreePBX%5Cmodules%5Cendpoint%5Cajax&command=model&brand=x'+;INSERT HTTP/1.1" 500 1 "-" "-"` + "\n", findings.Risky, "CVE-2025-57819"},
 		{"filestore", "freepbx-requests", "/var/log/httpd/access_log.1", `192.0.2.66 - - [22/Dec/2025:01:02:03 +0000] "GET /admin/ajax.php?module=filestore&command=testconnection&driver=SSH&key=x%60id%60 HTTP/1.1` + attackAgent, findings.Risky, "CVE-2025-64328"},
 		{"page of an attack", "freepbx-requests", "/var/log/httpd/access_log.1", `192.0.2.66 - - [22/Dec/2025:01:02:03 +0000] "POST /rest_phones/ajax.php HTTP/1.1` + attackAgent, findings.Risky, "rest_phones"},
@@ -419,4 +434,26 @@ func FuzzCommand(f *testing.F) {
 		callOf(line)
 		accountsOf(known, line)
 	})
+}
+
+// TestReadable: after the printed commands the user of the web interface can still read its
+// file.
+func TestReadable(t *testing.T) {
+	for passwd, want := range map[string]string{
+		"someone:x:%d:0::/:/bin/sh\n":  "chown asterisk:asterisk /etc/freepbx.conf, chmod o= /etc/freepbx.conf",
+		"asterisk:x:%d:0::/:/bin/sh\n": "chmod o= /etc/freepbx.conf",
+	} {
+		of := honest()
+		of["/etc/passwd"] = fmt.Sprintf(passwd, os.Geteuid())
+		m := audittest.Machine(t, of)
+		var steps []string
+		for _, f := range bootstrap(m) {
+			for _, step := range f.Fix {
+				steps = append(steps, step.Run)
+			}
+		}
+		if got := strings.Join(steps, ", "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }

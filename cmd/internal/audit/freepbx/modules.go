@@ -146,7 +146,9 @@ func judged(m *audit.Machine, mod module, file string, holes []advisory, authtyp
 		}
 		if below, _ := version.Parse(good); below.Major() != v.Major() {
 			f.Fix = nil
-			f.Hint = fmt.Sprintf("there is no corrected version %d of this module: install FreePBX %d; until then, let no one but you open the web interface (firewall)", v.Major(), below.Major())
+			f.Hint = fmt.Sprintf("there is no corrected version %d of this module: install FreePBX %d; until then, %s", v.Major(), below.Major(), a.shut())
+		} else if a.Ports != "" {
+			f.Hint = "until you can run the commands below, " + a.shut()
 		}
 		if want := a.Only["AUTHTYPE"]; want != "" {
 			f = onlyWith(f, want, authtype)
@@ -157,6 +159,14 @@ func judged(m *audit.Machine, mod module, file string, holes []advisory, authtyp
 		list = append(list, f)
 	}
 	return list
+}
+
+// shut is how to keep attackers away from a hole that stays open.
+func (a advisory) shut() string {
+	if a.Ports != "" {
+		return fmt.Sprintf("let the firewall refuse TCP ports %s to everybody but your own users. These ports are open beside the web interface, so that to close the web interface is not enough", a.Ports)
+	}
+	return "let no one but you open the web interface (firewall)"
 }
 
 // onlyWith is a hole that can only be used with a value of AUTHTYPE.

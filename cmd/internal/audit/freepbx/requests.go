@@ -31,6 +31,7 @@ const (
 type asked struct {
 	what     string
 	refused  bool // by its status
+	sent     bool // to another address, and so not run
 	evidence string
 }
 
@@ -149,6 +150,7 @@ func (s signs) judgeRequest(line string) (asked, bool) {
 	one := asked{evidence: fmt.Sprintf("%s on %s: %s %s, answered with %s", show.Word(from, 64), show.Flat(when, 40), method, show.Flat(target, 160), status)}
 	code, _ := strconv.Atoi(status)
 	one.refused = code >= 400 && code != 500
+	one.sent = slices.Contains([]int{301, 302, 303, 307, 308}, code) // as a server does that moves http to https
 	module := values.Get("module")
 	switch {
 	case method == "POST" && path.Base(name) == "modular.php":
@@ -171,7 +173,12 @@ func requestFindings(known signs, all []asked) (list []findings.Finding) {
 	for _, a := range all {
 		what, severity := "somebody tried an attack, and the web server refused it: "+a.what, findings.Note
 		doHint := "nothing is to be done for these requests; let no one but you open the web interface (firewall)"
-		if !a.refused {
+		switch {
+		case a.refused:
+		case a.sent:
+			what = "somebody tried an attack, and the web server only sent the browser to another address: " + a.what
+			doHint = "a request to the other address is a line of its own in these logs, and this check looks at that line too; let no one but you open the web interface (firewall)"
+		default:
 			what, severity = "the web server answered "+a.what+". The attack can have worked", findings.Risky
 			doHint = "look at the other signs of this audit (files, cron, accounts, users). If there is one: " + afterBreakIn
 		}

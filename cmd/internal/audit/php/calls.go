@@ -86,15 +86,19 @@ func (s *scan) call(list []Token, i, depth int) {
 			first = s.lead(args[1], 0)
 		}
 		s.executed(t, first, s.afterTag(args[0]), depth)
-	case slices.Contains(applies, t.Text):
-		if foreignIn := slices.ContainsFunc(args[1:], func(a []Token) bool { return s.lead(a, 0).foreign }); first.foreign ||
-			foreignIn && (slices.Contains(runs, strings.ToLower(first.text)) || slices.Contains(executes, strings.ToLower(first.text))) {
-			s.see(t.Line, true, "a browser sends what the page hands to a function that it runs")
+		if t.Text == "eval" {
+			s.puzzled(t, args[0], first)
 		}
+	case s.appliesForeign(t.Text, args):
+		s.see(t.Line, true, "a browser sends what the page hands to a function that it runs")
 	case t.Text == "preg_replace" && len(args) > 2 && evaluates(first) && (s.lead(args[1], 0).foreign || s.lead(args[2], 0).foreign):
 		s.see(t.Line, true, "a browser sends PHP that the page runs (preg_replace with e)")
 	case t.Text == "file_put_contents" && len(args) > 1 && first.foreign && s.lead(args[1], 0).foreign:
-		s.see(t.Line, true, "a browser sends a file and says where the page stores it")
+		if s.isChecked(args[0], first) {
+			s.seeWay(t.Line, false, Writes, "a browser sends a file and says where the page stores it; the page compares the place with something before")
+			return
+		}
+		s.seeWay(t.Line, true, Writes, "a browser sends a file and says where the page stores it")
 	case (t.Text == "move_uploaded_file" || t.Text == "copy") && len(args) > 1 && isFiles(args[0]) && isFiles(args[1]):
 		s.see(t.Line, true, "a browser stores a file under a name that it chooses")
 	}
@@ -122,14 +126,17 @@ func (s *scan) callsOut(list []Token) bool {
 	text, foreign := false, false
 	for _, t := range list {
 		text = text || t.Kind == Text && originates.MatchString(t.Text)
-		foreign = foreign || t.Kind == Variable && (isForeign(t.Text) || s.values[t.Text].foreign) || t.Kind == Text && inText.MatchString(t.Text)
+		foreign = foreign || t.Kind == Variable && (isForeign(t.Text) || s.values[t.Text].foreign) || t.Kind == Text && !t.Plain && inText.MatchString(t.Text)
 	}
 	return text && foreign
 }
 
-// afterTag is what is behind '?>' . in front of a program: eval('?>' . $program).
+// lead of a program: nothing, the end of a tag, or a word behind which a whole expression is.
+var programLead = regexp.MustCompile(`^\s*(?:.*\?>|return|echo|print)?\s*$`)
+
+// afterTag is what is behind '?>' . or 'return ' . in front of a program: eval('?>' . $program).
 func (s *scan) afterTag(list []Token) (v value) {
-	if len(list) > 2 && list[0].Kind == Text && list[1].Is(Sign, ".") {
+	if len(list) > 2 && list[0].Kind == Text && list[1].Is(Sign, ".") && programLead.MatchString(list[0].Text) {
 		return s.lead(list[2:], 0)
 	}
 	return v
@@ -143,7 +150,7 @@ func (s *scan) executed(t Token, v, behind value, depth int) {
 	switch {
 	case v.foreign:
 		s.see(t.Line, true, "a browser sends PHP that the page runs")
-	case v.hidden && v.known && depth < maxInside:
+	case v.known && depth < maxInside:
 		before := len(s.list)
 		program, _ := Tokens("<?php " + strings.TrimPrefix(v.text, "?>"))
 		if bytes.Contains([]byte(v.text), []byte("<?")) {
@@ -151,7 +158,7 @@ func (s *scan) executed(t Token, v, behind value, depth int) {
 		}
 		s.program(program, depth+1)
 		for i := before; i < len(s.list); i++ {
-			s.list[i].Line, s.list[i].What = t.Line, s.list[i].What+", in a part that the file hides"
+			s.list[i].Line, s.list[i].What = t.Line, s.list[i].What+map[bool]string{true: ", in a part that the file hides", false: ", in a text that it runs"}[v.hidden]
 		}
 	case v.hidden:
 		s.see(t.Line, false, "the page runs PHP that the file hides")

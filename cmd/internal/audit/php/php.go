@@ -23,6 +23,8 @@ type Token struct {
 	Kind Kind
 	Text string
 	Line int // counted from 1
+
+	Plain bool // a Text in which PHP looks for no variables: in single quotes
 }
 
 // maxTokens bounds one file: the file may have been made for us.
@@ -119,7 +121,9 @@ func (l *lexer) take(kind Kind, length int) {
 	l.skip(l.at + length)
 }
 
-func (l *lexer) add(kind Kind, text string) { l.list = append(l.list, Token{kind, text, l.line}) }
+func (l *lexer) add(kind Kind, text string) {
+	l.list = append(l.list, Token{Kind: kind, Text: text, Line: l.line})
+}
 
 // until goes behind an end, which begins to be looked for after some bytes.
 func (l *lexer) until(end string, after int) {
@@ -158,6 +162,7 @@ func (l *lexer) quoted(quote byte) {
 		kind = Shell
 	}
 	l.add(kind, l.text[l.at+1:end])
+	l.list[len(l.list)-1].Plain = quote == '\''
 	l.skip(end + 1)
 }
 

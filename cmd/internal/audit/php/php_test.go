@@ -35,7 +35,7 @@ func TestTokens(t *testing.T) {
 // TestShells: what a browser decides is found, and its honest neighbour is not.
 func TestShells(t *testing.T) {
 	hide := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
-	const sure, hidden, nothing = "sure", "hidden", ""
+	const sure, hidden, unsure, nothing = "sure", "hidden", "unsure", ""
 	for text, want := range map[string]string{
 		`<?php system($_GET['c']);`:                                                                             sure,
 		`<?php @eval(stripslashes($_POST["x"]));`:                                                               sure,
@@ -64,6 +64,33 @@ func TestShells(t *testing.T) {
 		`<?php system('asterisk -rx "channel originate Local/'.$_REQUEST['num'].'@'.$_REQUEST['context'].'"');`: sure,
 		`<?php assert($_REQUEST['a']);`:                                                                         sure,
 		`<?php system($_SERVER['HTTP_X_CMD']);`:                                                                 sure,
+		`<?php array_filter($_POST['a'], 'system');`:                                                            sure,
+		`<?php usort($_POST['a'], $_POST['f']);`:                                                                sure,
+		`<?php eval('return '.$_GET['x'].';');`:                                                                 sure,
+		`<?php eval(' ?>'.$_POST['x']);`:                                                                        sure,
+		`<?php array_walk($_GET, 'assert');`:                                                                    sure,
+		`<?php array_reduce($rows, $_COOKIE['f']);`:                                                             sure,
+		`<?php preg_replace_callback('/.*/', $_GET['f'], $x);`:                                                  sure,
+		`<?php eval('system($_GET["c"]);');`:                                                                    sure,
+		`<?php if (is_writable($_POST['f'])) file_put_contents($_POST['f'], $_POST['d']);`:                      sure,
+		`<?php if (isset($_POST['f'])) { $f = $_POST['f']; file_put_contents($f, $_POST['d']); }`:               sure,
+		`<?php file_put_contents($_POST['f'], $_POST['d']); in_array($_POST['f'], $list);`:                      sure,
+		`<?php if (isset($list[$_POST['g']])) file_put_contents($_POST['f'], $_POST['d']);`:                     sure,
+
+		`<?php $f = $_POST['p'].'/'.$_POST['f']; if (isset($all[$_POST['t']][$_POST['p']]['files'][$_POST['f']])) file_put_contents($f, $_POST['d']);`: unsure,
+		`<?php $f = $_REQUEST['f']; if (!in_array($f, $this->files)) return; file_put_contents($f, $_POST['d']);`:                                      unsure,
+		`<?php $f = $_REQUEST['f']; if ($this->isAllowed($f)) file_put_contents($f, $_POST['d']);`:                                                     unsure,
+		`<?php eval('$check_eval = '.$_POST['formula'].';');`:                                                                                          unsure,
+		`<?php eval("return $_GET[x];");`: unsure,
+
+		`<?php $p = $_POST['x']; eval('$check_eval = '.$p.';');`: unsure,
+
+		`<?php array_filter($_POST["rows"],"strlen");`:                                  nothing,
+		`<?php array_filter($_GET);`:                                                    nothing,
+		`<?php usort($_POST["rows"],"strcmp"); array_walk($_POST["rows"], 'trim_one');`: nothing,
+		`<?php $rows = $_POST['rows']; uasort($rows, array($this, 'compare'));`:         nothing,
+		`<?php $check_eval = $_POST['x']; eval('$check_eval = '.$formula.';');`:         nothing,
+		`<?php $x = '$_GET[c]'; echo $x; system('$_GET');`:                              nothing,
 
 		`<?php // system($_GET['c']);`:                                                               nothing,
 		`<?php /* eval(base64_decode('x')); */ echo 1;`:                                              nothing,
@@ -96,7 +123,7 @@ func TestShells(t *testing.T) {
 			if one.Sure {
 				got = sure
 			} else if got == nothing {
-				got = hidden
+				got = map[bool]string{true: hidden, false: unsure}[one.Kind == Runs]
 			}
 		}
 		if got != want {

@@ -10,8 +10,18 @@ import (
 type Sight struct {
 	Line int
 	What string // a sentence, without text of the file
-	Sure bool   // a browser decides what runs; else the file hides what it does
+	Sure bool   // a browser decides what runs
+	Kind Way
 }
+
+// Way is what a Sight is about.
+type Way uint8
+
+const (
+	Runs   Way = iota // the page runs what a browser sends; not Sure: it hides what it runs
+	Writes            // a browser says what a file gets and which; not Sure: the page checks which
+	Joins             // a part of the PHP that the page runs is what a browser sends
+)
 
 // maxSights bounds what is said of one file.
 const maxSights = 8
@@ -21,8 +31,13 @@ const maxSights = 8
 var (
 	runs     = []string{"system", "exec", "shell_exec", "passthru", "popen", "proc_open", "pcntl_exec"}
 	executes = []string{"eval", "assert", "create_function"}
-	applies  = []string{"call_user_func", "call_user_func_array", "array_map", "array_filter", "usort", "register_shutdown_function"}
 )
+
+// applies are functions that call a function, and which argument names it.
+var applies = map[string]int{
+	"call_user_func": 0, "call_user_func_array": 0, "array_map": 0, "register_shutdown_function": 0, "forward_static_call": 0, "forward_static_call_array": 0,
+	"array_filter": 1, "array_reduce": 1, "array_walk": 1, "array_walk_recursive": 1, "usort": 1, "uasort": 1, "uksort": 1, "preg_replace_callback": 1, "iterator_apply": 1,
+}
 
 // foreignVariables are what a browser sends.
 var foreignVariables = []string{"$_GET", "$_POST", "$_REQUEST", "$_COOKIE", "$_FILES", "$HTTP_GET_VARS", "$HTTP_POST_VARS", "$HTTP_COOKIE_VARS", "$HTTP_RAW_POST_DATA"}
@@ -41,7 +56,7 @@ func Shells(text string) (list []Sight, whole bool) {
 		return nil, true
 	}
 	tokens, whole := Tokens(text)
-	s := scan{values: map[string]value{}, purse: purse}
+	s := scan{values: map[string]value{}, checked: map[string]bool{}, purse: purse}
 	s.program(tokens, 0)
 	return s.list, whole && s.purse > 0
 }
@@ -81,16 +96,20 @@ type value struct {
 	known   bool   // text is what it is
 	text    string // decoded as far as the file says how
 	hidden  bool   // it is decoded while the file runs
+	from    string // which part of what a browser sends it begins with: "$_POST|path"
 }
 
 type scan struct {
-	values map[string]value
-	list   []Sight
-	purse  int
+	values  map[string]value
+	checked map[string]bool // variables, and parts of what a browser sends, that the page compared with something
+	list    []Sight
+	purse   int
 }
 
-func (s *scan) see(line int, sure bool, what string) {
-	one := Sight{line, what, sure}
+func (s *scan) see(line int, sure bool, what string) { s.seeWay(line, sure, Runs, what) }
+
+func (s *scan) seeWay(line int, sure bool, kind Way, what string) {
+	one := Sight{line, what, sure, kind}
 	if len(s.list) < maxSights && !slices.Contains(s.list, one) {
 		s.list = append(s.list, one)
 	}
@@ -102,6 +121,7 @@ const maxInside = 6
 // program goes through the tokens in order, and remembers what variables are.
 func (s *scan) program(list []Token, depth int) {
 	for i, t := range list {
+		s.check(list, i)
 		switch {
 		case s.purse <= 0:
 			return
@@ -214,17 +234,17 @@ func (s *scan) lead(list []Token, depth int) value {
 		args, _ := s.arguments(list, 0)
 		return s.lead(args[0], depth+1)
 	case t.Kind == Variable && isForeign(t.Text):
-		return value{foreign: true}
+		return value{foreign: true, from: keyOf(list)}
 	case t.Is(Variable, "$_SERVER") && len(list) > 2 && list[2].Kind == Text && (strings.HasPrefix(list[2].Text, "HTTP_") || list[2].Text == "QUERY_STRING"):
 		return value{foreign: true}
 	case t.Kind == Variable:
 		return s.values[t.Text]
 	case t.Kind == Text:
 		head := strings.TrimLeft(t.Text, "{ ")
-		if at := inText.FindStringIndex(head); at != nil && at[0] == 0 || len(list) > 2 && list[1].Is(Sign, ".") && shellOption.MatchString(t.Text) && s.lead(list[2:], depth+1).foreign {
+		if at := inText.FindStringIndex(head); at != nil && at[0] == 0 && !t.Plain || len(list) > 2 && list[1].Is(Sign, ".") && shellOption.MatchString(t.Text) && s.lead(list[2:], depth+1).foreign {
 			return value{foreign: true}
 		}
-		if strings.HasPrefix(head, "$") && s.values[head[:1+nameLength(head[1:])]].foreign {
+		if !t.Plain && strings.HasPrefix(head, "$") && s.values[head[:1+nameLength(head[1:])]].foreign {
 			return value{foreign: true}
 		}
 		return s.joined(list)
