@@ -52,3 +52,34 @@ func TestBar(t *testing.T) {
 		}
 	}
 }
+
+// TestAdvice: no phone loses its calls by what the comment says, each file that is changed is
+// read again, and the log is the one that the PBX keeps.
+func TestAdvice(t *testing.T) {
+	for _, c := range []struct {
+		drivers    []Driver
+		format     Format
+		want, none []string
+	}{
+		{[]Driver{PJSIP}, Plain, []string{"only if calls without an account reach the dialplan today", "asterisk -rx 'pjsip reload'", "asterisk/messages"}, []string{"sip show peer", "iax2 reload", "'sip reload'"}},
+		{[]Driver{ChanSIP}, Plain, []string{"WARNING: a phone or a trunk without a context of its own", "grep -nE", "asterisk -rx 'sip reload'"}, []string{"pjsip reload"}},
+		{[]Driver{PJSIP, IAX2}, AEL, []string{"ael reload", "pjsip reload", "iax2 reload"}, []string{"'sip reload'"}},
+		{[]Driver{PJSIP}, FreePBX, []string{"do NOT change its destination", "jailctl parse /var/log/asterisk/full", "logger show channels", "Apply Config"}, []string{"asterisk/messages", "IAX2"}},
+		{[]Driver{IAX2}, FreePBX, []string{"IAX2: the setting for anonymous SIP calls says nothing", "iax2 reload", "do NOT change its destination"}, []string{"SIP: \"Allow Anonymous"}},
+	} {
+		text := advice(c.drivers, c.format)
+		for _, part := range c.want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%v, %s: want %q in:\n%s", c.drivers, c.format, part, text)
+			}
+		}
+		for _, part := range c.none {
+			if strings.Contains(text, part) {
+				t.Errorf("%v, %s: want no %q in:\n%s", c.drivers, c.format, part, text)
+			}
+		}
+		if need, first := strings.Index(text, "You need the lines only if"), strings.Index(text, "\n1. "); need < 0 || need > first {
+			t.Errorf("%v, %s: who needs the lines must come before step 1", c.drivers, c.format)
+		}
+	}
+}
