@@ -39,7 +39,7 @@ func (a *app) auditVerb() *cobra.Command {
 			if root != "" {
 				var err error
 				if m, err = audit.InFolder(root, a.now()); err != nil {
-					return err
+					return &usageError{err}
 				}
 			}
 			m.Addresses = addresses

@@ -95,6 +95,22 @@ func InFolder(folder string, now time.Time) (*Machine, error) {
 	return m, nil
 }
 
+// NotCopied is an error when the machine is a folder that has nothing in any of these folders:
+// a copy of a part of a machine. What was not found there can be on the machine. nil: it was
+// looked at.
+func (m *Machine) NotCopied(folders ...string) error {
+	if m.IsThis() {
+		return nil
+	}
+	for _, folder := range folders {
+		if len(m.Glob(folder+"/*", 1)) > 0 {
+			return nil
+		}
+	}
+	names := strings.Join(folders, " or ")
+	return hint.Errorf("copy "+names+" of that machine too; or run jailctl audit on that machine itself, without --root", "nothing of %s is in the folder after --root", names)
+}
+
 // IsThis reports whether the machine is the one that we run on.
 func (m *Machine) IsThis() bool { return cmp.Or(m.Root, "/") == "/" }
 
@@ -274,8 +290,19 @@ func (m *Machine) remedy(err error) string {
 		return "run jailctl audit as root; it only reads"
 	case errors.Is(err, ErrNoPrograms), errors.Is(err, ErrNoDial):
 		return "run jailctl audit on that machine itself, without --root"
+	case errors.Is(err, fs.ErrPermission):
+		return "root may not read it either. SELinux, AppArmor or a network file system can be the reason, or a container: look with ls -lZ, dmesg and mount, and run jailctl audit outside of the container"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "run jailctl audit again when the machine has less to do"
 	}
 	return "look at it by hand: jailctl audit does not say that it is fine"
+}
+
+// AsRoot is a hint that says to run jailctl audit as root; who does so already gets the other
+// one.
+func AsRoot(ask, other string) string {
+	if os.Geteuid() != 0 {
+		return ask
+	}
+	return other
 }

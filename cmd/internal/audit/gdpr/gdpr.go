@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/cmd/internal/recordings"
 	"pbxjail/configs"
+	"pbxjail/configs/asterisk"
 	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
@@ -48,12 +50,15 @@ func Checks() []findings.Check[*audit.Machine] {
 	check := func(name, asks string, run func(*seen) []findings.Finding) findings.Check[*audit.Machine] {
 		return findings.Check[*audit.Machine]{Name: name, Asks: asks, Run: func(m *audit.Machine) []findings.Finding {
 			s.look(m)
+			if s.nothing() && name != checkOfNothing {
+				return nil // one line is enough
+			}
 			return run(s)
 		}}
 	}
 	return []findings.Check[*audit.Machine]{
 		check("recordings-policy", "is there a lawful ground and a retention?", (*seen).checkPolicy),
-		check("recordings-where", "where are recordings, and how many?", (*seen).checkWhere),
+		check(checkOfNothing, "where are recordings, and how many?", (*seen).checkWhere),
 		check("recordings-readers", "who can read them?", (*seen).checkReaders),
 		check("recordings-shared", "are they in a web root, or shared by NFS or Samba?", (*seen).checkShared),
 		check("recordings-age", "are some older than the policy says?", (*seen).checkAge),
@@ -61,6 +66,24 @@ func Checks() []findings.Check[*audit.Machine] {
 		check("recordings-holds", "are the recordings on hold still there?", (*seen).checkHolds),
 		check("recordings-backups", "who can read the backups of FreePBX?", (*seen).checkBackups),
 	}
+}
+
+// checkOfNothing is the check that speaks for all of them where there are no recordings.
+const checkOfNothing = "recordings-where"
+
+// nothing reports whether the machine has no folder of recordings or backups, as far as it can
+// be seen: most likely it is no PBX.
+func (s *seen) nothing() bool {
+	_, err := s.machine.Stat(backups)
+	return errors.Is(err, fs.ErrNotExist) && len(s.list)+len(s.holds)+len(s.gone)+s.skipped.More == 0 && s.err == nil && s.noMain == nil && s.noHolds == nil
+}
+
+// notCopied is an error when a copy of a machine may lack the folders of recordings.
+func (s *seen) notCopied() error {
+	if _, err := s.machine.Stat("/etc/asterisk"); err == nil {
+		return s.machine.NotCopied(asterisk.DefaultSpool)
+	}
+	return s.machine.NotCopied("/var/spool")
 }
 
 // look looks at the machine once.
@@ -110,6 +133,9 @@ func (s *seen) none() bool {
 func (s *seen) checkPolicy() (list []findings.Finding) {
 	if s.noMain != nil {
 		return []findings.Finding{s.machine.Unseen(policyAbout, "how long recordings are kept, and on which ground", s.noMain)}
+	}
+	if err := s.notCopied(); s.none() && err != nil {
+		return []findings.Finding{s.machine.Unseen(policyAbout, "whether there are recordings that need a policy", err)}
 	}
 	if s.none() {
 		return []findings.Finding{audit.Absent(policyAbout, "no recording was found, so no policy is needed")}
@@ -161,8 +187,11 @@ func (s *seen) checkWhere() (list []findings.Finding) {
 	if s.err != nil {
 		list = append(list, s.machine.Unseen("recordings", "which recordings there are: there was not enough time to look at all", s.err))
 	}
+	if err := s.notCopied(); len(list) == 0 && err != nil {
+		return []findings.Finding{s.machine.Unseen("recordings", "which recordings there are, and who can read them", err)}
+	}
 	if len(list) == 0 {
-		return []findings.Finding{audit.Absent("recordings", "there is no folder with recordings")}
+		return []findings.Finding{audit.Absent("recordings", "there is no folder with recordings of calls, voicemail or backups of FreePBX")}
 	}
 	return list
 }
@@ -198,9 +227,6 @@ func (s *seen) checkReaders() (list []findings.Finding) {
 		one.Evidence = evidence
 		list = append(list, one)
 	}
-	if len(list) == 0 {
-		return []findings.Finding{audit.Absent("recordings", "there are no recordings to read")}
-	}
 	return list
 }
 
@@ -235,9 +261,6 @@ func (s *seen) checkAge() (list []findings.Finding) {
 			})
 		}
 	}
-	if len(list) == 0 {
-		return []findings.Finding{audit.Absent("recordings", "there are no recordings to be old")}
-	}
 	return list
 }
 
@@ -263,9 +286,6 @@ func (s *seen) checkEncryption() (list []findings.Finding) {
 			})
 		}
 	}
-	if len(list) == 0 {
-		return []findings.Finding{audit.Absent("recordings", "there are no recordings to encrypt")}
-	}
 	return list
 }
 
@@ -274,6 +294,8 @@ func (s *seen) checkHolds() (list []findings.Finding) {
 	switch {
 	case s.noHolds != nil:
 		return []findings.Finding{s.machine.Unseen(about, "which recordings are on hold", hint.Add("run jailctl audit as root; if it says the same, do what the message says, because expire deletes nothing until then", s.noHolds))}
+	case len(s.holds) == 0 && s.machine.NotCopied(path.Dir(s.policy.State)) != nil:
+		return []findings.Finding{s.machine.Unseen(about, "which recordings are on hold", s.machine.NotCopied(path.Dir(s.policy.State)))}
 	case len(s.holds) == 0:
 		return []findings.Finding{audit.OK(about, "no recording is on hold")}
 	case len(s.gone) == 0:

@@ -25,6 +25,7 @@ const (
 func good(t *testing.T) *audit.Machine {
 	m := audittest.Machine(t, map[string]string{
 		"/etc/pbxjail/pbxjail.yaml": "recordings: {retention: 90d, ground: consent}\n",
+		"/var/lib/dpkg/status":      "",
 		wav:                         "sound",
 		"/etc/exports":              "# none\n/srv/music 192.0.2.0/24(ro)\n",
 		"/etc/samba/smb.conf":       "[global]\n path = relative\n[music]\n path = /srv/music\n",
@@ -157,11 +158,31 @@ func TestChecks(t *testing.T) {
 
 // TestNoRecordings: a machine without recordings needs no policy.
 func TestNoRecordings(t *testing.T) {
-	m := audittest.Machine(t, map[string]string{"/etc/hostname": "pbx\n"})
+	m := audittest.Machine(t, map[string]string{"/etc/hostname": "pbx\n", "/var/spool/cron/root": ""})
 	list := audittest.Run(m, Checks())
+	if len(list) != 1 || list[0].Severity != findings.Note {
+		t.Errorf("want one note, got %s", audittest.Text(list))
+	}
+	audittest.Write(t, m, "/var/spool/asterisk/monitor/notes.txt", "")
+	audittest.Write(t, m, "/var/lib/misc/x", "")
+	list = audittest.Run(m, Checks())
 	for _, f := range list {
 		if f.Severity > findings.Note {
 			t.Errorf("got %s", audittest.Text(list))
+		}
+	}
+}
+
+// TestCopyOfAPart: what a copy lacks can be on the machine, so nothing is called absent.
+func TestCopyOfAPart(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"etc alone":          {"/etc/hostname": "pbx\n"},
+		"a PBX, no spool":    {"/etc/asterisk/asterisk.conf": "", "/var/spool/cron/root": ""},
+		"a policy, no spool": {"/etc/pbxjail/pbxjail.yaml": "recordings: {retention: 90d, ground: consent}\n"},
+	} {
+		list := audittest.Run(audittest.Machine(t, files), Checks())
+		if len(list) != 1 || list[0].Severity != findings.Unknown || !strings.Contains(list[0].Hint, "copy /var/spool") {
+			t.Errorf("%s: want one unknown, got\n%s", name, audittest.Text(list))
 		}
 	}
 }

@@ -63,9 +63,6 @@ func (s *seen) checkShared() (list []findings.Finding) {
 	for _, err := range unseen {
 		list = append(list, s.machine.Unseen("shares", "which folders are shared", err))
 	}
-	if len(list) == 0 {
-		return []findings.Finding{audit.Absent("recordings", "there are no recordings to share")}
-	}
 	return list
 }
 
@@ -196,10 +193,15 @@ func (s *seen) webLinks(roots []shared) (list []shared) {
 // mostBackups bounds the files of backups that are looked at.
 const mostBackups = 20_000
 
+// backups is where FreePBX puts its backups.
+const backups = asterisk.DefaultSpool + "/backup"
+
 func (s *seen) checkBackups() []findings.Finding {
-	const about = "backups of FreePBX"
-	folder := path.Join(asterisk.DefaultSpool, "backup")
+	const about, folder = "backups of FreePBX", backups
 	info, err := s.machine.Stat(folder)
+	if notCopied := s.notCopied(); errors.Is(err, fs.ErrNotExist) && notCopied != nil {
+		return []findings.Finding{s.machine.Unseen(about, "who can read them", notCopied)}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return []findings.Finding{audit.Absent(about, "there is no folder %s", folder)}
 	}

@@ -4,6 +4,7 @@
 package page
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -47,7 +48,7 @@ var means = map[findings.Severity]string{
 
 // Of is the page of a report about a machine.
 func Of(m *audit.Machine, parts []audit.Part, r findings.Report) Report {
-	p := Report{Host: show.Flat(m.Name, 120), Made: show.Stamp(m.Now), List: plain(r.Findings)}
+	p := Report{Host: cmp.Or(show.Flat(m.Name, 120), show.Flat(nameless(m), 120)), Made: show.Stamp(m.Now), List: plain(r.Findings)}
 	for _, part := range parts {
 		p.Looked = append(p.Looked, Part{part.Name, part.Asks})
 	}
@@ -65,6 +66,14 @@ func Of(m *audit.Machine, parts []audit.Part, r findings.Report) Report {
 			return p
 		}
 	}
+}
+
+// nameless is what a machine without a host name is called.
+func nameless(m *audit.Machine) string {
+	if m.IsThis() {
+		return "this machine"
+	}
+	return "the machine in " + m.Root
 }
 
 // plain are the findings with all their texts as a terminal would show them: a control

@@ -53,6 +53,9 @@ func check(m *audit.Machine) (list []findings.Finding) {
 			list = append(list, f)
 		}
 	}
+	if err := m.NotCopied("/bin", "/usr/bin"); len(list) == 0 && err != nil {
+		return []findings.Finding{m.Unseen("bash", "whether bash runs commands of an attacker (Shellshock)", err)}
+	}
 	if len(list) == 0 {
 		return []findings.Finding{audit.Absent("bash", "bash is not installed, so Shellshock is not possible on this machine")}
 	}

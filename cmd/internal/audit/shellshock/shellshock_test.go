@@ -72,6 +72,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestCopyOfAPart: a copy without programs says nothing about bash.
+func TestCopyOfAPart(t *testing.T) {
+	m := audittest.Machine(t, map[string]string{"/etc/hostname": "pbx\n"})
+	if list := audittest.Run(m, Checks()); len(list) != 1 || list[0].Severity != findings.Unknown {
+		t.Errorf("etc alone: got\n%s", audittest.Text(list))
+	}
+	audittest.Write(t, m, "/usr/bin/true", "")
+	if list := audittest.Run(m, Checks()); len(list) != 1 || list[0].Severity != findings.Note {
+		t.Errorf("with programs: got\n%s", audittest.Text(list))
+	}
+}
+
 // TestThisBash is the honest neighbour: the bash of the machine that tests run on.
 func TestThisBash(t *testing.T) {
 	list := audittest.Run(audit.This(audittest.Now), Checks())
