@@ -116,6 +116,9 @@ func parseElsewhere(args []string) (e *elsewhere, err error) {
 }
 
 func (e *elsewhere) set(name, value string) (err error) {
+	if name == "--host" && e.host != "" || name == "--hosts" && e.hosts != "" {
+		return usage("to run the verb on several PBXs, write them into a file, one in each line: jailctl --hosts FILE VERB", "%s is given twice", name)
+	}
 	switch name {
 	case "--host":
 		e.host = value

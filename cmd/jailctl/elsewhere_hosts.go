@@ -29,9 +29,14 @@ func changes(args []string) bool {
 	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
 		return false
 	}
-	c, _, err := newRoot(&app{}).Find(args)
+	c, flags, err := newRoot(&app{}).Find(args)
 	if err != nil || !c.HasParent() {
 		return true // a verb of a newer release
+	}
+	if err := c.ParseFlags(flags); err == nil {
+		if dry, err := c.Flags().GetBool("dry-run"); err == nil && dry {
+			return false
+		}
 	}
 	return !slices.Contains(readers, strings.TrimPrefix(c.CommandPath(), "jailctl "))
 }
@@ -83,7 +88,7 @@ func (a *app) onHosts(ctx context.Context, e *elsewhere) error {
 	if err != nil {
 		return err
 	}
-	return worstOf(ctx, answers)
+	return worstOf(ctx, e, answers)
 }
 
 func (a *app) hostList(file string) ([]remote.Target, error) {
@@ -100,11 +105,7 @@ func (a *app) hostList(file string) ([]remote.Target, error) {
 
 // askForAll asks once before something changes on many PBXs.
 func (a *app) askForAll(e *elsewhere, list []remote.Target) error {
-	words := []string{"jailctl"}
-	for _, arg := range e.args {
-		words = append(words, show.Word(arg, 200))
-	}
-	line := strings.Join(words, " ")
+	line := "jailctl " + commandLine(e.args)
 	if in, ok := a.stdin.(*os.File); !ok || a.json || e.hosts == "-" || !isTerminal(in) {
 		return usage("to do it without a question, write --yes before the verb: jailctl --hosts FILE --yes VERB", "%s may change something on %s, and there is no terminal to ask on", line, show.Count(len(list), "PBX"))
 	}
@@ -226,7 +227,7 @@ func (a *app) printReasons(answers []hostAnswer) {
 }
 
 // worstOf is the exit status of the worst PBX, with how many failed; nil: none did.
-func worstOf(ctx context.Context, answers []hostAnswer) error {
+func worstOf(ctx context.Context, e *elsewhere, answers []hostAnswer) error {
 	worst, silent, failed := exitDone, 0, 0
 	for _, r := range answers {
 		worst = remote.Worse(worst, r.Exit, exitNoPBX)
@@ -248,11 +249,33 @@ func worstOf(ctx context.Context, answers []hostAnswer) error {
 		parts = append(parts, fmt.Sprintf("%d of %s ended with an exit status other than 0", failed, show.Count(len(answers), "PBX")))
 	}
 	what := strings.Join(parts, "; ")
-	do := "to see all that one printed: jailctl --host HOST VERB; of all: jailctl --hosts FILE --wide VERB"
+	do := wholeAnswers(e, answers)
 	if ctx.Err() != nil {
 		what = "stopped by ctrl-c: " + what
 	}
 	return &endedError{hint.New(do, what), worst}
+}
+
+// wholeAnswers is what to type to see more than one line of an answer. It names the first PBX
+// that answered, and did not end well.
+func wholeAnswers(e *elsewhere, answers []hostAnswer) string {
+	verb := commandLine(e.args)
+	all := "to see all that each PBX printed: jailctl --hosts " + show.Word(e.hosts, 200) + " --wide " + verb
+	for _, r := range answers {
+		if r.Error == "" && r.Exit != exitDone {
+			return "to see all that " + r.Host + " printed: jailctl --host " + r.Host + " " + verb + "; " + all
+		}
+	}
+	return all
+}
+
+// commandLine are arguments for people.
+func commandLine(args []string) string {
+	var words []string
+	for _, arg := range args {
+		words = append(words, show.Word(arg, 200))
+	}
+	return strings.Join(words, " ")
 }
 
 // waiting shows on a terminal which PBXs have not answered yet. Its methods may be called

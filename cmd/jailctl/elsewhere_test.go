@@ -29,6 +29,12 @@ func TestHostsAskBeforeChanges(t *testing.T) {
 	if !changes([]string{"--json", "ban", "203.0.113.9"}) || changes([]string{"--utc", "--socket", "/s", "status"}) || changes([]string{"ban", "--help"}) {
 		t.Error("options in front of the verb change what is decided")
 	}
+	if changes([]string{"recordings", "expire", "--dry-run"}) || changes([]string{"--json", "setup", "--dry-run"}) {
+		t.Error("a dry run changes nothing")
+	}
+	if !changes([]string{"recordings", "expire", "--dry-run=false"}) || !changes([]string{"recordings", "expire", "--config", "--dry-run"}) || !changes([]string{"ban", "--dry-run"}) {
+		t.Error("taken for a dry run")
+	}
 }
 
 func TestParseElsewhere(t *testing.T) {
