@@ -17,6 +17,7 @@ import (
 type section struct {
 	name     string
 	template bool // "(!)": a template that others inherit from, no peer itself
+	at       place
 	settings []setting
 }
 
@@ -178,7 +179,7 @@ func (r *reader) header(at place, line string) *section {
 		r.tell(at, "write ] after the name; until then Asterisk refuses the file", "the name of a section has no closing bracket")
 		return nil
 	}
-	s, name := &section{name: strings.Clone(form[1])}, strings.ToLower(form[1])
+	s, name := &section{name: strings.Clone(form[1]), at: at}, strings.ToLower(form[1])
 	r.current = s
 	for option := range strings.SplitSeq(form[2], ",") {
 		from, into, adds := r.first[strings.ToLower(option)], r.current, strings.HasPrefix(option, "+")

@@ -7,6 +7,7 @@ type Section struct {
 	Name     string
 	Template bool // "(!)": others inherit from it; it is nothing by itself
 	Settings []Setting
+	At       Place // of its name in brackets; settings can be elsewhere
 }
 
 // Setting is one line "key = value" of a section.
@@ -52,7 +53,7 @@ func sections(dir, name string, prepare func(*reader)) (list []Section, problems
 	r.begin()
 	r.file(place{}, filepath.Join(r.dir, name), true)
 	for _, s := range r.sections {
-		one := Section{Name: s.name, Template: s.template}
+		one := Section{Name: s.name, Template: s.template, At: s.at.public()}
 		for _, set := range s.settings {
 			one.Settings = append(one.Settings, Setting{set.key, set.value, set.at.public()})
 		}

@@ -12,6 +12,7 @@ import (
 
 	"pbxjail/cmd/internal/audit"
 	"pbxjail/cmd/internal/audit/audittest"
+	"pbxjail/cmd/internal/audit/reach"
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/cmd/internal/program"
 	"pbxjail/configs/asterisk"
@@ -35,6 +36,7 @@ func honest() map[string]string {
 		"/var/www/html/provisioning/.htaccess": "AuthType Basic\nRequire valid-user\n",
 		"/var/www/html/provisioning/a.cfg":     "account.1.password = " + strong + "\n",
 		"/usr/sbin/asterisk":                   "",
+		"/etc/asterisk/ops.conf":               "; users\n[crm]\nsecret=" + strong + "d\nread=call\n",
 	}
 }
 
@@ -62,17 +64,25 @@ func TestWeakPlaces(t *testing.T) {
 		{"only in one version", "asterisk-version", "Asterisk 20.8.0", "", "", findings.Risky, "CVE-2024-35190"},
 		{"certified", "asterisk-version", "Asterisk certified/20.7-cert2", "", "", findings.Risky, "certified/20.7-cert11"},
 		{"series over", "asterisk-version", "Asterisk 16.30.0", "", "", findings.Risky, "no corrections since 2023-10-09"},
+		{"series over, the others", "asterisk-version", "Asterisk 16.30.0", "", "", findings.Risky, "22 gets corrections until 2029-10-16"},
 		{"of a distribution", "asterisk-version", "Asterisk 20.6.0~dfsg+~cs6.13.40431414-2", "", "", findings.Unknown, "without a new number"},
 		{"no number", "asterisk-version", "Asterisk GIT-master-abc", "", "", findings.Unknown, "not a number"},
 		{"too new for the list", "asterisk-version", "Asterisk 31.0.0", "", "", findings.Unknown, "does not know this series"},
 
 		{"AMI without deny", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[ops]\nsecret=" + strong + "\nread=all\nwrite=command\n", findings.Risky, "runs commands"},
 		{"AMI with permit alone", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=::\n[ops]\nsecret=" + strong + "\npermit=127.0.0.1/32\n", findings.Risky, "AMI user ops"},
+		{"AMI in an included file", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n#include \"ops.conf\"\n", findings.Risky, "/etc/asterisk/ops.conf:2: [crm]"},
+		{"AMI, a CRM", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n#include \"ops.conf\"\n", findings.Risky, "permit = 192.168.1.20/255.255.255.255"},
+		{"AMI on a private address", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=192.168.7.2\n[ops]\nsecret=" + strong + "\n", findings.Note, "other machines of the network of 192.168.7.2"},
+		{"AMI on a private and on every address", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=192.168.7.2\ntlsenable=yes\ntlsbindaddr=0.0.0.0:5039\n[ops]\nsecret=" + strong + "\n", findings.Risky, "anybody in the world"},
+		{"AMI on one address", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=203.0.113.7\n[ops]\nsecret=" + strong + "\n", findings.Risky, "anybody who reaches 203.0.113.7"},
 		{"AMI on loopback", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\nbindaddr=127.0.0.1\n[ops]\nsecret=" + strong + "\n", findings.OK, "this machine alone"},
 		{"AMI with an acl", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[ops]\nsecret=" + strong + "\nacl=office\n", findings.OK, "limited"},
 		{"AMI off", "asterisk-manager", good, "/etc/asterisk/manager.conf", "[general]\nenabled=no\n[ops]\nsecret=" + strong + "\n", findings.OK, "switched off"},
 
 		{"ARI to the world", "asterisk-http", good, "/etc/asterisk/http.conf", "[general]\nenabled=yes\nbindaddr=0.0.0.0\n", findings.Risky, "passwords of ARI"},
+		{"ARI to the world, its line", "asterisk-http", good, "/etc/asterisk/http.conf", "[general]\nenabled=yes\nbindaddr=0.0.0.0\n", findings.Risky, "in place of /etc/asterisk/http.conf:3"},
+		{"ARI to a network", "asterisk-http", good, "/etc/asterisk/http.conf", "[general]\nenabled=yes\nbindaddr=10.1.2.3\n", findings.Note, "8089"},
 		{"origins", "asterisk-http", good, "/etc/asterisk/ari.conf", "[general]\nenabled=yes\nallowed_origins=*\n[app]\ntype=user\npassword=" + strong + "\n", findings.Risky, "every web page"},
 
 		{"guests", "asterisk-callers", good, "/etc/asterisk/pjsip.conf", "[anonymous]\ntype=endpoint\ncontext=from-internal\n", findings.Risky, "call out"},
@@ -84,6 +94,7 @@ func TestWeakPlaces(t *testing.T) {
 		{"short secret", "asterisk-secrets", good, "/etc/asterisk/pjsip.conf", "[1001]\ntype=auth\nusername=1001\npassword=Xy7#qB\n", findings.Risky, "fewer than 8"},
 		{"usual secret, local", "asterisk-secrets", good, "/etc/asterisk/manager.conf", "[general]\nenabled=yes\n[admin]\nsecret=amp111\ndeny=0.0.0.0/0\npermit=127.0.0.1/32\n", findings.Risky, "only this machine"},
 		{"mailbox", "asterisk-secrets", good, "/etc/asterisk/voicemail.conf", "[default]\n1001 => 1001,Ann\n", findings.Risky, "mailboxes"},
+		{"mailbox, its PIN", "asterisk-secrets", good, "/etc/asterisk/voicemail.conf", "[default]\n1001 => 1001,Ann\n", findings.Risky, "tr -dc 0-9"},
 
 		{"phone in the web folder", "asterisk-phones", good, "/var/www/html/phones/001122334455.cfg", "account.1.password = " + strong + "\n", findings.Risky, "001122334455.cfg:1"},
 		{"phone in XML", "asterisk-phones", good, "/var/www/html/cfg/spa.xml", "<flat>\n<Password_1_ ua=\"na\">" + strong + "</Password_1_>\n", findings.Risky, "spa.xml:2"},
@@ -207,6 +218,72 @@ func TestDebianVersion(t *testing.T) {
 	}
 	if got := debianVersion(strings.Replace(text, "Package: asterisk\nStatus: install ok installed", "Package: asterisk\nStatus: deinstall ok config-files", 1)); got != "" {
 		t.Errorf("got %q of a package that was removed", got)
+	}
+}
+
+func TestFreePBXVersion(t *testing.T) {
+	text := "Package: asterisk22-core\nStatus: install ok installed\nVersion: 1\n\nPackage: asterisk22\nStatus: install ok installed\nVersion: 22.5.2-1.sng12\n\n"
+	r, ok := releaseOf(debianVersion(text))
+	if !ok || r.series() != "22" {
+		t.Errorf("got %+v of %q", r, debianVersion(text))
+	}
+}
+
+// TestOnFreePBX: FreePBX writes some files again, so the steps name its settings and the
+// files that it leaves alone.
+func TestOnFreePBX(t *testing.T) {
+	files := honest()
+	files["/etc/freepbx.conf"] = "<?php\n"
+	files["/etc/asterisk/manager.conf"] = "[general]\nenabled=yes\n#include manager_additional.conf\n"
+	files["/etc/asterisk/manager_additional.conf"] = "[crm]\nsecret=" + strong + "\n"
+	files["/etc/asterisk/http.conf"] = "[general]\n#include http_additional.conf\n"
+	files["/etc/asterisk/http_additional.conf"] = "enabled=yes\nbindaddr=0.0.0.0\n"
+	files["/etc/asterisk/ari.conf"] = "[general]\n#include ari_general_additional.conf\n[app]\ntype=user\npassword=" + strong + "b\n"
+	files["/etc/asterisk/ari_general_additional.conf"] = "enabled=yes\nallowed_origins=*\n"
+	files["/etc/asterisk/voicemail.conf"] = "[default]\n1001 => 1001,Ann\n"
+	list := audittest.Run(withVersion(t, files, "Asterisk 22.10.1"), Checks())
+	text := audittest.Text(list)
+	for _, f := range list {
+		for _, step := range f.Fix {
+			text += step.Where + "\n"
+		}
+		text += f.Hint + "\n"
+	}
+	for _, want := range []string{"Asterisk Manager Users, user crm", "manager_additional.conf:1: [crm]", "ARI_ALLOWED_ORIGINS", "ari_general_custom.conf", "http_custom.conf", "HTTPBINDADDRESS", "field Voicemail Password"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q:\n%s", want, text)
+		}
+	}
+	for _, f := range list {
+		for _, step := range f.Fix {
+			if len(step.Lines) > 0 && strings.Contains(step.Where, "_additional.conf") {
+				t.Errorf("a line goes into a file that FreePBX writes: %s", step.Where)
+			}
+		}
+	}
+}
+
+func TestFirewallOf(t *testing.T) {
+	ports := []asterisk.Port{{Service: asterisk.AMI, Number: 5038}, {Service: asterisk.HTTP, Number: 8088}}
+	for rules, want := range map[string]findings.Severity{"*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n": findings.Risky, "*filter\n:INPUT DROP [0:0]\nCOMMIT\n": findings.Note, "": findings.Risky} {
+		m := audittest.Machine(t, nil)
+		m.Run = func(_ context.Context, of program.Command) (program.Result, error) {
+			if of.Name != "iptables-save" && of.Name != "ip6tables-save" {
+				return program.Result{}, program.ErrNotInstalled
+			}
+			if rules == "" {
+				return program.Result{Status: 4, Said: []byte("you must be root")}, nil
+			}
+			return program.Result{Out: []byte(rules)}, nil
+		}
+		sockets := []audit.Socket{{Protocol: "tcp", At: netip.MustParseAddrPort("0.0.0.0:8088"), Program: "asterisk"}}
+		f := behind(findings.Finding{}, firewallOf(reach.Of(m), sockets, ports, asterisk.HTTP), anybody, "", "try passwords of ARI")
+		if f.Severity != want || strings.Contains(f.What, "unless a firewall") != (rules == "") {
+			t.Errorf("got %v %q with rules %q", f.Severity, f.What, rules)
+		}
+		if v := firewallOf(reach.Of(m), sockets, ports, asterisk.AMI); v != reach.Unknown {
+			t.Errorf("got %v where nothing listens", v)
+		}
 	}
 }
 

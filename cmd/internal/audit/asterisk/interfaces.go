@@ -3,7 +3,6 @@ package asterisk
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,16 +12,6 @@ import (
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/show"
 )
-
-// worldBind reports whether an address to listen on can be reached from other machines. A
-// port may follow it.
-func worldBind(text string) bool {
-	if at, err := netip.ParseAddrPort(text); err == nil {
-		return !at.Addr().IsLoopback()
-	}
-	addr, err := netip.ParseAddr(strings.Trim(text, "[]"))
-	return text != "localhost" && (err != nil || !addr.IsLoopback())
-}
 
 // dangerous are rights of a user of the manager interface that lead to commands on the
 // machine: asterisk:main/manager.c.
@@ -46,36 +35,39 @@ func manager(m *audit.Machine) (list []findings.Finding) {
 			continue
 		}
 		bind := general(sections, "bindaddr")
-		world := bind.Value == "" || worldBind(bind.Value)
+		world := whoReaches(bind.Value)
 		if tls := general(sections, "tlsenable"); asterisk.IsTrue(tls.Value) {
 			to := general(sections, "tlsbindaddr")
-			world = world || to.Value == "" || worldBind(to.Value)
+			if w := whoReaches(to.Value); w > world {
+				bind, world = to, w
+			}
 		}
-		list = append(list, managerUsers(m, file, sections, bind, world)...)
+		list = append(list, managerUsers(m, dir, sections, bind, world)...)
 	}
 	return list
 }
 
-func managerUsers(m *audit.Machine, file string, sections []asterisk.Section, bind asterisk.Setting, world bool) (list []findings.Finding) {
+func managerUsers(m *audit.Machine, dir string, sections []asterisk.Section, bind asterisk.Setting, world who) (list []findings.Finding) {
+	file := named(m, dir+"/manager.conf")
 	at := file + ": bindaddr is missing in [general], so it is 0.0.0.0"
 	if bind.Value != "" {
-		at = where(m, bind.At) + ": bindaddr = " + show.Flat(bind.Value, 60)
+		at = where(m, bind.At) + ": " + bind.Key + " = " + show.Flat(bind.Value, 60)
 	}
 	open := 0
 	for _, s := range sections {
 		if s.Template || strings.EqualFold(s.Name, "general") {
 			continue
 		}
-		if !world || !asterisk.Admits(s.Settings) {
+		if world == ourselves || !asterisk.Admits(s.Settings) {
 			continue
 		}
 		open++
 		write, _ := s.Last("write")
 		f := findings.Finding{
-			About: "AMI user " + show.Word(s.Name, 60), Severity: findings.Risky, Evidence: []string{at, file + ": [" + show.Flat(s.Name, 60) + "] has no deny, or permits every address"},
-			What: "anybody in the world can try passwords of this user of the manager interface, unless a firewall refuses them",
-			Fix:  []findings.Step{findings.Write("below ["+show.Flat(s.Name, 60)+"] in "+file, "deny = 0.0.0.0/0.0.0.0", "deny = ::/0", "permit = 127.0.0.1/255.255.255.255"), findings.Command("asterisk -rx 'manager reload'")},
+			About: "AMI user " + show.Word(s.Name, 60), Evidence: []string{at, where(m, s.At) + ": [" + show.Flat(s.Name, 60) + "] has no deny, or permits every address"},
 		}
+		f.Fix, f.Hint = limitUser(m, s)
+		f = atRisk(m, dir, asterisk.AMI, world, bind.Value, "try passwords of this user of the manager interface", f)
 		var rights []string
 		for right := range strings.SplitSeq(write.Value, ",") {
 			if right = strings.ToLower(strings.TrimSpace(right)); slices.Contains(dangerous, right) {
@@ -90,7 +82,7 @@ func managerUsers(m *audit.Machine, file string, sections []asterisk.Section, bi
 	}
 	if open == 0 {
 		what := "every user of the manager interface is limited to addresses"
-		if !world {
+		if world == ourselves {
 			what = "the manager interface listens on this machine alone"
 		}
 		list = append(list, findings.Finding{About: "AMI", What: what, Evidence: []string{at}})
@@ -116,17 +108,19 @@ func web(m *audit.Machine) (list []findings.Finding) {
 			continue
 		}
 		bind := general(sections, "bindaddr") // without it the server does not run: asterisk:configs/samples/http.conf.sample
-		world := bind.Value != "" && worldBind(bind.Value)
+		world := whoReaches(bind.Value)
+		if bind.Value == "" {
+			world = ourselves
+		}
 		at := file + ": bindaddr is missing, so it does not listen"
 		if bind.Value != "" {
 			at = where(m, bind.At) + ": bindaddr = " + show.Flat(bind.Value, 60)
 		}
-		found := ariFindings(m, dir, ari, world, at)
-		if world && len(found) == 0 {
-			found = append(found, findings.Finding{
-				About: "HTTP", Severity: findings.Note, Evidence: []string{at}, What: "the web server of Asterisk can be reached from other machines, without encryption",
-				Hint: "if no phone and no browser needs it, write bindaddr=127.0.0.1 in place of it; then: asterisk -rx 'module reload http'",
-			})
+		found := ariFindings(m, dir, ari, world, bind, at)
+		if world != ourselves && len(found) == 0 {
+			f := findings.Finding{About: "HTTP", Severity: findings.Note, Evidence: []string{at}, What: "the web server of Asterisk can be reached from other machines, without encryption"}
+			f.Fix, f.Hint = listenHere(m, bind)
+			found = append(found, f)
 		}
 		if len(found) == 0 {
 			found = append(found, findings.Finding{About: "HTTP", What: "the web server of Asterisk listens on this machine alone, or not at all", Evidence: []string{at}})
@@ -137,17 +131,18 @@ func web(m *audit.Machine) (list []findings.Finding) {
 }
 
 // ariFindings looks at ari.conf. ARI is on when its module is there, unless the file says no.
-func ariFindings(m *audit.Machine, dir string, sections []asterisk.Section, world bool, at string) (list []findings.Finding) {
+func ariFindings(m *audit.Machine, dir string, sections []asterisk.Section, world who, bind asterisk.Setting, at string) (list []findings.Finding) {
 	file := named(m, dir+"/ari.conf")
 	if on := general(sections, "enabled"); len(sections) == 0 || on.Value != "" && !asterisk.IsTrue(on.Value) {
 		return nil
 	}
 	if origins := general(sections, "allowed_origins"); strings.Contains(origins.Value, "*") {
-		list = append(list, findings.Finding{
+		f := findings.Finding{
 			About: "ARI", Severity: findings.Risky, What: "every web page in the browser of one of your users can use ARI with the log-in of that user",
 			Evidence: []string{where(m, origins.At) + ": allowed_origins = " + show.Flat(origins.Value, 60)},
-			Fix:      []findings.Step{findings.Write("in place of "+where(m, origins.At), "allowed_origins = https://THE-PAGE-THAT-NEEDS-IT"), findings.Command("asterisk -rx 'module reload res_ari.so'")},
-		})
+		}
+		f.Fix, f.Hint = oneOrigin(m, origins)
+		list = append(list, f)
 	}
 	var users []string
 	for _, s := range sections {
@@ -157,12 +152,12 @@ func ariFindings(m *audit.Machine, dir string, sections []asterisk.Section, worl
 			users = append(users, show.Word(s.Name, 60))
 		}
 	}
-	if world && len(users) > 0 {
-		list = append(list, findings.Finding{
-			About: "ARI", Severity: findings.Risky, What: "anybody in the world can try passwords of ARI, and read those of others on the way, unless a firewall refuses them: ARI makes calls and changes the configuration",
-			Evidence: []string{at, file + ": users that may change things: " + strings.Join(users, ", ")},
-			Fix:      []findings.Step{findings.Write("below [general] in "+named(m, dir+"/http.conf"), "bindaddr = 127.0.0.1"), findings.Command("asterisk -rx 'module reload http'")},
-		})
+	if world != ourselves && len(users) > 0 {
+		f := findings.Finding{About: "ARI", Evidence: []string{at, file + ": users that may change things: " + strings.Join(users, ", ")}}
+		f.Fix, f.Hint = listenHere(m, bind)
+		f = atRisk(m, dir, asterisk.HTTP, world, bind.Value, "try passwords of ARI, and read those of others on the way", f)
+		f.What += ". ARI makes calls and changes the configuration"
+		list = append(list, f)
 	}
 	return list
 }
@@ -202,7 +197,11 @@ func openOf(m *audit.Machine, sockets []audit.Socket, ports []asterisk.Port) (li
 		f := findings.Finding{
 			About: fmt.Sprintf("port %d", s.At.Port()), Severity: findings.Risky, What: what + " answers the world",
 			Evidence: []string{fmt.Sprintf("tcp %s, program %s, %s", s.At, show.Word(cmp.Or(s.Program, "unknown"), 20), wall.Why())},
-			Fix:      []findings.Step{findings.Write("in the file of this service (manager.conf or http.conf), below [general]", "bindaddr = 127.0.0.1"), findings.Command("asterisk -rx 'core reload'")},
+		}
+		if ports[i].Service == asterisk.AMI {
+			f.Fix, f.Hint = manageHere(m)
+		} else {
+			f.Fix, f.Hint = listenHere(m, asterisk.Setting{})
 		}
 		switch wall.World(s) {
 		case reach.Closed:

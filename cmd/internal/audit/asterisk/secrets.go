@@ -37,6 +37,15 @@ func secrets(m *audit.Machine) (list []findings.Finding) {
 	return list
 }
 
+// newPIN is how to give a mailbox another secret: callers type it, so it has digits alone.
+func newPIN(m *audit.Machine) string {
+	const digits = "give each mailbox a PIN of 8 random digits. This command prints one: tr -dc 0-9 </dev/urandom | head -c 8; echo. "
+	if m.FreePBX() {
+		return digits + "Write the PIN in the web interface: Applications, Extensions, the extension, Voicemail, field Voicemail Password; then Submit and Apply Config. Say the new PIN to the user of the mailbox"
+	}
+	return digits + "Write the PIN behind => in place of the old one (voicemail.conf), then run: asterisk -rx 'voicemail reload'. Say the new PIN to the user of the mailbox"
+}
+
 // weak are the accounts with weak secrets, those of one file and one fault together.
 func weak(m *audit.Machine, all []asterisk.Secret) (list []findings.Finding) {
 	for _, s := range all {
@@ -58,10 +67,14 @@ func weak(m *audit.Machine, all []asterisk.Secret) (list []findings.Finding) {
 		i := slices.IndexFunc(list, func(f findings.Finding) bool { return f.What == what })
 		if i < 0 {
 			i = len(list)
-			list = append(list, findings.Finding{
+			f := findings.Finding{
 				About: "secrets", Severity: severity, What: what,
 				Hint: "write a secret that a program made, such as: openssl rand -hex 16; then write the same one into the phone or the program",
-			})
+			}
+			if s.File == "voicemail.conf" {
+				f.Hint = newPIN(m)
+			}
+			list = append(list, f)
 		}
 		list[i].Evidence = append(list[i].Evidence, where(m, s.At)+": account "+show.Word(s.Account, 60))
 	}

@@ -152,10 +152,13 @@ func installed(m *audit.Machine) (a asked) {
 
 const mostStatus = 32 << 20
 
+// packageForm is the package with the program: asterisk, and asterisk22 of FreePBX.
+var packageForm = regexp.MustCompile(`^Package: asterisk[0-9]*\n`)
+
 // debianVersion finds the installed package of Asterisk: deb-control(5).
 func debianVersion(text string) string {
 	for part := range strings.SplitSeq(text, "\n\n") {
-		if !strings.HasPrefix(strings.TrimLeft(part, "\n"), "Package: asterisk\n") || !strings.Contains(part, "\nStatus: install ok installed") {
+		if !packageForm.MatchString(strings.TrimLeft(part, "\n")) || !strings.Contains(part, "\nStatus: install ok installed") {
 			continue
 		}
 		for line := range strings.Lines(part) {
@@ -224,7 +227,7 @@ func versionOf(k known, r release, from string, now time.Time) (list []findings.
 		f := findings.Finding{
 			About: "version", Severity: findings.Risky, Evidence: []string{evidence},
 			What:       fmt.Sprintf("Asterisk %s gets no corrections since %s: holes that were found later stay open, and this list does not name them", r.series(), end),
-			Fix:        []findings.Step{findings.Write("install a newer series of Asterisk: 20 or 22 get corrections for years")},
+			Fix:        []findings.Step{findings.Write("install a newer series of Asterisk: " + longest(k, now))},
 			References: []string{"https://docs.asterisk.org/About-the-Project/Asterisk-Versions/"},
 		}
 		if r.packaged {
@@ -265,6 +268,21 @@ func versionOf(k known, r release, from string, now time.Time) (list []findings.
 		list = append(list, f)
 	}
 	return list
+}
+
+// longest are the series that get corrections for at least another half of a year, with their
+// ends.
+func longest(k known, now time.Time) string {
+	var list []string
+	for _, s := range k.Series {
+		if s.End > show.Date(now.AddDate(0, 6, 0)) {
+			list = append(list, s.Name+" gets corrections until "+s.End)
+		}
+	}
+	if len(list) == 0 {
+		return "the list of " + k.Date + " knows none that still gets corrections"
+	}
+	return strings.Join(list, ", ")
 }
 
 // endOf is when the series of a release ends; "": not known.
