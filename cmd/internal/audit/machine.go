@@ -20,6 +20,7 @@ import (
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/cmd/internal/program"
 	"pbxjail/configs/hint"
+	"pbxjail/configs/show"
 )
 
 // Machine is all that a check may look at. The zero value is this machine's files, with no
@@ -136,7 +137,26 @@ func (m *Machine) Do(ctx context.Context, c program.Command) (program.Result, er
 	if m.Run == nil {
 		return program.Result{}, fmt.Errorf("%s: %w", c.Name, ErrNoPrograms)
 	}
+	if path, err := program.Find(c.Name); err == nil && os.Geteuid() == 0 && c.As == nil {
+		info, err := os.Stat(path)
+		if err == nil {
+			err = Replaceable(path, info)
+		}
+		if err != nil {
+			return program.Result{}, err
+		}
+	}
 	return m.Run(ctx, c)
+}
+
+// Replaceable is an error when others than root and the caller can write a program: then it is
+// not started, since root may be the caller.
+func Replaceable(path string, info fs.FileInfo) error {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
+		return hint.Errorf("see why, and correct it: ls -lL "+ShellWord(path), "other users can write %s, so jailctl does not start it", show.Word(path, 200))
+	}
+	return nil
 }
 
 // Connect opens a TCP connection to a port of the machine.

@@ -25,8 +25,12 @@ type Command struct {
 	Dir   string   // where it runs; "": "/"
 	Input []byte   // its standard input
 
+	As     *Owner // the user that it runs as, which only root can choose; nil: our own
 	Memory uint64 // bytes of address space that it may have; 0: as much as it wants
 }
+
+// Owner is a user and a group, by their numbers.
+type Owner struct{ User, Group uint32 }
 
 // Result is what a program did.
 type Result struct {
@@ -82,6 +86,9 @@ func Do(ctx context.Context, c Command) (Result, error) {
 		cmd.Dir = "/"
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if c.As != nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: c.As.User, Gid: c.As.Group}
+	}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	if err := startWithoutCore(cmd); err != nil {
 		return Result{}, fmt.Errorf("cannot start %s: %w", path, err)

@@ -85,7 +85,7 @@ func ariOf(m *audit.Machine, name, text string, info fs.FileInfo) (list []findin
 		list = append(list, findings.Finding{
 			About: "ARI", Severity: findings.Risky, Evidence: evidence[:1],
 			What: "other users of this machine can change the page that decides who logs in to the recordings",
-			Fix:  []findings.Step{findings.Command("chmod 644 " + named(name))},
+			Fix:  []findings.Step{findings.Command("chmod 644 " + audit.ShellWord(name))},
 		})
 	}
 	return list

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"pbxjail/cmd/internal/audit"
@@ -22,6 +25,8 @@ const (
 var (
 	errNoSecret = errors.New("there is no file with the user of the database that you may read")
 	errRefused  = errors.New("the database refused the question")
+	errOdd      = errors.New("a value in the file with the user of the database is too long, or has control characters")
+	errWritable = errors.New("the file with the user of the database belongs to root, and other users can write it")
 )
 
 // client are names of the client of the database, the new one first.
@@ -29,12 +34,18 @@ var client = []string{"mariadb", "mysql"}
 
 // ask asks the database of FreePBX with the user of freepbx.conf. The question is a constant
 // of this program. The password goes to the standard input of the client, so that no list of
-// processes has it, and it is in no error: what the client says is not repeated.
+// processes has it, and it is in no error: what the client says is not repeated. Who can write
+// that file chooses the server and may find faults of the client: so root does not run it, but
+// the owner of the file.
 func ask(m *audit.Machine, question string) (rows [][]string, err error) {
 	if m.Run == nil {
 		return nil, audit.ErrNoPrograms
 	}
-	options, err := clientOptions(m)
+	options, file, err := clientOptions(m)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := clientOwner(m, file)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +55,7 @@ func ask(m *audit.Machine, question string) (rows [][]string, err error) {
 	for _, name := range client {
 		var r program.Result
 		r, err = m.Do(ctx, program.Command{
-			Name: name, Args: []string{"--defaults-file=/dev/stdin", "--batch", "--skip-column-names", "--execute=" + question}, Input: []byte(options),
+			Name: name, As: owner, Args: []string{"--defaults-file=/dev/stdin", "--local-infile=0", "--batch", "--skip-column-names", "--execute=" + question}, Input: []byte(options),
 		})
 		if errors.Is(err, program.ErrNotInstalled) {
 			continue
@@ -72,8 +83,9 @@ func table(text string) (rows [][]string) {
 }
 
 // clientOptions is the file of options for the client: mysql(1) "option files".
-func clientOptions(m *audit.Machine) (string, error) {
-	for _, file := range confFiles {
+// It also returns the file that has the values.
+func clientOptions(m *audit.Machine) (text, file string, err error) {
+	for _, file = range confFiles {
 		user := ampSetting(m, file, "AMPDBUSER")
 		if user == "" {
 			continue
@@ -81,6 +93,9 @@ func clientOptions(m *audit.Machine) (string, error) {
 		b := &strings.Builder{}
 		b.WriteString("[client]\n")
 		for _, one := range [][2]string{{"user", user}, {"password", ampSetting(m, file, "AMPDBPASS")}, {"host", ampSetting(m, file, "AMPDBHOST")}, {"port", ampSetting(m, file, "AMPDBPORT")}, {"socket", ampSetting(m, file, "AMPDBSOCK")}} {
+			if odd(one[1]) {
+				return "", "", errOdd
+			}
 			if one[1] != "" {
 				b.WriteString(one[0] + "=" + optionValue(one[1]) + "\n")
 			}
@@ -89,10 +104,44 @@ func clientOptions(m *audit.Machine) (string, error) {
 		if name == "" {
 			name = "asterisk"
 		}
+		if odd(name) {
+			return "", "", errOdd
+		}
 		b.WriteString("connect_timeout=5\n[mysql]\ndatabase=" + optionValue(name) + "\n")
-		return b.String(), nil
+		return b.String(), file, nil
 	}
-	return "", errNoSecret
+	return "", "", errNoSecret
+}
+
+// mostValue is how long a value may be: the client reads lines of 4 KiB, and takes what comes
+// behind for another option, such as one that loads a library.
+const mostValue = 256
+
+func odd(value string) bool {
+	return len(value) > mostValue || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// clientOwner is who runs the client where we are root; nil: we ourselves.
+func clientOwner(m *audit.Machine, file string) (*program.Owner, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	info, err := m.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	return runsAs(info)
+}
+
+func runsAs(info fs.FileInfo) (*program.Owner, error) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case ok && stat.Uid != 0:
+		return &program.Owner{User: stat.Uid, Group: stat.Gid}, nil
+	case !ok || info.Mode().Perm()&0o022 != 0:
+		return nil, hint.Add("let only root write it: chmod go-w, and the path of this file", errWritable)
+	}
+	return nil, nil
 }
 
 // optionValue is a value in quotes, so that it stays one value.

@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -372,14 +373,54 @@ func TestDatabase(t *testing.T) {
 	}
 }
 
-// TestOptions: a password stays one value of the option file, whatever is in it.
+// TestOptions: a password stays one value of the option file, whatever is in it, and one that
+// the client would cut into several lines is refused.
 func TestOptions(t *testing.T) {
-	m := audittest.Machine(t, map[string]string{"/etc/freepbx.conf": `<?php $amp_conf['AMPDBUSER']='u'; $amp_conf["AMPDBPASS"] = 'a"b\\c
-[client]
-host=evil';`})
-	text, err := clientOptions(m)
-	if want := "[client]\nuser=\"u\"\npassword=\"a\\\"b\\\\c\\n[client]\\nhost=evil\"\n"; err != nil || !strings.HasPrefix(text, want) {
-		t.Errorf("got %q, %v", text, err)
+	conf := func(password string) *audit.Machine {
+		return audittest.Machine(t, map[string]string{"/etc/freepbx.conf": `<?php $amp_conf['AMPDBUSER']='u'; $amp_conf["AMPDBPASS"] = '` + password + `';`})
+	}
+	text, file, err := clientOptions(conf(`a"b\\c # [client]`))
+	if want := "[client]\nuser=\"u\"\npassword=\"a\\\"b\\\\c # [client]\"\n"; err != nil || file != "/etc/freepbx.conf" || !strings.HasPrefix(text, want) {
+		t.Errorf("got %q, %q, %v, want %q", text, file, err, want)
+	}
+	for _, password := range []string{strings.Repeat("A", 4084) + "plugin-dir=/tmp/p", "a\n[client]\nhost=evil", "a\x00b"} {
+		if _, _, err := clientOptions(conf(password)); !errors.Is(err, errOdd) {
+			t.Errorf("%.20q: got %v, want that it is refused", password, err)
+		}
+	}
+}
+
+// TestClientRunsAs: root never speaks with a server that another user chooses.
+func TestClientRunsAs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	file := filepath.Join(t.TempDir(), "freepbx.conf")
+	for _, c := range []struct {
+		user int
+		mode os.FileMode
+		want *program.Owner
+		err  error
+	}{
+		{0, 0o640, nil, nil},
+		{0, 0o660, nil, errWritable},
+		{0, 0o646, nil, errWritable},
+		{65534, 0o640, &program.Owner{User: 65534, Group: 65534}, nil},
+	} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Chown(file, c.user, c.user), os.Chmod(file, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := runsAs(info)
+		if !errors.Is(err, c.err) || (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+			t.Errorf("user %d, mode %o: got %v, %v, want %v, %v", c.user, c.mode, got, err, c.want, c.err)
+		}
 	}
 }
 

@@ -220,7 +220,7 @@ func (s *seen) checkReaders() (list []findings.Finding) {
 		if f.Public > 0 {
 			one = findings.Finding{
 				About: aboutFolder(f), Severity: findings.Risky, What: fmt.Sprintf("every user of this machine can read %d of %s", f.Public, show.Count(f.Count, "recording")),
-				Fix:  []findings.Step{findings.Command("chmod o-rx " + quoteWord(f.Real))},
+				Fix:  []findings.Step{findings.Command("chmod o-rx " + audit.ShellWord(f.Real))},
 				Hint: "the folder needs no rights for others: only Asterisk, and a web server that plays recordings, read them; IDs of some: " + strings.Join(f.Everyone, ", "), References: []string{artSecurity},
 			}
 		}
@@ -228,15 +228,6 @@ func (s *seen) checkReaders() (list []findings.Finding) {
 		list = append(list, one)
 	}
 	return list
-}
-
-// quoteWord is a path for a shell, where it is no plain word.
-func quoteWord(path string) string {
-	const plain = "/-_.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	if strings.Trim(path, plain) == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 func (s *seen) checkAge() (list []findings.Finding) {

@@ -76,7 +76,7 @@ func one(m *audit.Machine, name string, info fs.FileInfo) (findings.Finding, boo
 	unseen := func(err error) (findings.Finding, bool) {
 		return m.Unseen("bash", "whether "+name+" runs commands of an attacker (Shellshock)", err), true
 	}
-	if err := replaceable(name, info); err != nil {
+	if err := audit.Replaceable(name, info); err != nil {
 		return unseen(err)
 	}
 	path, err := m.Path(name)
@@ -104,16 +104,6 @@ func one(m *audit.Machine, name string, info fs.FileInfo) (findings.Finding, boo
 		return audit.OK("bash", "%s (%s) passes all %d tests for Shellshock", name, version, len(faults)), true
 	}
 	return finding(m, name, version, bad), true
-}
-
-// replaceable is an error when others than root can write the program: then it is not
-// started, since root may be the caller.
-func replaceable(name string, info fs.FileInfo) error {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return hint.Errorf("see why, and correct it: ls -lL "+name, "other users can write %s, so jailctl does not start it", name)
-	}
-	return nil
 }
 
 // versionOf is the first line of "bash --version"; any other shell says something else, or

@@ -216,7 +216,7 @@ func (t target) newCertificate(m *audit.Machine) []findings.Step {
 	folder := "/etc/letsencrypt/live/" + name
 	steps := []findings.Step{
 		{Where: "get a certificate for the name that phones and browsers use; this needs port 80 for a moment:"},
-		findings.Command("certbot certonly --standalone -d " + name),
+		findings.Command("certbot certonly --standalone -d " + audit.ShellWord(name)),
 	}
 	switch t.server {
 	case apache, nginx:
