@@ -139,7 +139,7 @@ func listenHere(m *audit.Machine, set asterisk.Setting) (steps []findings.Step, 
 	switch {
 	case m.FreePBX():
 		return []findings.Step{findings.Write("into /etc/asterisk/http_custom.conf", line), reload},
-			"the web interface can do the same: Settings, Advanced Settings, HTTP Bind Address (HTTPBINDADDRESS) 127.0.0.1, then Apply Config. A line in http.conf itself does not count, because http_additional.conf comes after it. " + strings.ToUpper(hint[:1]) + hint[1:]
+			"in place of the steps below you can use the web interface: Settings, Advanced Settings, HTTP Bind Address (HTTPBINDADDRESS): write 127.0.0.1, then Apply Config. A line in http.conf itself does not count, because http_additional.conf comes after it. " + strings.ToUpper(hint[:1]) + hint[1:]
 	case set.At.File != "":
 		return []findings.Step{findings.Write("in place of "+where(m, set.At), line), reload}, hint
 	}

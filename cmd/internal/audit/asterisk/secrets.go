@@ -38,12 +38,12 @@ func secrets(m *audit.Machine) (list []findings.Finding) {
 }
 
 // newPIN is how to give a mailbox another secret: callers type it, so it has digits alone.
-func newPIN(m *audit.Machine) string {
-	const digits = "give each mailbox a PIN of 8 random digits. This command prints one: tr -dc 0-9 </dev/urandom | head -c 8; echo. "
+func newPIN(m *audit.Machine) []findings.Step {
+	list := []findings.Step{findings.Command("tr -dc 0-9 </dev/urandom | head -c 8; echo")}
 	if m.FreePBX() {
-		return digits + "Write the PIN in the web interface: Applications, Extensions, the extension, Voicemail, field Voicemail Password; then Submit and Apply Config. Say the new PIN to the user of the mailbox"
+		return append(list, findings.Step{Where: "in the web interface: Applications, Extensions, the extension, Voicemail, field Voicemail Password: write the digits that the command prints; then Submit and Apply Config"})
 	}
-	return digits + "Write the PIN behind => in place of the old one (voicemail.conf), then run: asterisk -rx 'voicemail reload'. Say the new PIN to the user of the mailbox"
+	return append(list, findings.Step{Where: "in voicemail.conf, behind =>: write the digits that the command prints in place of the old ones"}, findings.Command("asterisk -rx 'voicemail reload'"))
 }
 
 // weak are the accounts with weak secrets, those of one file and one fault together.
@@ -72,7 +72,7 @@ func weak(m *audit.Machine, all []asterisk.Secret) (list []findings.Finding) {
 				Hint: "write a secret that a program made, such as: openssl rand -hex 16; then write the same one into the phone or the program",
 			}
 			if s.File == "voicemail.conf" {
-				f.Hint = newPIN(m)
+				f.Fix, f.Hint = newPIN(m), "give each mailbox a PIN of 8 random digits, and say the new PIN to the user of the mailbox"
 			}
 			list = append(list, f)
 		}

@@ -83,16 +83,17 @@ func (s *search) found(severity findings.Severity, what, evidence string) {
 
 // What is said of traces, each with all its files.
 const (
-	sureFile   = "somebody broke in: there are files that only attackers leave"
-	maybeFile  = "there are files with names that attackers use. FreePBX has no such files"
-	sureWrite  = "there are pages that store what a browser sends in any file: anybody who finds the page can store a web shell and run commands on this machine"
-	maybeWrite = "there are pages through which a browser can write files. An editor of files does so, and a page of an attacker too"
-	joinsPHP   = "there are pages that put what a browser sends into PHP that they run. Who can open such a page can perhaps run commands"
-	sureShell  = "there are web shells: anybody who finds the page can run commands on this machine"
-	maybeShell = "there are pages that hide what they run, as web shells do"
-	markFile   = "somebody broke in: there are pages with the mark of a known web shell"
-	rewrites   = "somebody broke in: .htaccess sends every request to one page, as a known web shell does"
-	asProgram  = "the web server runs files as PHP that do not look like PHP, because an .htaccess says so"
+	sureFile    = "somebody broke in: there are files that only attackers leave"
+	maybeFile   = "there are files with names that attackers use. FreePBX has no such files"
+	sureWrite   = "there are pages that store what a browser sends in any file: anybody who finds the page can store a web shell and run commands on this machine"
+	maybeWrite  = "there are pages through which a browser can write files. An editor of files does so, and a page of an attacker too"
+	moduleWrite = "modules of the web interface can write files that a browser names, as an editor of files does; they check which file it is"
+	joinsPHP    = "there are pages that put what a browser sends into PHP that they run. Who can open such a page can perhaps run commands"
+	sureShell   = "there are web shells: anybody who finds the page can run commands on this machine"
+	maybeShell  = "there are pages that hide what they run, as web shells do"
+	markFile    = "somebody broke in: there are pages with the mark of a known web shell"
+	rewrites    = "somebody broke in: .htaccess sends every request to one page, as a known web shell does"
+	asProgram   = "the web server runs files as PHP that do not look like PHP, because an .htaccess says so"
 )
 
 // paths looks at files with known paths.
@@ -185,7 +186,7 @@ func (s *search) judgeSight(name string, text []byte, one php.Sight) (findings.S
 		if one.Sure {
 			return findings.Risky, maybeWrite
 		}
-		return findings.Note, maybeWrite
+		return findings.Note, moduleWrite
 	case one.Kind == php.Writes && one.Sure:
 		return findings.Broken, sureWrite
 	case one.Kind == php.Writes:
@@ -250,7 +251,7 @@ func (s *search) findings() (list []findings.Finding) {
 				f.Hint = "look at these files. If you do not know who made one of them, somebody broke in: then take the machine off the network and restore a backup that is older"
 			}
 			if t.severity == findings.Note {
-				f.Hint = "these pages belong to modules of the web interface, and check which file a browser writes: let no one but you open the web interface (firewall)"
+				f.Hint, f.References = "who can log in to the web interface can use them: let no one but you open it (firewall)", nil
 			}
 			list = append(list, f)
 		}

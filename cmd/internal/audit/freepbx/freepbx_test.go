@@ -131,7 +131,7 @@ func TestHolesAndSigns(t *testing.T) {
 		{"web shell", "freepbx-files", html + "admin/images/x.php", "<?php\n\nsystem($_REQUEST['cmd']);", findings.Broken, "x.php:3"},
 		{"hidden web shell", "freepbx-files", html + "admin/y.php", "<?php eval(base64_decode('c3lzdGVtKCRfR0VUWzFdKTs='));", findings.Broken, "hides"},
 		{"hidden", "freepbx-files", html + "admin/y.php", "<?php eval(gzinflate(base64_decode($parts)));", findings.Risky, "hide what they run"},
-		{"editor of a module", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {\nfunction save() {\n$f = $_POST['p'].'/'.$_POST['f'];\nif (isset($this->all[$_POST['p']]['files'][$_POST['f']])) { file_put_contents($f, $_POST['contents']); }\n} }", findings.Note, "Core.class.php:5"},
+		{"editor of a module", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {\nfunction save() {\n$f = $_POST['p'].'/'.$_POST['f'];\nif (isset($this->all[$_POST['p']]['files'][$_POST['f']])) { file_put_contents($f, $_POST['contents']); }\n} }", findings.Note, "modules of the web interface can write files"},
 		{"editor without a check that is known", "freepbx-files", modulesFolder + "core/Core.class.php", "<?php\nclass Core {\nfunction save() { file_put_contents($_POST['f'], $_POST['contents']);\n} }", findings.Risky, "can write files"},
 		{"editor elsewhere", "freepbx-files", html + "edit.php", "<?php $f = $_POST['f'];\nif (in_array($f, $all)) file_put_contents($f, $_POST['contents']);", findings.Risky, "edit.php:2"},
 		{"any file", "freepbx-files", html + "edit.php", "<?php file_put_contents($_POST['f'], $_POST['contents']);", findings.Broken, "edit.php:1"},
