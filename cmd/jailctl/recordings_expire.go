@@ -37,9 +37,10 @@ It never deletes a recording
 Each deletion is in the trail before it happens. If the trail cannot be written, nothing is deleted.
 
 If the clock may be wrong, expire deletes nothing: a clock that jumped two years ahead would make
-all recordings old. It looks for a time without any recording: of 366 days, or of 30 days where no
-time service sets the clock. If the clock is right, give the date of today by hand, once:
---today 2026-11-27. A line in cron with an old date does nothing.
+all recordings old. It looks for more than 30 days without any recording and without a run of
+expire, also where a time service sets the clock: such a service can be deceived. If the clock is
+right, give the date of today by hand, once: --today 2026-11-27. A line in cron with an old date
+does nothing.
 
 The exit status is 1 when a recording could not be deleted or looked at.`,
 		Args: takes(),

@@ -27,10 +27,11 @@ type Book struct {
 
 // The files of a book.
 const (
-	holdsName  = "holds.json"
-	trailName  = "trail.jsonl"
-	lockName   = "lock"
-	expireName = "expire.lock"
+	holdsName   = "holds.json"
+	trailName   = "trail.jsonl"
+	lockName    = "lock"
+	expireName  = "expire.lock"
+	lastRunName = "last-run" // of expire: see lastRun
 )
 
 // ErrBusy says that another expire runs.

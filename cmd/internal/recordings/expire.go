@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -129,40 +128,36 @@ func (e *expiry) prepare(ctx context.Context) error {
 			}
 		}
 	}
-	var gaps []*gap
-	for _, keep := range []time.Duration{e.Policy.Retention, e.Policy.Voicemail} {
-		if keep > 0 {
-			gaps = append(gaps, newGap(e.m.Now, keep))
-		}
+	last, err := lastRun(e.State)
+	if err != nil {
+		return fmt.Errorf("nothing is deleted: %w", err)
 	}
-	_, err := e.m.Scan(ctx, e.Folders, func(list []Recording) error {
+	dates := newCalendar(e.m.Now, e.Policy.shortest())
+	_, err = e.m.Scan(ctx, e.Folders, func(list []Recording) error {
 		for i := range list {
 			r := &list[i]
 			if _, asked := there[r.ID]; asked {
 				there[r.ID] = true
 			}
-			if r.Date.After(e.m.Now.Add(ahead)) {
-				continue // no witness of the time
-			}
-			for _, g := range gaps {
-				g.see(r.Date)
-			}
+			dates.see(r.Date)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, g := range gaps {
-		if err := e.m.doubt(g, e.Today); err != nil && e.DryRun {
-			e.doubt = err // the admin sees the list first
-		} else if err != nil {
-			return err
-		}
+	sure, err := e.m.doubt(dates, last, e.Today)
+	if err != nil && e.DryRun {
+		e.doubt = err // the admin sees the list first
+	} else if err != nil {
+		return err
 	}
 	if e.book != nil {
 		err := e.book.locked(func() error {
-			return errors.Join(e.book.settle(cut, there, e.By), e.book.trim(e.Policy.KeepTrail))
+			if err := errors.Join(e.book.settle(cut, there, e.By), e.book.trim(e.Policy.KeepTrail)); err != nil || !sure {
+				return err
+			}
+			return e.book.ran()
 		})
 		if err != nil {
 			return fmt.Errorf("nothing is deleted: the trail cannot be written: %w", err)

@@ -223,26 +223,40 @@ func TestHold(t *testing.T) {
 
 // TestClock: a clock that jumped ahead deletes nothing, unless the admin gives the date.
 func TestClock(t *testing.T) {
+	const never = 5000 * days
 	for _, c := range []struct {
 		name   string
 		jump   time.Duration
+		run    time.Duration // how long before the jump expire ran last
 		synced bool
 		after  bool // a call was recorded after the jump
 		today  string
 		want   string
 	}{
-		{"two years ahead", 730 * days, true, false, "", "the clock may be wrong"},
-		{"two years ahead, with calls since", 730 * days, true, true, "", "the clock may be wrong"},
-		{"two years ahead, no time service", 730 * days, false, true, "", "no time service sets the clock"},
-		{"100 days ahead, no time service", 100 * days, false, true, "", "the clock may be wrong"},
-		{"right", 0, false, false, "", ""},
-		{"a pause of 100 days, with a time service", 100 * days, true, false, "", ""},
-		{"the admin says so", 730 * days, true, false, "2028-11-26", ""},
-		{"an old line of cron", 730 * days, true, false, "2026-11-27", "--today says 2026-11-27"},
+		{"two years ahead", 730 * days, never, true, false, "", "the clock may be wrong"},
+		{"two years ahead, with calls since", 730 * days, never, true, true, "", "the clock may be wrong"},
+		{"two years ahead, no time service", 730 * days, never, false, true, "", "no time service sets the clock"},
+		{"100 days ahead, no time service", 100 * days, never, false, true, "", "the clock may be wrong"},
+		{"360 days ahead, forged NTP", 360 * days, never, true, false, "", "the clock may be wrong"},
+		{"360 days ahead, forged NTP, a run yesterday", 360 * days, days, true, false, "", "the clock may be wrong"},
+		{"60 days ahead, forged NTP, a run yesterday, with calls since", 60 * days, days, true, true, "", "no run of expire from 2026-11-27 until 2027-01-26"},
+		{"60 days ahead, the first run", 60 * days, never, true, true, "", "the clock may be wrong"},
+		{"a first run, all recordings are old", 100 * days, never, true, false, "", "the clock may be wrong"},
+		{"right", 0, never, false, false, "", ""},
+		{"right, a run yesterday", 0, days, true, false, "", ""},
+		{"right, a run long ago, calls since", 0, 110 * days, true, false, "", ""},
+		{"right, an earlier run with a wrong clock", 0, -900 * days, true, false, "", ""},
+		{"100 days ahead, an earlier run far in the future", 100 * days, -900 * days, true, false, "", "the clock may be wrong"},
+		{"a pause of 20 days", 20 * days, days, true, false, "", ""},
+		{"the admin says so", 730 * days, days, true, false, "2028-11-26", ""},
+		{"an old line of cron", 730 * days, never, true, false, "2026-11-27", "--today says 2026-11-27"},
 	} {
 		f := newFixture(t)
 		for ago := time.Duration(0); ago < 120*days; ago += days {
 			f.add(monitor+"/"+t0.Add(-ago).Format(time.DateOnly)+".wav", ago)
+		}
+		if c.run != never {
+			f.lastRun(t0.Add(-c.run))
 		}
 		f.Now, f.Synced = t0.Add(c.jump), c.synced
 		if c.after {
@@ -264,5 +278,50 @@ func TestClock(t *testing.T) {
 		if done, _, err := f.expire(x); err == nil || !strings.Contains(done, WouldDelete) {
 			t.Errorf("%s: got %q, %v of a dry run, want the list and the doubt", c.name, done, err)
 		}
+	}
+}
+
+// TestLastRun: each run with a plausible clock is a witness for the next one; a run that was
+// refused is none.
+func TestLastRun(t *testing.T) {
+	f := newFixture(t)
+	for ago := time.Duration(0); ago < 80*days; ago += days {
+		f.add(monitor+"/"+t0.Add(-ago).Format(time.DateOnly)+".wav", ago)
+	}
+	run := func(after time.Duration) (string, error) {
+		f.Now = t0.Add(after)
+		x := f.expiry(quarter)
+		x.Today = ""
+		done, _, err := f.expire(x)
+		return done, err
+	}
+	if done, err := run(0); err != nil || done != "" {
+		t.Fatalf("got %q, %v", done, err)
+	}
+	if last, err := lastRun(f.state); err != nil || !last.Equal(t0) {
+		t.Errorf("got %v, %v, want the first run", last, err)
+	}
+	f.Now = t0.Add(50 * days)
+	f.add(monitor+"/new.wav", 0)
+	for range 2 {
+		if done, err := run(50 * days); err == nil || done != "" {
+			t.Errorf("got %q, %v, want a doubt", done, err)
+		}
+	}
+	if last, err := lastRun(f.state); err != nil || !last.Equal(t0) {
+		t.Errorf("got %v, %v, want the first run", last, err)
+	}
+}
+
+// lastRun makes expire run at another time.
+func (f *fixture) lastRun(at time.Time) {
+	f.t.Helper()
+	book, err := (&Machine{Root: f.Root, UID: f.UID, Now: at}).OpenBook(f.state)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer book.Close()
+	if err := book.ran(); err != nil {
+		f.t.Fatal(err)
 	}
 }

@@ -33,6 +33,14 @@ func (p *Policy) keep(k Kind) time.Duration {
 	return p.Retention
 }
 
+// shortest is the shorter one of the two times that are set.
+func (p *Policy) shortest() time.Duration {
+	if p.Voicemail == 0 || p.Retention != 0 && p.Retention < p.Voicemail {
+		return p.Retention
+	}
+	return p.Voicemail
+}
+
 func (m *Machine) root() string {
 	if m.Root == "" {
 		return "/"

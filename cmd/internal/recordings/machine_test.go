@@ -99,7 +99,7 @@ func (f *fixture) one(p Policy, name string) *Recording {
 
 func (f *fixture) expiry(p Policy) Expiry {
 	f.runs++
-	return Expiry{Policy: p, Folders: f.Folders(p), State: f.state, By: By{UID: 0, User: "root"}, Run: fmt.Sprint("run", f.runs)}
+	return Expiry{Policy: p, Folders: f.Folders(p), State: f.state, By: By{UID: 0, User: "root"}, Today: f.Now.Format(time.DateOnly), Run: fmt.Sprint("run", f.runs)}
 }
 
 // expire runs expire, and returns what became of which file, in one line.
