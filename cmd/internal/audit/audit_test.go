@@ -113,6 +113,25 @@ func TestFolderStaysOne(t *testing.T) {
 	}
 }
 
+// TestLinkToKernel: a link that leads into /proc is not read, as its read may never return; a
+// file of /proc is read by its own name.
+func TestLinkToKernel(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "module.xml")
+	if err := os.Symlink("/proc/self/status", link); err != nil {
+		t.Fatal(err)
+	}
+	m := &audit.Machine{}
+	if text, err := m.Read(link, 1<<20); !errors.Is(err, audit.ErrOfKernel) || len(text) != 0 || !strings.Contains(err.Error(), link) {
+		t.Errorf("got %q, %v through a link", text, err)
+	}
+	if text, err := m.Read("/proc/self/status", 1<<20); err != nil || len(text) == 0 {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if _, err := m.Open("/proc/../" + link); !errors.Is(err, audit.ErrOfKernel) {
+		t.Errorf("got %v of a name that only begins with /proc", err)
+	}
+}
+
 func TestRead(t *testing.T) {
 	m := audittest.Machine(t, map[string]string{"/etc/long": strings.Repeat("x", 101), "/etc/secret": "x"})
 	if err := syscall.Mkfifo(filepath.Join(m.Root, "pipe"), 0o644); err != nil {

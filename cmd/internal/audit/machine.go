@@ -127,6 +127,7 @@ func (m *Machine) Context() context.Context {
 var (
 	ErrTooLarge   = errors.New("it is too large")
 	ErrNotRegular = errors.New("it is a device, a pipe or a socket, not a text file")
+	ErrOfKernel   = errors.New("a link leads from it to a file of the kernel, as in /proc")
 	ErrNoPrograms = errors.New("programs of another machine are not started")
 	ErrNoDial     = errors.New("no connection is opened to another machine")
 )
@@ -224,7 +225,8 @@ func elements(name string) (list []string) {
 }
 
 // Open opens a text file or a folder of the machine for reading. It never waits for a pipe,
-// and never opens a device.
+// and never opens a device. A file of proc(5) or sysfs(5) is opened by its own name alone, and
+// not through a link: who can write a link would choose what is read.
 func (m *Machine) Open(name string) (*os.File, error) {
 	real, err := m.resolve(name, true)
 	if err != nil {
@@ -250,11 +252,36 @@ func (m *Machine) Open(name string) (*os.File, error) {
 	if info, err = f.Stat(); err == nil { // another file can be there by now
 		err = fits(info)
 	}
+	if err == nil && !ofKernel(name) {
+		err = onDisk(f)
+	}
 	if err != nil {
 		f.Close()
 		return nil, named(err, name)
 	}
 	return f, nil
+}
+
+// ofKernel reports whether a file is asked for by its name in proc(5) or sysfs(5).
+func ofKernel(name string) bool {
+	first := elements(path.Clean("/" + name))
+	return len(first) > 0 && (first[0] == "proc" || first[0] == "sys")
+}
+
+// onDisk refuses a file that the kernel makes up, to which a link leads: a read of /proc/kmsg
+// waits without end, and others have no end.
+func onDisk(f *os.File) error {
+	var st unix.Statfs_t
+	err := &fs.PathError{Op: "open", Path: f.Name()}
+	if err.Err = unix.Fstatfs(int(f.Fd()), &st); err.Err != nil {
+		return err
+	}
+	switch uint32(st.Type) {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.TRACEFS_MAGIC, unix.DEBUGFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC:
+		err.Err = ErrOfKernel
+		return err
+	}
+	return nil
 }
 
 // named is the error of a file with its name on the machine.
