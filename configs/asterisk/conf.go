@@ -3,12 +3,14 @@ package asterisk
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"pbxjail/configs/hint"
 )
@@ -95,26 +97,49 @@ func (r *reader) remedy(err error) string {
 	return do
 }
 
-// slurp reads a regular file. It looks before it opens: a pipe would block, and
-// opening alone does something to a device. A file that says it is empty and is
-// not belongs to the kernel, and may block too.
+// slurp reads a regular file. It looks before it opens, since opening alone does something to
+// a device.
 func slurp(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", errNotRegular
+	}
+	return readOpened(path, maxFile)
+}
+
+// readOpened reads a file of at most most bytes. Another file can be there since somebody looked:
+// a pipe does not block it, and a device that has no end is not read. A file that says it is
+// empty and is not belongs to the kernel, and may block: it has no text.
+func readOpened(path string, most int64) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
 	case !info.Mode().IsRegular():
 		err = errNotRegular
-	case info.Size() > maxFile:
+	case info.Size() > most:
 		err = errTooLarge
 	}
 	if err != nil || info.Size() == 0 {
 		return "", err
 	}
-	data, err := os.ReadFile(path)
-	if slices.Contains(data, 0) {
-		err = errNotText
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return "", err
+	case int64(len(data)) > most: // it grew
+		return "", errTooLarge
+	case slices.Contains(data, 0):
+		return string(data), errNotText
 	}
-	return string(data), err
+	return string(data), nil
 }
 
 // lines reads the text of a file as asterisk:main/config.c config_text_file_load

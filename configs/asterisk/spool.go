@@ -1,8 +1,6 @@
 package asterisk
 
 import (
-	"bufio"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -56,17 +54,12 @@ func RecordingFolders(dir string) (list []Recordings) {
 
 // amportalValue is the last value of a key; "" when the file has none.
 func amportalValue(path, key string) (value string) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFile {
-		return ""
-	}
-	f, err := os.Open(path)
+	text, err := slurp(path)
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, text, found := strings.Cut(lines.Text(), "="); found && strings.TrimSpace(name) == key {
+	for line := range strings.Lines(text) {
+		if name, text, found := strings.Cut(line, "="); found && strings.TrimSpace(name) == key {
 			value = strings.Trim(strings.TrimSpace(text), `"'`)
 		}
 	}
