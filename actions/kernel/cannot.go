@@ -15,6 +15,8 @@ const (
 	RootHint = "run pbxjail as root. Or: systemctl edit pbxjail; write below [Service]: AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW; then: systemctl restart pbxjail"
 	// InstallHint is what to do where iptables is missing.
 	InstallHint = "apt-get install iptables; then: systemctl restart pbxjail"
+	// ReinstallHint is what to do where a program of iptables does not start.
+	ReinstallHint = "the program is damaged, or is made for another processor: apt-get install --reinstall iptables; then: systemctl restart pbxjail"
 	// RetryHint is for a change that the daemon makes again.
 	RetryHint = "pbxjail tries again within seconds. If this comes again and again: systemctl restart pbxjail"
 	// ReloadHint ends a hint about a file.

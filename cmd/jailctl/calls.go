@@ -11,6 +11,7 @@ import (
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/dialplan"
 	"pbxjail/configs"
+	"pbxjail/configs/show"
 )
 
 func (a *app) callsVerb() *cobra.Command {
@@ -199,7 +200,7 @@ func (a *app) printAccount(list control.Calls) error {
 	if c := one.Case; c != nil {
 		a.say("  reason:    %s", c.What)
 		a.say("  since:     %s (%s)", a.stamp(c.At), a.ago(c.At))
-		a.say("  to end it: if the owner did not make these calls, change the password of the account; then: jailctl calls unbar %s", one.Account)
+		a.printDuty(&one)
 	}
 	if one.Group != "" {
 		a.say("  group:     %s (accountcode)", one.Group)
@@ -208,7 +209,8 @@ func (a *app) printAccount(list control.Calls) error {
 		a.say("  last call: %s; %d run now", a.ago(*one.Last), one.Running)
 	}
 	if text := places(one.Countries); text != "" {
-		a.say("  countries: %s (of %d that this account ever called)", text, one.Known)
+		a.say("  countries: %s (calls of the last 24 hours)", text)
+		a.say("  in all:    this account has called %s since pbxjail watches it", countryCount(one.Known))
 	}
 	if len(one.Numbers) > 0 {
 		a.say("  numbers:   %s", strings.Join(one.Numbers, ", "))
@@ -238,6 +240,34 @@ func (a *app) printAccount(list control.Calls) error {
 		}
 	}
 	return t.end()
+}
+
+// printDuty says what an admin does about an account that made calls like a thief: at once,
+// and when the account is safe again.
+func (a *app) printDuty(one *control.CallAccount) {
+	if strings.HasPrefix(one.Account, "(") { // calls without an account of their own
+		a.say("  do now:    jailctl status shows what to do about these calls")
+		a.say("  at last:   close this case: jailctl calls unbar '%s'", one.Account)
+		return
+	}
+	a.say("  do now:    ask the owner. If the owner did not make these calls, change the password of this account in Asterisk: then the thief can begin no new call")
+	if one.Running > 0 {
+		a.say("  running:   a new password does not end %s that run now. To see their channels: asterisk -rx 'core show channels concise'. The name of a channel is the text before the first !", show.Count(one.Running, "call"))
+		a.say("             to end one: asterisk -rx 'channel request hangup CHANNEL'")
+	}
+	if one.Case.Barred != nil {
+		a.say("  at last:   let this account call again, and close this case: jailctl calls unbar %s", one.Account)
+		return
+	}
+	a.say("  at last:   close this case, also if the calls were in order: jailctl calls unbar %s", one.Account)
+	a.say("  bar:       pbxjail can bar such accounts by itself: jailctl help calls")
+}
+
+func countryCount(n int) string {
+	if n == 1 {
+		return "1 country"
+	}
+	return number(n) + " countries"
 }
 
 // printDialplan prints what refuses the calls of a barred account.

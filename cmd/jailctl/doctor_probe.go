@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"pbxjail/cmd/internal/control"
 	"pbxjail/cmd/internal/probe"
@@ -33,6 +35,9 @@ func (a *app) printProbe(r probe.Report) error {
 		a.say("enforcer: %s", r.Enforcer)
 		for _, n := range r.Notes {
 			a.say("note: %s", n)
+			if strings.Contains(n, "ip6tables is not installed") {
+				a.say("   hint: apt-get install iptables; then: systemctl restart pbxjail, and again: jailctl doctor --probe")
+			}
 		}
 		a.say("")
 		t := a.newTable("CHECK", "FAMILY", "RESULT")
@@ -47,14 +52,41 @@ func (a *app) printProbe(r probe.Report) error {
 			return err
 		}
 		a.say("")
-		a.say("udp, tcp, icmp: packets of a banned address must be dropped; under way: also in a connection from before the ban")
-		a.say("ports of SIP alone: a ban of these ports leaves other ports open; network: a banned network is dropped")
-		a.say("neighbour: packets of an address that is not banned must pass; time left: the ban must end in time")
-		a.say("teardown: at the end pbxjail must remove its rules and sets")
+		for _, line := range probeLegend(r.Checks) {
+			a.say("%s", line)
+		}
 	}
 	if n := r.Failed(); n > 0 {
 		return control.Refuse(0, "write another enforcer into the main file, such as enforcer: nftables, or another hook, such as hook: filter; then run: jailctl doctor --probe",
 			"%s failed: bans on this host may not drop packets", show.Count(n, "check"))
 	}
 	return nil
+}
+
+// checkMeans is what each check of the probe wants, in the order of the table.
+var checkMeans = []struct{ check, means string }{
+	{"udp", "packets of a banned address over UDP must be dropped"},
+	{"tcp", "packets of a banned address over TCP must be dropped"},
+	{"icmp", "pings of a banned address must be dropped"},
+	{"udp, under way", "packets over UDP must be dropped too if the address sent packets before the ban"},
+	{"tcp, under way", "packets of a TCP connection that was open before the ban must be dropped too"},
+	{"ports of SIP alone", "a ban of the ports of SIP must leave other ports open"},
+	{"network", "packets of all addresses of a banned network must be dropped"},
+	{"neighbour", "packets of an address that is not banned must pass"},
+	{"time left", "the ban must end in time"},
+	{"teardown", "at the end pbxjail must remove its rules and sets"},
+}
+
+// probeLegend explains the columns and the checks that are in the table.
+func probeLegend(checks []probe.Check) (list []string) {
+	for _, one := range checkMeans {
+		if slices.ContainsFunc(checks, func(c probe.Check) bool { return c.Check == one.check }) {
+			list = append(list, one.check+": "+one.means)
+		}
+	}
+	list = append(list, "FAMILY: v4 is IPv4, v6 is IPv6; both: one check for IPv4 and IPv6 together")
+	if slices.ContainsFunc(checks, func(c probe.Check) bool { return c.Result == probe.Skipped }) {
+		list = append(list, "skipped: this check was not possible here, and this is no fault")
+	}
+	return list
 }

@@ -50,10 +50,10 @@ func faulty() findings.Report {
 					findings.Write("in place of /etc/asterisk/extensions_custom.conf:12", "same => n,Set(FILE(/var/log/asterisk/sipsec.log,,,al,u)=[${STRFTIME(${EPOCH},,%b %d %H:%M:%S)}] SECURITY[] Unknown Call)"),
 					findings.Command("asterisk -rx 'dialplan reload'"),
 				}},
-			{About: "log /var/log/asterisk/messages", Severity: findings.Blind, What: "no record for 2h, while other logs in its folder had 300 records that belong in it",
-				Hint: "Asterisk may still write to a file that was moved away, perhaps for a long time: asterisk -rx 'logger reload', and call that after each rotation"},
+			{About: "log /var/log/asterisk/messages", Severity: findings.Blind, What: "no record for 2h, but other logs in the same folder got 300 records that should also be in this log",
+				Hint: "run: asterisk -rx 'logger reload'; and write the same command below postrotate in /etc/logrotate.d/asterisk: then Asterisk begins a new file after each rotation"},
 			{About: "guests", Severity: findings.Risky, What: "callers without an account can call out", Fix: []findings.Step{findings.Write("remove the section [anonymous] from pjsip.conf")}},
-			{About: "json", Severity: findings.Note, What: "no log has the [json] format"},
+			{About: "json", Severity: findings.Note, What: "no log has the [json] format. In a plain log, a caller can write text that looks like a record. pbxjail gives no points for such doubtful records, and so it misses some attacks. You need do nothing: no wrong address is banned"},
 			{About: "jails", What: "guessing, sipsec"},
 		}
 	}}})

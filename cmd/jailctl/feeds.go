@@ -158,8 +158,8 @@ func (a *app) checkFeed(name, format string, most int) error {
 		what string
 	}{
 		{r.Masked, "corrected, because the address is not the start of its network"},
-		{r.Dropped, "left out, because the address is not public"},
-		{r.Refused, "refused, because pbxjail does not understand the text"},
+		{r.Dropped, "not used, because the address is not public"},
+		{r.Refused, "not used, because pbxjail does not understand the text"},
 	} {
 		if kind.n > 0 {
 			a.say("%s %s", show.Count(kind.n, "line"), kind.what)

@@ -181,6 +181,15 @@ func sampleWhy() control.Why {
 		History: []control.Ban{b, old}, Ends: "in 1h48m, or with: jailctl unban 203.0.113.7"}
 }
 
+// sampleCalls is an account at a critical limit.
+func sampleCalls(barred *time.Time, running int) control.Calls {
+	return control.Calls{Enabled: true, Accounts: []control.CallAccount{{
+		Account: "201", Level: "critical", Running: running, Last: control.Moment(t0.Add(-2 * time.Minute)), Known: 5,
+		Countries: []control.CallPlace{{Country: "IL", Calls: 9}, {Country: "PS", Calls: 1}},
+		Case:      &control.CallCase{At: t0.Add(-12 * time.Minute), What: "10 calls abroad within one minute", Barred: barred},
+	}}}
+}
+
 // stuckBecause is a problem of the firewall, as the daemon words it.
 const stuckBecause = "some bans may not be in the firewall: cannot change chain pbxjail: iptables-restore: exit status 4: Another app is currently holding the xtables lock"
 
@@ -203,19 +212,21 @@ func TestGolden(t *testing.T) {
 			}
 			return p.end()
 		},
-		"why.txt": func(a *app) error { return a.printWhy(sampleWhy(), "") },
+		"why.txt": func(a *app) error { return a.printWhy(sampleWhy(), "", "/etc/pbxjail.d/guessing.yaml") },
 		"why-stranger.txt": func(a *app) error {
 			return a.printWhy(control.Why{Addr: netip.MustParseAddr("2001:db8::1"), Consulted: []string{"the 3 addresses of this machine", "ignoreip (entries: 0)"},
-				Ends: "5 more points in jail guessing within 10m would ban this address for 1h"}, "")
+				Ends: "5 more points in jail guessing within 10m would ban this address for 1h"}, "", "")
 		},
 		"why-forced.txt": func(a *app) error {
 			b := ban("198.51.100.1/32", 12*time.Minute, 48*time.Minute)
 			b.Jail, b.By, b.Reason, b.Evidence, b.Ports = "manual", "root", "banned by root", "", "all"
-			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"}, "")
+			return a.printWhy(control.Why{Addr: b.Prefix.Addr(), Banned: &b, Protected: "peer of Asterisk, pjsip.conf:12", Ends: "in 48m, or with: jailctl unban 198.51.100.1"}, "", "")
 		},
-		"top.txt":         func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
-		"top-nothing.txt": func(a *app) error { return printTop(a.stdout, control.Top{}, true) },
-		"feeds.txt":       func(a *app) error { return a.printFeeds(sampleFeeds()) },
+		"why-account.txt":        func(a *app) error { return a.printAccount(sampleCalls(nil, 3)) },
+		"why-account-barred.txt": func(a *app) error { return a.printAccount(sampleCalls(control.Moment(t0.Add(-time.Minute)), 0)) },
+		"top.txt":                func(a *app) error { return (&screen{app: a, client: &steady{}, most: 10}).once(t.Context()) },
+		"top-nothing.txt":        func(a *app) error { return printTop(a.stdout, control.Top{}, true) },
+		"feeds.txt":              func(a *app) error { return a.printFeeds(sampleFeeds()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -98,7 +98,9 @@ func (a *app) printStatus(s control.Status) error {
 	if len(s.Notify) > 0 {
 		a.say("messages to admins: %s", messagesLine(s.Notify))
 	}
-	a.say("wire: %s", doctor.OnWire(s.Wire, a.now()))
+	for _, line := range doctor.OnWire(s.Wire, a.now()) {
+		a.say("wire: %s", line)
+	}
 	if s.AMI.Enabled {
 		a.say("ami: %s", doctor.OnAMI(s.AMI, a.now()))
 	}
@@ -148,7 +150,7 @@ func legend(s control.Status) []string {
 		list = append(list, "RECORDS: messages in the log; ATTEMPTS of a log: messages that report an attempt")
 	}
 	if slices.ContainsFunc(s.Files, func(f control.File) bool { return f.Doubtful > 0 }) {
-		list = append(list, "DOUBTFUL: attempts that a caller may have written into the log; no address gets points for them")
+		list = append(list, "DOUBTFUL: attempts that may be text of a caller, such as a caller's name that looks like a log line; no address gets points for them")
 	}
 	if len(s.Jails) > 0 {
 		list = append(list, "ATTEMPTS of a jail: all that the jail counted, from logs and packets",

@@ -40,7 +40,7 @@ func (a *app) topVerb() *cobra.Command {
 counted in the last minute and in the last ten minutes, and their points in these ten.
 Packets that a ban drops are not counted: Asterisk never sees them. 1..40 means: at least
 1 and at most 40, because there are more names than pbxjail can count exactly. BANNED yes:
-a ban of this address is in force; its attempts came before the ban.
+a ban of this address is in force; most of its attempts came before the ban.
 
 On a terminal the screen is drawn again and again until ctrl-c. Elsewhere, and with
 --once or --json, it is printed once.`,
@@ -176,7 +176,7 @@ func topLegend(top control.Top, enforcing bool) []string {
 	}
 	if slices.ContainsFunc(top.Addresses, func(r control.TopRow) bool { return r.Banned }) {
 		if enforcing {
-			lines = append(lines, "BANNED yes: the address is banned now; its attempts came before the ban")
+			lines = append(lines, "BANNED yes: the address is banned now; most of its attempts came before the ban. To see each: jailctl why ADDRESS")
 		} else {
 			lines = append(lines, "yes, not dropped: the ban is only recorded, so packets of the address pass")
 		}

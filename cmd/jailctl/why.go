@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,14 +44,14 @@ func (a *app) whyVerb() *cobra.Command {
 			if w.Banned != nil && a.stuck(w.Banned) {
 				cause = a.stuckCause(c.Context())
 			}
-			return a.printWhy(w, cause)
+			return a.printWhy(w, cause, a.jailFile(c.Context(), w.Banned))
 		},
 	}
 }
 
 // printWhy prints all that is known of an address. cause is why its ban is not in the
-// firewall; "": it is, or this is not known.
-func (a *app) printWhy(w control.Why, cause string) error {
+// firewall; "": it is, or this is not known. file is that of the jail; "": it is not known.
+func (a *app) printWhy(w control.Why, cause, file string) error {
 	if b := w.Banned; b != nil {
 		state := "is"
 		if b.Observed {
@@ -89,22 +90,39 @@ func (a *app) printWhy(w control.Why, cause string) error {
 		a.fact("alarm", "%s, %s. After you read it: jailctl ack %s", alarm.What, a.ago(alarm.At), alarm.Addr)
 	}
 	a.printCircumstances(w)
-	if err := a.printScores(w.Jails); err != nil {
+	if err := a.printScores(w.Jails, w.LastBan != nil || slices.ContainsFunc(w.History, byJail) || w.Banned != nil && byJail(*w.Banned)); err != nil {
 		return err
 	}
-	if err := a.printEvidence(w); err != nil {
+	if err := a.printEvidence(w, file); err != nil {
 		return err
 	}
 	if hasRecords(w) || len(w.Jails) > 0 {
 		a.say("")
 		if hasRecords(w) {
-			for _, line := range recordLegend {
+			for _, line := range append(evidenceLegend(w), recordLegend...) {
 				a.say("%s", line)
 			}
 		}
 		a.say("all words: jailctl help words")
 	}
 	return nil
+}
+
+// jailFile is the file of the jail of a ban; "": it is built in, or not known.
+func (a *app) jailFile(ctx context.Context, b *control.Ban) string {
+	if b == nil || !byJail(*b) {
+		return ""
+	}
+	s, err := a.client().Status(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, j := range s.Jails {
+		if j.Name == b.Jail {
+			return j.File
+		}
+	}
+	return ""
 }
 
 // addressOrNetwork is what a ban is of.
@@ -121,59 +139,6 @@ const letIn = "to let in this address always: jailctl allow %s"
 // fact prints one thing that is known of an address, behind its name.
 func (a *app) fact(name, format string, args ...any) {
 	a.say("  %-10s "+format, append([]any{name + ":"}, args...)...)
-}
-
-// recordLegend explains the columns of printLines.
-var recordLegend = []string{
-	"EVIDENCE: how sure pbxjail is that the attempt came from this address: claimed, seen or proven",
-	"BASE: the points of such an attempt in this jail; FACTORS: what changes the points; x2: 2 times as many",
-	"POINTS: BASE with all FACTORS; COUNTS: how many of these POINTS count; 0 if another record reports the same attempt",
-	"RULE: the message of Asterisk that the record is",
-}
-
-// hasRecords reports whether printEvidence prints a table of records.
-func hasRecords(w control.Why) bool {
-	return len(w.Lines) > 0 || w.Spared != nil && len(w.Spared.Lines) > 0 ||
-		slices.ContainsFunc(w.Jails, func(j control.WhyJail) bool { return len(j.Window) > 0 })
-}
-
-// banBy says what ordered a ban.
-func banBy(by string) string {
-	switch by {
-	case "log":
-		return "pbxjail, because of logs or packets"
-	case "kernel":
-		return "another program: pbxjail found the ban in the firewall"
-	}
-	return by
-}
-
-// closesText says which ports a ban closes.
-func closesText(ports string) string {
-	if ports == "" || ports == "all" {
-		return "every port"
-	}
-	return "only the ports of " + strings.ReplaceAll(ports, ",", ", ") + "; packets to other ports pass"
-}
-
-// evidenceText is how the address of a ban is known.
-func evidenceText(b control.Ban) string {
-	switch {
-	case b.Evidence != "" && b.Evidence != "none":
-		return b.Evidence + means[b.Evidence]
-	case byHand(b):
-		return "none: banned by hand"
-	case b.By == "kernel":
-		return "none: the ban was found in the firewall, and was not in the database of pbxjail"
-	}
-	return "none"
-}
-
-// means explains each kind of evidence.
-var means = map[string]string{
-	"claimed": ": only a text of the caller names this address, and the caller can lie",
-	"seen":    ": a packet came from this address. This is weaker than proven, because a UDP packet can be forged",
-	"proven":  ": this address answered, so its packets are not forged",
 }
 
 // printCircumstances prints what is known of an address beside the logs.
@@ -210,6 +175,9 @@ func (a *app) printCircumstances(w control.Why) {
 	}
 }
 
+// byJail reports whether a jail ordered a ban.
+func byJail(b control.Ban) bool { return b.By == "log" }
+
 // byHand reports whether a person ordered a ban: it is neither from a log nor from the kernel.
 func byHand(b control.Ban) bool { return b.By != "log" && b.By != "kernel" }
 
@@ -227,7 +195,8 @@ func placeText(p control.Place) string {
 	return strings.Join(parts, ", ")
 }
 
-func (a *app) printScores(jails []control.WhyJail) error {
+// printScores prints the points in each jail. banned: a jail has banned the address.
+func (a *app) printScores(jails []control.WhyJail, banned bool) error {
 	if len(jails) == 0 {
 		return nil
 	}
@@ -252,18 +221,21 @@ func (a *app) printScores(jails []control.WhyJail) error {
 	if slow {
 		a.say("slow: a second limit of the jail, for slow attackers: more points, within a longer time")
 	}
+	if banned {
+		a.say("A ban sets the points of its jail to 0: attempts from before the ban do not count for the next ban")
+	}
 	return nil
 }
 
 // printEvidence prints the records behind the ban, those in the windows, and the
-// bans that are over.
-func (a *app) printEvidence(w control.Why) error {
+// bans that are over. file is that of the jail whose ban is in force; "": it is not known.
+func (a *app) printEvidence(w control.Why, file string) error {
 	if err := a.printLines("records that led to the ban:", w.Lines, w.Sum); err != nil {
 		return err
 	}
 	if s := w.Spared; s != nil {
 		a.say("")
-		a.say("%s jail %s did not ban this address, because it was protected: %s. The ban would have been for: %s", a.ago(s.At), s.Jail, s.Why, s.Reason)
+		a.say("%s jail %s did not ban this address, because it was protected: %s. It would have banned because of: %s", a.ago(s.At), s.Jail, s.Why, s.Reason)
 		if err := a.printLines("", s.Lines, s.Sum); err != nil {
 			return err
 		}
@@ -277,7 +249,7 @@ func (a *app) printEvidence(w control.Why) error {
 			return err
 		}
 		if w.Banned != nil && len(j.Window) > 0 {
-			a.say("%s", lateText(w.Banned))
+			a.say("%s", lateText(w.Banned, file))
 		}
 	}
 	if len(w.History) == 0 {
@@ -294,28 +266,6 @@ func (a *app) printEvidence(w control.Why) error {
 		t.row(a.stamp(b.Since), until, b.Jail, number(b.Strike), byWord(b.By), b.Reason)
 	}
 	return t.end()
-}
-
-// byWord is what ordered a ban, in one word.
-func byWord(by string) string {
-	switch by {
-	case "log":
-		return "pbxjail"
-	case "kernel":
-		return "firewall"
-	}
-	return by
-}
-
-// lateText says why attempts of a banned address can count, and what closes their way.
-func lateText(b *control.Ban) string {
-	if b.Observed {
-		return "The ban is only recorded, so this address can continue"
-	}
-	if closesText(b.Ports) == closesText("all") {
-		return "Asterisk wrote these records late, or the packets came before the firewall had the ban"
-	}
-	return "These attempts came to a port that this ban does not close, or Asterisk wrote the records late. If more come: write ports: all into the file of the jail; then: jailctl reload. The change holds for new bans"
 }
 
 // printLines prints records below a title, with what made their points, and how these add up.
@@ -352,37 +302,4 @@ func (a *app) printLines(title string, lines []control.WhyLine, sum *control.Sum
 		a.say("%s", retoldText(sum.Retold))
 	}
 	return nil
-}
-
-// sumText tells how the points of a decision add up.
-func sumText(s control.Sum) string {
-	text := fmt.Sprintf("together %s points", points(s.Score))
-	if s.Members > 0 {
-		text += fmt.Sprintf(" of %d addresses", s.Members)
-	}
-	if s.Customer > 0 {
-		text += fmt.Sprintf(" of one network /%d", s.Customer)
-	}
-	text += " within " + bantime(s.Within)
-	if s.Earlier > 0 {
-		text += fmt.Sprintf(": %s in COUNTS, and %s from %s, whose text is not kept", points(s.Score-s.Rest), points(s.Rest), show.Count(s.Earlier, "earlier record"))
-	}
-	text += fmt.Sprintf("; a ban begins at %s points", points(s.Maxretry))
-	if s.Allowance > 0 {
-		text += fmt.Sprintf(" (%d times maxretry of the jail, because accounts log in from this address)", s.Allowance)
-	} else {
-		text += " (maxretry)"
-	}
-	if s.Packets != "" {
-		text += "; what saw the packets: " + s.Packets
-	}
-	return text
-}
-
-// retoldText explains records that add no points.
-func retoldText(n int) string {
-	if n == 1 {
-		return "1 more record, in another log, reports one of these attempts; it adds no points"
-	}
-	return fmt.Sprintf("%d more records, in another log, report the same attempts; they add no points", n)
 }

@@ -14,6 +14,9 @@ import (
 // not know its path; the program that prints them does, and calls Named.
 const MainFile = "the main file"
 
+// Second is what to do where two daemons would use one socket or one database.
+const Second = "the other pbxjail goes on, and its bans stay. To run this one in its place: systemctl stop pbxjail. To run both: copy " + MainFile + " to COPY; write new paths into COPY: database: PATH and socket: PATH; then: pbxjail --observe --config COPY. With --observe, only the first pbxjail bans"
+
 // Named is a text with the path of the main file in place of MainFile.
 func Named(text, path string) string { return strings.ReplaceAll(text, MainFile, path) }
 

@@ -23,8 +23,8 @@ const (
 
 var (
 	errWide    = errors.New("is too large a network: at most /8 of IPv4 and /16 of IPv6 are used")
-	errName    = errors.New("is a name, and pbxjail looks up no names in feeds")
-	errPort    = errors.New("has a port; only addresses are used")
+	errName    = errors.New("is a name; pbxjail looks up no names in feeds")
+	errPort    = errors.New("has a port; write the address alone")
 	errZone    = errors.New("is a link-local address (it has a zone after %)")
 	errMask    = errors.New("has a wrong netmask")
 	errReverse = errors.New("is a range that ends before it begins")

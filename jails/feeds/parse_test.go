@@ -66,9 +66,9 @@ func TestNotes(t *testing.T) {
 13: "203.0.113.99/26" is not the start of a network: read as 203.0.113.64/26
 16: "198.51.100.9-198.51.100.8" is a range that ends before it begins
 20: "fe80::1%eth0" is a link-local address (it has a zone after %)
-21: "198.51.100.7:5060" has a port; only addresses are used
-22: "[2001:db8::2]:5060" has a port; only addresses are used
-23: "scanner.example.net" is a name, and pbxjail looks up no names in feeds
+21: "198.51.100.7:5060" has a port; write the address alone
+22: "[2001:db8::2]:5060" has a port; write the address alone
+23: "scanner.example.net" is a name; pbxjail looks up no names in feeds
 24: "198.51.100.007" is not an address
 25: "198.51.100" is not an address
 26: "0.0.0.0/0" is too large a network: at most /8 of IPv4 and /16 of IPv6 are used

@@ -29,7 +29,7 @@ func lockFile(path string) (*os.File, error) {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, err
 	}
-	return nil, hint.Errorf("stop the other pbxjail: systemctl stop pbxjail. To run two of them, write another path into the main file of one: database: PATH", "another pbxjail%s uses this database", holder(f))
+	return nil, hint.Errorf(hint.Second, "another pbxjail%s uses this database", holder(f))
 }
 
 // writeHolder writes our pid for the error message of a second daemon. If the disk is full

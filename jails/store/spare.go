@@ -72,8 +72,13 @@ func copyFile(from, to string) error {
 	}
 	defer in.Close()
 	info, err := in.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSpare {
-		return errors.Join(err, fmt.Errorf("%s is not a file, or is too large, and cannot be copied", from))
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s cannot be copied, because it is not an ordinary file", from)
+	case info.Size() > maxSpare:
+		return fmt.Errorf("%s is too large to be copied: %d MB, and the limit is %d MB", from, info.Size()>>20, maxSpare>>20)
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {

@@ -143,7 +143,7 @@ func (l *Live) Run(ctx context.Context, deliver func(*Packet)) error {
 			err = l.capture(ctx, deliver)
 			err = errors.Join(err, l.shutDown())
 		case first:
-			return hint.Add("run pbxjail as root; or, if its service has a line AmbientCapabilities=, add CAP_NET_RAW to this line. To work without packets, write into the main file: wire: {enabled: false}. Then: systemctl restart pbxjail", err)
+			return hint.Add("run pbxjail as root. Or: systemctl edit pbxjail; write below [Service]: AmbientCapabilities=CAP_NET_RAW. Or, to work without packets, write into the main file: wire: {enabled: false}. After the change: systemctl restart pbxjail", err)
 		}
 		if ctx.Err() != nil {
 			return nil

@@ -79,7 +79,7 @@ func lockFile(path string) (*os.File, error) {
 	return nil, Refuse(0, "write a path on a local disk into the main file: socket: /run/pbxjail/pbxjail.sock; then: systemctl restart pbxjail", "cannot lock the file %s: %w", path, err)
 }
 
-var errRunning = Refuse(0, "stop the other pbxjail: systemctl stop pbxjail; or write another path into the main file: socket: PATH; then start pbxjail again",
+var errRunning = Refuse(0, hint.Second,
 	"another pbxjail uses this socket")
 
 // removable reports whether a socket may be made at path: the path is free, or has a socket

@@ -55,6 +55,9 @@ func damagedHint(ledger, damaged string) string {
 		". With a backup: systemctl stop pbxjail; cp BACKUP " + ledger + "; systemctl start pbxjail. This message ends with the next start"
 }
 
+// backAgain says what a restart with a database that can be written brings back.
+const backAgain = "Then pbxjail uses the old database again, with all that was in it. Strikes and history since this start are lost. Bans that are in the firewall stay until this machine boots"
+
 // openSpare opens a copy of the ledger beside the socket, or an empty ledger in memory.
 func (d *Daemon) openSpare(path string, cause error) error {
 	spare, where, whole, err := store.OpenSpare(path, filepath.Dir(d.upkeep.settings().Socket), d.since)
@@ -62,11 +65,11 @@ func (d *Daemon) openSpare(path string, cause error) error {
 		return errors.Join(cause, err)
 	}
 	d.store = spare
-	what := fmt.Sprintf("the database cannot be written, so pbxjail uses a copy of it in %s: new bans are lost when this machine boots: %v", where, cause)
+	what := fmt.Sprintf("the database cannot be written, so pbxjail uses a copy of it in %s: %v", where, cause)
 	if whole != nil {
-		what = fmt.Sprintf("the database cannot be written, and not all of it could be read, so pbxjail uses a new database in %s: strikes, history and known log-ins may be missing: %v; %v", where, cause, whole)
+		what = fmt.Sprintf("the database cannot be written, so pbxjail uses a new database in %s: %v. Strikes, history and known log-ins may be missing in the new database: %v", where, cause, whole)
 	}
-	todo := hint.Of(cause) + "; then: systemctl restart pbxjail"
+	todo := hint.Of(cause) + ". After that: systemctl restart pbxjail. " + backAgain
 	d.troubles.note(control.AboutDatabase, what, todo)
 	d.log.Error(what, "hint", todo)
 	return nil

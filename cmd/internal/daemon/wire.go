@@ -14,7 +14,6 @@ import (
 	"pbxjail/configs/asterisk"
 	"pbxjail/configs/beat"
 	"pbxjail/configs/hint"
-	"pbxjail/configs/show"
 	"pbxjail/parsers"
 	"pbxjail/parsers/sensor"
 	"pbxjail/watcher/wire"
@@ -378,20 +377,4 @@ func portWord(p sensor.Port) string {
 		return fmt.Sprintf("%d/tcp", p.Number)
 	}
 	return fmt.Sprintf("%d/udp", p.Number)
-}
-
-// problems are those of the wire, for status and doctor.
-func (w *wireSource) problems(now time.Time) (list []control.Problem) {
-	s := w.status()
-	if s.Problem != "" {
-		list = append(list, control.Problem{About: control.AboutWire, What: "pbxjail cannot read packets, so bans come from logs alone: " + s.Problem, Hint: s.Hint})
-		return list
-	}
-	if s.Complete != nil && now.Sub(*s.Complete) < time.Minute && s.Dropped+s.Sampled > 0 {
-		list = append(list, control.Problem{
-			About: control.AboutWire, What: fmt.Sprintf("pbxjail could not read %s of the last minute, %s. So pbxjail cannot compare the logs of this minute with packets", show.Count(int(s.Dropped+s.Sampled), "packet"), s.Unread()),
-			Hint: "if somebody floods this machine, wait: the senders will be banned. Else write a larger limit into the main file, such as wire: {limit: 20000}; then: systemctl restart pbxjail",
-		})
-	}
-	return list
 }

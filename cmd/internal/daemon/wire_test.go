@@ -178,7 +178,7 @@ func TestNothingFollowsFromAWireThatIsNotRead(t *testing.T) {
 // TestWireThatCannotBeRead: it is a problem with a hint, is tried again, and ends nothing.
 func TestWireThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWireSource(configs.Wire{Enabled: true}, sensor.DefaultPorts(), quiet(), wire.LiveOptions{})
+		w := newWireSource(configs.Wire{Enabled: true, Limit: 8000}, sensor.DefaultPorts(), quiet(), wire.LiveOptions{})
 		c := &cable{packets: make(chan *wire.Packet)}
 		c.works(hint.Add("give it CAP_NET_RAW", errors.New("operation not permitted")), time.Time{})
 		w.live, w.hear = c, func(*parsers.Event, time.Time) {}
@@ -198,8 +198,14 @@ func TestWireThatCannotBeRead(t *testing.T) {
 		c.mu.Lock()
 		c.stats.Complete, c.stats.Dropped = time.Now(), 7
 		c.mu.Unlock()
-		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "could not read 7 packets of the last minute, because the buffer") {
+		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "It missed 7 packets since it started, because the buffer") {
 			t.Errorf("got %v, want what was missed", list)
+		}
+		c.mu.Lock()
+		c.stats.Dropped, c.stats.Sampled = 0, 7
+		c.mu.Unlock()
+		if list := w.problems(time.Now()); len(list) != 1 || !strings.Contains(list[0].What, "wire.limit is 8000 packets a second") || !strings.Contains(list[0].Hint, "{limit: 16000}") {
+			t.Errorf("got %v, want the limit, and a larger one", list)
 		}
 		cancel()
 		<-ended

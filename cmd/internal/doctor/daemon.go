@@ -132,7 +132,7 @@ func wire(e *Env) []findings.Finding {
 	case e.Status.Wire.Problem != "":
 		return nil
 	}
-	return []findings.Finding{well("wire", "%s", OnWire(e.Status.Wire, e.Now))}
+	return []findings.Finding{well("wire", "%s", strings.Join(OnWire(e.Status.Wire, e.Now), "; "))}
 }
 
 // readsPackets reports whether the sensor runs.

@@ -30,6 +30,9 @@ func (e *Env) entrances(folder string) (list []entrance) {
 			one.evidence = setLine(set)
 		}
 		one.fix = []findings.Step{findings.Write("below [general] in "+folder+"/sip.conf", "allowguest=no"), findings.Command("asterisk -rx 'sip reload'")}
+		if e.Found.GUI != "" && (!found || !strings.Contains(set.At.File, "_custom")) {
+			one.fix = []findings.Step{findings.Write(guestsOf(e.Found.GUI))}
+		}
 		if !found || asterisk.IsTrue(set.Value) {
 			list = append(list, one)
 		}
@@ -47,6 +50,9 @@ func (e *Env) entrances(folder string) (list []entrance) {
 		list = append(list, entrance{"PJSIP", context.Value, setLine(kind) + ", in [anonymous]", []findings.Step{
 			findings.Write("remove the section [anonymous] from " + show.Word(kind.At.File, 200)), findings.Command("asterisk -rx 'pjsip reload'"),
 		}})
+		if e.Found.GUI != "" && !strings.Contains(kind.At.File, "_custom") { // it writes the file again
+			list[len(list)-1].fix = []findings.Step{findings.Write(guestsOf(e.Found.GUI))}
+		}
 	}
 	sections, _ = asterisk.Sections(folder, "iax.conf", "type", "context", "auth")
 	for _, s := range sections {
@@ -60,6 +66,15 @@ func (e *Env) entrances(folder string) (list []entrance) {
 		}})
 	}
 	return list
+}
+
+// guestsOf names the settings of a web interface that let callers without an account in.
+func guestsOf(gui string) string {
+	if gui != "FreePBX" {
+		return "forbid calls of callers without an account in the web interface of " + gui + ". " + gui + " writes pjsip.conf and sip.conf: do not edit these files"
+	}
+	return "open Settings > Asterisk SIP Settings in the web interface of " + gui + "; set Allow Anonymous Inbound SIP Calls: No, and Allow SIP Guests: No; then press Submit and Apply Config. " +
+		gui + " writes pjsip.conf and sip.conf: do not edit these files"
 }
 
 // openIAX reports whether an account of IAX2 needs no secret. Only whether there is one is

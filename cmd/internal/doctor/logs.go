@@ -118,8 +118,8 @@ func jsonFormat(e *Env) (list []findings.Finding) {
 		case len(plain) > 0 && len(structured) == 0:
 			list = append(list, findings.Finding{
 				About: "json", Severity: findings.Note,
-				What: "no log has the [json] format. In a plain log, a caller can write text that looks like a record. pbxjail gives no points for doubtful records, and so it misses some attacks",
-				Hint: "below [logfiles] in " + e.loggerPlace(l) + ", write: full.json => [json]notice,warning,error,security; then: " + loggerReload,
+				What: "no log has the [json] format. In a plain log, a caller can write text that looks like a record. pbxjail gives no points for such doubtful records, and so it misses some attacks. You need do nothing: no wrong address is banned",
+				Hint: "to see these attacks too: below [logfiles] in " + e.loggerPlace(l) + ", write: full.json => [json]notice,warning,error,security; then: " + loggerReload,
 			})
 		case len(plain) == 0 && len(structured) > 0:
 			list = append(list, findings.Finding{

@@ -10,24 +10,25 @@ import (
 	"pbxjail/configs/show"
 )
 
-// OnWire is the state of the sensor in one line.
-func OnWire(w control.Wire, now time.Time) string {
+// OnWire is the state of the sensor, in short sentences.
+func OnWire(w control.Wire, now time.Time) []string {
 	switch {
 	case !w.Enabled:
-		return "off: log records cannot be checked against packets"
+		return []string{"off: log records cannot be checked against packets"}
 	case w.Problem != "":
-		return "NOT READ: " + w.Problem
+		return []string{"NOT READ: " + w.Problem}
 	case w.Complete == nil:
-		return "not read yet"
+		return []string{"not read yet"}
 	}
-	text := fmt.Sprintf("%d packets read, %s found in them; every packet was read for the last %s", w.Packets, show.Count(int(w.Events), "event"), show.Brief(now.Sub(*w.Complete)))
+	list := []string{fmt.Sprintf("%s read; attempts and log-ins found in them: %d", show.Count(int(w.Packets), "packet"), w.Events)}
+	every := "every packet was read for the last " + show.Brief(now.Sub(*w.Complete))
 	if n := w.Dropped + w.Sampled; n > 0 {
-		text += "; before that, " + show.Count(int(n), "packet") + " could not be read, " + w.Unread()
+		every += "; before that, " + show.Count(int(n), "packet") + " could not be read, " + w.Unread()
 	}
-	if w.Forged > 0 {
-		text += fmt.Sprintf("; %s of logs ignored, because no packet confirms them", show.Count(int(w.Forged), "record"))
+	if list = append(list, every); w.Forged > 0 {
+		list = append(list, fmt.Sprintf("%s of logs ignored, because no packet confirms them", show.Count(int(w.Forged), "record")))
 	}
-	return text
+	return list
 }
 
 // Places is one line about the files that say where addresses are.

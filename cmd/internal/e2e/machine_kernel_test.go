@@ -211,7 +211,7 @@ func TestStartWithoutDisk(t *testing.T) {
 			p.wantAnswers(false, before, meanwhile)
 			problem := p.status().Problems[0]
 			wantMatch(t, problem.What, `^the database cannot be written, so pbxjail uses a copy of it in `+p.path("spare-pbxjail.db"))
-			wantMatch(t, problem.Hint, c.hint+`.*; then: systemctl restart pbxjail$`)
+			wantMatch(t, problem.Hint, c.hint+`.*. After that: systemctl restart pbxjail. `)
 			p.logged(`level=ERROR msg="the database cannot be written`)
 			p.stop()
 
