@@ -229,7 +229,7 @@ func TestAMIWithoutGuard(t *testing.T) {
 	if list := p.list(); len(list) > 0 {
 		t.Errorf("got bans %v", list)
 	}
-	if got := p.ctl("status"); !strings.Contains(got, "write of user pbxjail") {
+	if got := p.ctl("status"); !strings.Contains(got, "add system to the line write") {
 		t.Errorf("status does not say what to do:\n%s", got)
 	}
 }

@@ -111,7 +111,8 @@ func TestTunnel(t *testing.T) {
 			t.Errorf("%s: other machines can reach the tunnel", host)
 		}
 		f.must(ctrlC(o.cmd))
-		if exit, said := o.ends(); exit != 0 || said != "" {
+		// The ssh to a jump host may say that its connection is gone, when both end at once.
+		if exit, said := o.ends(); exit != 0 || strings.Trim(said, "\r\n") != "" && !strings.Contains(said, "client_loop: send disconnect") {
 			t.Errorf("%s: got exit status %d, %s", host, exit, said)
 		}
 		if conn, err := f.dial(addr); err == nil {
