@@ -139,7 +139,7 @@ func runsAs(info fs.FileInfo) (*program.Owner, error) {
 	case ok && stat.Uid != 0:
 		return &program.Owner{User: stat.Uid, Group: stat.Gid}, nil
 	case !ok || info.Mode().Perm()&0o022 != 0:
-		return nil, hint.Add("let only root write it: chmod go-w, and the path of this file", errWritable)
+		return nil, hint.Add("let only root write this file: chmod go-w FILE", errWritable)
 	}
 	return nil, nil
 }
