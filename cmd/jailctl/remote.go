@@ -22,7 +22,8 @@ func (a *app) remoteVerb() *cobra.Command {
 		Hidden: true,
 		Long: `remote is what jailctl --host runs on the other PBX. It reads the verb and its arguments as one
 line of JSON from stdin, and runs the verb with the rights of the user who logged in. When the
-connection ends, the verb ends. It needs no settings. To allow an ssh key this verb alone, write
+connection ends, the verb ends. It needs no settings. Through sudo it takes no path of a file,
+and does not run setup: jailctl help hosts. To allow an ssh key this verb alone, write
 in front of the key in ~/.ssh/authorized_keys: restrict,command="jailctl remote"`,
 		Args: takes(),
 		RunE: func(*cobra.Command, []string) error {
@@ -57,7 +58,7 @@ func (a *app) serveRemote() error {
 		interrupt()
 	}()
 	out := &sink{w: a.stdout}
-	inner := &app{stdin: verb, stdout: out, stderr: a.stderr, now: a.now, remote: true}
+	inner := &app{stdin: verb, stdout: out, stderr: a.stderr, now: a.now, remote: true, limited: throughSudo(os.Geteuid(), os.Getenv)}
 	if q.Columns > 0 {
 		inner.terminal = strconv.Itoa(q.Columns)
 	}

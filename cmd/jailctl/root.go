@@ -31,6 +31,7 @@ type app struct {
 	columns  int       // how wide a line for people may be; 0: as wide as it is
 	away     bool      // the shell completes a verb for another PBX: the daemon here is not asked
 	remote   bool      // the verb is run for a jailctl on another machine
+	limited  bool      // and for a user who is root through sudo alone; see withinRights
 	terminal string    // how wide the terminal of that machine is, as $COLUMNS
 }
 
@@ -84,11 +85,17 @@ func newRoot(a *app) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, for programs")
 	root.PersistentFlags().BoolVar(&a.utc, "utc", false, "print times in UTC, not in local time")
 	wide := root.PersistentFlags().Bool("wide", false, fmt.Sprintf("do not break long lines; otherwise they are broken at %d columns, or at those of $COLUMNS", usualColumns))
-	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+		if a.limited {
+			if err := withinRights(c, args); err != nil {
+				return err
+			}
+		}
 		a.columns = columns(*wide, cmp.Or(a.terminal, os.Getenv("COLUMNS")))
 		if f := c.Flag("config"); f != nil {
 			a.main = f.Value.String()
 		}
+		return nil
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		do := "to see all options: " + c.CommandPath() + " --help"

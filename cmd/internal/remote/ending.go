@@ -47,8 +47,8 @@ var causes = [...]cause{
 // far are reasons of the other PBX, where ssh has logged in.
 var far = [...]cause{
 	{`unknown verb "remote"`, "the pbxjail there is too old for this", "install this release of pbxjail on HOST"},
-	{"a password is required", "sudo asks for a password there", "as root on HOST, let this user run one command: write USER ALL=(root) NOPASSWD: /usr/bin/jailctl remote into /etc/sudoers.d/pbxjail with visudo"},
-	{"is not allowed to", "sudo refuses this user there", "as root on HOST, let this user run one command: write USER ALL=(root) NOPASSWD: /usr/bin/jailctl remote into /etc/sudoers.d/pbxjail with visudo"},
+	{"a password is required", "sudo asks for a password there", "as root on HOST, write USER ALL=(root) NOPASSWD: /usr/bin/jailctl remote into /etc/sudoers.d/pbxjail with visudo; the user can then ban, unban and allow addresses, and read the history and the list of recordings: jailctl help hosts"},
+	{"is not allowed to", "sudo refuses this user there", "as root on HOST, write USER ALL=(root) NOPASSWD: /usr/bin/jailctl remote into /etc/sudoers.d/pbxjail with visudo; the user can then ban, unban and allow addresses, and read the history and the list of recordings: jailctl help hosts"},
 	{"sudo: not found", "there is no sudo on it", "log in as root, without --sudo"},
 	{"sudo: command not found", "there is no sudo on it", "log in as root, without --sudo"},
 }
