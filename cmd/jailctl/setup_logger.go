@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"pbxjail/cmd/internal/program"
 	"pbxjail/cmd/internal/survey"
@@ -63,13 +66,47 @@ func securityPlace(l asterisk.Logging, f survey.Found) (file string, line int) {
 }
 
 // insertLine writes text in front of a line, counted from 1, or at the end for 0. The file
-// is written in place, so that its owner, mode and links stay; a copy is made first.
+// is written in place, so that its owner and mode stay; a copy is made first. The user of
+// Asterisk owns the folder, so the file is opened once: a link or a pipe that takes its name
+// later gets nothing.
 func insertLine(path string, at int, text string) error {
-	old, err := os.ReadFile(path)
+	f, err := openSettings(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(insertInto(f, at, text), f.Close())
+}
+
+// openSettings opens a file to read and write it. It follows no link, and does not wait for
+// the other end of a pipe.
+func openSettings(path string) (*os.File, error) {
+	do := "write the line " + securityLine + " yourself below [logfiles]; then: asterisk -rx 'logger reload'"
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, hint.New(do, path+" is a link, and setup writes through no link")
+	}
+	if err != nil {
+		return nil, hint.Cannot(err)
+	}
+	var s unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &s)
+	if err == nil && (s.Mode&unix.S_IFMT != unix.S_IFREG || s.Nlink > 1) {
+		err = hint.New(do, path+" is not a file with one name, and setup writes no other")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func insertInto(f *os.File, at int, text string) error {
+	path := f.Name()
+	old, err := io.ReadAll(f)
 	if err != nil {
 		return hint.Cannot(err)
 	}
-	if err := keepCopy(path, old); err != nil {
+	if err := keepCopy(f, old); err != nil {
 		return err
 	}
 	lines := bytes.SplitAfter(old, []byte("\n"))
@@ -86,7 +123,11 @@ func insertLine(path string, at int, text string) error {
 		}
 		b.WriteString(text + "\n")
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+	_, err = f.WriteAt(b.Bytes(), 0)
+	if err == nil {
+		err = f.Truncate(int64(b.Len()))
+	}
+	if err != nil {
 		return hint.Errorf("restore the old file: cp "+path+backupSuffix+" "+path+"; then check the disk: df -h "+path, "%w", hint.Cannot(err))
 	}
 	return nil
@@ -94,12 +135,12 @@ func insertLine(path string, at int, text string) error {
 
 // keepCopy writes the copy with the mode of the file. An older copy stays: it is the file
 // before pbxjail.
-func keepCopy(path string, text []byte) error {
-	info, err := os.Stat(path)
+func keepCopy(of *os.File, text []byte) error {
+	info, err := of.Stat()
 	if err != nil {
 		return hint.Cannot(err)
 	}
-	f, err := os.OpenFile(path+backupSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	f, err := os.OpenFile(of.Name()+backupSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"pbxjail/cmd/internal/survey"
 	"pbxjail/configs/asterisk"
@@ -69,6 +72,46 @@ func TestSetupWritesSecurityLine(t *testing.T) {
 			}
 			if l, _ := asterisk.Logs(dir, "pbx"); !c.gui && !writesSecurity(l) {
 				t.Error("Asterisk would write no security events")
+			}
+		})
+	}
+}
+
+// The user of Asterisk owns the folder of logger.conf, and setup is root: what he puts in the
+// place of the file, before or after it is opened, is not written.
+func TestSetupWritesNoOtherFile(t *testing.T) {
+	const victim, mine = "root::0:0\n", "[logfiles]\nfull => notice\n"
+	for name, put := range map[string]func(other, path string) error{
+		"a link":      os.Symlink,
+		"a hard link": os.Link,
+		"a pipe":      func(_, path string) error { return unix.Mkfifo(path, 0o600) },
+		"a folder":    func(_, path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			other, path := filepath.Join(dir, "shadow"), filepath.Join(dir, "logger.conf")
+			write(t, other, victim)
+			write(t, path, mine)
+			f, err := openSettings(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			held := filepath.Join(dir, "held")
+			if err := errors.Join(os.Rename(path, held), put(other, path)); err != nil {
+				t.Fatal(err)
+			}
+			if err := insertInto(f, 2, securityLine); err != nil {
+				t.Error(err)
+			}
+			if got, _ := os.ReadFile(held); string(got) != "[logfiles]\n"+securityLine+"\nfull => notice\n" {
+				t.Errorf("the file that was opened holds %q", got)
+			}
+			if err := insertLine(path, 2, securityLine); err == nil {
+				t.Error("it was written")
+			}
+			if got, _ := os.ReadFile(other); string(got) != victim {
+				t.Errorf("the other file holds %q", got)
 			}
 		})
 	}
