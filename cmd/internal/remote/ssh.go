@@ -21,10 +21,11 @@ const (
 )
 
 // quiet are options for a connection that carries nothing but one command: a PBX that
-// somebody took over must not get the keys of the agent or a port of this machine. Options
+// somebody took over must not get the keys of the agent, a Kerberos ticket or a port of this machine. Options
 // of the command line win over files (ssh_config(5)).
 var quiet = [...]string{
 	"-a", "-x", "-T",
+	"-k", // no ticket of Kerberos for it: GSSAPIDelegateCredentials
 	"-o", "ClearAllForwardings=yes",
 	"-o", "Tunnel=no",
 	"-o", "PermitLocalCommand=no",
