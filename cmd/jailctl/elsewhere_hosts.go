@@ -81,7 +81,7 @@ func (a *app) onHosts(ctx context.Context, e *elsewhere) error {
 	}
 	answers := a.askAll(ctx, e, list)
 	if a.json {
-		err = a.emit(answers)
+		err = a.emitLines(answers)
 	} else {
 		err = a.printAnswers(e, answers)
 	}
@@ -181,7 +181,7 @@ func (a *app) askOne(ctx context.Context, e *elsewhere, t remote.Target, most in
 	} else {
 		r.Result = orExit(remote.Summary(r.Exit, r.Stdout, r.Stderr), r.Exit)
 	}
-	if a.json && !r.Cut && json.Valid([]byte(r.Stdout)) {
+	if a.json && !r.Cut && remote.IsJSON(r.Stdout) {
 		r.Answer, r.Stdout = json.RawMessage(r.Stdout), ""
 	}
 	r.TookMS = time.Since(began).Milliseconds()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,25 @@ func TestParseElsewhere(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// Foreign JSON is not indented: nested arrays would become thousands of times as long.
+func TestForeignJSONStaysShort(t *testing.T) {
+	nested := json.RawMessage(strings.Repeat("[", 5000) + strings.Repeat("]", 5000))
+	for n := range 3 {
+		var out strings.Builder
+		a := &app{stdout: &out}
+		if err := a.emitLines(slices.Repeat([]hostAnswer{{Host: "pbx\u00e9", Answer: nested}}, n)); err != nil {
+			t.Fatal(err)
+		}
+		var back []hostAnswer
+		if err := json.Unmarshal([]byte(out.String()), &back); err != nil || len(back) != n || n > 0 && back[0].Host != "pbx\u00e9" {
+			t.Errorf("%d answers: got %d, %v", n, len(back), err)
+		}
+		if most := n * (len(nested) + 1000); out.Len() > most+10 {
+			t.Errorf("%d answers became %d bytes, want at most %d", n, out.Len(), most)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -75,6 +76,29 @@ func (a *app) emit(v any) error {
 		return fmt.Errorf("JSON could not be printed: %w", err)
 	}
 	_, err := a.stdout.Write(asciiJSON(buf.Bytes()))
+	return err
+}
+
+// emitLines prints an array with each answer in one line. Foreign JSON that is nested would
+// become very long if its parts were indented.
+func (a *app) emitLines(answers []hostAnswer) error {
+	if _, err := io.WriteString(a.stdout, "["); err != nil {
+		return err
+	}
+	before := "\n"
+	for _, r := range answers {
+		buf := bytes.NewBufferString(before)
+		enc := json.NewEncoder(buf)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(r); err != nil {
+			return fmt.Errorf("JSON could not be printed: %w", err)
+		}
+		if _, err := a.stdout.Write(asciiJSON(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))); err != nil {
+			return err
+		}
+		before = ",\n"
+	}
+	_, err := io.WriteString(a.stdout, "\n]\n")
 	return err
 }
 

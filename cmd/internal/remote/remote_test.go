@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -410,6 +413,43 @@ func TestSummary(t *testing.T) {
 		if got := Summary(tt.exit, tt.out, tt.said); got != tt.want {
 			t.Errorf("%d, %q, %q: got %q, want %q", tt.exit, tt.out, tt.said, got, tt.want)
 		}
+	}
+}
+
+// A PBX that somebody took over cannot make much of this machine's memory with a small answer.
+func TestSummaryBounds(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for out, want := range map[string]string{
+		nested(mostDepth):     "",
+		nested(mostDepth + 1): tooLong,
+		`{"findings":[` + strings.Repeat("{},", mostDecoded/3) + `{}]}`: tooLong,
+		`["` + strings.Repeat(`[\"`, mostDepth+1) + `"]`:                "", // brackets in a string
+	} {
+		if got := Summary(0, out, ""); got != want {
+			t.Errorf("%.20q of %d bytes: got %q, want %q", out, len(out), got, want)
+		}
+		if got := IsJSON(out); got == tooDeep(out) {
+			t.Errorf("%.20q: IsJSON is %v", out, got)
+		}
+	}
+	text := `{"findings":[` + strings.Repeat("{},", mostDecoded/3-10) + "{}]}"
+	if Summary(0, text, "") == tooLong {
+		t.Error("an answer of the permitted length is refused")
+	}
+}
+
+// Whatever the configuration of ssh says, it gives a PBX no Kerberos ticket.
+func TestNoTicketForThePBX(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(config, []byte("Host *\n\tGSSAPIDelegateCredentials yes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("ssh", append(append([]string{"-G"}, SSH{Config: config}.base()...), "pbx")...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), "\ngssapidelegatecredentials no\n") {
+		t.Errorf("got %s", out)
 	}
 }
 

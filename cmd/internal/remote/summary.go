@@ -23,9 +23,57 @@ func Summary(exit int, out, said string) string {
 	return text
 }
 
+// What a foreign JSON value may have, so that it takes little memory: how long it may be to
+// be decoded, in bytes, and how deep its arrays and objects may be in one another.
+const (
+	mostDecoded = 256 << 10
+	mostDepth   = 64
+)
+
+// tooLong is in the place of a summary.
+const tooLong = "the answer is too long for one line; to see it, write --wide or --json"
+
+// found is what a summary reads of findings.Report: less than all, for the memory.
+type found struct {
+	Findings []struct {
+		Severity findings.Severity `json:"severity"`
+		About    string            `json:"about"`
+		What     string            `json:"what"`
+	} `json:"findings"`
+}
+
+// IsJSON reports whether text is one JSON value, and not nested deeper than any verb prints.
+func IsJSON(text string) bool {
+	return !tooDeep(text) && json.Valid([]byte(text))
+}
+
+// tooDeep counts the brackets that are open, outside of strings. It holds for JSON alone.
+func tooDeep(text string) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > mostDepth {
+				return true
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
 func summary(exit int, out, said string) string {
-	var report findings.Report
-	isJSON := json.Valid([]byte(out))
+	var report found
+	isJSON := IsJSON(out)
+	if isJSON && len(out) > mostDecoded || !isJSON && tooDeep(out) && json.Valid([]byte(out)) {
+		return tooLong
+	}
 	if isJSON {
 		_ = json.Unmarshal([]byte(out), &report) // what is no report has no findings
 	}
@@ -63,7 +111,7 @@ func linesOf(text string) []string {
 
 // worstFinding is the first of the worst findings, in lines or in a report, without the
 // blanks between its columns, and how many others are problems. worst "": there is none.
-func worstFinding(lines []string, report findings.Report) (worst string, others int) {
+func worstFinding(lines []string, report found) (worst string, others int) {
 	var most findings.Severity
 	add := func(s findings.Severity, text string) {
 		if s > findings.Note {
