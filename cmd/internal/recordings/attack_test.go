@@ -2,12 +2,16 @@ package recordings
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // attacker is the user of Asterisk: it can write to the folders of recordings.
@@ -300,5 +304,37 @@ func TestTrim(t *testing.T) {
 	}
 	if list := f.trail(); len(list) != 1 || list[0].What != Held {
 		t.Errorf("got %+v", list)
+	}
+}
+
+// TestDateBeyondJSON: a message or a file whose date is beyond the year 9999 is in the future,
+// and JSON can have it: a list and a hold do not fail.
+func TestDateBeyondJSON(t *testing.T) {
+	f := newFixture(t)
+	box := "/var/spool/asterisk/voicemail/default/101/INBOX/"
+	f.write(box+"msg0000.txt", "origtime=999999999999\nmsg_id=1-1\n", 100*days)
+	f.add(box+"msg0000.wav", 100*days)
+	f.add(monitor+"/a.wav", 100*days)
+	for name, date := range map[string]time.Time{"/late.wav": time.Unix(1<<39, 0), "/early.wav": time.Unix(-1<<39, 0)} {
+		p := f.add(monitor+name, 0)
+		_ = os.Chtimes(p, date, date) // a file system without such dates bounds them itself
+	}
+	list := f.all(quarter)
+	if text, err := json.Marshal(list); err != nil || len(list) != 4 {
+		t.Errorf("got %d recordings, %s, %v", len(list), text, err)
+	}
+	f.hold(quarter, box+"msg0000.txt", "court")
+	if holds, err := f.Holds(f.state); err != nil || len(holds) != 1 {
+		t.Errorf("got %+v, %v", holds, err)
+	}
+	var st unix.Stat_t
+	for _, date := range []int64{1 << 39, -1 << 39} {
+		st.Mtim.Sec = date
+		if _, err := json.Marshal(partOf("a", &st).mtime); err != nil {
+			t.Errorf("a file of %d seconds: %v", date, err)
+		}
+	}
+	if done, sums, err := f.expire(f.expiry(quarter)); err != nil || !f.is(box+"msg0000.txt") || f.is(monitor+"/a.wav") || sums.Future == 0 {
+		t.Errorf("got %s, %+v, %v", done, sums, err)
 	}
 }

@@ -233,8 +233,27 @@ func (s *scan) sub(at here, name string, st *unix.Stat_t, depth int, closed bool
 	return s.dir(d, rel, depth, closed)
 }
 
+// The dates that a recording can have: JSON has no year beyond 9999 (RFC 3339), whereas a file
+// system and the text of a message have.
+var (
+	firstDate = time.Unix(0, 0)
+	lastDate  = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// bounded is a date, or the nearest one that a recording can have: what is beyond the end is
+// in the future as before, and never deleted.
+func bounded(date time.Time) time.Time {
+	switch {
+	case date.Before(firstDate):
+		return firstDate
+	case date.After(lastDate):
+		return lastDate
+	}
+	return date
+}
+
 func partOf(name string, st *unix.Stat_t) part {
-	return part{name: name, id: keyOf(st), size: st.Size, mtime: time.Unix(st.Mtim.Unix()), mode: st.Mode, uid: st.Uid, gid: st.Gid, links: uint64(st.Nlink)}
+	return part{name: name, id: keyOf(st), size: st.Size, mtime: bounded(time.Unix(st.Mtim.Unix())), mode: st.Mode, uid: st.Uid, gid: st.Gid, links: uint64(st.Nlink)}
 }
 
 // call is the recording of a call.
@@ -245,7 +264,7 @@ func (s *scan) call(at here, name string, st *unix.Stat_t, closed bool) Recordin
 		Mode: modeText(p.mode), Everyone: !closed && p.mode&0o004 != 0, parts: []part{p},
 	}
 	r.ID = idOf(r.File)
-	if named := namedDate(r.File, s.m.Zone); named.After(r.Date) {
+	if named := bounded(namedDate(r.File, s.m.Zone)); named.After(r.Date) {
 		r.Date = named
 	}
 	return r

@@ -90,7 +90,7 @@ func parseMessage(text string) (t messageText) {
 			t.id = value
 		case "origtime":
 			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n > 0 && n < 1<<40 {
-				origtime, t.origtime = value, time.Unix(n, 0)
+				origtime, t.origtime = value, bounded(time.Unix(n, 0))
 			}
 		}
 	}
