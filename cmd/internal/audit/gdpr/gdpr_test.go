@@ -65,6 +65,18 @@ func disk(t *testing.T, m *audit.Machine, uuid string) {
 	audittest.Write(t, m, "/sys/class/dmi/id/sys_vendor", "Example Ltd\n")
 }
 
+// many makes empty files that others cannot read.
+func many(t *testing.T, m *audit.Machine, folder string, n int) {
+	t.Helper()
+	for i := range n {
+		f, err := os.OpenFile(filepath.Join(m.Root, folder, fmt.Sprint("f", i)), os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+}
+
 // TestChecks: each weak place is found, and the repaired machine is silent.
 func TestChecks(t *testing.T) {
 	for _, c := range []struct {
@@ -100,6 +112,12 @@ func TestChecks(t *testing.T) {
 		}},
 		{"NFS of all", "recordings-shared", "a web server or a share has this folder", findings.Risky, func(t *testing.T, m *audit.Machine) {
 			audittest.Write(t, m, "/etc/exports.d/a.exports", "/\t192.0.2.1(ro)\n")
+		}},
+		{"more files in a web root than are looked at", "recordings-shared", "only the first 20000 files of the web roots were looked at", findings.Unknown, func(t *testing.T, m *audit.Machine) {
+			many(t, m, "/var/www/html", mostLinks)
+		}},
+		{"more backups than are looked at", "recordings-backups", "only the first 20000 files of the folder of backups were looked at", findings.Unknown, func(t *testing.T, m *audit.Machine) {
+			many(t, m, "/var/spool/asterisk/backup/nightly", mostBackups)
 		}},
 		{"Samba", "recordings-shared", "a web server or a share has this folder", findings.Risky, func(t *testing.T, m *audit.Machine) {
 			audittest.Write(t, m, "/etc/samba/smb.conf", "[rec]\n  Path = /var/spool/asterisk/monitor/\n")

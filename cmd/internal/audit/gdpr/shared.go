@@ -12,6 +12,7 @@ import (
 	"pbxjail/cmd/internal/audit"
 	"pbxjail/cmd/internal/findings"
 	"pbxjail/configs/asterisk"
+	"pbxjail/configs/hint"
 	"pbxjail/configs/show"
 )
 
@@ -34,7 +35,8 @@ func (s *seen) checkShared() (list []findings.Finding) {
 	all, unseen := s.shares()
 	roots, more := s.webRoots()
 	unseen = append(unseen, more...)
-	links := s.webLinks(roots)
+	links, whole := s.webLinks(roots)
+	missed := false
 	for i := range s.list {
 		f := &s.list[i]
 		if f.Err != nil || f.Count == 0 {
@@ -51,6 +53,9 @@ func (s *seen) checkShared() (list []findings.Finding) {
 				evidence = append(evidence, l.where+": "+l.how+" "+show.Escaped(l.folder))
 			}
 		}
+		if missed = missed || !whole; len(evidence) == 0 && !whole {
+			continue
+		}
 		if len(evidence) == 0 {
 			list = append(list, audit.OK(aboutFolder(f), "they are in no web root, and no file of NFS or Samba shares them"))
 			continue
@@ -60,10 +65,18 @@ func (s *seen) checkShared() (list []findings.Finding) {
 			Hint: "remove the share or the link, or move the recordings; then let only those in who need them", References: []string{artSecurity},
 		})
 	}
+	if missed {
+		unseen = append(unseen, errTooMany("web roots", mostLinks))
+	}
 	for _, err := range unseen {
 		list = append(list, s.machine.Unseen("shares", "which folders are shared", err))
 	}
 	return list
+}
+
+// errTooMany says that a limit was reached: what is beyond it was not looked at.
+func errTooMany(where string, most int) error {
+	return hint.Errorf("look at the others by hand: find lists them", "only the first %d files of the %s were looked at", most, where)
 }
 
 // read reads files of a server. Those that are not there are no error.
@@ -150,14 +163,15 @@ func (s *seen) webRoots() (list []shared, unseen []error) {
 }
 
 // mostLinks bounds the names in web roots that are looked at.
-const mostLinks = 5000
+const mostLinks = 20_000
 
-// webLinks are symbolic links in web roots, and in the folders directly below.
-func (s *seen) webLinks(roots []shared) (list []shared) {
+// webLinks are symbolic links in web roots, and in the folders directly below. whole: all of
+// them were looked at.
+func (s *seen) webLinks(roots []shared) (list []shared, whole bool) {
 	left, done := mostLinks, map[string]bool{}
 	files, ok := s.machine.Files().(fs.ReadLinkFS)
 	if !ok {
-		return nil
+		return nil, false
 	}
 	var look func(folder string, depth int)
 	look = func(folder string, depth int) {
@@ -187,7 +201,7 @@ func (s *seen) webLinks(roots []shared) (list []shared) {
 	for _, r := range roots {
 		look(r.folder, 2)
 	}
-	return list
+	return list, left >= 0
 }
 
 // mostBackups bounds the files of backups that are looked at.
@@ -217,7 +231,11 @@ func (s *seen) checkBackups() []findings.Finding {
 			return nil
 		}
 		one, err := d.Info()
-		if left--; left < 0 || err != nil {
+		if left--; left < 0 {
+			unseen = errTooMany("folder of backups", mostBackups)
+			return fs.SkipAll
+		}
+		if err != nil {
 			return err
 		}
 		switch {
@@ -234,14 +252,14 @@ func (s *seen) checkBackups() []findings.Finding {
 		}
 		return nil
 	})
-	if err != nil || unseen != nil {
-		return []findings.Finding{s.machine.Unseen(about, "who can read them", errors.Join(err, unseen))}
-	}
 	if public > 0 && info.Mode().Perm()&0o001 != 0 && s.reachable(path.Dir(folder)) {
 		return []findings.Finding{{
 			About: about, Severity: findings.Risky, What: fmt.Sprintf("every user of this machine can read %s; a backup has passwords, voicemail and often recordings", show.Count(public, "file")), Evidence: evidence,
 			Fix: []findings.Step{findings.Command("chmod -R o-rwx " + audit.ShellWord(folder))}, References: []string{artSecurity},
 		}}
+	}
+	if err != nil || unseen != nil {
+		return []findings.Finding{s.machine.Unseen(about, "who can read them", errors.Join(err, unseen))}
 	}
 	return []findings.Finding{audit.OK(about, "%s looked at; none can be read by every user", show.Count(n, "file"))}
 }
