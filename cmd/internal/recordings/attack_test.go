@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pbxjail/configs/hint"
 )
 
 // attacker is the user of Asterisk: it can write to the folders of recordings.
@@ -336,5 +339,41 @@ func TestDateBeyondJSON(t *testing.T) {
 	}
 	if done, sums, err := f.expire(f.expiry(quarter)); err != nil || !f.is(box+"msg0000.txt") || f.is(monitor+"/a.wav") || sums.Future == 0 {
 		t.Errorf("got %s, %+v, %v", done, sums, err)
+	}
+}
+
+// TestManyRecordings: a run deletes no more than its limit and says so, and the next run goes
+// on: the trail grows by no more than that in a run.
+func TestManyRecordings(t *testing.T) {
+	f := newFixture(t)
+	for i := range 7 {
+		f.write(fmt.Sprintf("%s/%d/a%d.wav", monitor, i/4, i), "", 100*days)
+	}
+	for run, want := range []int{3, 3, 1} {
+		x := f.expiry(quarter)
+		x.Most = 3
+		done, sums, err := f.expire(x)
+		if full := err != nil && strings.Contains(err.Error(), "no more is deleted in this run: it deleted 3 recordings"); sums.Results[Deleted] != want || full != (want == 3) {
+			t.Errorf("run %d: got %s, %v", run, done, err)
+		}
+	}
+	if entries := f.trail(); len(entries) != 7 {
+		t.Errorf("got %d entries", len(entries))
+	}
+}
+
+// TestNoSpaceForTrail: a disk with too little space is an error before anything is written.
+func TestNoSpaceForTrail(t *testing.T) {
+	f := newFixture(t)
+	book, err := f.OpenBook(f.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if err := book.hasSpace(1 << 60); !errors.Is(err, unix.ENOSPC) || hint.Of(err) == "" {
+		t.Errorf("got %v", err)
+	}
+	if err := book.hasSpace(0); err != nil {
+		t.Errorf("got %v", err)
 	}
 }

@@ -24,6 +24,7 @@ type Expiry struct {
 	Today   string // the date that the admin gives; see doubt
 	By      By
 	Run     string // names the run in the trail; no other run may have it
+	Most    int    // recordings that are deleted; 0: mostDeletions
 }
 
 // What became of a recording that is older than the policy says.
@@ -66,8 +67,16 @@ type expiry struct {
 	sums   Expired
 	each   func(*Outcome) error
 	buffer []*Recording
+	enough bool  // Most recordings are deleted
 	doubt  error // of a dry run: why expire would delete nothing
 }
+
+// mostDeletions bounds the deletions of a run, and so how much a run writes into the trail: who
+// can write into a folder of recordings can make any number of empty ones that are old.
+const mostDeletions = 100_000
+
+// leastFree is how many bytes must be free on the disk of the trail before a deletion.
+const leastFree = 16 << 20
 
 // lookAgain is after how many deletions the open files are read again.
 const lookAgain = 1000
@@ -252,12 +261,19 @@ func (e *expiry) delete(at here) error {
 			}
 			continue
 		}
+		if e.sums.Results[Deleted]+len(doomed) == cmp.Or(e.Most, mostDeletions) {
+			e.enough = true
+			break
+		}
 		one := e.book.entry(Deleting, r, "retention "+show.Duration(e.Policy.keep(r.Kind)), e.By)
 		one.Batch = batch
 		doomed, entries = append(doomed, r), append(entries, one)
 	}
 	if len(doomed) == 0 {
-		return nil
+		return e.tooMany()
+	}
+	if err := e.book.hasSpace(leastFree); err != nil {
+		return fmt.Errorf("no more is deleted: %w", err)
 	}
 	if err := e.book.write(entries...); err != nil {
 		return fmt.Errorf("no more is deleted: the trail cannot be written: %w", err)
@@ -282,7 +298,16 @@ func (e *expiry) delete(at here) error {
 			return err
 		}
 	}
-	return nil
+	return e.tooMany()
+}
+
+// tooMany is the error that ends a run which has deleted enough.
+func (e *expiry) tooMany() error {
+	if !e.enough {
+		return nil
+	}
+	return hint.Errorf("look whether so many old recordings are right: jailctl recordings expire --dry-run; to go on, run jailctl recordings expire again",
+		"no more is deleted in this run: it deleted %s, and older ones than the policy says are left", show.Count(e.sums.Results[Deleted], "recording"))
 }
 
 // remove deletes the files of a recording from a folder that is open, the text of a message

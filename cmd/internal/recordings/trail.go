@@ -14,6 +14,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pbxjail/configs/hint"
 )
 
@@ -100,6 +102,19 @@ func (b *Book) write(entries ...Entry) (err error) {
 	}
 	if info.Size() == 0 {
 		return b.syncDir()
+	}
+	return nil
+}
+
+// hasSpace is an error when the disk of the book has fewer bytes free: a trail that fills it
+// would leave no place for a hold.
+func (b *Book) hasSpace(least uint64) error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(b.file.Fd()), &st); err != nil {
+		return pathError("stat", b.dir, err)
+	}
+	if free := st.Bavail * uint64(st.Bsize); free < least {
+		return full(fmt.Errorf("the disk of %s has only %d MB free, and the trail needs %d MB: %w", b.dir, free>>20, least>>20, unix.ENOSPC))
 	}
 	return nil
 }
