@@ -14,12 +14,12 @@ import (
 func (a *app) auditVerb() *cobra.Command {
 	var only, addresses []string
 	var html bool
-	var root string
+	var root, config string
 	about, _ := topic("weak-places") // jailctl help audit shows it, and the flags
 	all := parts.All()
 	c := &cobra.Command{
 		Use:   "audit [--only NAME[,NAME]] [--html]",
-		Short: "look for weak places of this machine: encryption, bash, ssh, open ports",
+		Short: "look for weak places: encryption, bash, Asterisk, FreePBX, ssh, open ports, recordings",
 		Long:  about,
 		Args:  takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -42,7 +42,7 @@ func (a *app) auditVerb() *cobra.Command {
 					return &usageError{err}
 				}
 			}
-			m.Addresses = addresses
+			m.Addresses, m.Main = addresses, config
 			r := audit.Examine(c.Context(), m, chosen)
 			if html {
 				if err := page.Write(a.stdout, page.Of(m, chosen, r)); err != nil {
@@ -54,6 +54,7 @@ func (a *app) auditVerb() *cobra.Command {
 		},
 	}
 	c.Flags().StringSliceVar(&only, "only", nil, "look at these parts only: "+strings.Join(audit.Names(all), ", "))
+	configFlag(c, &config)
 	c.Flags().BoolVar(&html, "html", false, "print a page for a browser, to print on paper or to keep")
 	c.Flags().StringSliceVar(&addresses, "address", nil, "test the encryption of this port too: HOST:PORT")
 	c.Flags().StringVar(&root, "root", "", "look at the files of another machine, such as a backup, in this folder; its programs are not started")

@@ -43,6 +43,10 @@ type Machine struct {
 	// Addresses are ports that the admin named: "HOST:PORT".
 	Addresses []string
 
+	// Main is the main file of pbxjail that the admin named, on the machine that we run on; "":
+	// the usual one of the machine.
+	Main string
+
 	// Clock says whether the kernel takes its time for synchronised; nil: not known.
 	Clock func() (synchronised bool, err error)
 

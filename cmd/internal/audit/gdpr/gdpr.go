@@ -88,7 +88,7 @@ func (s *seen) notCopied() error {
 
 // look looks at the machine once.
 func (s *seen) look(m *audit.Machine) {
-	if s.machine != nil && s.machine.Root == m.Root && s.machine.Now.Equal(m.Now) {
+	if s.machine != nil && s.machine.Root == m.Root && s.machine.Main == m.Main && s.machine.Now.Equal(m.Now) {
 		return
 	}
 	*s = seen{machine: m}
@@ -109,6 +109,9 @@ func (s *seen) look(m *audit.Machine) {
 
 // mainFile is the main file of the machine; the built-in settings when there is none.
 func mainFile(m *audit.Machine) (*configs.Main, error) {
+	if m.Main != "" {
+		return configs.LoadMain(m.Main, true)
+	}
 	path, err := m.Path(configs.DefaultMain)
 	if errors.Is(err, fs.ErrNotExist) {
 		return configs.LoadMain("", false)
@@ -140,26 +143,49 @@ func (s *seen) checkPolicy() (list []findings.Finding) {
 	if s.none() {
 		return []findings.Finding{audit.Absent(policyAbout, "no recording was found, so no policy is needed")}
 	}
-	where := "into " + configs.DefaultMain
+	write := s.policyFix()
 	if strings.TrimSpace(s.policy.Ground) == "" {
 		list = append(list, findings.Finding{
 			About: policyAbout, Severity: findings.Risky, What: "there are recordings, and no lawful ground is named",
-			Fix: []findings.Step{findings.Write(where, "recordings:", `  ground: "consent of the caller, announced before the call"`)}, Hint: "ask your data-protection officer on which ground you record; then write it " + where + ": recordings: {ground: \"...\"}",
+			Fix: write, Hint: "ask your data-protection officer on which ground you record, and write that ground in place of the one in the lines",
 			References: []string{artGround},
 		})
 	} else {
 		list = append(list, audit.OK(policyAbout, "the ground is: %s", show.Escaped(s.policy.Ground)))
 	}
 	if s.policy.Retention == configs.Forever {
+		do := "90d is an example: ask your data-protection officer how long you may keep recordings"
+		if len(list) > 0 && list[0].Severity == findings.Risky { // once, or the file has the lines twice
+			write, do = nil, "the line is beside that of the lawful ground, which is missing too; "+do
+		}
 		list = append(list, findings.Finding{
 			About: policyAbout, Severity: findings.Risky, What: "no retention is set: recordings are kept without end",
-			Fix:        []findings.Step{findings.Write(where, "recordings:", "  retention: 90d"), findings.Command("jailctl recordings expire --dry-run")},
-			References: []string{artStorage},
+			Fix: append(write, findings.Command("jailctl recordings expire --dry-run")), References: []string{artStorage},
+			Hint: do,
 		})
 	} else {
 		list = append(list, audit.OK(policyAbout, "calls are kept for %s, voicemail for %s", show.Duration(s.policy.Retention), show.Duration(s.policy.Voicemail)))
 	}
 	return list
+}
+
+// policyFix are the lines of the main file that are missing, in one block: a second line
+// "recordings:" would be a mistake.
+func (s *seen) policyFix() []findings.Step {
+	var lines []string
+	if strings.TrimSpace(s.policy.Ground) == "" {
+		lines = append(lines, `  ground: "consent of the caller, announced before the call"`)
+	}
+	if s.policy.Retention == configs.Forever {
+		lines = append(lines, "  retention: 90d")
+	}
+	where := "into " + s.mainName() + ", below the line recordings: (write this line too, once, if it is not there)"
+	return []findings.Step{findings.Write(where, lines...), findings.Command("jailctl check")}
+}
+
+// mainName is the main file, for people.
+func (s *seen) mainName() string {
+	return cmp.Or(show.Escaped(s.machine.Main), configs.DefaultMain)
 }
 
 func aboutFolder(f *recordings.Survey) string { return "recordings in " + show.Escaped(f.Path) }
@@ -175,7 +201,7 @@ func (s *seen) checkWhere() (list []findings.Finding) {
 		if f.Doubt != "" {
 			list = append(list, findings.Finding{
 				About: aboutFolder(f), Severity: findings.Note, What: "jailctl recordings expire deletes nothing here: " + show.Escaped(f.Doubt),
-				Hint: "if the recordings here are yours to delete, write the folder into " + configs.DefaultMain + ": recordings: {folders: [" + show.Escaped(f.Real) + "]}",
+				Hint: "if the recordings here are yours to delete, write the folder into " + s.mainName() + ": recordings: {folders: [" + show.Escaped(f.Real) + "]}",
 			})
 		}
 	}
@@ -220,7 +246,7 @@ func (s *seen) checkReaders() (list []findings.Finding) {
 		if f.Public > 0 {
 			one = findings.Finding{
 				About: aboutFolder(f), Severity: findings.Risky, What: fmt.Sprintf("every user of this machine can read %d of %s", f.Public, show.Count(f.Count, "recording")),
-				Fix:  []findings.Step{findings.Command("chmod o-rx " + audit.ShellWord(f.Real))},
+				Fix:  s.closing(f.Real, "chmod o-rx "),
 				Hint: "the folder needs no rights for others: only Asterisk, and a web server that plays recordings, read them; IDs of some: " + strings.Join(f.Everyone, ", "), References: []string{artSecurity},
 			}
 		}
@@ -228,6 +254,17 @@ func (s *seen) checkReaders() (list []findings.Finding) {
 		list = append(list, one)
 	}
 	return list
+}
+
+// closing keeps other users out of a folder. FreePBX sets the modes of its files again and
+// again: freepbx/framework:amp_conf/htdocs/admin/libraries/Console/Chown.class.php sets what
+// [custom] names last, and takes the execute bits off the files below a rdir.
+func (s *seen) closing(folder, chmod string) []findings.Step {
+	if !s.machine.FreePBX() {
+		return []findings.Step{findings.Command(chmod + audit.ShellWord(folder))}
+	}
+	const where = "into /etc/asterisk/freepbx_chown.conf, below the line [custom] (write this line too, once, if it is not there), with the user and group of Asterisk at the end; without that the next fwconsole chown opens the folder again"
+	return []findings.Step{findings.Write(where, "rdir = "+show.Escaped(folder)+",0770,asterisk,asterisk"), findings.Command("fwconsole chown")}
 }
 
 func (s *seen) checkAge() (list []findings.Finding) {
@@ -284,7 +321,7 @@ func (s *seen) checkHolds() (list []findings.Finding) {
 	const about = "recordings on hold"
 	switch {
 	case s.noHolds != nil:
-		return []findings.Finding{s.machine.Unseen(about, "which recordings are on hold", hint.Add("run jailctl audit as root; if it says the same, do what the message says, because expire deletes nothing until then", s.noHolds))}
+		return []findings.Finding{s.machine.Unseen(about, "which recordings are on hold", hint.Add(audit.AsRoot("run jailctl audit as root; if it says the same, ", "")+"do what the message says, because jailctl recordings expire deletes nothing until then", s.noHolds))}
 	case len(s.holds) == 0 && s.machine.NotCopied(path.Dir(s.policy.State)) != nil:
 		return []findings.Finding{s.machine.Unseen(about, "which recordings are on hold", s.machine.NotCopied(path.Dir(s.policy.State)))}
 	case len(s.holds) == 0:

@@ -205,6 +205,42 @@ func TestCopyOfAPart(t *testing.T) {
 	}
 }
 
+// TestFixes: the lines of the policy are printed once, and FreePBX keeps the mode that is set.
+func TestFixes(t *testing.T) {
+	m := good(t)
+	audittest.Write(t, m, "/etc/pbxjail/pbxjail.yaml", "recordings:\n  folders: []\n")
+	audittest.Chmod(t, m, wav, 0o644)
+	steps := func(check string) string {
+		var b strings.Builder
+		for _, f := range audittest.Run(m, Checks()) {
+			for _, s := range f.Fix {
+				if f.Check == check {
+					b.WriteString(s.String() + "\n")
+				}
+			}
+		}
+		return b.String()
+	}
+	text := steps("recordings-policy")
+	if strings.Count(text, "ground:") != 1 || strings.Count(text, "retention:") != 1 || !strings.Contains(text, "below the line recordings:") || !strings.Contains(text, "jailctl check") {
+		t.Errorf("got %s", text)
+	}
+	if text := steps("recordings-readers"); !strings.Contains(text, "chmod o-rx /var/spool/asterisk/monitor") {
+		t.Errorf("got %s", text)
+	}
+	audittest.Write(t, m, "/etc/freepbx.conf", "")
+	if text := steps("recordings-readers"); strings.Contains(text, "chmod") || !strings.Contains(text, "rdir = /var/spool/asterisk/monitor,0770,asterisk,asterisk") || !strings.Contains(text, "fwconsole chown") {
+		t.Errorf("FreePBX: got %s", text)
+	}
+	m.Main = filepath.Join(t.TempDir(), "other.yaml")
+	if err := os.WriteFile(m.Main, []byte("recordings: {retention: 90d, ground: consent}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text := steps("recordings-policy"); text != "" {
+		t.Errorf("with another main file: got %s", text)
+	}
+}
+
 func TestExported(t *testing.T) {
 	for line, want := range map[string]string{
 		"/srv 192.0.2.1(rw)":        "/srv|192.0.2.1(rw)",

@@ -255,7 +255,7 @@ func (s *seen) checkBackups() []findings.Finding {
 	if public > 0 && info.Mode().Perm()&0o001 != 0 && s.reachable(path.Dir(folder)) {
 		return []findings.Finding{{
 			About: about, Severity: findings.Risky, What: fmt.Sprintf("every user of this machine can read %s; a backup has passwords, voicemail and often recordings", show.Count(public, "file")), Evidence: evidence,
-			Fix: []findings.Step{findings.Command("chmod -R o-rwx " + audit.ShellWord(folder))}, References: []string{artSecurity},
+			Fix: s.closing(folder, "chmod -R o-rwx "), References: []string{artSecurity},
 		}}
 	}
 	if err != nil || unseen != nil {

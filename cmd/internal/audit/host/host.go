@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -41,7 +43,7 @@ var inner = map[string]string{
 func openPorts(m *audit.Machine) []findings.Finding {
 	sockets, err := m.Listening()
 	if err != nil {
-		return []findings.Finding{m.Unseen("open ports", "which ports this machine listens on", err)}
+		return []findings.Finding{m.Unseen("open ports", "which ports this machine listens on", byHand(m, err, "see the ports yourself: ss -tulpn; and the firewall: "+seeRules))}
 	}
 	wall := reach.Of(m)
 	of := map[reach.Verdict][]audit.Socket{}
@@ -66,7 +68,7 @@ func openPorts(m *audit.Machine) []findings.Finding {
 		})
 	}
 	if unclear := of[reach.Unknown]; len(unclear) > 0 {
-		f := m.Unseen("open ports", "whether the firewall lets the world reach "+show.Count(len(unclear), "port"), orElse(wall.Err(), errUnclear))
+		f := m.Unseen("open ports", "whether the firewall lets the world reach "+show.Count(len(unclear), "port"), byHand(m, orElse(wall.Err(), errUnclear), "see the rules yourself: "+seeRules))
 		f.Evidence = grouped(unclear)
 		list = append(list, f)
 	}
@@ -76,7 +78,22 @@ func openPorts(m *audit.Machine) []findings.Finding {
 	return list
 }
 
-var errUnclear = hint.New("test it from outside, for example with nmap from another network", "a rule of the firewall has a condition that jailctl does not understand")
+// seeRules are the commands that print the rules of the firewall.
+const seeRules = "nft list ruleset; iptables-save; ip6tables-save"
+
+// byHand adds what to type where jailctl cannot look. An error that has a hint keeps it, and
+// a caller who is not root does better to call again as root.
+func byHand(m *audit.Machine, err error, do string) error {
+	switch {
+	case hint.Of(err) != "" || errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return err
+	case !m.IsThis():
+		return hint.Add("run jailctl audit on that machine itself, without --root", err)
+	}
+	return hint.Add(do, err)
+}
+
+var errUnclear = hint.New("see the rules yourself: "+seeRules+"; or test a port from another network: nmap -p PORT ADDRESS", "a rule of the firewall has a condition that jailctl does not understand")
 
 func orElse(err, other error) error {
 	if err != nil {
@@ -177,14 +194,16 @@ func closing(m *audit.Machine, port uint16, protocol string) []findings.Step {
 	}
 }
 
+const seeClock = "see the clock yourself: timedatectl"
+
 // clock says whether the clock is kept right, and by what.
 func clock(m *audit.Machine) []findings.Finding {
 	if m.Clock == nil {
-		return []findings.Finding{m.Unseen("clock", "whether the clock is synchronised", errors.New("the clock of another machine cannot be asked"))}
+		return []findings.Finding{m.Unseen("clock", "whether the clock is synchronised", byHand(m, errors.New("the clock of another machine cannot be asked"), seeClock))}
 	}
 	synchronised, err := m.Clock()
 	if err != nil {
-		return []findings.Finding{m.Unseen("clock", "whether the clock is synchronised", err)}
+		return []findings.Finding{m.Unseen("clock", "whether the clock is synchronised", byHand(m, err, seeClock))}
 	}
 	service := timeService(m)
 	if synchronised {

@@ -118,7 +118,7 @@ func judge(m *audit.Machine, p policy, source string) findings.Finding {
 	switch {
 	case permit.value == "":
 		return m.Unseen("ssh", "whether root can log in with a password", hint.New(
-			"run jailctl audit as root, which can ask sshd; or write into /etc/ssh/sshd_config: PermitRootLogin prohibit-password",
+			audit.AsRoot("run jailctl audit as root, which can ask sshd; or ", "see what sshd does: sshd -T | grep -i permitrootlogin; or ")+"write into /etc/ssh/sshd_config: PermitRootLogin prohibit-password",
 			"PermitRootLogin is in no file of sshd, and its default depends on the version"))
 	case !p.is("permitrootlogin", "yes"):
 		return ok("PermitRootLogin is " + show.Word(permit.value, 40))

@@ -194,7 +194,7 @@ func readFiles(m *audit.Machine) (policy, error) {
 	without, with := choose(m, lines, false), choose(m, lines, true)
 	if without.open() != with.open() {
 		at := slices.IndexFunc(lines, func(l sshLine) bool { return l.scope == unsure })
-		return nil, hint.New("run jailctl audit as root, which can ask sshd; or look at the line yourself",
+		return nil, hint.New(audit.AsRoot("run jailctl audit as root, which can ask sshd; or look at the line yourself", "look at the line yourself, and see what sshd does without it: sshd -T | grep -i -e permitrootlogin -e password"),
 			fmt.Sprintf("%s:%d is in a Match that jailctl does not understand", lines[at].file, lines[at].at))
 	}
 	return without, nil

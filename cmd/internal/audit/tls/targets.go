@@ -97,7 +97,7 @@ func targets(m *audit.Machine) (list []target, left []findings.Finding) {
 			About: "encrypted ports", Severity: findings.Unknown,
 			What:     "these ports were not tested, because it is not known which programs listen there",
 			Evidence: unknown,
-			Hint:     "run jailctl audit as root, which sees the programs; or test a port by name: jailctl audit --only tls --address 127.0.0.1:PORT",
+			Hint:     audit.AsRoot("run jailctl audit as root, which sees the programs", "see which programs have the ports: ss -tlnp") + "; or test a port by name: jailctl audit --only tls --address 127.0.0.1:PORT",
 		})
 	}
 	for _, o := range own {
