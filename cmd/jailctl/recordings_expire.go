@@ -42,7 +42,8 @@ expire, also where a time service sets the clock: such a service can be deceived
 right, give the date of today by hand, once: --today 2026-11-27. A line in cron with an old date
 does nothing.
 
-The exit status is 1 when a recording could not be deleted or looked at.`,
+The exit status is 1 when a recording could not be deleted or looked at, and when nothing is deleted
+because the clock may be wrong: with --dry-run too.`,
 		Args: takes(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			v, err := a.archive(config)
@@ -67,6 +68,14 @@ type outcomeRow struct {
 }
 
 func (a *app) expire(c *cobra.Command, v *archive, x recordings.Expiry, quiet bool) error {
+	x.Doubted = func(error) {
+		line := "The clock may be wrong, so expire deletes nothing now: the reason is below the list. If the clock is right, this is what would be deleted:"
+		if a.json {
+			a.complain("%s", line)
+		} else {
+			a.say("%s", line)
+		}
+	}
 	list := recordingsJSON{out: bufio.NewWriter(a.stdout)}
 	var t *table
 	sums, err := v.machine.Expire(c.Context(), x, func(o *recordings.Outcome) error {

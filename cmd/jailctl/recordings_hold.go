@@ -65,8 +65,9 @@ reason is in the trail: write the number of a case, and no name of a person.`,
 func (a *app) recordingsReleasedVerb() *cobra.Command {
 	var config string
 	c := &cobra.Command{
-		Use:   "released ID",
-		Short: "end the hold of a recording",
+		Use:     "released ID",
+		Aliases: []string{"release"},
+		Short:   "end the hold of a recording",
 		Long: `released ends the hold of a recording. The next jailctl recordings expire deletes the recording if
 it is older than the policy says. ID is that of jailctl recordings list --held, or its first letters.`,
 		Args: takes("ID"),

@@ -25,6 +25,10 @@ type Expiry struct {
 	By      By
 	Run     string // names the run in the trail; no other run may have it
 	Most    int    // recordings that are deleted; 0: mostDeletions
+
+	// Doubted is called in a dry run before the first outcome if the clock may be wrong; nil: it
+	// is not. Expire returns the same error at the end.
+	Doubted func(error)
 }
 
 // What became of a recording that is older than the policy says.
@@ -160,6 +164,9 @@ func (e *expiry) prepare(ctx context.Context) error {
 		e.doubt = err // the admin sees the list first
 	} else if err != nil {
 		return err
+	}
+	if e.doubt != nil && e.Doubted != nil {
+		e.Doubted(e.doubt)
 	}
 	if e.book != nil {
 		err := e.book.locked(func() error {

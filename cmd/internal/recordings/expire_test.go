@@ -274,8 +274,9 @@ func TestClock(t *testing.T) {
 		if c.want == "" {
 			continue
 		}
-		x.DryRun = true
-		if done, _, err := f.expire(x); err == nil || !strings.Contains(done, WouldDelete) {
+		doubts := 0
+		x.DryRun, x.Doubted = true, func(error) { doubts++ }
+		if done, _, err := f.expire(x); doubts != 1 || err == nil || !strings.Contains(done, WouldDelete) {
 			t.Errorf("%s: got %q, %v of a dry run, want the list and the doubt", c.name, done, err)
 		}
 	}
