@@ -59,12 +59,18 @@ func Run(ctx context.Context, name string, args ...string) ([]byte, error) {
 func commandLine(name string, args []string) string {
 	words := []string{name}
 	for _, arg := range args {
-		if !plainWord.MatchString(arg) {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
+		words = append(words, Word(arg))
 	}
 	return strings.Join(words, " ")
+}
+
+// Word is one word of a command that an admin pastes into a shell. Names of files may be
+// written by an attacker, so all that is no plain word is quoted: sh(1) "single quotes".
+func Word(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // plainWord needs no quotes in a shell.
